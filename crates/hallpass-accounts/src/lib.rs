@@ -1,0 +1,1 @@
+//! Built-in users, passwords and their hashing pool.

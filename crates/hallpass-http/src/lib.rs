@@ -1,0 +1,1 @@
+//! The HTTP layer: bytes to requests and back, as a tower service.

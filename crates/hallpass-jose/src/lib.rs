@@ -1,0 +1,1 @@
+//! JSON Object Signing and Encryption: JWK, JWS, JWE, key sets and thumbprints.

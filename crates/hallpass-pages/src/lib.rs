@@ -1,0 +1,1 @@
+//! The built-in pages: sign in, consent, sign out, errors.

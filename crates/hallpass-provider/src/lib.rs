@@ -1,0 +1,1 @@
+//! The embeddable OpenID Provider engine: looks up, decides, signs, commits.

@@ -1,0 +1,1 @@
+//! Fixtures for tests: a provider in process, a client, a fixed clock.

@@ -1,0 +1,1 @@
+//! The words of the protocol: identifiers, secrets, scopes, parameters, error codes, time.
