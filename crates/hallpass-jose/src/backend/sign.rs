@@ -1,0 +1,258 @@
+//! Private keys that sign.
+
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::rsa::{KeyPairComponents, KeySize, PublicKeyComponents};
+use aws_lc_rs::signature::{
+    self as alg, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, RsaKeyPair,
+    RsaSignatureEncoding,
+};
+use zeroize::Zeroizing;
+
+use super::der;
+use super::verify::ec_curve;
+use crate::algorithm::JwsAlgorithm;
+use crate::error::{JwkError, KeyError};
+use crate::jwk::{EcCurve, Material, OkpCurve, RsaPrivate, ec_point};
+use crate::random;
+
+/// A parsed private key together with its one algorithm.
+pub(crate) enum PrivateKey {
+    Rsa(RsaKeyPair, &'static RsaSignatureEncoding),
+    Ec(EcdsaKeyPair, EcCurve),
+    Ed25519(Ed25519KeyPair),
+}
+
+impl PrivateKey {
+    pub(crate) fn generate(algorithm: JwsAlgorithm) -> Result<Self, KeyError> {
+        Ok(match kind(algorithm)? {
+            Kind::Rsa(encoding) => {
+                let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| KeyError::Backend)?;
+                Self::Rsa(pair, encoding)
+            }
+            Kind::Ec(curve) => {
+                let pair = EcdsaKeyPair::generate(ecdsa(curve)).map_err(|_| KeyError::Backend)?;
+                Self::Ec(pair, curve)
+            }
+            Kind::Ed25519 => {
+                Self::Ed25519(Ed25519KeyPair::generate().map_err(|_| KeyError::Backend)?)
+            }
+        })
+    }
+
+    /// Reads PKCS #8 or, for RSA and EC, the older forms PKCS #1 and SEC 1.
+    pub(crate) fn from_der(algorithm: JwsAlgorithm, bytes: &[u8]) -> Result<Self, KeyError> {
+        let rejected = |_| KeyError::Rejected;
+        Ok(match kind(algorithm)? {
+            Kind::Rsa(encoding) => {
+                let pair = RsaKeyPair::from_pkcs8(bytes)
+                    .or_else(|_| RsaKeyPair::from_der(bytes))
+                    .map_err(rejected)?;
+                Self::Rsa(pair, encoding)
+            }
+            Kind::Ec(curve) => {
+                let pair =
+                    EcdsaKeyPair::from_private_key_der(ecdsa(curve), bytes).map_err(rejected)?;
+                Self::Ec(pair, curve)
+            }
+            Kind::Ed25519 => Self::Ed25519(Ed25519KeyPair::from_pkcs8(bytes).map_err(rejected)?),
+        })
+    }
+
+    pub(crate) fn from_material(
+        algorithm: JwsAlgorithm,
+        material: &Material,
+    ) -> Result<Self, KeyError> {
+        let rejected = |_| KeyError::Rejected;
+        match (kind(algorithm)?, material) {
+            (Kind::Rsa(encoding), Material::Rsa { n, e, private }) => {
+                let private = private.as_deref().ok_or(KeyError::Rejected)?;
+                let pair = rsa_pair(n, e, private)?;
+                Ok(Self::Rsa(pair, encoding))
+            }
+            (
+                Kind::Ec(curve),
+                Material::Ec {
+                    curve: found,
+                    x,
+                    y,
+                    d,
+                },
+            ) if curve == *found => {
+                let d = d.as_ref().ok_or(KeyError::Rejected)?;
+                let pair =
+                    EcdsaKeyPair::from_private_key_and_public_key(ecdsa(curve), d, &ec_point(x, y))
+                        .map_err(rejected)?;
+                Ok(Self::Ec(pair, curve))
+            }
+            (
+                Kind::Ed25519,
+                Material::Okp {
+                    curve: OkpCurve::Ed25519,
+                    x,
+                    d,
+                },
+            ) => {
+                let d = d.as_ref().ok_or(KeyError::Rejected)?;
+                Ed25519KeyPair::from_seed_and_public_key(d, x)
+                    .map(Self::Ed25519)
+                    .map_err(rejected)
+            }
+            (
+                Kind::Rsa(_) | Kind::Ec(_) | Kind::Ed25519,
+                Material::Rsa { .. }
+                | Material::Ec { .. }
+                | Material::Okp { .. }
+                | Material::Oct { .. },
+            ) => Err(KeyError::Algorithm),
+        }
+    }
+
+    pub(crate) fn to_pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        let failed = |_| KeyError::Backend;
+        Ok(Zeroizing::new(match self {
+            Self::Rsa(pair, _) => {
+                let der: Pkcs8V1Der<'static> = pair.as_der().map_err(failed)?;
+                der.as_ref().to_vec()
+            }
+            Self::Ec(pair, _) => pair.to_pkcs8v1().map_err(failed)?.as_ref().to_vec(),
+            Self::Ed25519(pair) => pair.to_pkcs8v1().map_err(failed)?.as_ref().to_vec(),
+        }))
+    }
+
+    /// The public half.
+    pub(crate) fn public(&self) -> Result<Material, KeyError> {
+        Ok(match self {
+            Self::Rsa(pair, _) => {
+                let (n, e) =
+                    der::rsa_public_key(pair.public_key().as_ref()).ok_or(KeyError::Backend)?;
+                Material::Rsa {
+                    n: n.to_vec(),
+                    e: e.to_vec(),
+                    private: None,
+                }
+            }
+            Self::Ec(pair, curve) => {
+                let (x, y) = pair
+                    .public_key()
+                    .as_ref()
+                    .get(1..)
+                    .and_then(|point| point.split_at_checked(curve.coordinate_len()))
+                    .ok_or(KeyError::Backend)?;
+                Material::Ec {
+                    curve: *curve,
+                    x: x.to_vec(),
+                    y: y.to_vec(),
+                    d: None,
+                }
+            }
+            Self::Ed25519(pair) => Material::Okp {
+                curve: OkpCurve::Ed25519,
+                x: pair.public_key().as_ref().to_vec(),
+                d: None,
+            },
+        })
+    }
+
+    /// Length of a signature in bytes.
+    pub(crate) fn signature_len(&self) -> usize {
+        match self {
+            Self::Rsa(pair, _) => pair.public_modulus_len(),
+            Self::Ec(_, curve) => curve.coordinate_len().saturating_mul(2),
+            Self::Ed25519(_) => 64,
+        }
+    }
+
+    /// Signs into the front of the buffer and returns the length.
+    pub(crate) fn sign(
+        &self,
+        message: &[u8],
+        out: &mut [u8; MAX_SIGNATURE_LEN],
+    ) -> Result<usize, KeyError> {
+        // The backend draws its own randomness and does not look at this argument.
+        let random = random::source();
+        let failed = |_| KeyError::Backend;
+        let signature = match self {
+            Self::Rsa(pair, encoding) => {
+                let len = pair.public_modulus_len();
+                let signature = out.get_mut(..len).ok_or(KeyError::Backend)?;
+                pair.sign(*encoding, &random, message, signature)
+                    .map_err(failed)?;
+                return Ok(len);
+            }
+            Self::Ec(pair, _) => pair.sign(&random, message).map_err(failed)?,
+            Self::Ed25519(pair) => pair.try_sign(message).map_err(failed)?,
+        };
+        let signature = signature.as_ref();
+        out.get_mut(..signature.len())
+            .ok_or(KeyError::Backend)?
+            .copy_from_slice(signature);
+        Ok(signature.len())
+    }
+}
+
+/// Checks that a private scalar belongs to the point.
+pub(crate) fn check_ec_pair(curve: EcCurve, d: &[u8], point: &[u8]) -> Result<(), JwkError> {
+    EcdsaKeyPair::from_private_key_and_public_key(ecdsa(curve), d, point)
+        .map(|_| ())
+        .map_err(|_| JwkError::Invalid)
+}
+
+/// Checks that a seed belongs to the point.
+pub(crate) fn check_ed25519_pair(seed: &[u8], x: &[u8]) -> Result<(), JwkError> {
+    Ed25519KeyPair::from_seed_and_public_key(seed, x)
+        .map(|_| ())
+        .map_err(|_| JwkError::Invalid)
+}
+
+/// Makes an RSA key from its numbers, which must be consistent.
+pub(crate) fn rsa_pair(n: &[u8], e: &[u8], private: &RsaPrivate) -> Result<RsaKeyPair, KeyError> {
+    RsaKeyPair::from_components(&KeyPairComponents {
+        public_key: PublicKeyComponents { n, e },
+        d: private.d.as_slice(),
+        p: private.p.as_slice(),
+        q: private.q.as_slice(),
+        dP: private.dp.as_slice(),
+        dQ: private.dq.as_slice(),
+        qInv: private.qi.as_slice(),
+    })
+    .map_err(|_| KeyError::Rejected)
+}
+
+enum Kind {
+    Rsa(&'static RsaSignatureEncoding),
+    Ec(EcCurve),
+    Ed25519,
+}
+
+fn kind(algorithm: JwsAlgorithm) -> Result<Kind, KeyError> {
+    if let Some(curve) = ec_curve(algorithm) {
+        return Ok(Kind::Ec(curve));
+    }
+    match algorithm {
+        JwsAlgorithm::RS256 => Ok(Kind::Rsa(&alg::RSA_PKCS1_SHA256)),
+        JwsAlgorithm::RS384 => Ok(Kind::Rsa(&alg::RSA_PKCS1_SHA384)),
+        JwsAlgorithm::RS512 => Ok(Kind::Rsa(&alg::RSA_PKCS1_SHA512)),
+        //= RFC7518#3.5 MUST: the salt is as long as the digest (the backend's default)
+        JwsAlgorithm::PS256 => Ok(Kind::Rsa(&alg::RSA_PSS_SHA256)),
+        JwsAlgorithm::PS384 => Ok(Kind::Rsa(&alg::RSA_PSS_SHA384)),
+        JwsAlgorithm::PS512 => Ok(Kind::Rsa(&alg::RSA_PSS_SHA512)),
+        JwsAlgorithm::EdDSA => Ok(Kind::Ed25519),
+        JwsAlgorithm::ES256
+        | JwsAlgorithm::ES384
+        | JwsAlgorithm::ES512
+        | JwsAlgorithm::HS256
+        | JwsAlgorithm::HS384
+        | JwsAlgorithm::HS512 => Err(KeyError::Algorithm),
+    }
+}
+
+fn ecdsa(curve: EcCurve) -> &'static EcdsaSigningAlgorithm {
+    match curve {
+        EcCurve::P256 => &alg::ECDSA_P256_SHA256_FIXED_SIGNING,
+        EcCurve::P384 => &alg::ECDSA_P384_SHA384_FIXED_SIGNING,
+        EcCurve::P521 => &alg::ECDSA_P521_SHA512_FIXED_SIGNING,
+    }
+}
+
+/// Enough for RSA with 8192 bits.
+pub(crate) const MAX_SIGNATURE_LEN: usize = 1024;
