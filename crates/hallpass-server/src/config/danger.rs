@@ -1,0 +1,75 @@
+//! `[danger]`: everything that weakens the server, in one place.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::checker::Checker;
+use super::value::Range;
+
+/// Everything that weakens the server, in one place. Each option that is on is logged at every start.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Danger {
+    /// Allows an `http://` issuer on a host other than this machine itself.
+    pub allow_http_issuer: bool,
+    /// Registration without an initial access token: anybody may make a client.
+    pub open_registration: bool,
+    /// Private or reserved addresses that outgoing requests may reach (`["127.0.0.0/8", "::1"]`), by plain HTTP too.
+    pub fetch_private_addresses: Vec<Range>,
+    /// PEM file with certificates that outgoing requests trust as roots beside the usual ones.
+    pub fetch_extra_roots_file: Option<PathBuf>,
+}
+
+impl Danger {
+    /// A sentence for each option that is on.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let Self {
+            allow_http_issuer,
+            open_registration,
+            fetch_private_addresses,
+            fetch_extra_roots_file,
+        } = self;
+        let mut warnings = Vec::new();
+        if *allow_http_issuer {
+            warnings.push(
+                "danger.allow_http_issuer: tokens and passwords may cross a network in the clear"
+                    .to_owned(),
+            );
+        }
+        if *open_registration {
+            warnings.push("danger.open_registration: anybody may register a client".to_owned());
+        }
+        if !fetch_private_addresses.is_empty() {
+            let list: Vec<String> = fetch_private_addresses
+                .iter()
+                .map(|range| range.0.to_string())
+                .collect();
+            let list = list.join(", ");
+            warnings.push(format!(
+                "danger.fetch_private_addresses: clients can make this server send requests to {list}"
+            ));
+        }
+        if let Some(path) = fetch_extra_roots_file {
+            let path = path.display();
+            warnings.push(format!(
+                "danger.fetch_extra_roots_file: outgoing requests trust the roots in {path}"
+            ));
+        }
+        warnings
+    }
+
+    pub(super) fn check(&self, check: &mut Checker<'_>) {
+        if let Some(path) = &self.fetch_extra_roots_file
+            && let Err(error) = std::fs::File::open(path)
+        {
+            let name = path.display();
+            check.problem(
+                "danger.fetch_extra_roots_file",
+                format!("cannot read {name}: {error}"),
+            );
+        }
+    }
+}

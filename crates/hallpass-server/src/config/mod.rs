@@ -1,0 +1,177 @@
+//! The configuration: one file for each section, read from TOML and the environment, checked once at the start.
+//!
+//! `Raw` is what may be written down; [`Config`] is what has passed every check. Each part of the program gets the
+//! sections it needs, never the whole.
+
+mod checker;
+mod clients;
+mod danger;
+mod lifetimes;
+mod log;
+mod operations;
+mod passwords;
+mod problem;
+mod protocol;
+mod rate_limits;
+mod registration;
+mod server;
+mod source;
+mod store;
+mod tls;
+mod users;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use checker::Checker;
+pub use clients::Client;
+pub use danger::Danger;
+pub use lifetimes::Lifetimes;
+pub use log::{Log, LogFormat};
+pub use operations::Operations;
+pub use passwords::Passwords;
+pub use problem::{Problem, Problems};
+pub use protocol::{Pkce, Protocol, Resource, ResponseMode, SigningAlg, SubjectType, TokenFormat};
+pub use rate_limits::RateLimits;
+pub use registration::Registration;
+pub use server::{ForwardedHeader, Server};
+pub use source::{ENVIRONMENT_PREFIX, Source};
+pub use store::{Store, StoreKind};
+pub use tls::Tls;
+pub use users::User;
+pub use value::{Listen, Range, Seconds, Secret};
+
+/// Configuration of hallpass.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(title = "hallpass.toml")]
+struct Raw {
+    server: Server,
+    tls: Tls,
+    operations: Operations,
+    store: Store,
+    lifetimes: Lifetimes,
+    protocol: Protocol,
+    registration: registration::Raw,
+    passwords: Passwords,
+    rate_limits: RateLimits,
+    log: Log,
+    danger: Danger,
+    clients: Vec<clients::Raw>,
+    users: Vec<users::Raw>,
+}
+
+/// A configuration that has passed every check, section by section.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `[server]`.
+    pub server: Server,
+    /// `[tls]`.
+    pub tls: Tls,
+    /// `[operations]`.
+    pub operations: Operations,
+    /// `[store]`.
+    pub store: Store,
+    /// `[lifetimes]`.
+    pub lifetimes: Lifetimes,
+    /// `[protocol]`.
+    pub protocol: Protocol,
+    /// `[registration]`.
+    pub registration: Registration,
+    /// `[passwords]`.
+    pub passwords: Passwords,
+    /// `[rate_limits]`.
+    pub rate_limits: RateLimits,
+    /// `[log]`.
+    pub log: Log,
+    /// `[danger]`.
+    pub danger: Danger,
+    /// `[[clients]]`.
+    pub clients: Vec<Client>,
+    /// `[[users]]`.
+    pub users: Vec<User>,
+}
+
+impl Config {
+    /// Reads and checks a file, if one is given, with the environment over it.
+    ///
+    /// # Errors
+    /// Everything that is wrong, each with its place and the setting's name.
+    pub fn load(
+        path: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, Problems> {
+        let one = |problem| Problems(vec![problem]);
+        Self::parse(Source::read(path, environment).map_err(one)?)
+    }
+
+    /// Checks what was read.
+    ///
+    /// # Errors
+    /// As for [`Config::load`].
+    pub fn parse(mut source: Source) -> Result<Self, Problems> {
+        let raw: Raw = source
+            .deserialize()
+            .map_err(|problem| Problems(vec![problem]))?;
+        let mut checker = Checker::new(&source);
+        let check = &mut checker;
+        let Raw {
+            server,
+            tls,
+            operations,
+            store,
+            lifetimes,
+            protocol,
+            registration,
+            passwords,
+            rate_limits,
+            log,
+            danger,
+            clients,
+            users,
+        } = raw;
+        server.check(&danger, check);
+        tls.check(check);
+        store.check(check);
+        lifetimes.check(check);
+        protocol.check(check);
+        let registration = registration.parse(&danger, check);
+        passwords.check(check);
+        rate_limits.check(check);
+        log.check(check);
+        danger.check(check);
+        let clients = clients::parse(clients, check);
+        let users = users::parse(users, &passwords, check);
+        let problems = checker.into_problems();
+        if !problems.is_empty() {
+            return Err(Problems(problems));
+        }
+        Ok(Self {
+            server,
+            tls,
+            operations,
+            store,
+            lifetimes,
+            protocol,
+            registration,
+            passwords,
+            rate_limits,
+            log,
+            danger,
+            clients,
+            users,
+        })
+    }
+
+    /// The JSON Schema of the file, from the declarations that read it.
+    #[must_use]
+    pub fn schema() -> serde_json::Value {
+        schemars::schema_for!(Raw).to_value()
+    }
+}

@@ -1,0 +1,63 @@
+//! `[passwords]`: how passwords are hashed.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::checker::Checker;
+
+/// How passwords are hashed: Argon2id, on threads of their own behind a bounded queue.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Passwords {
+    /// Memory for one hash, in KiB.
+    pub memory_kib: u32,
+    /// Passes over the memory.
+    pub iterations: u32,
+    /// Lanes.
+    pub parallelism: u32,
+    /// Threads that hash, each with memory of its own. Without a value: one fewer than cores.
+    pub threads: Option<u16>,
+    /// Sign-ins that may wait for a thread; one more is told to come back later.
+    pub queue: u32,
+    /// The shortest password that may be set, in characters.
+    pub min_length: u32,
+}
+
+impl Default for Passwords {
+    fn default() -> Self {
+        Self {
+            memory_kib: 19 * 1024,
+            iterations: 2,
+            parallelism: 1,
+            threads: None,
+            queue: 100,
+            min_length: 8,
+        }
+    }
+}
+
+impl Passwords {
+    pub(super) fn check(&self, check: &mut Checker<'_>) {
+        check.number(
+            "passwords.memory_kib",
+            self.memory_kib.into(),
+            7 * 1024,
+            4 * 1024 * 1024,
+        );
+        check.number("passwords.iterations", self.iterations.into(), 1, 100);
+        check.number("passwords.parallelism", self.parallelism.into(), 1, 64);
+        if let Some(threads) = self.threads {
+            check.number("passwords.threads", threads.into(), 1, 256);
+        }
+        check.number("passwords.queue", self.queue.into(), 1, 100_000);
+        check.number("passwords.min_length", self.min_length.into(), 8, 128);
+        // OWASP's weakest sets: 7 MiB with five passes, 9 with four, 12 with three, 19 with two, 46 with one.
+        let work = u64::from(self.memory_kib).saturating_mul(u64::from(self.iterations));
+        if work < 35 * 1024 {
+            check.problem(
+                "passwords.memory_kib",
+                "too little memory for so few iterations; 19456 with 2 is the least that is advised",
+            );
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! `[protocol]`: what the issuer offers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::checker::Checker;
+use super::value::Seconds;
+
+/// What the issuer offers to its clients.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Protocol {
+    /// How an answer may reach the client: `query`, `fragment`, `form_post`.
+    pub response_modes: Vec<ResponseMode>,
+    /// Who must use PKCE.
+    pub pkce: Pkce,
+    /// Scopes beside those of OpenID Connect, each with the sentence that the consent page shows.
+    pub scopes: BTreeMap<String, String>,
+    /// Claims that a scope releases, beside those of OpenID Connect.
+    pub claims: BTreeMap<String, Vec<String>>,
+    /// The APIs that tokens can be made for.
+    pub resources: Vec<Resource>,
+    /// Authentication context classes, the weakest first.
+    pub acr_values: Vec<String>,
+    /// Signature algorithms; the first signs our own tokens and those of clients that name none. A key is made for
+    /// each.
+    pub signing_algs: Vec<SigningAlg>,
+    /// Subject types: `public`, `pairwise`.
+    pub subject_types: Vec<SubjectType>,
+    /// Page with the documentation for developers, for discovery.
+    pub service_documentation: Option<String>,
+    /// Page with the policy, for discovery.
+    pub op_policy_uri: Option<String>,
+    /// Page with the terms of service, for discovery.
+    pub op_tos_uri: Option<String>,
+}
+
+/// An API that tokens can be made for: RFC 8707.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Resource {
+    /// The URI that names it, without fragment.
+    pub identifier: String,
+    /// The scopes that it understands.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// The form of its tokens.
+    #[serde(default = "jwt")]
+    pub token_format: TokenFormat,
+    /// The algorithm of its tokens, where they are JWTs; one of `protocol.signing_algs`.
+    #[serde(default)]
+    pub signing_alg: Option<SigningAlg>,
+    /// How long its tokens live, if not `lifetimes.access_token`.
+    #[serde(default)]
+    pub lifetime: Option<Seconds>,
+}
+
+/// The form of an access token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenFormat {
+    /// A signed JWT (RFC 9068) that the resource checks by itself.
+    Jwt,
+    /// Encrypted for ourselves; the resource introspects it.
+    Sealed,
+}
+
+/// Who must use PKCE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Pkce {
+    /// Public clients always, confidential ones unless they are registered dynamically.
+    Default,
+    /// Every client.
+    Always,
+}
+
+/// How an answer to an authorization request reaches the client.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names are those of the protocol")]
+pub enum ResponseMode {
+    Query,
+    Fragment,
+    FormPost,
+}
+
+/// How a subject identifier is made.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum SubjectType {
+    /// The same for every client.
+    Public,
+    /// Another one for each sector.
+    Pairwise,
+}
+
+/// A signature algorithm with a key of its own.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema,
+)]
+#[expect(missing_docs, reason = "the names are those of the JOSE registry")]
+pub enum SigningAlg {
+    ES256,
+    ES384,
+    ES512,
+    RS256,
+    RS384,
+    RS512,
+    PS256,
+    PS384,
+    PS512,
+    EdDSA,
+}
+
+impl SigningAlg {
+    /// The name in JOSE headers and metadata.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ES256 => "ES256",
+            Self::ES384 => "ES384",
+            Self::ES512 => "ES512",
+            Self::RS256 => "RS256",
+            Self::RS384 => "RS384",
+            Self::RS512 => "RS512",
+            Self::PS256 => "PS256",
+            Self::PS384 => "PS384",
+            Self::PS512 => "PS512",
+            Self::EdDSA => "EdDSA",
+        }
+    }
+}
+
+fn jwt() -> TokenFormat {
+    TokenFormat::Jwt
+}
+
+impl Default for Protocol {
+    fn default() -> Self {
+        Self {
+            response_modes: vec![
+                ResponseMode::Query,
+                ResponseMode::Fragment,
+                ResponseMode::FormPost,
+            ],
+            pkce: Pkce::Default,
+            scopes: BTreeMap::new(),
+            claims: BTreeMap::new(),
+            resources: Vec::new(),
+            acr_values: Vec::new(),
+            signing_algs: vec![SigningAlg::ES256, SigningAlg::RS256],
+            subject_types: vec![SubjectType::Public, SubjectType::Pairwise],
+            service_documentation: None,
+            op_policy_uri: None,
+            op_tos_uri: None,
+        }
+    }
+}
+
+impl Protocol {
+    pub(super) fn check(&self, check: &mut Checker<'_>) {
+        distinct(check, "protocol.response_modes", &self.response_modes);
+        distinct(check, "protocol.signing_algs", &self.signing_algs);
+        distinct(check, "protocol.subject_types", &self.subject_types);
+        for scope in self.scopes.keys() {
+            let setting = format!("protocol.scopes.{scope}");
+            if !is_scope_token(scope) {
+                check.problem(
+                    &setting,
+                    "is no scope: printable ASCII without space, quote and backslash",
+                );
+            }
+            if STANDARD_SCOPES.contains(&scope.as_str()) {
+                check.problem(
+                    &setting,
+                    "is a scope of OpenID Connect and has its description already",
+                );
+            }
+        }
+        for scope in self.claims.keys() {
+            if !self.knows(scope) {
+                let setting = format!("protocol.claims.{scope}");
+                check.problem(
+                    &setting,
+                    "there is no such scope; describe it in protocol.scopes",
+                );
+            }
+        }
+        for (index, acr) in self.acr_values.iter().enumerate() {
+            if acr.is_empty() || acr.contains(char::is_whitespace) {
+                check.problem(
+                    &format!("protocol.acr_values[{index}]"),
+                    "is empty or holds a space",
+                );
+            }
+        }
+        self.check_resources(check);
+        let pages = [
+            (
+                "protocol.service_documentation",
+                &self.service_documentation,
+            ),
+            ("protocol.op_policy_uri", &self.op_policy_uri),
+            ("protocol.op_tos_uri", &self.op_tos_uri),
+        ];
+        for (setting, page) in pages {
+            if let Some(page) = page
+                && !url::Url::parse(page).is_ok_and(|url| matches!(url.scheme(), "https" | "http"))
+            {
+                check.problem(setting, "is no https URL");
+            }
+        }
+    }
+
+    fn check_resources(&self, check: &mut Checker<'_>) {
+        let mut seen = BTreeSet::new();
+        for (index, resource) in self.resources.iter().enumerate() {
+            let prefix = format!("protocol.resources[{index}]");
+            let identifier = &resource.identifier;
+            //= RFC8707#2 MUST: a resource is named by an absolute URI without fragment
+            if url::Url::parse(identifier).is_err() || identifier.contains('#') {
+                let setting = format!("{prefix}.identifier");
+                check.problem(&setting, "must be an absolute URI without fragment");
+            }
+            if !seen.insert(identifier) {
+                check.problem(&format!("{prefix}.identifier"), "is there twice");
+            }
+            for scope in resource.scopes.iter().filter(|scope| !self.knows(scope)) {
+                let message =
+                    format!("there is no scope {scope:?}; describe it in protocol.scopes");
+                check.problem(&format!("{prefix}.scopes"), message);
+            }
+            if let Some(alg) = resource.signing_alg
+                && !self.signing_algs.contains(&alg)
+            {
+                let message = format!("{} is not among protocol.signing_algs", alg.name());
+                check.problem(&format!("{prefix}.signing_alg"), message);
+            }
+            if resource.signing_alg.is_some() && resource.token_format == TokenFormat::Sealed {
+                check.problem(
+                    &format!("{prefix}.signing_alg"),
+                    "a sealed token is not signed",
+                );
+            }
+            if let Some(lifetime) = resource.lifetime {
+                check.between(&format!("{prefix}.lifetime"), lifetime, 1, 86_400);
+            }
+        }
+    }
+
+    fn knows(&self, scope: &str) -> bool {
+        self.scopes.contains_key(scope) || STANDARD_SCOPES.contains(&scope)
+    }
+}
+
+fn distinct<T: Ord>(check: &mut Checker<'_>, setting: &str, list: &[T]) {
+    if list.is_empty() {
+        check.problem(setting, "is empty");
+    }
+    if list.iter().collect::<BTreeSet<_>>().len() < list.len() {
+        check.problem(setting, "holds a value twice");
+    }
+}
+
+//= RFC6749#3.3 MUST: a scope token is printable ASCII without space, quote and backslash
+fn is_scope_token(scope: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
+    !scope.is_empty() && scope.bytes().all(fits)
+}
+
+const STANDARD_SCOPES: [&str; 6] = [
+    "openid",
+    "profile",
+    "email",
+    "address",
+    "phone",
+    "offline_access",
+];

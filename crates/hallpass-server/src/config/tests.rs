@@ -1,0 +1,408 @@
+use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use super::*;
+
+const EXAMPLE: &str = include_str!("../../../../hallpass.example.toml");
+
+fn parse_with(text: &str, environment: &[(&str, &str)]) -> Result<Config, Vec<String>> {
+    let environment = environment
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Source::parse(
+        Some("hallpass.toml".to_owned()),
+        text.to_owned(),
+        environment,
+    )
+    .map_err(|problem| Problems(vec![problem]))
+    .and_then(Config::parse)
+    .map_err(|problems| problems.0.iter().map(ToString::to_string).collect())
+}
+
+fn parse(text: &str) -> Result<Config, Vec<String>> {
+    parse_with(text, &[])
+}
+
+/// The one problem that there must be.
+fn problem(text: &str) -> String {
+    problem_with(text, &[])
+}
+
+fn problem_with(text: &str, environment: &[(&str, &str)]) -> String {
+    let mut problems = parse_with(text, environment).expect_err(text);
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    problems.remove(0)
+}
+
+/// A file of its own, removed when dropped.
+struct TempFile(PathBuf);
+
+impl TempFile {
+    fn new(name: &str, content: &str, mode: u32) -> Self {
+        let path =
+            std::env::temp_dir().join(format!("hallpass-config-{}-{name}", std::process::id()));
+        std::fs::write(&path, content).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for TempFile {
+    fn drop(&mut self) {
+        drop(std::fs::remove_file(&self.0));
+    }
+}
+
+#[test]
+fn nothing_at_all_is_a_configuration() {
+    let config = parse("").unwrap();
+    assert_eq!(config.server.listen.0, ["127.0.0.1:3000".parse().unwrap()]);
+    assert_eq!(config.lifetimes.code, Seconds(60));
+    assert!(config.danger.warnings().is_empty());
+}
+
+#[test]
+fn the_example_file_says_the_defaults() {
+    assert_eq!(
+        format!("{:?}", parse(EXAMPLE).unwrap()),
+        format!("{:?}", parse("").unwrap())
+    );
+}
+
+#[test]
+fn the_example_file_shows_every_setting() {
+    let schema = Config::schema();
+    let shown: BTreeSet<&str> = EXAMPLE
+        .lines()
+        .filter_map(|line| line.trim_start_matches('#').split_once(" ="))
+        .map(|(name, _)| name.trim())
+        .chain(
+            EXAMPLE
+                .lines()
+                .filter_map(|line| line.strip_prefix('[')?.strip_suffix(']')),
+        )
+        .map(|name| name.rsplit('.').next().unwrap())
+        .chain(["clients", "users", "resources"])
+        .collect();
+    let aside = ["client_secret", "password"];
+    let definitions = schema["$defs"].as_object().unwrap();
+    let objects = definitions
+        .values()
+        .chain([&schema])
+        .filter_map(|each| each["properties"].as_object());
+    for name in objects.flat_map(serde_json::Map::keys) {
+        assert!(
+            shown.contains(name.as_str()) || aside.contains(&name.as_str()),
+            "{name} is not shown"
+        );
+    }
+}
+
+#[test]
+fn the_example_file_works_with_its_comments_taken_away() {
+    let text: String = EXAMPLE
+        .lines()
+        .map(|line| match line.strip_prefix('#') {
+            Some(rest) if !rest.starts_with(' ') && !rest.contains("_file") => format!("{rest}\n"),
+            Some(_) | None => format!("{line}\n"),
+        })
+        .collect();
+    let text = text.replace(
+        "client_name",
+        "client_secret = \"0123456789abcdef\"\nclient_name",
+    );
+    let text = text.replace("claims = {", "password = \"correct horse\"\nclaims = {");
+    let config = parse(&text).unwrap();
+    assert_eq!(config.clients[0].metadata["client_name"], "The shop");
+    assert_eq!(config.users[0].claims["email_verified"], true);
+    assert_eq!(config.protocol.resources[0].lifetime, Some(Seconds(300)));
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_line_and_name() {
+    #[rustfmt::skip]
+    let cases = [
+        ("[server]\nlistne = 1", "hallpass.toml:2: server.listne: unknown field `listne`"),
+        ("\n[sever]\n", "hallpass.toml:2: sever: unknown field `sever`"),
+        ("x = 1", "hallpass.toml:1: x: unknown field `x`"),
+        ("[[users]]\nusername = \"a\"\npasswort = \"12345678\"", "hallpass.toml:3: users[0].passwort: unknown field"),
+        ("[[protocol.resources]]\nidentifier = \"https://a\"\n\nscope = []", "hallpass.toml:4: protocol.resources[0].scope: "),
+    ];
+    for (text, expected) in cases {
+        let problem = problem(text);
+        assert!(problem.starts_with(expected), "{problem}");
+    }
+}
+
+#[test]
+fn a_value_of_a_wrong_type_is_refused_with_its_line_and_name() {
+    #[rustfmt::skip]
+    let cases = [
+        ("[server]\n\nmax_connections = \"many\"", "hallpass.toml:3: server.max_connections: invalid type: string \"many\""),
+        ("[lifetimes]\ncode = \"1 minute\"", "hallpass.toml:2: lifetimes.code: invalid value: string \"1 minute\", expected whole seconds"),
+        ("server.listen = \"localhost:3000\"", "hallpass.toml:1: server.listen: \"localhost:3000\" is no IP address"),
+        ("server.listen = []", "hallpass.toml:1: server.listen: the list is empty"),
+        ("[server]\ntrusted_proxies = [\"10.0.0.0/8\",\n \"10.0.0.1/8\"]", "hallpass.toml:2: server.trusted_proxies: \"10.0.0.1/8\" is no address range"),
+        ("server.forwarded_header = \"all\"", "hallpass.toml:1: server.forwarded_header: unknown variant `all`"),
+        ("protocol.signing_algs = [\"none\"]", "hallpass.toml:1: protocol.signing_algs[0]: unknown variant `none`"),
+        ("[[users]]\npassword = \"12345678\"", "hallpass.toml:1: users[0]: missing field `username`"),
+        ("a = \n", "hallpass.toml:1: "),
+        ("[server]\n[server]\n", "hallpass.toml:2: "),
+    ];
+    for (text, expected) in cases {
+        let problem = problem(text);
+        assert!(problem.starts_with(expected), "{problem}");
+    }
+}
+
+#[test]
+fn a_bad_setting_is_refused_with_its_line_and_name() {
+    #[rustfmt::skip]
+    let cases = [
+        ("[lifetimes]\n\ncode = 0", "hallpass.toml:3: lifetimes.code: must be from 1s to 10m, not 0s"),
+        ("lifetimes.code = 601", "hallpass.toml:1: lifetimes.code: must be from 1s to 10m, not 601s"),
+        ("lifetimes.access_token = \"2d\"", "hallpass.toml:1: lifetimes.access_token: "),
+        ("lifetimes.id_token = 0", "hallpass.toml:1: lifetimes.id_token: "),
+        ("lifetimes.session = 0", "hallpass.toml:1: lifetimes.session: "),
+        ("lifetimes.refresh_idle = \"91d\"", "hallpass.toml:1: lifetimes.refresh_idle: 91d is longer than lifetimes.refresh_absolute, 90d"),
+        ("lifetimes.refresh_retry_seconds = 601", "hallpass.toml:1: lifetimes.refresh_retry_seconds: "),
+        ("server.issuer = \"https://a.example/?b\"", "hallpass.toml:1: server.issuer: must not have a query"),
+        ("server.issuer = \"http://a.example\"", "hallpass.toml:1: server.issuer: must begin with https://"),
+        ("server.issuer = \"\"", "hallpass.toml:1: server.issuer: is empty"),
+        ("server.max_connections = 0", "hallpass.toml:1: server.max_connections: must be from 16"),
+        ("server.trusted_proxies = [\"10.0.0.0/8\"]", "hallpass.toml:1: server.forwarded_header: say which header"),
+        ("server.forwarded_header = \"forwarded\"", "hallpass.toml:1: server.trusted_proxies: is empty"),
+        ("tls.cert_file = \"x.pem\"", "hallpass.toml:1: tls.key_file: is missing"),
+        ("store = { kind = \"memory\", path = \"x\" }", "hallpass.toml:1: store.path: has no meaning"),
+        ("protocol.signing_algs = []", "hallpass.toml:1: protocol.signing_algs: is empty"),
+        ("protocol.signing_algs = [\"ES256\", \"ES256\"]", "hallpass.toml:1: protocol.signing_algs: holds a value twice"),
+        ("[protocol.scopes]\nopenid = \"x\"", "hallpass.toml:2: protocol.scopes.openid: is a scope of OpenID Connect"),
+        ("[protocol.scopes]\n\"a b\" = \"x\"", "hallpass.toml:2: protocol.scopes.a b: is no scope"),
+        ("protocol.claims.a = []", "hallpass.toml:1: protocol.claims.a: there is no such scope"),
+        ("[[protocol.resources]]\nidentifier = \"https://a/#b\"", "hallpass.toml:2: protocol.resources[0].identifier: must be an absolute URI"),
+        ("[[protocol.resources]]\nidentifier = \"https://a\"\nscopes = [\"b\"]", "hallpass.toml:3: protocol.resources[0].scopes: there is no scope \"b\""),
+        ("[[protocol.resources]]\nidentifier = \"https://a\"\nsigning_alg = \"PS256\"", "hallpass.toml:3: protocol.resources[0].signing_alg: PS256 is not among"),
+        ("registration.enabled = true", "hallpass.toml:1: registration.initial_access_tokens: is empty"),
+        ("registration.initial_access_tokens = [\"short\"]", "hallpass.toml:1: registration.initial_access_tokens: holds a token of fewer than 16"),
+        ("passwords.memory_kib = 8192", "hallpass.toml:1: passwords.memory_kib: too little memory"),
+        ("passwords.threads = 0", "hallpass.toml:1: passwords.threads: "),
+        ("rate_limits.window = 0", "hallpass.toml:1: rate_limits.window: "),
+        ("log.level = \"loud=very\"", "hallpass.toml:1: log.level: is no level"),
+        ("danger.fetch_extra_roots_file = \"/nowhere\"", "hallpass.toml:1: danger.fetch_extra_roots_file: cannot read /nowhere"),
+        ("[[clients]]\nclient_id = \"\"", "hallpass.toml:2: clients[0].client_id: must be printable"),
+        ("[[clients]]\nclient_id = \"a\"\n[[clients]]\nclient_id = \"a\"", "hallpass.toml:4: clients[1].client_id: there are two clients with the id \"a\""),
+        ("[[clients]]\nclient_id = \"a\"\nclient_secret = \"\"", "hallpass.toml:3: clients[0].client_secret: is empty"),
+        ("[[clients]]\nclient_id = \"a\"\nclient_secret = \"0123456789abcde\"", "hallpass.toml:3: clients[0].client_secret: is shorter than 16"),
+        ("[[clients]]\nclient_id = \"a\"\nwhen = 1979-05-27", "hallpass.toml:3: clients[0].when: holds a date"),
+        ("[[users]]\nusername = \"a\"", "hallpass.toml:1: users[0].password: is missing"),
+        ("[[users]]\nusername = \"a\"\npassword = \"1234567\"", "hallpass.toml:3: users[0].password: is shorter than passwords.min_length"),
+        ("[[users]]\nusername = \"a b\"\npassword = \"12345678\"", "hallpass.toml:2: users[0].username: must be 1 to 200"),
+        ("[[users]]\nusername = \"a\"\npassword = \"12345678\"\n[[users]]\nusername = \"A\"\npassword = \"12345678\"", "hallpass.toml:5: users[1].username: there are two users"),
+        ("[[users]]\nusername = \"a\"\npassword = \"12345678\"\nclaims.sub = \"x\"", "hallpass.toml:4: users[0].claims.sub: is for the server to say"),
+    ];
+    for (text, expected) in cases {
+        let problem = problem(text);
+        assert!(problem.starts_with(expected), "{problem}");
+    }
+}
+
+#[test]
+fn every_problem_is_told_at_once() {
+    let problems = parse("[lifetimes]\ncode = 0\nsession = 0\n[log]\nlevel = \"\"").unwrap_err();
+    assert_eq!(problems.len(), 3, "{problems:?}");
+}
+
+#[test]
+fn a_secret_never_stands_in_a_message() {
+    #[rustfmt::skip]
+    let cases = [
+        "[[users]]\nusername = \"a\"\npassword = 1234567890123",
+        "[[users]]\nusername = \"a\"\npassword = [\"1234567890123\"]",
+        "[[clients]]\nclient_id = \"a\"\nclient_secret = 1234567890123",
+        "[[clients]]\nclient_id = \"a\"\nclient_secret = \"123456789\"",
+        "registration.initial_access_tokens = \"1234567890123\"",
+        "registration.initial_access_tokens = [1234567890123]",
+    ];
+    for text in cases {
+        let problem = problem(text);
+        assert!(!problem.contains("123456789"), "{problem}");
+    }
+    let text = "[[clients]]\nclient_id = \"a\"\nclient_secret = \"0123456789abcdef\"\n\
+                [[users]]\nusername = \"a\"\npassword = \"0123456789abcdef\"";
+    let printed = format!("{:?}", parse(text).unwrap());
+    assert!(!printed.contains("0123456789abcdef"), "{printed}");
+}
+
+#[test]
+fn the_environment_overrides_the_file() {
+    let text = "[lifetimes]\ncode = 10\n[[clients]]\nclient_id = \"a\"";
+    let config = parse_with(
+        text,
+        &[
+            ("HALLPASS__LIFETIMES__CODE", "20"),
+            ("HALLPASS__LIFETIMES__SESSION", "2d"),
+            ("HALLPASS__SERVER__ISSUER", "https://op.example.com"),
+            ("HALLPASS__SERVER__LISTEN", "[\"127.0.0.1:1\", \"[::1]:1\"]"),
+            ("HALLPASS__OPERATIONS", "{ enabled = true }"),
+            ("HALLPASS__OPERATIONS__ENABLED", "false"),
+            ("HALLPASS__PROTOCOL__SIGNING_ALGS", "[\"PS256\"]"),
+            (
+                "HALLPASS__CLIENTS__0__CLIENT_SECRET",
+                "0123456789012345678901234567890",
+            ),
+            (
+                "HALLPASS__USERS",
+                "[{ username = \"u\", password = \"12345678\" }]",
+            ),
+            ("OTHER__LIFETIMES__CODE", "x"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(config.lifetimes.code, Seconds(20));
+    assert_eq!(config.lifetimes.session, Seconds(172_800));
+    assert_eq!(
+        config.server.issuer.as_deref(),
+        Some("https://op.example.com")
+    );
+    assert_eq!(config.server.listen.0.len(), 2);
+    assert!(!config.operations.enabled);
+    assert_eq!(config.protocol.signing_algs, [SigningAlg::PS256]);
+    let secret = config.clients[0].client_secret.as_ref().unwrap();
+    assert_eq!(secret.expose(), "0123456789012345678901234567890");
+    assert_eq!(config.users[0].username, "u");
+}
+
+#[test]
+fn a_secret_of_digits_in_the_environment_is_text() {
+    let text = "[[clients]]\nclient_id = \"a\"";
+    for secret in [
+        "1234567890123456",
+        "01234567890123456",
+        "1e99999999999999",
+        "true-0123456789012345",
+    ] {
+        let config = parse_with(text, &[("HALLPASS__CLIENTS__0__CLIENT_SECRET", secret)]).unwrap();
+        assert_eq!(
+            config.clients[0].client_secret.as_ref().unwrap().expose(),
+            secret
+        );
+    }
+}
+
+#[test]
+fn a_problem_of_the_environment_names_the_variable() {
+    #[rustfmt::skip]
+    let cases = [
+        ("HALLPASS__LIFETIMES__CODE", "0", "HALLPASS__LIFETIMES__CODE: lifetimes.code: must be from"),
+        ("HALLPASS__LIFETIMES__CODE", "[1]", "HALLPASS__LIFETIMES__CODE: lifetimes.code: invalid type"),
+        ("HALLPASS__LIFETIMES__CODE", "true", "HALLPASS__LIFETIMES__CODE: lifetimes.code: invalid value"),
+        ("HALLPASS__LIFETIMES__COD", "1", "HALLPASS__LIFETIMES__COD: lifetimes.cod: unknown field `cod`"),
+        ("HALLPASS__LIFE__CODE", "1", "HALLPASS__LIFE__CODE: life.code: unknown field `life`"),
+        ("HALLPASS__LIFETIMES__CODE__X", "1", "HALLPASS__LIFETIMES__CODE__X: lifetimes.code.x: goes into"),
+        ("HALLPASS__CLIENTS__0__CLIENT_SECRET", "", "HALLPASS__CLIENTS__0__CLIENT_SECRET: clients[0].client_secret: is empty"),
+        ("HALLPASS__CLIENTS__1__CLIENT_SECRET", "x", "HALLPASS__CLIENTS__1__CLIENT_SECRET: clients.1.client_secret: names an entry"),
+        ("HALLPASS__", "x", "HALLPASS__: : names no setting"),
+        ("HALLPASS__SERVER____X", "x", "HALLPASS__SERVER____X: server..x: names no setting"),
+    ];
+    for (name, value, expected) in cases {
+        let text = "[lifetimes]\ncode = 1\n[[clients]]\nclient_id = \"a\"";
+        let problem = problem_with(text, &[(name, value)]);
+        let expected = expected.replace(": : ", ": ");
+        assert!(problem.starts_with(&expected), "{problem}");
+    }
+}
+
+#[test]
+fn a_secret_comes_from_a_file_without_its_line_break() {
+    let file = TempFile::new("good", "0123456789abcdef\n", 0o600);
+    let text = format!(
+        "[[clients]]\nclient_id = \"a\"\nclient_secret_file = {:?}",
+        file.0
+    );
+    let config = parse(&text).unwrap();
+    assert_eq!(
+        config.clients[0].client_secret.as_ref().unwrap().expose(),
+        "0123456789abcdef"
+    );
+    assert!(
+        !config.clients[0]
+            .metadata
+            .contains_key("client_secret_file")
+    );
+}
+
+#[test]
+fn a_secret_file_that_is_open_to_all_or_empty_or_missing_is_refused() {
+    let open = TempFile::new("open", "0123456789abcdef", 0o604);
+    let empty = TempFile::new("empty", "\n", 0o600);
+    let missing = PathBuf::from("/nowhere/secret");
+    for (path, expected) in [
+        (&open.0, "is open to every user"),
+        (&empty.0, "is empty"),
+        (&missing, "cannot read"),
+    ] {
+        for (text, setting) in [
+            (
+                format!("[[clients]]\nclient_id = \"a\"\nclient_secret_file = {path:?}"),
+                "clients[0].client_secret_file",
+            ),
+            (
+                format!("[[users]]\nusername = \"a\"\n\npassword_file = {path:?}"),
+                "users[0].password_file",
+            ),
+            (
+                format!("[registration]\n\ninitial_access_tokens_file = {path:?}"),
+                "registration.initial_access_tokens_file",
+            ),
+        ] {
+            let problem = problem(&text);
+            assert!(
+                problem.contains(setting) && problem.contains(expected),
+                "{problem}"
+            );
+            assert!(problem.starts_with("hallpass.toml:"), "{problem}");
+        }
+    }
+}
+
+#[test]
+fn a_secret_given_twice_is_refused() {
+    let file = TempFile::new("twice", "0123456789abcdef", 0o600);
+    let text = format!(
+        "[[clients]]\nclient_id = \"a\"\nclient_secret = \"0123456789abcdef\"\nclient_secret_file = {:?}",
+        file.0
+    );
+    assert!(problem(&text).contains("clients[0].client_secret: is given both here and by"));
+}
+
+#[test]
+fn registration_needs_a_token_or_a_danger_switch() {
+    let token = "registration = { enabled = true, initial_access_tokens = [\"0123456789abcdef\"] }";
+    let config = parse(token).unwrap();
+    assert!(config.registration.enabled && !config.registration.open);
+    let config = parse("danger.open_registration = true").unwrap();
+    assert!(config.registration.enabled && config.registration.open);
+    assert_eq!(config.danger.warnings().len(), 1);
+}
+
+#[test]
+fn the_schema_knows_what_the_file_may_hold() {
+    let schema = Config::schema();
+    assert_eq!(schema["additionalProperties"], false);
+    let sections: Vec<&str> = schema["properties"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    assert!(
+        sections.contains(&"lifetimes") && sections.contains(&"clients"),
+        "{sections:?}"
+    );
+    assert_eq!(
+        schema["$defs"]["Lifetimes"]["properties"]["refresh_idle"]["default"],
+        "14d"
+    );
+    assert_eq!(schema["$defs"]["Lifetimes"]["additionalProperties"], false);
+}

@@ -1,0 +1,3 @@
+//! The server: configuration, command line, listeners, TLS, telemetry and wiring, behind the `hallpass` binary.
+
+pub mod config;
