@@ -1,1 +1,9 @@
 //! The rules of OAuth 2.0 and OpenID Connect as pure functions.
+//!
+//! A rule is a function of facts: it does no I/O, knows no clock and draws no randomness. What it needs was
+//! looked up before; what must be written is part of its answer.
+
+pub mod client;
+pub mod policy;
+pub mod reason;
+pub mod record;

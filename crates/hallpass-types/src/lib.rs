@@ -1,1 +1,20 @@
 //! The words of the protocol: identifiers, secrets, scopes, parameters, error codes, time.
+//!
+//! Nothing here does I/O or knows a clock. Digests are the only cryptography.
+
+mod error_code;
+mod id;
+mod params;
+mod scope;
+mod secret;
+mod time;
+
+pub use error_code::{ErrorCode, description_text};
+pub use id::{ClientId, GrantId, InvalidId, Issuer, IssuerId, Sid, Subject, TokenId};
+pub use params::{MAX_PARAMS, Params, ParamsError};
+pub use scope::{InvalidScope, Scope};
+pub use secret::{
+    Code, ContentDigest, InitialAccess, Key, Kind, Once, Opaque, RANDOM_LEN, RegistrationAccess,
+    Secret, Session, constant_time_eq, sha256,
+};
+pub use time::{Bucket, Timestamp};

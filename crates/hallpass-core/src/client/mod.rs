@@ -1,0 +1,168 @@
+//! Clients: what is known about a registered application.
+
+use hallpass_jose::{Jwks, JwsAlgorithm};
+use hallpass_types::{ClientId, ContentDigest, Scope, Secret, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// A client as it is stored: its metadata in the words of RFC 7591, and what only the server knows.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ClientRecord {
+    /// Its identifier.
+    pub client_id: ClientId,
+    /// Registered metadata, normalised, without any secret.
+    pub metadata: Map<String, Value>,
+    /// HMAC-SHA-256 of the secret under the provider's key.
+    #[serde(default)]
+    pub secret: Option<ContentDigest>,
+    /// The secret itself, sealed; only where a symmetric algorithm needs it.
+    #[serde(default)]
+    pub secret_sealed: Option<Vec<u8>>,
+    /// When the secret ends; none means never.
+    #[serde(default)]
+    pub secret_expires_at: Option<Timestamp>,
+    /// Digest of the registration access token (RFC 7592).
+    #[serde(default)]
+    pub registration_token: Option<ContentDigest>,
+    /// Where it came from.
+    pub origin: ClientOrigin,
+    /// A disabled client is unknown to every endpoint.
+    #[serde(default)]
+    pub disabled: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// Where a client came from. It decides about defaults and trust.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ClientOrigin {
+    /// The configuration file.
+    Configuration,
+    /// Command line or administration.
+    Administration,
+    /// Dynamic registration.
+    Registration,
+}
+
+/// A client as the rules see it: every member checked and typed, keys parsed. Made once per change, then shared.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// Its identifier.
+    pub id: ClientId,
+    /// Where it came from.
+    pub origin: ClientOrigin,
+    /// `application_type`.
+    pub application_type: ApplicationType,
+    /// `redirect_uris`, compared byte for byte.
+    pub redirect_uris: Vec<String>,
+    /// `post_logout_redirect_uris`.
+    pub post_logout_redirect_uris: Vec<String>,
+    /// `response_types`, each with its words sorted.
+    pub response_types: Vec<String>,
+    /// `grant_types`.
+    pub grant_types: Vec<String>,
+    /// `response_modes` when restricted.
+    pub response_modes: Option<Vec<String>>,
+    /// `scope`: when present, an allow-list.
+    pub scope: Option<Scope>,
+    /// `resources`: indicators that this client may ask for. None: every one of the issuer's.
+    pub resources: Option<Vec<String>>,
+    /// `token_endpoint_auth_method` by its registered name.
+    pub auth_method: String,
+    /// `token_endpoint_auth_signing_alg`.
+    pub auth_signing_alg: Option<JwsAlgorithm>,
+    /// The secret.
+    pub secret: Option<ClientSecret>,
+    /// Keys from `jwks`.
+    pub jwks: Option<Jwks>,
+    /// `jwks_uri`.
+    pub jwks_uri: Option<String>,
+    /// `subject_type`.
+    pub subject_type: SubjectType,
+    /// Host that stands for the client's sector (OpenID Connect Core §8.1).
+    pub sector: Option<String>,
+    /// `id_token_signed_response_alg`.
+    pub id_token_signed_response_alg: JwsAlgorithm,
+    /// `userinfo_signed_response_alg`; none means plain JSON.
+    pub userinfo_signed_response_alg: Option<JwsAlgorithm>,
+    /// `default_max_age` in seconds.
+    pub default_max_age: Option<i64>,
+    /// `require_auth_time`.
+    pub require_auth_time: bool,
+    /// `default_acr_values`.
+    pub default_acr_values: Vec<String>,
+    /// Whether PKCE is demanded of it.
+    pub require_pkce: bool,
+    /// Whether consent is asked at all; only configuration and administration can waive it (`skip_consent`).
+    pub skip_consent: bool,
+    /// Whether its refresh tokens are rotated: public clients without a key binding.
+    pub rotate_refresh_tokens: bool,
+    /// `client_name`, bounded.
+    pub name: Option<String>,
+    /// `client_uri`, `policy_uri`, `tos_uri`: https links for the consent page.
+    pub links: ClientLinks,
+    /// SHA-256 over the sorted redirect URIs: remembered consent is for this set.
+    pub redirect_uris_digest: [u8; 32],
+    /// Origins from which browsers may call the token and UserInfo endpoints: those of its http(s) redirect URIs.
+    pub cors_origins: Vec<String>,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// A client's secret in both forms.
+#[derive(Clone, Debug)]
+pub struct ClientSecret {
+    /// HMAC-SHA-256 under the provider's key, for comparing.
+    pub digest: ContentDigest,
+    /// The secret, where a symmetric algorithm needs it.
+    pub plain: Option<Secret>,
+    /// When it ends.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Links of the consent page.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientLinks {
+    /// `client_uri`.
+    pub client_uri: Option<String>,
+    /// `policy_uri`.
+    pub policy_uri: Option<String>,
+    /// `tos_uri`.
+    pub tos_uri: Option<String>,
+}
+
+/// `application_type`, OpenID Connect Dynamic Client Registration §2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApplicationType {
+    /// A web application.
+    Web,
+    /// A native application.
+    Native,
+}
+
+/// `subject_type`, OpenID Connect Core §8.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubjectType {
+    /// The same subject for every client.
+    Public,
+    /// Another subject for every sector.
+    Pairwise,
+}
+
+impl Client {
+    /// Whether it has no way to authenticate (`token_endpoint_auth_method` `none`).
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        self.auth_method == "none"
+    }
+
+    /// Whether it may use a grant type.
+    #[must_use]
+    pub fn may_use(&self, grant_type: &str) -> bool {
+        self.grant_types.iter().any(|g| g == grant_type)
+    }
+}

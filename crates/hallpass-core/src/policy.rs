@@ -1,0 +1,180 @@
+//! What an issuer allows: every optional rule as a documented field with a safe default.
+
+use std::sync::Arc;
+
+use hallpass_jose::JwsAlgorithm;
+use hallpass_types::Issuer;
+
+/// The policy of one issuer.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// The issuer identifier. Every URL, audience and cookie follows it.
+    pub issuer: Issuer,
+    /// How long things live.
+    pub lifetimes: Lifetimes,
+    /// The scopes that exist, with the claims that each releases.
+    pub scopes: Vec<ScopeSpec>,
+    /// Protected resources that a client may name (RFC 8707).
+    pub resources: Vec<Resource>,
+    /// Algorithms for ID tokens and signed responses; each has a key. The first is the default of clients made
+    /// by configuration, command line or dashboard.
+    pub signing_algs: Vec<JwsAlgorithm>,
+    /// Authentication context classes that sign-in can reach, weakest first.
+    pub acr_values: Vec<String>,
+    /// Dynamic registration.
+    pub registration: RegistrationPolicy,
+    /// Whether dynamically registered confidential clients need PKCE too.
+    pub pkce_for_registered_clients: bool,
+    /// Languages of the pages (BCP 47).
+    pub ui_locales: Vec<String>,
+    /// Whether the `claims` parameter is honoured.
+    pub claims_parameter: bool,
+    /// Key material for pairwise subject identifiers (OpenID Connect Core §8.1).
+    pub pairwise_salt: Arc<[u8; 32]>,
+    /// `service_documentation`, `op_policy_uri` and `op_tos_uri` of the metadata.
+    pub documents: Documents,
+}
+
+/// Lifetimes in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// Authorization code.
+    pub code: i64,
+    /// Access token.
+    pub access_token: i64,
+    /// ID token.
+    pub id_token: i64,
+    /// A refresh family that is not used.
+    pub refresh_idle: i64,
+    /// A refresh family at the latest.
+    pub refresh_absolute: i64,
+    /// Within this time after a rotation the parent yields the same successor again; 0 switches it off.
+    pub refresh_retry: i64,
+    /// A browser session.
+    pub session: i64,
+    /// An authorization request that waits for its person.
+    pub interaction: i64,
+}
+
+impl Default for Lifetimes {
+    fn default() -> Self {
+        Self {
+            code: 60,
+            access_token: 600,
+            id_token: 600,
+            refresh_idle: 14 * 86_400,
+            refresh_absolute: 90 * 86_400,
+            refresh_retry: 60,
+            session: 14 * 86_400,
+            interaction: 3600,
+        }
+    }
+}
+
+/// A scope and what it means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScopeSpec {
+    /// The token in `scope`.
+    pub name: String,
+    /// Shown at consent. Built-in scopes are described by the pages instead.
+    pub description: Option<String>,
+    /// Claims that it releases at UserInfo.
+    pub claims: Vec<String>,
+}
+
+/// A protected resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// The resource indicator: an absolute URI without fragment.
+    pub identifier: String,
+    /// Scopes that mean something there. Empty: all of the issuer's.
+    pub scopes: Vec<String>,
+    /// How its access tokens look.
+    pub format: TokenFormat,
+    /// Lifetime of its access tokens in seconds, where it differs.
+    pub access_token_lifetime: Option<i64>,
+}
+
+/// How an access token looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenFormat {
+    /// Authenticated encryption under the provider's own key; read through introspection.
+    Sealed,
+    /// A signed JWT (RFC 9068).
+    Jwt(JwsAlgorithm),
+}
+
+/// Dynamic registration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RegistrationPolicy {
+    /// Whether the endpoint exists.
+    pub enabled: bool,
+    /// Whether anybody may register, without an initial access token.
+    pub open: bool,
+    /// HMAC-SHA-256 digests (under the provider's secret key) of initial access tokens.
+    pub initial_access_tokens: Vec<hallpass_types::ContentDigest>,
+    /// At most so many dynamically registered clients; 0 means no limit.
+    pub max_clients: u32,
+}
+
+/// Links in the metadata.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Documents {
+    /// `service_documentation`.
+    pub service_documentation: Option<String>,
+    /// `op_policy_uri`.
+    pub op_policy_uri: Option<String>,
+    /// `op_tos_uri`.
+    pub op_tos_uri: Option<String>,
+}
+
+impl Policy {
+    /// The defaults for an issuer.
+    #[must_use]
+    pub fn new(issuer: Issuer, pairwise_salt: Arc<[u8; 32]>) -> Self {
+        Self {
+            issuer,
+            lifetimes: Lifetimes::default(),
+            scopes: standard_scopes(),
+            resources: Vec::new(),
+            signing_algs: vec![JwsAlgorithm::ES256, JwsAlgorithm::RS256],
+            acr_values: Vec::new(),
+            registration: RegistrationPolicy::default(),
+            pkce_for_registered_clients: false,
+            ui_locales: vec!["en".to_owned()],
+            claims_parameter: true,
+            pairwise_salt,
+            documents: Documents::default(),
+        }
+    }
+
+    /// The scope of that name.
+    #[must_use]
+    pub fn scope(&self, name: &str) -> Option<&ScopeSpec> {
+        self.scopes.iter().find(|s| s.name == name)
+    }
+}
+
+/// The scopes of OpenID Connect Core §5.4 and §11 with the claims of §5.4.
+#[must_use]
+pub fn standard_scopes() -> Vec<ScopeSpec> {
+    let scope = |name: &str, claims: &[&str]| ScopeSpec {
+        name: name.to_owned(),
+        description: None,
+        claims: claims.iter().map(|c| (*c).to_owned()).collect(),
+    };
+    vec![
+        scope("openid", &["sub"]),
+        scope(
+            "profile",
+            &[
+                "name", "family_name", "given_name", "middle_name", "nickname", "preferred_username", "profile",
+                "picture", "website", "gender", "birthdate", "zoneinfo", "locale", "updated_at",
+            ],
+        ),
+        scope("email", &["email", "email_verified"]),
+        scope("address", &["address"]),
+        scope("phone", &["phone_number", "phone_number_verified"]),
+        scope("offline_access", &[]),
+    ]
+}

@@ -1,0 +1,186 @@
+//! What is stored, and what is sealed into values that others hold. Every type here is versioned by the
+//! encoding that writes it (`hallpass-store`), so fields are only ever added with a default.
+
+use std::collections::BTreeMap;
+
+use hallpass_types::{ClientId, GrantId, Key, Scope, Session, Sid, Subject, Timestamp, TokenId};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What the `claims` parameter asked for (OpenID Connect Core §5.5): claim name to its request object or null.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClaimsRequest {
+    /// Claims for the UserInfo response.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub userinfo: BTreeMap<String, Value>,
+    /// Claims for the ID token.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub id_token: BTreeMap<String, Value>,
+}
+
+impl ClaimsRequest {
+    /// Whether nothing was asked.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.userinfo.is_empty() && self.id_token.is_empty()
+    }
+}
+
+/// How and when a person authenticated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Authentication {
+    /// When the person last proved who they are.
+    pub auth_time: Timestamp,
+    /// The authentication context class that was reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
+    /// Methods used, in the words of RFC 8176.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub amr: Vec<String>,
+}
+
+/// A grant: what one person allowed one client. It stands from the redemption of the code until it expires or
+/// is revoked, and every token of it is only as good as it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GrantRecord {
+    /// Its identity.
+    pub id: GrantId,
+    /// The client that holds it.
+    pub client_id: ClientId,
+    /// The account's own subject identifier (never the pairwise one).
+    pub subject: Subject,
+    /// The account's epoch when this was granted; a later epoch (changed password) ends the grant.
+    pub account_epoch: u32,
+    /// Granted scope.
+    pub scope: Scope,
+    /// Granted resource indicators (RFC 8707), in the order of the request.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<String>,
+    /// Granted members of the `claims` parameter.
+    #[serde(default, skip_serializing_if = "ClaimsRequest::is_empty")]
+    pub claims: ClaimsRequest,
+    /// How the person authenticated.
+    pub authentication: Authentication,
+    /// The browser session it was made in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<Key<Session>>,
+    /// The session's identifier for clients.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<Sid>,
+    /// Whether the grant ends with the session (no `offline_access`).
+    pub session_bound: bool,
+    /// Since when.
+    pub issued_at: Timestamp,
+    /// Until when at the latest, whatever is refreshed.
+    pub expires_at: Timestamp,
+    /// Present when refresh tokens are issued for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh: Option<RefreshState>,
+}
+
+/// Where a refresh family stands. The tokens themselves are derived from grant and generation, not stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefreshState {
+    /// The newest generation that was handed out; the first is 0.
+    pub generation: u32,
+    /// When that generation was made.
+    pub rotated_at: Timestamp,
+    /// Until when an unused family lives.
+    pub idle_expires_at: Timestamp,
+}
+
+/// A grant as a store answers it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FoundGrant {
+    /// The record, with the refresh state as it is now.
+    pub record: GrantRecord,
+    /// When it was revoked, if it was.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// An authorization code: the grant that its redemption makes, and what redemption must match.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CodeRecord {
+    /// Becomes the grant.
+    pub grant: GrantRecord,
+    /// The redirect URI of the authorization request.
+    pub redirect_uri: String,
+    /// The S256 challenge (RFC 7636), when one was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_challenge: Option<String>,
+    /// Goes into the ID token untouched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
+    /// When the code was made.
+    pub issued_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// A code as a store answers it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FoundCode {
+    /// The record.
+    pub record: CodeRecord,
+    /// Whether it was redeemed (or burnt) already.
+    pub spent: bool,
+}
+
+/// A browser session.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SessionRecord {
+    /// Who is signed in.
+    pub subject: Subject,
+    /// The account's epoch at sign-in.
+    pub account_epoch: u32,
+    /// How.
+    pub authentication: Authentication,
+    /// The name that clients get.
+    pub sid: Sid,
+    /// Since when.
+    pub created_at: Timestamp,
+    /// Until when.
+    pub expires_at: Timestamp,
+}
+
+/// What a person allowed a client earlier.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ConsentRecord {
+    /// Scopes that were shown and allowed.
+    pub scope: Scope,
+    /// Scopes that were shown and left out.
+    #[serde(default)]
+    pub refused: Scope,
+    /// Claims of the `claims` parameter that were shown and allowed.
+    #[serde(default)]
+    pub claims: Vec<String>,
+    /// Resources that were shown and allowed.
+    #[serde(default)]
+    pub resources: Vec<String>,
+    /// SHA-256 over the client's redirect URIs at that time; another set asks again.
+    pub redirect_uris: Option<[u8; 32]>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The inside of an access token, sealed or signed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AccessToken {
+    /// Its identity.
+    pub id: TokenId,
+    /// The grant it belongs to; none for a client that acts for itself.
+    pub grant: Option<GrantId>,
+    /// Who holds it.
+    pub client_id: ClientId,
+    /// The subject as this client and its resources know it (pairwise where that is registered).
+    pub subject: String,
+    /// What it allows.
+    pub scope: Scope,
+    /// For whom. Empty means the provider's own endpoints.
+    pub audience: Vec<String>,
+    /// Since when.
+    pub issued_at: Timestamp,
+    /// Until when.
+    pub expires_at: Timestamp,
+}

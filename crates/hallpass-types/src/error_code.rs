@@ -1,0 +1,125 @@
+//! Error codes on the wire.
+
+/// A registered OAuth or OpenID Connect error code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorCode {
+    /// RFC 6749 §4.1.2.1, §5.2.
+    InvalidRequest,
+    /// RFC 6749 §5.2.
+    InvalidClient,
+    /// RFC 6749 §5.2.
+    InvalidGrant,
+    /// RFC 6749 §4.1.2.1, §5.2.
+    UnauthorizedClient,
+    /// RFC 6749 §5.2.
+    UnsupportedGrantType,
+    /// RFC 6749 §4.1.2.1.
+    UnsupportedResponseType,
+    /// RFC 6749 §4.1.2.1, §5.2.
+    InvalidScope,
+    /// RFC 6749 §4.1.2.1.
+    AccessDenied,
+    /// RFC 6749 §4.1.2.1.
+    ServerError,
+    /// RFC 6749 §4.1.2.1.
+    TemporarilyUnavailable,
+    /// RFC 8707 §2.
+    InvalidTarget,
+    /// RFC 6750 §3.1.
+    InvalidToken,
+    /// RFC 6750 §3.1.
+    InsufficientScope,
+    /// RFC 7009 §2.2.1.
+    UnsupportedTokenType,
+    /// RFC 7591 §3.2.2.
+    InvalidRedirectUri,
+    /// RFC 7591 §3.2.2.
+    InvalidClientMetadata,
+    /// OpenID Connect Core §3.1.2.6.
+    LoginRequired,
+    /// OpenID Connect Core §3.1.2.6.
+    ConsentRequired,
+    /// OpenID Connect Core §3.1.2.6.
+    InteractionRequired,
+    /// OpenID Connect Core §3.1.2.6.
+    AccountSelectionRequired,
+    /// OpenID Connect Core §3.1.2.6.
+    RequestNotSupported,
+    /// OpenID Connect Core §3.1.2.6.
+    RequestUriNotSupported,
+    /// OpenID Connect Core §3.1.2.6.
+    RegistrationNotSupported,
+    /// OpenID Connect Core Unmet Authentication Requirements 1.0 §2.
+    UnmetAuthenticationRequirements,
+}
+
+impl ErrorCode {
+    /// The code as it stands in responses.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidClient => "invalid_client",
+            Self::InvalidGrant => "invalid_grant",
+            Self::UnauthorizedClient => "unauthorized_client",
+            Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::UnsupportedResponseType => "unsupported_response_type",
+            Self::InvalidScope => "invalid_scope",
+            Self::AccessDenied => "access_denied",
+            Self::ServerError => "server_error",
+            Self::TemporarilyUnavailable => "temporarily_unavailable",
+            Self::InvalidTarget => "invalid_target",
+            Self::InvalidToken => "invalid_token",
+            Self::InsufficientScope => "insufficient_scope",
+            Self::UnsupportedTokenType => "unsupported_token_type",
+            Self::InvalidRedirectUri => "invalid_redirect_uri",
+            Self::InvalidClientMetadata => "invalid_client_metadata",
+            Self::LoginRequired => "login_required",
+            Self::ConsentRequired => "consent_required",
+            Self::InteractionRequired => "interaction_required",
+            Self::AccountSelectionRequired => "account_selection_required",
+            Self::RequestNotSupported => "request_not_supported",
+            Self::RequestUriNotSupported => "request_uri_not_supported",
+            Self::RegistrationNotSupported => "registration_not_supported",
+            Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
+        }
+    }
+
+    /// The HTTP status of a direct (not redirected) error response.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::InvalidClient | Self::InvalidToken => 401,
+            Self::InsufficientScope => 403,
+            Self::ServerError => 500,
+            Self::TemporarilyUnavailable => 503,
+            Self::InvalidRequest
+            | Self::InvalidGrant
+            | Self::UnauthorizedClient
+            | Self::UnsupportedGrantType
+            | Self::UnsupportedResponseType
+            | Self::InvalidScope
+            | Self::AccessDenied
+            | Self::InvalidTarget
+            | Self::UnsupportedTokenType
+            | Self::InvalidRedirectUri
+            | Self::InvalidClientMetadata
+            | Self::LoginRequired
+            | Self::ConsentRequired
+            | Self::InteractionRequired
+            | Self::AccountSelectionRequired
+            | Self::RequestNotSupported
+            | Self::RequestUriNotSupported
+            | Self::RegistrationNotSupported
+            | Self::UnmetAuthenticationRequirements => 400,
+        }
+    }
+}
+
+/// Whether every character may stand in `error_description` (RFC 6749 §5.2: %x20-21 / %x23-5B / %x5D-7E).
+#[must_use]
+pub fn description_text(text: &str) -> bool {
+    text.bytes()
+        .all(|b| matches!(b, 0x20 | 0x21 | 0x23..=0x5B | 0x5D..=0x7E))
+}

@@ -1,0 +1,308 @@
+//! Bearer values: what a client holds, and the digest that a store sees.
+
+use std::{cmp::Ordering, fmt, marker::PhantomData};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::Bucket;
+
+/// Random bytes in an [`Opaque`] value (192 bits).
+pub const RANDOM_LEN: usize = 24;
+const CHECK_LEN: usize = 4;
+const BODY_LEN: usize = 4 + RANDOM_LEN + CHECK_LEN;
+
+/// What a bearer value is for. The prefix makes leaks recognisable to scanners and keeps the kinds apart.
+pub trait Kind: 'static {
+    /// Leading characters of the value, such as `hpc_`.
+    const PREFIX: &'static str;
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $prefix:literal;)+) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $name {}
+        impl Kind for $name {
+            const PREFIX: &'static str = $prefix;
+        }
+    )+};
+}
+
+kinds! {
+    /// An authorization code.
+    Code = "hpc_";
+    /// A browser session's cookie value.
+    Session = "hps_";
+    /// A registration access token, RFC 7592 §1.
+    RegistrationAccess = "hpm_";
+    /// An initial access token, RFC 7591 §1.2.
+    InitialAccess = "hpi_";
+    /// Something that may happen once (an assertion's `jti`).
+    Once = "hpo_";
+}
+
+/// A bearer value of kind `K` as the client holds it: prefix, then base64url of expiry bucket (4 bytes),
+/// random (24 bytes) and checksum (4 bytes).
+pub struct Opaque<K> {
+    text: Zeroizing<String>,
+    bucket: Bucket,
+    kind: PhantomData<fn() -> K>,
+}
+
+impl<K: Kind> Opaque<K> {
+    /// Makes a value from fresh randomness.
+    #[must_use]
+    pub fn from_random(bucket: Bucket, random: &[u8; RANDOM_LEN]) -> Self {
+        let mut body = Zeroizing::new([0_u8; BODY_LEN]);
+        let (head, rest) = body.split_at_mut(4);
+        head.copy_from_slice(&bucket.0.to_be_bytes());
+        let (middle, check) = rest.split_at_mut(RANDOM_LEN);
+        middle.copy_from_slice(random);
+        check.copy_from_slice(&checksum::<K>(head, middle));
+        let mut text = Zeroizing::new(String::with_capacity(K::PREFIX.len().saturating_add(44)));
+        text.push_str(K::PREFIX);
+        URL_SAFE_NO_PAD.encode_string(body.as_slice(), &mut text);
+        Self {
+            text,
+            bucket,
+            kind: PhantomData,
+        }
+    }
+
+    /// Reads a value that a client presented. Only the exact form that [`Self::from_random`] makes is taken.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let encoded = text.strip_prefix(K::PREFIX)?;
+        if encoded.len() > 64 {
+            return None;
+        }
+        let body = Zeroizing::new(URL_SAFE_NO_PAD.decode(encoded).ok()?);
+        if body.len() != BODY_LEN {
+            return None;
+        }
+        let (head, rest) = body.split_at_checked(4)?;
+        let (middle, check) = rest.split_at_checked(RANDOM_LEN)?;
+        if checksum::<K>(head, middle) != check {
+            return None;
+        }
+        let bucket = Bucket(u32::from_be_bytes(head.try_into().ok()?));
+        Some(Self {
+            text: Zeroizing::new(text.to_owned()),
+            bucket,
+            kind: PhantomData,
+        })
+    }
+
+    /// The key under which a store holds the record.
+    #[must_use]
+    pub fn key(&self) -> Key<K> {
+        Key {
+            bucket: self.bucket,
+            digest: sha256(self.text.as_bytes()),
+            kind: PhantomData,
+        }
+    }
+
+    /// The value itself, for the one place that sends it to its holder.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.text
+    }
+}
+
+impl<K: Kind> fmt::Debug for Opaque<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}[redacted]", K::PREFIX)
+    }
+}
+
+fn checksum<K: Kind>(head: &[u8], middle: &[u8]) -> [u8; CHECK_LEN] {
+    let mut input = Zeroizing::new(Vec::with_capacity(BODY_LEN.saturating_add(K::PREFIX.len())));
+    input.extend_from_slice(K::PREFIX.as_bytes());
+    input.extend_from_slice(head);
+    input.extend_from_slice(middle);
+    let mut out = [0; CHECK_LEN];
+    if let Some(first) = sha256(&input).first_chunk::<CHECK_LEN>() {
+        out = *first;
+    }
+    out
+}
+
+/// Where a store holds the record of an [`Opaque`] value: expiry bucket and SHA-256 of the value.
+pub struct Key<K> {
+    /// The bucket in which the record may be purged.
+    pub bucket: Bucket,
+    /// SHA-256 of the presented value.
+    pub digest: [u8; 32],
+    kind: PhantomData<fn() -> K>,
+}
+
+impl<K> Key<K> {
+    /// A key from its parts, for stores that read it back and for values whose digest is made elsewhere.
+    #[must_use]
+    pub const fn from_parts(bucket: Bucket, digest: [u8; 32]) -> Self {
+        Self {
+            bucket,
+            digest,
+            kind: PhantomData,
+        }
+    }
+}
+
+impl<K> Clone for Key<K> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<K> Copy for Key<K> {}
+impl<K> PartialEq for Key<K> {
+    fn eq(&self, other: &Self) -> bool {
+        self.bucket == other.bucket && constant_time_eq(&self.digest, &other.digest)
+    }
+}
+impl<K> Eq for Key<K> {}
+impl<K> std::hash::Hash for Key<K> {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.bucket.hash(state);
+        self.digest.hash(state);
+    }
+}
+impl<K> PartialOrd for Key<K> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl<K> Ord for Key<K> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.bucket, self.digest).cmp(&(other.bucket, other.digest))
+    }
+}
+impl<K> fmt::Debug for Key<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({}, ..)", self.bucket.0)
+    }
+}
+impl<K> Serialize for Key<K> {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        (self.bucket, self.digest).serialize(s)
+    }
+}
+impl<'de, K> Deserialize<'de> for Key<K> {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let (bucket, digest) = Deserialize::deserialize(d)?;
+        Ok(Self::from_parts(bucket, digest))
+    }
+}
+
+/// A keyed digest of secret material (HMAC-SHA-256 of a client secret). Compared in constant time.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ContentDigest(pub [u8; 32]);
+
+impl PartialEq for ContentDigest {
+    fn eq(&self, other: &Self) -> bool {
+        constant_time_eq(&self.0, &other.0)
+    }
+}
+impl Eq for ContentDigest {}
+impl fmt::Debug for ContentDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ContentDigest(..)")
+    }
+}
+
+/// Secret text that somebody else chose or holds: a client secret, a password. Never printed, wiped on drop.
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Takes the text over.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+
+    /// The text, for the one place that needs it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Clone for Secret {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self::new(text)
+    }
+}
+
+/// SHA-256.
+#[must_use]
+pub fn sha256(data: &[u8]) -> [u8; 32] {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, data);
+    let mut out = [0; 32];
+    if digest.as_ref().len() == out.len() {
+        out.copy_from_slice(digest.as_ref());
+    }
+    out
+}
+
+/// Compares without leaking where the first difference is. Different lengths are unequal at once.
+#[must_use]
+pub fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
+    aws_lc_rs::constant_time::verify_slices_are_equal(a, b).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Opaque<Code> {
+        Opaque::from_random(Bucket(500_000), &[7; RANDOM_LEN])
+    }
+
+    #[test]
+    fn a_value_reads_back_to_the_same_key() {
+        let code = sample();
+        let again = Opaque::<Code>::parse(code.expose()).unwrap();
+        assert_eq!(code.key(), again.key());
+        assert!(code.expose().starts_with("hpc_"));
+    }
+
+    #[test]
+    fn a_value_of_one_kind_is_not_one_of_another() {
+        assert!(Opaque::<Session>::parse(sample().expose()).is_none());
+        let moved = sample().expose().replace("hpc_", "hps_");
+        assert!(Opaque::<Session>::parse(&moved).is_none());
+    }
+
+    #[test]
+    fn every_changed_character_is_refused() {
+        let text = sample().expose().to_owned();
+        for index in 0..text.len() {
+            let mut bytes = text.clone().into_bytes();
+            bytes[index] = if bytes[index] == b'A' { b'B' } else { b'A' };
+            let changed = String::from_utf8(bytes).unwrap();
+            assert!(Opaque::<Code>::parse(&changed).is_none(), "{changed}");
+        }
+        assert!(Opaque::<Code>::parse(&format!("{text}=")).is_none());
+        assert!(Opaque::<Code>::parse(&format!("{text}A")).is_none());
+        assert!(Opaque::<Code>::parse("").is_none());
+    }
+
+    #[test]
+    fn nothing_secret_is_printed() {
+        assert_eq!(format!("{:?}", sample()), "hpc_[redacted]");
+        assert_eq!(format!("{:?}", Secret::new("x".into())), "[redacted]");
+    }
+}
