@@ -1,0 +1,99 @@
+//! What is written, all or nothing.
+
+use hallpass_core::{
+    client::ClientRecord,
+    record::{CodeRecord, ConsentRecord, GrantRecord, SessionRecord},
+};
+use hallpass_types::{ClientId, Code, GrantId, Key, Once, Session, Subject, Timestamp, TokenId};
+
+use crate::{KeyRecord, UserRecord};
+
+/// Spends and writes that happen together or not at all, durable when acknowledged.
+#[derive(Clone, Debug, Default)]
+pub struct Commit {
+    /// What may happen only once. If one of them is too late, nothing is written.
+    pub spends: Vec<Spend>,
+    /// What is written when all spends succeed.
+    pub writes: Vec<Write>,
+}
+
+/// Something that may happen once.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Spend {
+    /// Redeems (or burns) a code: too late when it is unknown or spent.
+    Code(Key<Code>),
+    /// Rotates a refresh family from one generation to the next: too late when the grant is unknown or revoked, or its
+    /// generation is not `from`.
+    Refresh {
+        /// The grant.
+        grant: GrantId,
+        /// The generation that is replaced; the new one is one higher.
+        from: u32,
+        /// When.
+        at: Timestamp,
+        /// The family's new idle limit.
+        idle_expires_at: Timestamp,
+    },
+    /// Asserts that the grant stands (known and not revoked) at the moment of the commit.
+    Standing(GrantId),
+    /// Inserts the key if it is absent: too late when it is there.
+    Once(Key<Once>),
+    /// Inserts a user if name and subject are free: too late when one is taken.
+    NewUser(Box<UserRecord>),
+    /// Inserts a client if the identifier is free: too late when it is taken.
+    NewClient(Box<ClientRecord>),
+    /// Replaces a user whose `updated` revision is still this one: too late otherwise.
+    User {
+        /// Expected current revision.
+        revision: u64,
+        /// The new record; its revision is one higher.
+        record: Box<UserRecord>,
+    },
+}
+
+/// Something that is written whatever is there.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Write {
+    /// Inserts a code.
+    Code(Key<Code>, Box<CodeRecord>),
+    /// Inserts a grant.
+    Grant(Box<GrantRecord>),
+    /// Moves a grant's idle limit without a rotation.
+    TouchRefresh {
+        /// The grant.
+        grant: GrantId,
+        /// The family's new idle limit.
+        idle_expires_at: Timestamp,
+    },
+    /// Revokes a grant and with it every token of it. Idempotent; the first time stands.
+    RevokeGrant(GrantId, Timestamp),
+    /// Refuses one access token until it would have expired.
+    DenyToken(TokenId, Timestamp),
+    /// Inserts a session.
+    Session(Key<Session>, Box<SessionRecord>),
+    /// Ends a session: it is unknown from then on.
+    EndSession(Key<Session>),
+    /// Remembers consent.
+    Consent(Subject, ClientId, Box<ConsentRecord>),
+    /// Forgets consent.
+    ForgetConsent(Subject, ClientId),
+    /// Inserts or replaces a client.
+    Client(Box<ClientRecord>),
+    /// Deletes a client. Its grants die with it, since every use looks the client up.
+    DeleteClient(ClientId),
+    /// Inserts or replaces a signing key by its `kid`.
+    SigningKey(Box<KeyRecord>),
+    /// Deletes a signing key.
+    DeleteSigningKey(String),
+}
+
+/// How a commit ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Committed {
+    /// Everything is written and durable.
+    Done,
+    /// Nothing is written: the spend at this index came too late.
+    TooLate(usize),
+}

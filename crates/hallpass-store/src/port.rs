@@ -1,0 +1,138 @@
+//! The store port.
+
+use std::{future::Future, pin::Pin};
+
+use hallpass_core::{
+    client::ClientRecord,
+    record::{ConsentRecord, FoundCode, FoundGrant, SessionRecord},
+};
+use hallpass_types::{Bucket, ClientId, Code, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{Commit, Committed, StoreError};
+
+/// A boxed future that can be sent between threads.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
+
+/// A built-in account.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UserRecord {
+    /// Never reassigned.
+    pub subject: Subject,
+    /// As the person writes it.
+    pub username: String,
+    /// The form under which it is unique.
+    pub username_key: String,
+    /// Password hash in PHC form.
+    #[serde(default)]
+    pub password: Option<String>,
+    /// Claims by their OpenID Connect names.
+    #[serde(default)]
+    pub claims: Map<String, Value>,
+    /// A disabled account cannot sign in, and nothing it granted works.
+    #[serde(default)]
+    pub disabled: bool,
+    /// Raised when credentials change; sessions and grants of an earlier epoch are over.
+    pub epoch: u32,
+    /// Raised with every change of this record.
+    pub revision: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// A signing key at rest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KeyRecord {
+    /// Its identifier (RFC 7638 thumbprint).
+    pub kid: String,
+    /// The JWS algorithm it signs with.
+    pub alg: String,
+    /// Where it stands in its life.
+    pub phase: KeyPhase,
+    /// PKCS#8, sealed under the master key.
+    pub sealed: Vec<u8>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it entered its phase.
+    pub phase_since: Timestamp,
+}
+
+/// The life of a signing key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyPhase {
+    /// Published, does not sign yet.
+    Next,
+    /// Signs.
+    Active,
+    /// Published until the last token that it signed has expired.
+    Retiring,
+}
+
+/// What introspection and UserInfo need to know about a token, in one answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Standing {
+    /// Its grant, when it names one and the store has it.
+    pub grant: Option<FoundGrant>,
+    /// Whether the token itself was revoked.
+    pub token_denied: bool,
+    /// Whether the session that the grant names is still there; true when it names none.
+    pub session_alive: bool,
+}
+
+/// One page of a listing.
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    /// The rows in key order.
+    pub items: Vec<T>,
+    /// Where the next page begins; none at the end.
+    pub next: Option<String>,
+}
+
+/// Where everything lives that must survive. Adapters pass the contract suite.
+///
+/// Reads answer what was committed before they began (in this process at least). Expired records may be answered:
+/// the rules compare times.
+pub trait Store: Send + Sync + 'static {
+    /// A client.
+    fn client<'a>(&'a self, issuer: IssuerId, id: &'a ClientId) -> Answer<'a, Option<ClientRecord>>;
+    /// Clients in order of their identifiers, after `after`.
+    fn clients<'a>(&'a self, issuer: IssuerId, after: Option<&'a str>, limit: usize) -> Answer<'a, Page<ClientRecord>>;
+    /// How many dynamically registered clients there are.
+    fn count_registered_clients(&self, issuer: IssuerId) -> Answer<'_, u64>;
+    /// A code, spent or not.
+    fn code(&self, issuer: IssuerId, key: Key<Code>) -> Answer<'_, Option<FoundCode>>;
+    /// A grant, revoked or not.
+    fn grant(&self, issuer: IssuerId, id: GrantId) -> Answer<'_, Option<FoundGrant>>;
+    /// Everything about an access token's standing.
+    fn standing(&self, issuer: IssuerId, grant: Option<GrantId>, token: TokenId) -> Answer<'_, Standing>;
+    /// A browser session.
+    fn session(&self, issuer: IssuerId, key: Key<Session>) -> Answer<'_, Option<SessionRecord>>;
+    /// Remembered consent.
+    fn consent<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+        client: &'a ClientId,
+    ) -> Answer<'a, Option<ConsentRecord>>;
+    /// The account with that name (in its unique form).
+    fn user_by_name<'a>(&'a self, issuer: IssuerId, username_key: &'a str) -> Answer<'a, Option<UserRecord>>;
+    /// The account with that subject.
+    fn user<'a>(&'a self, issuer: IssuerId, subject: &'a Subject) -> Answer<'a, Option<UserRecord>>;
+    /// Accounts in order of their names, after `after`.
+    fn users<'a>(&'a self, issuer: IssuerId, after: Option<&'a str>, limit: usize) -> Answer<'a, Page<UserRecord>>;
+    /// All signing keys.
+    fn signing_keys(&self, issuer: IssuerId) -> Answer<'_, Vec<KeyRecord>>;
+    /// The number of an issuer, made on first sight.
+    fn issuer<'a>(&'a self, identifier: &'a str) -> Answer<'a, IssuerId>;
+    /// Spends and writes, all or nothing; durable when it answers [`Committed::Done`].
+    fn commit(&self, issuer: IssuerId, commit: Commit) -> Answer<'_, Committed>;
+    /// Deletes expired records, in batches of at most `limit`; answers how many went.
+    fn purge(&self, below: Bucket, limit: usize) -> Answer<'_, u64>;
+    /// Fails when the store cannot serve.
+    fn ready(&self) -> Answer<'_, ()>;
+}
