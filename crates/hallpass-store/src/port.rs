@@ -6,7 +6,9 @@ use hallpass_core::{
     client::ClientRecord,
     record::{ConsentRecord, FoundCode, FoundGrant, SessionRecord},
 };
-use hallpass_types::{Bucket, ClientId, Code, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId};
+use hallpass_types::{
+    Bucket, ClientId, Code, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -99,9 +101,15 @@ pub struct Page<T> {
 /// the rules compare times.
 pub trait Store: Send + Sync + 'static {
     /// A client.
-    fn client<'a>(&'a self, issuer: IssuerId, id: &'a ClientId) -> Answer<'a, Option<ClientRecord>>;
+    fn client<'a>(&'a self, issuer: IssuerId, id: &'a ClientId)
+    -> Answer<'a, Option<ClientRecord>>;
     /// Clients in order of their identifiers, after `after`.
-    fn clients<'a>(&'a self, issuer: IssuerId, after: Option<&'a str>, limit: usize) -> Answer<'a, Page<ClientRecord>>;
+    fn clients<'a>(
+        &'a self,
+        issuer: IssuerId,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> Answer<'a, Page<ClientRecord>>;
     /// How many dynamically registered clients there are.
     fn count_registered_clients(&self, issuer: IssuerId) -> Answer<'_, u64>;
     /// A code, spent or not.
@@ -109,7 +117,12 @@ pub trait Store: Send + Sync + 'static {
     /// A grant, revoked or not.
     fn grant(&self, issuer: IssuerId, id: GrantId) -> Answer<'_, Option<FoundGrant>>;
     /// Everything about an access token's standing.
-    fn standing(&self, issuer: IssuerId, grant: Option<GrantId>, token: TokenId) -> Answer<'_, Standing>;
+    fn standing(
+        &self,
+        issuer: IssuerId,
+        grant: Option<GrantId>,
+        token: TokenId,
+    ) -> Answer<'_, Standing>;
     /// A browser session.
     fn session(&self, issuer: IssuerId, key: Key<Session>) -> Answer<'_, Option<SessionRecord>>;
     /// Remembered consent.
@@ -120,11 +133,21 @@ pub trait Store: Send + Sync + 'static {
         client: &'a ClientId,
     ) -> Answer<'a, Option<ConsentRecord>>;
     /// The account with that name (in its unique form).
-    fn user_by_name<'a>(&'a self, issuer: IssuerId, username_key: &'a str) -> Answer<'a, Option<UserRecord>>;
+    fn user_by_name<'a>(
+        &'a self,
+        issuer: IssuerId,
+        username_key: &'a str,
+    ) -> Answer<'a, Option<UserRecord>>;
     /// The account with that subject.
-    fn user<'a>(&'a self, issuer: IssuerId, subject: &'a Subject) -> Answer<'a, Option<UserRecord>>;
+    fn user<'a>(&'a self, issuer: IssuerId, subject: &'a Subject)
+    -> Answer<'a, Option<UserRecord>>;
     /// Accounts in order of their names, after `after`.
-    fn users<'a>(&'a self, issuer: IssuerId, after: Option<&'a str>, limit: usize) -> Answer<'a, Page<UserRecord>>;
+    fn users<'a>(
+        &'a self,
+        issuer: IssuerId,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> Answer<'a, Page<UserRecord>>;
     /// All signing keys.
     fn signing_keys(&self, issuer: IssuerId) -> Answer<'_, Vec<KeyRecord>>;
     /// The number of an issuer, made on first sight.
