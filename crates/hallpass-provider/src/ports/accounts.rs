@@ -1,0 +1,77 @@
+//! Accounts: who the people are.
+
+use std::{net::IpAddr, sync::Arc};
+
+use hallpass_store::{BoxFuture, StoreError};
+use hallpass_types::{IssuerId, Secret, Subject};
+use serde_json::{Map, Value};
+
+/// An account that may sign in.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Its subject identifier: never reassigned, never beginning with `client:`.
+    pub subject: Subject,
+    /// Raised when credentials change: sessions and grants of an earlier epoch are over.
+    pub epoch: u32,
+    /// How the account is named on pages.
+    pub display_name: String,
+    /// Claims by their OpenID Connect names.
+    pub claims: Arc<Map<String, Value>>,
+}
+
+/// Looks accounts up.
+pub trait Accounts: Send + Sync + 'static {
+    /// The account, or none when it is unknown, disabled or deleted.
+    fn account<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+    ) -> BoxFuture<'a, Result<Option<Account>, StoreError>>;
+}
+
+/// A try to sign in with a name and a password.
+#[derive(Debug)]
+pub struct SignInAttempt<'a> {
+    /// The issuer.
+    pub issuer: IssuerId,
+    /// As it was typed.
+    pub username: &'a str,
+    /// As it was typed.
+    pub password: &'a Secret,
+    /// Where the request came from.
+    pub peer: Option<IpAddr>,
+}
+
+/// How a try ended.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum SignInOutcome {
+    /// It is this account; `amr` are the methods that were used (RFC 8176).
+    SignedIn {
+        /// The account.
+        account: Account,
+        /// Methods, such as `pwd`.
+        amr: Vec<String>,
+    },
+    /// Wrong name or password, or a disabled account: never told apart.
+    Refused,
+    /// Too many tries; again after so many seconds.
+    Throttled {
+        /// Seconds.
+        retry_after: u32,
+    },
+    /// Password hashing is saturated; again after so many seconds.
+    Busy {
+        /// Seconds.
+        retry_after: u32,
+    },
+}
+
+/// Checks passwords for the built-in pages.
+pub trait PasswordSignIn: Send + Sync + 'static {
+    /// Checks one try. Takes the same time whether the account exists or not.
+    fn sign_in<'a>(
+        &'a self,
+        attempt: SignInAttempt<'a>,
+    ) -> BoxFuture<'a, Result<SignInOutcome, StoreError>>;
+}

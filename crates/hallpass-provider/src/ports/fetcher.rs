@@ -1,0 +1,58 @@
+//! Outgoing requests: one guarded way out.
+
+use std::time::Duration;
+
+use hallpass_store::BoxFuture;
+
+/// A GET request to somebody else's server.
+#[derive(Clone, Debug)]
+pub struct FetchRequest<'a> {
+    /// An absolute URL.
+    pub url: &'a str,
+    /// The `Accept` header.
+    pub accept: &'static str,
+    /// More bytes than this end the request.
+    pub max_bytes: usize,
+    /// The whole request may take so long.
+    pub timeout: Duration,
+}
+
+/// A 200 answer.
+#[derive(Clone, Debug)]
+pub struct Fetched {
+    /// The body.
+    pub body: Vec<u8>,
+    /// `max-age` of `Cache-Control`, in seconds.
+    pub max_age: Option<u32>,
+    /// `Content-Type`, lower case, without parameters.
+    pub content_type: Option<String>,
+}
+
+/// Nothing was fetched. The text is the same for every blocked target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FetchError {
+    /// The target is not allowed.
+    #[error("the address is not allowed")]
+    Blocked,
+    /// No good answer in time: connection, TLS, status, size or deadline.
+    #[error("no usable answer")]
+    Failed,
+}
+
+/// Fetches documents that clients name (`jwks_uri`, `sector_identifier_uri`).
+pub trait Fetcher: Send + Sync + 'static {
+    /// Fetches one document. Follows no redirect, uses no proxy, and dials only allowed addresses.
+    fn fetch<'a>(&'a self, request: FetchRequest<'a>)
+    -> BoxFuture<'a, Result<Fetched, FetchError>>;
+}
+
+/// Fetches nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoFetcher;
+
+impl Fetcher for NoFetcher {
+    fn fetch<'a>(&'a self, _: FetchRequest<'a>) -> BoxFuture<'a, Result<Fetched, FetchError>> {
+        Box::pin(async { Err(FetchError::Blocked) })
+    }
+}

@@ -1,0 +1,23 @@
+//! Where a person is sent when something must be asked.
+
+/// The pages that an authorization or logout request may need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PageKind {
+    /// Prove who you are.
+    Login,
+    /// Choose among accounts.
+    SelectAccount,
+    /// Allow or deny.
+    Consent,
+    /// Confirm that you want to sign out.
+    Logout,
+    /// You are signed out.
+    SignedOut,
+}
+
+/// Says where the pages are. The built-in pages answer paths under the issuer; an embedder may name any URL of its own.
+pub trait Interaction: Send + Sync + 'static {
+    /// The URL of a page. `handle` is opaque and URL safe; the page gives it back when the person has acted. It is
+    /// empty for [`PageKind::SignedOut`].
+    fn url(&self, page: PageKind, handle: &str) -> String;
+}

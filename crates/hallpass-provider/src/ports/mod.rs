@@ -1,0 +1,15 @@
+//! What the engine asks of its surroundings. Every port is small and object safe.
+
+mod accounts;
+mod clock;
+mod entropy;
+mod events;
+mod fetcher;
+mod interaction;
+
+pub use accounts::{Account, Accounts, PasswordSignIn, SignInAttempt, SignInOutcome};
+pub use clock::{Clock, SystemClock};
+pub use entropy::{Entropy, EntropyError, SystemEntropy};
+pub use events::{Event, Events, NoEvents};
+pub use fetcher::{FetchError, FetchRequest, Fetched, Fetcher, NoFetcher};
+pub use interaction::{Interaction, PageKind};
