@@ -9,7 +9,7 @@ mod interaction;
 
 pub use accounts::{Account, Accounts, PasswordSignIn, SignInAttempt, SignInOutcome};
 pub use clock::{Clock, SystemClock};
-pub use entropy::{Entropy, EntropyError, SystemEntropy};
+pub use entropy::{Entropy, SystemEntropy};
 pub use events::{Event, Events, NoEvents};
 pub use fetcher::{FetchError, FetchRequest, Fetched, Fetcher, NoFetcher};
 pub use interaction::{Interaction, PageKind};
