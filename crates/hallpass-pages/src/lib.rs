@@ -1,1 +1,22 @@
 //! The built-in pages: sign in, consent, sign out, errors.
+//!
+//! Rendering is pure: a [`Page`] (what to show) and a [`Chrome`] (where it is shown) become an [`Html`]
+//! (the body and the `Content-Security-Policy` it needs). Nothing here reads a request.
+//!
+//! Every page works without script, except the demo; the form-post response submits itself where
+//! script runs and shows a button where it does not. Everything a page loads comes from [`assets`].
+
+pub mod assets;
+mod csp;
+mod message;
+mod messages;
+mod render;
+mod text;
+pub mod view;
+
+pub use messages::Lang;
+pub use render::{Html, Pages, TemplateError};
+pub use view::{Chrome, Page};
+
+#[cfg(test)]
+mod tests;

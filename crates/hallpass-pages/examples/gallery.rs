@@ -1,0 +1,254 @@
+//! Writes every page as a file, to look at: `cargo run -p hallpass-pages --example gallery -- DIR`.
+//!
+//! Beside each `NAME.html` stands `NAME.csp` with the policy that the page is served with.
+
+use std::{error::Error, fs, path::Path};
+
+use hallpass_pages::{
+    Chrome, Lang, Page, Pages,
+    view::{
+        self, Account, Client, ConfirmLogout, Consent, Demo, FormPost, Home, Link, Scope,
+        SelectAccount, SignIn, SignInError, SignedOut,
+    },
+};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let directory = std::env::args()
+        .nth(1)
+        .ok_or("name a directory to write to")?;
+    let directory = Path::new(&directory);
+    fs::create_dir_all(directory.join("assets"))?;
+    let pages = Pages::new()?;
+    for asset in pages.assets().all() {
+        fs::write(
+            directory.join(asset.path.trim_start_matches('/')),
+            asset.bytes,
+        )?;
+    }
+    let chrome = Chrome {
+        base: ".",
+        host: "id.example.com",
+        name: "Hallpass",
+        lang: Lang::En,
+    };
+    for (name, page) in samples() {
+        let html = pages.render(page, &chrome);
+        fs::write(directory.join(format!("{name}.html")), html.body)?;
+        fs::write(directory.join(format!("{name}.csp")), html.csp)?;
+    }
+    Ok(())
+}
+
+const CLIENT: Client<'static> = Client {
+    name: "Photo Printer",
+    host: "print.example.net",
+    redirect_host: "print.example.net",
+    client_uri: Some("https://print.example.net/"),
+    policy_uri: Some("https://print.example.net/privacy"),
+    tos_uri: Some("https://print.example.net/terms"),
+    unverified: false,
+    loopback_only: false,
+};
+
+const SIGN_IN: SignIn<'static> = SignIn {
+    action: "/sign-in",
+    hidden: &[("transaction", "sample")],
+    username: "",
+    error: None,
+    retry_after: None,
+    client: Some(CLIENT),
+    cancel: true,
+};
+
+const SCOPES: &[Scope<'static>] = &[
+    Scope {
+        name: "openid",
+        title: None,
+        description: None,
+        optional: false,
+    },
+    Scope {
+        name: "profile",
+        title: None,
+        description: None,
+        optional: false,
+    },
+    Scope {
+        name: "email",
+        title: None,
+        description: None,
+        optional: true,
+    },
+    Scope {
+        name: "offline_access",
+        title: None,
+        description: None,
+        optional: false,
+    },
+    Scope {
+        name: "albums:print",
+        title: Some("Print your albums"),
+        description: Some("Order prints of the albums that you choose there."),
+        optional: true,
+    },
+];
+
+const CONSENT: Consent<'static> = Consent {
+    action: "/consent",
+    hidden: &[("transaction", "sample")],
+    client: CLIENT,
+    account: "ada",
+    scopes: SCOPES,
+    claims: &[],
+    resources: &[],
+    lifetime: Some(14 * 86_400),
+};
+
+fn samples() -> Vec<(&'static str, Page<'static>)> {
+    let harsh = Client {
+        name: "A client whose name goes on and on until nobody can read it any longer \u{202E}gnp",
+        host: "a-rather-long-host-name.of-a-client-that-registered-itself.example.net",
+        redirect_host: "127.0.0.1",
+        unverified: true,
+        loopback_only: true,
+        ..CLIENT
+    };
+    vec![
+        ("sign-in", Page::SignIn(SIGN_IN)),
+        (
+            "sign-in-refused",
+            Page::SignIn(SignIn {
+                username: "ada",
+                error: Some(SignInError::Refused),
+                ..SIGN_IN
+            }),
+        ),
+        (
+            "sign-in-throttled",
+            Page::SignIn(SignIn {
+                username: "ada",
+                error: Some(SignInError::Throttled),
+                retry_after: Some(840),
+                client: None,
+                cancel: false,
+                ..SIGN_IN
+            }),
+        ),
+        (
+            "sign-in-busy",
+            Page::SignIn(SignIn {
+                username: "ada",
+                error: Some(SignInError::Busy),
+                retry_after: Some(3),
+                ..SIGN_IN
+            }),
+        ),
+        ("consent", Page::Consent(CONSENT)),
+        (
+            "consent-harsh",
+            Page::Consent(Consent {
+                client: harsh,
+                account: "somebody.with.a.long.name@department.example.com",
+                claims: &["given_name", "birthdate", "https://claims.example/level"],
+                resources: &[
+                    "https://api.example.net/albums",
+                    "https://api.example.net/orders/of/this/year",
+                ],
+                ..CONSENT
+            }),
+        ),
+        (
+            "select-account",
+            Page::SelectAccount(SelectAccount {
+                action: "/select-account",
+                hidden: &[("transaction", "sample")],
+                client: Some(CLIENT),
+                accounts: &[
+                    Account {
+                        id: "1",
+                        name: "ada",
+                        detail: Some("ada@example.com"),
+                    },
+                    Account {
+                        id: "2",
+                        name: "grace",
+                        detail: None,
+                    },
+                ],
+            }),
+        ),
+        (
+            "confirm-logout",
+            Page::ConfirmLogout(ConfirmLogout {
+                action: "/logout",
+                hidden: &[("transaction", "sample")],
+                client: Some(CLIENT),
+                account: Some("ada"),
+            }),
+        ),
+        (
+            "signed-out",
+            Page::SignedOut(SignedOut {
+                client: Some(CLIENT),
+                kept: false,
+            }),
+        ),
+        (
+            "still-signed-in",
+            Page::SignedOut(SignedOut {
+                client: None,
+                kept: true,
+            }),
+        ),
+        (
+            "error",
+            Page::Error(view::Error {
+                code: "invalid_redirect_uri",
+                id: "01JDA3W9M4X7",
+                detail: Some("redirect_uri is not one that the client registered"),
+            }),
+        ),
+        (
+            "error-bare",
+            Page::Error(view::Error {
+                code: "not_found",
+                id: "01JDA3W9M4X8",
+                detail: None,
+            }),
+        ),
+        (
+            "form-post",
+            Page::FormPost(FormPost {
+                action: "https://print.example.net/callback",
+                fields: &[("code", "sample"), ("state", "sample")],
+                redirect_host: "print.example.net",
+            }),
+        ),
+        (
+            "home",
+            Page::Home(Home {
+                issuer: "https://id.example.com",
+                links: &[
+                    Link {
+                        title: "OpenID Provider metadata",
+                        href: "https://id.example.com/.well-known/openid-configuration",
+                    },
+                    Link {
+                        title: "Signing keys",
+                        href: "https://id.example.com/jwks",
+                    },
+                ],
+                demo: true,
+            }),
+        ),
+        (
+            "demo",
+            Page::Demo(Demo {
+                issuer: "https://id.example.com",
+                client_id: "demo",
+                redirect_uri: "https://id.example.com/demo",
+                scope: "openid profile email offline_access",
+            }),
+        ),
+    ]
+}

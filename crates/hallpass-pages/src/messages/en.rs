@@ -1,0 +1,226 @@
+//! English.
+
+use super::{
+    Consent, Demo, Errors, FormPost, Home, Logout, Messages, Named, Plural, Select, SignIn,
+    SignedOut,
+};
+
+/// The English texts.
+pub(super) static MESSAGES: Messages = Messages {
+    sign_in: SignIn {
+        title: "Sign in",
+        to_client: "to continue to {client}",
+        to_service: "to continue to {host}",
+        username: "Username",
+        password: "Password",
+        submit: "Sign in",
+        cancel: "Cancel",
+        refused: "That username and password do not match. Check both and try again.",
+        throttled: "There were too many failed attempts. Wait a while before you try again.",
+        busy: "Many people are signing in right now. Nothing is wrong with your details; please try again.",
+        expired: "This page was open for too long. Please sign in again.",
+        retry: "Try again in {time}.",
+    },
+    consent: Consent {
+        title: "Allow {client}?",
+        lead: "{client} asks for access to your account.",
+        account: "Signed in as {account}",
+        scopes: "It will be able to",
+        claims: "It also asks for",
+        resources: "The access is for",
+        lifetime: "Access lasts {time}, even while you are away.",
+        unverified_title: "This app is not verified",
+        unverified: "It registered itself and chose its own name. Continue only if you know {host}.",
+        loopback_title: "This app runs on your device",
+        loopback: "Any program on this device could claim its name. Continue only if you started it yourself just now.",
+        redirect: "Afterwards you return to {host}",
+        allow: "Allow",
+        deny: "Deny",
+        website: "Website",
+        policy: "Privacy policy",
+        tos: "Terms of service",
+        links: "About this app",
+        standard: &[
+            Named {
+                name: "openid",
+                title: "Know who you are",
+                text: "An identifier for your account.",
+            },
+            Named {
+                name: "profile",
+                title: "See your profile",
+                text: "Your name, picture and other public details.",
+            },
+            Named {
+                name: "email",
+                title: "See your email address",
+                text: "And whether it has been confirmed.",
+            },
+            Named {
+                name: "address",
+                title: "See your postal address",
+                text: "",
+            },
+            Named {
+                name: "phone",
+                title: "See your phone number",
+                text: "And whether it has been confirmed.",
+            },
+            Named {
+                name: "offline_access",
+                title: "Keep access while you are away",
+                text: "Until you withdraw it or it expires.",
+            },
+        ],
+    },
+    select: Select {
+        title: "Choose an account",
+        to_client: "to continue to {client}",
+        to_service: "to continue to {host}",
+        other: "Use another account",
+    },
+    logout: Logout {
+        title: "Sign out?",
+        by_client: "{client} asks to end your session at {host}.",
+        by_nobody: "This ends your session at {host}.",
+        account: "Signed in as {account}",
+        yes: "Sign out",
+        no: "Stay signed in",
+    },
+    signed_out: SignedOut {
+        title: "You are signed out",
+        text: "Your session has ended. You can close this window.",
+        kept_title: "You are still signed in",
+        kept: "Nothing was changed. You can close this window.",
+        back: "Return to {client}",
+    },
+    error: Errors {
+        code: "Code",
+        id: "Reference",
+        hint: "If this keeps happening, send this reference to whoever runs the app.",
+        other_title: "That did not work",
+        other: "The request could not be completed. Go back to the app and try again.",
+        known: &[
+            Named {
+                name: "invalid_request",
+                title: "This link does not work",
+                text: "The app sent a request that is incomplete or wrong. Go back to the app and try again.",
+            },
+            Named {
+                name: "invalid_client",
+                title: "Unknown app",
+                text: "The app that sent you here is not registered with this service.",
+            },
+            Named {
+                name: "invalid_redirect_uri",
+                title: "Unsafe return address",
+                text: "The app wants you sent to an address that it has not registered, so you stay here.",
+            },
+            Named {
+                name: "unauthorized_client",
+                title: "The app may not do this",
+                text: "The app is not allowed to sign you in this way.",
+            },
+            Named {
+                name: "access_denied",
+                title: "Access was denied",
+                text: "The request was refused. Nothing was shared with the app.",
+            },
+            Named {
+                name: "login_required",
+                title: "Please sign in",
+                text: "The app expected you to be signed in. Go back to the app and sign in again.",
+            },
+            Named {
+                name: "invalid_request_uri",
+                title: "This link has expired",
+                text: "The link was used before, or is too old. Go back to the app and try again.",
+            },
+            Named {
+                name: "session_expired",
+                title: "This took too long",
+                text: "The sign-in was started too long ago, or in another browser. Go back to the app and start again.",
+            },
+            Named {
+                name: "forbidden",
+                title: "This form cannot be used",
+                text: "It was not sent from this service's own page. Go back and try again.",
+            },
+            Named {
+                name: "not_found",
+                title: "Page not found",
+                text: "There is nothing at this address.",
+            },
+            Named {
+                name: "method_not_allowed",
+                title: "That did not work",
+                text: "This address cannot be used in this way.",
+            },
+            Named {
+                name: "payload_too_large",
+                title: "Too much data",
+                text: "The request is larger than this service accepts.",
+            },
+            Named {
+                name: "slow_down",
+                title: "Too many requests",
+                text: "Wait a moment, then try again.",
+            },
+            Named {
+                name: "temporarily_unavailable",
+                title: "Busy right now",
+                text: "The service cannot answer at the moment. Please try again shortly.",
+            },
+            Named {
+                name: "server_error",
+                title: "Something went wrong here",
+                text: "This is our fault, not yours. Please try again in a moment.",
+            },
+        ],
+    },
+    form_post: FormPost {
+        title: "Returning to the app",
+        text: "Taking you back to {host}",
+        submit: "Continue",
+        no_script: "Your browser does not run scripts, so one more step is needed.",
+    },
+    home: Home {
+        title: "Sign-in for your apps",
+        text: "This is an OpenID Provider. Apps send people here to sign in, and get tokens that they can verify.",
+        issuer: "Issuer",
+        links: "For developers",
+        demo: "Try the demo",
+        demo_text: "Signs you in to a small app that shows every token it gets.",
+    },
+    demo: Demo {
+        title: "Demo app",
+        text: "A small app that signs you in with the authorization code flow and PKCE, all in this page, and shows what came back.",
+        no_script: "The demo is an app that runs in the browser, so it needs JavaScript. The sign-in pages do not.",
+        start: "Sign in",
+        refresh: "Refresh tokens",
+        sign_out: "Sign out",
+        id_token: "ID token",
+        userinfo: "UserInfo",
+        tokens: "Tokens",
+        access_token: "Access token",
+        refresh_token: "Refresh token",
+        raw: "ID token, as sent",
+        steps: "What happened",
+    },
+    seconds: Plural {
+        one: "{n} second",
+        other: "{n} seconds",
+    },
+    minutes: Plural {
+        one: "{n} minute",
+        other: "{n} minutes",
+    },
+    hours: Plural {
+        one: "{n} hour",
+        other: "{n} hours",
+    },
+    days: Plural {
+        one: "{n} day",
+        other: "{n} days",
+    },
+};

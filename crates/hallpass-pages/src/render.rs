@@ -1,0 +1,224 @@
+//! From a page to its HTML.
+
+use minijinja::{
+    Environment, UndefinedBehavior, Value, context, syntax::SyntaxConfig, value::Serde,
+};
+
+use crate::{
+    assets::Assets,
+    csp::{FORM_POST_SCRIPT, Forms, Scripts, policy},
+    message,
+    messages::Lang,
+    text,
+    view::{Chrome, Page, Scope},
+};
+
+/// A page, ready to send as `text/html; charset=utf-8`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Html {
+    /// The document.
+    pub body: String,
+    /// Value of `Content-Security-Policy`.
+    pub csp: String,
+}
+
+/// A template does not parse.
+#[derive(Debug, thiserror::Error)]
+#[error("a page template does not parse")]
+pub struct TemplateError(#[from] minijinja::Error);
+
+/// The templates and the assets of all pages. Made once, used by every request.
+#[derive(Debug)]
+pub struct Pages {
+    templates: Environment<'static>,
+    assets: Assets,
+    english: Value,
+}
+
+impl Pages {
+    /// Parses the built-in templates.
+    ///
+    /// # Errors
+    /// A template does not parse. The built-in ones do; the tests render every one.
+    pub fn new() -> Result<Self, TemplateError> {
+        let mut templates = Environment::new();
+        // A misspelt field is an error, not an empty place in the page.
+        templates.set_undefined_behavior(UndefinedBehavior::Strict);
+        templates.set_syntax(
+            SyntaxConfig::builder()
+                .trim_blocks(true)
+                .lstrip_blocks(true)
+                .build()?,
+        );
+        templates.add_filter("fill", message::fill);
+        templates.add_filter("fill_html", message::fill_html);
+        templates.add_filter("initial", text::initial);
+        // Every name ends in `.html`, which is what switches escaping on.
+        for (name, source) in TEMPLATES {
+            templates.add_template(name, source)?;
+        }
+        let english = Value::from(Serde(Lang::En.messages()));
+        Ok(Self {
+            templates,
+            assets: Assets::new(),
+            english,
+        })
+    }
+
+    /// The files that the pages load.
+    pub fn assets(&self) -> &Assets {
+        &self.assets
+    }
+
+    /// Renders a page. Should a template fail, the answer is a plain page that says so.
+    pub fn render(&self, page: Page<'_>, chrome: &Chrome<'_>) -> Html {
+        let (name, view, scripts, forms) = match page {
+            Page::SignIn(view) => {
+                let retry = view
+                    .retry_after
+                    .map(|seconds| message::duration(chrome.lang, seconds));
+                let view = context! { retry, ..Value::from(Serde(view)) };
+                ("sign_in.html", view, Scripts::None, Forms::Client)
+            }
+            Page::Consent(view) => {
+                let lasts = view
+                    .lifetime
+                    .map(|seconds| message::duration(chrome.lang, seconds));
+                let scopes: Vec<_> = view
+                    .scopes
+                    .iter()
+                    .map(|scope| named(*scope, chrome.lang))
+                    .collect();
+                let view = context! { lasts, scopes, ..Value::from(Serde(view)) };
+                ("consent.html", view, Scripts::None, Forms::Client)
+            }
+            Page::SelectAccount(view) => (
+                "select_account.html",
+                Value::from(Serde(view)),
+                Scripts::None,
+                Forms::Client,
+            ),
+            Page::ConfirmLogout(view) => (
+                "confirm_logout.html",
+                Value::from(Serde(view)),
+                Scripts::None,
+                Forms::Client,
+            ),
+            Page::SignedOut(view) => (
+                "signed_out.html",
+                Value::from(Serde(view)),
+                Scripts::None,
+                Forms::Own,
+            ),
+            Page::Error(view) => {
+                let (title, text) = chrome.lang.messages().error.of(view.code);
+                let view = context! { title, text, ..Value::from(Serde(view)) };
+                ("error.html", view, Scripts::None, Forms::Own)
+            }
+            Page::FormPost(view) => {
+                let view = context! { script => FORM_POST_SCRIPT, ..Value::from(Serde(view)) };
+                ("form_post.html", view, Scripts::FormPost, Forms::Client)
+            }
+            Page::Home(view) => (
+                "home.html",
+                Value::from(Serde(view)),
+                Scripts::None,
+                Forms::Own,
+            ),
+            Page::Demo(view) => (
+                "demo.html",
+                Value::from(Serde(view)),
+                Scripts::Own,
+                Forms::Own,
+            ),
+        };
+        let body = self.fill(name, view, chrome).unwrap_or_else(|error| {
+            tracing::error!(page = name, error = %error, "page could not be rendered");
+            FALLBACK.to_owned()
+        });
+        Html {
+            body,
+            csp: policy(scripts, forms),
+        }
+    }
+
+    fn fill(
+        &self,
+        name: &str,
+        view: Value,
+        chrome: &Chrome<'_>,
+    ) -> Result<String, minijinja::Error> {
+        let Assets { style, icon, demo } = &self.assets;
+        let Chrome {
+            base,
+            host: _,
+            name: _,
+            lang,
+        } = chrome;
+        let whole = context! {
+            chrome => Value::from(Serde(chrome)),
+            lang => lang.tag(),
+            dir => lang.dir(),
+            m => match lang {
+                Lang::En => self.english.clone(),
+            },
+            style => format!("{base}{}", style.path),
+            icon => format!("{base}{}", icon.path),
+            demo => format!("{base}{}", demo.path),
+            page => view,
+        };
+        self.templates.get_template(name)?.render(whole)
+    }
+}
+
+/// A scope with a title: its own, the usual one of a standard scope, or its bare name.
+fn named(scope: Scope<'_>, lang: Lang) -> Value {
+    let known = lang
+        .messages()
+        .consent
+        .standard
+        .iter()
+        .find(|known| known.name == scope.name);
+    let title = scope
+        .title
+        .or_else(|| known.map(|known| known.title))
+        .unwrap_or(scope.name);
+    let description = scope.description.or_else(|| known.map(|known| known.text));
+    Value::from(Serde(Scope {
+        title: Some(title),
+        description,
+        ..scope
+    }))
+}
+
+/// Names and sources. The layouts and parts have names as the pages do.
+pub(crate) static TEMPLATES: &[(&str, &str)] = &[
+    ("layout.html", include_str!("../templates/layout.html")),
+    ("parts.html", include_str!("../templates/parts.html")),
+    ("sign_in.html", include_str!("../templates/sign_in.html")),
+    ("consent.html", include_str!("../templates/consent.html")),
+    (
+        "select_account.html",
+        include_str!("../templates/select_account.html"),
+    ),
+    (
+        "confirm_logout.html",
+        include_str!("../templates/confirm_logout.html"),
+    ),
+    (
+        "signed_out.html",
+        include_str!("../templates/signed_out.html"),
+    ),
+    ("error.html", include_str!("../templates/error.html")),
+    (
+        "form_post.html",
+        include_str!("../templates/form_post.html"),
+    ),
+    ("home.html", include_str!("../templates/home.html")),
+    ("demo.html", include_str!("../templates/demo.html")),
+];
+
+/// Shown when rendering fails.
+pub(crate) const FALLBACK: &str = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+<title>Something went wrong</title></head><body><h1>Something went wrong here</h1>\
+<p>Please try again in a moment.</p></body></html>\n";

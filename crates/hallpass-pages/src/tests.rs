@@ -1,0 +1,734 @@
+//! Every page: escaping, hooks, policy, accessibility.
+
+use crate::{
+    Chrome, Html, Lang, Page, Pages,
+    render::{FALLBACK, TEMPLATES},
+    view::{
+        Account, Client, ConfirmLogout, Consent, Demo, Error, FormPost, Home, Link, Scope,
+        SelectAccount, SignIn, SignInError, SignedOut,
+    },
+};
+
+/// A string that does harm wherever it is not escaped.
+const HARM: &str = "zq\"'<svg/onload=1>{{7*7}}${7*7}\r\nX-Inj:1";
+
+fn chrome(text: &str) -> Chrome<'_> {
+    Chrome {
+        base: "/t",
+        host: text,
+        name: text,
+        lang: Lang::En,
+    }
+}
+
+fn client(text: &str) -> Client<'_> {
+    Client {
+        name: text,
+        host: text,
+        redirect_host: text,
+        client_uri: Some("https://app.example/"),
+        policy_uri: Some("https://app.example/privacy"),
+        tos_uri: Some("https://app.example/terms"),
+        unverified: true,
+        loopback_only: true,
+    }
+}
+
+/// Calls `check` with every page, all of whose texts are `text`.
+fn each_page(text: &str, check: impl Fn(&str, Html)) {
+    let hidden = [(text, text), ("csrf", "1")];
+    let scope = |optional, title, description| Scope {
+        name: text,
+        title,
+        description,
+        optional,
+    };
+    let scopes = [
+        scope(false, None, None),
+        scope(true, Some(text), Some(text)),
+    ];
+    let accounts = [
+        Account {
+            id: text,
+            name: text,
+            detail: Some(text),
+        },
+        Account {
+            id: "2",
+            name: text,
+            detail: None,
+        },
+    ];
+    let texts = [text, "name"];
+    let links = [Link {
+        title: text,
+        href: text,
+    }];
+    let sign_in = SignIn {
+        action: text,
+        hidden: &hidden,
+        username: text,
+        error: Some(SignInError::Refused),
+        retry_after: Some(61),
+        client: Some(client(text)),
+        cancel: true,
+    };
+    let consent = Consent {
+        action: text,
+        hidden: &hidden,
+        client: client(text),
+        account: text,
+        scopes: &scopes,
+        claims: &texts,
+        resources: &texts,
+        lifetime: Some(86_400),
+    };
+    let pages = [
+        ("sign_in", Page::SignIn(sign_in)),
+        (
+            "sign_in_bare",
+            Page::SignIn(SignIn {
+                username: "",
+                error: None,
+                retry_after: None,
+                client: None,
+                cancel: false,
+                ..sign_in
+            }),
+        ),
+        ("consent", Page::Consent(consent)),
+        (
+            "consent_bare",
+            Page::Consent(Consent {
+                scopes: &[],
+                claims: &[],
+                resources: &[],
+                lifetime: None,
+                client: Client {
+                    name: "",
+                    client_uri: None,
+                    policy_uri: None,
+                    tos_uri: None,
+                    unverified: false,
+                    loopback_only: false,
+                    ..client(text)
+                },
+                ..consent
+            }),
+        ),
+        (
+            "select_account",
+            Page::SelectAccount(SelectAccount {
+                action: text,
+                hidden: &hidden,
+                client: Some(client(text)),
+                accounts: &accounts,
+            }),
+        ),
+        (
+            "confirm_logout",
+            Page::ConfirmLogout(ConfirmLogout {
+                action: text,
+                hidden: &hidden,
+                client: Some(client(text)),
+                account: Some(text),
+            }),
+        ),
+        (
+            "confirm_logout_bare",
+            Page::ConfirmLogout(ConfirmLogout {
+                action: text,
+                hidden: &[],
+                client: None,
+                account: None,
+            }),
+        ),
+        (
+            "signed_out",
+            Page::SignedOut(SignedOut {
+                client: Some(client(text)),
+                kept: false,
+            }),
+        ),
+        (
+            "signed_out_kept",
+            Page::SignedOut(SignedOut {
+                client: None,
+                kept: true,
+            }),
+        ),
+        (
+            "error",
+            Page::Error(Error {
+                code: text,
+                id: text,
+                detail: Some(text),
+            }),
+        ),
+        (
+            "form_post",
+            Page::FormPost(FormPost {
+                action: text,
+                fields: &hidden,
+                redirect_host: text,
+            }),
+        ),
+        (
+            "home",
+            Page::Home(Home {
+                issuer: text,
+                links: &links,
+                demo: true,
+            }),
+        ),
+        (
+            "demo",
+            Page::Demo(Demo {
+                issuer: text,
+                client_id: text,
+                redirect_uri: text,
+                scope: text,
+            }),
+        ),
+    ];
+    let renderer = Pages::new().unwrap();
+    for (name, page) in pages {
+        check(name, renderer.render(page, &chrome(text)));
+    }
+}
+
+fn one_page(name: &str, check: impl Fn(&Html)) {
+    each_page("plain", |page, html| {
+        if page == name {
+            check(&html);
+        }
+    });
+}
+
+/// What stands between `<tag` and `>`, for every tag of that name.
+fn tags<'a>(body: &'a str, tag: &str) -> Vec<&'a str> {
+    body.split('<')
+        .filter_map(|piece| piece.strip_prefix(tag))
+        .filter(|rest| rest.starts_with([' ', '>']))
+        .map(|rest| rest.split('>').next().unwrap())
+        .collect()
+}
+
+fn tag_with_id<'a>(body: &'a str, tag: &str, id: &str) -> &'a str {
+    let id = format!(" id=\"{id}\"");
+    tags(body, tag)
+        .into_iter()
+        .find(|found| found.contains(&id))
+        .unwrap_or_else(|| panic!("no <{tag}{id}> in {body}"))
+}
+
+#[test]
+fn every_template_has_a_name_that_switches_escaping_on() {
+    for (name, _) in TEMPLATES {
+        assert!(name.ends_with(".html"), "{name}");
+    }
+}
+
+#[test]
+fn no_template_marks_input_as_safe() {
+    for (name, source) in TEMPLATES {
+        let allowed = source.matches("page.script|safe").count();
+        assert_eq!(source.matches("|safe").count(), allowed, "{name}");
+        assert!(!source.contains("autoescape"), "{name}");
+    }
+}
+
+#[test]
+fn text_from_outside_is_escaped_on_every_page() {
+    each_page(HARM, |name, Html { body, csp }| {
+        assert_ne!(body, FALLBACK, "{name} does not render");
+        assert!(
+            body.contains("zq&quot;&#x27;&lt;svg"),
+            "{name} does not show the text"
+        );
+        for raw in ["zq\"", "<svg/onload", "\"'<", "49"] {
+            assert!(!body.contains(raw), "{name} contains {raw}:\n{body}");
+        }
+        assert!(!csp.contains("zq"), "{name}");
+    });
+}
+
+#[test]
+fn markup_stays_the_same_whatever_the_text_is() {
+    let count = |body: &str| (body.matches('<').count(), body.matches('"').count());
+    each_page("plain", |name, plain| {
+        each_page(HARM, |other, harmful| {
+            if name == other {
+                assert_eq!(count(&plain.body), count(&harmful.body), "{name}");
+            }
+        });
+    });
+}
+
+#[test]
+fn direction_overrides_do_not_reach_a_page_outside_of_form_values() {
+    let name = "Pay\u{202E}lap\u{200B}\u{2066}";
+    each_page(name, |page, html| {
+        let shown: String = html
+            .body
+            .lines()
+            .filter(|line| {
+                !line.contains("type=\"hidden\"")
+                    && !line.contains("action=")
+                    && !line.contains("value=")
+            })
+            .collect();
+        if !matches!(page, "home" | "demo") {
+            assert!(
+                !shown.contains(['\u{202E}', '\u{200B}', '\u{2066}']),
+                "{page}"
+            );
+        }
+    });
+}
+
+#[test]
+fn form_values_go_back_exactly_as_they_came() {
+    let hidden = [("state", "a\u{202E}b \"<&>' c"), ("submit", "x")];
+    let fields = FormPost {
+        action: "https://app.example/cb?x=1&y=2",
+        fields: &hidden,
+        redirect_host: "app.example",
+    };
+    let html = Pages::new()
+        .unwrap()
+        .render(Page::FormPost(fields), &chrome("op"));
+    assert!(
+        html.body
+            .contains("value=\"a\u{202E}b &quot;&lt;&amp;&gt;&#x27; c\""),
+        "{}",
+        html.body
+    );
+    assert!(
+        html.body
+            .contains("action=\"https:&#x2f;&#x2f;app.example&#x2f;cb?x=1&amp;y=2\""),
+        "{}",
+        html.body
+    );
+}
+
+#[test]
+fn a_nameless_client_is_shown_by_its_host() {
+    let sign_in = SignIn {
+        action: "/sign-in",
+        hidden: &[],
+        username: "",
+        error: None,
+        retry_after: None,
+        client: Some(Client {
+            name: "\u{200B}\u{202E} ",
+            ..client("app.example")
+        }),
+        cancel: false,
+    };
+    let html = Pages::new()
+        .unwrap()
+        .render(Page::SignIn(sign_in), &chrome("op"));
+    assert!(
+        html.body.contains("<bdi>app.example</bdi>"),
+        "{}",
+        html.body
+    );
+}
+
+#[test]
+fn links_of_a_client_that_are_not_web_pages_are_not_shown() {
+    let consent = Consent {
+        action: "/consent",
+        hidden: &[],
+        client: Client {
+            client_uri: Some("javascript:alert(1)"),
+            policy_uri: Some("data:text/html,x"),
+            tos_uri: Some("http://app.example/tos"),
+            ..client("app.example")
+        },
+        account: "ada",
+        scopes: &[],
+        claims: &[],
+        resources: &[],
+        lifetime: None,
+    };
+    let html = Pages::new()
+        .unwrap()
+        .render(Page::Consent(consent), &chrome("op"));
+    assert!(tags(&html.body, "a").is_empty(), "{}", html.body);
+    assert!(!html.body.contains("javascript:") && !html.body.contains("data:text"));
+}
+
+#[test]
+fn every_page_is_a_whole_document_without_inline_style_or_handlers() {
+    each_page("plain", |name, Html { body, csp }| {
+        assert!(
+            body.starts_with("<!doctype html>\n<html lang=\"en\" dir=\"ltr\">"),
+            "{name}"
+        );
+        assert!(body.contains("<meta charset=\"utf-8\">"), "{name}");
+        assert!(
+            body.contains("width=device-width, initial-scale=1\""),
+            "{name}"
+        );
+        assert_eq!(tags(&body, "main").len(), 1, "{name}");
+        assert_eq!(tags(&body, "h1").len(), 1, "{name}");
+        let title = body.split("<title>").nth(1).unwrap();
+        assert!(
+            !title.starts_with(" ·") && title.contains(" · plain</title>"),
+            "{name}: {title}"
+        );
+        assert!(
+            !body.contains(" style=") && !body.contains("<style"),
+            "{name}"
+        );
+        let handler = |rest: &str| {
+            rest.trim_start_matches(|c: char| c.is_ascii_lowercase())
+                .starts_with('=')
+        };
+        assert!(
+            !body.split(" on").skip(1).any(handler),
+            "{name} has a handler"
+        );
+        assert!(
+            csp.starts_with("default-src 'none'; style-src 'self'; "),
+            "{name}"
+        );
+    });
+}
+
+#[test]
+fn only_two_pages_have_scripts() {
+    each_page("plain", |name, Html { body, csp }| {
+        let scripts = tags(&body, "script").len();
+        let expected = usize::from(matches!(name, "form_post" | "demo"));
+        assert_eq!(scripts, expected, "{name}");
+        assert_eq!(csp.contains("script-src"), expected == 1, "{name}");
+    });
+}
+
+#[test]
+fn pages_load_nothing_but_their_own_assets_below_the_base() {
+    let assets = Pages::new().unwrap();
+    each_page("plain", |name, Html { body, .. }| {
+        for link in tags(&body, "link").into_iter().chain(tags(&body, "script")) {
+            let Some(path) = link.split(['"']).find(|part| part.starts_with("&#x2f;")) else {
+                assert_eq!(link, "", "{name}");
+                continue;
+            };
+            let path = path.replace("&#x2f;", "/");
+            let path = path
+                .strip_prefix("/t")
+                .unwrap_or_else(|| panic!("{name}: {path}"));
+            assert!(assets.assets().at(path).is_some(), "{name}: {path}");
+        }
+        assert!(
+            tags(&body, "img").is_empty() && tags(&body, "iframe").is_empty(),
+            "{name}"
+        );
+    });
+}
+
+#[test]
+fn ids_are_unique_and_every_reference_points_to_one() {
+    each_page("plain", |name, Html { body, .. }| {
+        let values = |attribute: &str| -> Vec<String> {
+            let start = format!(" {attribute}=\"");
+            body.split(start.as_str())
+                .skip(1)
+                .map(|rest| rest.split('"').next().unwrap().to_owned())
+                .collect()
+        };
+        let mut ids = values("id");
+        ids.sort_unstable();
+        let all = ids.len();
+        ids.dedup();
+        assert_eq!(ids.len(), all, "{name}");
+        for reference in values("for").into_iter().chain(values("aria-describedby")) {
+            assert!(ids.contains(&reference), "{name}: {reference}");
+        }
+    });
+}
+
+#[test]
+fn every_visible_input_has_a_label() {
+    each_page("plain", |name, Html { body, .. }| {
+        for input in tags(&body, "input") {
+            if input.contains("type=\"hidden\"") || input.contains("type=\"checkbox\"") {
+                continue;
+            }
+            let id = input
+                .split("id=\"")
+                .nth(1)
+                .unwrap()
+                .split('"')
+                .next()
+                .unwrap();
+            assert!(
+                body.contains(&format!("<label for=\"{id}\">")),
+                "{name}: {id}"
+            );
+        }
+    });
+}
+
+#[test]
+fn the_sign_in_form_has_the_hooks_and_hints_that_software_looks_for() {
+    one_page("sign_in_bare", |Html { body, .. }| {
+        assert!(tag_with_id(body, "form", "login").contains("method=\"post\""));
+        let username = tag_with_id(body, "input", "username");
+        assert!(
+            username.contains("name=\"username\"")
+                && username.contains("autocomplete=\"username\"")
+        );
+        assert!(username.contains("autofocus"));
+        let password = tag_with_id(body, "input", "password");
+        assert!(password.contains("name=\"password\"") && password.contains("type=\"password\""));
+        assert!(
+            password.contains("autocomplete=\"current-password\"") && !password.contains("value=")
+        );
+        assert!(!password.contains("maxlength") && !password.contains("autofocus"));
+        tag_with_id(body, "button", "sign-in");
+        assert!(!body.contains("role=\"alert\""));
+    });
+}
+
+#[test]
+fn a_sign_in_error_is_announced_and_tied_to_the_fields() {
+    one_page("sign_in", |Html { body, .. }| {
+        assert!(tag_with_id(body, "div", "sign-in-error").contains("role=\"alert\""));
+        for field in ["username", "password"] {
+            let field = tag_with_id(body, "input", field);
+            assert!(
+                field.contains("aria-describedby=\"sign-in-error\"")
+                    && field.contains("aria-invalid=\"true\"")
+            );
+        }
+        assert!(tag_with_id(body, "input", "username").contains("value=\"plain\""));
+        assert!(tag_with_id(body, "input", "password").contains("autofocus"));
+        assert!(body.contains("Try again in 2 minutes."), "{body}");
+    });
+}
+
+#[test]
+fn every_sign_in_error_has_a_text() {
+    for error in [
+        SignInError::Refused,
+        SignInError::Throttled,
+        SignInError::Busy,
+        SignInError::Expired,
+    ] {
+        let sign_in = SignIn {
+            action: "/sign-in",
+            hidden: &[],
+            username: "ada",
+            error: Some(error),
+            retry_after: None,
+            client: None,
+            cancel: false,
+        };
+        let html = Pages::new()
+            .unwrap()
+            .render(Page::SignIn(sign_in), &chrome("op"));
+        assert_ne!(html.body, FALLBACK, "{error:?}");
+        assert!(html.body.contains("role=\"alert\""), "{error:?}");
+        assert!(!html.body.contains("Try again in"), "{error:?}");
+    }
+}
+
+#[test]
+fn the_consent_form_has_its_hooks_and_says_who_asks_and_where_it_leads() {
+    one_page("consent", |Html { body, .. }| {
+        assert!(tag_with_id(body, "form", "consent").contains("method=\"post\""));
+        for decision in ["allow", "deny"] {
+            let button = tag_with_id(body, "button", decision);
+            assert!(
+                button.contains("name=\"decision\"")
+                    && button.contains(&format!("value=\"{decision}\""))
+            );
+        }
+        for id in ["client-host", "redirect-host", "lifetime"] {
+            tag_with_id(body, "p", id);
+        }
+        for id in ["unverified", "loopback"] {
+            tag_with_id(body, "div", id);
+        }
+        assert_eq!(body.matches("type=\"checkbox\" name=\"scope\"").count(), 1);
+    });
+    one_page("consent_bare", |Html { body, .. }| {
+        assert!(!body.contains("id=\"unverified\"") && !body.contains("id=\"loopback\""));
+        assert!(!body.contains("id=\"lifetime\"") && !body.contains("<fieldset"));
+    });
+}
+
+#[test]
+fn standard_scopes_have_words_of_their_own() {
+    let scope = |name| Scope {
+        name,
+        title: None,
+        description: None,
+        optional: false,
+    };
+    let consent = Consent {
+        action: "/consent",
+        hidden: &[],
+        client: client("app.example"),
+        account: "ada",
+        scopes: &[
+            scope("email"),
+            scope("offline_access"),
+            scope("photos:print"),
+        ],
+        claims: &[],
+        resources: &[],
+        lifetime: None,
+    };
+    let html = Pages::new()
+        .unwrap()
+        .render(Page::Consent(consent), &chrome("op"));
+    assert!(
+        html.body.contains("See your email address") && html.body.contains("Keep access"),
+        "{}",
+        html.body
+    );
+    assert!(
+        html.body
+            .contains("<span class=\"scope-title\">photos:print</span>"),
+        "{}",
+        html.body
+    );
+}
+
+#[test]
+fn the_other_forms_have_their_hooks() {
+    one_page("confirm_logout", |Html { body, .. }| {
+        assert!(tag_with_id(body, "form", "logout").contains("method=\"post\""));
+        for (id, value) in [("logout-yes", "yes"), ("logout-no", "no")] {
+            let button = tag_with_id(body, "button", id);
+            assert!(button.contains(&format!("name=\"logout\" value=\"{value}\"")));
+        }
+    });
+    one_page("select_account", |Html { body, .. }| {
+        tag_with_id(body, "form", "select-account");
+        assert_eq!(body.matches("name=\"account\"").count(), 3);
+        assert!(tag_with_id(body, "button", "other-account").contains("value=\"\""));
+    });
+    one_page("signed_out", |Html { body, .. }| {
+        tag_with_id(body, "div", "signed-out");
+        assert!(tag_with_id(body, "a", "return").contains("https:"));
+    });
+    one_page("signed_out_kept", |Html { body, .. }| {
+        assert!(!body.contains("\"signed-out\""));
+    });
+    one_page("form_post", |Html { body, .. }| {
+        tag_with_id(body, "form", "form-post");
+        assert!(body.contains("<noscript>") && body.contains("id=\"continue\""));
+    });
+}
+
+#[test]
+fn an_error_page_carries_code_and_id() {
+    let error = |code, id| {
+        let page = Page::Error(Error {
+            code,
+            id,
+            detail: None,
+        });
+        Pages::new().unwrap().render(page, &chrome("op")).body
+    };
+    let body = error("invalid_client", "01JD");
+    assert!(
+        body.contains("<code id=\"error-code\">invalid_client</code>"),
+        "{body}"
+    );
+    assert!(body.contains("<code id=\"error-id\">01JD</code>"), "{body}");
+    assert!(
+        body.contains("Unknown app") && !body.contains("error-detail"),
+        "{body}"
+    );
+    assert!(error("something_new", "1").contains("That did not work"));
+}
+
+#[test]
+fn durations_are_rounded_up_to_the_largest_unit() {
+    for (seconds, text) in [
+        (0, "0 seconds"),
+        (1, "1 second"),
+        (59, "59 seconds"),
+        (60, "1 minute"),
+        (61, "2 minutes"),
+        (3_600, "1 hour"),
+        (7_776_000, "90 days"),
+        (u64::MAX, "213503982334602 days"),
+    ] {
+        assert_eq!(crate::message::duration(Lang::En, seconds), text);
+    }
+}
+
+#[test]
+fn the_colours_keep_their_contrast_in_both_schemes() {
+    let style = std::str::from_utf8(Pages::new().unwrap().assets().style.bytes)
+        .unwrap()
+        .to_owned();
+    let (light, rest) = style
+        .split_once("@media (prefers-color-scheme: dark)")
+        .unwrap();
+    let (dark, _) = rest.split_once("*, *::before").unwrap();
+    let texts = [
+        ("ink", "ground"),
+        ("ink", "surface"),
+        ("ink-soft", "ground"),
+        ("ink-soft", "ground-tint"),
+        ("ink-soft", "surface"),
+        ("ink-soft", "surface-sunk"),
+        ("accent", "surface"),
+        ("on-accent", "accent"),
+        ("on-accent", "accent-strong"),
+        ("accent-strong", "accent-soft"),
+        ("bad", "bad-soft"),
+        ("ink", "warn-soft"),
+        ("warn", "warn-soft"),
+    ];
+    let shapes = [
+        ("line-strong", "surface"),
+        ("focus", "surface"),
+        ("focus", "ground"),
+    ];
+    for scheme in [light, dark] {
+        let colour = |name: &str| {
+            luminance(
+                scheme
+                    .split(&format!("--{name}: #"))
+                    .nth(1)
+                    .unwrap()
+                    .get(..6)
+                    .unwrap(),
+            )
+        };
+        let contrast = |(a, b)| {
+            let (a, b): (f64, f64) = (colour(a), colour(b));
+            (a.max(b) + 0.05) / (a.min(b) + 0.05)
+        };
+        for pair in texts {
+            assert!(contrast(pair) >= 4.5, "{pair:?}");
+        }
+        for pair in shapes {
+            assert!(contrast(pair) >= 3.0, "{pair:?}");
+        }
+    }
+}
+
+/// Relative luminance of a colour, as WCAG 2.2 defines it.
+fn luminance(hex: &str) -> f64 {
+    let [_, channels @ ..] = u32::from_str_radix(hex, 16).unwrap().to_be_bytes();
+    let [red, green, blue] = channels.map(|channel| {
+        let value = f64::from(channel) / 255.0;
+        if value <= 0.04045 {
+            value / 12.92
+        } else {
+            ((value + 0.055) / 1.055).powf(2.4)
+        }
+    });
+    0.2126 * red + 0.7152 * green + 0.0722 * blue
+}

@@ -1,0 +1,260 @@
+//! What each page shows. One struct per page; all borrowed, so a handler builds them on its stack.
+//!
+//! Text that came from outside (names of clients, of people, hosts, links) is cleaned when it is
+//! serialized for the template, see [`crate::text`]; the templates escape all of it again.
+
+use serde::Serialize;
+
+use crate::{messages::Lang, text};
+
+/// What surrounds every page.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Chrome<'a> {
+    /// Path of the issuer without a slash at the end: empty, or `/tenant`. Asset links start with it.
+    pub base: &'a str,
+    /// Host of the issuer, shown at the foot of the page.
+    #[serde(serialize_with = "text::host")]
+    pub host: &'a str,
+    /// Name of the service, shown beside the mark.
+    #[serde(serialize_with = "text::name")]
+    pub name: &'a str,
+    /// Language of the texts.
+    #[serde(skip)]
+    pub lang: Lang,
+}
+
+/// A page and what it shows.
+#[derive(Debug, Clone, Copy)]
+pub enum Page<'a> {
+    /// Asks for user name and password.
+    SignIn(SignIn<'a>),
+    /// Asks whether a client may have what it requested.
+    Consent(Consent<'a>),
+    /// Asks which of several signed-in accounts to use.
+    SelectAccount(SelectAccount<'a>),
+    /// Asks whether to sign out.
+    ConfirmLogout(ConfirmLogout<'a>),
+    /// Says that the person is signed out.
+    SignedOut(SignedOut<'a>),
+    /// Says what went wrong, with a code and an id to quote.
+    Error(Error<'a>),
+    /// Carries an authorization response to the client as a form post.
+    FormPost(FormPost<'a>),
+    /// The page at `/`.
+    Home(Home<'a>),
+    /// The page at `/demo`, a small client of its own.
+    Demo(Demo<'a>),
+}
+
+/// Form fields to send back unchanged: name and value.
+pub type Hidden<'a> = &'a [(&'a str, &'a str)];
+
+/// A client as people see it.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Client<'a> {
+    /// Its registered name; where nothing readable is left of it, the page shows `host`.
+    #[serde(serialize_with = "text::name")]
+    pub name: &'a str,
+    /// Host that identifies the client, or its client id.
+    #[serde(serialize_with = "text::host")]
+    pub host: &'a str,
+    /// Host (or private-use scheme) that the answer goes to.
+    #[serde(serialize_with = "text::host")]
+    pub redirect_host: &'a str,
+    /// Its home page. Links other than `https` are not shown.
+    #[serde(serialize_with = "text::link")]
+    pub client_uri: Option<&'a str>,
+    /// Its privacy policy.
+    #[serde(serialize_with = "text::link")]
+    pub policy_uri: Option<&'a str>,
+    /// Its terms of service.
+    #[serde(serialize_with = "text::link")]
+    pub tos_uri: Option<&'a str>,
+    /// Nobody at this service has checked who is behind it (it registered itself).
+    pub unverified: bool,
+    /// Every redirect URI is on a loopback host, so any program on the device may pose as it.
+    pub loopback_only: bool,
+}
+
+/// Why the sign-in page is shown again. One wording for every reason that depends on the account, so
+/// that the page does not tell whether the account exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignInError {
+    /// Name and password do not belong together, or the account may not sign in.
+    Refused,
+    /// Too many failed attempts for this account or from this network.
+    Throttled,
+    /// The server cannot check passwords right now.
+    Busy,
+    /// The form was too old, or came from another browser.
+    Expired,
+}
+
+/// See [`Page::SignIn`].
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct SignIn<'a> {
+    /// Where the form is posted to.
+    pub action: &'a str,
+    /// Fields to send back.
+    pub hidden: Hidden<'a>,
+    /// What to put into the name field (a hint, or what was typed before).
+    #[serde(serialize_with = "text::input")]
+    pub username: &'a str,
+    /// Why the page is shown again.
+    pub error: Option<SignInError>,
+    /// Seconds until another attempt makes sense.
+    pub retry_after: Option<u64>,
+    /// Who asked for the sign-in; none on a direct visit.
+    pub client: Option<Client<'a>>,
+    /// Offers a button that goes back to the client without signing in.
+    pub cancel: bool,
+}
+
+/// A scope as people see it.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Scope<'a> {
+    /// Its name on the wire.
+    #[serde(serialize_with = "text::name")]
+    pub name: &'a str,
+    /// A short title; the standard scopes have one of their own.
+    #[serde(serialize_with = "text::optional")]
+    pub title: Option<&'a str>,
+    /// One sentence of explanation.
+    #[serde(serialize_with = "text::optional")]
+    pub description: Option<&'a str>,
+    /// It may be left out: shown with a checkbox `scope`, ticked at first.
+    pub optional: bool,
+}
+
+/// See [`Page::Consent`].
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Consent<'a> {
+    /// Where the form is posted to.
+    pub action: &'a str,
+    /// Fields to send back.
+    pub hidden: Hidden<'a>,
+    /// Who asks.
+    pub client: Client<'a>,
+    /// Name of the signed-in account.
+    #[serde(serialize_with = "text::name")]
+    pub account: &'a str,
+    /// What is asked for.
+    pub scopes: &'a [Scope<'a>],
+    /// Single claims asked for beyond the scopes.
+    #[serde(serialize_with = "text::names")]
+    pub claims: &'a [&'a str],
+    /// Resource servers that the tokens are for.
+    #[serde(serialize_with = "text::names")]
+    pub resources: &'a [&'a str],
+    /// Seconds for which the access stands without asking again, where it outlasts the visit.
+    pub lifetime: Option<u64>,
+}
+
+/// An account to choose.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Account<'a> {
+    /// Value of the `account` field when it is chosen.
+    pub id: &'a str,
+    /// Name of the account.
+    #[serde(serialize_with = "text::name")]
+    pub name: &'a str,
+    /// A second line, such as a mail address.
+    #[serde(serialize_with = "text::optional")]
+    pub detail: Option<&'a str>,
+}
+
+/// See [`Page::SelectAccount`].
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct SelectAccount<'a> {
+    /// Where the form is posted to.
+    pub action: &'a str,
+    /// Fields to send back.
+    pub hidden: Hidden<'a>,
+    /// Who asked.
+    pub client: Option<Client<'a>>,
+    /// The accounts. "Another account" is always offered, as an empty `account` field.
+    pub accounts: &'a [Account<'a>],
+}
+
+/// See [`Page::ConfirmLogout`].
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct ConfirmLogout<'a> {
+    /// Where the form is posted to.
+    pub action: &'a str,
+    /// Fields to send back.
+    pub hidden: Hidden<'a>,
+    /// Who asked, if that is known.
+    pub client: Option<Client<'a>>,
+    /// Name of the signed-in account.
+    #[serde(serialize_with = "text::optional")]
+    pub account: Option<&'a str>,
+}
+
+/// See [`Page::SignedOut`].
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct SignedOut<'a> {
+    /// Whom to go back to.
+    pub client: Option<Client<'a>>,
+    /// The person chose to stay signed in.
+    pub kept: bool,
+}
+
+/// See [`Page::Error`].
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Error<'a> {
+    /// The error code on the wire, such as `invalid_request`; chooses title and text.
+    #[serde(serialize_with = "text::name")]
+    pub code: &'a str,
+    /// What the log has this request under.
+    #[serde(serialize_with = "text::name")]
+    pub id: &'a str,
+    /// The fixed text of the reason, for developers. Never anything out of the request.
+    #[serde(serialize_with = "text::optional")]
+    pub detail: Option<&'a str>,
+}
+
+/// See [`Page::FormPost`].
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct FormPost<'a> {
+    /// The client's redirect URI.
+    pub action: &'a str,
+    /// Parameters of the response.
+    pub fields: Hidden<'a>,
+    /// Host that the answer goes to.
+    #[serde(serialize_with = "text::host")]
+    pub redirect_host: &'a str,
+}
+
+/// A link on the [`Home`] page.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Link<'a> {
+    /// What it is.
+    pub title: &'a str,
+    /// Where it leads.
+    pub href: &'a str,
+}
+
+/// See [`Page::Home`].
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Home<'a> {
+    /// The issuer identifier.
+    pub issuer: &'a str,
+    /// Documents for developers.
+    pub links: &'a [Link<'a>],
+    /// Offers the page at `/demo`.
+    pub demo: bool,
+}
+
+/// See [`Page::Demo`].
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Demo<'a> {
+    /// The issuer identifier, from which the page discovers the endpoints.
+    pub issuer: &'a str,
+    /// A public client that may use `redirect_uri`, PKCE, `authorization_code` and `refresh_token`.
+    pub client_id: &'a str,
+    /// Address of the demo page itself; also where signing out returns to.
+    pub redirect_uri: &'a str,
+    /// Scopes to ask for, separated by spaces.
+    pub scope: &'a str,
+}
