@@ -37,13 +37,16 @@ pub enum Spend {
     },
     /// Asserts that the grant stands (known and not revoked) at the moment of the commit.
     Standing(GrantId),
+    /// Asserts that the session is there at the moment of the commit: too late when it has ended.
+    Session(Key<Session>),
     /// Inserts the key if it is absent: too late when it is there.
     Once(Key<Once>),
     /// Inserts a user if name and subject are free: too late when one is taken.
     NewUser(Box<UserRecord>),
     /// Inserts a client if the identifier is free: too late when it is taken.
     NewClient(Box<ClientRecord>),
-    /// Replaces a user whose `updated` revision is still this one: too late otherwise.
+    /// Replaces the user of the same subject if its revision is still this one: too late when the user is unknown,
+    /// has another revision, or the new name is somebody else's.
     User {
         /// Expected current revision.
         revision: u64,
@@ -56,9 +59,9 @@ pub enum Spend {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Write {
-    /// Inserts a code.
+    /// Inserts a code. A key that is taken is a [`StoreError::Collision`](crate::StoreError::Collision).
     Code(Key<Code>, Box<CodeRecord>),
-    /// Inserts a grant.
+    /// Inserts a grant. An identity that is taken is a [`StoreError::Collision`](crate::StoreError::Collision).
     Grant(Box<GrantRecord>),
     /// Moves a grant's idle limit without a rotation.
     TouchRefresh {
@@ -71,7 +74,8 @@ pub enum Write {
     RevokeGrant(GrantId, Timestamp),
     /// Refuses one access token until it would have expired.
     DenyToken(TokenId, Timestamp),
-    /// Inserts a session.
+    /// Inserts or replaces a session. To renew one without reviving one that has ended, spend
+    /// [`Spend::Session`] in the same commit.
     Session(Key<Session>, Box<SessionRecord>),
     /// Ends a session: it is unknown from then on.
     EndSession(Key<Session>),

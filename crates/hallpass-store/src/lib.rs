@@ -3,9 +3,14 @@
 //! A store is the truth: whatever may happen once is decided by one atomic [`Store::commit`].
 
 mod commit;
+#[cfg(feature = "contract")]
+pub mod contract;
+pub mod encoding;
 mod error;
+mod memory;
 mod port;
 
 pub use commit::{Commit, Committed, Spend, Write};
 pub use error::StoreError;
-pub use port::{BoxFuture, KeyPhase, KeyRecord, Page, Standing, Store, UserRecord};
+pub use memory::MemoryStore;
+pub use port::{BoxFuture, KeyPhase, KeyRecord, MAX_PAGE, Page, Standing, Store, UserRecord};

@@ -82,7 +82,8 @@ pub struct Standing {
     pub grant: Option<FoundGrant>,
     /// Whether the token itself was revoked.
     pub token_denied: bool,
-    /// Whether the session that the grant names is still there; true when it names none.
+    /// Whether the session that the grant names is still there; true when no grant was asked for or it names
+    /// none, false when the grant is unknown.
     pub session_alive: bool,
 }
 
@@ -91,14 +92,17 @@ pub struct Standing {
 pub struct Page<T> {
     /// The rows in key order.
     pub items: Vec<T>,
-    /// Where the next page begins; none at the end.
+    /// What the next page comes `after`; none at the end.
     pub next: Option<String>,
 }
 
+/// The most rows that one page holds.
+pub const MAX_PAGE: usize = 500;
+
 /// Where everything lives that must survive. Adapters pass the contract suite.
 ///
-/// Reads answer what was committed before they began (in this process at least). Expired records may be answered:
-/// the rules compare times.
+/// Reads answer what was committed before they began. Expired records may be answered: the rules compare times.
+/// A listing answers at least one and at most [`MAX_PAGE`] rows, whatever `limit` says.
 pub trait Store: Send + Sync + 'static {
     /// A client.
     fn client<'a>(&'a self, issuer: IssuerId, id: &'a ClientId)
@@ -116,12 +120,13 @@ pub trait Store: Send + Sync + 'static {
     fn code(&self, issuer: IssuerId, key: Key<Code>) -> Answer<'_, Option<FoundCode>>;
     /// A grant, revoked or not.
     fn grant(&self, issuer: IssuerId, id: GrantId) -> Answer<'_, Option<FoundGrant>>;
-    /// Everything about an access token's standing.
+    /// Everything about the standing of an access token that expires at `expires_at`.
     fn standing(
         &self,
         issuer: IssuerId,
         grant: Option<GrantId>,
         token: TokenId,
+        expires_at: Timestamp,
     ) -> Answer<'_, Standing>;
     /// A browser session.
     fn session(&self, issuer: IssuerId, key: Key<Session>) -> Answer<'_, Option<SessionRecord>>;
@@ -152,9 +157,11 @@ pub trait Store: Send + Sync + 'static {
     fn signing_keys(&self, issuer: IssuerId) -> Answer<'_, Vec<KeyRecord>>;
     /// The number of an issuer, made on first sight.
     fn issuer<'a>(&'a self, identifier: &'a str) -> Answer<'a, IssuerId>;
-    /// Spends and writes, all or nothing; durable when it answers [`Committed::Done`].
+    /// Spends and writes, all or nothing; durable when it answers [`Committed::Done`]. Later spends and writes see
+    /// the earlier ones of the same commit. Once polled it may happen even if the future is dropped.
     fn commit(&self, issuer: IssuerId, commit: Commit) -> Answer<'_, Committed>;
-    /// Deletes expired records, in batches of at most `limit`; answers how many went.
+    /// Deletes at most `limit` records whose bucket lies below `below`; answers how many went. Call again while
+    /// it answers `limit`.
     fn purge(&self, below: Bucket, limit: usize) -> Answer<'_, u64>;
     /// Fails when the store cannot serve.
     fn ready(&self) -> Answer<'_, ()>;

@@ -1,0 +1,211 @@
+//! The in-memory store: everything is lost when the process ends. For tests and for trying things out.
+
+mod tenant;
+
+use std::{
+    collections::BTreeMap,
+    future::ready,
+    sync::{Mutex, MutexGuard},
+};
+
+use hallpass_core::{
+    client::ClientRecord,
+    record::{ConsentRecord, FoundCode, FoundGrant, SessionRecord},
+};
+use hallpass_types::{
+    Bucket, ClientId, Code, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId,
+};
+
+use crate::{
+    BoxFuture, Commit, Committed, KeyRecord, Page, Standing, Store, StoreError, UserRecord,
+};
+use tenant::Tenant;
+
+type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
+
+/// A store in the memory of this process, bounded in the number of its records.
+#[derive(Debug)]
+pub struct MemoryStore {
+    state: Mutex<State>,
+    limit: usize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    numbers: BTreeMap<String, IssuerId>,
+    tenants: BTreeMap<IssuerId, Tenant>,
+}
+
+impl MemoryStore {
+    /// An empty store that holds at most a million records of each kind per issuer.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_limit(1_000_000)
+    }
+
+    /// An empty store that holds at most `limit` records of each kind per issuer, and as many issuers. A commit
+    /// that would exceed it ends in [`StoreError::Unavailable`].
+    #[must_use]
+    pub fn with_limit(limit: usize) -> Self {
+        Self {
+            state: Mutex::default(),
+            limit,
+        }
+    }
+
+    fn lock(&self) -> Result<MutexGuard<'_, State>, StoreError> {
+        // A panic under the lock could have left half a commit behind.
+        self.state
+            .lock()
+            .map_err(|_| StoreError::unavailable("the in-memory store is in an unknown state"))
+    }
+
+    /// Answers a question about one issuer. An issuer that nobody wrote to has nothing.
+    fn read<'a, T: Send + 'a>(
+        &'a self,
+        issuer: IssuerId,
+        question: impl FnOnce(&Tenant) -> T,
+    ) -> Answer<'a, T> {
+        let answer = self.lock().map(|state| match state.tenants.get(&issuer) {
+            Some(tenant) => question(tenant),
+            None => question(&Tenant::default()),
+        });
+        Box::pin(ready(answer))
+    }
+
+    fn number(&self, identifier: &str) -> Result<IssuerId, StoreError> {
+        let mut state = self.lock()?;
+        if let Some(found) = state.numbers.get(identifier) {
+            return Ok(*found);
+        }
+        if state.numbers.len() >= self.limit {
+            return Err(full());
+        }
+        let next = u32::try_from(state.numbers.len().saturating_add(1)).map_err(|_| full())?;
+        state.numbers.insert(identifier.to_owned(), IssuerId(next));
+        Ok(IssuerId(next))
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Store for MemoryStore {
+    fn client<'a>(
+        &'a self,
+        issuer: IssuerId,
+        id: &'a ClientId,
+    ) -> Answer<'a, Option<ClientRecord>> {
+        self.read(issuer, |t| t.client(id))
+    }
+
+    fn clients<'a>(
+        &'a self,
+        issuer: IssuerId,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> Answer<'a, Page<ClientRecord>> {
+        self.read(issuer, |t| t.clients(after, limit))
+    }
+
+    fn count_registered_clients(&self, issuer: IssuerId) -> Answer<'_, u64> {
+        self.read(issuer, Tenant::count_registered_clients)
+    }
+
+    fn code(&self, issuer: IssuerId, key: Key<Code>) -> Answer<'_, Option<FoundCode>> {
+        self.read(issuer, |t| t.code(key))
+    }
+
+    fn grant(&self, issuer: IssuerId, id: GrantId) -> Answer<'_, Option<FoundGrant>> {
+        self.read(issuer, |t| t.grant(id))
+    }
+
+    fn standing(
+        &self,
+        issuer: IssuerId,
+        grant: Option<GrantId>,
+        token: TokenId,
+        expires_at: Timestamp,
+    ) -> Answer<'_, Standing> {
+        self.read(issuer, |t| t.standing(grant, token, expires_at))
+    }
+
+    fn session(&self, issuer: IssuerId, key: Key<Session>) -> Answer<'_, Option<SessionRecord>> {
+        self.read(issuer, |t| t.session(key))
+    }
+
+    fn consent<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+        client: &'a ClientId,
+    ) -> Answer<'a, Option<ConsentRecord>> {
+        self.read(issuer, |t| t.consent(subject, client))
+    }
+
+    fn user_by_name<'a>(
+        &'a self,
+        issuer: IssuerId,
+        username_key: &'a str,
+    ) -> Answer<'a, Option<UserRecord>> {
+        self.read(issuer, |t| t.user_by_name(username_key))
+    }
+
+    fn user<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+    ) -> Answer<'a, Option<UserRecord>> {
+        self.read(issuer, |t| t.user(subject))
+    }
+
+    fn users<'a>(
+        &'a self,
+        issuer: IssuerId,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> Answer<'a, Page<UserRecord>> {
+        self.read(issuer, |t| t.users(after, limit))
+    }
+
+    fn signing_keys(&self, issuer: IssuerId) -> Answer<'_, Vec<KeyRecord>> {
+        self.read(issuer, Tenant::signing_keys)
+    }
+
+    fn issuer<'a>(&'a self, identifier: &'a str) -> Answer<'a, IssuerId> {
+        Box::pin(ready(self.number(identifier)))
+    }
+
+    fn commit(&self, issuer: IssuerId, commit: Commit) -> Answer<'_, Committed> {
+        // Inside the future: nothing happens before it is polled.
+        Box::pin(async move {
+            let mut state = self.lock()?;
+            state
+                .tenants
+                .entry(issuer)
+                .or_default()
+                .commit(commit, self.limit)
+        })
+    }
+
+    fn purge(&self, below: Bucket, limit: usize) -> Answer<'_, u64> {
+        Box::pin(async move {
+            let mut left = limit;
+            for tenant in self.lock()?.tenants.values_mut() {
+                tenant.purge(below, &mut left);
+            }
+            Ok(limit.saturating_sub(left) as u64)
+        })
+    }
+
+    fn ready(&self) -> Answer<'_, ()> {
+        Box::pin(ready(self.lock().map(drop)))
+    }
+}
+
+fn full() -> StoreError {
+    StoreError::unavailable("the in-memory store is full")
+}

@@ -1,0 +1,412 @@
+//! What one issuer has.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+};
+
+use hallpass_core::{
+    client::{ClientOrigin, ClientRecord},
+    record::{ConsentRecord, FoundCode, FoundGrant, RefreshState, SessionRecord},
+};
+use hallpass_types::{
+    Bucket, ClientId, Code, GrantId, Key, Once, Session, Subject, Timestamp, TokenId,
+};
+
+use super::full;
+use crate::{
+    Commit, Committed, KeyRecord, MAX_PAGE, Page, Spend, Standing, StoreError, UserRecord, Write,
+};
+
+#[derive(Debug, Default)]
+pub(super) struct Tenant {
+    codes: BTreeMap<Key<Code>, FoundCode>,
+    grants: BTreeMap<GrantId, FoundGrant>,
+    sessions: BTreeMap<Key<Session>, SessionRecord>,
+    denied: BTreeSet<(Bucket, TokenId)>,
+    once: BTreeSet<Key<Once>>,
+    consents: BTreeMap<(Subject, ClientId), ConsentRecord>,
+    clients: BTreeMap<String, ClientRecord>,
+    users: BTreeMap<Subject, UserRecord>,
+    names: BTreeMap<String, Subject>,
+    keys: BTreeMap<String, KeyRecord>,
+}
+
+/// How a spend is taken back when a later one of the same commit is too late.
+enum Undo {
+    Nothing,
+    Code(Key<Code>),
+    Refresh(GrantId, RefreshState),
+    Once(Key<Once>),
+    NewUser(Subject),
+    User(Box<UserRecord>),
+    NewClient(ClientId),
+}
+
+impl Tenant {
+    pub(super) fn client(&self, id: &ClientId) -> Option<ClientRecord> {
+        self.clients.get(id.as_str()).cloned()
+    }
+
+    pub(super) fn clients(&self, after: Option<&str>, limit: usize) -> Page<ClientRecord> {
+        page(&self.clients, after, limit, |_, client| {
+            Some(client.clone())
+        })
+    }
+
+    pub(super) fn count_registered_clients(&self) -> u64 {
+        let registered = |c: &&ClientRecord| matches!(c.origin, ClientOrigin::Registration);
+        self.clients.values().filter(registered).count() as u64
+    }
+
+    pub(super) fn code(&self, key: Key<Code>) -> Option<FoundCode> {
+        self.codes.get(&key).cloned()
+    }
+
+    pub(super) fn grant(&self, id: GrantId) -> Option<FoundGrant> {
+        self.grants.get(&id).cloned()
+    }
+
+    pub(super) fn standing(
+        &self,
+        grant: Option<GrantId>,
+        token: TokenId,
+        expires_at: Timestamp,
+    ) -> Standing {
+        let found = grant.and_then(|id| self.grant(id));
+        let session_alive = match (grant, &found) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(_), Some(found)) => match &found.record.session {
+                Some(session) => self.sessions.contains_key(session),
+                None => true,
+            },
+        };
+        Standing {
+            grant: found,
+            token_denied: self.denied.contains(&(Bucket::holding(expires_at), token)),
+            session_alive,
+        }
+    }
+
+    pub(super) fn session(&self, key: Key<Session>) -> Option<SessionRecord> {
+        self.sessions.get(&key).cloned()
+    }
+
+    pub(super) fn consent(&self, subject: &Subject, client: &ClientId) -> Option<ConsentRecord> {
+        self.consents
+            .get(&(subject.clone(), client.clone()))
+            .cloned()
+    }
+
+    pub(super) fn user(&self, subject: &Subject) -> Option<UserRecord> {
+        self.users.get(subject).cloned()
+    }
+
+    pub(super) fn user_by_name(&self, username_key: &str) -> Option<UserRecord> {
+        self.names.get(username_key).and_then(|s| self.user(s))
+    }
+
+    pub(super) fn users(&self, after: Option<&str>, limit: usize) -> Page<UserRecord> {
+        page(&self.names, after, limit, |_, subject| self.user(subject))
+    }
+
+    pub(super) fn signing_keys(&self) -> Vec<KeyRecord> {
+        self.keys.values().cloned().collect()
+    }
+
+    pub(super) fn commit(&mut self, commit: Commit, limit: usize) -> Result<Committed, StoreError> {
+        self.fits(&commit, limit)?;
+        let mut undo = Vec::new();
+        for (index, spend) in commit.spends.into_iter().enumerate() {
+            if let Some(done) = self.spend(spend) {
+                undo.push(done);
+            } else {
+                self.take_back(undo);
+                return Ok(Committed::TooLate(index));
+            }
+        }
+        if self.collides(&commit.writes) {
+            self.take_back(undo);
+            return Err(StoreError::Collision);
+        }
+        for write in commit.writes {
+            self.write(write);
+        }
+        Ok(Committed::Done)
+    }
+
+    pub(super) fn purge(&mut self, below: Bucket, left: &mut usize) {
+        fn below_in<K: Ord + Copy, V>(
+            map: &mut BTreeMap<K, V>,
+            bucket: fn(&K) -> Bucket,
+            below: Bucket,
+            left: &mut usize,
+        ) {
+            while *left > 0 {
+                match map.first_entry() {
+                    Some(first) if bucket(first.key()) < below => drop(first.remove()),
+                    Some(_) | None => return,
+                }
+                *left = left.saturating_sub(1);
+            }
+        }
+        below_in(&mut self.codes, |k| k.bucket, below, left);
+        below_in(&mut self.grants, |k| k.bucket, below, left);
+        below_in(&mut self.sessions, |k| k.bucket, below, left);
+        while *left > 0
+            && self
+                .denied
+                .first()
+                .is_some_and(|(bucket, _)| *bucket < below)
+        {
+            self.denied.pop_first();
+            *left = left.saturating_sub(1);
+        }
+        while *left > 0 && self.once.first().is_some_and(|key| key.bucket < below) {
+            self.once.pop_first();
+            *left = left.saturating_sub(1);
+        }
+    }
+
+    /// Refuses a commit that could take any kind of record beyond `limit`. What can only shrink or replace passes.
+    fn fits(&self, commit: &Commit, limit: usize) -> Result<(), StoreError> {
+        let spends = |of: fn(&Spend) -> bool| commit.spends.iter().filter(|s| of(s)).count();
+        let writes = |of: fn(&Write) -> bool| commit.writes.iter().filter(|w| of(w)).count();
+        let clients = spends(|s| matches!(s, Spend::NewClient(_)))
+            .saturating_add(writes(|w| matches!(w, Write::Client(_))));
+        let ok = [
+            (self.codes.len(), writes(|w| matches!(w, Write::Code(..)))),
+            (self.grants.len(), writes(|w| matches!(w, Write::Grant(_)))),
+            (
+                self.sessions.len(),
+                writes(|w| matches!(w, Write::Session(..))),
+            ),
+            (
+                self.denied.len(),
+                writes(|w| matches!(w, Write::DenyToken(..))),
+            ),
+            (
+                self.consents.len(),
+                writes(|w| matches!(w, Write::Consent(..))),
+            ),
+            (
+                self.keys.len(),
+                writes(|w| matches!(w, Write::SigningKey(_))),
+            ),
+            (self.once.len(), spends(|s| matches!(s, Spend::Once(_)))),
+            (self.users.len(), spends(|s| matches!(s, Spend::NewUser(_)))),
+            (self.clients.len(), clients),
+        ]
+        .iter()
+        .all(|(held, added)| *added == 0 || held.saturating_add(*added) <= limit);
+        if ok { Ok(()) } else { Err(full()) }
+    }
+
+    fn collides(&self, writes: &[Write]) -> bool {
+        let mut codes = BTreeSet::new();
+        let mut grants = BTreeSet::new();
+        writes.iter().any(|write| match write {
+            Write::Code(key, _) => self.codes.contains_key(key) || !codes.insert(*key),
+            Write::Grant(grant) => self.grants.contains_key(&grant.id) || !grants.insert(grant.id),
+            Write::TouchRefresh { .. }
+            | Write::RevokeGrant(..)
+            | Write::DenyToken(..)
+            | Write::Session(..)
+            | Write::EndSession(_)
+            | Write::Consent(..)
+            | Write::ForgetConsent(..)
+            | Write::Client(_)
+            | Write::DeleteClient(_)
+            | Write::SigningKey(_)
+            | Write::DeleteSigningKey(_) => false,
+        })
+    }
+
+    /// None when it is too late.
+    fn spend(&mut self, spend: Spend) -> Option<Undo> {
+        match spend {
+            Spend::Code(key) => {
+                let code = self.codes.get_mut(&key).filter(|code| !code.spent)?;
+                code.spent = true;
+                Some(Undo::Code(key))
+            }
+            Spend::Refresh {
+                grant: id,
+                from,
+                at,
+                idle_expires_at,
+            } => {
+                let grant = self.grants.get_mut(&id)?;
+                let refresh = grant.record.refresh.as_mut()?;
+                if grant.revoked_at.is_some() || refresh.generation != from {
+                    return None;
+                }
+                let before = *refresh;
+                *refresh = RefreshState {
+                    generation: from.checked_add(1)?,
+                    rotated_at: at,
+                    idle_expires_at,
+                };
+                Some(Undo::Refresh(id, before))
+            }
+            Spend::Standing(id) => {
+                self.grants.get(&id).filter(|g| g.revoked_at.is_none())?;
+                Some(Undo::Nothing)
+            }
+            Spend::Session(key) => self.sessions.get(&key).map(|_| Undo::Nothing),
+            Spend::Once(key) => self.once.insert(key).then_some(Undo::Once(key)),
+            Spend::NewUser(user) => {
+                if self.users.contains_key(&user.subject)
+                    || self.names.contains_key(&user.username_key)
+                {
+                    return None;
+                }
+                let subject = user.subject.clone();
+                self.put_user(*user);
+                Some(Undo::NewUser(subject))
+            }
+            Spend::NewClient(client) => {
+                if self.clients.contains_key(client.client_id.as_str()) {
+                    return None;
+                }
+                let id = client.client_id.clone();
+                self.clients.insert(id.as_str().to_owned(), *client);
+                Some(Undo::NewClient(id))
+            }
+            Spend::User { revision, record } => {
+                let old = self.user(&record.subject)?;
+                let holder = self.names.get(&record.username_key);
+                if old.revision != revision || holder.is_some_and(|s| *s != record.subject) {
+                    return None;
+                }
+                self.put_user(*record);
+                Some(Undo::User(Box::new(old)))
+            }
+        }
+    }
+
+    fn take_back(&mut self, undo: Vec<Undo>) {
+        for step in undo.into_iter().rev() {
+            match step {
+                Undo::Nothing => {}
+                Undo::Code(key) => {
+                    if let Some(code) = self.codes.get_mut(&key) {
+                        code.spent = false;
+                    }
+                }
+                Undo::Refresh(id, before) => {
+                    if let Some(grant) = self.grants.get_mut(&id) {
+                        grant.record.refresh = Some(before);
+                    }
+                }
+                Undo::Once(key) => {
+                    self.once.remove(&key);
+                }
+                Undo::NewUser(subject) => {
+                    if let Some(user) = self.users.remove(&subject) {
+                        self.names.remove(&user.username_key);
+                    }
+                }
+                Undo::User(before) => self.put_user(*before),
+                Undo::NewClient(id) => {
+                    self.clients.remove(id.as_str());
+                }
+            }
+        }
+    }
+
+    /// Inserts or replaces a user whose name is known to be free or its own.
+    fn put_user(&mut self, user: UserRecord) {
+        if let Some(old) = self.users.get(&user.subject) {
+            self.names.remove(&old.username_key);
+        }
+        self.names
+            .insert(user.username_key.clone(), user.subject.clone());
+        self.users.insert(user.subject.clone(), user);
+    }
+
+    fn write(&mut self, write: Write) {
+        match write {
+            Write::Code(key, record) => {
+                let found = FoundCode {
+                    record: *record,
+                    spent: false,
+                };
+                self.codes.insert(key, found);
+            }
+            Write::Grant(record) => {
+                let found = FoundGrant {
+                    record: *record,
+                    revoked_at: None,
+                };
+                self.grants.insert(found.record.id, found);
+            }
+            Write::TouchRefresh {
+                grant,
+                idle_expires_at,
+            } => {
+                let refresh = self
+                    .grants
+                    .get_mut(&grant)
+                    .and_then(|g| g.record.refresh.as_mut());
+                if let Some(refresh) = refresh {
+                    refresh.idle_expires_at = idle_expires_at;
+                }
+            }
+            Write::RevokeGrant(id, at) => {
+                if let Some(grant) = self.grants.get_mut(&id) {
+                    grant.revoked_at.get_or_insert(at);
+                }
+            }
+            Write::DenyToken(token, expires_at) => {
+                self.denied.insert((Bucket::holding(expires_at), token));
+            }
+            Write::Session(key, record) => {
+                self.sessions.insert(key, *record);
+            }
+            Write::EndSession(key) => {
+                self.sessions.remove(&key);
+            }
+            Write::Consent(subject, client, record) => {
+                self.consents.insert((subject, client), *record);
+            }
+            Write::ForgetConsent(subject, client) => {
+                self.consents.remove(&(subject, client));
+            }
+            Write::Client(record) => {
+                self.clients
+                    .insert(record.client_id.as_str().to_owned(), *record);
+            }
+            Write::DeleteClient(id) => {
+                self.clients.remove(id.as_str());
+            }
+            Write::SigningKey(record) => {
+                self.keys.insert(record.kid.clone(), *record);
+            }
+            Write::DeleteSigningKey(kid) => {
+                self.keys.remove(&kid);
+            }
+        }
+    }
+}
+
+fn page<V, T>(
+    rows: &BTreeMap<String, V>,
+    after: Option<&str>,
+    limit: usize,
+    item: impl Fn(&str, &V) -> Option<T>,
+) -> Page<T> {
+    let limit = limit.clamp(1, MAX_PAGE);
+    let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+    let mut items = Vec::new();
+    let mut last = None;
+    for (key, row) in rows.range::<str, _>((start, Bound::Unbounded)) {
+        if items.len() >= limit {
+            return Page { items, next: last };
+        }
+        items.extend(item(key, row));
+        last = Some(key.clone());
+    }
+    Page { items, next: None }
+}
