@@ -1,9 +1,5 @@
 //! Names of algorithms, [RFC 7518](https://www.rfc-editor.org/rfc/rfc7518).
 
-use std::fmt;
-
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
 /// Declares an enum of wire names together with its list, parser and serde forms.
 macro_rules! wire_enum {
     (
@@ -31,27 +27,31 @@ macro_rules! wire_enum {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                 f.write_str(self.name())
             }
         }
 
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        impl ::serde::Serialize for $name {
+            fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_str(self.name())
             }
         }
 
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let name = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        impl<'de> ::serde::Deserialize<'de> for $name {
+            fn deserialize<D: ::serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> Result<Self, D::Error> {
+                let name = <::std::borrow::Cow<'de, str> as ::serde::Deserialize>::deserialize(deserializer)?;
                 Self::parse(&name)
-                    .ok_or_else(|| serde::de::Error::custom("unsupported algorithm"))
+                    .ok_or_else(|| ::serde::de::Error::custom("unsupported algorithm"))
             }
         }
     };
 }
+
+pub(crate) use wire_enum;
 
 wire_enum! {
     /// A signature or MAC algorithm, RFC 7518 section 3.1 and RFC 8037 section 3.1.

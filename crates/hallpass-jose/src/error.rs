@@ -95,3 +95,39 @@ pub enum JwsError {
     #[error(transparent)]
     Claim(#[from] ClaimError),
 }
+
+/// Why an encrypted object was refused or could not be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JweError {
+    /// More bytes than the limit.
+    #[error("the encrypted object is too large")]
+    TooLarge,
+    /// Not five parts of base64url.
+    #[error("the encrypted object is not in compact serialization")]
+    NotCompact,
+    /// The header is not an acceptable JSON object.
+    #[error("the header is not acceptable JSON: {0}")]
+    HeaderJson(JsonError),
+    /// A header parameter is missing or has the wrong type.
+    #[error("a header parameter is missing or has the wrong type")]
+    HeaderType,
+    /// An extension, compression, a password parameter or a key location is present.
+    #[error("the header has a parameter that is not accepted")]
+    HeaderForbidden,
+    /// `alg` or `enc` is not one that exists here.
+    #[error("the encryption algorithm is not supported")]
+    UnsupportedAlgorithm,
+    /// `alg` or `enc` is not one that the caller allows.
+    #[error("the encryption algorithm is not allowed here")]
+    AlgorithmNotAllowed,
+    /// The recipient's key does not fit the algorithms.
+    #[error("the key does not fit the encryption algorithm")]
+    NoKey,
+    /// The backend could not encrypt.
+    #[error("encryption failed")]
+    Encrypt,
+    /// It could not be opened; nothing more is said.
+    #[error("decryption failed")]
+    Decrypt,
+}

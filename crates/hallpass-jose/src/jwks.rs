@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use crate::algorithm::JwsAlgorithm;
 use crate::error::JwkError;
 use crate::json as strict;
-use crate::jwk::{Jwk, MAX_DEPTH};
+use crate::jwe::{ContentEncryption, EncryptionKey, JweAlgorithm};
+use crate::jwk::{Jwk, KeyType, MAX_DEPTH};
 use crate::jws::VerifyingKey;
 
 /// A set of keys, each parsed once and held.
@@ -18,6 +19,7 @@ pub struct Jwks {
 struct Entry {
     jwk: Jwk,
     verifying: Option<VerifyingKey>,
+    encrypting: Option<EncryptionKey>,
 }
 
 /// Which keys a set may hold, and what one bad key does.
@@ -121,12 +123,25 @@ impl Jwks {
         named.chain(nameless).filter(fitting)
     }
 
+    /// The first key that can encrypt with these algorithms.
+    #[must_use]
+    pub fn encryption_key(
+        &self,
+        algorithm: JweAlgorithm,
+        encryption: ContentEncryption,
+    ) -> Option<&EncryptionKey> {
+        self.entries
+            .iter()
+            .filter_map(|entry| entry.encrypting.as_ref())
+            .find(|key| key.supports(algorithm, encryption))
+    }
+
     /// The public parts as a JSON document, for publishing; symmetric keys are left out.
     #[must_use]
     pub fn to_json(&self) -> String {
         let keys: Vec<Value> = self
             .keys()
-            .filter(|jwk| jwk.key_type() != crate::jwk::KeyType::Oct)
+            .filter(|jwk| jwk.key_type() != KeyType::Oct)
             .map(Jwk::to_public_value)
             .collect();
         json!({ "keys": keys }).to_string()
@@ -137,7 +152,12 @@ impl Entry {
     fn new(jwk: Jwk) -> Self {
         // A key for something else is a key of the set all the same.
         let verifying = VerifyingKey::from_jwk(&jwk).ok();
-        Self { jwk, verifying }
+        let encrypting = EncryptionKey::from_jwk(&jwk).ok();
+        Self {
+            jwk,
+            verifying,
+            encrypting,
+        }
     }
 }
 

@@ -24,6 +24,7 @@ mod claims;
 mod error;
 pub mod hash;
 pub mod json;
+mod jwe;
 mod jwk;
 mod jwks;
 mod jws;
@@ -35,8 +36,12 @@ mod unverified;
 
 pub use crate::algorithm::{HashAlgorithm, JwsAlgorithm, KeyUse};
 pub use crate::claims::{ClaimError, Claims};
-pub use crate::error::{JwkError, JwsError, KeyError};
+pub use crate::error::{JweError, JwkError, JwsError, KeyError};
 pub use crate::hash::left_half_hash;
+pub use crate::jwe::{
+    ContentEncryption, DecryptedJwe, DecryptionKey, EncryptionKey, JweAlgorithm, JweHeader,
+    UnverifiedJwe, encrypt_compact,
+};
 pub use crate::jwk::{EcCurve, Jwk, KeyType, OkpCurve};
 pub use crate::jwks::{Jwks, JwksPolicy};
 pub use crate::jws::{HmacKey, SigningKey, VerifyingKey};

@@ -1,6 +1,9 @@
 //! The crypto backend, `aws-lc-rs`, behind the types of this crate.
 
 pub(crate) mod agree;
+pub(crate) mod content;
 mod der;
+pub(crate) mod oaep;
 pub(crate) mod sign;
 pub(crate) mod verify;
+pub(crate) mod wrap;

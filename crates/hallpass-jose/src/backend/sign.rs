@@ -122,15 +122,7 @@ impl PrivateKey {
     /// The public half.
     pub(crate) fn public(&self) -> Result<Material, KeyError> {
         Ok(match self {
-            Self::Rsa(pair, _) => {
-                let (n, e) =
-                    der::rsa_public_key(pair.public_key().as_ref()).ok_or(KeyError::Backend)?;
-                Material::Rsa {
-                    n: n.to_vec(),
-                    e: e.to_vec(),
-                    private: None,
-                }
-            }
+            Self::Rsa(pair, _) => rsa_public(pair)?,
             Self::Ec(pair, curve) => {
                 let (x, y) = pair
                     .public_key()
@@ -216,6 +208,16 @@ pub(crate) fn rsa_pair(n: &[u8], e: &[u8], private: &RsaPrivate) -> Result<RsaKe
         qInv: private.qi.as_slice(),
     })
     .map_err(|_| KeyError::Rejected)
+}
+
+/// The public half of an RSA key.
+pub(crate) fn rsa_public(pair: &RsaKeyPair) -> Result<Material, KeyError> {
+    let (n, e) = der::rsa_public_key(pair.public_key().as_ref()).ok_or(KeyError::Backend)?;
+    Ok(Material::Rsa {
+        n: n.to_vec(),
+        e: e.to_vec(),
+        private: None,
+    })
 }
 
 enum Kind {

@@ -8,6 +8,7 @@ use super::Headers;
 use crate::algorithm::{HashAlgorithm, JwsAlgorithm};
 use crate::base64url;
 use crate::error::{JwsError, KeyError};
+use crate::jwk::{Jwk, Material};
 
 /// A secret for one HMAC algorithm, set up once.
 ///
@@ -42,6 +43,22 @@ impl HmacKey {
             key: hmac::Key::new(hmac, secret),
             headers: Headers::new(algorithm, None),
         })
+    }
+
+    /// Takes the secret of a symmetric JSON Web Key.
+    ///
+    /// # Errors
+    /// If the key is not symmetric, declares another use, or is too short.
+    pub fn from_jwk(jwk: &Jwk, algorithm: JwsAlgorithm) -> Result<Self, KeyError> {
+        if !super::verify::declared_fits(jwk, algorithm, &["sign", "verify"]) {
+            return Err(KeyError::Algorithm);
+        }
+        match &jwk.material {
+            Material::Oct { k } => Self::new(algorithm, k),
+            Material::Rsa { .. } | Material::Ec { .. } | Material::Okp { .. } => {
+                Err(KeyError::Algorithm)
+            }
+        }
     }
 
     /// The one algorithm of this key.

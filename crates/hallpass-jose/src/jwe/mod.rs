@@ -1,0 +1,12 @@
+//! Encrypting and decrypting, [RFC 7516](https://www.rfc-editor.org/rfc/rfc7516).
+
+pub(crate) mod algorithm;
+mod decrypt;
+mod encrypt;
+mod kdf;
+mod key;
+
+pub use self::algorithm::{ContentEncryption, JweAlgorithm};
+pub use self::decrypt::{DecryptedJwe, UnverifiedJwe};
+pub use self::encrypt::{JweHeader, encrypt_compact};
+pub use self::key::{DecryptionKey, EncryptionKey};
