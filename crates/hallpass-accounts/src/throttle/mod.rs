@@ -1,0 +1,245 @@
+//! Limits on sign-in attempts: failures per account and per network within a window.
+//!
+//! An attempt is counted *before* its password is hashed and given back when it turns out right, so that a burst in
+//! parallel cannot try more passwords than one after the other. Everything is in memory and bounded; nothing is
+//! written for somebody who has not signed in. Other ways to sign in and live sessions never come here.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    hash::{BuildHasher, RandomState},
+    net::{IpAddr, Ipv6Addr},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use hallpass_types::{IssuerId, Subject, Timestamp};
+
+/// How much is allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Failures per account within the window.
+    pub per_account: usize,
+    /// Failures per network (IPv4 address, IPv6 /64) within the window.
+    pub per_network: usize,
+    /// Length of the window in seconds: the longest time that a lock lasts.
+    pub window: i64,
+    /// Accounts and networks that are remembered at most, each.
+    pub remembered: usize,
+}
+
+impl Default for Limits {
+    /// 10 per account and 100 per network in 15 minutes.
+    fn default() -> Self {
+        Self {
+            per_account: 10,
+            per_network: 100,
+            window: 900,
+            remembered: 131_072,
+        }
+    }
+}
+
+/// Whose password is tried. Both behave the same, so that a lock does not tell whether the account exists.
+#[derive(Clone, Copy, Debug)]
+pub enum Target<'a> {
+    /// An account, whichever of its names was typed.
+    Account(&'a Subject),
+    /// A name that belongs to nobody, in the form in which names are compared.
+    Nobody(&'a str),
+}
+
+/// Too many failures; nothing was counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Throttled {
+    /// Seconds until one more attempt is allowed.
+    pub retry_after: u32,
+}
+
+/// Counts attempts.
+#[derive(Debug)]
+pub struct Throttle {
+    limits: Limits,
+    /// Keys make the tables' keys unpredictable; two of them give 128 bits, so that none collide.
+    keys: [RandomState; 2],
+    counts: Mutex<Counts>,
+}
+
+impl Throttle {
+    /// Nobody has failed yet.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            keys: [RandomState::new(), RandomState::new()],
+            counts: Mutex::default(),
+        }
+    }
+
+    /// Counts an attempt before it is made. It stays counted unless it is [given back](Attempt::give_back).
+    ///
+    /// # Errors
+    /// [`Throttled`] when account or network have no attempt left.
+    pub fn attempt(
+        &self,
+        issuer: IssuerId,
+        target: Target<'_>,
+        peer: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<Attempt<'_>, Throttled> {
+        let account = match target {
+            Target::Account(subject) => self.key((issuer, 0, subject.as_str())),
+            Target::Nobody(name) => self.key((issuer, 1, name)),
+        };
+        let network = peer.map(|peer| self.key((issuer, 2, network(peer))));
+        let Limits {
+            per_account,
+            per_network,
+            window,
+            remembered,
+        } = self.limits;
+        let since = now.plus(window.saturating_neg());
+
+        let mut counts = self.lock();
+        let account_wait = counts.accounts.wait(account, per_account, since);
+        let network_wait = network.map_or(0, |network| {
+            counts.networks.wait(network, per_network, since)
+        });
+        let wait = account_wait.max(network_wait);
+        if wait > 0 {
+            return Err(Throttled {
+                retry_after: u32::try_from(wait).unwrap_or(u32::MAX),
+            });
+        }
+        counts.accounts.add(account, now, since, remembered);
+        if let Some(network) = network {
+            counts.networks.add(network, now, since, remembered);
+        }
+        drop(counts);
+        Ok(Attempt {
+            throttle: self,
+            account,
+            network,
+            at: now,
+        })
+    }
+
+    /// The number of accounts and of networks that are remembered now.
+    pub fn remembered(&self) -> (usize, usize) {
+        let counts = self.lock();
+        (counts.accounts.0.len(), counts.networks.0.len())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn key(&self, of: impl std::hash::Hash) -> [u64; 2] {
+        self.keys.each_ref().map(|key| key.hash_one(&of))
+    }
+}
+
+/// An attempt that has been counted.
+#[derive(Debug)]
+#[must_use = "an attempt that succeeded, or was never evaluated, has to be given back"]
+pub struct Attempt<'a> {
+    throttle: &'a Throttle,
+    account: [u64; 2],
+    network: Option<[u64; 2]>,
+    at: Timestamp,
+}
+
+impl Attempt<'_> {
+    /// The password was right, or was not looked at: the attempt does not count. Earlier failures still do.
+    pub fn give_back(self) {
+        let mut counts = self.throttle.lock();
+        counts.accounts.remove(self.account, self.at);
+        if let Some(network) = self.network {
+            counts.networks.remove(network, self.at);
+        }
+    }
+
+    /// The password was wrong: the attempt counts. Dropping it does the same.
+    pub fn failed(self) {}
+}
+
+/// The network that shares a limit: an IPv4 address, or the /64 of an IPv6 address.
+fn network(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => {
+            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)))
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    accounts: Table,
+    networks: Table,
+}
+
+/// The times of the failures within the window, oldest first, by key. A key is present only with times.
+#[derive(Debug, Default)]
+struct Table(HashMap<[u64; 2], VecDeque<Timestamp>>);
+
+impl Table {
+    /// Seconds until the key has less than `limit` failures after `since`; zero if it has so now.
+    fn wait(&mut self, key: [u64; 2], limit: usize, since: Timestamp) -> i64 {
+        let Some(times) = self.0.get_mut(&key) else {
+            return i64::from(limit == 0);
+        };
+        while times.front().is_some_and(|at| *at <= since) {
+            times.pop_front();
+        }
+        if times.is_empty() {
+            self.0.remove(&key);
+            return i64::from(limit == 0);
+        }
+        // The newest `limit` of them must fall below the limit: wait for the oldest of these to leave.
+        let Some(at) = times.len().checked_sub(limit) else {
+            return 0;
+        };
+        times.get(at).map_or(1, |oldest| oldest.since(since).max(1))
+    }
+
+    fn add(&mut self, key: [u64; 2], now: Timestamp, since: Timestamp, remembered: usize) {
+        if !self.0.contains_key(&key) && self.0.len() >= remembered {
+            self.make_room(since, remembered);
+        }
+        self.0.entry(key).or_default().push_back(now);
+    }
+
+    fn remove(&mut self, key: [u64; 2], at: Timestamp) {
+        let Some(times) = self.0.get_mut(&key) else {
+            return;
+        };
+        if let Some(index) = times.iter().rposition(|other| *other == at) {
+            times.remove(index);
+        }
+        if times.is_empty() {
+            self.0.remove(&key);
+        }
+    }
+
+    /// Forgets what has left the window, and if that is not enough, the quarter with the fewest failures. Whoever
+    /// floods the table with names therefore pushes out his own names first, not the accounts under attack.
+    fn make_room(&mut self, since: Timestamp, remembered: usize) {
+        self.0
+            .retain(|_, times| times.back().is_some_and(|at| *at > since));
+        let goal = remembered.saturating_sub(remembered.div_ceil(4));
+        let surplus = self.0.len().saturating_sub(goal);
+        if self.0.len() < remembered || surplus == 0 {
+            return;
+        }
+        let mut ranks: Vec<_> = self
+            .0
+            .iter()
+            .map(|(key, times)| (times.len(), times.back().copied(), *key))
+            .collect();
+        ranks.sort_unstable();
+        for (_, _, key) in ranks.into_iter().take(surplus) {
+            self.0.remove(&key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
