@@ -4,6 +4,7 @@
 //! looked up before; what must be written is part of its answer.
 
 pub mod client;
+pub mod client_auth;
 pub mod policy;
 pub mod reason;
 pub mod record;

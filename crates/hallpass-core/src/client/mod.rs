@@ -1,9 +1,21 @@
 //! Clients: what is known about a registered application.
 
+mod load;
+pub mod metadata;
+pub mod pairwise;
+mod reason;
+pub mod redirect_uri;
+pub mod registration;
+pub mod sector;
+mod uri;
+
 use hallpass_jose::{Jwks, JwsAlgorithm};
 use hallpass_types::{ClientId, ContentDigest, Scope, Secret, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+pub use metadata::{needs_plain_secret, needs_secret};
+pub use reason::{MetadataError, MetadataReason};
 
 /// A client as it is stored: its metadata in the words of RFC 7591, and what only the server knows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -142,6 +154,18 @@ pub enum ApplicationType {
     Web,
     /// A native application.
     Native,
+}
+
+impl ApplicationType {
+    /// Reads a registered value.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "web" => Some(Self::Web),
+            "native" => Some(Self::Native),
+            _ => None,
+        }
+    }
 }
 
 /// `subject_type`, OpenID Connect Core §8.

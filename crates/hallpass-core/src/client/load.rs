@@ -1,0 +1,198 @@
+//! From the stored record to the typed client.
+
+use hallpass_jose::{Jwks, JwksPolicy, JwsAlgorithm};
+use hallpass_types::{Scope, Secret, sha256};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{
+    ApplicationType, Client, ClientLinks, ClientOrigin, ClientRecord, ClientSecret, MetadataError,
+    MetadataReason, SubjectType, metadata, needs_secret, sector,
+};
+use crate::{client_auth, policy::Policy};
+
+/// The members that rules read. What is stored was normalised, so an absent list is an empty one.
+#[derive(Deserialize)]
+struct Stored {
+    application_type: String,
+    redirect_uris: Vec<String>,
+    #[serde(default)]
+    post_logout_redirect_uris: Vec<String>,
+    response_types: Vec<String>,
+    grant_types: Vec<String>,
+    response_modes: Option<Vec<String>>,
+    scope: Option<Scope>,
+    resources: Option<Vec<String>>,
+    token_endpoint_auth_method: String,
+    token_endpoint_auth_signing_alg: Option<JwsAlgorithm>,
+    jwks: Option<Value>,
+    jwks_uri: Option<String>,
+    subject_type: String,
+    sector_identifier_uri: Option<String>,
+    id_token_signed_response_alg: JwsAlgorithm,
+    userinfo_signed_response_alg: Option<JwsAlgorithm>,
+    default_max_age: Option<i64>,
+    #[serde(default)]
+    require_auth_time: bool,
+    #[serde(default)]
+    default_acr_values: Vec<String>,
+    require_pkce: Option<bool>,
+    #[serde(default)]
+    skip_consent: bool,
+    client_name: Option<String>,
+    client_uri: Option<String>,
+    policy_uri: Option<String>,
+    tos_uri: Option<String>,
+}
+
+impl Client {
+    /// Makes the typed client of a record. Its metadata must be the result of [`metadata::normalize`].
+    ///
+    /// `plain_secret` is the secret itself, for the clients of which [`super::needs_plain_secret`] says so.
+    /// Whether the client is disabled is for the caller to look at: such a client is unknown to every endpoint.
+    ///
+    /// # Errors
+    /// [`MetadataError`] when metadata is not as it is stored, when the issuer has no longer a key for an
+    /// algorithm of the client, or when its secret is missing or too short for its use.
+    pub fn from_record(
+        record: &ClientRecord,
+        policy: &Policy,
+        plain_secret: Option<Secret>,
+    ) -> Result<Self, MetadataError> {
+        let stored = Stored::deserialize(&Value::Object(record.metadata.clone()))
+            .map_err(|_| MetadataReason::WrongType.at("metadata"))?;
+        let method = client_auth::method(&stored.token_endpoint_auth_method)
+            .ok_or(MetadataReason::Unsupported.at("token_endpoint_auth_method"))?;
+        let public = method.kind() == client_auth::Kind::Public;
+        let secret = secret(record, plain_secret)?;
+        let jwks = stored
+            .jwks
+            .as_ref()
+            .map(|value| Jwks::from_value(value, JwksPolicy::Client))
+            .transpose()
+            .map_err(|_| MetadataReason::KeysInvalid.at("jwks"))?;
+        let offered = |alg: &JwsAlgorithm| policy.signing_algs.contains(alg);
+        if !offered(&stored.id_token_signed_response_alg) {
+            return Err(MetadataReason::AlgorithmUnsupported.at("id_token_signed_response_alg"));
+        }
+        if !stored
+            .userinfo_signed_response_alg
+            .as_ref()
+            .is_none_or(offered)
+        {
+            return Err(MetadataReason::AlgorithmUnsupported.at("userinfo_signed_response_alg"));
+        }
+        let trusted = record.origin.is_trusted();
+        Ok(Self {
+            id: record.client_id.clone(),
+            origin: record.origin,
+            application_type: ApplicationType::parse(&stored.application_type)
+                .ok_or(MetadataReason::Unsupported.at("application_type"))?,
+            sector: sector::sector_of(
+                stored.sector_identifier_uri.as_deref(),
+                &stored.redirect_uris,
+            ),
+            redirect_uris_digest: digest(&stored.redirect_uris),
+            cors_origins: origins(&stored.redirect_uris),
+            redirect_uris: stored.redirect_uris,
+            post_logout_redirect_uris: stored.post_logout_redirect_uris,
+            response_types: stored
+                .response_types
+                .iter()
+                .map(|r| metadata::canonical_response_type(r))
+                .collect(),
+            grant_types: stored.grant_types,
+            response_modes: stored.response_modes,
+            scope: stored.scope,
+            resources: stored.resources.filter(|_| trusted),
+            auth_method: stored.token_endpoint_auth_method,
+            auth_signing_alg: stored.token_endpoint_auth_signing_alg,
+            secret,
+            jwks,
+            jwks_uri: stored.jwks_uri,
+            subject_type: if stored.subject_type == "pairwise" {
+                SubjectType::Pairwise
+            } else {
+                SubjectType::Public
+            },
+            id_token_signed_response_alg: stored.id_token_signed_response_alg,
+            userinfo_signed_response_alg: stored.userinfo_signed_response_alg,
+            default_max_age: stored.default_max_age,
+            require_auth_time: stored.require_auth_time,
+            default_acr_values: stored.default_acr_values,
+            //= RFC9700#2.1.1 MUST: public clients use PKCE
+            require_pkce: public
+                || match record.origin {
+                    ClientOrigin::Configuration | ClientOrigin::Administration => {
+                        stored.require_pkce.unwrap_or(true)
+                    }
+                    ClientOrigin::Registration => policy.pkce_for_registered_clients,
+                },
+            skip_consent: trusted && stored.skip_consent,
+            //= RFC9700#4.14.2 MUST: refresh tokens of public clients rotate or are bound to a key
+            rotate_refresh_tokens: public,
+            name: stored.client_name,
+            links: ClientLinks {
+                client_uri: stored.client_uri,
+                policy_uri: stored.policy_uri,
+                tos_uri: stored.tos_uri,
+            },
+            updated_at: record.updated_at,
+        })
+    }
+}
+
+/// The secret of a client that has one, long enough for every HMAC that uses it.
+fn secret(
+    record: &ClientRecord,
+    plain: Option<Secret>,
+) -> Result<Option<ClientSecret>, MetadataError> {
+    const NAME: &str = "client_secret";
+    if !needs_secret(&record.metadata) {
+        return Ok(None);
+    }
+    let digest = record
+        .secret
+        .ok_or(MetadataReason::SecretMissing.at(NAME))?;
+    if metadata::needs_plain_secret(&record.metadata) {
+        let length = plain
+            .as_ref()
+            .ok_or(MetadataReason::SecretMissing.at(NAME))?
+            .expose()
+            .len();
+        //= RFC7518#3.2 MUST: an HMAC key is at least as long as the digest
+        if length < metadata::min_secret_len(&record.metadata) {
+            return Err(MetadataReason::SecretTooShort.at(NAME));
+        }
+    }
+    Ok(Some(ClientSecret {
+        digest,
+        plain,
+        expires_at: record.secret_expires_at,
+    }))
+}
+
+/// SHA-256 over the sorted URIs, each ended by a line feed, which no URI holds.
+fn digest(uris: &[String]) -> [u8; 32] {
+    let mut sorted: Vec<&str> = uris.iter().map(String::as_str).collect();
+    sorted.sort_unstable();
+    let mut text = String::new();
+    for uri in sorted {
+        text.push_str(uri);
+        text.push('\n');
+    }
+    sha256(text.as_bytes())
+}
+
+/// Origins of the http(s) URIs, each once.
+fn origins(uris: &[String]) -> Vec<String> {
+    let mut origins: Vec<String> = uris
+        .iter()
+        .filter(|uri| uri.starts_with("https:") || uri.starts_with("http:"))
+        .filter_map(|uri| url::Url::parse(uri).ok())
+        .map(|url| url.origin().ascii_serialization())
+        .collect();
+    origins.sort_unstable();
+    origins.dedup();
+    origins
+}

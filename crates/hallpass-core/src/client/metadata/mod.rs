@@ -1,0 +1,378 @@
+//! Client metadata as it is stored: checked, complete, without anything that was not asked for by name.
+//! [RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2),
+//! [OpenID Connect Dynamic Client Registration §2](https://openid.net/specs/openid-connect-registration-1_0.html#ClientMetadata).
+//!
+//! Members that this server does not know are dropped, so nothing can be set that has no rule here. Three kinds of
+//! known members are not stored:
+//!
+//! - Encryption of ID tokens and UserInfo (`id_token_encrypted_response_alg` and the like) is *refused*: a client
+//!   that asks for encryption must not get plain text instead.
+//! - Demands on requests that this server does not take (`require_signed_request_object`,
+//!   `require_pushed_authorization_requests`, sender-constrained tokens) are *refused* when they are `true`, for the same reason.
+//! - What describes such requests or answers (`request_object_signing_alg`, `authorization_signed_response_alg`,
+//!   their encryption, `software_statement`, …) is *dropped*: without the feature it has no effect.
+
+mod flows;
+mod input;
+mod keys;
+mod presentation;
+#[cfg(test)]
+mod tests;
+
+use serde_json::{Map, Value};
+
+use self::input::Input;
+use super::{
+    ApplicationType, ClientOrigin, MetadataError, MetadataReason, redirect_uri, sector::sector_of,
+    uri,
+};
+use crate::{client_auth, policy::Policy};
+
+pub(super) use flows::canonical_response_type;
+pub use flows::{GRANT_TYPES, RESPONSE_MODES, RESPONSE_TYPES};
+
+/// Checks metadata and completes it with the defaults of where it comes from.
+///
+/// The result holds every member that has a value, in the names of RFC 7591, and goes through unchanged when it is
+/// normalised again. `client_id`, `client_secret` and whatever else the server decides are not in it.
+///
+/// # Errors
+/// [`MetadataError`] names the first member that is refused and why.
+//= RFC7591#2 MUST: metadata that is not understood is ignored
+pub fn normalize(
+    input: &Map<String, Value>,
+    origin: ClientOrigin,
+    policy: &Policy,
+) -> Result<Map<String, Value>, MetadataError> {
+    let input = Input(input);
+    refuse_unkept_promises(input)?;
+    let mut draft = Draft {
+        input,
+        origin,
+        policy,
+        out: Map::new(),
+    };
+    let application_type = draft.application_type()?;
+    let method = draft.auth_method()?;
+    draft.flows(method)?;
+    draft.redirect_uris(application_type)?;
+    draft.keys(method)?;
+    draft.algorithms(method)?;
+    draft.subject()?;
+    draft.authentication_wishes()?;
+    draft.scope()?;
+    draft.endpoints()?;
+    draft.presentation()?;
+    if origin.is_trusted() {
+        draft.trusted(method)?;
+    }
+    Ok(draft.out)
+}
+
+impl ClientOrigin {
+    /// Whether an operator made the client, so that it may be trusted with more than it could ask for itself.
+    pub(super) const fn is_trusted(self) -> bool {
+        match self {
+            Self::Configuration | Self::Administration => true,
+            Self::Registration => false,
+        }
+    }
+}
+
+/// Whether a client with this metadata has a secret.
+#[must_use]
+pub fn needs_secret(metadata: &Map<String, Value>) -> bool {
+    auth_method_of(metadata).is_some_and(|m| m.kind() == client_auth::Kind::Secret)
+}
+
+/// Whether the server must be able to read the secret again, since a symmetric algorithm uses it; otherwise its
+/// digest is enough.
+#[must_use]
+pub fn needs_plain_secret(metadata: &Map<String, Value>) -> bool {
+    auth_method_of(metadata)
+        .is_some_and(|m| m.kind() == client_auth::Kind::Secret && !m.signing_algs().is_empty())
+        || keys::symmetric(metadata).next().is_some()
+}
+
+/// The shortest secret, in bytes, that serves every HMAC algorithm of this metadata; 0 when it uses none.
+///
+/// A `client_secret_jwt` client that named no algorithm must be able to use the weakest.
+#[must_use]
+pub fn min_secret_len(metadata: &Map<String, Value>) -> usize {
+    let for_auth = auth_method_of(metadata)
+        .filter(|m| m.kind() == client_auth::Kind::Secret)
+        .and_then(|method| {
+            let registered = metadata
+                .get("token_endpoint_auth_signing_alg")
+                .and_then(Value::as_str)
+                .and_then(hallpass_jose::JwsAlgorithm::parse);
+            registered.or_else(|| method.signing_algs().first().copied())
+        });
+    keys::symmetric(metadata)
+        .chain(for_auth)
+        .map(|alg| alg.hash().output_len())
+        .max()
+        .unwrap_or(0)
+}
+
+fn auth_method_of(metadata: &Map<String, Value>) -> Option<&'static dyn client_auth::Method> {
+    client_auth::method(metadata.get("token_endpoint_auth_method")?.as_str()?)
+}
+
+/// The client asked for a protection; without it, it must not be told that all is well.
+fn refuse_unkept_promises(input: Input<'_>) -> Result<(), MetadataError> {
+    for name in [
+        "id_token_encrypted_response_alg",
+        "id_token_encrypted_response_enc",
+        "userinfo_encrypted_response_alg",
+        "userinfo_encrypted_response_enc",
+    ] {
+        if input.value(name).is_some() {
+            return Err(MetadataReason::ProtectionUnsupported.at(name));
+        }
+    }
+    for name in [
+        "require_signed_request_object",
+        "require_pushed_authorization_requests",
+        "tls_client_certificate_bound_access_tokens",
+        "dpop_bound_access_tokens",
+    ] {
+        if input.flag(name)? == Some(true) {
+            return Err(MetadataReason::ProtectionUnsupported.at(name));
+        }
+    }
+    Ok(())
+}
+
+/// Metadata on its way from what was sent to what is stored.
+struct Draft<'a> {
+    input: Input<'a>,
+    origin: ClientOrigin,
+    policy: &'a Policy,
+    out: Map<String, Value>,
+}
+
+impl Draft<'_> {
+    fn put(&mut self, name: &str, value: impl Into<Value>) {
+        self.out.insert(name.to_owned(), value.into());
+    }
+
+    fn application_type(&mut self) -> Result<ApplicationType, MetadataError> {
+        const NAME: &str = "application_type";
+        let text = self.input.text(NAME, SHORT)?.unwrap_or("web");
+        let kind = ApplicationType::parse(text).ok_or(MetadataReason::Unsupported.at(NAME))?;
+        self.put(NAME, text);
+        Ok(kind)
+    }
+
+    fn auth_method(&mut self) -> Result<&'static dyn client_auth::Method, MetadataError> {
+        const NAME: &str = "token_endpoint_auth_method";
+        //= RFC7591#2 MUST: the default authentication method is client_secret_basic
+        let name = self
+            .input
+            .text(NAME, SHORT)?
+            .unwrap_or("client_secret_basic");
+        let method = client_auth::method(name).ok_or(MetadataReason::Unsupported.at(NAME))?;
+        self.put(NAME, method.name());
+        Ok(method)
+    }
+
+    fn redirect_uris(&mut self, application_type: ApplicationType) -> Result<(), MetadataError> {
+        const NAME: &str = "redirect_uris";
+        const AFTER_LOGOUT: &str = "post_logout_redirect_uris";
+        let registered = self
+            .input
+            .each(
+                NAME,
+                (redirect_uri::MAX_COUNT, MetadataReason::RedirectUriCount),
+                |text| redirect_uri::validate(text, application_type),
+            )?
+            .unwrap_or_default();
+        //= RFC7591#2 MUST: clients of redirecting flows register their redirect URIs
+        let redirects = self.out.get("response_types") != Some(&Value::Array(Vec::new()));
+        if registered.is_empty() && redirects {
+            return Err(MetadataReason::RedirectUriMissing.at(NAME));
+        }
+        self.put(NAME, registered);
+
+        let after_logout = self.input.each(
+            AFTER_LOGOUT,
+            (redirect_uri::MAX_COUNT, MetadataReason::OutOfBounds),
+            |text| redirect_uri::validate(text, application_type).map_err(not_a_redirect_uri),
+        )?;
+        if let Some(uris) = after_logout {
+            self.put(AFTER_LOGOUT, uris);
+        }
+        Ok(())
+    }
+
+    fn subject(&mut self) -> Result<(), MetadataError> {
+        const TYPE: &str = "subject_type";
+        const SECTOR: &str = "sector_identifier_uri";
+        let text = self.input.text(TYPE, SHORT)?.unwrap_or("public");
+        if !SUBJECT_TYPES.contains(&text) {
+            return Err(MetadataReason::Unsupported.at(TYPE));
+        }
+        self.put(TYPE, text);
+        //= OIDC-DCR#5 MUST: sector_identifier_uri uses https
+        let sector = self.https(SECTOR)?;
+        if text == "pairwise" {
+            let uris = strings(self.out.get("redirect_uris"));
+            sector_of(sector.as_deref(), &uris).ok_or(MetadataReason::SectorMissing.at(SECTOR))?;
+        }
+        Ok(())
+    }
+
+    fn authentication_wishes(&mut self) -> Result<(), MetadataError> {
+        if let Some(seconds) = self.input.seconds("default_max_age")? {
+            self.put("default_max_age", seconds);
+        }
+        if let Some(flag) = self.input.flag("require_auth_time")? {
+            self.put("require_auth_time", flag);
+        }
+        if let Some(mut values) = self.input.texts("default_acr_values", SMALL_LIST, SHORT)? {
+            // A default is a wish: a class that sign-in cannot reach could never be granted.
+            values.retain(|value| self.policy.acr_values.contains(value));
+            if !values.is_empty() {
+                self.put("default_acr_values", values);
+            }
+        }
+        Ok(())
+    }
+
+    fn scope(&mut self) -> Result<(), MetadataError> {
+        const NAME: &str = "scope";
+        let Some(text) = self.input.text(NAME, LONG)?.filter(|text| !text.is_empty()) else {
+            return Ok(());
+        };
+        let asked =
+            hallpass_types::Scope::parse(text).map_err(|_| MetadataReason::OutOfBounds.at(NAME))?;
+        let known = asked.filtered(|token| self.policy.scope(token).is_some());
+        let lost = known != asked;
+        //= RFC7591#2 MAY: the server replaces requested values; a client may not name scopes that do not exist
+        if known.is_empty() || (lost && self.origin.is_trusted()) {
+            return Err(MetadataReason::Unsupported.at(NAME));
+        }
+        self.put(NAME, known.to_string());
+        Ok(())
+    }
+
+    /// Endpoints of the client. They are checked and kept, though not all are called yet.
+    fn endpoints(&mut self) -> Result<(), MetadataError> {
+        //= OIDC-CORE#4 MUST: initiate_login_uri uses https
+        self.https("initiate_login_uri")?;
+        self.web("frontchannel_logout_uri")?;
+        self.web("backchannel_logout_uri")?;
+        for name in [
+            "frontchannel_logout_session_required",
+            "backchannel_logout_session_required",
+        ] {
+            if let Some(flag) = self.input.flag(name)? {
+                self.put(name, flag);
+            }
+        }
+        self.request_uris()
+    }
+
+    fn request_uris(&mut self) -> Result<(), MetadataError> {
+        const NAME: &str = "request_uris";
+        let uris = self
+            .input
+            .each(NAME, (SMALL_LIST, MetadataReason::OutOfBounds), |text| {
+                let parts =
+                    uri::parse(text).map_err(|uri::Malformed| MetadataReason::UriMalformed)?;
+                //= OIDC-DCR#2 SHOULD: the fragment of a request URI is the SHA-256 of the document
+                let fragment_fits = parts.fragment.is_none_or(|fragment| {
+                    hallpass_jose::base64url::decode(fragment).is_some_and(|hash| hash.len() == 32)
+                });
+                if !fragment_fits {
+                    return Err(MetadataReason::UriMalformed);
+                }
+                parts
+                    .is_web()
+                    .then_some(())
+                    .ok_or(MetadataReason::UriScheme)
+            })?;
+        if let Some(uris) = uris {
+            self.put(NAME, uris);
+        }
+        Ok(())
+    }
+
+    /// What only an operator decides.
+    fn trusted(&mut self, method: &dyn client_auth::Method) -> Result<(), MetadataError> {
+        let public = method.kind() == client_auth::Kind::Public;
+        let require_pkce = self.input.flag("require_pkce")?.unwrap_or(true);
+        //= RFC9700#2.1.1 MUST: public clients use PKCE
+        if public && !require_pkce {
+            return Err(MetadataReason::Unsupported.at("require_pkce"));
+        }
+        self.put("require_pkce", require_pkce);
+        if let Some(flag) = self.input.flag("skip_consent")? {
+            self.put("skip_consent", flag);
+        }
+        if let Some(resources) = self.input.texts("resources", SMALL_LIST, uri::MAX_LEN)? {
+            let known = |name: &String| self.policy.resources.iter().any(|r| r.identifier == *name);
+            if !resources.iter().all(known) {
+                return Err(MetadataReason::Unsupported.at("resources"));
+            }
+            self.put("resources", resources);
+        }
+        Ok(())
+    }
+
+    /// Checks and keeps a URI that must use https.
+    fn https(&mut self, name: &'static str) -> Result<Option<String>, MetadataError> {
+        let uri = self.web(name)?;
+        if uri.as_ref().is_some_and(|uri| !uri.starts_with("https:")) {
+            return Err(MetadataReason::UriScheme.at(name));
+        }
+        Ok(uri)
+    }
+
+    /// Checks and keeps a URI that uses https, or http on a loopback host.
+    fn web(&mut self, name: &'static str) -> Result<Option<String>, MetadataError> {
+        let Some(text) = self.input.text(name, usize::MAX)? else {
+            return Ok(None);
+        };
+        check_web(text).map_err(|reason| reason.at(name))?;
+        self.put(name, text);
+        Ok(Some(text.to_owned()))
+    }
+}
+
+/// Whether a URI without fragment uses https, or http on a loopback host.
+fn check_web(text: &str) -> Result<(), MetadataReason> {
+    let parts = uri::parse(text).map_err(|uri::Malformed| MetadataReason::UriMalformed)?;
+    if parts.fragment.is_some() {
+        return Err(MetadataReason::UriMalformed);
+    }
+    parts
+        .is_web()
+        .then_some(())
+        .ok_or(MetadataReason::UriScheme)
+}
+
+/// The same fault, where the URI is not one that carries codes.
+fn not_a_redirect_uri(reason: MetadataReason) -> MetadataReason {
+    if reason == MetadataReason::RedirectUriScheme {
+        MetadataReason::UriScheme
+    } else {
+        MetadataReason::UriMalformed
+    }
+}
+
+/// The strings of an array that was normalised.
+fn strings(value: Option<&Value>) -> Vec<&str> {
+    value
+        .and_then(Value::as_array)
+        .map(|entries| entries.iter().filter_map(Value::as_str).collect())
+        .unwrap_or_default()
+}
+
+/// `subject_types_supported`.
+pub const SUBJECT_TYPES: &[&str] = &["public", "pairwise"];
+
+const SHORT: usize = 256;
+const LONG: usize = 8192;
+const SMALL_LIST: usize = 100;

@@ -1,0 +1,91 @@
+//! `private_key_jwt`: an assertion under the client's own key,
+//! [OpenID Connect Core §9](https://openid.net/specs/openid-connect-core-1_0.html#ClientAuthentication).
+
+use hallpass_jose::{Jwks, JwsAlgorithm, JwsError};
+
+use super::{Credential, Facts, Found, Kind, Method, OnceUse, Reason, Request};
+use crate::client::Client;
+
+/// An assertion with a digital signature.
+#[derive(Debug)]
+pub(super) struct PrivateKeyJwt;
+
+const ALGS: &[JwsAlgorithm] = &[
+    JwsAlgorithm::RS256,
+    JwsAlgorithm::RS384,
+    JwsAlgorithm::RS512,
+    JwsAlgorithm::PS256,
+    JwsAlgorithm::PS384,
+    JwsAlgorithm::PS512,
+    JwsAlgorithm::ES256,
+    JwsAlgorithm::ES384,
+    JwsAlgorithm::ES512,
+    JwsAlgorithm::EdDSA,
+];
+
+impl Method for PrivateKeyJwt {
+    fn name(&self) -> &'static str {
+        "private_key_jwt"
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Keys
+    }
+
+    fn signing_algs(&self) -> &'static [JwsAlgorithm] {
+        ALGS
+    }
+
+    fn read<'p>(&self, request: &Request<'p>) -> Result<Option<Found<'p>>, Reason> {
+        Ok(request
+            .assertion
+            .as_ref()
+            .and_then(|assertion| assertion.found(ALGS)))
+    }
+
+    fn verify(
+        &self,
+        credential: &Credential<'_>,
+        client: &Client,
+        facts: &Facts<'_>,
+    ) -> Result<Option<OnceUse>, Reason> {
+        let assertion = match credential {
+            Credential::Assertion(assertion) => assertion,
+            Credential::None | Credential::Secret(_) => return Err(Reason::Malformed),
+        };
+        let once = assertion.check_claims(facts)?;
+        let alg = assertion.jws.algorithm();
+        //= RFC8725#3.1 MUST: the algorithm is the one that was registered, not the one that the token names
+        if client
+            .auth_signing_alg
+            .is_some_and(|registered| registered != alg)
+        {
+            return Err(Reason::Algorithm);
+        }
+        let (keys, may_be_old) = match (&client.jwks, facts.fetched_jwks) {
+            (Some(keys), _) => (keys, false),
+            (None, Some(keys)) => (keys, true),
+            (None, None) => return Err(Reason::KeysUnavailable),
+        };
+        let kid = assertion.jws.kid();
+        let named = kid.is_some_and(|kid| has(keys, alg, kid));
+        match assertion
+            .jws
+            .clone()
+            .verify(ALGS, keys.candidates(alg, kid))
+        {
+            Ok(_) => Ok(Some(once)),
+            // The key may be newer than the set: only a key that the set names has had its say.
+            //= OIDC-CORE#10.1.1 SHOULD: an unfamiliar kid makes the verifier fetch the keys again
+            Err(JwsError::NoKey | JwsError::Signature) if may_be_old && !named => {
+                Err(Reason::KeyMiss)
+            }
+            Err(_) => Err(Reason::Signature),
+        }
+    }
+}
+
+fn has(keys: &Jwks, alg: JwsAlgorithm, kid: &str) -> bool {
+    keys.candidates(alg, Some(kid))
+        .any(|key| key.kid() == Some(kid))
+}
