@@ -5,6 +5,7 @@
 
 pub mod client;
 pub mod client_auth;
+pub mod discovery;
 pub mod policy;
 pub mod reason;
 pub mod record;

@@ -1,0 +1,198 @@
+//! The metadata document,
+//! [OpenID Connect Discovery §3](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderMetadata) and
+//! [RFC 8414 §2](https://www.rfc-editor.org/rfc/rfc8414#section-2): one content for both.
+//!
+//! Nothing is listed here that a registry or the policy knows; members whose list would be empty are left out.
+
+use serde_json::{Map, Value};
+
+use crate::{
+    client::metadata::{RESPONSE_TYPES, SUBJECT_TYPES},
+    client_auth::{Kind, Method},
+    policy::Policy,
+};
+
+/// Absolute URLs of the endpoints.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoints {
+    /// `authorization_endpoint`.
+    pub authorization: String,
+    /// `token_endpoint`.
+    pub token: String,
+    /// `userinfo_endpoint`.
+    pub userinfo: String,
+    /// `jwks_uri`.
+    pub jwks: String,
+    /// `registration_endpoint`.
+    pub registration: String,
+    /// `introspection_endpoint`.
+    pub introspection: String,
+    /// `revocation_endpoint`.
+    pub revocation: String,
+    /// `end_session_endpoint`.
+    pub end_session: String,
+}
+
+/// What is registered: the lists of the parts that this server is built from.
+#[derive(Clone, Copy, Debug)]
+pub struct Registered<'a> {
+    /// Grant types of the token endpoint.
+    pub grant_types: &'a [&'a str],
+    /// Client authentication methods, [`crate::client_auth::METHODS`].
+    pub auth_methods: &'a [&'static dyn Method],
+    /// Response modes.
+    pub response_modes: &'a [&'a str],
+    /// PKCE methods.
+    pub code_challenge_methods: &'a [&'a str],
+    /// Values of `prompt`.
+    pub prompts: &'a [&'a str],
+    /// Values of `display`.
+    pub displays: &'a [&'a str],
+    /// Claims of ID tokens beside those that scopes release.
+    pub claims: &'a [&'a str],
+}
+
+/// The metadata document.
+#[must_use]
+pub fn metadata(
+    policy: &Policy,
+    endpoints: &Endpoints,
+    registered: &Registered<'_>,
+) -> Map<String, Value> {
+    let mut document = Document(Map::new());
+    //= OIDC-DISCOVERY#3 MUST: issuer is the issuer identifier, exactly
+    //= RFC8414#2 MUST: issuer is the issuer identifier, exactly
+    document.text("issuer", policy.issuer.as_str());
+    document.text("authorization_endpoint", &endpoints.authorization);
+    document.text("token_endpoint", &endpoints.token);
+    document.text("userinfo_endpoint", &endpoints.userinfo);
+    document.text("jwks_uri", &endpoints.jwks);
+    if policy.registration.enabled {
+        document.text("registration_endpoint", &endpoints.registration);
+    }
+    document.text("introspection_endpoint", &endpoints.introspection);
+    document.text("revocation_endpoint", &endpoints.revocation);
+    document.text("end_session_endpoint", &endpoints.end_session);
+
+    document.list(
+        "scopes_supported",
+        policy.scopes.iter().map(|scope| scope.name.as_str()),
+    );
+    document.list("response_types_supported", RESPONSE_TYPES.iter().copied());
+    document.list(
+        "response_modes_supported",
+        registered.response_modes.iter().copied(),
+    );
+    document.list(
+        "grant_types_supported",
+        registered.grant_types.iter().copied(),
+    );
+    document.list(
+        "acr_values_supported",
+        policy.acr_values.iter().map(String::as_str),
+    );
+    document.list("subject_types_supported", SUBJECT_TYPES.iter().copied());
+    for name in [
+        "id_token_signing_alg_values_supported",
+        "userinfo_signing_alg_values_supported",
+    ] {
+        document.list(name, policy.signing_algs.iter().map(|alg| alg.name()));
+    }
+
+    document.auth_methods("token", registered.auth_methods.iter().copied());
+    document.auth_methods("revocation", registered.auth_methods.iter().copied());
+    //= RFC7662#2.1 MUST: introspection is for callers that authenticate
+    let proving = |method: &&dyn Method| method.kind() != Kind::Public;
+    document.auth_methods(
+        "introspection",
+        registered.auth_methods.iter().copied().filter(proving),
+    );
+
+    document.list(
+        "prompt_values_supported",
+        registered.prompts.iter().copied(),
+    );
+    document.list(
+        "display_values_supported",
+        registered.displays.iter().copied(),
+    );
+    document.list("claim_types_supported", ["normal"]);
+    let released = policy
+        .scopes
+        .iter()
+        .flat_map(|scope| scope.claims.iter().map(String::as_str));
+    document.list(
+        "claims_supported",
+        released.chain(registered.claims.iter().copied()),
+    );
+    //= OIDC-DISCOVERY#3 MUST: the default of request_uri_parameter_supported is true, so false is said
+    document.flag("claims_parameter_supported", policy.claims_parameter);
+    document.flag("request_parameter_supported", false);
+    document.flag("request_uri_parameter_supported", false);
+    //= RFC8414#2 MUST: without code_challenge_methods_supported clients take it that there is no PKCE
+    document.list(
+        "code_challenge_methods_supported",
+        registered.code_challenge_methods.iter().copied(),
+    );
+    //= RFC9207#3 MUST: true when every authorization response carries iss
+    document.flag("authorization_response_iss_parameter_supported", true);
+    document.list(
+        "ui_locales_supported",
+        policy.ui_locales.iter().map(String::as_str),
+    );
+    for (name, link) in [
+        (
+            "service_documentation",
+            &policy.documents.service_documentation,
+        ),
+        ("op_policy_uri", &policy.documents.op_policy_uri),
+        ("op_tos_uri", &policy.documents.op_tos_uri),
+    ] {
+        if let Some(link) = link {
+            document.text(name, link);
+        }
+    }
+    document.0
+}
+
+struct Document(Map<String, Value>);
+
+impl Document {
+    fn text(&mut self, name: &str, value: &str) {
+        self.0.insert(name.to_owned(), value.into());
+    }
+
+    fn flag(&mut self, name: &str, value: bool) {
+        self.0.insert(name.to_owned(), value.into());
+    }
+
+    /// Each value once, in the order of its first appearance.
+    //= RFC8414#3.2 MUST: claims with no elements are left out
+    fn list<'v>(&mut self, name: &str, values: impl IntoIterator<Item = &'v str>) {
+        let mut list: Vec<Value> = Vec::new();
+        for value in values {
+            if !list.iter().any(|known| known == value) {
+                list.push(value.into());
+            }
+        }
+        if !list.is_empty() {
+            self.0.insert(name.to_owned(), Value::Array(list));
+        }
+    }
+
+    fn auth_methods(
+        &mut self,
+        endpoint: &str,
+        methods: impl Iterator<Item = &'static dyn Method> + Clone,
+    ) {
+        self.list(
+            &format!("{endpoint}_endpoint_auth_methods_supported"),
+            methods.clone().map(Method::name),
+        );
+        //= RFC8414#2 MUST: methods that use signed assertions come with the algorithms that they take
+        self.list(
+            &format!("{endpoint}_endpoint_auth_signing_alg_values_supported"),
+            methods.flat_map(Method::signing_algs).map(|alg| alg.name()),
+        );
+    }
+}
