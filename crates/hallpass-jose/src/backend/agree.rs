@@ -176,3 +176,46 @@ pub(crate) fn check_x25519_pair(d: &[u8], x: &[u8]) -> Result<(), JwkError> {
 const X25519_PKCS8: &[u8] = &[
     0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x6e, 0x04, 0x22, 0x04, 0x20,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base64url;
+    use crate::jwe::concat_info;
+
+    #[test]
+    fn agreement_and_derivation_give_the_value_of_rfc_7518() {
+        // RFC 7518 appendix C, from the recipient's side and from the sender's.
+        let alice = (
+            "gI0GAILBdu7T53akrFmMyGcsF3n5dO7MmwNBHKW5SV0",
+            "SLW_xSffzlPWrHEVI30DHM_4egVwt3NQqeUD7nMFpps",
+            "0_NxaRPUMQoAJt50Gz8YiTr8gRTwyEaCumd-MToTmIo",
+        );
+        let bob = (
+            "weNJy2HscCSM6AEDTDg04biOvhFhyyWvOHQfeF_PxMQ",
+            "e8lnCO-AlStT-NJVX-crhB7QRYhiix03illJOVAOyck",
+            "VEmDZpDXXK8p8N0Cndsxs924q6nS1RXFASRl6BfUqdw",
+        );
+        let info = concat_info("A128GCM", b"Alice", b"Bob", 16);
+        for ((x, y, _), (.., d)) in [(alice, bob), (bob, alice)] {
+            let decode = |text| base64url::decode(text).unwrap();
+            let key = AgreementKey::from_secret(Curve::Ec(EcCurve::P256), &decode(d)).unwrap();
+            let public = ec_point(&decode(x), &decode(y));
+            let derived = key.agree(&public, &info, 16).unwrap();
+            assert_eq!(base64url::encode(&derived), "VqqN6vgjbSBcIijNcacQGg");
+        }
+    }
+
+    #[test]
+    fn public_values_of_small_order_or_of_another_curve_do_not_agree() {
+        let key = AgreementKey::generate(Curve::X25519).unwrap();
+        let other = AgreementKey::generate(Curve::Ec(EcCurve::P256)).unwrap();
+        let mut one = [0; 32];
+        one[0] = 1;
+        for public in [&[0; 32][..], &one, &[0; 31], &[9; 33], &[]] {
+            assert!(key.agree(public, b"", 16).is_none());
+            assert!(other.agree(public, b"", 16).is_none());
+        }
+        assert!(other.agree(&[4; 65], b"", 16).is_none());
+    }
+}

@@ -41,25 +41,7 @@ pub(crate) fn seal(cipher: Cipher, key: &[u8], aad: &[u8], plaintext: &[u8]) -> 
                 tag: tag.as_ref().to_vec(),
             })
         }
-        Cipher::CbcHmac(size) => {
-            let (mac_key, key) = halves(size, key)?;
-            let iv: [u8; CBC_IV_LEN] = random::bytes();
-            let mut ciphertext = plaintext.to_vec();
-            let key = UnboundCipherKey::new(aes(size), key).ok()?;
-            PaddedBlockEncryptingKey::cbc_pkcs7(key)
-                .ok()?
-                .less_safe_encrypt(
-                    &mut ciphertext,
-                    EncryptionContext::Iv128(FixedLength::from(iv)),
-                )
-                .ok()?;
-            let tag = cbc_tag(size, mac_key, aad, &iv, &ciphertext);
-            Some(Sealed {
-                iv: iv.to_vec(),
-                ciphertext,
-                tag,
-            })
-        }
+        Cipher::CbcHmac(size) => cbc_seal(size, key, random::bytes(), aad, plaintext),
     }
 }
 
@@ -108,6 +90,31 @@ pub(crate) fn open(cipher: Cipher, key: &[u8], aad: &[u8], sealed: Sealed) -> Op
     }
 }
 
+fn cbc_seal(
+    size: AesSize,
+    key: &[u8],
+    iv: [u8; CBC_IV_LEN],
+    aad: &[u8],
+    plaintext: &[u8],
+) -> Option<Sealed> {
+    let (mac_key, key) = halves(size, key)?;
+    let mut ciphertext = plaintext.to_vec();
+    let key = UnboundCipherKey::new(aes(size), key).ok()?;
+    PaddedBlockEncryptingKey::cbc_pkcs7(key)
+        .ok()?
+        .less_safe_encrypt(
+            &mut ciphertext,
+            EncryptionContext::Iv128(FixedLength::from(iv)),
+        )
+        .ok()?;
+    let tag = cbc_tag(size, mac_key, aad, &iv, &ciphertext);
+    Some(Sealed {
+        iv: iv.to_vec(),
+        ciphertext,
+        tag,
+    })
+}
+
 fn gcm_key(size: AesSize, key: &[u8]) -> Option<LessSafeKey> {
     let algorithm = match size {
         AesSize::Aes128 => &AES_128_GCM,
@@ -154,3 +161,63 @@ fn cbc_tag(size: AesSize, key: &[u8], aad: &[u8], iv: &[u8], ciphertext: &[u8]) 
 const GCM_IV_LEN: usize = 12;
 const GCM_TAG_LEN: usize = 16;
 const CBC_IV_LEN: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cbc_with_hmac_gives_the_values_of_rfc_7518() {
+        // RFC 7518 appendix B.
+        let key: Vec<u8> = (0..64).collect();
+        let iv = [
+            0x1a, 0xf3, 0x8c, 0x2d, 0xc2, 0xb9, 0x6f, 0xfd, 0xd8, 0x66, 0x94, 0x09, 0x23, 0x41,
+            0xbc, 0x04,
+        ];
+        let aad = b"The second principle of Auguste Kerckhoffs";
+        let plaintext = b"A cipher system must not be required to be secret, and it must be able \
+            to fall into the hands of the enemy without inconvenience";
+        let cases = [
+            (AesSize::Aes128, 0xc80e_dfa3, 0x652c_3fa3),
+            (AesSize::Aes192, 0xea65_da6b, 0x8490_ac0e),
+            (AesSize::Aes256, 0x4aff_aaad, 0x4dd3_b4c0),
+        ];
+        for (size, first_of_ciphertext, first_of_tag) in cases {
+            let key = &key[..size.key_len() * 2];
+            let sealed = cbc_seal(size, key, iv, aad, plaintext).unwrap();
+            let first = |bytes: &[u8]| u32::from_be_bytes(*bytes.first_chunk().unwrap());
+            assert_eq!(first(&sealed.ciphertext), first_of_ciphertext);
+            assert_eq!(first(&sealed.tag), first_of_tag);
+            assert_eq!(sealed.tag.len(), size.key_len());
+            let opened = open(Cipher::CbcHmac(size), key, aad, sealed).unwrap();
+            assert_eq!(opened.as_slice(), plaintext);
+        }
+    }
+
+    #[test]
+    fn keys_nonces_and_tags_of_the_wrong_length_open_nothing() {
+        for cipher in [
+            Cipher::Gcm(AesSize::Aes192),
+            Cipher::CbcHmac(AesSize::Aes128),
+        ] {
+            let (key_len, iv_len) = match cipher {
+                Cipher::Gcm(_) => (24, 12),
+                Cipher::CbcHmac(_) => (32, 16),
+            };
+            for len in (0..70).filter(|len| *len != key_len) {
+                assert!(seal(cipher, &vec![0; len], b"", b"x").is_none());
+            }
+            let key = vec![0; key_len];
+            for len in (0..20).filter(|len| *len != iv_len) {
+                let sealed = seal(cipher, &key, b"", b"x").unwrap();
+                let iv = vec![0; len];
+                assert!(open(cipher, &key, b"", Sealed { iv, ..sealed }).is_none());
+            }
+            for len in 0..16 {
+                let mut sealed = seal(cipher, &key, b"", b"x").unwrap();
+                sealed.tag.truncate(len);
+                assert!(open(cipher, &key, b"", sealed).is_none());
+            }
+        }
+    }
+}

@@ -7,7 +7,7 @@ use crate::jwk::Secret;
 
 /// The input of the key derivation of ECDH-ES apart from the agreed secret.
 //= RFC7518#4.6.2 MUST: algorithm, both parties and key length are part of the derivation
-pub(super) fn concat_info(algorithm: &str, apu: &[u8], apv: &[u8], key_len: usize) -> Vec<u8> {
+pub(crate) fn concat_info(algorithm: &str, apu: &[u8], apv: &[u8], key_len: usize) -> Vec<u8> {
     let mut info = Vec::new();
     for part in [algorithm.as_bytes(), apu, apv] {
         info.extend_from_slice(&length(part.len()));

@@ -9,4 +9,6 @@ mod key;
 pub use self::algorithm::{ContentEncryption, JweAlgorithm};
 pub use self::decrypt::{DecryptedJwe, UnverifiedJwe};
 pub use self::encrypt::{JweHeader, encrypt_compact};
+#[cfg(test)]
+pub(crate) use self::kdf::concat_info;
 pub use self::key::{DecryptionKey, EncryptionKey};
