@@ -1,0 +1,203 @@
+//! Both listeners together, from their sockets to the last answer.
+
+use std::convert::Infallible;
+use std::error::Error as StdError;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::Body;
+use hyper::service::Service;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+
+use crate::client_addr::Trust;
+use crate::config;
+use crate::listen::{self, Acceptor, Front, OpenConnections, RequestBody};
+use crate::operations::{Check, Operations};
+use crate::shutdown::{Shutdown, Stage};
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::request_id::RequestIds;
+use crate::tls::Certificate;
+
+/// The sockets of both listeners, open but not yet answered.
+#[derive(Debug)]
+pub struct Sockets {
+    public: Vec<TcpListener>,
+    operations: Vec<TcpListener>,
+}
+
+/// The settings that listeners need.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings<'a> {
+    /// `[server]`.
+    pub server: &'a config::Server,
+    /// `[tls]`.
+    pub tls: &'a config::Tls,
+    /// Whether the issuer is https, here or at a proxy.
+    pub https: bool,
+}
+
+impl Sockets {
+    /// Opens them.
+    ///
+    /// # Errors
+    /// An address is taken or not ours.
+    pub fn open(server: &config::Server, operations: &config::Operations) -> io::Result<Self> {
+        let public = listen::bind(&server.listen.0)?;
+        let operations = if operations.enabled {
+            listen::bind(&operations.listen.0)?
+        } else {
+            Vec::new()
+        };
+        Ok(Self { public, operations })
+    }
+
+    /// The first address of the public listener, with the port that it got.
+    ///
+    /// # Errors
+    /// The socket does not say.
+    pub fn public_address(&self) -> io::Result<SocketAddr> {
+        self.public
+            .first()
+            .ok_or(io::ErrorKind::NotConnected)?
+            .local_addr()
+    }
+
+    /// The first address of the second listener, if there is one.
+    #[must_use]
+    pub fn operations_address(&self) -> Option<SocketAddr> {
+        self.operations
+            .first()
+            .and_then(|socket| socket.local_addr().ok())
+    }
+
+    /// Serves until the end, and then for as long as requests in flight need, within bounds.
+    ///
+    /// # Errors
+    /// The certificate cannot be used, or SIGHUP cannot be listened to.
+    pub async fn serve<S, B>(
+        self,
+        settings: Settings<'_>,
+        metrics: Arc<Metrics>,
+        checks: Vec<Check>,
+        shutdown: Shutdown,
+        app: S,
+    ) -> io::Result<()>
+    where
+        S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Future: Send + 'static,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        let mut accepting = JoinSet::new();
+        let tls = match settings.tls.files() {
+            None => None,
+            Some((cert, key)) => {
+                let certificate = Certificate::load(cert, key).map_err(io::Error::other)?;
+                let acceptor = certificate.acceptor().map_err(io::Error::other)?;
+                accepting.spawn(keep_fresh(certificate, settings.tls.reload.0, sighup()?));
+                Some(acceptor)
+            }
+        };
+        let front = |trust, strict_transport| {
+            Arc::new(Front {
+                trust,
+                metrics: Arc::clone(&metrics),
+                request_ids: RequestIds::default(),
+                strict_transport,
+                body_time: BODY,
+            })
+        };
+        let most = listen::most_connections(settings.server.max_connections);
+        let per_address =
+            usize::try_from(settings.server.max_connections_per_address).unwrap_or(usize::MAX);
+        let open = OpenConnections::new(most, per_address);
+        watch_connections(&metrics, &open);
+        let public_front = front(Trust::new(settings.server), settings.https);
+        let acceptor = Acceptor::new(public_front, Arc::clone(&open), tls);
+        for socket in self.public {
+            let (acceptor, app) = (acceptor.clone(), app.clone());
+            accepting.spawn(async move { acceptor.accept(socket, app).await });
+        }
+        let nobody = Trust::new(&config::Server::default());
+        let operators = OpenConnections::new(64, 64);
+        let operations = Operations::new(Arc::clone(&metrics), shutdown.clone(), checks);
+        let second = Acceptor::new(front(nobody, false), operators, None);
+        let mut for_operators = JoinSet::new();
+        for socket in self.operations {
+            let (second, operations) = (second.clone(), operations.clone());
+            for_operators.spawn(async move { second.accept(socket, operations).await });
+        }
+
+        shutdown.reached(Stage::Draining).await;
+        tracing::info!(connections = open.count(), "draining");
+        accepting.shutdown().await;
+        open.close_all();
+        let drain = settings.server.drain_seconds.duration();
+        tokio::select! {
+            () = open.none_open() => tracing::info!("drained"),
+            () = tokio::time::sleep(drain) => {
+                tracing::warn!(connections = open.count(), "stopped before every request was answered");
+            }
+            () = shutdown.reached(Stage::Stopped) => tracing::warn!("stopped by a second signal"),
+        }
+        Ok(())
+    }
+}
+
+fn watch_connections(metrics: &Metrics, open: &Arc<OpenConnections>) {
+    let open = Arc::clone(open);
+    metrics.observe(
+        "hallpass_open_connections",
+        "Connections that are open",
+        move || {
+            vec![(
+                Vec::new(),
+                u32::try_from(open.count()).map_or(f64::MAX, f64::from),
+            )]
+        },
+    );
+}
+
+fn sighup() -> io::Result<tokio::signal::unix::Signal> {
+    signal(SignalKind::hangup())
+}
+
+/// Reads the certificate again when its files change. `every` is in seconds; 0 means on SIGHUP only.
+async fn keep_fresh(
+    certificate: Arc<Certificate>,
+    every: u64,
+    mut hangup: tokio::signal::unix::Signal,
+) {
+    loop {
+        let pause = async {
+            match every {
+                0 => std::future::pending().await,
+                seconds => tokio::time::sleep(Duration::from_secs(seconds)).await,
+            }
+        };
+        tokio::select! {
+            () = pause => {}
+            _ = hangup.recv() => {}
+        }
+        match certificate.reload() {
+            Ok(true) => tracing::info!("another certificate is in use"),
+            Ok(false) => {}
+            Err(error) => {
+                tracing::error!(%error, "the new certificate cannot be used, the old one stays");
+            }
+        }
+    }
+}
+
+/// Time for a request's body.
+const BODY: Duration = Duration::from_secs(30);

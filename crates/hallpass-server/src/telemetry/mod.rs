@@ -1,0 +1,27 @@
+//! What the server tells about itself: log lines and metrics.
+
+mod log_line;
+pub mod metrics;
+pub mod request_id;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+pub use log_line::LogLine;
+
+use crate::config::Log;
+
+/// Sends the log to standard error from now on.
+///
+/// # Errors
+/// A log was set up before.
+pub fn start_log(log: &Log) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let filter = EnvFilter::builder()
+        .with_default_directive(LevelFilter::INFO.into())
+        .parse(&log.level)?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .event_format(LogLine { format: log.format })
+        .try_init()
+}
