@@ -1,0 +1,142 @@
+//! A server around a small program, and raw connections to it.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hallpass_server::client_addr::ClientAddr;
+use hallpass_server::config::{Config, Source};
+use hallpass_server::listen::{BodyError, EndpointName, RequestBody};
+use hallpass_server::server::{Settings, Sockets};
+use hallpass_server::shutdown::{self, Ender};
+use hallpass_server::telemetry::metrics::{Metrics, Names};
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::service::Service;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+/// Answers with what it saw. `/wait` answers when it is let go.
+#[derive(Clone)]
+pub(crate) struct Echo {
+    pub(crate) go: Arc<Semaphore>,
+    pub(crate) arrived: Arc<Semaphore>,
+}
+
+impl Service<Request<RequestBody>> for Echo {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<RequestBody>) -> Self::Future {
+        let Self { go, arrived } = self.clone();
+        Box::pin(async move {
+            let client = request.extensions().get::<ClientAddr>().unwrap().0;
+            let (head, body) = request.into_parts();
+            let (status, length) = match body.collect().await {
+                Ok(body) => (StatusCode::OK, body.to_bytes().len()),
+                Err(BodyError::TooSlow) => (StatusCode::REQUEST_TIMEOUT, 0),
+                Err(BodyError::Broken(_)) => (StatusCode::BAD_REQUEST, 0),
+            };
+            if head.uri.path() == "/wait" {
+                arrived.add_permits(1);
+                go.acquire().await.unwrap().forget();
+            }
+            let text = format!(
+                "{} {} from {client} with {length}",
+                head.method,
+                head.uri.path()
+            );
+            let mut response = Response::new(Full::new(Bytes::from(text)));
+            *response.status_mut() = status;
+            response.extensions_mut().insert(EndpointName("echo"));
+            Ok(response)
+        })
+    }
+}
+
+/// A running server.
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
+    pub(crate) operations: SocketAddr,
+    pub(crate) ender: Ender,
+    pub(crate) echo: Echo,
+    pub(crate) served: JoinHandle<()>,
+}
+
+/// Starts a server with this configuration.
+pub(crate) fn start(configuration: &str) -> Running {
+    let text = format!(
+        "server.listen = \"127.0.0.1:0\"\noperations.listen = \"127.0.0.1:0\"\n{configuration}"
+    );
+    let config = Source::parse(None, text, std::iter::empty()).unwrap();
+    let config = Config::parse(config).unwrap();
+    let sockets = Sockets::open(&config.server, &config.operations).unwrap();
+    let address = sockets.public_address().unwrap();
+    let operations = sockets.operations_address().unwrap();
+    let (ender, shutdown) = shutdown::running();
+    let echo = Echo {
+        go: Arc::new(Semaphore::new(0)),
+        arrived: Arc::new(Semaphore::new(0)),
+    };
+    let app = echo.clone();
+    let served = tokio::spawn(async move {
+        let settings = Settings {
+            server: &config.server,
+            tls: &config.tls,
+            https: true,
+        };
+        let metrics = Arc::new(Metrics::new(Names {
+            endpoints: &["echo", "operations"],
+            ..Names::default()
+        }));
+        sockets
+            .serve(settings, metrics, Vec::new(), shutdown, app)
+            .await
+            .unwrap();
+    });
+    Running {
+        address,
+        operations,
+        ender,
+        echo,
+        served,
+    }
+}
+
+pub(crate) async fn connect(address: SocketAddr) -> TcpStream {
+    TcpStream::connect(address).await.unwrap()
+}
+
+/// Everything that comes until the server closes. An abrupt end counts as an end.
+pub(crate) async fn rest(stream: &mut TcpStream) -> String {
+    let mut all = Vec::new();
+    drop(stream.read_to_end(&mut all).await);
+    String::from_utf8_lossy(&all).into_owned()
+}
+
+/// Sends bytes on a connection of their own and returns all that comes back until the server closes.
+pub(crate) async fn send(address: SocketAddr, bytes: &[u8]) -> String {
+    let mut stream = connect(address).await;
+    // The server may have refused before all was sent.
+    drop(stream.write_all(bytes).await);
+    rest(&mut stream).await
+}
+
+/// One GET, after which the connection ends.
+pub(crate) async fn get(address: SocketAddr, path: &str) -> String {
+    send(
+        address,
+        format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").as_bytes(),
+    )
+    .await
+}
+
+pub(crate) fn responses(text: &str) -> usize {
+    text.matches("HTTP/1.1 ").count()
+}

@@ -1,0 +1,202 @@
+//! TLS on the public listener.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use hallpass_server::tls::Certificate;
+use rcgen::{CertificateParams, KeyPair};
+use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use rustls_pki_types::{CertificateDer, ServerName};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::support::{connect, rest, send, start};
+
+/// A certificate for localhost in files of its own.
+struct Files {
+    folder: PathBuf,
+    der: CertificateDer<'static>,
+}
+
+impl Files {
+    fn new(name: &str) -> Self {
+        let folder =
+            std::env::temp_dir().join(format!("hallpass-tls-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut files = Self {
+            folder,
+            der: CertificateDer::from(Vec::new()),
+        };
+        files.renew();
+        files
+    }
+
+    fn renew(&mut self) {
+        let key = KeyPair::generate().unwrap();
+        let cert = CertificateParams::new(vec!["localhost".to_owned()])
+            .unwrap()
+            .self_signed(&key)
+            .unwrap();
+        std::fs::write(self.cert(), cert.pem()).unwrap();
+        std::fs::write(self.key(), key.serialize_pem()).unwrap();
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(self.key(), private).unwrap();
+        self.der = cert.der().clone();
+    }
+
+    fn cert(&self) -> PathBuf {
+        self.folder.join("cert.pem")
+    }
+
+    fn key(&self) -> PathBuf {
+        self.folder.join("key.pem")
+    }
+
+    fn configuration(&self) -> String {
+        format!(
+            "tls.cert_file = {:?}\ntls.key_file = {:?}\ntls.reload = 1",
+            self.cert(),
+            self.key()
+        )
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.folder));
+    }
+}
+
+async fn handshake(
+    address: std::net::SocketAddr,
+    trusted: &CertificateDer<'static>,
+    version: &'static SupportedProtocolVersion,
+    protocol: &str,
+) -> std::io::Result<TlsStream<tokio::net::TcpStream>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(trusted.clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
+    let name = ServerName::try_from("localhost").unwrap();
+    TlsConnector::from(Arc::new(config))
+        .connect(name, connect(address).await)
+        .await
+}
+
+#[tokio::test]
+async fn both_versions_and_both_protocols_are_spoken() {
+    let files = Files::new("versions");
+    let server = start(&files.configuration());
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let mut stream = handshake(server.address, &files.der, version, "http/1.1")
+            .await
+            .unwrap();
+        stream
+            .write_all(b"GET /x HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+            .await
+            .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.ends_with("GET /x from 127.0.0.1 with 0"), "{answer}");
+        let stream = handshake(server.address, &files.der, version, "h2")
+            .await
+            .unwrap();
+        assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    }
+    assert!(
+        handshake(server.address, &files.der, &rustls::version::TLS13, "smtp")
+            .await
+            .is_err()
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_handshake_is_refused_and_harms_nobody() {
+    let files = Files::new("garbage");
+    let server = start(&files.configuration());
+    #[rustfmt::skip]
+    let cases: [&[u8]; 5] = [
+        b"GET / HTTP/1.1\r\nhost: a\r\n\r\n",
+        &[0xff; 4096],
+        // Records of TLS 1.0 and SSL 3.0 with hellos that know no more than that.
+        b"\x16\x03\x01\x00\x2d\x01\x00\x00\x29\x03\x01aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\x00\x00\x02\x00\x2f\x01\x00",
+        b"\x16\x03\x00\x00\x2d\x01\x00\x00\x29\x03\x00aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\x00\x00\x02\x00\x05\x01\x00",
+        b"\x16\x03\x01\xff\xff\x01\xff\xff\xff",
+    ];
+    for bytes in cases {
+        let mut stream = connect(server.address).await;
+        drop(stream.write_all(bytes).await);
+        drop(stream.shutdown().await);
+        assert!(!rest(&mut stream).await.contains("HTTP/1.1 200"));
+    }
+    assert!(
+        handshake(server.address, &files.der, &rustls::version::TLS13, "h2")
+            .await
+            .is_ok()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handshake_that_does_not_come_is_not_waited_for() {
+    let files = Files::new("slow");
+    let server = start(&files.configuration());
+    let begin = tokio::time::Instant::now();
+    drop(send(server.address, b"\x16\x03\x01").await);
+    assert!(begin.elapsed().as_secs() <= 10, "{:?}", begin.elapsed());
+}
+
+#[tokio::test]
+async fn a_new_certificate_is_taken_and_a_bad_one_is_not() {
+    let mut files = Files::new("reload");
+    let certificate = Certificate::load(&files.cert(), &files.key()).unwrap();
+    assert!(!certificate.reload().unwrap());
+    let old = files.der.clone();
+
+    std::fs::write(files.cert(), "no certificate").unwrap();
+    let file = std::fs::File::options()
+        .append(true)
+        .open(files.cert())
+        .unwrap();
+    file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1))
+        .unwrap();
+    assert!(certificate.reload().is_err());
+    assert!(shows(&certificate, &old).await);
+
+    files.renew();
+    assert!(certificate.reload().unwrap());
+    assert!(shows(&certificate, &files.der).await);
+    assert!(!shows(&certificate, &old).await);
+}
+
+/// Whether a client that trusts this certificate alone is content.
+async fn shows(certificate: &Arc<Certificate>, trusted: &CertificateDer<'static>) -> bool {
+    let acceptor = certificate.acceptor().unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let served = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        drop(acceptor.accept(stream).await);
+    });
+    let content = handshake(address, trusted, &rustls::version::TLS12, "h2")
+        .await
+        .is_ok();
+    served.await.unwrap();
+    content
+}
+
+#[tokio::test]
+async fn files_that_do_not_fit_are_refused() {
+    let one = Files::new("one");
+    let other = Files::new("other");
+    assert!(Certificate::load(&one.cert(), &other.key()).is_err());
+    assert!(Certificate::load(&one.key(), &one.key()).is_err());
+    assert!(Certificate::load(&one.cert(), &one.cert()).is_err());
+    assert!(Certificate::load(&one.folder.join("missing"), &one.key()).is_err());
+    assert!(Certificate::load(&one.cert(), &one.key()).is_ok());
+}
