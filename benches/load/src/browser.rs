@@ -1,0 +1,222 @@
+//! Just enough of a browser to sign in: cookies, redirects and two forms.
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::html::{self, Form};
+use crate::http::{Authority, Connection, Failure, Template, encode_form};
+
+/// Who signs in.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct User {
+    /// What goes into `input[name=username]`.
+    pub username: String,
+    /// What goes into `input[name=password]`.
+    pub password: String,
+}
+
+/// A cookie as the server set it.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+pub struct Cookie {
+    name: String,
+    value: String,
+    path: String,
+}
+
+/// A browser that keeps its cookies and follows redirects.
+#[derive(Debug)]
+pub struct Browser {
+    cookies: Vec<Cookie>,
+    connection: Connection,
+    /// How often a password was typed.
+    passwords: u32,
+}
+
+impl Browser {
+    /// A browser that talks to the server of that URL, with cookies from an earlier visit.
+    ///
+    /// # Errors
+    /// [`Failure::Address`] for a URL that is not plain `http`.
+    pub fn new(server: &Url, cookies: Vec<Cookie>) -> Result<Self, Failure> {
+        Ok(Self {
+            cookies,
+            connection: Connection::new(Authority::of(server)?),
+            passwords: 0,
+        })
+    }
+
+    /// The cookies it holds now.
+    #[must_use]
+    pub fn cookies(&self) -> &[Cookie] {
+        &self.cookies
+    }
+
+    /// How often a password was typed.
+    #[must_use]
+    pub const fn passwords(&self) -> u32 {
+        self.passwords
+    }
+
+    /// The value of the `Cookie` header for a path; empty when there is none to send.
+    #[must_use]
+    pub fn cookie_header(&self, path: &str) -> String {
+        let fitting = self.cookies.iter().filter(|cookie| cookie.fits(path));
+        let pairs: Vec<_> = fitting
+            .map(|cookie| format!("{}={}", cookie.name, cookie.value))
+            .collect();
+        pairs.join("; ")
+    }
+
+    /// Opens an address and does what the pages ask until the server sends it to `end`.
+    ///
+    /// # Errors
+    /// [`Failure::Unexpected`] for a page that is neither the sign-in nor the consent page, and
+    /// the failures of a [`Connection`].
+    pub async fn walk(&mut self, start: Url, user: &User, end: &str) -> Result<Url, Failure> {
+        let mut next = Visit::Get(start);
+        for _ in 0..MOST_PAGES {
+            next = match self.visit(&next, user).await? {
+                Visit::Get(url) if url.as_str().starts_with(end) => return Ok(url),
+                other @ (Visit::Get(_) | Visit::Post(..)) => other,
+            };
+        }
+        Err(Failure::step("sign-in", "too many redirects"))
+    }
+
+    async fn visit(&mut self, visit: &Visit, user: &User) -> Result<Visit, Failure> {
+        let (Visit::Get(url) | Visit::Post(url, _)) = visit;
+        let cookies = self.cookie_header(url.path());
+        let origin = url.origin().ascii_serialization();
+        let mut headers = vec![("Accept", "text/html")];
+        if !cookies.is_empty() {
+            headers.push(("Cookie", &cookies));
+        }
+        let response = match visit {
+            Visit::Get(_) => {
+                let mut request = Template::get(url, &headers);
+                self.connection.exchange(request.bare()).await?
+            }
+            Visit::Post(_, body) => {
+                headers.push(("Origin", &origin));
+                let mut request = Template::post_form(url, &headers);
+                self.connection.exchange(request.with_body(body)).await?
+            }
+        };
+        for line in response.headers("set-cookie") {
+            Cookie::apply(line, &mut self.cookies);
+        }
+        match (response.status, response.header("location")) {
+            (301..=308, Some(location)) => {
+                let url = url
+                    .join(location)
+                    .map_err(|_| Failure::unexpected("sign-in", &response))?;
+                Ok(Visit::Get(url))
+            }
+            (200, _) => {
+                let page = String::from_utf8_lossy(response.body);
+                let (form, passwords) =
+                    fill(&page, user).ok_or_else(|| Failure::unexpected("sign-in", &response))?;
+                self.passwords = self.passwords.saturating_add(passwords);
+                let action = url
+                    .join(&form.action)
+                    .map_err(|_| Failure::unexpected("sign-in", &response))?;
+                let pairs = form.fields.iter().map(|(n, v)| (n.as_str(), v.as_str()));
+                Ok(Visit::Post(action, encode_form(pairs)))
+            }
+            _ => Err(Failure::unexpected("sign-in", &response)),
+        }
+    }
+}
+
+/// The page's form with its answers, and how many passwords were typed.
+fn fill(page: &str, user: &User) -> Option<(Form, u32)> {
+    if let Some(mut form) = html::form(page, "login", Some("sign-in")) {
+        form.set("username", &user.username);
+        form.set("password", &user.password);
+        return Some((form, 1));
+    }
+    html::form(page, "consent", Some("allow")).map(|form| (form, 0))
+}
+
+enum Visit {
+    Get(Url),
+    Post(Url, String),
+}
+
+impl Cookie {
+    fn fits(&self, path: &str) -> bool {
+        // RFC 6265 §5.1.4: equal, or a prefix that ends at a slash.
+        path.strip_prefix(self.path.as_str()).is_some_and(|rest| {
+            rest.is_empty() || rest.starts_with('/') || self.path.ends_with('/')
+        })
+    }
+
+    /// Takes over one `Set-Cookie` line.
+    fn apply(line: &str, cookies: &mut Vec<Self>) {
+        let mut parts = line.split(';').map(str::trim);
+        let Some((name, value)) = parts.next().and_then(|pair| pair.split_once('=')) else {
+            return;
+        };
+        let (mut path, mut gone) = ("/", value.is_empty());
+        for attribute in parts {
+            let (key, value) = attribute.split_once('=').unwrap_or((attribute, ""));
+            if key.eq_ignore_ascii_case("path") {
+                path = value;
+            } else if key.eq_ignore_ascii_case("max-age") {
+                gone |= value.starts_with('-') || value == "0";
+            } else if key.eq_ignore_ascii_case("expires") {
+                gone |= value.contains(" 1970 ");
+            }
+        }
+        cookies.retain(|cookie| cookie.name != name || cookie.path != path);
+        if !gone {
+            cookies.push(Self {
+                name: name.to_owned(),
+                value: value.to_owned(),
+                path: path.to_owned(),
+            });
+        }
+    }
+}
+
+const MOST_PAGES: usize = 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn jar(lines: &[&str]) -> Vec<Cookie> {
+        let mut cookies = Vec::new();
+        for line in lines {
+            Cookie::apply(line, &mut cookies);
+        }
+        cookies
+    }
+
+    #[test]
+    fn a_cookie_replaces_the_one_of_its_name_and_path_only() {
+        let cookies = jar(&["a=1; Path=/", "a=2; path=/x; HttpOnly", "a=3; Path=/"]);
+        assert_eq!(cookies.len(), 2);
+        assert_eq!(cookies[1].value, "3");
+    }
+
+    #[test]
+    fn an_expired_cookie_is_forgotten() {
+        assert!(jar(&["a=1", "a=; Max-Age=0"]).is_empty());
+        assert!(jar(&["a=1", "a=x; expires=Thu, 01 Jan 1970 00:00:00 GMT"]).is_empty());
+    }
+
+    #[test]
+    fn a_cookie_goes_to_its_own_path_and_below_and_nowhere_else() {
+        let cookie = &jar(&["a=1; Path=/auth"])[0];
+        assert!(cookie.fits("/auth"));
+        assert!(cookie.fits("/auth/x"));
+        assert!(!cookie.fits("/authorize"));
+        assert!(!cookie.fits("/"));
+    }
+
+    #[test]
+    fn a_page_that_is_neither_sign_in_nor_consent_is_not_answered() {
+        assert!(fill("<form id=other></form>", &User::default()).is_none());
+    }
+}

@@ -1,0 +1,21 @@
+//! A load generator for authorization servers, and the handlers that show what a server could
+//! reach at most.
+//!
+//! [`run`] repeats one kind of [`Work`] on a number of open connections and counts how often it
+//! succeeded, how long each step took and how often something went wrong. [`limit`] serves the
+//! least that a token endpoint must do, to compare with.
+
+pub mod browser;
+pub mod flow;
+pub mod histogram;
+pub mod html;
+pub mod http;
+mod job;
+pub mod limit;
+mod process;
+mod run;
+mod sign_in;
+
+pub use job::{Client, Endpoints, Job, Server, TokenKind, Visitor, Work};
+pub use run::{Outcome, ServerUse, StepOutcome, run};
+pub use sign_in::{SignedIn, sign_in};

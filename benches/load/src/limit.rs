@@ -1,0 +1,229 @@
+//! The least that a token endpoint must do: parse a form and sign.
+//!
+//! What a provider reaches is compared with this. It checks no client, knows no grant and keeps
+//! nothing.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
+};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::serve::ListenerExt as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+use tokio::net::TcpListener;
+
+/// A key could not be made, or did not sign.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the signing library refused")]
+pub struct Unsigned;
+
+/// One key of each algorithm.
+#[derive(Debug)]
+pub struct Keys {
+    es256: EcdsaKeyPair,
+    rs256: RsaKeyPair,
+    random: SystemRandom,
+}
+
+/// A signature algorithm of JWA (RFC 7518 §3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the two that the budgets name")]
+pub enum Algorithm {
+    /// ECDSA over P-256 with SHA-256.
+    Es256,
+    /// RSASSA-PKCS1-v1_5 with SHA-256 and a key of 2048 bits.
+    Rs256,
+}
+
+impl Keys {
+    /// New keys.
+    ///
+    /// # Errors
+    /// [`Unsigned`] when the library makes none.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the limit is measured without the ports of the product"
+    )]
+    pub fn generate() -> Result<Self, Unsigned> {
+        Ok(Self {
+            es256: EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)
+                .map_err(|_| Unsigned)?,
+            rs256: RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| Unsigned)?,
+            random: SystemRandom::new(),
+        })
+    }
+
+    /// The signature of a message, in base64url.
+    ///
+    /// # Errors
+    /// [`Unsigned`].
+    pub fn sign(&self, algorithm: Algorithm, message: &[u8]) -> Result<String, Unsigned> {
+        match algorithm {
+            Algorithm::Es256 => {
+                let signature = self.es256.sign(&self.random, message);
+                Ok(URL_SAFE_NO_PAD.encode(signature.map_err(|_| Unsigned)?))
+            }
+            Algorithm::Rs256 => {
+                let mut signature = vec![0; self.rs256.public_modulus_len()];
+                self.rs256
+                    .sign(&RSA_PKCS1_SHA256, &self.random, message, &mut signature)
+                    .map_err(|_| Unsigned)?;
+                Ok(URL_SAFE_NO_PAD.encode(signature))
+            }
+        }
+    }
+}
+
+/// Serves the handlers on the loopback address until the process ends: `GET /hello`,
+/// `POST /token/es256` and `POST /token/rs256`.
+///
+/// # Errors
+/// Whatever keeps the port from being opened.
+pub async fn serve(port: u16) -> std::io::Result<()> {
+    let keys = Arc::new(Keys::generate().map_err(std::io::Error::other)?);
+    let router = Router::new()
+        .route("/hello", get(hello))
+        .route("/token/es256", post(es256))
+        .route("/token/rs256", post(rs256))
+        .with_state(keys);
+    let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+    let listener = listener.tap_io(|stream| {
+        // Without it a measurement shows the delay of small segments.
+        let _outcome = stream.set_nodelay(true);
+    });
+    axum::serve(listener, router).await
+}
+
+/// How many signatures one core makes in each second, with nothing around them.
+///
+/// # Errors
+/// [`Unsigned`].
+pub fn signatures_per_second(algorithm: Algorithm, duration: Duration) -> Result<f64, Unsigned> {
+    let keys = Keys::generate()?;
+    let message = [b'm'; 320];
+    let started = Instant::now();
+    let mut count = 0.0;
+    while started.elapsed() < duration {
+        for _ in 0..16 {
+            let _signature = std::hint::black_box(keys.sign(algorithm, &message)?);
+        }
+        count += 16.0;
+    }
+    Ok(count / started.elapsed().as_secs_f64())
+}
+
+async fn hello() -> impl IntoResponse {
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    (json, r#"{"hello":"world"}"#)
+}
+
+async fn es256(State(keys): State<Arc<Keys>>, body: Bytes) -> Response {
+    token(&keys, Algorithm::Es256, &body)
+}
+
+async fn rs256(State(keys): State<Arc<Keys>>, body: Bytes) -> Response {
+    token(&keys, Algorithm::Rs256, &body)
+}
+
+fn token(keys: &Keys, algorithm: Algorithm, body: &[u8]) -> Response {
+    let (mut grant_type, mut resource) = (None, None);
+    for (name, value) in form_urlencoded::parse(body) {
+        match name.as_ref() {
+            "grant_type" => grant_type = Some(value),
+            "resource" => resource = Some(value),
+            _ => {}
+        }
+    }
+    if grant_type.as_deref() != Some("client_credentials") {
+        return StatusCode::BAD_REQUEST.into_response();
+    }
+    match jwt(keys, algorithm, resource.as_deref().unwrap_or_default()) {
+        Ok(access_token) => {
+            let headers = [
+                (header::CONTENT_TYPE, "application/json"),
+                (header::CACHE_CONTROL, "no-store"),
+            ];
+            let body = format!(
+                r#"{{"access_token":"{access_token}","token_type":"Bearer","expires_in":600}}"#
+            );
+            (headers, body).into_response()
+        }
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the limit is measured without the ports of the product"
+)]
+fn jwt(keys: &Keys, algorithm: Algorithm, audience: &str) -> Result<String, Unsigned> {
+    let header = match algorithm {
+        Algorithm::Es256 => r#"{"alg":"ES256","typ":"at+jwt","kid":"limit-es256"}"#,
+        Algorithm::Rs256 => r#"{"alg":"RS256","typ":"at+jwt","kid":"limit-rs256"}"#,
+    };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.unwrap_or_default().as_secs();
+    let mut jti = [0; 16];
+    aws_lc_rs::rand::fill(&mut jti).map_err(|_| Unsigned)?;
+    let claims = Claims {
+        iss: "http://127.0.0.1",
+        sub: "confidential",
+        aud: audience,
+        client_id: "confidential",
+        iat: now,
+        exp: now.saturating_add(600),
+        jti: URL_SAFE_NO_PAD.encode(jti),
+    };
+    let claims = serde_json::to_vec(&claims).map_err(|_| Unsigned)?;
+    let mut jwt = URL_SAFE_NO_PAD.encode(header);
+    jwt.push('.');
+    URL_SAFE_NO_PAD.encode_string(claims, &mut jwt);
+    let signature = keys.sign(algorithm, jwt.as_bytes())?;
+    jwt.push('.');
+    jwt.push_str(&signature);
+    Ok(jwt)
+}
+
+#[derive(Serialize)]
+struct Claims<'a> {
+    iss: &'a str,
+    sub: &'a str,
+    aud: &'a str,
+    client_id: &'a str,
+    iat: u64,
+    exp: u64,
+    jti: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::TokenKind;
+
+    #[test]
+    fn the_handlers_give_tokens_of_the_algorithm_they_are_named_for() {
+        let keys = Keys::generate().unwrap();
+        let token = jwt(&keys, Algorithm::Es256, "https://api.example").unwrap();
+        assert!(TokenKind::Es256.fits(&token));
+        let token = jwt(&keys, Algorithm::Rs256, "https://api.example").unwrap();
+        assert!(TokenKind::Rs256.fits(&token));
+    }
+
+    #[test]
+    fn a_body_that_is_no_token_request_is_not_signed_for() {
+        let keys = Keys::generate().unwrap();
+        let answer = token(&keys, Algorithm::Es256, b"grant_type=password");
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+    }
+}

@@ -1,0 +1,125 @@
+//! Building what is measured, and fetching the peers.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde::Deserialize;
+
+use super::Result;
+use super::options::Options;
+use super::target::Target;
+
+/// Programs and folders that the measurement needs.
+#[derive(Debug)]
+pub(crate) struct Built {
+    /// The server.
+    pub(crate) hallpass: Option<PathBuf>,
+    /// The load generator.
+    pub(crate) load: PathBuf,
+    /// A folder on the disk that the build is on, for data folders.
+    pub(crate) work: PathBuf,
+}
+
+/// Builds the release programs and installs what the peers need.
+///
+/// # Errors
+/// A build that fails, or a program that is missing.
+pub(crate) fn build(options: &Options) -> Result<Built> {
+    let with_hallpass = options.targets.contains(&Target::Hallpass);
+    let mut packages = vec!["hallpass-load"];
+    if with_hallpass {
+        packages.push("hallpass-server");
+    }
+    let programs = cargo_build(&packages)?;
+    let program = |name: &str| {
+        let found = programs.iter().find(|(known, _)| known == name);
+        found.map(|(_, path)| path.clone())
+    };
+    let load = program("hallpass-load").ok_or("cargo built no hallpass-load")?;
+    let hallpass = program("hallpass");
+    if with_hallpass && hallpass.is_none() {
+        return Err("cargo built no hallpass".to_owned());
+    }
+    if options.targets.contains(&Target::NodeOidcProvider) {
+        npm_ci(&node_oidc_provider())?;
+    }
+    let work = load
+        .parent()
+        .and_then(Path::parent)
+        .ok_or("no target folder")?
+        .join("bench");
+    Ok(Built {
+        hallpass,
+        load,
+        work,
+    })
+}
+
+/// The folder of the peer.
+pub(crate) fn node_oidc_provider() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../benches/peers/node-oidc-provider")
+}
+
+/// Builds packages in release mode; answers the programs with their names.
+fn cargo_build(packages: &[&str]) -> Result<Vec<(String, PathBuf)>> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args([
+        "build",
+        "--release",
+        "--message-format=json-render-diagnostics",
+    ]);
+    for package in packages {
+        command.args(["--package", package]);
+    }
+    let output = command
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| format!("cargo: {error}"))?;
+    if !output.status.success() {
+        return Err("cargo build failed".to_owned());
+    }
+    let lines = String::from_utf8_lossy(&output.stdout);
+    let messages = lines
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok());
+    Ok(messages
+        .filter_map(|message: Message| Some((message.target?.name, message.executable?)))
+        .collect())
+}
+
+#[derive(Deserialize)]
+struct Message {
+    target: Option<MessageTarget>,
+    executable: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct MessageTarget {
+    name: String,
+}
+
+/// Installs the locked packages, once.
+fn npm_ci(folder: &Path) -> Result<()> {
+    let lock = modified(&folder.join("package-lock.json"));
+    let installed = modified(&folder.join("node_modules/.package-lock.json"));
+    if installed.is_some() && installed >= lock {
+        return Ok(());
+    }
+    let status = Command::new("npm")
+        .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
+        .current_dir(folder)
+        .stdout(Stdio::null())
+        .status()
+        .map_err(|error| format!("npm: {error}; --no-peers does without it"))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err("npm ci failed; --no-peers does without it".to_owned())
+    }
+}
+
+fn modified(file: &Path) -> Option<std::time::SystemTime> {
+    file.metadata().ok()?.modified().ok()
+}

@@ -1,0 +1,334 @@
+//! The measurement: everything in turns.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use hallpass_load::{Job, Outcome, Server, SignedIn, Visitor};
+use serde::de::DeserializeOwned;
+
+use super::Result;
+use super::budget;
+use super::build::Built;
+use super::options::Options;
+use super::report::{Figures, Memory, Report};
+use super::start;
+use super::target::{
+    Demo, GENERATOR_CORE, Recipe, Running, SERVER_CORE, Target, can_pin, node, pinned,
+};
+use super::work::{Row, SIGN_RS256};
+
+/// Measures everything that the options ask for.
+///
+/// # Errors
+/// A server or the generator does not start, or the preparation of a row fails. What fails during
+/// a run is counted instead.
+pub(crate) fn measure(options: &Options, built: &Built) -> Result<Report> {
+    let folder = Folder::new(&built.work)?;
+    let mut report = Report::default();
+    report.notes.extend(machine());
+    if !can_pin() {
+        let note = "one core or no taskset: server and generator share the machine";
+        report.notes.push(note.to_owned());
+    }
+    if options.targets.contains(&Target::NodeOidcProvider) {
+        report.notes.extend(node_version());
+    }
+    let providers = options.targets.iter().filter(|t| **t != Target::Limit);
+    for target in providers {
+        eprintln!("start times of {}", target.name());
+        let times = start::start(*target, built, &folder.0.join(target.name()))?;
+        report.start_ms.insert(target.name().to_owned(), times);
+    }
+
+    let mut contenders = Vec::new();
+    for target in &options.targets {
+        let folder = folder.0.join(target.name()).join("run");
+        contenders.push(Contender::start(*target, built, options, &folder)?);
+    }
+    let mut runs: Vec<Runs> = Vec::new();
+    for round in 1..=options.rounds {
+        for row in &options.rows {
+            eprintln!("round {round} of {}: {}", options.rounds, row.name());
+            if *row == Row::ClientCredentialsRs256 && options.targets.contains(&Target::Limit) {
+                let outcome = bare_signing(built)?;
+                Runs::add(&mut runs, SIGN_RS256, Target::Limit, outcome);
+            }
+            for contender in &mut contenders {
+                if row.fits(contender.target()) {
+                    let outcome = contender.run(*row, built)?;
+                    Runs::add(&mut runs, row.name(), contender.target(), outcome);
+                }
+            }
+        }
+    }
+
+    for Runs {
+        work,
+        target,
+        outcomes,
+    } in &runs
+    {
+        let figures = Figures::of(work, *target, outcomes);
+        report.rows.extend(figures.map(|figures| Figures {
+            concurrency: match *work {
+                SIGN_RS256 => 1,
+                _ => options.concurrency,
+            },
+            ..figures
+        }));
+    }
+    for contender in contenders {
+        let name = contender.target().name().to_owned();
+        report.memory.insert(name, contender.memory);
+        report.notes.extend(contender.notes);
+    }
+    report.binary_mb = built.hallpass.as_deref().and_then(megabytes);
+    report.budgets = budget::judge(&report);
+    Ok(report)
+}
+
+/// All runs of one work at one server.
+struct Runs {
+    work: &'static str,
+    target: Target,
+    outcomes: Vec<Outcome>,
+}
+
+impl Runs {
+    fn add(all: &mut Vec<Self>, work: &'static str, target: Target, outcome: Outcome) {
+        let same = |runs: &&mut Self| runs.work == work && runs.target == target;
+        match all.iter_mut().find(same) {
+            Some(runs) => runs.outcomes.push(outcome),
+            None => all.push(Self {
+                work,
+                target,
+                outcomes: vec![outcome],
+            }),
+        }
+    }
+}
+
+/// A server that takes part, with everything its jobs need.
+struct Contender {
+    running: Running,
+    demo: Option<Demo>,
+    /// The job of each row but for its work.
+    job: Job,
+    memory: Memory,
+    notes: Vec<String>,
+}
+
+impl Contender {
+    fn start(target: Target, built: &Built, options: &Options, folder: &Path) -> Result<Self> {
+        let recipe = Recipe::new(target, built, folder, true)?;
+        let mut contender = Self::fresh(&recipe, options)?;
+        let has_user = options.rows.iter().any(|row| row.has_user());
+        if contender.demo.is_some() && has_user {
+            contender.sign_in(built)?;
+        }
+        if target == Target::Hallpass {
+            // Hashing passwords takes memory that the load does not, so a new process goes on
+            // with the sessions of the one that hashed.
+            let sessions = contender.job.visitor.take();
+            contender.running.stop();
+            contender = Self::fresh(&recipe, options)?;
+            if let (Some(visitor), Some(earlier)) = (&mut contender.job.visitor, sessions) {
+                visitor.browsers = earlier.browsers;
+            }
+            if has_user && contender.sign_in(built)? > 0 {
+                let note = "hallpass hashed passwords in the measured process";
+                contender.notes.push(note.to_owned());
+            }
+        }
+        Ok(contender)
+    }
+
+    fn fresh(recipe: &Recipe, options: &Options) -> Result<Self> {
+        let (running, _took) = recipe.start()?;
+        let demo = match running.target {
+            Target::Limit => None,
+            Target::Hallpass | Target::NodeOidcProvider => Some(running.demo()?),
+        };
+        std::thread::sleep(SETTLE);
+        let job = Job {
+            work: Row::Discovery.work(),
+            server: running.server(demo.as_ref()),
+            client: demo.as_ref().and_then(Demo::confidential),
+            resource_server: demo.as_ref().and_then(Demo::resource_server),
+            visitor: demo.as_ref().map(|demo| Visitor {
+                user: demo.user.clone(),
+                browsers: vec![Vec::new(); BROWSERS],
+            }),
+            concurrency: options.concurrency,
+            warmup_seconds: WARMUP_SECONDS,
+            seconds: options.seconds,
+            server_pid: Some(running.pid()),
+        };
+        Ok(Self {
+            memory: Memory {
+                rest_mb: resident_mb(running.pid()),
+                load_mb: None,
+            },
+            running,
+            demo,
+            job,
+            notes: Vec::new(),
+        })
+    }
+
+    fn target(&self) -> Target {
+        self.running.target
+    }
+
+    /// Signs the browsers in; answers how often a password had to be typed.
+    fn sign_in(&mut self, built: &Built) -> Result<u32> {
+        let signed_in: SignedIn = generate("sign-in", &self.job, built)
+            .map_err(|error| format!("{}: {error}", self.target().name()))?;
+        if let Some(visitor) = &mut self.job.visitor {
+            visitor.browsers = signed_in.browsers;
+        }
+        Ok(signed_in.passwords)
+    }
+
+    fn run(&mut self, row: Row, built: &Built) -> Result<Outcome> {
+        let mut job = Job {
+            work: row.work(),
+            ..self.job.clone()
+        };
+        if self.target() == Target::Limit {
+            limit_of(row, &mut job);
+        }
+        let outcome: Outcome = generate("run", &job, built)
+            .map_err(|error| format!("{} at {}: {error}", row.name(), self.target().name()))?;
+        if let (Some(visitor), false) = (&mut self.job.visitor, outcome.browsers.is_empty()) {
+            visitor.browsers.clone_from(&outcome.browsers);
+        }
+        let seen = outcome.server.as_ref().map(|server| server.resident_mb);
+        self.memory.load_mb = match (self.memory.load_mb, seen) {
+            (Some(before), Some(now)) => Some(before.max(now)),
+            (before, now) => now.or(before),
+        };
+        Ok(outcome)
+    }
+}
+
+/// Sends a job to the handler that stands for the row.
+fn limit_of(row: Row, job: &mut Job) {
+    let algorithm = match row {
+        Row::ClientCredentialsEs256 => "es256",
+        Row::ClientCredentialsRs256 => "rs256",
+        Row::ClientCredentialsSealed
+        | Row::Discovery
+        | Row::Jwks
+        | Row::Introspection
+        | Row::Userinfo
+        | Row::Refresh
+        | Row::Code => return,
+    };
+    if let Server::Endpoints(endpoints) = &mut job.server {
+        endpoints.token_endpoint = format!("{}/{algorithm}", endpoints.token_endpoint);
+    }
+    job.client = Some(hallpass_load::Client {
+        client_id: "confidential".to_owned(),
+        client_secret: Some("0123456789012345678901234567890123456789012".to_owned()),
+        redirect_uris: Vec::new(),
+        grant_types: Vec::new(),
+    });
+}
+
+/// Runs the generator on its core.
+fn generate<T: DeserializeOwned>(command: &str, job: &Job, built: &Built) -> Result<T> {
+    let mut child = pinned(GENERATOR_CORE, &built.load)
+        .arg(command)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("generator: {error}"))?;
+    let job = serde_json::to_vec(job).map_err(|error| error.to_string())?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin
+            .write_all(&job)
+            .map_err(|error| format!("generator: {error}"))?;
+    }
+    let output = child
+        .wait_with_output()
+        .map_err(|error| format!("generator: {error}"))?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).trim().to_owned());
+    }
+    serde_json::from_slice(&output.stdout).map_err(|error| format!("generator: {error}"))
+}
+
+/// RS256 signatures with nothing around them, on the servers' core.
+fn bare_signing(built: &Built) -> Result<Outcome> {
+    let output = pinned(SERVER_CORE, &built.load)
+        .args(["sign", "rs256", "1"])
+        .output()
+        .map_err(|error| format!("generator: {error}"))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let per_second: f64 = text
+        .trim()
+        .parse()
+        .map_err(|_| String::from_utf8_lossy(&output.stderr).into_owned())?;
+    Ok(Outcome {
+        per_second,
+        p50_ms: 1000.0 / per_second,
+        p99_ms: 1000.0 / per_second,
+        ..Outcome::default()
+    })
+}
+
+/// A folder that is removed when this is dropped.
+struct Folder(std::path::PathBuf);
+
+impl Folder {
+    fn new(parent: &Path) -> Result<Self> {
+        let path = parent.join(std::process::id().to_string());
+        std::fs::create_dir_all(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+/// The processor and how much of it there is.
+fn machine() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
+    let mut names = text.lines().filter(|line| line.starts_with("model name"));
+    let (count, name) = (names.clone().count(), names.next_back()?);
+    let (_, name) = name.split_once(':')?;
+    Some(format!("{count} cores, {}", name.trim()))
+}
+
+fn node_version() -> Option<String> {
+    let output = Command::new(node()).arg("--version").output().ok()?;
+    let version = String::from_utf8_lossy(&output.stdout);
+    Some(format!("node-oidc-provider on Node.js {}", version.trim()))
+}
+
+/// Memory of a process now (`VmRSS`), in MiB.
+fn resident_mb(pid: u32) -> Option<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: f64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
+    Some(kib / 1024.0)
+}
+
+fn megabytes(file: &Path) -> Option<f64> {
+    let bytes = u32::try_from(file.metadata().ok()?.len()).ok()?;
+    Some(f64::from(bytes) / 1024.0 / 1024.0)
+}
+
+const WARMUP_SECONDS: f64 = 0.5;
+const SETTLE: Duration = Duration::from_secs(1);
+/// Connections take these in turn.
+const BROWSERS: usize = 8;

@@ -1,0 +1,48 @@
+//! Measures the release server beside a bare handler and other providers.
+//!
+//! Each server runs on one core and the load generator on another. The runs are short and take
+//! turns, so that a disturbance of the machine touches all of them alike.
+
+mod budget;
+mod build;
+mod measure;
+mod options;
+mod report;
+mod start;
+mod table;
+mod target;
+mod work;
+
+use std::process::ExitCode;
+
+use options::Options;
+
+/// What every step here returns: the error is a sentence for the person at the terminal.
+type Result<T> = std::result::Result<T, String>;
+
+/// Runs the subcommand with the arguments that follow its name.
+pub(crate) fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
+    match Options::parse(arguments).and_then(|options| run(&options)) {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(errors) => {
+            eprintln!("bench: {errors} errors");
+            ExitCode::FAILURE
+        }
+        Err(message) => {
+            eprintln!("bench: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Measures, prints, writes; answers how many errors there were.
+fn run(options: &Options) -> Result<u64> {
+    let built = build::build(options)?;
+    let report = measure::measure(options, &built)?;
+    print!("{}", table::table(&report));
+    if let Some(path) = &options.json {
+        let json = serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?;
+        std::fs::write(path, json).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    Ok(report.errors())
+}

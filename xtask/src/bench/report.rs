@@ -1,0 +1,159 @@
+//! The figures, as they are written.
+
+use std::collections::BTreeMap;
+
+use hallpass_load::{Outcome, StepOutcome};
+use serde::Serialize;
+
+use super::budget::Verdict;
+use super::target::Target;
+use super::work::SIGN_RS256;
+
+/// Everything that was measured.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Report {
+    /// One for each work and server.
+    pub(crate) rows: Vec<Figures>,
+    /// By server.
+    pub(crate) memory: BTreeMap<String, Memory>,
+    /// By server.
+    pub(crate) start_ms: BTreeMap<String, Start>,
+    /// Size of the release binary.
+    pub(crate) binary_mb: Option<f64>,
+    /// What must be reached beside what was.
+    pub(crate) budgets: Vec<Verdict>,
+    /// What a reader must know of the machine and the run.
+    pub(crate) notes: Vec<String>,
+}
+
+/// One work at one server: the best of several runs.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Figures {
+    /// The row's name.
+    pub(crate) work: String,
+    /// The server's name.
+    pub(crate) target: String,
+    /// Open connections.
+    pub(crate) concurrency: usize,
+    /// Of the best run.
+    pub(crate) per_second: f64,
+    /// Of the best run.
+    pub(crate) p50_ms: f64,
+    /// Of the best run.
+    pub(crate) p99_ms: f64,
+    /// Of all runs.
+    pub(crate) errors: u64,
+    /// The first error of all runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) first_error: Option<String>,
+    /// The median of all runs.
+    pub(crate) median_per_second: f64,
+    /// For each second of the server's own processor time, in the best run: what disturbances of
+    /// the machine change least.
+    pub(crate) per_server_cpu_second: Option<f64>,
+    /// Share of its core that the generator used in the best run.
+    pub(crate) generator_busy: Option<f64>,
+    /// Each step of the best run.
+    pub(crate) steps: Vec<StepOutcome>,
+}
+
+/// Memory of a server (`VmRSS`), in MiB.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(crate) struct Memory {
+    /// After the first answer, before any load.
+    pub(crate) rest_mb: Option<f64>,
+    /// The most that was seen during all rows.
+    pub(crate) load_mb: Option<f64>,
+}
+
+/// From the start of the process to its first answer, best of several, in milliseconds.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Start {
+    /// Where there is nothing yet.
+    pub(crate) first: f64,
+    /// On what an earlier start has left.
+    pub(crate) next: f64,
+}
+
+impl Report {
+    /// What a server reached at that work.
+    pub(crate) fn per_second(&self, work: &str, target: Target) -> Option<f64> {
+        let rate = self.row(work, target)?.per_second;
+        (rate > 0.0).then_some(rate)
+    }
+
+    /// The same for each second of its processor time; signing alone does nothing but use it.
+    pub(crate) fn per_cpu_second(&self, work: &str, target: Target) -> Option<f64> {
+        let row = self.row(work, target)?;
+        match work {
+            SIGN_RS256 => Some(row.per_second),
+            _ => row.per_server_cpu_second,
+        }
+    }
+
+    fn row(&self, work: &str, target: Target) -> Option<&Figures> {
+        let wanted = |row: &&Figures| row.work == work && row.target == target.name();
+        self.rows.iter().find(wanted)
+    }
+
+    /// How often something went wrong.
+    pub(crate) fn errors(&self) -> u64 {
+        self.rows.iter().map(|row| row.errors).sum()
+    }
+}
+
+impl Figures {
+    /// The figures of several runs of the same work; `None` without a run.
+    pub(crate) fn of(work: &str, target: Target, runs: &[Outcome]) -> Option<Self> {
+        let mut sorted: Vec<&Outcome> = runs.iter().collect();
+        sorted.sort_by(|a, b| a.per_second.total_cmp(&b.per_second));
+        let best = *sorted.last()?;
+        let median = sorted.get(sorted.len() / 2)?;
+        let busy = best.server.as_ref().map(|server| server.busy);
+        Some(Self {
+            work: work.to_owned(),
+            target: target.name().to_owned(),
+            concurrency: 1,
+            per_second: best.per_second,
+            p50_ms: best.p50_ms,
+            p99_ms: best.p99_ms,
+            errors: runs.iter().map(|run| run.errors).sum(),
+            first_error: runs.iter().find_map(|run| run.first_error.clone()),
+            median_per_second: median.per_second,
+            per_server_cpu_second: busy
+                .filter(|busy| *busy > 0.01)
+                .map(|busy| best.per_second / busy),
+            generator_busy: best.generator_busy,
+            steps: best.steps.clone(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_run_is_shown_and_the_errors_of_all_are_counted() {
+        let run = |per_second, errors| Outcome {
+            per_second,
+            errors,
+            ..Outcome::default()
+        };
+        let runs = [run(10.0, 0), run(30.0, 1), run(20.0, 2)];
+        let figures = Figures::of("code", Target::Hallpass, &runs).unwrap();
+        assert!((figures.per_second - 30.0).abs() < 1e-9);
+        assert!((figures.median_per_second - 20.0).abs() < 1e-9);
+        assert_eq!(figures.errors, 3);
+    }
+
+    #[test]
+    fn a_work_that_never_succeeded_has_no_rate_to_compare_with() {
+        let figures = Figures::of("code", Target::Limit, &[Outcome::default()]).unwrap();
+        let report = Report {
+            rows: vec![figures],
+            ..Report::default()
+        };
+        assert_eq!(report.per_second("code", Target::Limit), None);
+    }
+}
