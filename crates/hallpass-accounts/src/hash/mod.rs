@@ -97,7 +97,7 @@ impl HashPool {
     /// Starts the threads. They take memory when they have something to compute and give it back when idle.
     ///
     /// # Errors
-    /// A thread could not be started, or the cost is out of range.
+    /// A thread could not be started, or the cost is not [usable](Cost::is_usable).
     pub fn start(options: Options) -> std::io::Result<Self> {
         let Options {
             threads,
@@ -105,6 +105,12 @@ impl HashPool {
             cost,
             patience,
         } = options;
+        if !cost.is_usable() {
+            return Err(std::io::Error::new(
+                std::io::ErrorKind::InvalidInput,
+                UnusableHash,
+            ));
+        }
         let threads = threads.map_or_else(default_threads, NonZeroUsize::get);
         let pool = Self {
             shared: Arc::new(Shared::default()),

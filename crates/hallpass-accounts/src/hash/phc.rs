@@ -40,14 +40,16 @@ impl Cost {
     /// hash cannot take the machine's memory or occupy a thread for minutes.
     pub const LIMIT: Self = Self {
         memory_kib: 1024 * 1024,
-        iterations: 16,
-        lanes: 16,
+        iterations: 100,
+        lanes: 64,
     };
 
-    fn within(self, limit: Self) -> bool {
-        self.memory_kib <= limit.memory_kib
-            && self.iterations <= limit.iterations
-            && self.lanes <= limit.lanes
+    /// Whether hashes of this cost can be made and will be verified.
+    pub fn is_usable(self) -> bool {
+        self.memory_kib <= Self::LIMIT.memory_kib
+            && self.iterations <= Self::LIMIT.iterations
+            && self.lanes <= Self::LIMIT.lanes
+            && self.params(OUTPUT_LEN).is_ok()
     }
 
     fn params(self, output: usize) -> Result<Params, UnusableHash> {
@@ -90,7 +92,7 @@ impl Phc {
         let (Some(salt), Some(output)) = (hash.salt, hash.hash) else {
             return Err(UnusableHash);
         };
-        if algorithm != Algorithm::Argon2id || !plain || !cost.within(Cost::LIMIT) {
+        if algorithm != Algorithm::Argon2id || !plain || !cost.is_usable() {
             return Err(UnusableHash);
         }
         // A shorter output would make other passwords fit; a shorter salt could be shared by accounts.

@@ -223,8 +223,8 @@ fn hashes_that_are_too_dear_too_short_or_of_another_kind_are_unusable() {
         "plain".to_owned(),
         format!("$argon2id$v=19$m=1048577,t=2,p=1${salt}${hash}"),
         format!("$argon2id$v=19$m=4294967295,t=2,p=1${salt}${hash}"),
-        format!("$argon2id$v=19$m=19456,t=17,p=1${salt}${hash}"),
-        format!("$argon2id$v=19$m=19456,t=2,p=17${salt}${hash}"),
+        format!("$argon2id$v=19$m=19456,t=101,p=1${salt}${hash}"),
+        format!("$argon2id$v=19$m=19456,t=2,p=65${salt}${hash}"),
         format!("$argon2id$v=19$m=0,t=2,p=1${salt}${hash}"),
         format!("$argon2id$v=19$m=19456,t=0,p=1${salt}${hash}"),
         format!("$argon2i$v=19$m=19456,t=2,p=1${salt}${hash}"),
@@ -238,6 +238,35 @@ fn hashes_that_are_too_dear_too_short_or_of_another_kind_are_unusable() {
         format!("$argon2id$v=19$m=19456,t=2,p=1${salt}${hash}$more"),
     ] {
         assert_eq!(Phc::parse(&bad), Err(UnusableHash), "{bad}");
+    }
+}
+
+#[test]
+fn a_pool_does_not_start_with_a_cost_that_it_would_refuse_to_verify() {
+    for cost in [
+        Cost {
+            memory_kib: 7,
+            ..CHEAP
+        },
+        Cost {
+            memory_kib: 2_000_000,
+            ..CHEAP
+        },
+        Cost {
+            iterations: 0,
+            ..CHEAP
+        },
+        Cost { lanes: 0, ..CHEAP },
+        Cost { lanes: 2, ..CHEAP },
+    ] {
+        assert!(
+            HashPool::start(Options {
+                cost,
+                ..Options::default()
+            })
+            .is_err(),
+            "{cost:?}"
+        );
     }
 }
 

@@ -1,0 +1,240 @@
+//! Making and changing accounts.
+
+use hallpass_store::{Commit, Committed, Spend, StoreError, UserRecord};
+use hallpass_types::{IssuerId, Secret, Subject};
+use serde_json::{Map, Value};
+
+use super::{
+    BuiltinAccounts,
+    name::{self, username_key},
+};
+use crate::hash::{HashError, Lane, MAX_PASSWORD_LEN, SALT_LEN};
+
+/// An account to make.
+#[derive(Debug)]
+pub struct NewUser {
+    /// The name to sign in with: 1 to 200 bytes without space and control characters.
+    pub username: String,
+    /// The password; without one, nobody can sign in with a password.
+    pub password: Option<Secret>,
+    /// Claims by their OpenID Connect names.
+    pub claims: Map<String, Value>,
+}
+
+/// Why an account was not made or changed. Nothing was written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AccountError {
+    /// The name is empty, too long, or has characters that names may not have.
+    #[error("a user name has 1 to 200 bytes, without spaces and control characters")]
+    InvalidName,
+    /// Another account has the name.
+    #[error("the user name is taken")]
+    NameTaken,
+    /// The password is shorter than allowed.
+    #[error("the password must have at least {0} characters")]
+    TooShort(usize),
+    /// The password is longer than [`MAX_PASSWORD_LEN`].
+    #[error("the password must have at most {MAX_PASSWORD_LEN} bytes")]
+    TooLong,
+    /// A claim of that name is the provider's to make.
+    #[error("a claim has a name that is reserved for the server")]
+    ReservedClaim,
+    /// There is no such account.
+    #[error("there is no such user")]
+    Unknown,
+    /// The account is being changed by somebody else again and again.
+    #[error("the user was changed at the same time")]
+    Conflict,
+    /// The password cannot be hashed now.
+    #[error("the password could not be hashed")]
+    Hash(#[source] HashError),
+    /// The store cannot do it.
+    #[error("the user could not be stored")]
+    Store(#[from] StoreError),
+}
+
+impl BuiltinAccounts {
+    /// Makes an account.
+    ///
+    /// # Errors
+    /// [`AccountError`]
+    pub async fn create(&self, issuer: IssuerId, new: NewUser) -> Result<UserRecord, AccountError> {
+        let NewUser {
+            username,
+            password,
+            claims,
+        } = new;
+        name::check(&username)?;
+        if claims.keys().any(|name| RESERVED.contains(&name.as_str())) {
+            return Err(AccountError::ReservedClaim);
+        }
+        let password = match password {
+            Some(password) => Some(self.hashed(&password).await?),
+            None => None,
+        };
+        let now = self.around.clock.now();
+        let user = UserRecord {
+            subject: self.subject()?,
+            username_key: username_key(&username),
+            username,
+            password,
+            claims,
+            disabled: false,
+            epoch: 0,
+            revision: 0,
+            created_at: now,
+            updated_at: now,
+        };
+        match self
+            .spend(issuer, Spend::NewUser(Box::new(user.clone())))
+            .await?
+        {
+            Committed::Done => Ok(user),
+            Committed::TooLate(_) => Err(AccountError::NameTaken),
+        }
+    }
+
+    /// The account with that name, disabled or not.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn by_name(
+        &self,
+        issuer: IssuerId,
+        username: &str,
+    ) -> Result<Option<UserRecord>, StoreError> {
+        let key = username_key(username);
+        self.around.store.user_by_name(issuer, &key).await
+    }
+
+    /// Sets a password. Sessions and grants from before are over.
+    ///
+    /// # Errors
+    /// [`AccountError`]
+    pub async fn set_password(
+        &self,
+        issuer: IssuerId,
+        subject: &Subject,
+        password: &Secret,
+    ) -> Result<UserRecord, AccountError> {
+        let hash = self.hashed(password).await?;
+        self.change(issuer, subject, |user| {
+            user.password = Some(hash.clone());
+            user.epoch = user.epoch.saturating_add(1);
+        })
+        .await
+    }
+
+    /// Disables an account or enables it again. Disabling ends its sessions and grants for good.
+    ///
+    /// # Errors
+    /// [`AccountError`]
+    pub async fn set_disabled(
+        &self,
+        issuer: IssuerId,
+        subject: &Subject,
+        disabled: bool,
+    ) -> Result<UserRecord, AccountError> {
+        self.change(issuer, subject, |user| {
+            if disabled && !user.disabled {
+                user.epoch = user.epoch.saturating_add(1);
+            }
+            user.disabled = disabled;
+        })
+        .await
+    }
+
+    /// Reads, changes and writes back, anew when somebody else was faster.
+    async fn change(
+        &self,
+        issuer: IssuerId,
+        subject: &Subject,
+        change: impl Fn(&mut UserRecord),
+    ) -> Result<UserRecord, AccountError> {
+        for _ in 0..ROUNDS {
+            let found = self.around.store.user(issuer, subject).await?;
+            let mut user = found.ok_or(AccountError::Unknown)?;
+            let revision = user.revision;
+            change(&mut user);
+            user.revision = revision.saturating_add(1);
+            user.updated_at = self.around.clock.now();
+            let record = Box::new(user.clone());
+            match self.spend(issuer, Spend::User { revision, record }).await? {
+                Committed::Done => return Ok(user),
+                Committed::TooLate(_) => {}
+            }
+        }
+        Err(AccountError::Conflict)
+    }
+
+    async fn spend(&self, issuer: IssuerId, spend: Spend) -> Result<Committed, StoreError> {
+        let commit = Commit {
+            spends: vec![spend],
+            writes: Vec::new(),
+        };
+        self.around.store.commit(issuer, commit).await
+    }
+
+    /// Checks the length and hashes. Changes by operators wait in a lane of their own.
+    async fn hashed(&self, password: &Secret) -> Result<String, AccountError> {
+        if password.expose().chars().count() < self.min_length {
+            return Err(AccountError::TooShort(self.min_length));
+        }
+        if password.expose().len() > MAX_PASSWORD_LEN {
+            return Err(AccountError::TooLong);
+        }
+        let phc = self
+            .pool
+            .hash(Lane::trusted(u64::MAX), password, self.salt())
+            .await
+            .map_err(AccountError::Hash)?;
+        phc.expose()
+            .map_err(|unusable| AccountError::Hash(unusable.into()))
+    }
+
+    pub(super) fn salt(&self) -> [u8; SALT_LEN] {
+        let mut salt = [0; SALT_LEN];
+        self.around.entropy.fill(&mut salt);
+        salt
+    }
+
+    /// A new subject: 128 random bits in hexadecimal.
+    fn subject(&self) -> Result<Subject, AccountError> {
+        let mut random = [0; 16];
+        self.around.entropy.fill(&mut random);
+        let text = format!("{:032x}", u128::from_be_bytes(random));
+        Subject::parse(&text).map_err(|_| StoreError::unavailable("no subject").into())
+    }
+}
+
+/// Tries to write a change when others write at the same time.
+const ROUNDS: usize = 5;
+
+/// Claims that say something about a token or a sign-in, not about a person.
+const RESERVED: &[&str] = &[
+    "sub",
+    "iss",
+    "aud",
+    "exp",
+    "nbf",
+    "iat",
+    "jti",
+    "auth_time",
+    "nonce",
+    "acr",
+    "amr",
+    "azp",
+    "at_hash",
+    "c_hash",
+    "s_hash",
+    "sid",
+    "cnf",
+    "act",
+    "may_act",
+    "client_id",
+    "scope",
+    "active",
+    "_claim_names",
+    "_claim_sources",
+];

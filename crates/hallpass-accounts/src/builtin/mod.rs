@@ -1,0 +1,117 @@
+//! Accounts that live in the provider's own store.
+
+mod change;
+mod name;
+mod sign_in;
+
+use std::sync::Arc;
+
+use hallpass_provider::ports::{Account, Accounts, Clock, Entropy};
+use hallpass_store::{BoxFuture, Store, StoreError, UserRecord};
+use hallpass_types::{IssuerId, Subject};
+use serde_json::Value;
+
+use crate::{
+    hash::HashPool,
+    throttle::{Limits, Throttle},
+};
+
+pub use change::{AccountError, NewUser};
+pub use name::username_key;
+
+/// What the accounts stand on.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// Where they are kept.
+    pub store: Arc<dyn Store>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Makes subjects and salts.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl std::fmt::Debug for Surroundings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Surroundings").finish_non_exhaustive()
+    }
+}
+
+/// The built-in accounts.
+#[derive(Debug)]
+pub struct BuiltinAccounts {
+    around: Surroundings,
+    pool: Arc<HashPool>,
+    throttle: Throttle,
+    min_length: usize,
+}
+
+impl BuiltinAccounts {
+    /// Shortest password that may be set by default, in characters.
+    pub const MIN_LENGTH: usize = 8;
+
+    /// Accounts in a store, with default limits.
+    pub fn new(around: Surroundings, pool: Arc<HashPool>) -> Self {
+        Self {
+            around,
+            pool,
+            throttle: Throttle::new(Limits::default()),
+            min_length: Self::MIN_LENGTH,
+        }
+    }
+
+    /// With other limits on sign-in attempts.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self {
+            throttle: Throttle::new(limits),
+            ..self
+        }
+    }
+
+    /// With another shortest password, in characters; never below [`Self::MIN_LENGTH`].
+    #[must_use]
+    pub fn with_min_length(self, characters: usize) -> Self {
+        Self {
+            min_length: characters.max(Self::MIN_LENGTH),
+            ..self
+        }
+    }
+
+    /// The pool that hashes for these accounts.
+    pub fn pool(&self) -> &HashPool {
+        &self.pool
+    }
+}
+
+impl Accounts for BuiltinAccounts {
+    fn account<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+    ) -> BoxFuture<'a, Result<Option<Account>, StoreError>> {
+        Box::pin(async move {
+            let user = self.around.store.user(issuer, subject).await?;
+            Ok(user.filter(|user| !user.disabled).map(account))
+        })
+    }
+}
+
+/// The account that a record describes. What the record implies is among the claims unless it says otherwise itself.
+fn account(user: UserRecord) -> Account {
+    let mut claims = user.claims;
+    claims
+        .entry("preferred_username")
+        .or_insert_with(|| Value::from(user.username.as_str()));
+    claims
+        .entry("updated_at")
+        .or_insert_with(|| Value::from(user.updated_at.0));
+    Account {
+        subject: user.subject,
+        epoch: user.epoch,
+        display_name: user.username,
+        claims: Arc::new(claims),
+    }
+}
+
+#[cfg(test)]
+mod tests;

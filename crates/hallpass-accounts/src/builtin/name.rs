@@ -1,0 +1,87 @@
+//! User names.
+
+use super::AccountError;
+
+/// Longest user name, in bytes.
+const MAX_LEN: usize = 200;
+
+/// The form under which a user name is unique and looked up: without surrounding space, in lower case.
+pub fn username_key(typed: &str) -> String {
+    typed.trim().to_lowercase()
+}
+
+/// Checks a name that somebody wants: 1 to 200 bytes without space, control and invisible characters.
+///
+/// # Errors
+/// [`AccountError::InvalidName`]
+pub(super) fn check(name: &str) -> Result<(), AccountError> {
+    let odd = |c: char| c.is_control() || c.is_whitespace() || is_invisible(c);
+    if name.is_empty() || name.len() > MAX_LEN || name.contains(odd) {
+        return Err(AccountError::InvalidName);
+    }
+    Ok(())
+}
+
+/// Whether a name can belong to an account at all; if not, it need not be looked up.
+pub(super) fn is_possible(key: &str) -> bool {
+    // Lower case may be longer than what was typed.
+    !key.is_empty() && key.len() <= MAX_LEN.saturating_mul(3)
+}
+
+/// Characters that show nothing: two names that differ only in them look the same.
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{180B}'..='\u{180F}'
+        | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{2800}'
+        | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF9}'..='\u{FFFB}'
+        | '\u{E0000}'..='\u{E0FFF}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_compared_without_case_and_surrounding_space() {
+        assert_eq!(
+            username_key("  Ada.Lovelace@Example.COM "),
+            "ada.lovelace@example.com"
+        );
+        assert_eq!(username_key("ÅSA"), "åsa");
+    }
+
+    #[test]
+    fn names_that_cannot_be_seen_or_told_apart_are_refused() {
+        for bad in [
+            "",
+            " ",
+            "a b",
+            "a\u{0}b",
+            "a\nb",
+            "a\u{200B}",
+            "\u{202E}a",
+            "a\u{00A0}b",
+            "\u{3164}",
+        ] {
+            assert!(check(bad).is_err(), "{bad:?}");
+        }
+        assert!(check(&"a".repeat(201)).is_err());
+        for good in [
+            "a",
+            "ada@example.com",
+            "Åsa",
+            "ada+test",
+            "写真",
+            &"a".repeat(200),
+        ] {
+            assert!(check(good).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn empty_and_endless_names_are_not_looked_up() {
+        assert!(!is_possible(&username_key("  ")));
+        assert!(!is_possible(&"a".repeat(601)));
+        assert!(is_possible("ada"));
+    }
+}

@@ -1,0 +1,144 @@
+//! Signing in with user name and password.
+//!
+//! Whatever is wrong (the name, the password, the account is disabled or has no password), the answer is the same and
+//! takes the same time: every attempt that is not throttled computes one hash, through one queue.
+
+use std::net::IpAddr;
+
+use hallpass_provider::ports::{PasswordSignIn, SignInAttempt, SignInOutcome};
+use hallpass_store::{BoxFuture, Commit, Spend, StoreError, UserRecord};
+use hallpass_types::{IssuerId, Secret};
+
+use super::{
+    BuiltinAccounts, account,
+    name::{is_possible, username_key},
+};
+use crate::{
+    hash::{HashError, Lane, MAX_PASSWORD_LEN, Phc},
+    throttle::{Attempt, Target},
+};
+
+/// Seconds to come back after when hashing itself fails.
+const RETRY: u32 = 5;
+
+impl PasswordSignIn for BuiltinAccounts {
+    fn sign_in<'a>(
+        &'a self,
+        attempt: SignInAttempt<'a>,
+    ) -> BoxFuture<'a, Result<SignInOutcome, StoreError>> {
+        Box::pin(self.decide(attempt))
+    }
+}
+
+impl BuiltinAccounts {
+    async fn decide(&self, given: SignInAttempt<'_>) -> Result<SignInOutcome, StoreError> {
+        let SignInAttempt {
+            issuer,
+            username,
+            password,
+            peer,
+        } = given;
+        // No account has such a password, so this tells nothing about the name.
+        if password.expose().len() > MAX_PASSWORD_LEN {
+            return Ok(SignInOutcome::Refused);
+        }
+        let key = username_key(username);
+        let user = if is_possible(&key) {
+            self.around.store.user_by_name(issuer, &key).await?
+        } else {
+            None
+        };
+        let target = match &user {
+            Some(user) => Target::Account(&user.subject),
+            None => Target::Nobody(&key),
+        };
+        let now = self.around.clock.now();
+        let counted = match self.throttle.attempt(issuer, target, peer, now) {
+            Ok(counted) => counted,
+            Err(throttled) => {
+                return Ok(SignInOutcome::Throttled {
+                    retry_after: throttled.retry_after,
+                });
+            }
+        };
+        let stored = user.as_ref().and_then(usable_hash);
+        let lane = lane(peer);
+        let verdict = match self.pool.verify(lane, password, stored.as_ref()).await {
+            Ok(verdict) => verdict,
+            Err(error) => return Ok(unanswered(error, counted)),
+        };
+        match user {
+            Some(user) if verdict.matched => {
+                counted.give_back();
+                if verdict.needs_rehash {
+                    self.renew(issuer, &user, password, lane).await;
+                }
+                Ok(SignInOutcome::SignedIn {
+                    account: account(user),
+                    amr: vec!["pwd".to_owned()],
+                })
+            }
+            Some(_) | None => {
+                counted.failed();
+                Ok(SignInOutcome::Refused)
+            }
+        }
+    }
+
+    /// Replaces a hash that was made with other parameters. Failing to do so is no reason to refuse the person; the next
+    /// sign-in tries again. The epoch stays, since the password does.
+    async fn renew(&self, issuer: IssuerId, user: &UserRecord, password: &Secret, lane: Lane) {
+        let Ok(phc) = self.pool.hash(lane, password, self.salt()).await else {
+            return;
+        };
+        let Ok(text) = phc.expose() else { return };
+        let record = UserRecord {
+            password: Some(text),
+            revision: user.revision.saturating_add(1),
+            ..user.clone()
+        };
+        let commit = Commit {
+            spends: vec![Spend::User {
+                revision: user.revision,
+                record: Box::new(record),
+            }],
+            writes: Vec::new(),
+        };
+        if let Err(error) = self.around.store.commit(issuer, commit).await {
+            tracing::warn!(error = %error, "a password hash could not be renewed");
+        }
+    }
+}
+
+/// The hash to verify against; none for an account that may not sign in with a password.
+fn usable_hash(user: &UserRecord) -> Option<Phc> {
+    let text = user.password.as_deref().filter(|_| !user.disabled)?;
+    Phc::parse(text)
+        .inspect_err(|error| {
+            tracing::error!(user.subject = %user.subject, error = %error, "a stored password hash cannot be used");
+        })
+        .ok()
+}
+
+/// The password was not looked at, so the attempt does not count.
+fn unanswered(error: HashError, counted: Attempt<'_>) -> SignInOutcome {
+    counted.give_back();
+    match error {
+        HashError::TooLong => SignInOutcome::Refused,
+        HashError::Busy { retry_after } => SignInOutcome::Busy { retry_after },
+        HashError::Failed | HashError::Ended => {
+            tracing::error!(error = %error, "a password could not be verified");
+            SignInOutcome::Busy { retry_after: RETRY }
+        }
+    }
+}
+
+/// Callers of one network share a lane: an IPv4 address, or the /64 of an IPv6 address.
+fn lane(peer: Option<IpAddr>) -> Lane {
+    let key = match peer.map(|peer| peer.to_canonical()) {
+        None => 0,
+        Some(IpAddr::V4(address)) => u64::from(address.to_bits()),
+        Some(IpAddr::V6(address)) => u64::try_from(address.to_bits() >> 64).unwrap_or(0),
+    };
+    Lane::anonymous(key)
+}
