@@ -1,0 +1,153 @@
+//! Introspection, [RFC 7662](https://www.rfc-editor.org/rfc/rfc7662#section-2).
+
+use hallpass_types::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::{
+    client::Client,
+    client_auth::AuthenticatedClient,
+    policy::Policy,
+    reasons,
+    record::{AccessToken, FoundGrant},
+    token::{AccountFacts, RefreshToken, refresh_token::Turn, refresh_token::turn, standing},
+    userinfo::Facts,
+};
+
+reasons! {
+    /// Why an introspection request was refused.
+    pub enum Reason {
+        /// RFC 7662 §2.1: callers authenticate.
+        PublicClient => InvalidClient, "introspection_public_client", "client authentication failed";
+        /// RFC 7662 §2.1.
+        TokenMissing => InvalidRequest, "introspection_token_missing", "token is missing";
+        /// RFC 7662 §2.1.
+        ParameterRepeated => InvalidRequest, "introspection_parameter_repeated", "a parameter stands more than once";
+    }
+}
+
+/// The body for everything that is not active or not for the caller.
+pub const INACTIVE: &str = r#"{"active":false}"#;
+
+/// Answers for an access token. `holder` is the client that the token was issued to, none when it is gone. None means
+/// inactive.
+#[must_use]
+pub fn access_token(
+    caller: &AuthenticatedClient,
+    token: &AccessToken,
+    facts: &Facts<'_>,
+    holder: Option<&Client>,
+    policy: &Policy,
+    now: Timestamp,
+) -> Option<Map<String, Value>> {
+    if !may_see(caller.client(), token, policy)
+        || token.expires_at.is_over(now)
+        || facts.token_denied
+    {
+        return None;
+    }
+    let holder = holder?;
+    if token.grant.is_some() {
+        let found = facts.grant?;
+        standing(
+            &found.record,
+            found.revoked_at,
+            facts.account,
+            facts.session_alive,
+            now,
+        )
+        .ok()?;
+    }
+    let mut out = Map::new();
+    out.insert("active".to_owned(), Value::Bool(true));
+    if !token.scope.is_empty() {
+        out.insert("scope".to_owned(), Value::from(token.scope.to_string()));
+    }
+    out.insert("client_id".to_owned(), Value::from(holder.id.as_str()));
+    out.insert("token_type".to_owned(), Value::from("Bearer"));
+    out.insert("exp".to_owned(), Value::from(token.expires_at.0));
+    out.insert("iat".to_owned(), Value::from(token.issued_at.0));
+    out.insert("sub".to_owned(), Value::from(token.subject.as_str()));
+    match token.audience.as_slice() {
+        [] => {}
+        [one] => {
+            out.insert("aud".to_owned(), Value::from(one.as_str()));
+        }
+        many => {
+            out.insert("aud".to_owned(), Value::from(many.to_vec()));
+        }
+    }
+    out.insert("iss".to_owned(), Value::from(policy.issuer.as_str()));
+    out.insert("jti".to_owned(), Value::from(token.id.to_string()));
+    Some(out)
+}
+
+/// What is known about a refresh token's grant.
+#[derive(Clone, Copy, Debug)]
+pub struct RefreshFacts<'a> {
+    /// The grant.
+    pub grant: &'a FoundGrant,
+    /// Its account.
+    pub account: Option<AccountFacts>,
+    /// Whether its session is there.
+    pub session_alive: bool,
+}
+
+/// Answers for a refresh token: only its own client may ask. None means inactive.
+#[must_use]
+pub fn refresh_token(
+    caller: &AuthenticatedClient,
+    token: RefreshToken,
+    facts: &RefreshFacts<'_>,
+    policy: &Policy,
+    now: Timestamp,
+) -> Option<Map<String, Value>> {
+    let grant = &facts.grant.record;
+    let state = grant.refresh?;
+    let client = caller.client();
+    if grant.client_id != client.id || state.idle_expires_at.is_over(now) {
+        return None;
+    }
+    standing(
+        grant,
+        facts.grant.revoked_at,
+        facts.account,
+        facts.session_alive,
+        now,
+    )
+    .ok()?;
+    match turn(state, token.generation, policy.lifetimes.refresh_retry, now) {
+        Turn::Current | Turn::Retry => {}
+        Turn::Reused | Turn::Unknown => return None,
+    }
+    let mut out = Map::new();
+    out.insert("active".to_owned(), Value::Bool(true));
+    out.insert("scope".to_owned(), Value::from(grant.scope.to_string()));
+    out.insert("client_id".to_owned(), Value::from(client.id.as_str()));
+    out.insert(
+        "exp".to_owned(),
+        Value::from(state.idle_expires_at.min(grant.expires_at).0),
+    );
+    out.insert("iat".to_owned(), Value::from(state.rotated_at.0));
+    out.insert(
+        "sub".to_owned(),
+        Value::from(client.subject(policy, &grant.subject)),
+    );
+    out.insert("iss".to_owned(), Value::from(policy.issuer.as_str()));
+    Some(out)
+}
+
+/// Whether the caller may learn about the token: it holds it, it is a resource server that the token is for, or it
+/// serves the provider's own audience (its `resources` name the issuer).
+fn may_see(caller: &Client, token: &AccessToken, policy: &Policy) -> bool {
+    //= RFC7662#4 SHOULD: a resource server learns only about tokens that are meant for it
+    if caller.id == token.client_id {
+        return true;
+    }
+    let Some(own) = &caller.resources else {
+        return false;
+    };
+    if token.audience.is_empty() {
+        return own.iter().any(|r| r == policy.issuer.as_str());
+    }
+    token.audience.iter().any(|a| own.contains(a))
+}

@@ -1,0 +1,107 @@
+//! Access tokens: sealed ones and JWTs, [RFC 9068](https://www.rfc-editor.org/rfc/rfc9068#section-2.2).
+
+use hallpass_jose::Claims;
+use hallpass_types::{ClientId, GrantId, Issuer, Scope, Timestamp, TokenId};
+
+use super::json;
+use crate::{
+    record::{AccessToken, Authentication},
+    token::AccessGrant,
+};
+
+/// The `typ` of a JWT access token.
+pub const TYP: &str = "at+jwt";
+
+/// Makes the content of a token from a decision.
+#[must_use]
+pub fn build(access: AccessGrant, client: &ClientId, now: Timestamp, id: TokenId) -> AccessToken {
+    AccessToken {
+        id,
+        grant: access.grant,
+        client_id: client.clone(),
+        subject: access.subject,
+        scope: access.scope,
+        audience: access.target.audience,
+        issued_at: now,
+        expires_at: now.plus(access.target.lifetime),
+    }
+}
+
+/// The claims of a JWT access token. `jti` carries the token's identity and, behind a dot, its grant's.
+#[must_use]
+pub fn jwt_claims(
+    token: &AccessToken,
+    issuer: &Issuer,
+    authentication: Option<&Authentication>,
+) -> String {
+    let mut out = String::with_capacity(384);
+    out.push('{');
+    //= RFC9068#2.2 MUST: iss, exp, aud, sub, client_id, iat and jti are there
+    json::text(&mut out, "iss", issuer.as_str());
+    json::text(&mut out, "sub", &token.subject);
+    match token.audience.as_slice() {
+        [] => json::text(&mut out, "aud", issuer.as_str()),
+        [one] => json::text(&mut out, "aud", one),
+        many => json::list(&mut out, "aud", many),
+    }
+    json::text(&mut out, "client_id", token.client_id.as_str());
+    json::number(&mut out, "exp", token.expires_at.0);
+    json::number(&mut out, "iat", token.issued_at.0);
+    let jti = token.grant.map_or_else(
+        || token.id.to_string(),
+        |grant| format!("{}.{grant}", token.id),
+    );
+    json::text(&mut out, "jti", &jti);
+    if !token.scope.is_empty() {
+        json::text(&mut out, "scope", &token.scope.to_string());
+    }
+    if let Some(how) = authentication {
+        json::number(&mut out, "auth_time", how.auth_time.0);
+        if let Some(acr) = &how.acr {
+            json::text(&mut out, "acr", acr);
+        }
+        if !how.amr.is_empty() {
+            json::list(&mut out, "amr", &how.amr);
+        }
+    }
+    out.push('}');
+    out
+}
+
+/// Reads the claims of a JWT access token whose signature was verified with our own key.
+#[must_use]
+pub fn from_claims(claims: &Claims, issuer: &Issuer) -> Option<AccessToken> {
+    if claims.str("iss").ok()?? != issuer.as_str() {
+        return None;
+    }
+    let (id, grant) = parse_jti(claims.str("jti").ok()??)?;
+    let audience = claims.audience().ok()?;
+    let audience = audience
+        .iter()
+        .filter(|a| **a != issuer.as_str())
+        .map(|a| (*a).to_owned())
+        .collect();
+    Some(AccessToken {
+        id,
+        grant,
+        client_id: ClientId::parse(claims.str("client_id").ok()??).ok()?,
+        subject: claims.str("sub").ok()??.to_owned(),
+        scope: Scope::parse(claims.str("scope").ok()?.unwrap_or_default()).ok()?,
+        audience,
+        issued_at: Timestamp(claims.int_seconds("iat").ok()??),
+        expires_at: Timestamp(claims.int_seconds("exp").ok()??),
+    })
+}
+
+fn parse_jti(jti: &str) -> Option<(TokenId, Option<GrantId>)> {
+    let bytes = |text: &str| -> Option<[u8; 16]> {
+        hallpass_jose::base64url::decode(text)?.try_into().ok()
+    };
+    match jti.split_once('.') {
+        None => Some((TokenId(bytes(jti)?), None)),
+        Some((id, grant)) => Some((
+            TokenId(bytes(id)?),
+            Some(GrantId::from_bytes(bytes(grant)?)),
+        )),
+    }
+}

@@ -1,0 +1,118 @@
+//! ID tokens, [OpenID Connect Core §2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken).
+
+use hallpass_types::{Sid, Subject, Timestamp};
+use serde_json::{Map, Value};
+
+use super::json;
+use crate::{
+    client::Client,
+    policy::Policy,
+    record::{Authentication, ClaimsRequest, GrantRecord},
+};
+
+/// The ID token to make.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IdTokenRequest {
+    /// The subject as the client knows it.
+    pub subject: String,
+    /// The account's own subject, for looking its claims up.
+    pub account: Subject,
+    /// How the person authenticated.
+    pub authentication: Authentication,
+    /// Returned untouched.
+    pub nonce: Option<String>,
+    /// Claims that were asked for in the ID token.
+    pub claims: ClaimsRequest,
+    /// The session's name for clients; goes in when it was asked for.
+    pub sid: Option<Sid>,
+}
+
+impl IdTokenRequest {
+    /// The ID token of a grant; none without `openid`.
+    #[must_use]
+    pub fn of_grant(grant: &GrantRecord, subject: String, nonce: Option<String>) -> Option<Self> {
+        grant.scope.contains("openid").then(|| Self {
+            subject,
+            account: grant.subject.clone(),
+            authentication: grant.authentication.clone(),
+            nonce,
+            claims: grant.claims.clone(),
+            sid: grant.sid.clone(),
+        })
+    }
+}
+
+/// Names that the provider sets itself: account claims never override them.
+const RESERVED: &[&str] = &[
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "iat",
+    "nbf",
+    "jti",
+    "auth_time",
+    "nonce",
+    "acr",
+    "amr",
+    "azp",
+    "at_hash",
+    "c_hash",
+    "s_hash",
+    "sid",
+    "client_id",
+    "scope",
+    "cnf",
+    "act",
+];
+
+/// Whether the provider sets a claim of that name itself.
+#[must_use]
+pub fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name)
+}
+
+/// The claims as JSON. Claims of scopes stay at UserInfo, since an access token is always issued along
+/// (OpenID Connect Core §5.4); what the `claims` parameter asked for under `id_token` goes in.
+#[must_use]
+pub fn claims(
+    request: &IdTokenRequest,
+    client: &Client,
+    policy: &Policy,
+    account: &Map<String, Value>,
+    now: Timestamp,
+) -> String {
+    let mut out = String::with_capacity(384);
+    out.push('{');
+    json::text(&mut out, "iss", policy.issuer.as_str());
+    json::text(&mut out, "sub", &request.subject);
+    //= OIDC-CORE#2 MUST: aud contains the client_id
+    json::text(&mut out, "aud", client.id.as_str());
+    json::number(&mut out, "exp", now.plus(policy.lifetimes.id_token).0);
+    json::number(&mut out, "iat", now.0);
+    //= OIDC-CORE#2 MUST: auth_time is there when max_age was sent or the client registered require_auth_time
+    json::number(&mut out, "auth_time", request.authentication.auth_time.0);
+    //= OIDC-CORE#3.1.2.1 MUST: the nonce is returned unmodified
+    if let Some(nonce) = &request.nonce {
+        json::text(&mut out, "nonce", nonce);
+    }
+    if let Some(acr) = &request.authentication.acr {
+        json::text(&mut out, "acr", acr);
+    }
+    if !request.authentication.amr.is_empty() {
+        json::list(&mut out, "amr", &request.authentication.amr);
+    }
+    for name in request.claims.id_token.keys() {
+        if name == "sid" {
+            if let Some(sid) = &request.sid {
+                json::text(&mut out, "sid", sid.as_str());
+            }
+        } else if !is_reserved(name)
+            && let Some(found) = account.get(name).filter(|v| !v.is_null())
+        {
+            json::value(&mut out, name, found);
+        }
+    }
+    out.push('}');
+    out
+}

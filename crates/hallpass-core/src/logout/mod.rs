@@ -1,3 +1,0 @@
-//! Signing out.
-
-pub mod rp_initiated;

@@ -1,0 +1,144 @@
+//! Authorization code, [RFC 6749 §4.1.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3), with PKCE,
+//! [RFC 7636 §4.5](https://www.rfc-editor.org/rfc/rfc7636#section-4.5).
+
+use hallpass_types::{Code, Key, Opaque, Params};
+
+use super::{
+    AccessGrant, AccountFacts, Context, Effect, Grant, Issuance, Lookup, Reason, RefreshToken,
+    Refused, Spend, Target, standing, target,
+};
+use crate::{issue::IdTokenRequest, pkce, record::FoundCode};
+
+/// The grant.
+#[derive(Clone, Copy, Debug)]
+pub struct AuthorizationCode;
+
+/// What a request says.
+#[derive(Debug)]
+pub struct Request {
+    code: Option<Key<Code>>,
+    redirect_uri: Option<String>,
+    verifier: Option<String>,
+    resources: Vec<String>,
+}
+
+/// What must be known about a code: itself, then its account and session. None when the code is not even well formed.
+#[derive(Clone, Copy, Debug)]
+pub struct CodeKey(pub Option<Key<Code>>);
+
+/// What the engine found.
+#[derive(Debug)]
+pub struct CodeFound {
+    /// The code, spent or not.
+    pub code: Option<FoundCode>,
+    /// The account of its grant.
+    pub account: Option<AccountFacts>,
+    /// Whether the session of its grant is there.
+    pub session_alive: bool,
+}
+
+impl Lookup for CodeKey {
+    type Found = CodeFound;
+}
+
+impl Grant for AuthorizationCode {
+    const TYPE: &'static str = "authorization_code";
+    const PARAMS: &'static [&'static str] = &["code", "redirect_uri", "code_verifier", "resource"];
+    type Request = Request;
+    type Key = CodeKey;
+
+    fn parse(params: &Params) -> Result<Request, Reason> {
+        let code = params.get("code").ok_or(Reason::CodeMissing)?;
+        Ok(Request {
+            code: Opaque::<Code>::parse(code).map(|c| c.key()),
+            redirect_uri: params.get("redirect_uri").map(str::to_owned),
+            verifier: params.get("code_verifier").map(str::to_owned),
+            resources: target::read(params)?,
+        })
+    }
+
+    fn key(request: &Request) -> CodeKey {
+        CodeKey(request.code)
+    }
+
+    fn decide(cx: &Context<'_>, request: Request, found: CodeFound) -> Result<Issuance, Refused> {
+        let (Some(key), Some(FoundCode { record, spent })) = (request.code, found.code) else {
+            return Err(Reason::CodeUnknown.into());
+        };
+        let client = cx.client.client();
+        //= RFC6749#4.1.3 MUST: the code was issued to the client that presents it
+        if record.grant.client_id != client.id {
+            return Err(Reason::CodeOfAnotherClient.into());
+        }
+        //= RFC6749#4.1.2 MUST: a second use of a code is refused; SHOULD: what it had produced is revoked
+        if spent {
+            return Err(Refused {
+                reason: Reason::CodeSpent,
+                effect: Some(Effect::RevokeGrant(record.grant.id)),
+            });
+        }
+        //= RFC6749#4.1.2 MUST: a code expires shortly after it was issued
+        if record.expires_at.is_over(cx.now) {
+            return Err(Reason::CodeExpired.into());
+        }
+        //= RFC6749#4.1.3 MUST: the redirect_uri sent here is the one the authorization request used
+        if request.redirect_uri.as_deref() != Some(&record.redirect_uri) {
+            return Err(Reason::RedirectUriMismatch.into());
+        }
+        if let Err(reason) = check_verifier(
+            record.code_challenge.as_deref(),
+            request.verifier.as_deref(),
+        ) {
+            return Err(Refused {
+                reason,
+                effect: Some(Effect::BurnCode(key)),
+            });
+        }
+        standing(
+            &record.grant,
+            None,
+            found.account,
+            found.session_alive,
+            cx.now,
+        )?;
+        let target = Target::choose(
+            cx.policy,
+            client,
+            &request.resources,
+            Some(&record.grant.resources),
+        )?;
+        let grant = record.grant;
+        let access = AccessGrant {
+            grant: Some(grant.id),
+            subject: client.subject(cx.policy, &grant.subject),
+            scope: grant.scope.clone(),
+            target,
+        };
+        let id_token = IdTokenRequest::of_grant(&grant, access.subject.clone(), record.nonce);
+        let refresh = grant.refresh.map(|state| RefreshToken {
+            grant: grant.id,
+            generation: state.generation,
+        });
+        Ok(Issuance {
+            spend: Some(Spend::Code(key)),
+            replay_revokes: Some(grant.id),
+            new_grant: Some(Box::new(grant)),
+            touch_idle: None,
+            access,
+            id_token,
+            refresh,
+        })
+    }
+}
+
+fn check_verifier(challenge: Option<&str>, verifier: Option<&str>) -> Result<(), Reason> {
+    match (challenge, verifier) {
+        (None, None) => Ok(()),
+        //= RFC7636#4.6 MUST: without the right verifier there is no token
+        (Some(_), None) => Err(Reason::VerifierMissing),
+        (Some(challenge), Some(verifier)) if pkce::verify_s256(verifier, challenge) => Ok(()),
+        (Some(_), Some(_)) => Err(Reason::VerifierWrong),
+        //= RFC9700#2.1.1 MUST: a verifier is refused where the authorization request had no challenge
+        (None, Some(_)) => Err(Reason::VerifierUnexpected),
+    }
+}

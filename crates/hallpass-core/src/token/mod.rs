@@ -1,0 +1,258 @@
+//! The token endpoint's rules, [RFC 6749 §3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2): one file per grant.
+//!
+//! A grant parses its parameters, names what must be known, and decides. Looking up, signing and committing are the
+//! engine's work.
+
+pub mod authorization_code;
+pub mod client_credentials;
+pub mod refresh_token;
+mod target;
+
+pub use target::Target;
+
+use hallpass_types::{Code, GrantId, Key, Params, Scope, Timestamp};
+
+use crate::{
+    client_auth::AuthenticatedClient,
+    issue::IdTokenRequest,
+    policy::{Policy, TokenFormat},
+    reasons,
+    record::GrantRecord,
+};
+
+reasons! {
+    /// Why a token request was refused.
+    pub enum Reason {
+        /// RFC 6749 §5.2.
+        GrantTypeMissing => InvalidRequest, "grant_type_missing", "grant_type is missing";
+        /// RFC 6749 §5.2.
+        GrantTypeUnsupported => UnsupportedGrantType, "grant_type_unsupported", "this grant type is not offered";
+        /// RFC 6749 §5.2.
+        GrantTypeNotAllowed => UnauthorizedClient, "grant_type_not_allowed", "the client may not use this grant type";
+        /// RFC 6749 §3.2.
+        ParameterRepeated => InvalidRequest, "parameter_repeated", "a parameter stands more than once";
+        /// RFC 6749 §4.1.3.
+        CodeMissing => InvalidRequest, "code_missing", "code is missing";
+        /// RFC 6749 §5.2. One text for every bad code, so that nothing is told about it.
+        CodeUnknown => InvalidGrant, "code_unknown", "the grant is not valid";
+        /// RFC 6749 §4.1.2.
+        CodeSpent => InvalidGrant, "code_spent", "the grant is not valid";
+        /// RFC 6749 §4.1.2.
+        CodeExpired => InvalidGrant, "code_expired", "the grant is not valid";
+        /// RFC 6749 §4.1.3.
+        CodeOfAnotherClient => InvalidGrant, "code_of_another_client", "the grant is not valid";
+        /// RFC 6749 §4.1.3.
+        RedirectUriMismatch => InvalidGrant, "redirect_uri_mismatch", "the grant is not valid";
+        /// RFC 7636 §4.6.
+        VerifierMissing => InvalidGrant, "code_verifier_missing", "the grant is not valid";
+        /// RFC 7636 §4.6.
+        VerifierWrong => InvalidGrant, "code_verifier_wrong", "the grant is not valid";
+        /// RFC 9700 §2.1.1: a verifier without a challenge is a downgrade.
+        VerifierUnexpected => InvalidGrant, "code_verifier_unexpected", "the grant is not valid";
+        /// RFC 6749 §6.
+        RefreshTokenMissing => InvalidRequest, "refresh_token_missing", "refresh_token is missing";
+        /// RFC 6749 §5.2.
+        RefreshTokenUnknown => InvalidGrant, "refresh_token_unknown", "the grant is not valid";
+        /// RFC 6749 §5.2.
+        RefreshTokenOfAnotherClient => InvalidGrant, "refresh_token_of_another_client", "the grant is not valid";
+        /// RFC 6749 §5.2.
+        RefreshTokenExpired => InvalidGrant, "refresh_token_expired", "the grant is not valid";
+        /// RFC 9700 §4.14.2.
+        RefreshTokenReused => InvalidGrant, "refresh_token_reused", "the grant is not valid";
+        /// The grant was revoked.
+        GrantRevoked => InvalidGrant, "grant_revoked", "the grant is not valid";
+        /// The account is gone, disabled, or its credentials changed.
+        AccountGone => InvalidGrant, "account_gone", "the grant is not valid";
+        /// The session that the grant depends on has ended.
+        SessionEnded => InvalidGrant, "session_ended", "the grant is not valid";
+        /// RFC 6749 §3.3.
+        ScopeMalformed => InvalidScope, "scope_malformed", "scope is malformed";
+        /// RFC 6749 §6, §3.3.
+        ScopeNotGranted => InvalidScope, "scope_not_granted", "the scope exceeds what is granted";
+        /// RFC 8707 §2.
+        TargetUnknown => InvalidTarget, "target_unknown", "the resource is unknown or not allowed";
+        /// RFC 8707 §2.
+        TargetsDisagree => InvalidTarget, "targets_disagree", "the resources cannot share one token";
+    }
+}
+
+/// What a grant may look at beside what it asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// Now.
+    pub now: Timestamp,
+    /// The issuer's policy.
+    pub policy: &'a Policy,
+    /// Who asks, authenticated.
+    pub client: &'a AuthenticatedClient,
+}
+
+/// What must be known about the account of a grant. None stands for unknown, disabled or deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountFacts {
+    /// The account's epoch now.
+    pub epoch: u32,
+}
+
+/// A refresh token whose authenticity the engine has checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RefreshToken {
+    /// Its grant.
+    pub grant: GrantId,
+    /// Its generation.
+    pub generation: u32,
+}
+
+/// Something that may happen once, as part of an [`Issuance`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spend {
+    /// Redeem a code.
+    Code(Key<Code>),
+    /// Rotate a refresh family.
+    Refresh {
+        /// The grant.
+        grant: GrantId,
+        /// The generation that is replaced.
+        from: u32,
+        /// The new idle limit.
+        idle_expires_at: Timestamp,
+    },
+    /// The grant must stand.
+    Standing(GrantId),
+}
+
+/// The access token to make.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AccessGrant {
+    /// The grant it belongs to.
+    pub grant: Option<GrantId>,
+    /// The subject as the client knows it.
+    pub subject: String,
+    /// What it allows.
+    pub scope: Scope,
+    /// For whom, and how it looks.
+    pub target: Target,
+}
+
+impl AccessGrant {
+    /// How the token looks.
+    #[must_use]
+    pub const fn format(&self) -> TokenFormat {
+        self.target.format
+    }
+}
+
+/// A decision to issue: what to spend, what to write, what to sign.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Issuance {
+    /// What may happen once.
+    pub spend: Option<Spend>,
+    /// A grant to insert.
+    pub new_grant: Option<Box<GrantRecord>>,
+    /// An idle limit to move without a rotation.
+    pub touch_idle: Option<(GrantId, Timestamp)>,
+    /// The access token.
+    pub access: AccessGrant,
+    /// The ID token, when `openid` was granted.
+    pub id_token: Option<IdTokenRequest>,
+    /// The refresh token to hand out.
+    pub refresh: Option<RefreshToken>,
+    /// What to revoke when the spend comes too late because somebody else redeemed the same code.
+    pub replay_revokes: Option<GrantId>,
+}
+
+/// A refusal and what it does to the grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Why.
+    pub reason: Reason,
+    /// What must be written all the same.
+    pub effect: Option<Effect>,
+}
+
+/// What a refused request leaves behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Revoke the whole grant: a spent credential was shown again.
+    RevokeGrant(GrantId),
+    /// Burn the code: its holder does not have the verifier.
+    BurnCode(Key<Code>),
+}
+
+impl From<Reason> for Refused {
+    fn from(reason: Reason) -> Self {
+        Self {
+            reason,
+            effect: None,
+        }
+    }
+}
+
+/// One `grant_type`: parse, say what to look up, decide. No I/O.
+pub trait Grant: Send + Sync + 'static {
+    /// The value of `grant_type`.
+    const TYPE: &'static str;
+    /// Parameters that this grant reads; all others are dropped before [`Self::parse`].
+    const PARAMS: &'static [&'static str];
+    /// What a request says.
+    type Request: Send;
+    /// What must be looked up.
+    type Key: Lookup + Send;
+
+    /// Reads the parameters.
+    ///
+    /// # Errors
+    /// A parameter is missing or malformed.
+    fn parse(params: &Params) -> Result<Self::Request, Reason>;
+    /// Names what must be known.
+    fn key(request: &Self::Request) -> Self::Key;
+    /// Decides.
+    ///
+    /// # Errors
+    /// The request is refused, possibly with an effect on the grant.
+    fn decide(
+        cx: &Context<'_>,
+        request: Self::Request,
+        found: <Self::Key as Lookup>::Found,
+    ) -> Result<Issuance, Refused>;
+}
+
+/// A key and what the engine answers for it.
+pub trait Lookup {
+    /// The answer.
+    type Found: Send;
+}
+
+/// Nothing has to be looked up.
+#[derive(Clone, Copy, Debug)]
+pub struct Nothing;
+
+impl Lookup for Nothing {
+    type Found = ();
+}
+
+/// Checks that hold for every use of a grant: not revoked, not over, its account as it was, its session alive.
+///
+/// # Errors
+/// The reason for which the grant no longer stands.
+pub fn standing(
+    grant: &GrantRecord,
+    revoked_at: Option<Timestamp>,
+    account: Option<AccountFacts>,
+    session_alive: bool,
+    now: Timestamp,
+) -> Result<(), Reason> {
+    if revoked_at.is_some() {
+        return Err(Reason::GrantRevoked);
+    }
+    if grant.expires_at.is_over(now) {
+        return Err(Reason::RefreshTokenExpired);
+    }
+    if account.is_none_or(|a| a.epoch != grant.account_epoch) {
+        return Err(Reason::AccountGone);
+    }
+    if grant.session_bound && grant.session.is_some() && !session_alive {
+        return Err(Reason::SessionEnded);
+    }
+    Ok(())
+}

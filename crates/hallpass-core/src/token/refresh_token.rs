@@ -1,0 +1,237 @@
+//! Refresh tokens, [RFC 6749 §6](https://www.rfc-editor.org/rfc/rfc6749#section-6), rotated as
+//! [RFC 9700 §4.14.2](https://www.rfc-editor.org/rfc/rfc9700#section-4.14.2) asks.
+//!
+//! A family is one row with a generation. The tokens are derived from grant and generation, so the parent of the
+//! newest generation yields the same successor again for a short while: a lost answer, a retry and parallel refreshes
+//! cost one rotation. A generation that is older than that was stolen or kept: the family ends.
+
+use hallpass_types::{Params, Scope, Timestamp};
+
+use super::{
+    AccessGrant, AccountFacts, Context, Effect, Grant, Issuance, Lookup, Reason, RefreshToken,
+    Refused, Spend, Target, standing, target,
+};
+use crate::{
+    issue::IdTokenRequest,
+    policy::Lifetimes,
+    record::{FoundGrant, GrantRecord, RefreshState},
+};
+
+/// The grant.
+#[derive(Clone, Copy, Debug)]
+pub struct Refresh;
+
+/// What a request says. The token's text is not looked at here: the engine opens it.
+#[derive(Debug)]
+pub struct Request {
+    token: String,
+    scope: Option<Scope>,
+    resources: Vec<String>,
+}
+
+/// The token as it was presented.
+#[derive(Debug)]
+pub struct RefreshKey(pub String);
+
+/// What the engine found.
+#[derive(Debug)]
+pub struct RefreshFound {
+    /// The token, when it is one of ours.
+    pub token: Option<RefreshToken>,
+    /// Its grant.
+    pub grant: Option<FoundGrant>,
+    /// The account of the grant.
+    pub account: Option<AccountFacts>,
+    /// Whether the session of the grant is there.
+    pub session_alive: bool,
+}
+
+impl Lookup for RefreshKey {
+    type Found = RefreshFound;
+}
+
+/// What presenting a generation means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// It is the newest one.
+    Current,
+    /// It is the parent of the newest one, inside the retry window, and the newest one was not used yet.
+    Retry,
+    /// It was replaced for good: somebody kept or stole it.
+    Reused,
+    /// It was never handed out.
+    Unknown,
+}
+
+/// Decides what presenting `generation` means.
+#[must_use]
+pub fn turn(state: RefreshState, generation: u32, window: i64, now: Timestamp) -> Turn {
+    if generation == state.generation {
+        return Turn::Current;
+    }
+    if generation > state.generation {
+        return Turn::Unknown;
+    }
+    let is_parent = generation.checked_add(1) == Some(state.generation);
+    if is_parent && window > 0 && now.since(state.rotated_at) < window {
+        Turn::Retry
+    } else {
+        Turn::Reused
+    }
+}
+
+/// The idle limit after a use at `now`: never beyond the grant's absolute end.
+#[must_use]
+pub fn idle_limit(grant: &GrantRecord, lifetimes: &Lifetimes, now: Timestamp) -> Timestamp {
+    now.plus(lifetimes.refresh_idle).min(grant.expires_at)
+}
+
+/// A kept token's idle limit is moved only when it is worth a write.
+const TOUCH_AFTER: i64 = 3600;
+
+impl Grant for Refresh {
+    const TYPE: &'static str = "refresh_token";
+    const PARAMS: &'static [&'static str] = &["refresh_token", "scope", "resource"];
+    type Request = Request;
+    type Key = RefreshKey;
+
+    fn parse(params: &Params) -> Result<Request, Reason> {
+        let token = params
+            .get("refresh_token")
+            .ok_or(Reason::RefreshTokenMissing)?
+            .to_owned();
+        let scope = match params.get("scope") {
+            Some(text) => Some(Scope::parse(text).map_err(|_| Reason::ScopeMalformed)?),
+            None => None,
+        };
+        Ok(Request {
+            token,
+            scope,
+            resources: target::read(params)?,
+        })
+    }
+
+    fn key(request: &Request) -> RefreshKey {
+        RefreshKey(request.token.clone())
+    }
+
+    fn decide(
+        cx: &Context<'_>,
+        request: Request,
+        found: RefreshFound,
+    ) -> Result<Issuance, Refused> {
+        let (
+            Some(token),
+            Some(FoundGrant {
+                record: grant,
+                revoked_at,
+            }),
+        ) = (found.token, found.grant)
+        else {
+            return Err(Reason::RefreshTokenUnknown.into());
+        };
+        let Some(state) = grant.refresh else {
+            return Err(Reason::RefreshTokenUnknown.into());
+        };
+        let client = cx.client.client();
+        //= RFC6749#6 MUST: the refresh token belongs to the client that presents it
+        if grant.client_id != client.id {
+            return Err(Reason::RefreshTokenOfAnotherClient.into());
+        }
+        standing(
+            &grant,
+            revoked_at,
+            found.account,
+            found.session_alive,
+            cx.now,
+        )?;
+        let turn = turn(
+            state,
+            token.generation,
+            cx.policy.lifetimes.refresh_retry,
+            cx.now,
+        );
+        //= RFC9700#4.14.2 MUST: a refresh token that was replaced ends its family when it is shown again
+        if turn == Turn::Reused {
+            return Err(Refused {
+                reason: Reason::RefreshTokenReused,
+                effect: Some(Effect::RevokeGrant(grant.id)),
+            });
+        }
+        if turn == Turn::Unknown {
+            return Err(Reason::RefreshTokenUnknown.into());
+        }
+        if state.idle_expires_at.is_over(cx.now) {
+            return Err(Reason::RefreshTokenExpired.into());
+        }
+        //= RFC6749#6 MUST: a refresh never widens the scope
+        let scope = request.scope.unwrap_or_else(|| grant.scope.clone());
+        if !scope.is_subset(&grant.scope) {
+            return Err(Reason::ScopeNotGranted.into());
+        }
+        let target = Target::choose(
+            cx.policy,
+            client,
+            &request.resources,
+            Some(&grant.resources),
+        )?;
+        let idle = idle_limit(&grant, &cx.policy.lifetimes, cx.now);
+        let step = step(turn, client.rotate_refresh_tokens, state, idle, grant.id);
+        let access = AccessGrant {
+            grant: Some(grant.id),
+            subject: client.subject(cx.policy, &grant.subject),
+            scope,
+            target,
+        };
+        let id_token = IdTokenRequest::of_grant(&grant, access.subject.clone(), None)
+            .filter(|_| access.scope.contains("openid"));
+        Ok(Issuance {
+            spend: Some(step.spend),
+            new_grant: None,
+            touch_idle: step.touch,
+            refresh: Some(RefreshToken {
+                grant: grant.id,
+                generation: step.generation,
+            }),
+            replay_revokes: None,
+            access,
+            id_token,
+        })
+    }
+}
+
+struct Step {
+    spend: Spend,
+    touch: Option<(hallpass_types::GrantId, Timestamp)>,
+    generation: u32,
+}
+
+/// Rotates, repeats or keeps.
+fn step(
+    turn: Turn,
+    rotates: bool,
+    state: RefreshState,
+    idle: Timestamp,
+    grant: hallpass_types::GrantId,
+) -> Step {
+    let next = state.generation.checked_add(1);
+    match (turn, rotates, next) {
+        (Turn::Current, true, Some(next)) => Step {
+            spend: Spend::Refresh {
+                grant,
+                from: state.generation,
+                idle_expires_at: idle,
+            },
+            touch: None,
+            generation: next,
+        },
+        _ => {
+            let worth = idle.since(state.idle_expires_at) > TOUCH_AFTER && turn == Turn::Current;
+            Step {
+                spend: Spend::Standing(grant),
+                touch: worth.then_some((grant, idle)),
+                generation: state.generation,
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! UserInfo, [OpenID Connect Core §5.3](https://openid.net/specs/openid-connect-core-1_0.html#UserInfo).
+
+use hallpass_types::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::{
+    client::Client,
+    issue::id_token::is_reserved,
+    policy::Policy,
+    reasons,
+    record::{AccessToken, FoundGrant},
+    token::{AccountFacts, standing},
+};
+
+reasons! {
+    /// Why a UserInfo request was refused.
+    pub enum Reason {
+        /// RFC 6750 §3.1.
+        TokenUnknown => InvalidToken, "userinfo_token_unknown", "the access token is not valid";
+        /// RFC 6750 §3.1.
+        TokenExpired => InvalidToken, "userinfo_token_expired", "the access token is not valid";
+        /// RFC 6750 §3.1.
+        TokenRevoked => InvalidToken, "userinfo_token_revoked", "the access token is not valid";
+        /// The token is for a resource, not for the provider.
+        WrongAudience => InvalidToken, "userinfo_wrong_audience", "the access token is not valid";
+        /// RFC 6750 §3.1.
+        ScopeMissing => InsufficientScope, "userinfo_scope_missing", "the access token lacks the openid scope";
+        /// RFC 6750 §2.
+        TwoTokens => InvalidRequest, "userinfo_two_tokens", "the access token is presented more than once";
+    }
+}
+
+/// What is known about a token's standing.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// The token's grant.
+    pub grant: Option<&'a FoundGrant>,
+    /// Whether the token itself was revoked.
+    pub token_denied: bool,
+    /// Whether the grant's session is there.
+    pub session_alive: bool,
+    /// The grant's account.
+    pub account: Option<AccountFacts>,
+}
+
+/// The claims for the holder of `token`.
+///
+/// # Errors
+/// The token does not stand, is for somebody else, or does not cover `openid`.
+pub fn answer(
+    token: &AccessToken,
+    facts: &Facts<'_>,
+    account: &Map<String, Value>,
+    client: &Client,
+    policy: &Policy,
+    now: Timestamp,
+) -> Result<Map<String, Value>, Reason> {
+    if token.expires_at.is_over(now) {
+        return Err(Reason::TokenExpired);
+    }
+    //= RFC9068#4 MUST: a token whose audience is another resource is refused
+    if !token.audience.is_empty() {
+        return Err(Reason::WrongAudience);
+    }
+    if facts.token_denied || token.client_id != client.id {
+        return Err(Reason::TokenRevoked);
+    }
+    //= OIDC-CORE#5.3.1 MUST: the access token was obtained through OpenID Connect authentication
+    if !token.scope.contains("openid") {
+        return Err(Reason::ScopeMissing);
+    }
+    let found = facts.grant.ok_or(Reason::TokenUnknown)?;
+    standing(
+        &found.record,
+        found.revoked_at,
+        facts.account,
+        facts.session_alive,
+        now,
+    )
+    .map_err(|_| Reason::TokenRevoked)?;
+    let mut out = Map::new();
+    //= OIDC-CORE#5.3.2 MUST: sub is always there and equals the ID token's
+    out.insert(
+        "sub".to_owned(),
+        Value::from(client.subject(policy, &found.record.subject)),
+    );
+    let by_scope = policy
+        .scopes
+        .iter()
+        .filter(|s| token.scope.contains(&s.name))
+        .flat_map(|s| s.claims.iter().map(String::as_str));
+    let by_request = found.record.claims.userinfo.keys().map(String::as_str);
+    for name in by_scope.chain(by_request) {
+        if !is_reserved(name)
+            && let Some(value) = account.get(name).filter(|v| !v.is_null())
+        {
+            out.insert(name.to_owned(), value.clone());
+        }
+    }
+    Ok(out)
+}
