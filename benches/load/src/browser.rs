@@ -74,7 +74,12 @@ impl Browser {
     /// the failures of a [`Connection`].
     pub async fn walk(&mut self, start: Url, user: &User, end: &str) -> Result<Url, Failure> {
         let mut next = Visit::Get(start);
+        let passwords = self.passwords;
         for _ in 0..MOST_PAGES {
+            // Trying again would only run into the limits on failed sign-ins.
+            if self.passwords.saturating_sub(passwords) > 1 {
+                return Err(Failure::step("sign-in", "the password was refused"));
+            }
             next = match self.visit(&next, user).await? {
                 Visit::Get(url) if url.as_str().starts_with(end) => return Ok(url),
                 other @ (Visit::Get(_) | Visit::Post(..)) => other,
