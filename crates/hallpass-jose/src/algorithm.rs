@@ -89,7 +89,6 @@ wire_enum! {
 
 impl JwsAlgorithm {
     /// Reads the `alg` of a header or a key, where EdDSA has two names.
-    ///
     //= RFC9864#2.2 MUST: `Ed25519` names EdDSA with the curve Ed25519 and nothing else
     #[must_use]
     pub fn parse_header(name: &str) -> Option<Self> {
@@ -191,6 +190,7 @@ mod tests {
         }
     }
 
+    //= test RFC9864#2.2 `Ed25519` names EdDSA with the curve Ed25519 and nothing else
     #[test]
     fn ed25519_is_a_second_name_of_eddsa_in_headers_only() {
         assert_eq!(

@@ -177,6 +177,7 @@ mod tests {
         assert!(claims(r#"{"x":"a b"}"#).strings("x").is_err());
     }
 
+    //= test RFC7519#2 a NumericDate is a JSON number, which may have a fraction
     #[test]
     fn times_are_numbers_and_fractions_round_down() {
         let cases = [
@@ -209,6 +210,7 @@ mod tests {
         }
     }
 
+    //= test RFC7519#4.1.3 `aud` is one string or an array of strings
     #[test]
     fn an_audience_is_a_string_or_an_array_of_strings() {
         assert_eq!(claims("{}").audience(), Ok(vec![]));

@@ -24,7 +24,6 @@ pub fn sha512(data: &[u8]) -> [u8; 64] {
 }
 
 /// The left half of a digest in base64url, as in `at_hash` and `c_hash`.
-///
 //= OIDC-Core#3.1.3.6 MUST: the left half of the digest that the ID token's `alg` uses, base64url
 #[must_use]
 pub fn left_half_hash(algorithm: JwsAlgorithm, value: &str) -> String {

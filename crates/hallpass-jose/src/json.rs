@@ -161,6 +161,8 @@ mod tests {
         );
     }
 
+    //= test RFC7515#4 header parameter names are unique; duplicates are refused
+    //= test RFC7519#4 claim names are unique; duplicates are refused
     #[test]
     fn duplicate_members_are_refused_at_every_level() {
         for text in [

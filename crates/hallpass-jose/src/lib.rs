@@ -15,6 +15,10 @@
 //! - The algorithm is bound to the key and to the caller's list, and `none` does not exist.
 //! - JSON with duplicate members, a byte order mark or invalid UTF-8 is refused.
 //! - Whatever the input, nothing panics, and the size is checked before anything else.
+//!
+//! The functions that read input of strangers, and so are targets for fuzzing, are
+//! [`UnverifiedJws::parse_with`], [`UnverifiedJwe::parse_with_limit`], [`Jwks::parse`],
+//! [`Jwk::parse`], [`Claims::parse`], [`json::parse`] and [`base64url::decode`].
 
 pub mod aead;
 mod algorithm;

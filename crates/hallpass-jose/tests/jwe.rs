@@ -116,6 +116,8 @@ fn ecdh_works_on_every_curve_and_its_keys_survive_sealing() {
     }
 }
 
+//= test RFC7516#11.5 a failure to recover the content key looks like any other failure
+//= test RFC7516#5.2 with direct keys the encrypted key is empty
 #[test]
 fn nothing_changed_or_shortened_opens_and_every_failure_looks_alike() {
     for &alg in ALGS {
@@ -208,6 +210,7 @@ fn only_algorithms_that_the_caller_allows_are_used() {
     }
 }
 
+//= test RFC8725#3.6 nothing is decompressed
 #[test]
 fn compression_passwords_extensions_and_key_locations_are_refused_before_any_work() {
     for (name, value) in [
@@ -341,6 +344,7 @@ fn an_empty_shared_key_does_not_exist() {
     }
 }
 
+//= test OIDC-Core#10.2 the left-most bytes of the smallest sufficient SHA-2 digest of the secret
 #[test]
 fn a_client_secret_becomes_the_left_part_of_its_digest() {
     // SHA-256 of "abc" begins with these bytes.

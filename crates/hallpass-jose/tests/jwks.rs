@@ -99,6 +99,7 @@ fn secret_keys_are_refused_in_sets_of_others() {
     }
 }
 
+//= test RFC7517#5 keys of unknown types are ignored
 #[test]
 fn unknown_keys_are_skipped_and_bad_ones_spoil_what_the_policy_says() {
     let good = SigningKey::generate(JwsAlgorithm::EdDSA)

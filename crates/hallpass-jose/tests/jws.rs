@@ -38,6 +38,7 @@ fn parse_error(text: &str) -> Option<JwsError> {
     UnverifiedJws::parse(text).err()
 }
 
+//= test RFC7515#4.1.9 `application/` may be left out when no other slash is in the type
 #[test]
 fn every_algorithm_signs_what_its_public_key_verifies() {
     for &alg in ASYMMETRIC {
@@ -59,6 +60,10 @@ fn every_algorithm_signs_what_its_public_key_verifies() {
         let verified = jws.verify(&[alg], [&public]).unwrap();
         assert_eq!(verified.claims().unwrap().str("sub"), Ok(Some("x")));
         assert!(verified.typ_is("AT+JWT"));
+        assert!(!verified.typ_is("JWT"));
+        let full = key.sign_compact(Some("Application/at+jwt"), b"").unwrap();
+        let full = UnverifiedJws::parse(&full).unwrap();
+        assert!(full.verify(&[alg], [&public]).unwrap().typ_is("at+jwt"));
 
         // The same key, sealed and opened.
         let document = key.to_pkcs8().unwrap();
@@ -72,6 +77,7 @@ fn every_algorithm_signs_what_its_public_key_verifies() {
     }
 }
 
+//= test RFC7518#3.2 the secret is at least as long as the digest
 #[test]
 fn every_symmetric_algorithm_signs_what_it_verifies() {
     for &alg in SYMMETRIC {
@@ -138,6 +144,9 @@ fn a_changed_payload_header_or_signature_does_not_verify() {
     }
 }
 
+//= test RFC8725#3.1 a key is used with exactly the algorithms it is for
+//= test RFC8725#3.1 only algorithms that the application chose are used
+//= test RFC7518#3.4 each ECDSA algorithm goes with one curve
 #[test]
 fn a_key_of_another_kind_or_declared_for_another_algorithm_is_not_tried() {
     let rsa = SigningKey::generate(JwsAlgorithm::PS256).unwrap();
@@ -279,6 +288,8 @@ fn ecdsa_signatures_are_two_numbers_of_fixed_length_and_neither_is_zero() {
     );
 }
 
+//= test RFC7515#4.1.11 an object with a critical extension that is not understood is invalid
+//= test RFC8725#3.10 keys and key locations in a header are not trusted
 #[test]
 fn headers_that_name_keys_extensions_or_compression_are_refused() {
     let key = SigningKey::generate(JwsAlgorithm::ES256).unwrap();

@@ -53,6 +53,7 @@ fn key<'a>(keys: &'a Map<String, Value>, key: &'a Value) -> &'a Value {
     key.as_str().and_then(|name| keys.get(name)).unwrap_or(key)
 }
 
+//= test RFC7518#3.5 the salt is as long as the digest (the backend's default)
 #[test]
 fn signed_examples_verify_and_the_reproducible_ones_are_made_again() {
     let mut count = 0;
@@ -136,6 +137,7 @@ fn encrypted_examples_open_and_the_unsupported_ones_are_refused() {
     assert_eq!((opened, refused), (2 + 8 + 150, 4));
 }
 
+//= test RFC7638#3 only the required members, in lexicographic order, without white space
 #[test]
 fn the_keys_of_rfc_7517_are_read_and_their_thumbprint_is_that_of_rfc_7638() {
     let file: Value = serde_json::from_str(RFC7517).unwrap();
@@ -171,6 +173,7 @@ fn the_keys_of_rfc_7517_are_read_and_their_thumbprint_is_that_of_rfc_7638() {
     }
 }
 
+//= test RFC8037#2 the thumbprint of an OKP key covers `crv`, `kty` and `x`
 #[test]
 fn the_examples_of_rfc_8037_hold() {
     let file: Value = serde_json::from_str(RFC8037).unwrap();

@@ -183,6 +183,7 @@ mod tests {
     use crate::base64url;
     use crate::jwe::concat_info;
 
+    //= test RFC7518#4.6.2 algorithm, both parties and key length are part of the derivation
     #[test]
     fn agreement_and_derivation_give_the_value_of_rfc_7518() {
         // RFC 7518 appendix C, from the recipient's side and from the sender's.

@@ -166,6 +166,7 @@ const CBC_IV_LEN: usize = 16;
 mod tests {
     use super::*;
 
+    //= test RFC7518#5.2.2.1 the first half of the key is for the MAC, the second for the cipher
     #[test]
     fn cbc_with_hmac_gives_the_values_of_rfc_7518() {
         // RFC 7518 appendix B.
@@ -194,6 +195,7 @@ mod tests {
         }
     }
 
+    //= test RFC7518#5.3 the nonce has 96 bits and the tag 128
     #[test]
     fn keys_nonces_and_tags_of_the_wrong_length_open_nothing() {
         for cipher in [

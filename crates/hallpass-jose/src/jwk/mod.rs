@@ -7,6 +7,7 @@ mod tests;
 
 use std::fmt;
 
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
@@ -164,6 +165,13 @@ impl Jwk {
                 .any(|operation| operations.contains(&operation.as_str()))
         });
         use_fits && operation_fits
+    }
+}
+
+/// Writes the public part only.
+impl Serialize for Jwk {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.to_public_value().serialize(serializer)
     }
 }
 

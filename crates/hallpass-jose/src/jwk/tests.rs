@@ -64,6 +64,7 @@ fn good_keys_are_read() {
     assert!(jwk.is_private());
     let public = jwk.to_public_value();
     assert_eq!(public, without(ec(), "d"));
+    assert_eq!(serde_json::to_value(&jwk).unwrap(), public);
     assert!(!Jwk::from_value(&public).unwrap().is_private());
 }
 
@@ -73,6 +74,7 @@ fn a_symmetric_key_shows_nothing_of_itself_in_public() {
     assert_eq!(jwk.to_public_value(), json!({"kty": "oct", "kid": "x"}));
 }
 
+//= test RFC7517#4.3 no operation is listed twice
 #[test]
 fn members_that_are_missing_or_of_the_wrong_type_are_errors() {
     for key in [rsa(), ec(), ed()] {
@@ -125,6 +127,8 @@ fn unknown_types_and_curves_are_unsupported() {
     }
 }
 
+//= test RFC7518#6.3.1.1 numbers are written in the fewest octets
+//= test RFC7518#3.3 RSA keys have 2048 bits or more
 #[test]
 fn rsa_keys_must_be_long_odd_and_with_a_sane_exponent() {
     let modulus = |bits: usize| {
@@ -195,6 +199,7 @@ fn private_rsa_keys_must_be_whole() {
     assert!(SigningKey::from_jwk(&other, JwsAlgorithm::RS256).is_err());
 }
 
+//= test RFC7518#6.2.1.2 a coordinate has the full length of the curve's field
 #[test]
 fn ec_points_must_be_on_the_curve_and_of_full_length() {
     let good = without(ec(), "d");
@@ -268,6 +273,7 @@ fn ed25519_points_of_small_order_or_in_a_second_form_are_refused() {
     }
 }
 
+//= test RFC7517#4.3 `use` and `key_ops` together say the same
 #[test]
 fn declared_use_operations_and_algorithm_must_fit() {
     let good = without(ec(), "d");
@@ -301,4 +307,55 @@ fn declared_use_operations_and_algorithm_must_fit() {
     ));
     let x25519 = with(without(ed(), "d"), "crv", json!("X25519"));
     assert!(!fits(x25519));
+}
+
+#[test]
+fn private_keys_in_the_older_forms_are_read() {
+    let element = |tag: u8, content: &[u8]| {
+        let len = u16::try_from(content.len()).unwrap().to_be_bytes();
+        [&[tag, 0x82], &len[..], content].concat()
+    };
+    let short =
+        |tag: u8, content: &[u8]| [&[tag, u8::try_from(content.len()).unwrap()], content].concat();
+    let bytes = |key: &Value, name: &str| base64url::decode(key[name].as_str().unwrap()).unwrap();
+
+    // SEC 1, with the curve inside.
+    let ec = ec();
+    let curve = [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+    let body = [
+        short(2, &[1]),
+        short(4, &bytes(&ec, "d")),
+        short(0xa0, &curve),
+    ]
+    .concat();
+    let key = SigningKey::from_pkcs8(JwsAlgorithm::ES256, &short(0x30, &body)).unwrap();
+    assert_eq!(key.kid(), Jwk::from_value(&ec).unwrap().thumbprint());
+    assert!(SigningKey::from_pkcs8(JwsAlgorithm::ES384, &short(0x30, &body)).is_err());
+    assert!(SigningKey::from_pkcs8(JwsAlgorithm::EdDSA, &short(0x30, &body)).is_err());
+
+    // PKCS #1.
+    let file: Value =
+        serde_json::from_str(include_str!("../../tests/vectors/rfc7515.json")).unwrap();
+    let rsa = &file["jws"][1]["key"];
+    let mut body = short(2, &[0]);
+    for name in ["n", "e", "d", "p", "q", "dp", "dq", "qi"] {
+        let number = bytes(rsa, name);
+        let positive = if number[0] < 0x80 {
+            number
+        } else {
+            [&[0], &number[..]].concat()
+        };
+        body.extend(match positive.len() {
+            0..0x80 => short(2, &positive),
+            0x80..0x100 => {
+                let len = u8::try_from(positive.len()).unwrap();
+                [&[2, 0x81, len], &positive[..]].concat()
+            }
+            _ => element(2, &positive),
+        });
+    }
+    let document = element(0x30, &body);
+    let key = SigningKey::from_pkcs8(JwsAlgorithm::PS256, &document).unwrap();
+    assert_eq!(key.kid(), Jwk::from_value(rsa).unwrap().thumbprint());
+    assert!(SigningKey::from_pkcs8(JwsAlgorithm::ES256, &document).is_err());
 }
