@@ -3,11 +3,15 @@
 //! A rule is a function of facts: it does no I/O, knows no clock and draws no randomness. What it needs was
 //! looked up before; what must be written is part of its answer.
 
+pub mod authorize;
+pub mod claims_request;
 pub mod client;
 pub mod client_auth;
 pub mod discovery;
+pub mod interaction;
 pub mod introspect;
 pub mod issue;
+pub mod logout;
 pub mod pkce;
 pub mod policy;
 pub mod reason;

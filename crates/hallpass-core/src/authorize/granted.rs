@@ -1,0 +1,273 @@
+//! The person is signed in and has consented: what the code will be worth.
+
+use hallpass_types::{Bucket, Code, GrantId, Key, Opaque, Scope, Session, Timestamp};
+
+use super::{AuthorizationResponse, RequestRecord, ResponseMode, Valid};
+use crate::{
+    claims_request,
+    client::Client,
+    interaction::{Consented, acr},
+    policy::Policy,
+    record::{
+        Authentication, ClaimsRequest, CodeRecord, ConsentRecord, GrantRecord, RefreshState,
+        SessionRecord,
+    },
+};
+
+/// By whose leave a request is granted.
+#[derive(Clone, Copy, Debug)]
+pub struct By<'a> {
+    /// The live session of the person.
+    pub session: &'a SessionRecord,
+    /// Where the store holds it.
+    pub session_key: Key<Session>,
+    /// What the person just answered; none when [`interaction::next`](crate::interaction::next) had nothing to ask.
+    pub consented: Option<&'a Consented>,
+    /// What the person allowed earlier.
+    pub remembered: Option<&'a ConsentRecord>,
+}
+
+/// A request that its person allowed. A code for it can be made.
+#[derive(Clone, Debug)]
+pub struct Granted {
+    code: CodeRecord,
+    consent: Option<ConsentRecord>,
+    mode: ResponseMode,
+    state: Option<String>,
+}
+
+/// Whether refresh tokens are issued for a grant of this scope.
+///
+/// They are, for a client that registered the `refresh_token` grant, when `offline_access` was granted. The scope is
+/// granted after the person was asked for it by name, in this request or an earlier one, which is the "other condition"
+/// that OpenID Connect Core §11 allows beside `prompt=consent`; for a client whose consent the operator waived, the
+/// operator has given it.
+#[must_use]
+pub fn wants_refresh(client: &Client, scope: &Scope) -> bool {
+    client.may_use("refresh_token") && scope.contains("offline_access")
+}
+
+impl Granted {
+    /// Settles what is granted: never more than was asked for, and never more than was allowed.
+    /// [`interaction::next`](crate::interaction::next) has said that it is ready.
+    #[must_use]
+    pub fn new(
+        valid: &Valid,
+        by: By<'_>,
+        policy: &Policy,
+        now: Timestamp,
+        random: [u8; 12],
+    ) -> Self {
+        let (request, client) = (valid.request(), valid.client());
+        let allowed = Allowed::settle(valid, by.consented, by.remembered, policy);
+        let consent = by
+            .consented
+            .map(|answer| remember(valid, &allowed, answer, by.remembered, now));
+        let lifetimes = policy.lifetimes;
+        let refresh = wants_refresh(client, &allowed.scope).then(|| RefreshState {
+            generation: 0,
+            rotated_at: now,
+            idle_expires_at: now.plus(lifetimes.refresh_idle.min(lifetimes.refresh_absolute)),
+        });
+        let longest = if refresh.is_some() {
+            lifetimes.refresh_absolute
+        } else {
+            longest_access_token(&allowed.resources, policy)
+        };
+        let expires_at = now.plus(lifetimes.code).plus(longest);
+        let authentication = Authentication {
+            acr: acr::stated(policy, request, by.session.authentication.acr.as_deref()),
+            ..by.session.authentication.clone()
+        };
+        let grant = GrantRecord {
+            id: GrantId {
+                bucket: Bucket::holding(expires_at),
+                random,
+            },
+            client_id: client.id.clone(),
+            subject: by.session.subject.clone(),
+            account_epoch: by.session.account_epoch,
+            session_bound: !allowed.scope.contains("offline_access"),
+            scope: allowed.scope,
+            resources: allowed.resources,
+            claims: allowed.claims,
+            authentication,
+            session: Some(by.session_key),
+            sid: Some(by.session.sid.clone()),
+            issued_at: now,
+            expires_at,
+            refresh,
+        };
+        let code = CodeRecord {
+            grant,
+            redirect_uri: request.redirect_uri.clone(),
+            code_challenge: request.code_challenge.clone(),
+            nonce: request.nonce.clone(),
+            issued_at: now,
+            expires_at: now.plus(lifetimes.code),
+        };
+        Self {
+            mode: request.response_mode,
+            state: request.state.clone(),
+            code,
+            consent,
+        }
+    }
+
+    /// The record of the code, which becomes the grant when it is redeemed.
+    #[must_use]
+    pub fn code_record(&self) -> CodeRecord {
+        self.code.clone()
+    }
+
+    /// What to remember of the person's answer; none when nothing was asked.
+    #[must_use]
+    pub fn consent_record(&self) -> Option<ConsentRecord> {
+        self.consent.clone()
+    }
+
+    /// The answer that carries the code to the client.
+    #[must_use]
+    pub fn respond(&self, code: &Opaque<Code>, policy: &Policy) -> AuthorizationResponse {
+        let mut params = vec![("code", code.expose().to_owned())];
+        //= RFC6749#4.1.2 MUST: state is returned exactly as it came, and only if it came
+        params.extend(self.state.clone().map(|state| ("state", state)));
+        //= RFC9207#2 MUST: iss is in every authorization response
+        params.push(("iss", policy.issuer.as_str().to_owned()));
+        AuthorizationResponse {
+            redirect_uri: self.code.redirect_uri.clone(),
+            mode: self.mode,
+            params,
+        }
+    }
+}
+
+/// What of a request is allowed.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Allowed {
+    scope: Scope,
+    claims: ClaimsRequest,
+    resources: Vec<String>,
+}
+
+impl Allowed {
+    /// By the answer that the person just gave, else by earlier ones, where the operator has not waived consent.
+    pub(crate) fn settle(
+        valid: &Valid,
+        consented: Option<&Consented>,
+        remembered: Option<&ConsentRecord>,
+        policy: &Policy,
+    ) -> Self {
+        let request = valid.request();
+        let waived = valid.client().skip_consent && consented.is_none();
+        let (allowed, refused, claims, resources) = match (consented, remembered) {
+            (Some(answer), _) => (
+                Some(&answer.scope),
+                Some(&answer.refused),
+                &*answer.claims,
+                &*answer.resources,
+            ),
+            (None, Some(record)) => (
+                Some(&record.scope),
+                Some(&record.refused),
+                &*record.claims,
+                &*record.resources,
+            ),
+            (None, None) => (None, None, &[][..], &[][..]),
+        };
+        let named = |set: Option<&Scope>, token: &str| set.is_some_and(|set| set.contains(token));
+        let scope = request
+            .scope
+            .filtered(|token| !named(refused, token) && (waived || named(allowed, token)));
+        let mut resources: Vec<String> = request
+            .resources
+            .iter()
+            .filter(|uri| waived || resources.contains(uri))
+            .cloned()
+            .collect();
+        resources.dedup();
+        //= OIDC-CORE#3.1.2.4 MUST: nothing is released that the person has not allowed
+        let released = |name: &String| {
+            waived
+                || !claims_request::is_personal(name)
+                || claims.contains(name)
+                || released_by(&scope, name, policy)
+        };
+        let mut granted = request.claims.clone();
+        granted.userinfo.retain(|name, _| released(name));
+        granted.id_token.retain(|name, _| released(name));
+        Self {
+            claims: granted,
+            resources,
+            scope,
+        }
+    }
+
+    /// Whether it is too little for a code: nothing at all, or an OpenID Connect request without `openid`.
+    pub(crate) fn is_useless(&self, request: &RequestRecord) -> bool {
+        let empty = self.scope.is_empty() && self.resources.is_empty();
+        empty || (request.is_openid() && !self.scope.contains("openid"))
+    }
+}
+
+/// Whether a scope of the set releases the claim anyway.
+pub(crate) fn released_by(scope: &Scope, claim: &str, policy: &Policy) -> bool {
+    let base = claim.split_once('#').map_or(claim, |(base, _)| base);
+    scope
+        .iter()
+        .filter_map(|token| policy.scope(token))
+        .any(|spec| spec.claims.iter().any(|name| name == base))
+}
+
+/// A grant without refresh tokens stands as long as any access token of it can.
+fn longest_access_token(resources: &[String], policy: &Policy) -> i64 {
+    policy
+        .resources
+        .iter()
+        .filter(|resource| resources.contains(&resource.identifier))
+        .filter_map(|resource| resource.access_token_lifetime)
+        .chain([policy.lifetimes.access_token])
+        .max()
+        .unwrap_or_default()
+}
+
+/// Earlier answers stay, where they were given for the same redirect URIs; the new ones go over them.
+fn remember(
+    valid: &Valid,
+    allowed: &Allowed,
+    answer: &Consented,
+    earlier: Option<&ConsentRecord>,
+    now: Timestamp,
+) -> ConsentRecord {
+    let (request, client) = (valid.request(), valid.client());
+    let mut record = earlier
+        .filter(|r| r.redirect_uris == Some(client.redirect_uris_digest))
+        .cloned()
+        .unwrap_or_default();
+    let refused = request
+        .scope
+        .filtered(|token| answer.refused.contains(token) && !allowed.scope.contains(token));
+    record.scope = record
+        .scope
+        .filtered(|token| !refused.contains(token))
+        .union(&allowed.scope);
+    record.refused = record
+        .refused
+        .filtered(|token| !allowed.scope.contains(token))
+        .union(&refused);
+    for name in claims_request::personal(&allowed.claims) {
+        if answer.claims.iter().any(|claim| claim == name)
+            && !record.claims.iter().any(|c| c == name)
+        {
+            record.claims.push(name.to_owned());
+        }
+    }
+    for uri in &allowed.resources {
+        if !record.resources.contains(uri) {
+            record.resources.push(uri.clone());
+        }
+    }
+    record.redirect_uris = Some(client.redirect_uris_digest);
+    record.at = now;
+    record
+}

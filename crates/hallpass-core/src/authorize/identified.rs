@@ -1,0 +1,77 @@
+//! Who asks is known, and where the answer goes. What is asked is not checked yet.
+
+use std::sync::Arc;
+
+use hallpass_types::Params;
+
+use super::{
+    Reason, Redirect, Valid,
+    rules::{self, Endpoint},
+};
+use crate::{client::Client, policy::Policy};
+
+/// A request of a known client with a redirect URI of its own. From here on an error goes to the client.
+#[derive(Clone, Debug)]
+pub struct Identified {
+    params: Params,
+    client: Arc<Client>,
+    redirect_uri: String,
+}
+
+impl Identified {
+    pub(super) const fn new(params: Params, client: Arc<Client>, redirect_uri: String) -> Self {
+        Self {
+            params,
+            client,
+            redirect_uri,
+        }
+    }
+
+    /// The client.
+    #[must_use]
+    pub const fn client(&self) -> &Arc<Client> {
+        &self.client
+    }
+
+    /// The ID token that says whom the client expects. The engine verifies it, then asks
+    /// [`hint::check`](super::hint::check).
+    #[must_use]
+    pub fn id_token_hint(&self) -> Option<&str> {
+        self.params.get("id_token_hint")
+    }
+
+    /// Refuses the request; the error goes to the client.
+    #[must_use]
+    pub fn reject(self, reason: Reason) -> Redirect {
+        Redirect {
+            client_id: self.client.id.clone(),
+            mode: rules::error_mode(&self.params, &self.client),
+            //= OIDC-CORE#3.1.2.6 MUST: state is echoed when the request had one
+            state: rules::text::state(&self.params).ok().flatten(),
+            redirect_uri: self.redirect_uri,
+            reason,
+        }
+    }
+
+    /// Checks everything else about the request.
+    ///
+    /// # Errors
+    /// The first rule that is broken, as an answer to the client.
+    pub fn validate(self, policy: &Policy) -> Result<Valid, Redirect> {
+        self.validate_at(policy, Endpoint::Authorization)
+    }
+
+    /// As [`Self::validate`], with the rules of the endpoint that took the parameters.
+    ///
+    /// # Errors
+    /// As [`Self::validate`].
+    pub fn validate_at(self, policy: &Policy, endpoint: Endpoint) -> Result<Valid, Redirect> {
+        match rules::check(&self.params, &self.client, policy, endpoint) {
+            Ok(draft) => {
+                let request = draft.settle(&self.client, policy, self.redirect_uri);
+                Ok(Valid::new(self.client, request))
+            }
+            Err(reason) => Err(self.reject(reason)),
+        }
+    }
+}

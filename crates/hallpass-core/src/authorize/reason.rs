@@ -1,0 +1,160 @@
+//! Why an authorization request was refused.
+
+use crate::reasons;
+
+reasons! {
+    /// Why a request gets a page instead of a redirect: it is not known where a redirect may go.
+    ///
+    /// [RFC 6749 §4.1.2.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1).
+    pub enum Unidentified {
+        /// No `client_id`.
+        ClientMissing => InvalidRequest, "authorization_client_missing", "client_id is missing";
+        /// Several `client_id`.
+        ClientRepeated => InvalidRequest, "authorization_client_repeated", "client_id is repeated";
+        /// Unknown, disabled, deleted in the meantime, or not even of the right form.
+        ClientUnknown => InvalidRequest, "authorization_client_unknown", "the client is unknown";
+        /// No `redirect_uri`, even where only one is registered.
+        RedirectUriMissing => InvalidRequest, "redirect_uri_missing", "redirect_uri is missing";
+        /// Several `redirect_uri`.
+        RedirectUriRepeated => InvalidRequest, "redirect_uri_repeated", "redirect_uri is repeated";
+        /// Not registered for this client, or no longer.
+        RedirectUriNotRegistered => InvalidRequest, "redirect_uri_not_registered",
+            "redirect_uri is not registered for this client";
+    }
+}
+
+reasons! {
+    /// Why a request of a known client with a registered redirect URI was refused.
+    pub enum Reason {
+        /// RFC 6749 §3.1.
+        ParameterRepeated => InvalidRequest, "parameter_repeated", "a parameter is repeated";
+        /// OpenID Connect Core §6.1.
+        RequestNotSupported => RequestNotSupported, "request_not_supported", "request is not supported";
+        /// OpenID Connect Core §6.2.
+        RequestUriNotSupported => RequestUriNotSupported, "request_uri_not_supported",
+            "request_uri is not supported";
+        /// OpenID Connect Core §7.2.1.
+        RegistrationNotSupported => RegistrationNotSupported, "registration_not_supported",
+            "registration is not supported";
+        /// RFC 6749 §3.1.1.
+        ResponseTypeMissing => InvalidRequest, "response_type_missing", "response_type is missing";
+        /// RFC 6749 §3.1.1.
+        ResponseTypeUnsupported => UnsupportedResponseType, "response_type_unsupported",
+            "response_type is not supported";
+        /// RFC 6749 §4.1.2.1, RFC 7591 §2.
+        ResponseTypeNotAllowed => UnauthorizedClient, "response_type_not_allowed",
+            "response_type is not registered for this client";
+        /// OAuth 2.0 Multiple Response Type Encoding Practices §2.1.
+        ResponseModeUnknown => InvalidRequest, "response_mode_unknown", "response_mode is not supported";
+        /// The client's `response_modes` leave it out.
+        ResponseModeNotAllowed => InvalidRequest, "response_mode_not_allowed",
+            "response_mode is not registered for this client";
+        /// RFC 6749 §3.3.
+        ScopeMalformed => InvalidScope, "scope_malformed", "scope is malformed";
+        /// RFC 7591 §2: outside the registered `scope`.
+        ScopeNotAllowed => InvalidScope, "scope_not_allowed", "scope is not allowed for this client";
+        /// RFC 6749 §3.3: nothing is left that means anything.
+        ScopeEmpty => InvalidScope, "scope_empty", "scope names nothing that is offered";
+        /// OpenID Connect Core §3.1.2.1.
+        PromptUnknown => InvalidRequest, "prompt_unknown", "prompt has an unknown value";
+        /// OpenID Connect Core §3.1.2.1.
+        PromptNoneNotAlone => InvalidRequest, "prompt_none_not_alone",
+            "prompt none must not be combined with other values";
+        /// OpenID Connect Core §3.1.2.1.
+        MaxAgeMalformed => InvalidRequest, "max_age_malformed",
+            "max_age is not a whole number of seconds";
+        /// Longer than is kept.
+        StateTooLong => InvalidRequest, "state_too_long", "state is too long";
+        /// Longer than is kept.
+        NonceTooLong => InvalidRequest, "nonce_too_long", "nonce is too long";
+        /// Longer than is kept.
+        LoginHintTooLong => InvalidRequest, "login_hint_too_long", "login_hint is too long";
+        /// Longer than is kept.
+        AcrValuesTooLong => InvalidRequest, "acr_values_too_long", "acr_values is too long";
+        /// RFC 7636 §4.2.
+        CodeChallengeMalformed => InvalidRequest, "code_challenge_malformed",
+            "code_challenge is malformed";
+        /// RFC 7636 §4.4.1.
+        CodeChallengeMissing => InvalidRequest, "code_challenge_missing", "code_challenge is missing";
+        /// RFC 7636 §4.3: leaving it out would mean `plain`.
+        CodeChallengeMethodMissing => InvalidRequest, "code_challenge_method_missing",
+            "code_challenge_method must be S256";
+        /// RFC 7636 §4.4.1.
+        CodeChallengeMethodUnsupported => InvalidRequest, "code_challenge_method_unsupported",
+            "code_challenge_method is not supported";
+        /// OpenID Connect Core §5.5.
+        ClaimsMalformed => InvalidRequest, "claims_malformed", "claims is malformed";
+        /// OpenID Connect Core §5.5.1: `sub` wants several people, or something that is no subject.
+        ClaimsSubjectMalformed => InvalidRequest, "claims_subject_malformed",
+            "claims asks for a malformed sub";
+        /// OpenID Connect Core §5.5.1.1.
+        AcrUnreachable => UnmetAuthenticationRequirements, "acr_unreachable",
+            "the essential authentication context is not offered";
+        /// OpenID Connect Core §5.5.1.1: the sign-in did not reach it.
+        AcrNotReached => UnmetAuthenticationRequirements, "acr_not_reached",
+            "the essential authentication context was not reached";
+        /// RFC 8707 §2.
+        ResourceMalformed => InvalidTarget, "resource_malformed",
+            "resource is not an absolute URI without fragment";
+        /// More than are looked at.
+        ResourceTooMany => InvalidTarget, "resource_too_many", "too many resources";
+        /// RFC 8707 §2.
+        ResourceUnknown => InvalidTarget, "resource_unknown", "resource is unknown";
+        /// RFC 8707 §2: outside the client's `resources`.
+        ResourceNotAllowed => InvalidTarget, "resource_not_allowed",
+            "resource is not allowed for this client";
+        /// OpenID Connect Core §3.1.2.1: not a genuine ID token of this issuer.
+        IdTokenHintInvalid => InvalidRequest, "id_token_hint_invalid", "id_token_hint is not valid";
+        /// OpenID Connect Core §3.1.2.1: issued to another client.
+        IdTokenHintForAnotherClient => InvalidRequest, "id_token_hint_for_another_client",
+            "id_token_hint was not issued to this client";
+        /// OpenID Connect Core §3.1.2.6.
+        LoginRequired => LoginRequired, "login_required", "the person must sign in";
+        /// OpenID Connect Core §3.1.2.1: somebody else signed in than was asked for.
+        AnotherSubject => LoginRequired, "another_subject",
+            "the person who signed in is not the requested one";
+        /// OpenID Connect Core §3.1.2.6.
+        AccountSelectionRequired => AccountSelectionRequired, "account_selection_required",
+            "the person must choose an account";
+        /// OpenID Connect Core §3.1.2.6.
+        ConsentRequired => ConsentRequired, "consent_required", "the person must consent";
+        /// OpenID Connect Core §3.1.2.6.
+        InteractionRequired => InteractionRequired, "interaction_required",
+            "the person must be asked";
+        /// RFC 6749 §4.1.2.1.
+        Denied => AccessDenied, "access_denied", "the person denied the request";
+        /// RFC 6749 §4.1.2.1: what was allowed is empty, or lacks what the request cannot do without.
+        NothingGranted => AccessDenied, "nothing_granted", "nothing was granted";
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hallpass_types::description_text;
+
+    use super::*;
+
+    #[test]
+    fn identifiers_are_unique_and_texts_fit_the_wire() {
+        let all: Vec<_> = Reason::ALL
+            .iter()
+            .map(|r| (r.id(), r.text()))
+            .chain(Unidentified::ALL.iter().map(|r| (r.id(), r.text())))
+            .collect();
+        let mut ids: Vec<_> = all.iter().map(|(id, _)| id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), all.len());
+        for (id, text) in all {
+            //= test RFC6749#4.1.2.1 error_description has only %x20-21 / %x23-5B / %x5D-7E
+            assert!(description_text(text), "{id}");
+        }
+    }
+
+    #[test]
+    fn a_page_is_always_a_bad_request() {
+        for reason in Unidentified::ALL {
+            assert_eq!(reason.code().status(), 400);
+        }
+    }
+}

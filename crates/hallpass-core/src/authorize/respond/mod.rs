@@ -1,0 +1,141 @@
+//! How an answer travels to the client. Each response mode is one file.
+//!
+//! [OAuth 2.0 Multiple Response Type Encoding Practices §2](https://openid.net/specs/oauth-v2-multiple-response-types-1_0.html#ResponseModes).
+
+mod form_post;
+mod fragment;
+mod query;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// `response_mode`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ResponseMode {
+    /// In the query of the redirect URI.
+    #[default]
+    Query,
+    /// In its fragment.
+    Fragment,
+    /// In a form that the browser posts to it.
+    FormPost,
+}
+
+impl ResponseMode {
+    /// Every mode, for discovery and for registration.
+    pub const ALL: &'static [Self] = &[Self::Query, Self::Fragment, Self::FormPost];
+
+    /// The registered name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Query => "query",
+            Self::Fragment => "fragment",
+            Self::FormPost => "form_post",
+        }
+    }
+
+    /// The mode of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|mode| mode.as_str() == name)
+    }
+}
+
+/// The names of all modes, for the metadata document.
+#[must_use]
+pub fn names() -> Vec<&'static str> {
+    ResponseMode::ALL.iter().map(|mode| mode.as_str()).collect()
+}
+
+/// What goes back to the client, and where. It may hold a code: only the names of its parameters are printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AuthorizationResponse {
+    /// A redirect URI of the client, checked.
+    pub redirect_uri: String,
+    /// How it travels.
+    pub mode: ResponseMode,
+    /// Parameters in order, each name once, none empty.
+    pub params: Vec<(&'static str, String)>,
+}
+
+impl AuthorizationResponse {
+    /// The URL to redirect to, for modes that are a redirect.
+    #[must_use]
+    pub fn location(&self) -> Option<String> {
+        match self.mode {
+            ResponseMode::Query => Some(query::location(&self.redirect_uri, &self.params)),
+            ResponseMode::Fragment => Some(fragment::location(&self.redirect_uri, &self.params)),
+            ResponseMode::FormPost => None,
+        }
+    }
+
+    /// The hidden fields of the form whose action is [`Self::redirect_uri`], for modes that are a form. Values must be
+    /// escaped where they are written.
+    #[must_use]
+    pub fn fields(&self) -> Option<&[(&'static str, String)]> {
+        match self.mode {
+            ResponseMode::Query | ResponseMode::Fragment => None,
+            ResponseMode::FormPost => Some(form_post::fields(&self.params)),
+        }
+    }
+
+    /// Whether it reports an error.
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        self.params.iter().any(|(name, _)| *name == "error")
+    }
+}
+
+impl fmt::Debug for AuthorizationResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthorizationResponse")
+            .field("redirect_uri", &self.redirect_uri)
+            .field("mode", &self.mode)
+            .field(
+                "params",
+                &self.params.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+            )
+            .finish()
+    }
+}
+
+/// Adds parameters to the query of a URI, behind those that it has. A fragment, which no registered URI has, is cut.
+pub(crate) fn with_query(uri: &str, params: &[(&'static str, String)]) -> String {
+    let base = without_fragment(uri);
+    if params.is_empty() {
+        return base.to_owned();
+    }
+    let joint = match base.split_once('?') {
+        None => "?",
+        Some((_, query)) if query.is_empty() || query.ends_with('&') => "",
+        Some(_) => "&",
+    };
+    format!("{base}{joint}{}", encode(params))
+}
+
+fn without_fragment(uri: &str) -> &str {
+    uri.split_once('#').map_or(uri, |(base, _)| base)
+}
+
+/// Form encoding with `%20` instead of `+`: every reader of either kind of escape understands it.
+fn encode(params: &[(&'static str, String)]) -> String {
+    let mut out = String::new();
+    for (name, value) in params {
+        if !out.is_empty() {
+            out.push('&');
+        }
+        out.push_str(name);
+        out.push('=');
+        for piece in url::form_urlencoded::byte_serialize(value.as_bytes()) {
+            out.push_str(if piece == "+" { "%20" } else { piece });
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;

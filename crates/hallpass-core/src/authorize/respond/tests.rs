@@ -1,0 +1,135 @@
+use super::*;
+
+fn answer(uri: &str, mode: ResponseMode, state: Option<&str>) -> AuthorizationResponse {
+    let mut params = vec![("code", "abc".to_owned())];
+    params.extend(state.map(|s| ("state", s.to_owned())));
+    params.push(("iss", "https://op.example".to_owned()));
+    AuthorizationResponse {
+        redirect_uri: uri.to_owned(),
+        mode,
+        params,
+    }
+}
+
+#[test]
+fn parameters_go_behind_the_query_that_is_there() {
+    //= test RFC6749#3.1.2 a query that the redirect URI has is kept when parameters are added
+    let tail = "code=abc&iss=https%3A%2F%2Fop.example";
+    let cases = [
+        ("https://rp.test/cb", "https://rp.test/cb?"),
+        ("https://rp.test/cb?", "https://rp.test/cb?"),
+        ("https://rp.test/cb?a=1&b=", "https://rp.test/cb?a=1&b=&"),
+        ("https://rp.test/cb?a=1&", "https://rp.test/cb?a=1&"),
+        ("https://rp.test/cb?a=%2B+x", "https://rp.test/cb?a=%2B+x&"),
+        ("com.example.app:/cb", "com.example.app:/cb?"),
+        ("http://127.0.0.1:51004/cb", "http://127.0.0.1:51004/cb?"),
+        ("http://[::1]:51004/cb", "http://[::1]:51004/cb?"),
+        ("https://rp.test/cb#x", "https://rp.test/cb?"),
+    ];
+    for (uri, head) in cases {
+        assert_eq!(
+            answer(uri, ResponseMode::Query, None).location(),
+            Some(format!("{head}{tail}")),
+            "{uri}"
+        );
+    }
+}
+
+#[test]
+fn a_fragment_keeps_the_query_apart() {
+    let cases = [
+        ("https://rp.test/cb?a=1", "https://rp.test/cb?a=1#"),
+        ("https://rp.test/cb#x", "https://rp.test/cb#"),
+    ];
+    for (uri, head) in cases {
+        assert_eq!(
+            answer(uri, ResponseMode::Fragment, None).location(),
+            Some(format!("{head}code=abc&iss=https%3A%2F%2Fop.example"))
+        );
+    }
+}
+
+#[test]
+fn a_form_has_fields_and_no_location() {
+    let form = answer(
+        "https://rp.test/cb",
+        ResponseMode::FormPost,
+        Some("\"><script>"),
+    );
+    assert_eq!(form.location(), None);
+    assert_eq!(
+        form.fields().unwrap(),
+        [
+            ("code", "abc".to_owned()),
+            ("state", "\"><script>".to_owned()),
+            ("iss", "https://op.example".to_owned()),
+        ]
+    );
+    assert_eq!(
+        answer("https://rp.test/cb", ResponseMode::Query, None).fields(),
+        None
+    );
+}
+
+#[test]
+fn state_survives_byte_for_byte_and_injects_nothing() {
+    //= test RFC6749#4.1.2.1 state is returned exactly as it came, and only if it came
+    let printable: String = (0x20_u8..0x7F).map(char::from).collect();
+    let long = format!("{}{printable}é\u{1F600}&code=evil#", "x".repeat(4096));
+    for state in [
+        &*long,
+        "&code=evil#",
+        "a+b c%20",
+        "\r\nSet-Cookie: a=b",
+        "=",
+        "null",
+        "\u{2028}",
+    ] {
+        for mode in [ResponseMode::Query, ResponseMode::Fragment] {
+            let location = answer("https://rp.test/cb?z=1", mode, Some(state))
+                .location()
+                .unwrap();
+            assert!(location.bytes().all(|b| (0x21..0x7F).contains(&b)));
+            let url = url::Url::parse(&location).unwrap();
+            let carried = match mode {
+                ResponseMode::Fragment => url.fragment().unwrap(),
+                ResponseMode::Query | ResponseMode::FormPost => url.query().unwrap(),
+            };
+            let pairs: Vec<_> = url::form_urlencoded::parse(carried.as_bytes())
+                .into_owned()
+                .collect();
+            let named = |name: &str| {
+                pairs
+                    .iter()
+                    .filter(|(n, _)| n == name)
+                    .map(|(_, v)| v.as_str())
+                    .collect::<Vec<_>>()
+            };
+            assert_eq!(named("state"), [state]);
+            assert_eq!(named("code"), ["abc"]);
+        }
+    }
+}
+
+#[test]
+fn a_code_is_never_printed() {
+    let printed = format!(
+        "{:?}",
+        answer("https://rp.test/cb", ResponseMode::Query, None)
+    );
+    assert!(!printed.contains("abc"), "{printed}");
+}
+
+#[test]
+fn names_and_stored_forms_agree() {
+    for mode in ResponseMode::ALL {
+        assert_eq!(ResponseMode::parse(mode.as_str()), Some(*mode));
+        assert_eq!(
+            serde_json::to_value(mode).unwrap(),
+            serde_json::Value::from(mode.as_str())
+        );
+    }
+    for unknown in ["", "Query", "query.jwt", "jwt", "web_message", "form_post "] {
+        assert_eq!(ResponseMode::parse(unknown), None);
+    }
+}

@@ -1,0 +1,257 @@
+//! The rules of an authorization request: the grammar of each parameter, and the table of what relates parameters to each
+//! other, to the client and to the issuer's policy.
+//!
+//! Grammar is a type or function with `parse` in the file of its parameter; [`RULES`] has a row for everything else.
+//! The first broken rule is the answer.
+
+mod appearance;
+mod claims;
+mod max_age;
+mod pkce;
+mod prompt;
+pub mod resource;
+mod response_mode;
+mod response_type;
+pub mod scope;
+pub(crate) mod text;
+mod unsupported;
+
+use std::fmt;
+
+use hallpass_types::{Params, Scope};
+
+use super::{Reason, RequestRecord, ResponseMode};
+use crate::{
+    claims_request::{self, Requested},
+    client::Client,
+    policy::Policy,
+};
+
+pub use appearance::Display;
+pub(crate) use appearance::ui_locales;
+pub use prompt::Prompts;
+pub use response_type::ResponseType;
+
+use pkce::{CodeChallenge, Method};
+
+/// The endpoint that took the parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Endpoint {
+    /// The authorization endpoint.
+    Authorization,
+    /// The pushed authorization request endpoint (RFC 9126).
+    PushedAuthorization,
+}
+
+impl Endpoint {
+    const fn bit(self) -> u8 {
+        match self {
+            Self::Authorization => A,
+            Self::PushedAuthorization => PAR,
+        }
+    }
+}
+
+const A: u8 = 1;
+const PAR: u8 = 2;
+
+/// One row of [`RULES`].
+#[derive(Clone, Copy)]
+pub struct Rule {
+    check: fn(&Draft, &Context<'_>) -> Result<(), Reason>,
+    applies_at: u8,
+}
+
+impl Rule {
+    /// Whether it holds at this endpoint.
+    #[must_use]
+    pub const fn applies_at(&self, endpoint: Endpoint) -> bool {
+        self.applies_at & endpoint.bit() != 0
+    }
+}
+
+impl fmt::Debug for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Rule({:#b})", self.applies_at)
+    }
+}
+
+const fn rule(check: fn(&Draft, &Context<'_>) -> Result<(), Reason>, applies_at: u8) -> Rule {
+    Rule { check, applies_at }
+}
+
+/// Every rule that is more than grammar, in the order in which they are checked.
+#[rustfmt::skip]
+pub static RULES: &[Rule] = &[
+    //   rule                                    applies at
+    rule(response_type::client_may_use_it,       A | PAR),
+    rule(response_mode::client_may_use_it,       A | PAR),
+    rule(prompt::none_is_alone,                  A | PAR),
+    rule(pkce::challenge_comes_with_its_method,  A | PAR),
+    rule(pkce::challenge_is_present,             A | PAR),
+    rule(resource::is_known,                     A | PAR),
+    rule(resource::client_may_use_it,            A | PAR),
+    rule(scope::client_may_use_it,               A | PAR),
+    rule(scope::is_not_empty,                    A | PAR),
+    rule(claims::essential_acr_is_reachable,     A | PAR),
+];
+
+/// Every parameter that is read or refused. Others are ignored, even when they are repeated.
+//= RFC6749#3.1 MUST: parameters that are not known are ignored
+pub const PARAMETERS: &[&str] = &[
+    "acr_values",
+    "claims",
+    "claims_locales",
+    "client_id",
+    "code_challenge",
+    "code_challenge_method",
+    "display",
+    "id_token_hint",
+    "login_hint",
+    "max_age",
+    "nonce",
+    "prompt",
+    "redirect_uri",
+    "registration",
+    "request",
+    "request_uri",
+    "resource",
+    "response_mode",
+    "response_type",
+    "scope",
+    "state",
+    "ui_locales",
+];
+
+/// Parameters whose grammar is right; what they mean together is not checked yet.
+#[derive(Clone, Debug)]
+pub(super) struct Draft {
+    response_type: ResponseType,
+    response_mode: ResponseMode,
+    scope: Option<Scope>,
+    state: Option<String>,
+    nonce: Option<String>,
+    code_challenge: Option<CodeChallenge>,
+    code_challenge_method: Option<Method>,
+    prompts: Prompts,
+    max_age: Option<i64>,
+    login_hint: Option<String>,
+    acr_values: Vec<String>,
+    requested: Requested,
+    ui_locales: Vec<String>,
+    display: Display,
+    resources: Vec<String>,
+}
+
+/// What a rule may look at beside the parameters.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Context<'a> {
+    client: &'a Client,
+    policy: &'a Policy,
+}
+
+/// Grammar first, then the table.
+pub(super) fn check(
+    params: &Params,
+    client: &Client,
+    policy: &Policy,
+    endpoint: Endpoint,
+) -> Result<Draft, Reason> {
+    //= RFC6749#3.1 MUST: a repeated parameter makes the request invalid
+    let repeated = |name: &String| PARAMETERS.contains(&name.as_str());
+    if params.duplicated().iter().any(repeated) {
+        return Err(Reason::ParameterRepeated);
+    }
+    unsupported::refuse(params)?;
+    let draft = Draft::parse(params, policy)?;
+    let context = Context { client, policy };
+    for rule in RULES.iter().filter(|rule| rule.applies_at(endpoint)) {
+        (rule.check)(&draft, &context)?;
+    }
+    Ok(draft)
+}
+
+/// The mode in which an error travels: the requested one where it may be used, else the default of the response type.
+pub(super) fn error_mode(params: &Params, client: &Client) -> ResponseMode {
+    response_mode::parse(params)
+        .ok()
+        .filter(|mode| response_mode::is_allowed(client, *mode))
+        .unwrap_or_else(|| response_type::default_mode(params))
+}
+
+impl Draft {
+    fn parse(params: &Params, policy: &Policy) -> Result<Self, Reason> {
+        Ok(Self {
+            response_type: response_type::parse(params)?,
+            response_mode: response_mode::parse(params)?,
+            scope: scope::parse(params)?,
+            state: text::state(params)?,
+            nonce: text::nonce(params)?,
+            code_challenge: pkce::challenge(params)?,
+            code_challenge_method: pkce::method(params)?,
+            prompts: prompt::parse(params)?,
+            max_age: max_age::parse(params)?,
+            login_hint: text::login_hint(params)?,
+            acr_values: claims::acr_values(params)?,
+            requested: claims::parse(params, policy)?,
+            ui_locales: ui_locales(params),
+            display: appearance::display(params),
+            resources: resource::parse(params)?,
+        })
+    }
+
+    /// Fills in what the client registered and what the policy says, and drops what means nothing here.
+    pub(super) fn settle(
+        self,
+        client: &Client,
+        policy: &Policy,
+        redirect_uri: String,
+    ) -> RequestRecord {
+        let context = Context { client, policy };
+        let scope = scope::effective(&self, &context);
+        let openid = scope.contains("openid");
+        //= OIDC-REG#2 MUST: default_max_age holds where the request has no max_age
+        let max_age = self.max_age.or(client.default_max_age);
+        let mut claims = self.requested.claims;
+        claims_request::retain_offered(&mut claims, policy);
+        if !openid {
+            claims = Default::default();
+        } else if max_age.is_some() || client.require_auth_time || self.prompts.login {
+            //= OIDC-CORE#3.1.2.1 MUST: with max_age the ID token has auth_time
+            claims
+                .id_token
+                .entry("auth_time".to_owned())
+                .or_insert(serde_json::Value::Null);
+        }
+        //= OIDC-REG#2 MUST: acr_values and the claims parameter override default_acr_values
+        let acr_values = [
+            self.acr_values,
+            self.requested.acr_values,
+            client.default_acr_values.clone(),
+        ]
+        .into_iter()
+        .find(|values| !values.is_empty())
+        .unwrap_or_default();
+        RequestRecord {
+            client_id: client.id.clone(),
+            redirect_uri,
+            response_type: self.response_type,
+            response_mode: self.response_mode,
+            state: self.state,
+            nonce: self.nonce.filter(|_| openid),
+            code_challenge: self.code_challenge.map(CodeChallenge::into_string),
+            prompts: self.prompts,
+            max_age,
+            login_hint: self.login_hint,
+            acr_values,
+            essential_acr: self.requested.essential_acr,
+            claims,
+            required_subjects: self.requested.subject.into_iter().collect(),
+            ui_locales: self.ui_locales,
+            display: self.display,
+            resources: resource::canonical(&self.resources, policy),
+            scope,
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! `prompt`, [OpenID Connect Core §3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest).
+
+use std::fmt;
+
+use hallpass_types::Params;
+use serde::{Deserialize, Serialize};
+
+use super::{Context, Draft};
+use crate::authorize::Reason;
+
+/// What a client wants the person to be asked, or not to be asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Prompts {
+    /// Ask nothing; answer with an error where something must be asked.
+    pub none: bool,
+    /// Have the person prove again who they are.
+    pub login: bool,
+    /// Have the person consent again.
+    pub consent: bool,
+    /// Have the person choose an account.
+    pub select_account: bool,
+}
+
+/// A value of `prompt` that is not offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownPrompt;
+
+impl fmt::Display for UnknownPrompt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a prompt")
+    }
+}
+impl std::error::Error for UnknownPrompt {}
+
+impl Prompts {
+    /// Every value, for discovery.
+    pub const ALL: &'static [&'static str] = &["none", "login", "consent", "select_account"];
+
+    /// Reads space-separated values. Repeated values count once.
+    ///
+    /// # Errors
+    /// [`UnknownPrompt`] for any other value, also an empty one between two spaces.
+    pub fn parse(text: &str) -> Result<Self, UnknownPrompt> {
+        let mut prompts = Self::default();
+        for word in text.split(' ') {
+            match word {
+                "none" => prompts.none = true,
+                "login" => prompts.login = true,
+                "consent" => prompts.consent = true,
+                "select_account" => prompts.select_account = true,
+                _ => return Err(UnknownPrompt),
+            }
+        }
+        Ok(prompts)
+    }
+}
+
+impl TryFrom<String> for Prompts {
+    type Error = UnknownPrompt;
+    fn try_from(text: String) -> Result<Self, UnknownPrompt> {
+        if text.is_empty() {
+            Ok(Self::default())
+        } else {
+            Self::parse(&text)
+        }
+    }
+}
+
+impl From<Prompts> for String {
+    fn from(prompts: Prompts) -> Self {
+        [
+            (prompts.none, "none"),
+            (prompts.login, "login"),
+            (prompts.consent, "consent"),
+            (prompts.select_account, "select_account"),
+        ]
+        .into_iter()
+        .filter_map(|(wanted, name)| wanted.then_some(name))
+        .collect::<Vec<_>>()
+        .join(" ")
+    }
+}
+
+pub(super) fn parse(params: &Params) -> Result<Prompts, Reason> {
+    match params.get("prompt") {
+        None => Ok(Prompts::default()),
+        Some(text) => Prompts::parse(text).map_err(|_| Reason::PromptUnknown),
+    }
+}
+
+//= OIDC-CORE#3.1.2.1 MUST: prompt none with any other value is an error
+pub(super) fn none_is_alone(draft: &Draft, _: &Context<'_>) -> Result<(), Reason> {
+    let Prompts {
+        none,
+        login,
+        consent,
+        select_account,
+    } = draft.prompts;
+    if none && (login || consent || select_account) {
+        Err(Reason::PromptNoneNotAlone)
+    } else {
+        Ok(())
+    }
+}

@@ -1,0 +1,269 @@
+//! What the person must be asked before a request is granted.
+//!
+//! [OpenID Connect Core §3.1.2.3](https://openid.net/specs/openid-connect-core-1_0.html#Authenticates) and
+//! [§3.1.2.4](https://openid.net/specs/openid-connect-core-1_0.html#Consent).
+//!
+//! Each prompt has a table of causes; the first prompt that has a cause is shown, with all of its causes. The engine asks
+//! [`next`] again after every answer, with fresh facts, so no step can be skipped by calling a later URL.
+
+pub(crate) mod acr;
+mod consent;
+mod login;
+mod select_account;
+
+use hallpass_types::{Scope, Sid, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    authorize::{Reason, RequestRecord, Valid, granted::Allowed},
+    client::Client,
+    policy::Policy,
+    record::{ConsentRecord, SessionRecord},
+};
+
+pub use acr::acr_of;
+
+/// A question to the person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Prompt {
+    /// Prove who you are.
+    Login,
+    /// Choose an account.
+    SelectAccount,
+    /// Allow or deny.
+    Consent,
+}
+
+impl Prompt {
+    /// Its name, as in the `prompt` parameter.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::SelectAccount => "select_account",
+            Self::Consent => "consent",
+        }
+    }
+}
+
+/// Why a question is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Cause {
+    /// Nobody is signed in.
+    NoSession,
+    /// The client wants the person to sign in again.
+    LoginRequested,
+    /// The last sign-in is too long ago for the client.
+    TooLongAgo,
+    /// Somebody else is signed in than the client asked for.
+    AnotherSubject,
+    /// The sign-in was weaker than the client needs.
+    AcrTooWeak,
+    /// The client wants the person to choose an account.
+    SelectionRequested,
+    /// The client wants the person to consent again.
+    ConsentRequested,
+    /// The person has never allowed this client anything.
+    NothingRemembered,
+    /// Scopes that the person has not seen.
+    WiderScope,
+    /// Claims that the person has not seen.
+    WiderClaims,
+    /// Resources that the person has not seen.
+    WiderResources,
+    /// Access that lasts after signing out, which the person has not seen.
+    OfflineAccess,
+    /// The client's redirect URIs changed since.
+    ClientChanged,
+    /// An application on the device whose identity nothing assures.
+    NativeClient,
+}
+
+impl Cause {
+    /// The answer when nothing may be asked.
+    //= OIDC-CORE#3.1.2.1 MUST: prompt=none is answered with an error where something must be asked
+    const fn refusal(self) -> Reason {
+        match self {
+            Self::NoSession
+            | Self::LoginRequested
+            | Self::TooLongAgo
+            | Self::AnotherSubject
+            | Self::AcrTooWeak => Reason::LoginRequired,
+            Self::SelectionRequested => Reason::AccountSelectionRequired,
+            Self::ConsentRequested
+            | Self::NothingRemembered
+            | Self::WiderScope
+            | Self::WiderClaims
+            | Self::WiderResources
+            | Self::OfflineAccess
+            | Self::ClientChanged => Reason::ConsentRequired,
+            Self::NativeClient => Reason::InteractionRequired,
+        }
+    }
+}
+
+/// A question and all that causes it, at least one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Ask {
+    /// The question.
+    pub prompt: Prompt,
+    /// Why.
+    pub reasons: Vec<Cause>,
+}
+
+/// What comes next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The person must be asked.
+    Ask(Ask),
+    /// Nothing the person may be asked would help.
+    Refuse(Reason),
+    /// The request can be granted.
+    Ready,
+}
+
+/// What the person did within this very request. Each deed names the session in which it was done, so that neither an old
+/// session nor one that another tab made in the same second counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Done {
+    /// Signed in; this session came of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub login: Option<Sid>,
+    /// Chose to go on with this session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub selected: Option<Sid>,
+}
+
+/// What is known when it is decided what to ask.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// The time.
+    pub now: Timestamp,
+    /// The browser's session, alive and of a living account.
+    pub session: Option<&'a SessionRecord>,
+    /// The subject by which this client knows the person of the session.
+    pub subject: Option<&'a str>,
+    /// What the person allowed this client earlier.
+    pub consent: Option<&'a ConsentRecord>,
+    /// What the person answered on the consent page in this very step.
+    pub consented: Option<&'a Consented>,
+    /// What was done within this request.
+    pub done: &'a Done,
+    /// The issuer's policy.
+    pub policy: &'a Policy,
+}
+
+/// What the person allowed when asked for consent. Only what the request asks for counts, whatever stands here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Consented {
+    /// Scopes that were shown and allowed.
+    pub scope: Scope,
+    /// Scopes that were shown and left out.
+    pub refused: Scope,
+    /// Claims that were shown and allowed.
+    pub claims: Vec<String>,
+    /// Resources that were shown and allowed.
+    pub resources: Vec<String>,
+}
+
+impl Consented {
+    /// The answer "allow". `only` are the scopes that stayed ticked, none means all; `openid`, without which the
+    /// request would be another one, cannot be left out.
+    #[must_use]
+    pub fn of(request: &RequestRecord, only: Option<&[String]>) -> Self {
+        let ticked = |token: &str| {
+            token == "openid" || only.is_none_or(|only| only.iter().any(|name| name == token))
+        };
+        Self {
+            scope: request.scope.filtered(ticked),
+            refused: request.scope.filtered(|token| !ticked(token)),
+            claims: crate::claims_request::personal(&request.claims)
+                .into_iter()
+                .map(str::to_owned)
+                .collect(),
+            resources: request.resources.clone(),
+        }
+    }
+}
+
+/// Decides what to ask.
+#[must_use]
+pub fn next(valid: &Valid, facts: &Facts<'_>) -> Next {
+    let case = Case {
+        allowed: Allowed::settle(valid, facts.consented, facts.consent, facts.policy),
+        request: valid.request(),
+        client: valid.client(),
+        facts,
+    };
+    if let Some(reason) = login::is_futile(&case) {
+        return Next::Refuse(reason);
+    }
+    for (prompt, checks) in PROMPTS {
+        let reasons: Vec<Cause> = checks
+            .iter()
+            .filter(|check| (check.holds)(&case))
+            .map(|check| check.cause)
+            .collect();
+        let Some(first) = reasons.first() else {
+            continue;
+        };
+        if case.request.prompts.none {
+            return Next::Refuse(first.refusal());
+        }
+        return Next::Ask(Ask {
+            prompt: *prompt,
+            reasons,
+        });
+    }
+    //= RFC6749#4.1.2.1 MUST: when the person leaves nothing that could be granted, access is denied
+    if case.allowed.is_useless(case.request) {
+        return Next::Refuse(Reason::NothingGranted);
+    }
+    Next::Ready
+}
+
+/// Every prompt, in the order in which they are shown.
+const PROMPTS: &[(Prompt, &[Check])] = &[
+    (Prompt::Login, login::CHECKS),
+    (Prompt::SelectAccount, select_account::CHECKS),
+    (Prompt::Consent, consent::CHECKS),
+];
+
+/// One row: a cause and when it holds.
+struct Check {
+    cause: Cause,
+    holds: fn(&Case<'_>) -> bool,
+}
+
+const fn check(cause: Cause, holds: fn(&Case<'_>) -> bool) -> Check {
+    Check { cause, holds }
+}
+
+/// The request and the facts about it.
+struct Case<'a> {
+    allowed: Allowed,
+    request: &'a RequestRecord,
+    client: &'a Client,
+    facts: &'a Facts<'a>,
+}
+
+impl Case<'_> {
+    /// Whether the session came of a sign-in within this request.
+    fn signed_in_here(&self) -> bool {
+        self.is_current(self.facts.done.login.as_ref())
+    }
+
+    fn is_current(&self, sid: Option<&Sid>) -> bool {
+        sid.is_some() && self.facts.session.map(|session| &session.sid) == sid
+    }
+}
+
+#[cfg(test)]
+mod tests;
