@@ -16,10 +16,11 @@ pub(super) static MESSAGES: Messages = Messages {
         submit: "Sign in",
         cancel: "Cancel",
         refused: "That username and password do not match. Check both and try again.",
-        throttled: "There were too many failed attempts. Wait a while before you try again.",
-        busy: "Many people are signing in right now. Nothing is wrong with your details; please try again.",
+        throttled: "There have been too many failed attempts.",
+        busy: "Many people are signing in right now, so your password was not checked.",
         expired: "This page was open for too long. Please sign in again.",
         retry: "Try again in {time}.",
+        retry_later: "Please try again a little later.",
     },
     consent: Consent {
         title: "Allow {client}?",

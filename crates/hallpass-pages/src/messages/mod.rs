@@ -92,6 +92,7 @@ pub(crate) struct SignIn {
     pub(crate) busy: &'static str,
     pub(crate) expired: &'static str,
     pub(crate) retry: &'static str,
+    pub(crate) retry_later: &'static str,
 }
 
 #[derive(Debug, Serialize)]
