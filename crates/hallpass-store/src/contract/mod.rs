@@ -1,1 +1,208 @@
-//! x
+//! What every adapter promises, as one suite of cases.
+//!
+//! An adapter's tests call [`contract_tests!`](crate::contract_tests) with a way to make an empty store; that gives one
+//! test per case. [`run_all`] runs them one after the other where no test harness is at hand.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a broken promise is a failed test"
+)]
+
+pub mod clients;
+pub mod codes;
+pub mod commits;
+pub mod consents;
+pub mod grants;
+pub mod isolation;
+pub mod keys;
+pub mod names;
+pub mod purge;
+pub mod races;
+mod sample;
+pub mod sessions;
+pub mod standing;
+pub mod tokens;
+pub mod users;
+
+use std::{future::Future, sync::Arc};
+
+use hallpass_types::IssuerId;
+
+use crate::{Commit, Committed, Spend, Store, StoreError, Write};
+
+/// An empty store and how hard to try it.
+#[derive(Clone)]
+pub struct Trial {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// How often races are run.
+    pub rounds: u32,
+}
+
+impl std::fmt::Debug for Trial {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Trial({} rounds)", self.rounds)
+    }
+}
+
+impl Trial {
+    async fn issuer(&self) -> IssuerId {
+        self.store.issuer("https://op.example").await.unwrap()
+    }
+
+    async fn commit(&self, spends: Vec<Spend>, writes: Vec<Write>) -> Committed {
+        self.try_commit(spends, writes).await.unwrap()
+    }
+
+    async fn try_commit(
+        &self,
+        spends: Vec<Spend>,
+        writes: Vec<Write>,
+    ) -> Result<Committed, StoreError> {
+        let issuer = self.issuer().await;
+        self.store.commit(issuer, Commit { spends, writes }).await
+    }
+
+    async fn write(&self, writes: Vec<Write>) {
+        assert_eq!(self.commit(Vec::new(), writes).await, Committed::Done);
+    }
+
+    async fn spend(&self, spend: Spend) -> Committed {
+        self.commit(vec![spend], Vec::new()).await
+    }
+
+    /// Runs `tasks` tasks at once and answers how many of them ended with [`Committed::Done`].
+    async fn race<F>(&self, tasks: u8, commit: impl Fn(u8) -> F) -> usize
+    where
+        F: Future<Output = Commit> + Send + 'static,
+    {
+        let issuer = self.issuer().await;
+        let barrier = Arc::new(tokio::sync::Barrier::new(tasks.into()));
+        let mut running = tokio::task::JoinSet::new();
+        for task in 0..tasks {
+            let (store, barrier, commit) = (self.store.clone(), barrier.clone(), commit(task));
+            running.spawn(async move {
+                let commit = commit.await;
+                barrier.wait().await;
+                store.commit(issuer, commit).await.unwrap()
+            });
+        }
+        let ends = running.join_all().await;
+        ends.iter().filter(|end| **end == Committed::Done).count()
+    }
+}
+
+/// The list of cases, handed to another macro.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! contract_cases {
+    (($($each:tt)+) $($args:tt)*) => {
+        $($each)+! { $($args)*;
+            clients::a_client_is_found_by_its_exact_identifier_alone,
+            clients::a_client_identifier_is_given_once,
+            clients::writing_a_client_replaces_it,
+            clients::a_deleted_client_is_unknown,
+            clients::registered_clients_are_counted_and_no_others,
+            clients::clients_are_listed_in_pages,
+            codes::a_code_is_found_until_and_after_it_is_spent,
+            codes::a_code_is_spent_once,
+            codes::an_unknown_code_is_too_late,
+            codes::a_code_key_that_is_taken_is_a_collision_and_changes_nothing,
+            commits::the_first_spend_that_is_too_late_is_named,
+            commits::nothing_is_written_when_a_spend_is_too_late,
+            commits::earlier_spends_are_taken_back,
+            commits::nothing_is_written_when_a_write_fails,
+            commits::spends_and_writes_see_earlier_ones,
+            commits::an_empty_commit_is_done,
+            commits::a_dropped_commit_happens_whole_or_not_at_all,
+            consents::consent_is_remembered_replaced_and_forgotten,
+            consents::consent_is_for_one_subject_and_one_client,
+            grants::a_grant_is_found_with_its_refresh_state,
+            grants::a_generation_is_rotated_once,
+            grants::a_rotation_from_another_generation_is_too_late,
+            grants::a_revoked_or_unknown_grant_does_not_rotate,
+            grants::a_grant_without_refresh_tokens_does_not_rotate,
+            grants::the_last_generation_is_the_end,
+            grants::touching_moves_the_idle_limit_alone,
+            grants::revocation_is_idempotent_and_the_first_time_stands,
+            grants::a_grant_stands_until_it_is_revoked,
+            grants::a_grant_identity_that_is_taken_is_a_collision_and_revives_nothing,
+            isolation::an_issuer_has_one_number_for_good,
+            isolation::issuers_share_nothing,
+            isolation::issuers_spend_separately,
+            isolation::a_key_of_one_kind_is_no_other_kind,
+            keys::signing_keys_are_written_replaced_and_deleted,
+            names::any_text_is_a_user_name,
+            names::names_that_only_look_alike_are_different,
+            names::any_text_survives_in_records,
+            names::listing_after_any_text_works,
+            names::any_text_is_an_issuer_and_a_key_identifier,
+            purge::expired_records_go_and_live_ones_stay,
+            purge::a_purge_takes_no_more_than_its_limit,
+            purge::a_purge_reaches_every_issuer,
+            purge::what_does_not_expire_is_never_purged,
+            purge::purging_while_writing_loses_nothing,
+            races::a_code_that_many_redeem_is_redeemed_once,
+            races::a_generation_that_many_rotate_is_rotated_once,
+            races::a_key_that_many_use_is_used_once,
+            races::a_user_name_that_many_take_is_taken_once,
+            races::a_client_identifier_that_many_take_is_taken_once,
+            races::a_user_that_many_change_is_changed_once,
+            races::no_rotation_succeeds_after_a_revocation_was_acknowledged,
+            races::what_was_acknowledged_is_read_by_everybody,
+            races::two_commits_that_want_the_same_two_keys_do_not_both_fail_or_win,
+            sessions::a_session_is_found_until_it_ends,
+            sessions::writing_a_session_replaces_it,
+            sessions::an_ended_session_cannot_be_renewed,
+            standing::everything_about_a_token_is_one_answer,
+            standing::a_session_that_ended_is_noticed,
+            standing::an_unknown_grant_has_no_standing,
+            tokens::a_denied_token_is_denied_and_no_other,
+            tokens::denying_twice_is_once,
+            tokens::a_key_is_used_once,
+            users::a_user_is_found_by_name_and_by_subject,
+            users::name_and_subject_are_given_once,
+            users::a_user_changes_when_the_revision_is_current,
+            users::a_changed_name_moves_and_frees_the_old_one,
+            users::a_name_of_somebody_else_is_too_late,
+            users::users_are_listed_in_pages_by_name,
+        }
+    };
+}
+
+/// Makes one test of every case: `contract_tests!(rounds, make)`, where `make` is an async function without
+/// arguments that answers an empty `Arc<dyn Store>`. The calling crate needs tokio with its test macro.
+#[macro_export]
+macro_rules! contract_tests {
+    ($rounds:expr, $make:expr) => {
+        $crate::contract_cases! { ($crate::contract_test) $rounds, $make }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! contract_test {
+    ($rounds:expr, $make:expr; $($module:ident :: $case:ident,)+) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+        async fn $case() {
+            let trial = $crate::contract::Trial { store: $make().await, rounds: $rounds };
+            $crate::contract::$module::$case(trial).await;
+        }
+    )+};
+}
+
+macro_rules! run_one_by_one {
+    ($rounds:expr, $make:expr; $($module:ident :: $case:ident,)+) => {$(
+        $module::$case(Trial { store: $make().await, rounds: $rounds }).await;
+    )+};
+}
+
+/// Runs every case on a new store from `make`.
+///
+/// # Panics
+/// When the store breaks a promise.
+pub async fn run_all<F: Future<Output = Arc<dyn Store>>>(rounds: u32, make: impl Fn() -> F) {
+    contract_cases! { (run_one_by_one) rounds, make }
+}
