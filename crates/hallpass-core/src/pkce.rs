@@ -3,6 +3,9 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hallpass_types::{constant_time_eq, sha256};
 
+/// Challenge methods that are taken. `plain` is not one of them.
+pub const METHODS: &[&str] = &["S256"];
+
 /// Whether the text has the form of a verifier or a challenge: 43 to 128 unreserved characters.
 #[must_use]
 pub fn is_well_formed(text: &str) -> bool {

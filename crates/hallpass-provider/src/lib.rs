@@ -1,3 +1,22 @@
 //! The embeddable OpenID Provider engine: looks up, decides, signs, commits.
+//!
+//! [`Provider`] runs the endpoints; the rules are in `hallpass-core`, state is behind
+//! [`hallpass_store::Store`], and everything else that is asked of the surroundings is a port in [`ports`].
 
+pub mod browser;
+mod builder;
+mod clients;
+pub mod endpoints;
+mod failure;
+mod issue;
+pub mod keys;
 pub mod ports;
+mod provider;
+mod registry;
+mod remote_keys;
+pub mod secrets;
+
+pub use builder::{Builder, WantsAccounts, WantsInteraction, WantsMasterKey, WantsStore};
+pub use failure::{Failure, Refusal};
+pub use provider::Provider;
+pub use registry::{Fetch, GrantHandler, Grants, Issued};

@@ -270,7 +270,7 @@ pub struct Facts<'a> {
     /// The URL of the endpoint that was called.
     pub endpoint: &'a str,
     /// The keyed digest under which client secrets are stored.
-    pub secret_digest: &'a dyn Fn(&str) -> ContentDigest,
+    pub secret_digest: &'a (dyn Fn(&str) -> ContentDigest + Sync),
     /// The keys at the client's `jwks_uri`, where [`Presented::needs_jwks`] asked for them.
     pub fetched_jwks: Option<&'a Jwks>,
 }

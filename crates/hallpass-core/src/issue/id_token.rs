@@ -42,6 +42,9 @@ impl IdTokenRequest {
     }
 }
 
+/// Claims of ID tokens beside those that scopes release, for the metadata document.
+pub const CLAIMS: &[&str] = &["iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid"];
+
 /// Names that the provider sets itself: account claims never override them.
 const RESERVED: &[&str] = &[
     "iss",

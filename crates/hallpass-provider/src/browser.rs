@@ -1,0 +1,84 @@
+//! What a browser carries between requests: the session cookie, a binding cookie, and sealed state in URLs.
+
+use hallpass_core::{authorize::RequestRecord, interaction::Done, reasons};
+use hallpass_types::{ClientId, Opaque, Session, Timestamp, sha256};
+use serde::{Deserialize, Serialize};
+
+reasons! {
+    /// Why something that came back from a browser was refused. Always shown as a page.
+    pub enum Reason {
+        /// The sealed state was changed, belongs to another server, or is no state at all.
+        StateUnknown => InvalidRequest, "interaction_unknown", "this page is not valid any more";
+        /// The sealed state is too old.
+        StateExpired => InvalidRequest, "interaction_expired", "this page is not valid any more";
+        /// Another browser started the request.
+        OtherBrowser => AccessDenied, "interaction_other_browser", "this page belongs to another browser";
+        /// The person's session ended meanwhile.
+        NotSignedIn => LoginRequired, "interaction_not_signed_in", "you are not signed in";
+    }
+}
+
+/// The cookies of a request.
+#[derive(Debug, Default)]
+pub struct Browser {
+    /// The session cookie's value.
+    pub session: Option<Opaque<Session>>,
+    /// The binding cookie's value.
+    pub binding: Option<String>,
+}
+
+/// Cookies to set with an answer.
+#[derive(Debug, Default)]
+pub struct SetCookies {
+    /// A new session cookie and its lifetime in seconds.
+    pub session: Option<(Opaque<Session>, i64)>,
+    /// Remove the session cookie.
+    pub end_session: bool,
+    /// A new binding cookie.
+    pub binding: Option<String>,
+}
+
+/// An authorization request that waits for its person, as it is sealed into the page's URL.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Pending {
+    #[serde(rename = "b")]
+    pub(crate) binding: [u8; 16],
+    #[serde(rename = "s")]
+    pub(crate) started_at: Timestamp,
+    #[serde(rename = "e")]
+    pub(crate) expires_at: Timestamp,
+    #[serde(rename = "d", default)]
+    pub(crate) done: Done,
+    #[serde(rename = "r")]
+    pub(crate) request: RequestRecord,
+}
+
+/// A logout request that waits for its person.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct PendingLogout {
+    #[serde(rename = "b")]
+    pub(crate) binding: [u8; 16],
+    #[serde(rename = "e")]
+    pub(crate) expires_at: Timestamp,
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) client_id: Option<ClientId>,
+    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) redirect: Option<String>,
+}
+
+/// What stands in sealed state for a binding cookie.
+pub(crate) fn binding_digest(cookie: &str) -> [u8; 16] {
+    let mut out = [0; 16];
+    if let Some(half) = sha256(cookie.as_bytes()).first_chunk::<16>() {
+        out = *half;
+    }
+    out
+}
+
+/// Whether a binding cookie has the form that we make: 22 characters of base64url.
+pub(crate) fn is_binding(cookie: &str) -> bool {
+    cookie.len() == 22
+        && cookie
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+}

@@ -1,0 +1,232 @@
+//! Building a provider: what must be chosen is asked for by the compiler, the rest has defaults.
+
+use std::sync::Arc;
+
+use hallpass_core::policy::Policy;
+use hallpass_store::{Store, StoreError};
+use hallpass_types::{Issuer, IssuerId};
+
+use crate::{
+    Provider,
+    clients::ClientCache,
+    keys::CurrentKeys,
+    ports::{
+        Accounts, Clock, Entropy, Events, Fetcher, Interaction, NoEvents, NoFetcher, SystemClock,
+        SystemEntropy,
+    },
+    provider::Inner,
+    registry::Grants,
+    remote_keys::RemoteKeys,
+    secrets::{MasterKey, Secrets},
+};
+
+/// First step: where state lives.
+#[derive(Debug)]
+pub struct WantsStore {
+    issuer: Issuer,
+}
+
+/// Second step: the master key.
+pub struct WantsMasterKey {
+    issuer: Issuer,
+    store: Arc<dyn Store>,
+}
+
+/// Third step: who the people are.
+pub struct WantsAccounts {
+    issuer: Issuer,
+    store: Arc<dyn Store>,
+    master: MasterKey,
+}
+
+/// Fourth step: where they are asked.
+pub struct WantsInteraction {
+    issuer: Issuer,
+    store: Arc<dyn Store>,
+    master: MasterKey,
+    accounts: Arc<dyn Accounts>,
+}
+
+/// Last step: everything optional.
+pub struct Builder {
+    store: Arc<dyn Store>,
+    accounts: Arc<dyn Accounts>,
+    interaction: Arc<dyn Interaction>,
+    fetcher: Arc<dyn Fetcher>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    events: Arc<dyn Events>,
+    grants: Grants,
+    secrets: Secrets,
+    issuer_id: IssuerId,
+    policy: Policy,
+}
+
+macro_rules! opaque_debug {
+    ($($name:ident),+) => {$(
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(stringify!($name))
+            }
+        }
+    )+};
+}
+opaque_debug!(WantsMasterKey, WantsAccounts, WantsInteraction, Builder);
+
+impl Provider {
+    /// Begins to build a provider.
+    #[must_use]
+    pub fn builder(issuer: Issuer) -> WantsStore {
+        WantsStore { issuer }
+    }
+}
+
+impl WantsStore {
+    /// Where state lives.
+    #[must_use]
+    pub fn store(self, store: Arc<dyn Store>) -> WantsMasterKey {
+        WantsMasterKey {
+            issuer: self.issuer,
+            store,
+        }
+    }
+}
+
+impl WantsMasterKey {
+    /// The key from which all others are derived. Losing it ends every session and token; leaking it leaks them.
+    #[must_use]
+    pub fn master_key(self, master: MasterKey) -> WantsAccounts {
+        WantsAccounts {
+            issuer: self.issuer,
+            store: self.store,
+            master,
+        }
+    }
+}
+
+impl WantsAccounts {
+    /// Who the people are.
+    #[must_use]
+    pub fn accounts(self, accounts: Arc<dyn Accounts>) -> WantsInteraction {
+        WantsInteraction {
+            issuer: self.issuer,
+            store: self.store,
+            master: self.master,
+            accounts,
+        }
+    }
+}
+
+impl WantsInteraction {
+    /// Where people are asked. `name` is the issuer's name in the store: it stays when the issuer's URL changes.
+    ///
+    /// # Errors
+    /// The store cannot tell the issuer's number.
+    pub async fn interaction(
+        self,
+        interaction: Arc<dyn Interaction>,
+        name: &str,
+    ) -> Result<Builder, StoreError> {
+        let issuer_id = self.store.issuer(name).await?;
+        let secrets = Secrets::new(self.master, issuer_id);
+        let salt = Arc::new(secrets.pairwise_salt());
+        Ok(Builder {
+            store: self.store,
+            accounts: self.accounts,
+            interaction,
+            fetcher: Arc::new(NoFetcher),
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+            events: Arc::new(NoEvents),
+            grants: Grants::builtin(),
+            policy: Policy::new(self.issuer, salt),
+            secrets,
+            issuer_id,
+        })
+    }
+}
+
+impl Builder {
+    /// Changes the policy. The issuer and the pairwise salt stay as they are.
+    #[must_use]
+    pub fn policy(mut self, change: impl FnOnce(&mut Policy)) -> Self {
+        let (issuer, salt) = (
+            self.policy.issuer.clone(),
+            self.policy.pairwise_salt.clone(),
+        );
+        change(&mut self.policy);
+        self.policy.issuer = issuer;
+        self.policy.pairwise_salt = salt;
+        self
+    }
+
+    /// What is derived from the master key, for digests of configured secrets.
+    #[must_use]
+    pub fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
+    /// The way out for documents that clients name. Without it nothing is fetched.
+    #[must_use]
+    pub fn fetcher(mut self, fetcher: Arc<dyn Fetcher>) -> Self {
+        self.fetcher = fetcher;
+        self
+    }
+
+    /// Another clock, for tests.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Other randomness, for tests.
+    #[must_use]
+    pub fn entropy(mut self, entropy: Arc<dyn Entropy>) -> Self {
+        self.entropy = entropy;
+        self
+    }
+
+    /// Who listens to events.
+    #[must_use]
+    pub fn events(mut self, events: Arc<dyn Events>) -> Self {
+        self.events = events;
+        self
+    }
+
+    /// Other grants than the built-in ones.
+    #[must_use]
+    pub fn grants(mut self, grants: Grants) -> Self {
+        self.grants = grants;
+        self
+    }
+
+    /// Makes keys where they are missing, and the provider.
+    ///
+    /// # Errors
+    /// The store fails, or stored keys do not open with this master key.
+    pub async fn build(self) -> Result<Provider, StoreError> {
+        let metadata = crate::endpoints::discovery::document(&self.policy, &self.grants);
+        let provider = Provider {
+            inner: Arc::new(Inner {
+                issuer_id: self.issuer_id,
+                policy: self.policy,
+                secrets: self.secrets,
+                keys: CurrentKeys::default(),
+                store: self.store,
+                accounts: self.accounts,
+                interaction: self.interaction,
+                fetcher: self.fetcher,
+                clock: self.clock,
+                entropy: self.entropy,
+                events: self.events,
+                grants: self.grants,
+                clients: ClientCache::default(),
+                remote_keys: RemoteKeys::default(),
+                metadata,
+            }),
+        };
+        provider.load_keys().await?;
+        Ok(provider)
+    }
+}

@@ -1,0 +1,91 @@
+//! Client authentication, shared by every endpoint that asks for it.
+
+use hallpass_core::client_auth::{self, AuthenticatedClient, Facts, Presented};
+use hallpass_store::{Commit, Committed, Spend};
+use hallpass_types::Params;
+
+use crate::{Failure, Provider};
+
+/// An endpoint that authenticates clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// The token endpoint.
+    Token,
+    /// Introspection.
+    Introspection,
+    /// Revocation.
+    Revocation,
+}
+
+impl Endpoint {
+    /// Its path under the issuer.
+    #[must_use]
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Token => super::discovery::TOKEN,
+            Self::Introspection => super::discovery::INTROSPECTION,
+            Self::Revocation => super::discovery::REVOCATION,
+        }
+    }
+}
+
+impl Provider {
+    /// Authenticates the client of a request.
+    ///
+    /// # Errors
+    /// The client is unknown, did not prove itself, or used something a second time.
+    pub(crate) async fn authenticate(
+        &self,
+        endpoint: Endpoint,
+        params: &Params,
+        authorization: Option<&str>,
+    ) -> Result<AuthenticatedClient, Failure> {
+        let inner = &self.inner;
+        let presented = Presented::read(params, authorization)?;
+        let client = self.client(presented.client_id()).await?;
+        let digest = |secret: &str| inner.secrets.client_digest(secret);
+        let uri = client
+            .as_ref()
+            .and_then(|c| presented.needs_jwks(c))
+            .map(str::to_owned);
+        let mut fetched = match &uri {
+            Some(uri) => self.remote_keys(uri, false).await,
+            None => None,
+        };
+        let token_endpoint = inner.policy.issuer.url(Endpoint::Token.path());
+        let called = inner.policy.issuer.url(endpoint.path());
+        let mut again = uri.is_some();
+        let authenticated = loop {
+            let facts = Facts {
+                now: self.now(),
+                policy: &inner.policy,
+                token_endpoint: &token_endpoint,
+                endpoint: &called,
+                secret_digest: &digest,
+                fetched_jwks: fetched.as_deref(),
+            };
+            match client_auth::authenticate(&presented, client.as_ref(), &facts) {
+                Ok(authenticated) => break authenticated,
+                Err(client_auth::Reason::KeyMiss) if again => {
+                    again = false;
+                    fetched = match &uri {
+                        Some(uri) => self.remote_keys(uri, true).await,
+                        None => None,
+                    };
+                }
+                Err(reason) => return Err(reason.into()),
+            }
+        };
+        //= RFC7523#3 MUST: an assertion that was used is refused when it is shown again
+        if let Some(once) = authenticated.once {
+            let commit = Commit {
+                spends: vec![Spend::Once(once.key)],
+                writes: Vec::new(),
+            };
+            if self.commit(commit).await? != Committed::Done {
+                return Err(client_auth::Reason::Replayed.into());
+            }
+        }
+        Ok(authenticated.client)
+    }
+}

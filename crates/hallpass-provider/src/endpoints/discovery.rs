@@ -1,0 +1,78 @@
+//! Metadata and where the endpoints are. The document is derived from policy and registries.
+
+use bytes::Bytes;
+use hallpass_core::{
+    authorize::{Display, Prompts, respond},
+    client_auth, discovery,
+    issue::id_token,
+    pkce,
+    policy::Policy,
+};
+use hallpass_jose::base64url;
+use hallpass_types::sha256;
+use serde_json::Value;
+
+use crate::Grants;
+
+/// A public document as it is sent.
+#[derive(Clone, Debug, Default)]
+pub struct Document {
+    /// The bytes.
+    pub body: Bytes,
+    /// Its entity tag, quoted (RFC 9110 §8.8.3).
+    pub etag: Bytes,
+}
+
+impl Document {
+    pub(crate) fn new(text: String) -> Self {
+        let digest = sha256(text.as_bytes());
+        let short = digest.first_chunk::<16>().copied().unwrap_or_default();
+        Self {
+            etag: format!("\"{}\"", base64url::encode(short)).into(),
+            body: text.into(),
+        }
+    }
+}
+
+/// Path of the authorization endpoint under the issuer.
+pub const AUTHORIZATION: &str = "/authorize";
+/// Path of the token endpoint.
+pub const TOKEN: &str = "/token";
+/// Path of UserInfo.
+pub const USERINFO: &str = "/userinfo";
+/// Path of introspection.
+pub const INTROSPECTION: &str = "/introspect";
+/// Path of revocation.
+pub const REVOCATION: &str = "/revoke";
+/// Path of registration; a registered client is below it.
+pub const REGISTRATION: &str = "/register";
+/// Path of the key set.
+pub const JWKS: &str = "/jwks";
+/// Path of RP-initiated logout.
+pub const END_SESSION: &str = "/logout";
+
+/// The metadata document as JSON.
+pub(crate) fn document(policy: &Policy, grants: &Grants) -> Document {
+    let url = |path: &str| policy.issuer.url(path);
+    let endpoints = discovery::Endpoints {
+        authorization: url(AUTHORIZATION),
+        token: url(TOKEN),
+        userinfo: url(USERINFO),
+        introspection: url(INTROSPECTION),
+        revocation: url(REVOCATION),
+        registration: url(REGISTRATION),
+        jwks: url(JWKS),
+        end_session: url(END_SESSION),
+    };
+    let grant_types: Vec<&str> = grants.names().collect();
+    let registered = discovery::Registered {
+        grant_types: &grant_types,
+        auth_methods: client_auth::METHODS,
+        response_modes: &respond::names(),
+        code_challenge_methods: pkce::METHODS,
+        prompts: Prompts::ALL,
+        displays: &Display::ALL.iter().map(|d| d.as_str()).collect::<Vec<_>>(),
+        claims: id_token::CLAIMS,
+    };
+    Document::new(Value::Object(discovery::metadata(policy, &endpoints, &registered)).to_string())
+}

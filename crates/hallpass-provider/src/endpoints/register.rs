@@ -1,0 +1,328 @@
+//! Dynamic registration, [RFC 7591](https://www.rfc-editor.org/rfc/rfc7591#section-3), and management,
+//! [RFC 7592](https://www.rfc-editor.org/rfc/rfc7592#section-2).
+
+use std::time::Duration;
+
+use hallpass_core::{
+    client::{Client, ClientOrigin, ClientRecord, MetadataError, metadata, registration, sector},
+    reasons,
+};
+use hallpass_jose::{base64url, json};
+use hallpass_store::{Commit, Committed, Spend, Write};
+use hallpass_types::{Bucket, ClientId, InitialAccess, Opaque, RegistrationAccess, Secret};
+use serde_json::{Map, Value};
+
+use super::discovery::REGISTRATION;
+use crate::{
+    Failure, Provider,
+    ports::{Event, FetchRequest},
+};
+
+reasons! {
+    /// Why a registration request was refused, beside what its metadata says.
+    pub enum Reason {
+        /// RFC 7591 §3.
+        NoInitialAccess => InvalidToken, "registration_no_access", "an initial access token is needed";
+        /// RFC 7592 §2.
+        NoAccess => InvalidToken, "registration_access_denied", "the registration access token is not valid";
+        /// RFC 7591 §3.1.
+        BodyMalformed => InvalidClientMetadata, "registration_body_malformed", "the body is not a JSON object";
+        /// Too many clients registered themselves.
+        QuotaReached => TemporarilyUnavailable, "registration_quota", "no more clients can be registered";
+        /// OpenID Connect Registration §5.
+        SectorUnavailable => InvalidClientMetadata, "registration_sector_unavailable", "sector_identifier_uri cannot be used";
+    }
+}
+
+/// Deeper JSON than this is refused.
+const MAX_DEPTH: u8 = 16;
+
+/// A registration response.
+#[derive(Debug)]
+pub struct Registered {
+    /// The JSON body.
+    pub body: String,
+}
+
+/// What failed: the metadata, with the member that is wrong, or something else.
+#[derive(Debug)]
+pub enum RegistrationFailure {
+    /// The metadata was refused.
+    Metadata(MetadataError),
+    /// Everything else.
+    Other(Failure),
+}
+
+impl<E: Into<Failure>> From<E> for RegistrationFailure {
+    fn from(error: E) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+impl Provider {
+    /// Registers a client. `bearer` is the initial access token.
+    ///
+    /// # Errors
+    /// No access, refused metadata, or a failure of ours.
+    pub async fn register(
+        &self,
+        body: &[u8],
+        bearer: Option<&str>,
+    ) -> Result<Registered, RegistrationFailure> {
+        let (inner, policy) = (&self.inner, &self.inner.policy.registration);
+        //= RFC7591#3 MAY: the endpoint is protected by an initial access token
+        if !policy.open {
+            let digest = bearer
+                .and_then(Opaque::<InitialAccess>::parse)
+                .map(|token| inner.secrets.client_digest(token.expose()));
+            // Every token is compared, so that the time does not tell which one came close.
+            let known = digest.is_some_and(|d| {
+                policy
+                    .initial_access_tokens
+                    .iter()
+                    .filter(|t| **t == d)
+                    .count()
+                    > 0
+            });
+            if !known {
+                return Err(Reason::NoInitialAccess.into());
+            }
+        }
+        let input = object(body)?;
+        let metadata = metadata::normalize(&input, ClientOrigin::Registration, &inner.policy)
+            .map_err(RegistrationFailure::Metadata)?;
+        self.check_sector(&metadata).await?;
+        if policy.max_clients > 0
+            && inner
+                .store
+                .count_registered_clients(inner.issuer_id)
+                .await?
+                >= u64::from(policy.max_clients)
+        {
+            return Err(Reason::QuotaReached.into());
+        }
+        let id = ClientId::parse(&format!("c_{}", base64url::encode(self.random::<16>())))
+            .map_err(|_| Failure::Internal("a client identifier could not be made".to_owned()))?;
+        let secret = metadata_needs_secret(&metadata).then(|| self.new_client_secret());
+        let (token, record) =
+            self.new_record(id, metadata, secret.as_ref(), ClientOrigin::Registration);
+        // What will be read later must be readable now.
+        Client::from_record(&record, &inner.policy, secret.clone())
+            .map_err(RegistrationFailure::Metadata)?;
+        let spends = vec![Spend::NewClient(Box::new(record.clone()))];
+        if self
+            .commit(Commit {
+                spends,
+                writes: Vec::new(),
+            })
+            .await?
+            != Committed::Done
+        {
+            return Err(Failure::Internal("a fresh client identifier was taken".to_owned()).into());
+        }
+        self.emit(&Event::ClientChanged {
+            action: "registered",
+            client: &record.client_id,
+        });
+        Ok(self.registered(&record, secret.as_ref(), Some(token.expose())))
+    }
+
+    /// A fresh client secret: 256 random bits behind a prefix that scanners recognise.
+    #[must_use]
+    pub fn new_client_secret(&self) -> Secret {
+        Secret::new(format!("hpk_{}", base64url::encode(self.random::<32>())))
+    }
+
+    /// A record for a new client, with a registration access token for it.
+    #[must_use]
+    pub fn new_record(
+        &self,
+        client_id: ClientId,
+        metadata: Map<String, Value>,
+        secret: Option<&Secret>,
+        origin: ClientOrigin,
+    ) -> (Opaque<RegistrationAccess>, ClientRecord) {
+        let secrets = &self.inner.secrets;
+        let token = Opaque::<RegistrationAccess>::from_random(Bucket(u32::MAX), &self.random());
+        let keep = secret.filter(|_| metadata::needs_plain_secret(&metadata));
+        let now = self.now();
+        let record = ClientRecord {
+            secret: secret.map(|s| secrets.client_digest(s.expose())),
+            secret_sealed: keep.map(|s| secrets.seal_client_secret(client_id.as_str(), s)),
+            secret_expires_at: None,
+            registration_token: Some(secrets.client_digest(token.expose())),
+            origin,
+            disabled: false,
+            created_at: now,
+            updated_at: now,
+            client_id,
+            metadata,
+        };
+        (token, record)
+    }
+
+    fn registered(
+        &self,
+        record: &ClientRecord,
+        secret: Option<&Secret>,
+        token: Option<&str>,
+    ) -> Registered {
+        let endpoint = self.inner.policy.issuer.url(REGISTRATION);
+        let body = registration::response(record, secret, token, &endpoint);
+        Registered {
+            body: Value::Object(body).to_string(),
+        }
+    }
+
+    /// Finds the client that a registration access token is for.
+    async fn managed(
+        &self,
+        client_id: &str,
+        bearer: Option<&str>,
+    ) -> Result<ClientRecord, Failure> {
+        let inner = &self.inner;
+        let token = bearer
+            .and_then(Opaque::<RegistrationAccess>::parse)
+            .ok_or(Reason::NoAccess)?;
+        let id = ClientId::parse(client_id).map_err(|_| Reason::NoAccess)?;
+        let record = inner
+            .store
+            .client(inner.issuer_id, &id)
+            .await?
+            .ok_or(Reason::NoAccess)?;
+        let digest = inner.secrets.client_digest(token.expose());
+        //= RFC7592#2 MUST: an unknown client and a wrong token are both answered with 401
+        let dynamic = record.origin == ClientOrigin::Registration && !record.disabled;
+        if !dynamic || record.registration_token != Some(digest) {
+            return Err(Reason::NoAccess.into());
+        }
+        Ok(record)
+    }
+
+    /// Reads a registration (RFC 7592 §2.1).
+    ///
+    /// # Errors
+    /// No access, or a failure of ours.
+    pub async fn read_registration(
+        &self,
+        client_id: &str,
+        bearer: Option<&str>,
+    ) -> Result<Registered, Failure> {
+        let record = self.managed(client_id, bearer).await?;
+        let secret = self.readable_secret(&record);
+        Ok(self.registered(&record, secret.as_ref(), bearer))
+    }
+
+    fn readable_secret(&self, record: &ClientRecord) -> Option<Secret> {
+        let sealed = record.secret_sealed.as_ref()?;
+        self.inner
+            .secrets
+            .open_client_secret(record.client_id.as_str(), sealed)
+    }
+
+    /// Replaces a registration (RFC 7592 §2.2).
+    ///
+    /// # Errors
+    /// No access, refused metadata, or a failure of ours.
+    pub async fn update_registration(
+        &self,
+        client_id: &str,
+        body: &[u8],
+        bearer: Option<&str>,
+    ) -> Result<Registered, RegistrationFailure> {
+        let inner = &self.inner;
+        let mut record = self.managed(client_id, bearer).await?;
+        let input = object(body)?;
+        let digest = |secret: &str| inner.secrets.client_digest(secret);
+        let metadata = registration::check_update(&input, &record, &digest, &inner.policy)
+            .map_err(RegistrationFailure::Metadata)?;
+        self.check_sector(&metadata).await?;
+        // A secret is kept where there is one that can serve; a method that newly needs one gets a new one.
+        let mut secret = self.readable_secret(&record);
+        let mut shown = None;
+        if metadata_needs_secret(&metadata) {
+            let unreadable = metadata::needs_plain_secret(&metadata) && secret.is_none();
+            if record.secret.is_none() || unreadable {
+                let fresh = self.new_client_secret();
+                record.secret = Some(inner.secrets.client_digest(fresh.expose()));
+                shown = Some(fresh.clone());
+                secret = Some(fresh);
+            }
+        } else {
+            record.secret = None;
+            secret = None;
+        }
+        record.secret_sealed = secret
+            .as_ref()
+            .filter(|_| metadata::needs_plain_secret(&metadata))
+            .map(|s| inner.secrets.seal_client_secret(client_id, s));
+        record.metadata = metadata;
+        record.updated_at = self.now();
+        Client::from_record(&record, &inner.policy, secret.clone())
+            .map_err(RegistrationFailure::Metadata)?;
+        let writes = vec![Write::Client(Box::new(record.clone()))];
+        self.commit(Commit {
+            spends: Vec::new(),
+            writes,
+        })
+        .await?;
+        inner.clients.forget(&record.client_id);
+        self.emit(&Event::ClientChanged {
+            action: "updated",
+            client: &record.client_id,
+        });
+        Ok(self.registered(&record, shown.as_ref().or(secret.as_ref()), bearer))
+    }
+
+    /// Deletes a registration (RFC 7592 §2.3). Its grants die with it.
+    ///
+    /// # Errors
+    /// No access, or a failure of ours.
+    pub async fn delete_registration(
+        &self,
+        client_id: &str,
+        bearer: Option<&str>,
+    ) -> Result<(), Failure> {
+        let record = self.managed(client_id, bearer).await?;
+        let writes = vec![Write::DeleteClient(record.client_id.clone())];
+        self.commit(Commit {
+            spends: Vec::new(),
+            writes,
+        })
+        .await?;
+        self.inner.clients.forget(&record.client_id);
+        self.emit(&Event::ClientChanged {
+            action: "deleted",
+            client: &record.client_id,
+        });
+        Ok(())
+    }
+
+    /// Fetches and checks `sector_identifier_uri` (OpenID Connect Registration §5).
+    async fn check_sector(&self, metadata: &Map<String, Value>) -> Result<(), RegistrationFailure> {
+        let Some(uri) = sector::needed(metadata) else {
+            return Ok(());
+        };
+        let request = FetchRequest {
+            url: uri,
+            accept: "application/json",
+            max_bytes: sector::MAX_DOCUMENT,
+            timeout: Duration::from_secs(5),
+        };
+        let fetched = self
+            .inner
+            .fetcher
+            .fetch(request)
+            .await
+            .map_err(|_| Reason::SectorUnavailable)?;
+        sector::check_metadata(metadata, &fetched.body).map_err(RegistrationFailure::Metadata)
+    }
+}
+
+fn metadata_needs_secret(metadata: &Map<String, Value>) -> bool {
+    metadata::needs_secret(metadata) || metadata::needs_plain_secret(metadata)
+}
+
+fn object(body: &[u8]) -> Result<Map<String, Value>, Failure> {
+    json::parse_object(body, MAX_DEPTH).map_err(|_| Reason::BodyMalformed.into())
+}

@@ -1,0 +1,134 @@
+//! Turns a decision into signed tokens and a commit.
+
+use hallpass_core::{
+    client::Client,
+    client_auth::AuthenticatedClient,
+    issue::{IdTokenRequest, TokenResponse, access_token, id_token},
+    policy::TokenFormat,
+    token::{Issuance, Spend as Decided},
+};
+use hallpass_jose::{HmacKey, JwsAlgorithm};
+use hallpass_store::{Commit, Spend, Write};
+use hallpass_types::{Timestamp, TokenId};
+use serde_json::Map;
+
+use crate::{Failure, Provider, registry::Issued};
+
+/// Signs and collects. Nothing is written here.
+pub(crate) async fn prepare(
+    provider: &Provider,
+    client: &AuthenticatedClient,
+    issuance: Issuance,
+    now: Timestamp,
+) -> Result<(Issued, Commit), Failure> {
+    let client = client.client();
+    let inner = &provider.inner;
+    let mut id = [0; 16];
+    inner.entropy.fill(&mut id);
+    let format = issuance.access.format();
+    let token = access_token::build(issuance.access, &client.id, now, TokenId(id));
+    let text = match format {
+        TokenFormat::Sealed => inner
+            .secrets
+            .seal_access(&token)
+            .ok_or_else(|| Failure::Internal("an access token could not be sealed".to_owned()))?,
+        TokenFormat::Jwt(algorithm) => {
+            let how = issuance.id_token.as_ref().map(|r| &r.authentication);
+            let claims = access_token::jwt_claims(&token, &inner.policy.issuer, how);
+            provider.sign(algorithm, Some(access_token::TYP), &claims)?
+        }
+    };
+    let id_token = match &issuance.id_token {
+        Some(request) => Some(sign_id_token(provider, client, request, now).await?),
+        None => None,
+    };
+    let response = TokenResponse {
+        access_token: text,
+        expires_in: token.expires_at.since(now),
+        scope: token.scope.to_string(),
+        id_token,
+        refresh_token: issuance.refresh.map(|r| inner.secrets.refresh_token(r)),
+    };
+    let mut commit = Commit::default();
+    if let Some(spend) = issuance.spend {
+        commit.spends.push(match spend {
+            Decided::Code(key) => Spend::Code(key),
+            Decided::Refresh {
+                grant,
+                from,
+                idle_expires_at,
+            } => Spend::Refresh {
+                grant,
+                from,
+                at: now,
+                idle_expires_at,
+            },
+            Decided::Standing(grant) => Spend::Standing(grant),
+        });
+    }
+    if let Some(grant) = issuance.new_grant {
+        commit.writes.push(Write::Grant(grant));
+    }
+    if let Some((grant, idle_expires_at)) = issuance.touch_idle {
+        commit.writes.push(Write::TouchRefresh {
+            grant,
+            idle_expires_at,
+        });
+    }
+    // A repeated or kept refresh token writes nothing: that the grant stands was read a moment ago.
+    if commit.writes.is_empty() && matches!(commit.spends.as_slice(), [Spend::Standing(_)]) {
+        commit.spends.clear();
+    }
+    Ok((
+        Issued {
+            response,
+            jwt: matches!(format, TokenFormat::Jwt(_)),
+        },
+        commit,
+    ))
+}
+
+async fn sign_id_token(
+    provider: &Provider,
+    client: &Client,
+    request: &IdTokenRequest,
+    now: Timestamp,
+) -> Result<String, Failure> {
+    let inner = &provider.inner;
+    // Account claims are needed only when the claims parameter asked for some in the ID token.
+    let wanted = request
+        .claims
+        .id_token
+        .keys()
+        .any(|name| !id_token::is_reserved(name));
+    let account = if wanted {
+        inner
+            .accounts
+            .account(inner.issuer_id, &request.account)
+            .await?
+    } else {
+        None
+    };
+    let empty = Map::new();
+    let claims = account.as_ref().map_or(&empty, |a| &a.claims);
+    let body = id_token::claims(request, client, &inner.policy, claims, now);
+    let algorithm = client.id_token_signed_response_alg;
+    if !algorithm.is_symmetric() {
+        return provider.sign(algorithm, None, &body);
+    }
+    symmetric(client, algorithm, &body)
+}
+
+/// Signs with the client's secret (OpenID Connect Core §10.1).
+pub(crate) fn symmetric(
+    client: &Client,
+    algorithm: JwsAlgorithm,
+    body: &str,
+) -> Result<String, Failure> {
+    let secret = client.secret.as_ref().and_then(|s| s.plain.as_ref());
+    let key = secret.and_then(|s| HmacKey::new(algorithm, s.expose().as_bytes()).ok());
+    let key = key.ok_or_else(|| {
+        Failure::Internal("a client's secret does not fit its algorithm".to_owned())
+    })?;
+    Ok(key.sign_compact(None, body.as_bytes()))
+}

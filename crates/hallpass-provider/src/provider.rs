@@ -1,0 +1,319 @@
+//! The engine itself.
+
+use std::sync::Arc;
+
+use hallpass_core::policy::Policy;
+use hallpass_jose::JwsAlgorithm;
+use hallpass_store::{Commit, KeyPhase, KeyRecord, Spend, Store, StoreError, Write};
+use hallpass_types::{Bucket, Code, GrantId, IssuerId, Key, Timestamp};
+
+use crate::{
+    Failure,
+    clients::ClientCache,
+    endpoints::discovery::Document,
+    keys::{self, CurrentKeys, KeySet},
+    ports::{Accounts, Clock, Entropy, Event, Events, Fetcher, Interaction},
+    registry::Grants,
+    remote_keys::RemoteKeys,
+    secrets::Secrets,
+};
+
+/// An OpenID Provider for one issuer. Cheap to clone.
+#[derive(Clone)]
+pub struct Provider {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) issuer_id: IssuerId,
+    pub(crate) policy: Policy,
+    pub(crate) secrets: Secrets,
+    pub(crate) keys: CurrentKeys,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) accounts: Arc<dyn Accounts>,
+    pub(crate) interaction: Arc<dyn Interaction>,
+    pub(crate) fetcher: Arc<dyn Fetcher>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) events: Arc<dyn Events>,
+    pub(crate) grants: Grants,
+    pub(crate) clients: ClientCache,
+    pub(crate) remote_keys: RemoteKeys,
+    pub(crate) metadata: Document,
+}
+
+impl std::fmt::Debug for Provider {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Provider")
+            .field("issuer", &self.inner.policy.issuer.as_str())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Provider {
+    /// The issuer's policy.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.inner.policy
+    }
+
+    /// The issuer's number in the store.
+    #[must_use]
+    pub fn issuer_id(&self) -> IssuerId {
+        self.inner.issuer_id
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.inner.store
+    }
+
+    /// What is derived from the master key.
+    #[must_use]
+    pub fn secrets(&self) -> &Secrets {
+        &self.inner.secrets
+    }
+
+    /// Where pages are.
+    #[must_use]
+    pub fn interaction(&self) -> &Arc<dyn Interaction> {
+        &self.inner.interaction
+    }
+
+    /// Now.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// Fresh random bytes.
+    #[must_use]
+    pub fn random<const N: usize>(&self) -> [u8; N] {
+        let mut out = [0; N];
+        self.inner.entropy.fill(&mut out);
+        out
+    }
+
+    /// Tells listeners.
+    pub fn emit(&self, event: &Event<'_>) {
+        self.inner.events.on(event);
+    }
+
+    /// The signing keys as they are held, with the published key set (RFC 7517 §5).
+    #[must_use]
+    pub fn signing_keys(&self) -> Arc<KeySet> {
+        self.inner.keys.load()
+    }
+
+    /// The metadata document (OpenID Connect Discovery §4.2, RFC 8414 §3.2) as JSON.
+    #[must_use]
+    pub fn metadata(&self) -> &Document {
+        &self.inner.metadata
+    }
+
+    pub(crate) fn sign(
+        &self,
+        algorithm: JwsAlgorithm,
+        typ: Option<&str>,
+        claims: &str,
+    ) -> Result<String, Failure> {
+        let keys = self.inner.keys.load();
+        let key = keys.active(algorithm).ok_or_else(|| {
+            Failure::Internal(format!("there is no active {} key", algorithm.name()))
+        })?;
+        key.sign_compact(typ, claims.as_bytes())
+            .map_err(|e| Failure::Internal(format!("signing failed: {e}")))
+    }
+
+    pub(crate) async fn revoke_grant(
+        &self,
+        grant: GrantId,
+        reason: &'static str,
+    ) -> Result<(), Failure> {
+        let writes = vec![Write::RevokeGrant(grant, self.now())];
+        self.commit(Commit {
+            spends: Vec::new(),
+            writes,
+        })
+        .await?;
+        self.emit(&Event::GrantRevoked { grant, reason });
+        Ok(())
+    }
+
+    pub(crate) async fn burn_code(&self, key: Key<Code>) -> Result<(), Failure> {
+        self.commit(Commit {
+            spends: vec![Spend::Code(key)],
+            writes: Vec::new(),
+        })
+        .await?;
+        Ok(())
+    }
+
+    pub(crate) async fn commit(
+        &self,
+        commit: Commit,
+    ) -> Result<hallpass_store::Committed, StoreError> {
+        self.inner.store.commit(self.inner.issuer_id, commit).await
+    }
+
+    pub(crate) async fn account_facts(
+        &self,
+        subject: &hallpass_types::Subject,
+    ) -> Result<Option<hallpass_core::token::AccountFacts>, StoreError> {
+        let account = self
+            .inner
+            .accounts
+            .account(self.inner.issuer_id, subject)
+            .await?;
+        Ok(account.map(|a| hallpass_core::token::AccountFacts { epoch: a.epoch }))
+    }
+
+    /// Makes sure that every algorithm of the policy has an active key, and loads all keys. Several nodes may do it at
+    /// once: the same set is read back afterwards.
+    ///
+    /// # Errors
+    /// The store fails, or a key cannot be opened with this master key.
+    pub async fn load_keys(&self) -> Result<(), StoreError> {
+        let inner = &self.inner;
+        let mut records = inner.store.signing_keys(inner.issuer_id).await?;
+        let wanted = self.signing_algorithms();
+        let lacks = |records: &[KeyRecord], a: &JwsAlgorithm| {
+            !records
+                .iter()
+                .any(|r| r.alg == a.name() && r.phase == KeyPhase::Active)
+        };
+        if wanted.iter().any(|a| lacks(&records, a)) {
+            let mut writes = Vec::new();
+            for algorithm in wanted.into_iter().filter(|a| lacks(&records, a)) {
+                let record =
+                    keys::generate(algorithm, KeyPhase::Active, &inner.secrets, self.now())?;
+                writes.push(Write::SigningKey(Box::new(record)));
+            }
+            self.commit(Commit {
+                spends: Vec::new(),
+                writes,
+            })
+            .await?;
+            records = inner.store.signing_keys(inner.issuer_id).await?;
+        }
+        inner.keys.store(KeySet::open(&records, &inner.secrets)?);
+        Ok(())
+    }
+
+    /// Reads the keys again: another process may have rotated them.
+    ///
+    /// # Errors
+    /// As [`Self::load_keys`].
+    pub async fn reload_keys(&self) -> Result<(), StoreError> {
+        let records = self.inner.store.signing_keys(self.inner.issuer_id).await?;
+        if !records.is_empty() {
+            self.inner
+                .keys
+                .store(KeySet::open(&records, &self.inner.secrets)?);
+        }
+        Ok(())
+    }
+
+    /// Publishes a next key for every algorithm that has none, so that a rotation never signs with a key that nobody
+    /// has seen.
+    ///
+    /// # Errors
+    /// As [`Self::load_keys`].
+    pub async fn prepare_next_keys(&self) -> Result<(), StoreError> {
+        let inner = &self.inner;
+        let records = inner.store.signing_keys(inner.issuer_id).await?;
+        let mut writes = Vec::new();
+        for algorithm in self.signing_algorithms() {
+            if !records
+                .iter()
+                .any(|r| r.alg == algorithm.name() && r.phase == KeyPhase::Next)
+            {
+                let record = keys::generate(algorithm, KeyPhase::Next, &inner.secrets, self.now())?;
+                writes.push(Write::SigningKey(Box::new(record)));
+            }
+        }
+        if !writes.is_empty() {
+            self.commit(Commit {
+                spends: Vec::new(),
+                writes,
+            })
+            .await?;
+            self.reload_keys().await?;
+        }
+        Ok(())
+    }
+
+    /// Rotates the keys of one algorithm, or of all.
+    ///
+    /// # Errors
+    /// As [`Self::load_keys`].
+    pub async fn rotate_keys(&self, only: Option<JwsAlgorithm>) -> Result<(), StoreError> {
+        let inner = &self.inner;
+        let records = inner.store.signing_keys(inner.issuer_id).await?;
+        let mut writes = Vec::new();
+        for algorithm in self.signing_algorithms() {
+            if only.is_none_or(|o| o == algorithm) {
+                let changed = keys::rotation(&records, algorithm, &inner.secrets, self.now())?;
+                writes.extend(changed.into_iter().map(|r| Write::SigningKey(Box::new(r))));
+            }
+        }
+        self.commit(Commit {
+            spends: Vec::new(),
+            writes,
+        })
+        .await?;
+        self.reload_keys().await
+    }
+
+    /// Deletes retired keys whose last token is over, and expired records. Answers how many records went.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn purge(&self) -> Result<u64, StoreError> {
+        let inner = &self.inner;
+        let now = self.now();
+        let longest = inner
+            .policy
+            .resources
+            .iter()
+            .filter_map(|r| r.access_token_lifetime)
+            .chain([
+                inner.policy.lifetimes.access_token,
+                inner.policy.lifetimes.id_token,
+            ])
+            .max()
+            .unwrap_or_default();
+        // An hour more than the longest token, for clocks and caches.
+        let keep = longest.saturating_add(3600);
+        let records = inner.store.signing_keys(inner.issuer_id).await?;
+        let retired: Vec<Write> = records
+            .iter()
+            .filter(|r| r.phase == KeyPhase::Retiring && now.since(r.phase_since) > keep)
+            .map(|r| Write::DeleteSigningKey(r.kid.clone()))
+            .collect();
+        if !retired.is_empty() {
+            self.commit(Commit {
+                spends: Vec::new(),
+                writes: retired,
+            })
+            .await?;
+            self.reload_keys().await?;
+        }
+        inner.store.purge(Bucket::purgeable_below(now), 1000).await
+    }
+
+    /// Every algorithm that the policy signs with.
+    fn signing_algorithms(&self) -> Vec<JwsAlgorithm> {
+        let mut all = self.inner.policy.signing_algs.clone();
+        for resource in &self.inner.policy.resources {
+            if let hallpass_core::policy::TokenFormat::Jwt(algorithm) = resource.format
+                && !all.contains(&algorithm)
+            {
+                all.push(algorithm);
+            }
+        }
+        all.retain(|a| !a.is_symmetric());
+        all
+    }
+}

@@ -1,0 +1,239 @@
+//! Grant types of the token endpoint.
+
+use hallpass_core::{
+    client_auth::AuthenticatedClient,
+    issue::TokenResponse,
+    token::{
+        Context, Effect, Grant, Lookup, Nothing, Reason, Refused, Spend,
+        authorization_code::{AuthorizationCode, CodeFound, CodeKey},
+        client_credentials::ClientCredentials,
+        refresh_token::{Refresh, RefreshFound, RefreshKey},
+    },
+};
+use hallpass_store::{BoxFuture, Committed, StoreError};
+use hallpass_types::{Params, TokenId};
+
+use crate::{Failure, Provider, issue};
+
+/// A token response and whether its access token is a JWT.
+#[derive(Debug)]
+pub struct Issued {
+    /// The response.
+    pub response: TokenResponse,
+    /// For metrics.
+    pub jwt: bool,
+}
+
+/// A grant as the engine runs it. Pure grants get this for free.
+pub trait GrantHandler: Send + Sync + 'static {
+    /// The value of `grant_type`.
+    fn grant_type(&self) -> &'static str;
+    /// Parameters that it reads.
+    fn params(&self) -> &'static [&'static str];
+    /// Runs it.
+    fn handle<'a>(
+        &'a self,
+        provider: &'a Provider,
+        client: &'a AuthenticatedClient,
+        params: &'a Params,
+    ) -> BoxFuture<'a, Result<Issued, Failure>>;
+}
+
+/// The registered grants; `grant_types_supported` follows from them.
+pub struct Grants(Vec<Box<dyn GrantHandler>>);
+
+impl std::fmt::Debug for Grants {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.names()).finish()
+    }
+}
+
+impl Grants {
+    /// The built-in grants.
+    #[must_use]
+    pub fn builtin() -> Self {
+        Self(Vec::new())
+            .with::<AuthorizationCode>()
+            .with::<Refresh>()
+            .with::<ClientCredentials>()
+    }
+
+    /// Adds a pure grant.
+    #[must_use]
+    pub fn with<G: Grant<Key: Fetch>>(mut self) -> Self {
+        self.0.push(Box::new(Pure::<G>(std::marker::PhantomData)));
+        self
+    }
+
+    /// The handler of a grant type.
+    #[must_use]
+    pub fn get(&self, grant_type: &str) -> Option<&dyn GrantHandler> {
+        self.0
+            .iter()
+            .find(|g| g.grant_type() == grant_type)
+            .map(AsRef::as_ref)
+    }
+
+    /// The registered values of `grant_type`.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().map(|g| g.grant_type())
+    }
+}
+
+/// Looks a grant's key up: the I/O half of [`Lookup`].
+pub trait Fetch: Lookup + Sized {
+    /// Asks the store and the account port.
+    fn fetch(self, provider: &Provider) -> BoxFuture<'_, Result<Self::Found, StoreError>>;
+}
+
+impl Fetch for Nothing {
+    fn fetch(self, _: &Provider) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+impl Fetch for CodeKey {
+    fn fetch(self, provider: &Provider) -> BoxFuture<'_, Result<CodeFound, StoreError>> {
+        Box::pin(async move {
+            let mut found = CodeFound {
+                code: None,
+                account: None,
+                session_alive: false,
+            };
+            let Some(key) = self.0 else { return Ok(found) };
+            found.code = provider
+                .inner
+                .store
+                .code(provider.inner.issuer_id, key)
+                .await?;
+            if let Some(code) = &found.code {
+                let grant = &code.record.grant;
+                found.account = provider.account_facts(&grant.subject).await?;
+                found.session_alive = match grant.session {
+                    Some(session) if grant.session_bound => provider
+                        .inner
+                        .store
+                        .session(provider.inner.issuer_id, session)
+                        .await?
+                        .is_some(),
+                    Some(_) | None => true,
+                };
+            }
+            Ok(found)
+        })
+    }
+}
+
+impl Fetch for RefreshKey {
+    fn fetch(self, provider: &Provider) -> BoxFuture<'_, Result<RefreshFound, StoreError>> {
+        Box::pin(async move {
+            let mut found = RefreshFound {
+                token: None,
+                grant: None,
+                account: None,
+                session_alive: false,
+            };
+            let Some(token) = provider.inner.secrets.open_refresh(&self.0) else {
+                return Ok(found);
+            };
+            found.token = Some(token);
+            let inner = &provider.inner;
+            let standing = inner
+                .store
+                .standing(
+                    inner.issuer_id,
+                    Some(token.grant),
+                    TokenId([0; 16]),
+                    provider.now(),
+                )
+                .await?;
+            found.session_alive = standing.session_alive;
+            if let Some(grant) = &standing.grant {
+                found.account = provider.account_facts(&grant.record.subject).await?;
+            }
+            found.grant = standing.grant;
+            Ok(found)
+        })
+    }
+}
+
+struct Pure<G>(std::marker::PhantomData<fn() -> G>);
+
+/// How often a decision is made again because somebody else was faster.
+const ATTEMPTS: usize = 4;
+
+impl<G: Grant<Key: Fetch>> GrantHandler for Pure<G> {
+    fn grant_type(&self) -> &'static str {
+        G::TYPE
+    }
+
+    fn params(&self) -> &'static [&'static str] {
+        G::PARAMS
+    }
+
+    fn handle<'a>(
+        &'a self,
+        provider: &'a Provider,
+        client: &'a AuthenticatedClient,
+        params: &'a Params,
+    ) -> BoxFuture<'a, Result<Issued, Failure>> {
+        Box::pin(async move {
+            for _ in 0..ATTEMPTS {
+                let request = G::parse(params)?;
+                let found = G::key(&request).fetch(provider).await?;
+                let cx = Context {
+                    now: provider.now(),
+                    policy: &provider.inner.policy,
+                    client,
+                };
+                let issuance = match G::decide(&cx, request, found) {
+                    Ok(issuance) => issuance,
+                    Err(refused) => return Err(refuse(provider, refused).await?),
+                };
+                let (spend, replay) = (issuance.spend, issuance.replay_revokes);
+                // Signed before it is committed: a failing signer must not burn the code.
+                let (issued, commit) = issue::prepare(provider, client, issuance, cx.now).await?;
+                if commit.spends.is_empty() && commit.writes.is_empty() {
+                    return Ok(issued);
+                }
+                match provider
+                    .inner
+                    .store
+                    .commit(provider.inner.issuer_id, commit)
+                    .await?
+                {
+                    Committed::Done => return Ok(issued),
+                    Committed::TooLate(_) => match spend {
+                        //= RFC6749#4.1.2 MUST: a second use of a code is refused; SHOULD: what it had produced is revoked
+                        Some(Spend::Code(_)) => {
+                            let effect = replay.map(Effect::RevokeGrant);
+                            return Err(refuse(
+                                provider,
+                                Refused {
+                                    reason: Reason::CodeSpent,
+                                    effect,
+                                },
+                            )
+                            .await?);
+                        }
+                        // Another refresh with the same token was faster: decide again on what it left.
+                        Some(Spend::Refresh { .. } | Spend::Standing(_)) | None => {}
+                    },
+                }
+            }
+            Err(Failure::Unavailable { retry_after: 1 })
+        })
+    }
+}
+
+/// Carries out what a refusal leaves behind and turns it into a failure.
+async fn refuse(provider: &Provider, refused: Refused) -> Result<Failure, Failure> {
+    match refused.effect {
+        Some(Effect::RevokeGrant(grant)) => {
+            provider.revoke_grant(grant, refused.reason.id()).await?
+        }
+        Some(Effect::BurnCode(key)) => provider.burn_code(key).await?,
+        None => {}
+    }
+    Ok(refused.reason.into())
+}

@@ -1,0 +1,5 @@
+//! What is registered: a feature is one file and one line here.
+
+mod grants;
+
+pub use grants::{Fetch, GrantHandler, Grants, Issued};

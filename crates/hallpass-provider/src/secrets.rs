@@ -1,0 +1,342 @@
+//! Everything that is derived from the master key: what seals, what authenticates, what makes pairwise subjects.
+//!
+//! Nothing here is stored. Each purpose has a key of its own, bound to the issuer's number.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use hallpass_core::{record::AccessToken, token::RefreshToken};
+use hallpass_jose::{aead::SealKey, constant_time_eq, kdf, mac::HmacSha256Key};
+use hallpass_types::{ContentDigest, GrantId, IssuerId, Secret, Timestamp};
+use zeroize::Zeroizing;
+
+/// Prefix of a sealed access token.
+pub const ACCESS_PREFIX: &str = "hpa_";
+/// Prefix of a refresh token.
+pub const REFRESH_PREFIX: &str = "hpr_";
+
+/// Sealed access tokens change their key this often (seconds).
+const SEAL_PERIOD: i64 = 30 * 86_400;
+const TOKEN_VERSION: u8 = 1;
+const REFRESH_LEN: usize = 16 + 4 + 32;
+
+/// The master key: 32 random bytes from a file, the environment or a key service.
+#[derive(Clone)]
+pub struct MasterKey(Arc<Zeroizing<[u8; 32]>>);
+
+impl MasterKey {
+    /// Takes the bytes over.
+    #[must_use]
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(Arc::new(Zeroizing::new(bytes)))
+    }
+
+    fn derive(&self, issuer: IssuerId, purpose: &str, index: u32) -> Zeroizing<[u8; 32]> {
+        let info = format!("hallpass/1/{}/{purpose}/{index}", issuer.0);
+        kdf::hkdf_sha256(self.0.as_slice(), info.as_bytes())
+    }
+}
+
+impl std::fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MasterKey(..)")
+    }
+}
+
+/// The keys of one issuer.
+pub struct Secrets {
+    master: MasterKey,
+    issuer: IssuerId,
+    refresh: HmacSha256Key,
+    client: HmacSha256Key,
+    client_seal: SealKey,
+    browser: SealKey,
+    key_seal: SealKey,
+    pairwise: Zeroizing<[u8; 32]>,
+    access: Mutex<Option<(u16, SealKey)>>,
+}
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Secrets")
+            .field("issuer", &self.issuer)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Secrets {
+    /// Derives the keys of an issuer.
+    #[must_use]
+    pub fn new(master: MasterKey, issuer: IssuerId) -> Self {
+        Self {
+            refresh: HmacSha256Key::new(master.derive(issuer, "refresh", 0).as_slice()),
+            client: HmacSha256Key::new(master.derive(issuer, "client-secret", 0).as_slice()),
+            client_seal: SealKey::new(&master.derive(issuer, "client-seal", 0)),
+            browser: SealKey::new(&master.derive(issuer, "browser", 0)),
+            key_seal: SealKey::new(&master.derive(issuer, "signing-key", 0)),
+            pairwise: master.derive(issuer, "pairwise", 0),
+            access: Mutex::new(None),
+            master,
+            issuer,
+        }
+    }
+
+    /// Key material for pairwise subjects.
+    #[must_use]
+    pub fn pairwise_salt(&self) -> [u8; 32] {
+        *self.pairwise
+    }
+
+    /// The digest under which a client's secret or a registration token is kept.
+    #[must_use]
+    pub fn client_digest(&self, secret: &str) -> ContentDigest {
+        ContentDigest(self.client.sign(secret.as_bytes()))
+    }
+
+    /// Seals a client's secret for the store.
+    #[must_use]
+    pub fn seal_client_secret(&self, client: &str, secret: &Secret) -> Vec<u8> {
+        self.client_seal
+            .seal(client.as_bytes(), secret.expose().as_bytes())
+    }
+
+    /// Opens a client's secret.
+    #[must_use]
+    pub fn open_client_secret(&self, client: &str, sealed: &[u8]) -> Option<Secret> {
+        let bytes = self.client_seal.open(client.as_bytes(), sealed)?;
+        String::from_utf8(bytes).ok().map(Secret::new)
+    }
+
+    /// Seals a signing key's PKCS#8 for the store.
+    #[must_use]
+    pub fn seal_signing_key(&self, kid: &str, pkcs8: &[u8]) -> Vec<u8> {
+        self.key_seal.seal(kid.as_bytes(), pkcs8)
+    }
+
+    /// Opens a signing key.
+    #[must_use]
+    pub fn open_signing_key(&self, kid: &str, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        self.key_seal
+            .open(kid.as_bytes(), sealed)
+            .map(Zeroizing::new)
+    }
+
+    /// Seals state that travels through the browser. `kind` keeps the kinds apart.
+    #[must_use]
+    pub fn seal_browser(&self, kind: &str, plain: &[u8]) -> String {
+        URL_SAFE_NO_PAD.encode(self.browser.seal(kind.as_bytes(), plain))
+    }
+
+    /// Opens state that came back from the browser.
+    #[must_use]
+    pub fn open_browser(&self, kind: &str, sealed: &str) -> Option<Vec<u8>> {
+        if sealed.len() > 65_536 {
+            return None;
+        }
+        self.browser
+            .open(kind.as_bytes(), &URL_SAFE_NO_PAD.decode(sealed).ok()?)
+    }
+
+    /// Seals an access token: prefix, then base64url of key index (2 bytes) and sealed content.
+    #[must_use]
+    pub fn seal_access(&self, token: &AccessToken) -> Option<String> {
+        let index = key_index(token.issued_at)?;
+        let key = self.access_key(index);
+        let mut plain = Vec::with_capacity(192);
+        plain.push(TOKEN_VERSION);
+        let plain = postcard::to_extend(token, plain).ok()?;
+        let sealed = key.seal(&self.access_context(index), &plain);
+        let mut bytes = Vec::with_capacity(sealed.len().saturating_add(2));
+        bytes.extend_from_slice(&index.to_be_bytes());
+        bytes.extend_from_slice(&sealed);
+        let mut text = String::with_capacity(
+            bytes
+                .len()
+                .saturating_mul(4)
+                .div_euclid(3)
+                .saturating_add(8),
+        );
+        text.push_str(ACCESS_PREFIX);
+        URL_SAFE_NO_PAD.encode_string(&bytes, &mut text);
+        Some(text)
+    }
+
+    /// Opens a sealed access token. None for everything that this issuer did not seal.
+    #[must_use]
+    pub fn open_access(&self, text: &str, now: Timestamp) -> Option<AccessToken> {
+        let encoded = text.strip_prefix(ACCESS_PREFIX)?;
+        if encoded.len() > 8192 {
+            return None;
+        }
+        let bytes = URL_SAFE_NO_PAD.decode(encoded).ok()?;
+        let (head, sealed) = bytes.split_at_checked(2)?;
+        let index = u16::from_be_bytes(head.try_into().ok()?);
+        let current = key_index(now)?;
+        if index.abs_diff(current) > 1 {
+            return None;
+        }
+        let plain = self
+            .access_key(index)
+            .open(&self.access_context(index), sealed)?;
+        match plain.split_first() {
+            Some((&TOKEN_VERSION, rest)) => postcard::from_bytes(rest).ok(),
+            Some(_) | None => None,
+        }
+    }
+
+    fn access_context(&self, index: u16) -> [u8; 8] {
+        let mut out = *b"at\0\0\0\0\0\0";
+        let (_, tail) = out.split_at_mut(2);
+        let (issuer, key) = tail.split_at_mut(4);
+        issuer.copy_from_slice(&self.issuer.0.to_be_bytes());
+        key.copy_from_slice(&index.to_be_bytes());
+        out
+    }
+
+    fn access_key(&self, index: u16) -> SealKey {
+        let mut held = self.access.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*held {
+            Some((known, key)) if *known == index => key.clone(),
+            Some(_) | None => {
+                let key =
+                    SealKey::new(&self.master.derive(self.issuer, "access", u32::from(index)));
+                *held = Some((index, key.clone()));
+                key
+            }
+        }
+    }
+
+    /// The refresh token of a grant's generation: prefix, then base64url of grant (16), generation (4), MAC (32).
+    #[must_use]
+    pub fn refresh_token(&self, token: RefreshToken) -> String {
+        let mut bytes = Vec::with_capacity(REFRESH_LEN);
+        bytes.extend_from_slice(&token.grant.to_bytes());
+        bytes.extend_from_slice(&token.generation.to_be_bytes());
+        let tag = self.refresh.sign(&bytes);
+        bytes.extend_from_slice(&tag);
+        let mut text = String::with_capacity(80);
+        text.push_str(REFRESH_PREFIX);
+        URL_SAFE_NO_PAD.encode_string(&bytes, &mut text);
+        text
+    }
+
+    /// Reads a refresh token. None for everything that this issuer did not derive.
+    #[must_use]
+    pub fn open_refresh(&self, text: &str) -> Option<RefreshToken> {
+        let encoded = text.strip_prefix(REFRESH_PREFIX)?;
+        if encoded.len() > 80 {
+            return None;
+        }
+        let bytes = URL_SAFE_NO_PAD.decode(encoded).ok()?;
+        if bytes.len() != REFRESH_LEN {
+            return None;
+        }
+        let (body, tag) = bytes.split_at_checked(20)?;
+        if !constant_time_eq(&self.refresh.sign(body), tag) {
+            return None;
+        }
+        let (grant, generation) = body.split_at_checked(16)?;
+        Some(RefreshToken {
+            grant: GrantId::from_bytes(grant.try_into().ok()?),
+            generation: u32::from_be_bytes(generation.try_into().ok()?),
+        })
+    }
+}
+
+fn key_index(at: Timestamp) -> Option<u16> {
+    u16::try_from(at.0.div_euclid(SEAL_PERIOD)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use hallpass_types::{Bucket, ClientId, Scope, TokenId};
+
+    use super::*;
+
+    fn secrets(issuer: u32) -> Secrets {
+        Secrets::new(MasterKey::new([7; 32]), IssuerId(issuer))
+    }
+
+    fn token() -> AccessToken {
+        AccessToken {
+            id: TokenId([1; 16]),
+            grant: None,
+            client_id: ClientId::parse("web").unwrap(),
+            subject: "alice".into(),
+            scope: Scope::parse("openid email").unwrap(),
+            audience: vec!["https://api.example".into()],
+            issued_at: Timestamp(1_790_000_000),
+            expires_at: Timestamp(1_790_000_600),
+        }
+    }
+
+    #[test]
+    fn a_sealed_token_opens_here_and_nowhere_else() {
+        let sealed = secrets(1).seal_access(&token()).unwrap();
+        let now = Timestamp(1_790_000_001);
+        assert_eq!(secrets(1).open_access(&sealed, now), Some(token()));
+        assert_eq!(secrets(2).open_access(&sealed, now), None, "another issuer");
+        assert_eq!(
+            secrets(1).open_access(&sealed, now.plus(90 * 86_400)),
+            None,
+            "an old key"
+        );
+        assert_eq!(
+            secrets(1).open_access(&sealed.replace("hpa_", "hpr_"), now),
+            None
+        );
+    }
+
+    #[test]
+    fn every_changed_character_of_a_sealed_token_is_noticed() {
+        let now = Timestamp(1_790_000_001);
+        let sealed = secrets(1).seal_access(&token()).unwrap();
+        for index in 0..sealed.len() {
+            let mut bytes = sealed.clone().into_bytes();
+            bytes[index] = if bytes[index] == b'A' { b'B' } else { b'A' };
+            assert_eq!(
+                secrets(1).open_access(&String::from_utf8(bytes).unwrap(), now),
+                None,
+                "{index}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_refresh_token_names_grant_and_generation_and_cannot_be_forged() {
+        let refresh = RefreshToken {
+            grant: GrantId {
+                bucket: Bucket(9),
+                random: [3; 12],
+            },
+            generation: 4,
+        };
+        let text = secrets(1).refresh_token(refresh);
+        assert_eq!(secrets(1).open_refresh(&text), Some(refresh));
+        assert_eq!(secrets(2).open_refresh(&text), None);
+        assert_eq!(
+            secrets(1).refresh_token(refresh),
+            text,
+            "derived, so always the same"
+        );
+        for index in 0..text.len() {
+            let mut bytes = text.clone().into_bytes();
+            bytes[index] = if bytes[index] == b'A' { b'B' } else { b'A' };
+            assert_eq!(
+                secrets(1).open_refresh(&String::from_utf8(bytes).unwrap()),
+                None,
+                "{index}"
+            );
+        }
+    }
+
+    #[test]
+    fn browser_state_of_one_kind_is_not_of_another() {
+        let sealed = secrets(1).seal_browser("pending", b"x");
+        assert_eq!(
+            secrets(1).open_browser("pending", &sealed).as_deref(),
+            Some(&b"x"[..])
+        );
+        assert_eq!(secrets(1).open_browser("logout", &sealed), None);
+    }
+}
