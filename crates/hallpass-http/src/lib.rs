@@ -1,1 +1,30 @@
 //! The HTTP layer: bytes to requests and back, as a tower service.
+//!
+//! [`Endpoints`] answers the protocol's own paths of one issuer; with the feature `axum` it is also a `Router`.
+
+mod addr;
+mod bearer;
+mod body;
+mod cookies;
+mod cors;
+mod dispatch;
+mod form;
+mod headers;
+mod problem;
+mod protocol;
+mod registration;
+mod render;
+#[cfg(feature = "axum")]
+mod router;
+mod service;
+mod signing_in;
+
+pub use addr::ClientAddr;
+pub use body::{BodyError, MAX_FORM, MAX_JSON, read_body};
+pub use cookies::{CookieNames, browser_of, set_cookies};
+pub use dispatch::{Route, route};
+pub use form::form;
+pub use headers::{CSP_NONE, html, json, no_store, redirect, same_origin, secure};
+pub use problem::{Problem, failure_page};
+pub use render::{DefaultPages, Html, RenderPages};
+pub use service::{Endpoints, Response, ResponseBody};

@@ -1,0 +1,124 @@
+//! Which endpoint a path names. Paths are compared as they are sent: nothing is decoded or normalised.
+
+use hallpass_provider::endpoints::discovery;
+use hallpass_types::Issuer;
+
+/// An endpoint of the protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Route<'p> {
+    /// The metadata document.
+    Metadata,
+    /// The key set.
+    Jwks,
+    /// The authorization endpoint.
+    Authorize,
+    /// The token endpoint.
+    Token,
+    /// UserInfo.
+    UserInfo,
+    /// Introspection.
+    Introspect,
+    /// Revocation.
+    Revoke,
+    /// Registration.
+    Register,
+    /// One registered client, by its percent-encoded identifier.
+    Client(&'p str),
+    /// RP-initiated logout.
+    Logout,
+}
+
+impl Route<'_> {
+    /// A label for metrics and logs.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Metadata => "metadata",
+            Self::Jwks => "jwks",
+            Self::Authorize => "authorize",
+            Self::Token => "token",
+            Self::UserInfo => "userinfo",
+            Self::Introspect => "introspect",
+            Self::Revoke => "revoke",
+            Self::Register => "register",
+            Self::Client(_) => "client",
+            Self::Logout => "logout",
+        }
+    }
+}
+
+const OPENID: &str = "/.well-known/openid-configuration";
+const OAUTH: &str = "/.well-known/oauth-authorization-server";
+
+/// The endpoint of a path, none when it is not one of the protocol's.
+#[must_use]
+pub fn route<'p>(issuer: &Issuer, path: &'p str) -> Option<Route<'p>> {
+    // RFC 8414 §3.1 puts the well-known part between host and path, OpenID Connect Discovery §4 behind the path.
+    if let Some(rest) = path
+        .strip_prefix(OPENID)
+        .or_else(|| path.strip_prefix(OAUTH))
+    {
+        return (rest == issuer.path()).then_some(Route::Metadata);
+    }
+    let own = path.strip_prefix(issuer.path())?;
+    match own {
+        discovery::TOKEN => Some(Route::Token),
+        discovery::INTROSPECTION => Some(Route::Introspect),
+        discovery::USERINFO => Some(Route::UserInfo),
+        discovery::AUTHORIZATION => Some(Route::Authorize),
+        discovery::JWKS => Some(Route::Jwks),
+        discovery::REVOCATION => Some(Route::Revoke),
+        discovery::END_SESSION => Some(Route::Logout),
+        discovery::REGISTRATION => Some(Route::Register),
+        OPENID => Some(Route::Metadata),
+        _ => {
+            let id = own
+                .strip_prefix(discovery::REGISTRATION)?
+                .strip_prefix('/')?;
+            (!id.is_empty() && !id.contains('/')).then_some(Route::Client(id))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_is_at_all_three_places() {
+        let at_root = Issuer::parse("https://op.example").unwrap();
+        let tenant = Issuer::parse("https://op.example/t1").unwrap();
+        assert_eq!(route(&at_root, OPENID), Some(Route::Metadata));
+        assert_eq!(route(&at_root, OAUTH), Some(Route::Metadata));
+        for path in [
+            "/.well-known/oauth-authorization-server/t1",
+            "/.well-known/openid-configuration/t1",
+            "/t1/.well-known/openid-configuration",
+        ] {
+            assert_eq!(route(&tenant, path), Some(Route::Metadata), "{path}");
+        }
+        assert_eq!(route(&tenant, "/.well-known/openid-configuration"), None);
+        assert_eq!(route(&tenant, "/.well-known/openid-configuration/t2"), None);
+    }
+
+    #[test]
+    fn variants_of_a_path_are_not_the_path() {
+        let issuer = Issuer::parse("https://op.example").unwrap();
+        assert_eq!(route(&issuer, "/token"), Some(Route::Token));
+        assert_eq!(route(&issuer, "/register/abc"), Some(Route::Client("abc")));
+        for path in [
+            "//token",
+            "/token/",
+            "/Token",
+            "/%74oken",
+            "/./token",
+            "/token;a=b",
+            "/register/",
+            "/register/a/b",
+            "/.well-known/openid-configuration/",
+            "/.well-known/openid-configuration/..;/admin",
+        ] {
+            assert_eq!(route(&issuer, path), None, "{path}");
+        }
+    }
+}

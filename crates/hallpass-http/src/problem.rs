@@ -1,0 +1,151 @@
+//! Requests that did not succeed, on the wire.
+
+use hallpass_provider::{Failure, Refusal};
+use hallpass_types::ErrorCode;
+use http::{
+    HeaderValue, StatusCode,
+    header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE},
+};
+
+use crate::{RenderPages, Response, headers};
+
+/// An error response in the making.
+#[derive(Debug)]
+pub struct Problem {
+    status: StatusCode,
+    code: ErrorCode,
+    id: &'static str,
+    text: String,
+    retry_after: Option<u32>,
+    allow: Option<&'static str>,
+    challenge: Option<HeaderValue>,
+}
+
+impl Problem {
+    /// A refusal with a status of its own.
+    #[must_use]
+    pub fn refused(status: u16, code: ErrorCode, id: &'static str, text: &str) -> Self {
+        Self {
+            status: StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST),
+            code,
+            id,
+            text: text.to_owned(),
+            retry_after: None,
+            allow: None,
+            challenge: None,
+        }
+    }
+
+    /// 405 with the methods that are allowed.
+    #[must_use]
+    pub fn method(allow: &'static str) -> Self {
+        let mut problem = Self::refused(
+            405,
+            ErrorCode::InvalidRequest,
+            "method_not_allowed",
+            "this method is not allowed here",
+        );
+        problem.allow = Some(allow);
+        problem
+    }
+
+    /// Adds `WWW-Authenticate`.
+    #[must_use]
+    pub fn challenged(mut self, challenge: HeaderValue) -> Self {
+        self.challenge = Some(challenge);
+        self
+    }
+
+    /// The status.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The error code.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        self.code
+    }
+
+    /// The stable identifier of the reason.
+    #[must_use]
+    pub const fn id(&self) -> &'static str {
+        self.id
+    }
+
+    /// The JSON response (RFC 6749 §5.2).
+    #[must_use]
+    pub fn json(self) -> Response {
+        let body = serde_json::json!({
+            "error": self.code.as_str(),
+            "error_description": self.text,
+        });
+        let mut response = headers::json(self.status, body.to_string());
+        self.extra(&mut response);
+        response
+    }
+
+    /// The HTML response.
+    #[must_use]
+    pub fn page(self, pages: &dyn RenderPages) -> Response {
+        let rendered = pages.error(self.status.as_u16(), self.code, self.id, &self.text);
+        let mut response = headers::html(self.status, rendered);
+        self.extra(&mut response);
+        response
+    }
+
+    fn extra(&self, response: &mut Response) {
+        let headers = response.headers_mut();
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(allow) = self.allow {
+            headers.insert(ALLOW, HeaderValue::from_static(allow));
+        }
+        if let Some(challenge) = &self.challenge {
+            headers.insert(WWW_AUTHENTICATE, challenge.clone());
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        Self::refused(
+            refusal.code.status(),
+            refusal.code,
+            refusal.id,
+            refusal.text,
+        )
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Refused(refusal) => refusal.into(),
+            Failure::Unavailable { retry_after } => {
+                let text = "the server is busy, try again soon";
+                let mut problem =
+                    Self::refused(503, ErrorCode::TemporarilyUnavailable, "busy", text);
+                problem.retry_after = Some(retry_after.max(1));
+                problem
+            }
+            Failure::Internal(error) => {
+                tracing::error!(error, "a request failed");
+                Self::refused(
+                    500,
+                    ErrorCode::ServerError,
+                    "internal",
+                    "something went wrong on our side",
+                )
+            }
+        }
+    }
+}
+
+/// A failure as a page.
+#[must_use]
+pub fn failure_page(failure: Failure, pages: &dyn RenderPages) -> Response {
+    Problem::from(failure).page(pages)
+}

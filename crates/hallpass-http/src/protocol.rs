@@ -1,0 +1,262 @@
+//! Endpoints that machines call.
+
+use bytes::Bytes;
+use hallpass_provider::{Failure, endpoints::UserInfo};
+use hallpass_types::ErrorCode;
+use http::{
+    HeaderMap, HeaderValue, Method, Request, StatusCode,
+    header::{
+        ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG,
+        IF_NONE_MATCH,
+    },
+};
+use http_body::Body;
+use http_body_util::Full;
+
+use crate::{
+    Endpoints, Problem, Response,
+    bearer::{self, Bearer},
+    cors,
+    form::{self, form},
+    headers::{self, no_store},
+    read_body,
+};
+
+const CACHED: HeaderValue = HeaderValue::from_static("public, max-age=300");
+
+/// A public document: readable by everybody, from every origin, with an entity tag.
+fn document<B>(
+    request: &Request<B>,
+    body: Bytes,
+    etag: &HeaderValue,
+    media: &'static str,
+) -> Response {
+    if request.method() == Method::OPTIONS {
+        return cors::preflight(Some(HeaderValue::from_static("*")), "GET");
+    }
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        return Problem::method("GET, HEAD, OPTIONS").json();
+    }
+    let unchanged = request
+        .headers()
+        .get(IF_NONE_MATCH)
+        .is_some_and(|v| v == etag);
+    let mut response = http::Response::new(Full::new(if unchanged { Bytes::new() } else { body }));
+    if unchanged {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    }
+    let headers = response.headers_mut();
+    headers.reserve(12);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
+    headers.insert(CACHE_CONTROL, CACHED);
+    headers.insert(ETAG, etag.clone());
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response
+}
+
+pub(crate) fn metadata<B>(endpoints: &Endpoints, request: &Request<B>) -> Response {
+    let document_ = endpoints.provider.metadata();
+    document(
+        request,
+        document_.body.clone(),
+        &tag(&document_.etag),
+        "application/json",
+    )
+}
+
+pub(crate) fn jwks<B>(endpoints: &Endpoints, request: &Request<B>) -> Response {
+    let keys = endpoints.provider.signing_keys();
+    let published = keys.document();
+    document(
+        request,
+        published.body.clone(),
+        &tag(&published.etag),
+        "application/jwk-set+json",
+    )
+}
+
+fn tag(etag: &Bytes) -> HeaderValue {
+    HeaderValue::from_maybe_shared(etag.clone()).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+/// The `Authorization` header as text; two of them are an error.
+fn authorization(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let malformed = || {
+        Problem::refused(
+            400,
+            ErrorCode::InvalidRequest,
+            "authorization_malformed",
+            "Authorization cannot be read",
+        )
+    };
+    let mut all = headers.get_all(AUTHORIZATION).iter();
+    match (all.next(), all.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => value.to_str().map(Some).map_err(|_| malformed()),
+        (Some(_), Some(_)) => Err(malformed()),
+    }
+}
+
+/// A failure of an endpoint that authenticates clients.
+//= RFC6749#5.2 MUST: 401 answers carry WWW-Authenticate when the client used the Authorization header
+fn client_failure(failure: Failure, used_header: bool) -> Response {
+    let problem = Problem::from(failure);
+    if problem.code() == ErrorCode::InvalidClient && used_header {
+        return problem
+            .challenged(HeaderValue::from_static("Basic realm=\"hallpass\""))
+            .json();
+    }
+    problem.json()
+}
+
+macro_rules! client_endpoint {
+    ($name:ident, $call:ident, $ok:expr) => {
+        pub(crate) async fn $name<B>(endpoints: &Endpoints, request: Request<B>) -> Response
+        where
+            B: Body + Send,
+            B::Data: Send,
+        {
+            let provider = &endpoints.provider;
+            let cross = request.headers().contains_key(http::header::ORIGIN);
+            let origin = if cross {
+                cors::allowed(provider, request.headers()).await
+            } else {
+                None
+            };
+            if request.method() == Method::OPTIONS {
+                return cors::preflight(origin, "POST");
+            }
+            let mut response = if request.method() == Method::POST {
+                let (parts, body) = request.into_parts();
+                match (
+                    authorization(&parts.headers),
+                    form(&parts.headers, body).await,
+                ) {
+                    (Ok(header), Ok(params)) => match provider.$call(&params, header).await {
+                        Ok(answer) => $ok(answer),
+                        Err(failure) => client_failure(failure, header.is_some()),
+                    },
+                    (Err(problem), _) | (_, Err(problem)) => problem.json(),
+                }
+            } else {
+                Problem::method("POST, OPTIONS").json()
+            };
+            if cross {
+                cors::permit(&mut response, origin);
+            }
+            response
+        }
+    };
+}
+
+client_endpoint!(
+    token,
+    token,
+    |answer: hallpass_core::issue::TokenResponse| {
+        headers::json(StatusCode::OK, answer.to_json())
+    }
+);
+client_endpoint!(introspect, introspect, |body: String| headers::json(
+    StatusCode::OK,
+    body
+));
+client_endpoint!(revoke, revoke, |()| headers::json(
+    StatusCode::OK,
+    Bytes::new()
+));
+
+pub(crate) async fn userinfo<B>(endpoints: &Endpoints, request: Request<B>) -> Response
+where
+    B: Body + Send,
+    B::Data: Send,
+{
+    let provider = &endpoints.provider;
+    let cross = request.headers().contains_key(http::header::ORIGIN);
+    let origin = if cross {
+        cors::allowed(provider, request.headers()).await
+    } else {
+        None
+    };
+    if request.method() == Method::OPTIONS {
+        return cors::preflight(origin, "GET, POST");
+    }
+    let (parts, body) = request.into_parts();
+    let mut response = match presented(&parts, body).await {
+        Ok(token) => match provider.userinfo(&token).await {
+            Ok(UserInfo::Json(body)) => headers::json(StatusCode::OK, body),
+            Ok(UserInfo::Jwt(body)) => no_store(StatusCode::OK, "application/jwt", body),
+            Err(failure) => token_failure(failure),
+        },
+        Err(response) => response,
+    };
+    if cross {
+        cors::permit(&mut response, origin);
+    }
+    response
+}
+
+/// The access token of a UserInfo request: in the header, or in the form body of a POST, not in both.
+async fn presented<B>(parts: &http::request::Parts, body: B) -> Result<String, Response>
+where
+    B: Body + Send,
+    B::Data: Send,
+{
+    let post = parts.method == Method::POST;
+    if !post && parts.method != Method::GET && parts.method != Method::HEAD {
+        return Err(Problem::method("GET, HEAD, POST, OPTIONS").json());
+    }
+    let refused = |text: &str| {
+        Problem::refused(400, ErrorCode::InvalidRequest, "bearer_malformed", text)
+            .challenged(HeaderValue::from_static("Bearer error=\"invalid_request\""))
+            .json()
+    };
+    let header = match bearer::of(&parts.headers) {
+        Bearer::None => None,
+        Bearer::Token(token) => Some(token.to_owned()),
+        Bearer::Malformed => return Err(refused("Authorization cannot be read")),
+    };
+    let in_body = if post {
+        let bytes = read_body(&parts.headers, body, crate::MAX_FORM)
+            .await
+            .map_err(|e| Problem::from(e).json())?;
+        match form::decode(&parts.headers, &bytes) {
+            Ok(params) if params.duplicated().is_empty() => {
+                params.get("access_token").map(str::to_owned)
+            }
+            Ok(_) => return Err(refused("a parameter stands more than once")),
+            // With a token in the header the body does not matter.
+            Err(_) if header.is_some() => None,
+            Err(problem) => return Err(problem.json()),
+        }
+    } else {
+        None
+    };
+    match (header, in_body) {
+        (Some(token), None) | (None, Some(token)) => Ok(token),
+        //= RFC6750#2 MUST: a client does not use more than one way to send the token
+        (Some(_), Some(_)) => Err(refused("the access token is presented more than once")),
+        //= RFC6750#3.1 SHOULD: without any token the challenge carries no error code
+        (None, None) => {
+            let mut response = no_store(StatusCode::UNAUTHORIZED, "application/json", "{}");
+            response.headers_mut().insert(
+                http::header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"hallpass\""),
+            );
+            Err(response)
+        }
+    }
+}
+
+fn token_failure(failure: Failure) -> Response {
+    let problem = Problem::from(failure);
+    let challenge = match problem.code() {
+        ErrorCode::InvalidToken => {
+            HeaderValue::from_static("Bearer realm=\"hallpass\", error=\"invalid_token\"")
+        }
+        ErrorCode::InsufficientScope => HeaderValue::from_static(
+            "Bearer realm=\"hallpass\", error=\"insufficient_scope\", scope=\"openid\"",
+        ),
+        _ => return problem.json(),
+    };
+    problem.challenged(challenge).json()
+}

@@ -1,0 +1,150 @@
+//! Registration and management of clients.
+
+use hallpass_provider::endpoints::{Registered, register::RegistrationFailure};
+use hallpass_types::ErrorCode;
+use http::{HeaderValue, Method, Request, StatusCode, header::CONTENT_TYPE};
+use http_body::Body;
+
+use crate::{
+    Endpoints, MAX_JSON, Problem, Response,
+    bearer::{self, Bearer},
+    headers::{self, no_store},
+    read_body,
+};
+
+fn enabled(endpoints: &Endpoints) -> bool {
+    endpoints.provider.policy().registration.enabled
+}
+
+fn nothing_here() -> Response {
+    Problem::refused(
+        404,
+        ErrorCode::InvalidRequest,
+        "not_found",
+        "there is nothing here",
+    )
+    .json()
+}
+
+pub(crate) async fn register<B>(endpoints: &Endpoints, request: Request<B>) -> Response
+where
+    B: Body + Send,
+    B::Data: Send,
+{
+    if !enabled(endpoints) {
+        return nothing_here();
+    }
+    if request.method() != Method::POST {
+        return Problem::method("POST").json();
+    }
+    let (parts, body) = request.into_parts();
+    let token = match token(&parts.headers) {
+        Ok(token) => token,
+        Err(response) => return response,
+    };
+    let body = match json_body(&parts.headers, body).await {
+        Ok(body) => body,
+        Err(response) => return response,
+    };
+    answer(
+        StatusCode::CREATED,
+        endpoints.provider.register(&body, token).await,
+    )
+}
+
+pub(crate) async fn client<B>(endpoints: &Endpoints, id: &str, request: Request<B>) -> Response
+where
+    B: Body + Send,
+    B::Data: Send,
+{
+    if !enabled(endpoints) {
+        return nothing_here();
+    }
+    let (parts, body) = request.into_parts();
+    let token = match token(&parts.headers) {
+        Ok(token) => token,
+        Err(response) => return response,
+    };
+    let Ok(id) = percent_encoding::percent_decode_str(id).decode_utf8() else {
+        return nothing_here();
+    };
+    let provider = &endpoints.provider;
+    match parts.method {
+        Method::GET | Method::HEAD => answer(
+            StatusCode::OK,
+            provider
+                .read_registration(&id, token)
+                .await
+                .map_err(RegistrationFailure::Other),
+        ),
+        Method::PUT => match json_body(&parts.headers, body).await {
+            Ok(body) => answer(
+                StatusCode::OK,
+                provider.update_registration(&id, &body, token).await,
+            ),
+            Err(response) => response,
+        },
+        Method::DELETE => match provider.delete_registration(&id, token).await {
+            Ok(()) => no_store(StatusCode::NO_CONTENT, "application/json", ""),
+            Err(failure) => failed(RegistrationFailure::Other(failure)),
+        },
+        _ => Problem::method("GET, HEAD, PUT, DELETE").json(),
+    }
+}
+
+fn token(headers: &http::HeaderMap) -> Result<Option<&str>, Response> {
+    match bearer::of(headers) {
+        Bearer::Token(token) => Ok(Some(token)),
+        Bearer::None => Ok(None),
+        Bearer::Malformed => {
+            let text = "Authorization cannot be read";
+            Err(Problem::refused(400, ErrorCode::InvalidRequest, "bearer_malformed", text).json())
+        }
+    }
+}
+
+async fn json_body<B>(headers: &http::HeaderMap, body: B) -> Result<bytes::Bytes, Response>
+where
+    B: Body + Send,
+    B::Data: Send,
+{
+    let media = headers
+        .get(CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or_default();
+    let media = media.split(';').next().unwrap_or_default().trim();
+    if !media.eq_ignore_ascii_case("application/json") {
+        let text = "the body must be JSON";
+        return Err(Problem::refused(415, ErrorCode::InvalidRequest, "content_type", text).json());
+    }
+    read_body(headers, body, MAX_JSON)
+        .await
+        .map_err(|e| Problem::from(e).json())
+}
+
+fn answer(status: StatusCode, result: Result<Registered, RegistrationFailure>) -> Response {
+    match result {
+        Ok(registered) => headers::json(status, registered.body),
+        Err(failure) => failed(failure),
+    }
+}
+
+fn failed(failure: RegistrationFailure) -> Response {
+    match failure {
+        RegistrationFailure::Metadata(error) => {
+            let code = error.reason.code();
+            Problem::refused(400, code, error.reason.id(), &error.description()).json()
+        }
+        RegistrationFailure::Other(failure) => {
+            let problem = Problem::from(failure);
+            if problem.code() == ErrorCode::InvalidToken {
+                return problem
+                    .challenged(HeaderValue::from_static(
+                        "Bearer realm=\"hallpass\", error=\"invalid_token\"",
+                    ))
+                    .json();
+            }
+            problem.json()
+        }
+    }
+}

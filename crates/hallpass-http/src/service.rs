@@ -1,0 +1,148 @@
+//! The protocol's endpoints as a tower service.
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use hallpass_provider::Provider;
+use hallpass_types::ErrorCode;
+use http::Request;
+use http_body::Body;
+use http_body_util::Full;
+
+use crate::{
+    CookieNames, DefaultPages, Problem, RenderPages, dispatch, headers, protocol, registration,
+    signing_in,
+};
+
+/// The body of our responses.
+pub type ResponseBody = Full<Bytes>;
+/// Our responses.
+pub type Response = http::Response<ResponseBody>;
+
+/// Answers the protocol's paths of one issuer.
+#[derive(Clone)]
+pub struct Endpoints {
+    pub(crate) provider: Provider,
+    pub(crate) pages: Arc<dyn RenderPages>,
+    pub(crate) cookies: CookieNames,
+}
+
+impl std::fmt::Debug for Endpoints {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Endpoints")
+            .field("provider", &self.provider)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Endpoints {
+    /// Endpoints with plain pages.
+    #[must_use]
+    pub fn new(provider: Provider) -> Self {
+        let cookies = CookieNames::of(&provider.policy().issuer);
+        Self {
+            provider,
+            pages: Arc::new(DefaultPages),
+            cookies,
+        }
+    }
+
+    /// Endpoints with other pages.
+    #[must_use]
+    pub fn with_pages(mut self, pages: Arc<dyn RenderPages>) -> Self {
+        self.pages = pages;
+        self
+    }
+
+    /// The provider behind them.
+    #[must_use]
+    pub fn provider(&self) -> &Provider {
+        &self.provider
+    }
+
+    /// Names of the cookies.
+    #[must_use]
+    pub fn cookies(&self) -> CookieNames {
+        self.cookies
+    }
+
+    /// Renders pages.
+    #[must_use]
+    pub fn pages(&self) -> &Arc<dyn RenderPages> {
+        &self.pages
+    }
+
+    /// Answers a request, or gives it back when its path is not one of the protocol's.
+    ///
+    /// # Errors
+    /// The request itself, untouched.
+    pub async fn handle<B>(&self, request: Request<B>) -> Result<Response, Request<B>>
+    where
+        B: Body + Send,
+        B::Data: Send,
+    {
+        let path = request.uri().path().to_owned();
+        let Some(route) = dispatch::route(&self.provider.policy().issuer, &path) else {
+            return Err(request);
+        };
+        let mut response = match route {
+            dispatch::Route::Metadata => protocol::metadata(self, &request),
+            dispatch::Route::Jwks => protocol::jwks(self, &request),
+            dispatch::Route::Token => protocol::token(self, request).await,
+            dispatch::Route::UserInfo => protocol::userinfo(self, request).await,
+            dispatch::Route::Introspect => protocol::introspect(self, request).await,
+            dispatch::Route::Revoke => protocol::revoke(self, request).await,
+            dispatch::Route::Authorize => signing_in::authorize(self, request).await,
+            dispatch::Route::Logout => signing_in::logout(self, request).await,
+            dispatch::Route::Register => registration::register(self, request).await,
+            dispatch::Route::Client(id) => registration::client(self, id, request).await,
+        };
+        headers::secure(
+            response.headers_mut(),
+            self.provider.policy().issuer.is_https(),
+        );
+        Ok(response)
+    }
+}
+
+impl<B> tower_service::Service<Request<B>> for Endpoints
+where
+    B: Body + Send + 'static,
+    B::Data: Send,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let endpoints = self.clone();
+        Box::pin(async move {
+            Ok(match endpoints.handle(request).await {
+                Ok(response) => response,
+                Err(_) => {
+                    let problem = Problem::refused(
+                        404,
+                        ErrorCode::InvalidRequest,
+                        "not_found",
+                        "there is nothing here",
+                    );
+                    let mut response = problem.json();
+                    headers::secure(
+                        response.headers_mut(),
+                        endpoints.provider.policy().issuer.is_https(),
+                    );
+                    response
+                }
+            })
+        })
+    }
+}

@@ -1,0 +1,125 @@
+//! Endpoints that browsers are sent to: authorization and logout.
+
+use hallpass_core::authorize::AuthorizationResponse;
+use hallpass_provider::{
+    Failure,
+    endpoints::{Answer, Answered, LogoutAnswer},
+};
+use hallpass_types::{ErrorCode, Params};
+use http::{Method, Request, StatusCode};
+use http_body::Body;
+
+use crate::{Endpoints, Problem, Response, browser_of, failure_page, form, headers, set_cookies};
+
+/// A posted authorization request longer than this is not turned into a GET.
+const MAX_REDIRECT: usize = 6000;
+
+pub(crate) async fn authorize<B>(endpoints: &Endpoints, request: Request<B>) -> Response
+where
+    B: Body + Send,
+    B::Data: Send,
+{
+    let browser = browser_of(request.headers(), endpoints.cookies);
+    let post = request.method() == Method::POST;
+    let params = match params(request).await {
+        Ok(params) => params,
+        Err(problem) => return problem.page(&*endpoints.pages),
+    };
+    // A form on another site comes without our cookies (SameSite). The same request as a GET has them.
+    if post && browser.session.is_none() && params.duplicated().is_empty() {
+        let query = params.to_query();
+        if query.len() <= MAX_REDIRECT {
+            let path = hallpass_provider::endpoints::discovery::AUTHORIZATION;
+            return headers::redirect(
+                &endpoints
+                    .provider
+                    .policy()
+                    .issuer
+                    .url(&format!("{path}?{query}")),
+            );
+        }
+    }
+    endpoints.answer(endpoints.provider.authorize(params, &browser).await)
+}
+
+pub(crate) async fn logout<B>(endpoints: &Endpoints, request: Request<B>) -> Response
+where
+    B: Body + Send,
+    B::Data: Send,
+{
+    let browser = browser_of(request.headers(), endpoints.cookies);
+    let params = match params(request).await {
+        Ok(params) => params,
+        Err(problem) => return problem.page(&*endpoints.pages),
+    };
+    match endpoints.provider.end_session(&params, &browser).await {
+        Ok((answer, cookies)) => {
+            let mut response = match answer {
+                LogoutAnswer::Redirect(url) => headers::redirect(&url),
+                LogoutAnswer::Error(error) => Problem::from(error.0).page(&*endpoints.pages),
+            };
+            set_cookies(response.headers_mut(), &cookies, endpoints.cookies);
+            response
+        }
+        Err(failure) => failure_page(failure, &*endpoints.pages),
+    }
+}
+
+/// Query and form body together: a name that is in both stands twice.
+async fn params<B>(request: Request<B>) -> Result<Params, Problem>
+where
+    B: Body + Send,
+    B::Data: Send,
+{
+    let (parts, body) = request.into_parts();
+    let malformed = || {
+        Problem::refused(
+            400,
+            ErrorCode::InvalidRequest,
+            "query_malformed",
+            "the request cannot be decoded",
+        )
+    };
+    let query = parts.uri.query().unwrap_or_default();
+    match parts.method {
+        Method::GET | Method::HEAD => Params::parse(query.as_bytes()).map_err(|_| malformed()),
+        Method::POST => {
+            let mut params = form(&parts.headers, body).await?;
+            params.extend(query.as_bytes()).map_err(|_| malformed())?;
+            Ok(params)
+        }
+        _ => Err(Problem::method("GET, HEAD, POST")),
+    }
+}
+
+impl Endpoints {
+    /// Turns an answer of the engine into a response, with its cookies.
+    #[must_use]
+    pub fn answer(&self, result: Result<Answered, Failure>) -> Response {
+        match result {
+            Ok(Answered { answer, cookies }) => {
+                let mut response = match answer {
+                    Answer::Respond(response) => self.respond(&response),
+                    Answer::Page(url) => headers::redirect(&url),
+                    Answer::Error(error) => Problem::from(error.0).page(&*self.pages),
+                };
+                set_cookies(response.headers_mut(), &cookies, self.cookies);
+                response
+            }
+            Err(failure) => failure_page(failure, &*self.pages),
+        }
+    }
+
+    fn respond(&self, response: &AuthorizationResponse) -> Response {
+        match response.location() {
+            Some(location) => headers::redirect(&location),
+            None => {
+                let fields = response.fields().unwrap_or_default();
+                let fields: Vec<(&str, &str)> =
+                    fields.iter().map(|(n, v)| (*n, v.as_str())).collect();
+                let page = self.pages.form_post(&response.redirect_uri, &fields);
+                headers::html(StatusCode::OK, page)
+            }
+        }
+    }
+}
