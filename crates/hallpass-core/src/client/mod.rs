@@ -1,5 +1,7 @@
 //! Clients: what is known about a registered application.
 
+#[cfg(test)]
+pub(crate) mod fixtures;
 mod load;
 pub mod metadata;
 pub mod pairwise;

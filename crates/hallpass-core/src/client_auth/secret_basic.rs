@@ -8,7 +8,10 @@
 
 use std::borrow::Cow;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD_PAD_INDIFFERENT};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, STANDARD_NO_PAD},
+};
 use hallpass_types::ClientId;
 
 use super::{
@@ -38,8 +41,14 @@ impl Method for SecretBasic {
         if !scheme.eq_ignore_ascii_case("basic") {
             return Err(Reason::UnsupportedScheme);
         }
-        let decoded = STANDARD_PAD_INDIFFERENT
-            .decode(credentials.trim_start_matches(' '))
+        let credentials = credentials.trim_start_matches(' ');
+        let alphabet = if credentials.ends_with('=') {
+            &STANDARD
+        } else {
+            &STANDARD_NO_PAD
+        };
+        let decoded = alphabet
+            .decode(credentials)
             .map_err(|_| Reason::Malformed)?;
         let text = String::from_utf8(decoded).map_err(|_| Reason::Malformed)?;
         //= RFC7617#2 MUST: the identifier ends at the first colon

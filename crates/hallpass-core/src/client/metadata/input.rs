@@ -21,7 +21,9 @@ impl<'a> Input<'a> {
         let Some(value) = self.value(name) else {
             return Ok(None);
         };
-        let text = value.as_str().ok_or(MetadataReason::WrongType.at(name))?;
+        let text = value
+            .as_str()
+            .ok_or_else(|| MetadataReason::WrongType.at(name))?;
         if text.len() > max || text.contains('\0') {
             return Err(MetadataReason::OutOfBounds.at(name));
         }
@@ -78,13 +80,17 @@ impl<'a> Input<'a> {
         let Some(value) = self.value(name) else {
             return Ok(None);
         };
-        let entries = value.as_array().ok_or(MetadataReason::WrongType.at(name))?;
+        let entries = value
+            .as_array()
+            .ok_or_else(|| MetadataReason::WrongType.at(name))?;
         if entries.len() > max_count {
             return Err(too_many.at(name));
         }
         let mut texts: Vec<String> = Vec::with_capacity(entries.len());
         for entry in entries {
-            let text = entry.as_str().ok_or(MetadataReason::WrongType.at(name))?;
+            let text = entry
+                .as_str()
+                .ok_or_else(|| MetadataReason::WrongType.at(name))?;
             check(text).map_err(|reason| reason.at(name))?;
             if !texts.iter().any(|t| t == text) {
                 texts.push(text.to_owned());

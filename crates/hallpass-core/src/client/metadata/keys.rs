@@ -42,7 +42,7 @@ impl Draft<'_> {
                     .filter(|alg| auth_alg.is_none_or(|registered| registered == **alg))
                     .any(|alg| keys.candidates(*alg, None).next().is_some())
             };
-            if !keys.as_ref().map_or(uri.is_some(), usable) {
+            if !keys.as_ref().map_or_else(|| uri.is_some(), usable) {
                 return Err(MetadataReason::KeysMissing.at(JWKS));
             }
         }
@@ -118,7 +118,7 @@ impl Draft<'_> {
             .filter(|alg| self.policy.signing_algs.contains(alg))
             .filter(|alg| !alg.is_symmetric() || method.kind() == Kind::Secret)
             .map(Some)
-            .ok_or(MetadataReason::AlgorithmUnsupported.at(name))
+            .ok_or_else(|| MetadataReason::AlgorithmUnsupported.at(name))
     }
 }
 

@@ -74,7 +74,9 @@ impl Draft<'_> {
             if languages > MAX_LANGUAGES {
                 return Err(MetadataReason::OutOfBounds.at(name));
             }
-            let text = value.as_str().ok_or(MetadataReason::WrongType.at(name))?;
+            let text = value
+                .as_str()
+                .ok_or_else(|| MetadataReason::WrongType.at(name))?;
             if text.len() > uri::MAX_LEN {
                 return Err(MetadataReason::OutOfBounds.at(name));
             }

@@ -97,6 +97,6 @@ pub fn validate(text: &str, application_type: ApplicationType) -> Result<(), Met
 pub fn host(text: &str) -> Option<&str> {
     uri::parse(text)
         .ok()
-        .filter(|parts| parts.is_web())
+        .filter(uri::Parts::is_web)
         .map(|parts| parts.host)
 }

@@ -4,6 +4,9 @@
 //!
 //! Nothing is listed here that a registry or the policy knows; members whose list would be empty are left out.
 
+#[cfg(test)]
+mod tests;
+
 use serde_json::{Map, Value};
 
 use crate::{

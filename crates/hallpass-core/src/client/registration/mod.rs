@@ -2,6 +2,9 @@
 //! [RFC 7591 §3](https://www.rfc-editor.org/rfc/rfc7591#section-3),
 //! [RFC 7592 §2](https://www.rfc-editor.org/rfc/rfc7592#section-2).
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt::Write as _;
 
 use hallpass_types::{ClientId, ContentDigest, Secret};

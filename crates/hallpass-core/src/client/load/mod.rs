@@ -1,5 +1,8 @@
 //! From the stored record to the typed client.
 
+#[cfg(test)]
+mod tests;
+
 use hallpass_jose::{Jwks, JwksPolicy, JwsAlgorithm};
 use hallpass_types::{Scope, Secret, sha256};
 use serde::Deserialize;

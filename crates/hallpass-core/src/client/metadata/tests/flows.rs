@@ -1,0 +1,274 @@
+use super::*;
+
+#[test]
+fn flows_that_redirect_need_redirect_uris() {
+    //= test RFC7591#2 clients of redirecting flows register their redirect URIs
+    for none in [
+        json!({}),
+        json!({"redirect_uris": []}),
+        json!({"redirect_uris": null}),
+    ] {
+        assert_eq!(
+            refused(&none),
+            (MetadataReason::RedirectUriMissing, "redirect_uris")
+        );
+    }
+    let many: Vec<String> = (0..300).map(|n| format!("https://rp.test/{n}")).collect();
+    assert_eq!(
+        refused(&json!({"redirect_uris": many})),
+        (MetadataReason::RedirectUriCount, "redirect_uris")
+    );
+    for (uri, reason) in [
+        ("javascript:alert(1)", MetadataReason::RedirectUriScheme),
+        ("JaVaScRiPt:alert(1)", MetadataReason::RedirectUriMalformed),
+        ("http://rp.test/cb", MetadataReason::RedirectUriScheme),
+        ("com.example.app:/cb", MetadataReason::RedirectUriScheme),
+        ("https://rp.test/cb#x", MetadataReason::RedirectUriFragment),
+        ("https://*.rp.test/cb", MetadataReason::RedirectUriMalformed),
+        ("https://u@rp.test/cb", MetadataReason::RedirectUriMalformed),
+        ("https:///cb", MetadataReason::RedirectUriMalformed),
+        ("https://rp.test/\0", MetadataReason::RedirectUriMalformed),
+        ("", MetadataReason::RedirectUriMalformed),
+    ] {
+        let input = json!({"redirect_uris": ["https://rp.test/cb", uri]});
+        assert_eq!(refused(&input), (reason, "redirect_uris"), "{uri}");
+        assert_eq!(reason.code(), hallpass_types::ErrorCode::InvalidRedirectUri);
+    }
+}
+
+#[test]
+fn other_uris_are_checked_as_strictly() {
+    // RG-03, RG-04
+    let bad = [
+        "javascript:alert(1)",
+        "JaVaScRiPt:alert(1)",
+        "data:text/html,x",
+        "http://rp.test/",
+        "https://u@rp.test/",
+        "https://*.rp.test/",
+        "https:///x",
+        "https://rp.test/\0",
+        "https://rp.test/ x",
+        "https://evil.test\\@rp.test/",
+        "com.example.app:/x",
+        "myapp:/x",
+        "//rp.test/x",
+        "https://rp.test/%0d%0a",
+    ];
+    for uri in bad {
+        for name in ["post_logout_redirect_uris", "request_uris"] {
+            let (reason, field) = refused(&with(name, &json!([uri])));
+            assert!(
+                matches!(
+                    reason,
+                    MetadataReason::UriMalformed | MetadataReason::UriScheme
+                ),
+                "{name} {uri:?}"
+            );
+            assert_eq!(field, name);
+            assert_eq!(
+                reason.code(),
+                hallpass_types::ErrorCode::InvalidClientMetadata
+            );
+        }
+        for name in [
+            "initiate_login_uri",
+            "frontchannel_logout_uri",
+            "backchannel_logout_uri",
+            "client_uri",
+            "logo_uri",
+            "policy_uri",
+            "tos_uri",
+            "jwks_uri",
+            "sector_identifier_uri",
+        ] {
+            let (reason, field) = refused(&with(name, &json!(uri)));
+            let fits = [
+                MetadataReason::UriMalformed,
+                MetadataReason::UriScheme,
+                MetadataReason::OutOfBounds,
+            ];
+            assert!(fits.contains(&reason), "{name} {uri:?} {reason:?}");
+            assert_eq!(field, name);
+        }
+    }
+    for fragment in [
+        "#",
+        "#short",
+        "#47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU",
+    ] {
+        let uri = format!("https://rp.test/r{fragment}");
+        assert_eq!(
+            refused(&with("request_uris", &json!([uri]))).0,
+            MetadataReason::UriMalformed
+        );
+        assert_eq!(
+            refused(&with("client_uri", &json!(uri))).0,
+            MetadataReason::UriMalformed
+        );
+    }
+    for name in ["jwks_uri", "sector_identifier_uri", "initiate_login_uri"] {
+        assert_eq!(
+            refused(&with(name, &json!("http://localhost/x"))),
+            (MetadataReason::UriScheme, name)
+        );
+    }
+    for name in ["client_uri", "backchannel_logout_uri"] {
+        assert!(run(&with(name, &json!("http://localhost:8080/x")), Registration).is_ok());
+    }
+}
+
+#[test]
+fn response_and_grant_types_are_made_to_fit() {
+    //= test RFC7591#2.1 code and authorization_code are registered together; one is completed by the other
+    //= test RFC7591#2.1 a client whose grants never redirect has no response type
+    let none: [&str; 0] = [];
+    for (grants, responses, want_grants, want_responses) in [
+        (
+            json!(["client_credentials"]),
+            Value::Null,
+            vec!["client_credentials"],
+            vec![],
+        ),
+        (
+            json!(["refresh_token"]),
+            json!(["code"]),
+            vec!["authorization_code", "refresh_token"],
+            vec!["code"],
+        ),
+        (
+            json!(["implicit"]),
+            json!(["code"]),
+            vec!["authorization_code"],
+            vec!["code"],
+        ),
+        (
+            json!(["implicit"]),
+            Value::Null,
+            vec!["authorization_code"],
+            vec!["code"],
+        ),
+        (
+            json!(["authorization_code", "client_credentials"]),
+            json!([]),
+            vec!["client_credentials"],
+            vec![],
+        ),
+        (json!([]), Value::Null, none.to_vec(), vec![]),
+        (
+            json!([
+                "authorization_code",
+                "refresh_token",
+                "urn:ietf:params:oauth:grant-type:device_code"
+            ]),
+            json!(["code"]),
+            vec!["authorization_code", "refresh_token"],
+            vec!["code"],
+        ),
+    ] {
+        let input = json!({"redirect_uris": ["https://rp.test/cb"], "grant_types": grants, "response_types": responses});
+        let metadata = run(&input, Registration).unwrap();
+        assert_eq!(metadata["grant_types"], json!(want_grants), "{input}");
+        assert_eq!(metadata["response_types"], json!(want_responses), "{input}");
+    }
+}
+
+#[test]
+fn flows_that_do_not_exist_cannot_be_registered() {
+    // RG-16
+    for response in [
+        "token",
+        "id_token",
+        "code id_token",
+        "id_token code",
+        "code token",
+        "code id_token token",
+        "none",
+        "CODE",
+        "code ",
+        "",
+    ] {
+        let (reason, field) = refused(&with("response_types", &json!(["code", response])));
+        assert!(
+            matches!(
+                reason,
+                MetadataReason::Unsupported | MetadataReason::OutOfBounds
+            ),
+            "{response:?}"
+        );
+        assert_eq!(field, "response_types");
+    }
+    for grant in [
+        "password",
+        "urn:ietf:params:oauth:grant-type:token-exchange",
+        "urn:openid:params:grant-type:ciba",
+        "AUTHORIZATION_CODE",
+    ] {
+        let input = json!({"grant_types": [grant], "response_types": []});
+        assert_eq!(
+            refused(&input),
+            (MetadataReason::Unsupported, "grant_types"),
+            "{grant}"
+        );
+    }
+    //= test RFC6749#4.4 only confidential clients use the client credentials grant
+    let input = json!({
+        "redirect_uris": ["https://rp.test/cb"], "token_endpoint_auth_method": "none",
+        "grant_types": ["authorization_code", "client_credentials"],
+    });
+    assert_eq!(
+        refused(&input),
+        (MetadataReason::PublicClientCredentials, "grant_types")
+    );
+    assert_eq!(
+        refused(&with("response_modes", &json!(["web_message"]))).0,
+        MetadataReason::Unsupported
+    );
+    assert_eq!(
+        refused(&with("response_modes", &json!([]))).0,
+        MetadataReason::FlowMismatch
+    );
+    for (name, value) in [
+        ("application_type", "desktop"),
+        ("token_endpoint_auth_method", "tls_client_auth"),
+        ("token_endpoint_auth_method", "attest_jwt_client_auth"),
+        ("token_endpoint_auth_method", ""),
+        ("subject_type", "ephemeral"),
+    ] {
+        assert_eq!(
+            refused(&with(name, &json!(value))),
+            (MetadataReason::Unsupported, name)
+        );
+    }
+}
+
+#[test]
+fn protections_that_cannot_be_given_are_refused_and_not_forgotten() {
+    for name in [
+        "id_token_encrypted_response_alg",
+        "id_token_encrypted_response_enc",
+        "userinfo_encrypted_response_alg",
+        "userinfo_encrypted_response_enc",
+    ] {
+        assert_eq!(
+            refused(&with(name, &json!("RSA-OAEP"))),
+            (MetadataReason::ProtectionUnsupported, name)
+        );
+    }
+    for name in [
+        "require_signed_request_object",
+        "require_pushed_authorization_requests",
+        "dpop_bound_access_tokens",
+        "tls_client_certificate_bound_access_tokens",
+    ] {
+        assert_eq!(
+            refused(&with(name, &json!(true))),
+            (MetadataReason::ProtectionUnsupported, name)
+        );
+        assert!(
+            !run(&with(name, &json!(false)), Registration)
+                .unwrap()
+                .contains_key(name)
+        );
+    }
+}

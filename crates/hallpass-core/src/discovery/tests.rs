@@ -1,0 +1,235 @@
+use serde_json::json;
+
+use super::*;
+use crate::{client::fixtures::policy, client_auth::METHODS};
+
+fn endpoints() -> Endpoints {
+    let url = |path: &str| format!("https://op.test{path}");
+    Endpoints {
+        authorization: url("/authorize"),
+        token: url("/token"),
+        userinfo: url("/userinfo"),
+        jwks: url("/jwks"),
+        registration: url("/register"),
+        introspection: url("/introspect"),
+        revocation: url("/revoke"),
+        end_session: url("/logout"),
+    }
+}
+
+fn registered() -> Registered<'static> {
+    Registered {
+        grant_types: &["authorization_code", "refresh_token", "client_credentials"],
+        auth_methods: METHODS,
+        response_modes: &["query", "fragment", "form_post"],
+        code_challenge_methods: &["S256"],
+        prompts: &["none", "login", "consent", "select_account"],
+        displays: &["page"],
+        claims: &["iss", "auth_time", "acr", "amr", "sid", "sub"],
+    }
+}
+
+#[test]
+fn the_document_says_what_there_is() {
+    let document = metadata(&policy(), &endpoints(), &registered());
+    let mut shown = Value::Object(document);
+    let claims = shown
+        .as_object_mut()
+        .unwrap()
+        .remove("claims_supported")
+        .unwrap();
+    let methods = [
+        "client_secret_basic",
+        "client_secret_post",
+        "client_secret_jwt",
+        "private_key_jwt",
+        "none",
+    ];
+    let algs = [
+        "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256",
+        "ES384", "ES512", "EdDSA",
+    ];
+    assert_eq!(
+        shown,
+        json!({
+            "issuer": "https://op.test",
+            "authorization_endpoint": "https://op.test/authorize",
+            "token_endpoint": "https://op.test/token",
+            "userinfo_endpoint": "https://op.test/userinfo",
+            "jwks_uri": "https://op.test/jwks",
+            "introspection_endpoint": "https://op.test/introspect",
+            "revocation_endpoint": "https://op.test/revoke",
+            "end_session_endpoint": "https://op.test/logout",
+            "scopes_supported": ["openid", "profile", "email", "address", "phone", "offline_access"],
+            "response_types_supported": ["code"],
+            "response_modes_supported": ["query", "fragment", "form_post"],
+            "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+            "subject_types_supported": ["public", "pairwise"],
+            "id_token_signing_alg_values_supported": ["ES256", "RS256"],
+            "userinfo_signing_alg_values_supported": ["ES256", "RS256"],
+            "token_endpoint_auth_methods_supported": methods,
+            "token_endpoint_auth_signing_alg_values_supported": algs,
+            "revocation_endpoint_auth_methods_supported": methods,
+            "revocation_endpoint_auth_signing_alg_values_supported": algs,
+            "introspection_endpoint_auth_methods_supported": methods[..4],
+            "introspection_endpoint_auth_signing_alg_values_supported": algs,
+            "prompt_values_supported": ["none", "login", "consent", "select_account"],
+            "display_values_supported": ["page"],
+            "claim_types_supported": ["normal"],
+            "claims_parameter_supported": true,
+            "request_parameter_supported": false,
+            "request_uri_parameter_supported": false,
+            "code_challenge_methods_supported": ["S256"],
+            "authorization_response_iss_parameter_supported": true,
+            "ui_locales_supported": ["en"],
+        })
+    );
+    let claims = claims.as_array().unwrap();
+    for claim in [
+        "sub",
+        "name",
+        "email_verified",
+        "address",
+        "iss",
+        "auth_time",
+    ] {
+        assert_eq!(claims.iter().filter(|c| *c == claim).count(), 1, "{claim}");
+    }
+}
+
+#[test]
+fn what_is_switched_off_or_empty_is_left_out() {
+    //= test RFC8414#3.2 claims with no elements are left out
+    let mut policy = policy();
+    policy.ui_locales.clear();
+    policy.claims_parameter = false;
+    let document = metadata(&policy, &endpoints(), &registered());
+    for absent in [
+        "registration_endpoint",
+        "acr_values_supported",
+        "ui_locales_supported",
+        "service_documentation",
+        "op_policy_uri",
+        "op_tos_uri",
+    ] {
+        assert!(!document.contains_key(absent), "{absent}");
+    }
+    assert_eq!(document["claims_parameter_supported"], false);
+
+    policy.registration.enabled = true;
+    policy.acr_values = vec!["urn:two".to_owned()];
+    policy.documents.op_tos_uri = Some("https://op.test/tos".to_owned());
+    let document = metadata(&policy, &endpoints(), &registered());
+    assert_eq!(
+        document["registration_endpoint"],
+        "https://op.test/register"
+    );
+    assert_eq!(document["acr_values_supported"], json!(["urn:two"]));
+    assert_eq!(document["op_tos_uri"], "https://op.test/tos");
+}
+
+#[test]
+fn every_advertised_value_can_be_registered_and_no_other() {
+    use crate::client::{ClientOrigin, metadata::normalize};
+    let policy = policy();
+    let document = metadata(&policy, &endpoints(), &registered());
+    let key = hallpass_jose::SigningKey::generate(hallpass_jose::JwsAlgorithm::ES256).unwrap();
+    let accepts = |name: &str, value: Value| {
+        let mut input = Map::new();
+        input.insert("redirect_uris".into(), json!(["https://rp.test/cb"]));
+        input.insert(
+            "jwks".into(),
+            json!({"keys": [key.public_jwk().to_public_value()]}),
+        );
+        input.insert(name.into(), value);
+        normalize(&input, ClientOrigin::Configuration, &policy).is_ok()
+    };
+    let every_alg: Vec<&str> = hallpass_jose::JwsAlgorithm::ALL
+        .iter()
+        .map(|a| a.name())
+        .chain(["none"])
+        .collect();
+    let modes = [
+        "query",
+        "fragment",
+        "form_post",
+        "jwt",
+        "query.jwt",
+        "web_message",
+    ];
+    for (advertised, member, all, list) in [
+        (
+            "id_token_signing_alg_values_supported",
+            "id_token_signed_response_alg",
+            every_alg.as_slice(),
+            false,
+        ),
+        (
+            "userinfo_signing_alg_values_supported",
+            "userinfo_signed_response_alg",
+            &every_alg,
+            false,
+        ),
+        (
+            "subject_types_supported",
+            "subject_type",
+            &["public", "pairwise", "other"],
+            false,
+        ),
+        (
+            "token_endpoint_auth_methods_supported",
+            "token_endpoint_auth_method",
+            &[
+                "none",
+                "client_secret_basic",
+                "client_secret_post",
+                "client_secret_jwt",
+                "private_key_jwt",
+                "tls_client_auth",
+            ],
+            false,
+        ),
+        (
+            "response_types_supported",
+            "response_types",
+            &["code", "id_token", "token", "none"],
+            true,
+        ),
+        ("response_modes_supported", "response_modes", &modes, true),
+        (
+            "grant_types_supported",
+            "grant_types",
+            &[
+                "authorization_code",
+                "refresh_token",
+                "client_credentials",
+                "password",
+            ],
+            true,
+        ),
+        (
+            "scopes_supported",
+            "scope",
+            &[
+                "openid",
+                "profile",
+                "email",
+                "address",
+                "phone",
+                "offline_access",
+                "admin",
+            ],
+            false,
+        ),
+    ] {
+        let values = document[advertised].as_array().unwrap();
+        for value in all {
+            let sent = if list { json!([value]) } else { json!(value) };
+            assert_eq!(
+                accepts(member, sent),
+                values.contains(&json!(value)),
+                "{member} {value}"
+            );
+        }
+    }
+}
