@@ -43,7 +43,17 @@ impl IdTokenRequest {
 }
 
 /// Claims of ID tokens beside those that scopes release, for the metadata document.
-pub const CLAIMS: &[&str] = &["iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid"];
+pub const CLAIMS: &[&str] = &[
+    "iss",
+    "aud",
+    "exp",
+    "iat",
+    "auth_time",
+    "nonce",
+    "acr",
+    "amr",
+    "sid",
+];
 
 /// Names that the provider sets itself: account claims never override them.
 const RESERVED: &[&str] = &[

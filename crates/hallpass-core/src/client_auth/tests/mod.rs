@@ -1,7 +1,10 @@
 mod assertions;
 mod secrets;
 
-use std::{cell::Cell, sync::Arc};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hallpass_types::{ContentDigest, ErrorCode};
@@ -215,9 +218,9 @@ fn repeated_parameters_are_refused() {
 
 #[test]
 fn an_unknown_client_costs_what_a_wrong_secret_costs() {
-    let calls = Cell::new(0);
+    let calls = AtomicU32::new(0);
     let counting = |secret: &str| -> ContentDigest {
-        calls.set(calls.get() + 1);
+        calls.fetch_add(1, Ordering::Relaxed);
         fixtures::digest(secret)
     };
     let policy = policy();
@@ -240,9 +243,9 @@ fn an_unknown_client_costs_what_a_wrong_secret_costs() {
             Some(client("client_secret_post")),
             Some(client("none")),
         ] {
-            calls.set(0);
+            calls.store(0, Ordering::Relaxed);
             assert!(authenticate(&presented, client.as_ref(), &facts).is_err());
-            costs.push(calls.get());
+            costs.push(calls.load(Ordering::Relaxed));
         }
         assert!(
             costs.iter().all(|cost| *cost == costs[0] && *cost > 0),
