@@ -1,0 +1,172 @@
+//! Bounds on how much is asked of one server, and a pause after it failed.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// What is in flight and what is left alone, by origin, and by URL for those that answered badly.
+#[derive(Debug, Default)]
+pub(crate) struct CoolDown {
+    entries: Mutex<HashMap<String, Entry>>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Entry {
+    in_flight: u32,
+    failures: u32,
+    until: Option<Instant>,
+}
+
+/// One request under way; ends when dropped.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    all: Arc<CoolDown>,
+    origin: String,
+}
+
+impl CoolDown {
+    /// Lets a request go out, unless there are too many of them or the last one failed just now.
+    pub(crate) fn enter(self: &Arc<Self>, origin: String, url: &str) -> Option<Ticket> {
+        let now = Instant::now();
+        let mut entries = self.entries();
+        let cold = |entry: &Entry| entry.until.is_some_and(|until| until > now);
+        if entries.get(url).is_some_and(cold) || entries.get(&origin).is_some_and(cold) {
+            return None;
+        }
+        let in_all = entries
+            .values()
+            .fold(0_u32, |sum, entry| sum.saturating_add(entry.in_flight));
+        if entries.len() >= MOST_ENTRIES {
+            entries.retain(|_, entry| entry.in_flight > 0 || cold(entry));
+        }
+        if in_all >= MOST_AT_ONCE || entries.len() >= MOST_ENTRIES {
+            return None;
+        }
+        let entry = entries.entry(origin.clone()).or_default();
+        if entry.in_flight >= MOST_PER_ORIGIN {
+            return None;
+        }
+        entry.in_flight = entry.in_flight.saturating_add(1);
+        Some(Ticket {
+            all: Arc::clone(self),
+            origin,
+        })
+    }
+
+    fn entries(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn failed(&self, key: &str) {
+        let mut entries = self.entries();
+        let entry = entries.entry(key.to_owned()).or_default();
+        let pause = FIRST_PAUSE
+            .saturating_mul(1 << entry.failures.min(6))
+            .min(LONGEST_PAUSE);
+        entry.failures = entry.failures.saturating_add(1);
+        entry.until = Instant::now().checked_add(pause);
+    }
+
+    fn succeeded(&self, key: &str) {
+        if let Some(entry) = self.entries().get_mut(key) {
+            entry.failures = 0;
+            entry.until = None;
+        }
+    }
+}
+
+impl Ticket {
+    /// The server could not be reached, or did not speak as it should.
+    pub(crate) fn unreachable(&self) {
+        self.all.failed(&self.origin);
+    }
+
+    /// The server answered, with something that is of no use. Other URLs of it may be in order.
+    pub(crate) fn useless(&self, url: &str) {
+        self.all.succeeded(&self.origin);
+        self.all.failed(url);
+    }
+
+    /// The answer was good.
+    pub(crate) fn good(&self, url: &str) {
+        self.all.succeeded(&self.origin);
+        self.all.entries().remove(url);
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let mut entries = self.all.entries();
+        if let Some(entry) = entries.get_mut(&self.origin) {
+            entry.in_flight = entry.in_flight.saturating_sub(1);
+            if entry.in_flight == 0 && entry.failures == 0 {
+                entries.remove(&self.origin);
+            }
+        }
+    }
+}
+
+const MOST_AT_ONCE: u32 = 64;
+const MOST_PER_ORIGIN: u32 = 4;
+const MOST_ENTRIES: usize = 4096;
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn enter(all: &Arc<CoolDown>, origin: &str, url: &str) -> Option<Ticket> {
+        all.enter(origin.to_owned(), url)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_failed_is_left_alone_for_longer_and_longer() {
+        let all = Arc::new(CoolDown::default());
+        for pause in [1, 2, 4, 8, 16, 32, 60, 60] {
+            enter(&all, "a", "a/1").unwrap().unreachable();
+            assert!(enter(&all, "a", "a/2").is_none());
+            tokio::time::advance(Duration::from_secs(pause) - Duration::from_millis(1)).await;
+            assert!(enter(&all, "a", "a/2").is_none(), "{pause}");
+            tokio::time::advance(Duration::from_millis(2)).await;
+        }
+        enter(&all, "a", "a/1").unwrap().good("a/1");
+        assert!(enter(&all, "a", "a/1").is_some());
+        assert!(all.entries().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_bad_document_does_not_shut_off_its_neighbours() {
+        let all = Arc::new(CoolDown::default());
+        enter(&all, "a", "a/1").unwrap().useless("a/1");
+        assert!(enter(&all, "a", "a/1").is_none());
+        assert!(enter(&all, "a", "a/2").is_some());
+    }
+
+    #[test]
+    fn one_server_gets_few_requests_at_once_and_all_together_a_bounded_number() {
+        let all = Arc::new(CoolDown::default());
+        let tickets: Vec<_> = (0..10).filter_map(|_| enter(&all, "a", "a/1")).collect();
+        assert_eq!(tickets.len(), 4);
+        let more: Vec<_> = (0..100)
+            .filter_map(|n| enter(&all, &n.to_string(), "x"))
+            .collect();
+        assert_eq!(more.len(), 60);
+        drop(tickets);
+        drop(more);
+        assert!(enter(&all, "a", "a/1").is_some());
+    }
+
+    #[test]
+    fn the_table_is_bounded() {
+        let all = Arc::new(CoolDown::default());
+        for number in 0..5000 {
+            if let Some(ticket) = enter(&all, &number.to_string(), "x") {
+                ticket.unreachable();
+            }
+        }
+        assert!(all.entries().len() <= MOST_ENTRIES);
+    }
+}

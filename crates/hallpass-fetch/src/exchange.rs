@@ -1,0 +1,161 @@
+//! One request and its answer on a connection that has been checked.
+
+use bytes::Bytes;
+use hallpass_provider::ports::{FetchRequest, Fetched};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt, Empty};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::target::Target;
+
+/// Why an exchange came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The server is at fault as a whole.
+    #[error("unreachable: {0}")]
+    Unreachable(String),
+    /// This document of it is of no use.
+    #[error("useless: {0}")]
+    Useless(&'static str),
+}
+
+/// Asks, and takes the answer if it is 200, not encoded and not too long.
+pub(crate) async fn exchange<I>(
+    io: I,
+    target: &Target,
+    request: &FetchRequest<'_>,
+) -> Result<Fetched, Failure>
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let unreachable = |error: hyper::Error| Failure::Unreachable(error.to_string());
+    let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
+        .max_buf_size(32 * 1024)
+        .handshake::<_, Empty<Bytes>>(TokioIo::new(io))
+        .await
+        .map_err(unreachable)?;
+    let connection = AbortOnDrop(tokio::spawn(connection));
+    let response = sender
+        .send_request(ask(target, request)?)
+        .await
+        .map_err(unreachable)?;
+    if response.status() != StatusCode::OK {
+        return Err(Failure::Useless("the status is not 200"));
+    }
+    let headers = response.headers();
+    let encoded = |value: &HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if headers.get(header::CONTENT_ENCODING).is_some_and(encoded) {
+        return Err(Failure::Useless("the body is encoded"));
+    }
+    let (max_age, content_type) = (max_age(headers), content_type(headers));
+    let mut answer = response.into_body();
+    let mut body = Vec::new();
+    while let Some(frame) = answer.frame().await {
+        let frame = frame.map_err(unreachable)?;
+        if let Some(data) = frame.data_ref() {
+            if body.len().saturating_add(data.len()) > request.max_bytes {
+                return Err(Failure::Useless("the body is too long"));
+            }
+            body.extend_from_slice(data);
+        }
+    }
+    drop(connection);
+    Ok(Fetched {
+        body,
+        max_age,
+        content_type,
+    })
+}
+
+fn ask(target: &Target, request: &FetchRequest<'_>) -> Result<Request<Empty<Bytes>>, Failure> {
+    let fixed: [(HeaderName, HeaderValue); 4] = [
+        (header::ACCEPT, HeaderValue::from_static(request.accept)),
+        (
+            header::ACCEPT_ENCODING,
+            HeaderValue::from_static("identity"),
+        ),
+        (
+            header::USER_AGENT,
+            HeaderValue::from_static(concat!("hallpass/", env!("CARGO_PKG_VERSION"))),
+        ),
+        (header::CONNECTION, HeaderValue::from_static("close")),
+    ];
+    let malformed = |_| Failure::Useless("the URL makes no request");
+    let mut asked = Request::get(&target.path)
+        .header(header::HOST, &target.authority)
+        .body(Empty::new())
+        .map_err(malformed)?;
+    asked.headers_mut().extend(fixed);
+    Ok(asked)
+}
+
+/// How long the answer may be kept, in seconds, if it says so. The shortest of several statements.
+//= RFC9111#5.2.2 MUST: an answer marked no-store is not kept, one marked no-cache not used unasked
+fn max_age(headers: &HeaderMap) -> Option<u32> {
+    let lines = headers
+        .get_all(header::CACHE_CONTROL)
+        .iter()
+        .filter_map(|line| line.to_str().ok());
+    lines
+        .flat_map(|line| line.split(','))
+        .filter_map(|directive| {
+            let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
+            match name.trim().to_ascii_lowercase().as_str() {
+                "no-store" | "no-cache" => Some(0),
+                "max-age" => {
+                    let digits = value.trim().trim_matches('"');
+                    let number =
+                        !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+                    number.then(|| digits.parse().unwrap_or(u32::MAX))
+                }
+                _ => None,
+            }
+        })
+        .min()
+}
+
+fn content_type(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let essence = value.split(';').next().unwrap_or_default().trim();
+    Some(essence.to_ascii_lowercase())
+}
+
+/// The task that drives the connection ends with the exchange, however that ends.
+struct AbortOnDrop(tokio::task::JoinHandle<hyper::Result<()>>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shortest_statement_about_caching_counts() {
+        #[rustfmt::skip]
+        let cases: [(&[&'static str], Option<u32>); 10] = [
+            (&[], None),
+            (&["public"], None),
+            (&["max-age=60"], Some(60)),
+            (&["Public, Max-Age = 60"], Some(60)),
+            (&["max-age=\"60\""], Some(60)),
+            (&["max-age=60, max-age=30"], Some(30)),
+            (&["max-age=60", "no-cache"], Some(0)),
+            (&["max-age=60, no-store"], Some(0)),
+            (&["max-age=-1", "max-age=x", "max-age", "s-maxage=5"], None),
+            (&["max-age=99999999999"], Some(u32::MAX)),
+        ];
+        for (lines, expected) in cases {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(header::CACHE_CONTROL, HeaderValue::from_static(line));
+            }
+            assert_eq!(max_age(&headers), expected, "{lines:?}");
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! The one way out.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use hallpass_provider::ports::{FetchError, FetchRequest, Fetched, Fetcher};
+use hallpass_store::BoxFuture;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use crate::address::is_public;
+use crate::cidr::Cidr;
+use crate::cool_down::CoolDown;
+use crate::exchange::{Failure, exchange};
+use crate::target::{Target, TargetHost};
+
+/// What weakens the guard; nothing by default.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Addresses that are not public and may be reached all the same, by plain HTTP too.
+    pub private_addresses: Vec<Cidr>,
+    /// Certificates that are trusted as roots beside those of the browsers.
+    pub extra_roots: Vec<CertificateDer<'static>>,
+}
+
+impl Settings {
+    /// Reads certificates to trust from a PEM file.
+    ///
+    /// # Errors
+    /// The file cannot be read, or holds no certificate.
+    pub fn extra_roots_from(path: &Path) -> Result<Vec<CertificateDer<'static>>, BadRoots> {
+        let bad = |why: &dyn fmt::Display| BadRoots(format!("{}: {why}", path.display()));
+        let roots: Vec<_> = CertificateDer::pem_file_iter(path)
+            .and_then(Iterator::collect)
+            .map_err(|error| bad(&error))?;
+        if roots.is_empty() {
+            return Err(bad(&"holds no certificate"));
+        }
+        Ok(roots)
+    }
+}
+
+/// Certificates that cannot be trusted as roots.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct BadRoots(String);
+
+/// The one way out.
+pub struct Guard {
+    settings: Settings,
+    resolve: Box<Resolve>,
+    cool_down: Arc<CoolDown>,
+    /// Made when it is first needed: most servers never ask anybody anything.
+    tls: OnceLock<TlsConnector>,
+}
+
+/// Finds the addresses of a name.
+type Resolve = dyn Fn(String, u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> + Send + Sync;
+
+impl Guard {
+    /// A guard with these settings.
+    ///
+    /// # Errors
+    /// An extra root is no certificate.
+    pub fn new(settings: Settings) -> Result<Self, BadRoots> {
+        let mut roots = RootCertStore::empty();
+        for root in &settings.extra_roots {
+            roots
+                .add(root.clone())
+                .map_err(|error| BadRoots(error.to_string()))?;
+        }
+        Ok(Self {
+            settings,
+            resolve: Box::new(|name, port| {
+                Box::pin(async move { Ok(tokio::net::lookup_host((name, port)).await?.collect()) })
+            }),
+            cool_down: Arc::default(),
+            tls: OnceLock::new(),
+        })
+    }
+
+    async fn fetch_within(&self, request: &FetchRequest<'_>) -> Result<Fetched, FetchError> {
+        let target = Target::parse(request.url)?;
+        // What is blocked at sight is not even counted.
+        if let TargetHost::Address(address) = target.host
+            && !self.may_dial(SocketAddr::new(address, target.port), target.https)
+        {
+            return Err(FetchError::Blocked);
+        }
+        let Some(ticket) = self.cool_down.enter(target.origin(), request.url) else {
+            tracing::debug!(fetch.origin = target.origin(), "left alone for a while");
+            return Err(FetchError::Failed);
+        };
+        let answer = tokio::time::timeout(request.timeout, self.attempt(&target, request)).await;
+        let failure = match answer {
+            Ok(Ok(fetched)) => {
+                ticket.good(request.url);
+                return Ok(fetched);
+            }
+            Ok(Err(Outcome::Blocked)) => {
+                ticket.unreachable();
+                return Err(FetchError::Blocked);
+            }
+            Ok(Err(Outcome::Failed(failure))) => failure,
+            Err(_) => Failure::Unreachable("no answer in time".to_owned()),
+        };
+        tracing::debug!(fetch.origin = target.origin(), error = %failure, "fetch failed");
+        match failure {
+            Failure::Unreachable(_) => ticket.unreachable(),
+            Failure::Useless(_) => ticket.useless(request.url),
+        }
+        Err(FetchError::Failed)
+    }
+
+    async fn attempt(
+        &self,
+        target: &Target,
+        request: &FetchRequest<'_>,
+    ) -> Result<Fetched, Outcome> {
+        let stream = self.dial(target).await?;
+        let fetched = if target.https {
+            let name = target
+                .server_name()
+                .ok_or_else(|| Failure::Unreachable("no name for a certificate".to_owned()))?;
+            let stream = self
+                .tls()?
+                .connect(name, stream)
+                .await
+                .map_err(unreachable)?;
+            exchange(stream, target, request).await?
+        } else {
+            exchange(stream, target, request).await?
+        };
+        Ok(fetched)
+    }
+
+    /// Connects to one of the addresses that are allowed. The address that was looked at is the one that is dialled.
+    async fn dial(&self, target: &Target) -> Result<TcpStream, Outcome> {
+        let addresses = match &target.host {
+            TargetHost::Address(address) => vec![SocketAddr::new(*address, target.port)],
+            // A name that does not exist looks like one that leads inside: nobody learns from us which ones exist.
+            TargetHost::Name(name) => (self.resolve)(name.clone(), target.port)
+                .await
+                .unwrap_or_default(),
+        };
+        let mut allowed = addresses
+            .into_iter()
+            .filter(|address| self.may_dial(*address, target.https))
+            .take(MOST_ADDRESSES)
+            .peekable();
+        if allowed.peek().is_none() {
+            return Err(Outcome::Blocked);
+        }
+        let mut last = io::Error::from(io::ErrorKind::TimedOut);
+        for address in allowed {
+            match tokio::time::timeout(CONNECT, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Err(error)) => last = error,
+                Err(_) => {}
+            }
+        }
+        Err(unreachable(last).into())
+    }
+
+    fn may_dial(&self, address: SocketAddr, https: bool) -> bool {
+        let ip = address.ip();
+        let listed = self
+            .settings
+            .private_addresses
+            .iter()
+            .any(|range| range.contains(ip));
+        address.port() != 0 && (listed || (https && is_public(ip)))
+    }
+
+    fn tls(&self) -> Result<&TlsConnector, Failure> {
+        if let Some(tls) = self.tls.get() {
+            return Ok(tls);
+        }
+        let mut roots = RootCertStore {
+            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+        };
+        for root in &self.settings.extra_roots {
+            roots.add(root.clone()).map_err(unreachable)?;
+        }
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+            .map_err(unreachable)?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(self
+            .tls
+            .get_or_init(|| TlsConnector::from(Arc::new(config))))
+    }
+}
+
+impl Fetcher for Guard {
+    fn fetch<'a>(
+        &'a self,
+        request: FetchRequest<'a>,
+    ) -> BoxFuture<'a, Result<Fetched, FetchError>> {
+        Box::pin(async move { self.fetch_within(&request).await })
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How an attempt can end without a document.
+#[derive(Debug)]
+enum Outcome {
+    Blocked,
+    Failed(Failure),
+}
+
+impl From<Failure> for Outcome {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+fn unreachable(error: impl fmt::Display) -> Failure {
+    Failure::Unreachable(error.to_string())
+}
+
+/// Addresses of one name that are tried, one after the other.
+const MOST_ADDRESSES: usize = 4;
+
+const CONNECT: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests;
