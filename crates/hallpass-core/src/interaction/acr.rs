@@ -50,3 +50,53 @@ pub(crate) fn stated(
         .or(reached)
         .map(str::to_owned)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::authorize::fixture::{policy, valid};
+
+    fn with(acr_values: &[&str]) -> Policy {
+        let mut policy = policy();
+        policy.acr_values = acr_values.iter().map(|v| (*v).to_owned()).collect();
+        policy
+    }
+
+    #[test]
+    fn each_kind_of_factor_reaches_one_class_more() {
+        let cases: [(&[&str], &[&str], Option<&str>); 9] = [
+            (&[], &["pwd"], None),
+            (&["low"], &[], None),
+            (&["low"], &["user"], None),
+            (&["low"], &["pwd"], Some("low")),
+            (&["low"], &["pwd", "otp"], Some("low")),
+            (&["low", "high"], &["pwd", "pin"], Some("low")),
+            (&["low", "high"], &["pwd", "otp"], Some("high")),
+            (&["low", "high"], &["hwk", "mfa"], Some("high")),
+            (&["low", "mid", "high"], &["pwd", "otp"], Some("mid")),
+        ];
+        for (classes, amr, expected) in cases {
+            let amr: Vec<String> = amr.iter().map(|m| (*m).to_owned()).collect();
+            assert_eq!(acr_of(&with(classes), &amr).as_deref(), expected, "{amr:?}");
+        }
+    }
+
+    #[test]
+    fn the_best_liked_class_that_was_reached_is_stated() {
+        let policy = with(&["low", "mid", "high"]);
+        for (wanted, reached, expected) in [
+            ("", Some("mid"), Some("mid")),
+            ("low high", Some("mid"), Some("low")),
+            ("high mid low", Some("mid"), Some("mid")),
+            ("high", Some("mid"), Some("mid")),
+            ("other", Some("mid"), Some("mid")),
+            ("other low", Some("other"), Some("other")),
+            ("low", Some("other"), Some("other")),
+            ("low", None, None),
+        ] {
+            let valid = valid(&[("acr_values", wanted)]);
+            let stated = stated(&policy, valid.request(), reached);
+            assert_eq!(stated.as_deref(), expected, "{wanted} {reached:?}");
+        }
+    }
+}

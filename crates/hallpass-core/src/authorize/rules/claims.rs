@@ -41,3 +41,110 @@ pub(super) fn essential_acr_is_reachable(draft: &Draft, cx: &Context<'_>) -> Res
         Err(Reason::AcrUnreachable)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::super::fixture::{identified, policy, refusal, validated, web},
+        *,
+    };
+    use crate::client::Client;
+
+    fn with_acr(changes: &[(&str, &str)]) -> Result<crate::authorize::RequestRecord, Reason> {
+        let mut policy = policy();
+        policy.acr_values = vec!["low".to_owned(), "high".to_owned()];
+        identified(web(), changes)
+            .validate(&policy)
+            .map(|valid| valid.request().clone())
+            .map_err(|redirect| redirect.reason())
+    }
+
+    #[test]
+    fn an_essential_acr_must_be_reachable() {
+        //= test OIDC-CORE#5.5.1.1 an essential acr that cannot be reached fails the authentication
+        for (claims, reason) in [
+            (
+                r#"{"id_token":{"acr":{"essential":true,"value":"high"}}}"#,
+                None,
+            ),
+            (
+                r#"{"id_token":{"acr":{"essential":true,"values":["x","low"]}}}"#,
+                None,
+            ),
+            (r#"{"id_token":{"acr":{"essential":true}}}"#, None),
+            (r#"{"id_token":{"acr":{"values":["x"]}}}"#, None),
+            (
+                r#"{"id_token":{"acr":{"essential":true,"value":"x"}}}"#,
+                Some(Reason::AcrUnreachable),
+            ),
+            (
+                r#"{"id_token":{"acr":{"essential":true,"values":["x","HIGH"]}}}"#,
+                Some(Reason::AcrUnreachable),
+            ),
+        ] {
+            assert_eq!(with_acr(&[("claims", claims)]).err(), reason, "{claims}");
+        }
+        assert_eq!(
+            Reason::AcrUnreachable.code().as_str(),
+            "unmet_authentication_requirements"
+        );
+    }
+
+    #[test]
+    fn acr_values_are_a_wish_in_order_of_preference() {
+        let request = with_acr(&[("acr_values", "high  x low")]).unwrap();
+        assert_eq!(request.acr_values, ["high", "x", "low"]);
+        assert!(request.essential_acr.is_empty());
+    }
+
+    #[test]
+    fn the_request_overrides_the_clients_default_acr_values() {
+        //= test OIDC-REG#2 acr_values and the claims parameter override default_acr_values
+        let acr = |changes: &[(&str, &str)]| {
+            let client = Client {
+                default_acr_values: vec!["low".to_owned()],
+                ..web()
+            };
+            validated(client, changes)
+                .unwrap()
+                .request()
+                .acr_values
+                .clone()
+        };
+        assert_eq!(acr(&[]), ["low"]);
+        assert_eq!(acr(&[("acr_values", "high")]), ["high"]);
+        assert_eq!(
+            acr(&[("claims", r#"{"id_token":{"acr":{"values":["mid"]}}}"#)]),
+            ["mid"]
+        );
+    }
+
+    #[test]
+    fn malformed_claims_are_refused_only_where_the_parameter_is_honoured() {
+        assert_eq!(
+            refusal(web(), &[("claims", "[]")]),
+            Some(Reason::ClaimsMalformed)
+        );
+        let mut policy = policy();
+        policy.claims_parameter = false;
+        let valid = identified(web(), &[("claims", "[]")]).validate(&policy);
+        assert!(valid.unwrap().request().claims.is_empty());
+    }
+
+    #[test]
+    fn the_id_token_says_when_the_person_signed_in_where_that_matters() {
+        //= test OIDC-CORE#3.1.2.1 with max_age the ID token has auth_time
+        let has = |client: Client, changes: &[(&str, &str)]| {
+            let valid = validated(client, changes).unwrap();
+            valid.request().claims.id_token.contains_key("auth_time")
+        };
+        assert!(!has(web(), &[]));
+        assert!(has(web(), &[("max_age", "5")]));
+        assert!(has(web(), &[("prompt", "login")]));
+        let demanding = Client {
+            require_auth_time: true,
+            ..web()
+        };
+        assert!(has(demanding, &[]));
+    }
+}

@@ -19,3 +19,59 @@ pub(super) fn parse(params: &Params) -> Result<Option<i64>, Reason> {
         Ok(_) | Err(_) => Err(Reason::MaxAgeMalformed),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::super::fixture::{policy, refusal, valid, web},
+        *,
+    };
+    use crate::{authorize::fixture::identified, client::Client};
+
+    #[test]
+    fn whole_seconds_are_taken() {
+        for (text, seconds) in [("0", 0), ("1", 1), ("0010", 10), ("9007199254740992", MAX)] {
+            assert_eq!(valid(&[("max_age", text)]).request().max_age, Some(seconds));
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for text in [
+            "-1",
+            "+1",
+            "1.0",
+            "1e3",
+            "1e309",
+            "abc",
+            " 1",
+            "0x10",
+            "\u{0661}",
+            "9007199254740993",
+            "18446744073709551616",
+            &"0".repeat(17),
+        ] {
+            assert_eq!(
+                refusal(web(), &[("max_age", text)]),
+                Some(Reason::MaxAgeMalformed),
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_clients_default_holds_where_the_request_says_nothing() {
+        //= test OIDC-REG#2 default_max_age holds where the request has no max_age
+        let with = |changes: &[(&str, &str)]| {
+            let client = Client {
+                default_max_age: Some(300),
+                ..web()
+            };
+            let valid = identified(client, changes).validate(&policy()).unwrap();
+            valid.request().max_age
+        };
+        assert_eq!(with(&[]), Some(300));
+        assert_eq!(with(&[("max_age", "5")]), Some(5));
+        assert_eq!(with(&[("max_age", "")]), Some(300));
+    }
+}

@@ -67,3 +67,57 @@ pub(super) fn challenge_is_present(draft: &Draft, cx: &Context<'_>) -> Result<()
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::super::fixture::{CHALLENGE, refusal, spa, web},
+        *,
+    };
+
+    fn both(challenge: &str, method: &str) -> [Option<Reason>; 2] {
+        let changes = [
+            ("code_challenge", challenge),
+            ("code_challenge_method", method),
+        ];
+        [refusal(web(), &changes), refusal(spa(), &changes)]
+    }
+
+    #[test]
+    fn a_challenge_is_43_to_128_unreserved_characters() {
+        //= test RFC7636#4.2 a challenge is 43 to 128 characters of the unreserved set
+        for good in [CHALLENGE, &"a".repeat(43), &"-._~".repeat(32)] {
+            assert_eq!(both(good, "S256"), [None; 2]);
+        }
+        for bad in [
+            &*"a".repeat(42),
+            &"a".repeat(129),
+            &format!("{}=", "a".repeat(42)),
+            &format!("{}+", "a".repeat(42)),
+            &format!("{}/", "a".repeat(42)),
+            &format!("{} ", "a".repeat(42)),
+            &format!("{}\n", "a".repeat(42)),
+            &"\u{e9}".repeat(43),
+        ] {
+            let reason = Some(Reason::CodeChallengeMalformed);
+            assert_eq!(both(bad, "S256"), [reason; 2], "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn only_s256_is_offered() {
+        //= test RFC7636#4.4.1 a method that is not offered is an error
+        for method in ["plain", "s256", "S512", "S256 ", "none"] {
+            let reason = Some(Reason::CodeChallengeMethodUnsupported);
+            assert_eq!(both(CHALLENGE, method), [reason; 2], "{method}");
+        }
+        //= test RFC7636#4.3 a challenge without method means plain, which is refused
+        let reason = Some(Reason::CodeChallengeMethodMissing);
+        assert_eq!(both(CHALLENGE, ""), [reason; 2]);
+    }
+
+    #[test]
+    fn a_method_without_challenge_is_refused() {
+        assert_eq!(both("", "S256"), [Some(Reason::CodeChallengeMissing); 2]);
+    }
+}

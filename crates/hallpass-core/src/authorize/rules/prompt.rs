@@ -103,3 +103,68 @@ pub(super) fn none_is_alone(draft: &Draft, _: &Context<'_>) -> Result<(), Reason
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::super::fixture::{refusal, valid, web},
+        *,
+    };
+
+    #[test]
+    fn offered_values_are_read_in_any_order() {
+        let prompts = |text: &str| valid(&[("prompt", text)]).request().prompts;
+        assert!(prompts("none").none);
+        let all = prompts("consent login select_account login");
+        assert!(all.login && all.consent && all.select_account && !all.none);
+        assert_eq!(prompts(""), Prompts::default());
+    }
+
+    #[test]
+    fn none_stands_alone() {
+        //= test OIDC-CORE#3.1.2.1 prompt none with any other value is an error
+        for text in [
+            "none login",
+            "login none",
+            "none consent",
+            "none select_account",
+        ] {
+            assert_eq!(
+                refusal(web(), &[("prompt", text)]),
+                Some(Reason::PromptNoneNotAlone),
+                "{text}"
+            );
+        }
+        assert_eq!(refusal(web(), &[("prompt", "none none")]), None);
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for text in [
+            "create",
+            "Login",
+            "login,consent",
+            "login  consent",
+            " login",
+            "login\t",
+            "x",
+        ] {
+            assert_eq!(
+                refusal(web(), &[("prompt", text)]),
+                Some(Reason::PromptUnknown),
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_stored_form_reads_back() {
+        for text in ["", "none", "login consent", "login consent select_account"] {
+            let prompts = Prompts::try_from(text.to_owned()).unwrap();
+            assert_eq!(String::from(prompts), text);
+        }
+        for name in Prompts::ALL {
+            assert_eq!(String::from(Prompts::parse(name).unwrap()), *name);
+        }
+    }
+}

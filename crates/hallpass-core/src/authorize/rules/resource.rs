@@ -94,3 +94,121 @@ fn normalised(text: &str) -> Option<String> {
         None => uri,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::super::fixture::{ISSUER, policy, refusal, request, valid, web},
+        *,
+    };
+
+    fn asked(uris: &[&str]) -> Option<Reason> {
+        let changes: Vec<_> = uris.iter().map(|uri| ("resource", *uri)).collect();
+        refusal(web(), &changes)
+    }
+
+    #[test]
+    fn an_indicator_names_the_configured_resource_however_it_is_spelt() {
+        for (uri, identifier) in [
+            ("https://api1.test", "https://api1.test"),
+            ("https://api1.test/", "https://api1.test"),
+            ("HTTPS://API1.TEST:443", "https://api1.test"),
+            ("https://api2.test/v1", "https://api2.test/v1/"),
+            ("https://api2.test/v1/", "https://api2.test/v1/"),
+        ] {
+            let valid = valid(&[("resource", uri)]);
+            assert_eq!(valid.request().resources, [identifier], "{uri}");
+        }
+        let twice = valid(&[
+            ("resource", "https://api1.test"),
+            ("resource", "https://api1.test/"),
+        ]);
+        assert_eq!(twice.request().resources, ["https://api1.test"]);
+    }
+
+    #[test]
+    fn what_is_no_absolute_uri_without_fragment_is_refused() {
+        //= test RFC8707#2 a resource is an absolute URI without fragment
+        for bad in [
+            "api1.test",
+            "/v1",
+            "//api1.test",
+            "https://api1.test#",
+            "https://api1.test/#x",
+            "https://api1.test/ ",
+            "https://api1.test\n",
+            "https:\\\\api1.test",
+            "https://api1.test/\u{e9}",
+            &format!("https://api1.test/{}", "a".repeat(2048)),
+        ] {
+            assert_eq!(asked(&[bad]), Some(Reason::ResourceMalformed), "{bad:.40}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_resource_is_refused() {
+        //= test RFC8707#2 a resource that is not known is invalid_target
+        for unknown in [
+            "javascript:alert(1)",
+            ISSUER,
+            "https://api1.test/other",
+            "http://api1.test",
+            "https://api1.test:8443",
+            "https://u@api1.test",
+            "https://api1.test/?a",
+            "https://api2.test/v1//",
+            "https://api2.test/V1",
+            "urn:api1",
+        ] {
+            assert_eq!(
+                asked(&[unknown]),
+                Some(Reason::ResourceUnknown),
+                "{unknown}"
+            );
+        }
+        assert_eq!(
+            asked(&["https://api1.test", "https://api3.test"]),
+            Some(Reason::ResourceUnknown)
+        );
+        assert_eq!(Reason::ResourceUnknown.code().as_str(), "invalid_target");
+    }
+
+    #[test]
+    fn a_client_may_be_restricted_to_some_resources() {
+        let client = Client {
+            resources: Some(vec!["https://api1.test/".to_owned()]),
+            ..web()
+        };
+        let with = |uri: &str| refusal(client.clone(), &[("resource", uri)]);
+        assert_eq!(with("https://api1.test"), None);
+        assert_eq!(
+            with("https://api2.test/v1/"),
+            Some(Reason::ResourceNotAllowed)
+        );
+    }
+
+    #[test]
+    fn more_than_eight_are_not_looked_at() {
+        assert_eq!(asked(&["https://api1.test"; 8]), None);
+        assert_eq!(
+            asked(&["https://api1.test"; 9]),
+            Some(Reason::ResourceTooMany)
+        );
+        assert_eq!(
+            asked(&["https://api1.test"; 500]),
+            Some(Reason::ResourceTooMany)
+        );
+    }
+
+    #[test]
+    fn an_empty_resource_is_none() {
+        let received = request(&[("resource", "")]);
+        let client = std::sync::Arc::new(web());
+        let valid = received
+            .identify(Some(client))
+            .unwrap()
+            .validate(&policy())
+            .unwrap();
+        assert!(valid.request().resources.is_empty());
+    }
+}

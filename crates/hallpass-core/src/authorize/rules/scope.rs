@@ -72,3 +72,124 @@ pub(super) fn effective(draft: &Draft, cx: &Context<'_>) -> Scope {
         (None, None) => Scope::default(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::super::fixture::{policy, refusal, scope, validated, web},
+        *,
+    };
+
+    fn granted(client: Client, asked: &str) -> String {
+        let valid = validated(client, &[("scope", asked)]).unwrap();
+        valid.request().scope.to_string()
+    }
+
+    fn restricted(to: &str) -> Client {
+        Client {
+            scope: Some(scope(to)),
+            ..web()
+        }
+    }
+
+    #[test]
+    fn a_scope_outside_the_grammar_is_refused() {
+        //= test RFC6749#3.3 a scope outside the grammar is an error
+        let many: Vec<String> = (0..10_000).map(|n| format!("s{n}")).collect();
+        for bad in [
+            "openid profile\ninjected",
+            " openid",
+            "openid ",
+            "openid  profile",
+            "openid \"x\"",
+            "openid \\",
+            "openid caf\u{e9}",
+            &many.join(" "),
+        ] {
+            assert_eq!(
+                refusal(web(), &[("scope", bad)]),
+                Some(Reason::ScopeMalformed),
+                "{bad:.30}"
+            );
+        }
+    }
+
+    #[test]
+    fn unknown_scopes_fall_away_and_known_ones_keep_their_order() {
+        //= test OIDC-CORE#3.1.2.1 scopes that are not understood are ignored
+        assert_eq!(granted(web(), "email nonsense openid"), "email openid");
+        assert_eq!(granted(restricted("openid"), "openid nonsense"), "openid");
+        assert_eq!(
+            refusal(web(), &[("scope", "nonsense")]),
+            Some(Reason::ScopeEmpty)
+        );
+    }
+
+    #[test]
+    fn a_scope_that_the_client_may_not_have_is_refused() {
+        //= test RFC7591#2 a registered scope bounds what the client may ask for
+        for asked in ["openid api:read", "api:read", "openid offline_access"] {
+            assert_eq!(
+                refusal(restricted("openid email"), &[("scope", asked)]),
+                Some(Reason::ScopeNotAllowed),
+                "{asked}"
+            );
+        }
+        assert_eq!(granted(restricted("openid email"), "openid"), "openid");
+    }
+
+    #[test]
+    fn without_scope_there_is_the_registered_one_or_an_error() {
+        //= test RFC6749#3.3 without scope there is a default, or an error
+        assert_eq!(
+            granted(restricted("openid api:read email offline_access gone"), ""),
+            "api:read email"
+        );
+        for client in [
+            web(),
+            restricted("openid offline_access"),
+            restricted("gone"),
+        ] {
+            assert_eq!(refusal(client, &[("scope", "")]), Some(Reason::ScopeEmpty));
+        }
+    }
+
+    #[test]
+    fn a_named_resource_is_enough() {
+        let changes = [("scope", ""), ("resource", "https://api1.test")];
+        let valid = validated(web(), &changes).unwrap();
+        assert!(valid.request().scope.is_empty());
+        assert_eq!(valid.request().resources, ["https://api1.test"]);
+    }
+
+    #[test]
+    fn offline_access_falls_away_for_a_client_that_cannot_refresh() {
+        //= test OIDC-CORE#11 offline_access is ignored where no refresh token can come of it
+        let client = Client {
+            grant_types: vec!["authorization_code".to_owned()],
+            ..web()
+        };
+        assert_eq!(granted(client, "openid offline_access"), "openid");
+        assert_eq!(
+            granted(web(), "openid offline_access"),
+            "openid offline_access"
+        );
+    }
+
+    #[test]
+    fn without_openid_nothing_of_openid_connect_is_kept() {
+        let changes = [
+            ("scope", "api:read"),
+            ("nonce", "n"),
+            ("max_age", "5"),
+            ("claims", r#"{"id_token":{"email":null}}"#),
+        ];
+        let valid = validated(web(), &changes).unwrap();
+        let request = valid.request();
+        assert!(!request.is_openid());
+        assert_eq!(request.nonce, None);
+        assert!(request.claims.is_empty());
+        assert_eq!(request.max_age, Some(5), "the person is still asked again");
+        assert!(exists(&policy(), "api:read"));
+    }
+}

@@ -271,3 +271,6 @@ fn remember(
     record.at = now;
     record
 }
+
+#[cfg(test)]
+mod tests;

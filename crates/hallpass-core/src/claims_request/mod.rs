@@ -155,3 +155,6 @@ fn wanted_values(wish: &Map<String, Value>) -> Result<Vec<String>, Reason> {
     }
     Ok(out)
 }
+
+#[cfg(test)]
+mod tests;

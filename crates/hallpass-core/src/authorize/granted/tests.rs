@@ -1,0 +1,276 @@
+use hallpass_types::RANDOM_LEN;
+
+use super::*;
+use crate::authorize::fixture::{
+    CALLBACK, CHALLENGE, ISSUER, NOW, policy, scope, session, valid, validated, web,
+};
+
+fn key() -> Key<Session> {
+    Key::from_parts(Bucket(1), [5; 32])
+}
+
+fn grant(
+    valid: &Valid,
+    consented: Option<&Consented>,
+    remembered: Option<&ConsentRecord>,
+) -> Granted {
+    let by = By {
+        session: &session(5),
+        session_key: key(),
+        consented,
+        remembered,
+    };
+    Granted::new(valid, by, &policy(), NOW, [3; 12])
+}
+
+/// Everything allowed just now.
+fn allowed(valid: &Valid) -> Granted {
+    grant(valid, Some(&Consented::of(valid.request(), None)), None)
+}
+
+fn earlier(allowed: &str, refused: &str) -> ConsentRecord {
+    ConsentRecord {
+        scope: scope(allowed),
+        refused: scope(refused),
+        redirect_uris: Some(web().redirect_uris_digest),
+        at: NOW.plus(-100),
+        ..ConsentRecord::default()
+    }
+}
+
+#[test]
+fn the_code_holds_what_redemption_needs() {
+    let valid = valid(&[("scope", "openid email"), ("nonce", "n-1")]);
+    let code = allowed(&valid).code_record();
+    assert_eq!(code.redirect_uri, CALLBACK);
+    assert_eq!(code.code_challenge.as_deref(), Some(CHALLENGE));
+    assert_eq!(code.nonce.as_deref(), Some("n-1"));
+    assert_eq!(code.issued_at, NOW);
+    assert_eq!(code.expires_at, NOW.plus(60));
+    let grant = code.grant;
+    assert_eq!(grant.client_id, web().id);
+    assert_eq!(grant.subject.as_str(), "alice");
+    assert_eq!(grant.account_epoch, 3);
+    assert_eq!(grant.scope, scope("openid email"));
+    assert_eq!(grant.authentication, session(5).authentication);
+    assert_eq!(grant.session, Some(key()));
+    assert_eq!(grant.sid, Some(session(5).sid));
+    assert_eq!(grant.id.random, [3; 12]);
+    assert_eq!(grant.id.bucket, Bucket::holding(grant.expires_at));
+}
+
+#[test]
+fn a_grant_without_refresh_ends_with_its_last_access_token_or_the_session() {
+    let plain = allowed(&valid(&[])).code_record().grant;
+    assert!(plain.session_bound);
+    assert_eq!(plain.refresh, None);
+    assert_eq!(plain.expires_at, NOW.plus(60 + 600));
+
+    let mut policy = policy();
+    policy.resources[0].access_token_lifetime = Some(3600);
+    policy.resources[1].access_token_lifetime = Some(7200);
+    let valid = valid(&[("resource", "https://api1.test")]);
+    let by = By {
+        session: &session(5),
+        session_key: key(),
+        consented: Some(&Consented::of(valid.request(), None)),
+        remembered: None,
+    };
+    let longer = Granted::new(&valid, by, &policy, NOW, [3; 12]);
+    let grant = longer.code_record().grant;
+    assert_eq!(grant.expires_at, NOW.plus(60 + 3600));
+}
+
+#[test]
+fn offline_access_outlives_the_session_and_refreshes() {
+    let valid = valid(&[("scope", "openid offline_access")]);
+    let grant = allowed(&valid).code_record().grant;
+    assert!(!grant.session_bound);
+    assert_eq!(grant.expires_at, NOW.plus(60 + 90 * 86_400));
+    assert_eq!(
+        grant.refresh,
+        Some(RefreshState {
+            generation: 0,
+            rotated_at: NOW,
+            idle_expires_at: NOW.plus(14 * 86_400),
+        })
+    );
+}
+
+#[test]
+fn only_a_client_with_the_grant_type_refreshes() {
+    let unable = Client {
+        grant_types: vec!["authorization_code".to_owned()],
+        ..web()
+    };
+    for (client, granted, expected) in [
+        (web(), "openid offline_access", true),
+        (web(), "offline_access", true),
+        (web(), "openid", false),
+        (unable, "openid offline_access", false),
+    ] {
+        assert_eq!(wants_refresh(&client, &scope(granted)), expected);
+    }
+}
+
+#[test]
+fn never_more_is_granted_than_was_asked_for() {
+    let valid = valid(&[
+        ("scope", "openid email"),
+        ("resource", "https://api1.test"),
+        ("claims", r#"{"userinfo":{"phone_number":null}}"#),
+    ]);
+    let answer = Consented {
+        scope: scope("openid email profile offline_access"),
+        refused: scope("address"),
+        claims: ["phone_number", "birthdate"].map(str::to_owned).to_vec(),
+        resources: ["https://api2.test/v1/", "https://api1.test"]
+            .map(str::to_owned)
+            .to_vec(),
+    };
+    let granted = grant(&valid, Some(&answer), None);
+    let code = granted.code_record().grant;
+    assert_eq!(code.scope, scope("openid email"));
+    assert_eq!(code.resources, ["https://api1.test"]);
+    assert_eq!(code.claims, valid.request().claims);
+    let record = granted.consent_record().unwrap();
+    assert_eq!(record.scope, scope("openid email"));
+    assert!(record.refused.is_empty());
+    assert_eq!(record.claims, ["phone_number"]);
+    assert_eq!(record.resources, ["https://api1.test"]);
+}
+
+#[test]
+fn never_more_is_granted_than_was_allowed() {
+    //= test OIDC-CORE#3.1.2.4 nothing is released that the person has not allowed
+    let valid = valid(&[
+        ("scope", "openid email profile"),
+        ("resource", "https://api1.test"),
+        (
+            "claims",
+            r#"{"userinfo":{"phone_number":null,"email":null,"name":null},"id_token":{"acr":null}}"#,
+        ),
+    ]);
+    let answer = Consented {
+        scope: scope("openid email"),
+        refused: scope("profile"),
+        ..Consented::default()
+    };
+    let remembered = earlier("openid email", "profile");
+    for granted in [
+        grant(&valid, Some(&answer), None),
+        grant(&valid, Some(&answer), Some(&earlier("openid profile", ""))),
+        grant(&valid, None, Some(&remembered)),
+    ] {
+        let code = granted.code_record().grant;
+        assert_eq!(code.scope, scope("openid email"));
+        assert!(code.resources.is_empty());
+        let names: Vec<_> = code.claims.userinfo.keys().map(String::as_str).collect();
+        assert_eq!(names, ["email"], "the email scope releases it anyway");
+        assert!(code.claims.id_token.contains_key("acr"));
+    }
+    let nothing = grant(&valid, None, None).code_record().grant;
+    assert!(nothing.scope.is_empty() && nothing.resources.is_empty());
+    assert!(nothing.claims.userinfo.is_empty());
+}
+
+#[test]
+fn waived_consent_covers_the_request_but_for_what_was_once_refused() {
+    let client = Client {
+        skip_consent: true,
+        ..web()
+    };
+    let changes = [
+        ("scope", "openid email profile"),
+        ("resource", "https://api1.test"),
+        ("claims", r#"{"userinfo":{"phone_number":null}}"#),
+    ];
+    let valid = validated(client, &changes).unwrap();
+    let granted = grant(&valid, None, None);
+    assert_eq!(granted.consent_record(), None);
+    let code = granted.code_record().grant;
+    assert_eq!(code.scope, valid.request().scope);
+    assert_eq!(code.resources, valid.request().resources);
+    assert_eq!(code.claims, valid.request().claims);
+    let refused = grant(&valid, None, Some(&earlier("openid", "profile")));
+    assert_eq!(refused.code_record().grant.scope, scope("openid email"));
+    // Who is asked after all is taken at their word.
+    let answer = Consented {
+        scope: scope("openid"),
+        ..Consented::default()
+    };
+    let asked = grant(&valid, Some(&answer), None).code_record().grant;
+    assert_eq!(asked.scope, scope("openid"));
+    assert!(asked.resources.is_empty() && asked.claims.userinfo.is_empty());
+}
+
+#[test]
+fn new_answers_go_over_earlier_ones() {
+    let valid = valid(&[
+        ("scope", "openid email profile"),
+        ("resource", "https://api1.test"),
+    ]);
+    let answer = Consented::of(valid.request(), Some(&["profile".to_owned()]));
+    let before = ConsentRecord {
+        resources: vec!["https://api2.test/v1/".to_owned()],
+        claims: vec!["birthdate".to_owned()],
+        ..earlier("openid email address", "profile phone")
+    };
+    let record = grant(&valid, Some(&answer), Some(&before))
+        .consent_record()
+        .unwrap();
+    assert_eq!(record.scope, scope("openid address profile"));
+    assert_eq!(record.refused, scope("phone email"));
+    assert_eq!(
+        record.resources,
+        ["https://api2.test/v1/", "https://api1.test"]
+    );
+    assert_eq!(record.claims, ["birthdate"]);
+    assert_eq!(record.at, NOW);
+    assert_eq!(record.redirect_uris, Some(web().redirect_uris_digest));
+}
+
+#[test]
+fn answers_for_other_redirect_uris_are_forgotten() {
+    let valid = valid(&[]);
+    let answer = Consented::of(valid.request(), None);
+    let before = ConsentRecord {
+        redirect_uris: Some([9; 32]),
+        ..earlier("openid email", "")
+    };
+    let record = grant(&valid, Some(&answer), Some(&before))
+        .consent_record()
+        .unwrap();
+    assert_eq!(record.scope, scope("openid"));
+}
+
+#[test]
+fn nothing_is_remembered_when_nothing_was_asked() {
+    let granted = grant(&valid(&[]), None, Some(&earlier("openid", "")));
+    assert_eq!(granted.consent_record(), None);
+    assert_eq!(granted.code_record().grant.scope, scope("openid"));
+}
+
+#[test]
+fn the_answer_carries_code_state_and_issuer_once() {
+    //= test RFC9207#2 iss is in every authorization response
+    //= test RFC6749#4.1.2 state is returned exactly as it came, and only if it came
+    let code = Opaque::<Code>::from_random(Bucket(9), &[7; RANDOM_LEN]);
+    for (state, mode) in [
+        ("s-1", "query"),
+        ("&code=evil#", "fragment"),
+        ("", "form_post"),
+    ] {
+        let valid = valid(&[("state", state), ("response_mode", mode)]);
+        let answer = allowed(&valid).respond(&code, &policy());
+        let mut expected = vec![("code", code.expose().to_owned())];
+        if !state.is_empty() {
+            expected.push(("state", state.to_owned()));
+        }
+        expected.push(("iss", ISSUER.to_owned()));
+        assert_eq!(answer.params, expected);
+        assert_eq!(answer.mode.as_str(), mode);
+        assert_eq!(answer.redirect_uri, CALLBACK);
+        assert!(!answer.is_error());
+    }
+}
