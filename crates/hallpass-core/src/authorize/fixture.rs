@@ -134,12 +134,12 @@ pub(crate) fn session(age: i64) -> SessionRecord {
         subject: Subject::parse("alice").unwrap(),
         account_epoch: 3,
         authentication: Authentication {
-            auth_time: NOW.plus(-age),
+            auth_time: NOW.plus(age.saturating_neg()),
             acr: None,
             amr: vec!["pwd".to_owned()],
         },
         sid: sid("sid-1"),
-        created_at: NOW.plus(-age),
+        created_at: NOW.plus(age.saturating_neg()),
         expires_at: NOW.plus(3600),
     }
 }
