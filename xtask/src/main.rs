@@ -6,17 +6,60 @@
 )]
 
 mod bench;
+mod check;
 mod conformance;
+mod deps;
+mod generate;
+mod size;
+mod spec;
+mod workspace;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
-    match arguments.next().as_deref() {
-        Some("bench") => bench::main(arguments),
-        Some("conformance") => conformance::main(arguments),
+    let command = arguments.next().unwrap_or_default();
+    match command.as_str() {
+        "bench" => bench::main(arguments),
+        "check" => check::check(),
+        "conformance" => conformance::main(arguments),
+        "deps" => report(deps::problems()),
+        "dev" => check::dev(arguments),
+        "generate" => generate::main(arguments),
+        "size" => report(size::problems()),
+        "spec" => spec::main(arguments),
+        "test" => check::test(arguments),
         _ => {
-            eprintln!("usage: cargo xtask bench|conformance …");
+            eprintln!("{USAGE}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+const USAGE: &str = "usage: cargo xtask COMMAND
+
+  check               format, lints, documentation, size, deps, generate --check, spec --check
+  test [FILTER]       all tests
+  generate [--check]  everything that is derived from code, in docs/reference
+  spec [--check]      which demands of which specification the code and the tests name
+  size                how long files may be
+  deps                which crate may depend on which
+  dev [ARGUMENTS]     the server with a demo user and clients, from a debug build
+  bench               the budgets, beside peers
+  conformance         the OpenID Foundation's suite, already running";
+
+/// Prints problems and says whether there were any.
+fn report(problems: Result<Vec<String>, String>) -> ExitCode {
+    match problems {
+        Ok(problems) if problems.is_empty() => ExitCode::SUCCESS,
+        Ok(problems) => {
+            for problem in problems {
+                eprintln!("{problem}");
+            }
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("{error}");
             ExitCode::FAILURE
         }
     }

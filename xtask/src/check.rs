@@ -1,0 +1,72 @@
+//! What must hold before a change lands, and shortcuts for daily work.
+
+use std::process::ExitCode;
+
+use crate::{deps, generate, report, size, workspace::run};
+
+const CARGO: &str = env!("CARGO");
+
+pub(crate) fn check() -> ExitCode {
+    let mut problems = Vec::new();
+    let mut note = |result: Result<(), String>| problems.extend(result.err());
+    note(run(CARGO, &["fmt", "--all", "--check"]));
+    note(run(
+        CARGO,
+        &[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--all-features",
+            "--locked",
+            "--",
+            "-D",
+            "warnings",
+        ],
+    ));
+    note(documentation());
+    problems.extend(size::problems().unwrap_or_else(|e| vec![e]));
+    problems.extend(deps::problems().unwrap_or_else(|e| vec![e]));
+    problems.extend(generate::all(true).unwrap_or_else(|e| vec![e]));
+    if problems.is_empty() {
+        println!("check: clean");
+    }
+    report(Ok(problems))
+}
+
+fn documentation() -> Result<(), String> {
+    println!("$ RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps");
+    let status = std::process::Command::new(CARGO)
+        .args(["doc", "--workspace", "--no-deps", "--locked", "--quiet"])
+        .env("RUSTDOCFLAGS", "-D warnings")
+        .current_dir(crate::workspace::root())
+        .status()
+        .map_err(|e| format!("cargo doc: {e}"))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err("cargo doc failed".to_owned())
+    }
+}
+
+/// All tests, or those whose names contain the filter.
+pub(crate) fn test(arguments: impl Iterator<Item = String>) -> ExitCode {
+    let filter: Vec<String> = arguments.collect();
+    let mut all = vec!["test", "--workspace", "--all-features", "--locked"];
+    all.extend(filter.iter().map(String::as_str));
+    report(run(CARGO, &all).map(|()| Vec::new()))
+}
+
+/// The server with a demo user, from a debug build.
+pub(crate) fn dev(arguments: impl Iterator<Item = String>) -> ExitCode {
+    let more: Vec<String> = arguments.collect();
+    let mut all = vec![
+        "run",
+        "--package",
+        "hallpass-server",
+        "--",
+        "serve",
+        "--demo",
+    ];
+    all.extend(more.iter().map(String::as_str));
+    report(run(CARGO, &all).map(|()| Vec::new()))
+}
