@@ -127,10 +127,10 @@ impl Provider {
         Ok(self.registered(&record, secret.as_ref(), Some(token.expose())))
     }
 
-    /// A fresh client secret: 256 random bits behind a prefix that scanners recognise.
+    /// A fresh client secret: 384 random bits behind a prefix that scanners recognise, long enough for every HMAC.
     #[must_use]
     pub fn new_client_secret(&self) -> Secret {
-        Secret::new(format!("hpk_{}", base64url::encode(self.random::<32>())))
+        Secret::new(format!("hpk_{}", base64url::encode(self.random::<48>())))
     }
 
     /// A record for a new client, with a registration access token for it.
