@@ -5,6 +5,11 @@ use std::sync::Arc;
 use hallpass_jose::JwsAlgorithm;
 use hallpass_types::Issuer;
 
+use crate::token::{
+    Grant, authorization_code::AuthorizationCode, client_credentials::ClientCredentials,
+    refresh_token::Refresh,
+};
+
 /// The policy of one issuer.
 #[derive(Clone, Debug)]
 pub struct Policy {
@@ -19,6 +24,8 @@ pub struct Policy {
     /// Algorithms for ID tokens and signed responses; each has a key. The first is the default of clients made
     /// by configuration, command line or dashboard.
     pub signing_algs: Vec<JwsAlgorithm>,
+    /// Grant types of the token endpoint, which clients may register. An engine that has others says so here.
+    pub grant_types: Vec<String>,
     /// Authentication context classes that sign-in can reach, weakest first.
     pub acr_values: Vec<String>,
     /// Dynamic registration.
@@ -138,6 +145,13 @@ impl Policy {
             scopes: standard_scopes(),
             resources: Vec::new(),
             signing_algs: vec![JwsAlgorithm::ES256, JwsAlgorithm::RS256],
+            grant_types: [
+                AuthorizationCode::TYPE,
+                Refresh::TYPE,
+                ClientCredentials::TYPE,
+            ]
+            .map(str::to_owned)
+            .to_vec(),
             acr_values: Vec::new(),
             registration: RegistrationPolicy::default(),
             pkce_for_registered_clients: false,

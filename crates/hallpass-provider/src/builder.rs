@@ -205,8 +205,9 @@ impl Builder {
     ///
     /// # Errors
     /// The store fails, or stored keys do not open with this master key.
-    pub async fn build(self) -> Result<Provider, StoreError> {
-        let metadata = crate::endpoints::discovery::document(&self.policy, &self.grants);
+    pub async fn build(mut self) -> Result<Provider, StoreError> {
+        self.policy.grant_types = self.grants.names().map(str::to_owned).collect();
+        let metadata = crate::endpoints::discovery::document(&self.policy);
         let provider = Provider {
             inner: Arc::new(Inner {
                 issuer_id: self.issuer_id,

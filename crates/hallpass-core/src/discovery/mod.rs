@@ -10,8 +10,11 @@ mod tests;
 use serde_json::{Map, Value};
 
 use crate::{
-    client::metadata::{RESPONSE_TYPES, SUBJECT_TYPES},
-    client_auth::{Kind, Method},
+    authorize::{Display, Prompts, ResponseMode, ResponseType},
+    client::metadata::SUBJECT_TYPES,
+    client_auth::{Kind, METHODS, Method},
+    issue::id_token,
+    pkce,
     policy::Policy,
 };
 
@@ -36,32 +39,9 @@ pub struct Endpoints {
     pub end_session: String,
 }
 
-/// What is registered: the lists of the parts that this server is built from.
-#[derive(Clone, Copy, Debug)]
-pub struct Registered<'a> {
-    /// Grant types of the token endpoint.
-    pub grant_types: &'a [&'a str],
-    /// Client authentication methods, [`crate::client_auth::METHODS`].
-    pub auth_methods: &'a [&'static dyn Method],
-    /// Response modes.
-    pub response_modes: &'a [&'a str],
-    /// PKCE methods.
-    pub code_challenge_methods: &'a [&'a str],
-    /// Values of `prompt`.
-    pub prompts: &'a [&'a str],
-    /// Values of `display`.
-    pub displays: &'a [&'a str],
-    /// Claims of ID tokens beside those that scopes release.
-    pub claims: &'a [&'a str],
-}
-
 /// The metadata document.
 #[must_use]
-pub fn metadata(
-    policy: &Policy,
-    endpoints: &Endpoints,
-    registered: &Registered<'_>,
-) -> Map<String, Value> {
+pub fn metadata(policy: &Policy, endpoints: &Endpoints) -> Map<String, Value> {
     let mut document = Document(Map::new());
     //= OIDC-DISCOVERY#3 MUST: issuer is the issuer identifier, exactly
     //= RFC8414#2 MUST: issuer is the issuer identifier, exactly
@@ -81,14 +61,17 @@ pub fn metadata(
         "scopes_supported",
         policy.scopes.iter().map(|scope| scope.name.as_str()),
     );
-    document.list("response_types_supported", RESPONSE_TYPES.iter().copied());
+    document.list(
+        "response_types_supported",
+        ResponseType::ALL.iter().map(|r| r.as_str()),
+    );
     document.list(
         "response_modes_supported",
-        registered.response_modes.iter().copied(),
+        ResponseMode::ALL.iter().map(|m| m.as_str()),
     );
     document.list(
         "grant_types_supported",
-        registered.grant_types.iter().copied(),
+        policy.grant_types.iter().map(String::as_str),
     );
     document.list(
         "acr_values_supported",
@@ -102,22 +85,16 @@ pub fn metadata(
         document.list(name, policy.signing_algs.iter().map(|alg| alg.name()));
     }
 
-    document.auth_methods("token", registered.auth_methods.iter().copied());
-    document.auth_methods("revocation", registered.auth_methods.iter().copied());
+    document.auth_methods("token", METHODS.iter().copied());
+    document.auth_methods("revocation", METHODS.iter().copied());
     //= RFC7662#2.1 MUST: introspection is for callers that authenticate
     let proving = |method: &&dyn Method| method.kind() != Kind::Public;
-    document.auth_methods(
-        "introspection",
-        registered.auth_methods.iter().copied().filter(proving),
-    );
+    document.auth_methods("introspection", METHODS.iter().copied().filter(proving));
 
-    document.list(
-        "prompt_values_supported",
-        registered.prompts.iter().copied(),
-    );
+    document.list("prompt_values_supported", Prompts::ALL.iter().copied());
     document.list(
         "display_values_supported",
-        registered.displays.iter().copied(),
+        Display::ALL.iter().map(|d| d.as_str()),
     );
     document.list("claim_types_supported", ["normal"]);
     let released = policy
@@ -126,7 +103,7 @@ pub fn metadata(
         .flat_map(|scope| scope.claims.iter().map(String::as_str));
     document.list(
         "claims_supported",
-        released.chain(registered.claims.iter().copied()),
+        released.chain(id_token::CLAIMS.iter().copied()),
     );
     //= OIDC-DISCOVERY#3 MUST: the default of request_uri_parameter_supported is true, so false is said
     document.flag("claims_parameter_supported", policy.claims_parameter);
@@ -135,7 +112,7 @@ pub fn metadata(
     //= RFC8414#2 MUST: without code_challenge_methods_supported clients take it that there is no PKCE
     document.list(
         "code_challenge_methods_supported",
-        registered.code_challenge_methods.iter().copied(),
+        pkce::METHODS.iter().copied(),
     );
     //= RFC9207#3 MUST: true when every authorization response carries iss
     document.flag("authorization_response_iss_parameter_supported", true);

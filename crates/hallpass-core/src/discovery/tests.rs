@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::{client::fixtures::policy, client_auth::METHODS};
+use crate::client::fixtures::policy;
 
 fn endpoints() -> Endpoints {
     let url = |path: &str| format!("https://op.test{path}");
@@ -17,21 +17,9 @@ fn endpoints() -> Endpoints {
     }
 }
 
-fn registered() -> Registered<'static> {
-    Registered {
-        grant_types: &["authorization_code", "refresh_token", "client_credentials"],
-        auth_methods: METHODS,
-        response_modes: &["query", "fragment", "form_post"],
-        code_challenge_methods: &["S256"],
-        prompts: &["none", "login", "consent", "select_account"],
-        displays: &["page"],
-        claims: &["iss", "auth_time", "acr", "amr", "sid", "sub"],
-    }
-}
-
 #[test]
 fn the_document_says_what_there_is() {
-    let document = metadata(&policy(), &endpoints(), &registered());
+    let document = metadata(&policy(), &endpoints());
     let mut shown = Value::Object(document);
     let claims = shown
         .as_object_mut()
@@ -74,7 +62,7 @@ fn the_document_says_what_there_is() {
             "introspection_endpoint_auth_methods_supported": methods[..4],
             "introspection_endpoint_auth_signing_alg_values_supported": algs,
             "prompt_values_supported": ["none", "login", "consent", "select_account"],
-            "display_values_supported": ["page"],
+            "display_values_supported": ["page", "popup", "touch", "wap"],
             "claim_types_supported": ["normal"],
             "claims_parameter_supported": true,
             "request_parameter_supported": false,
@@ -103,7 +91,7 @@ fn what_is_switched_off_or_empty_is_left_out() {
     let mut policy = policy();
     policy.ui_locales.clear();
     policy.claims_parameter = false;
-    let document = metadata(&policy, &endpoints(), &registered());
+    let document = metadata(&policy, &endpoints());
     for absent in [
         "registration_endpoint",
         "acr_values_supported",
@@ -119,7 +107,7 @@ fn what_is_switched_off_or_empty_is_left_out() {
     policy.registration.enabled = true;
     policy.acr_values = vec!["urn:two".to_owned()];
     policy.documents.op_tos_uri = Some("https://op.test/tos".to_owned());
-    let document = metadata(&policy, &endpoints(), &registered());
+    let document = metadata(&policy, &endpoints());
     assert_eq!(
         document["registration_endpoint"],
         "https://op.test/register"
@@ -132,7 +120,7 @@ fn what_is_switched_off_or_empty_is_left_out() {
 fn every_advertised_value_can_be_registered_and_no_other() {
     use crate::client::{ClientOrigin, metadata::normalize};
     let policy = policy();
-    let document = metadata(&policy, &endpoints(), &registered());
+    let document = metadata(&policy, &endpoints());
     let key = hallpass_jose::SigningKey::generate(hallpass_jose::JwsAlgorithm::ES256).unwrap();
     let accepts = |name: &str, value: Value| {
         let mut input = Map::new();

@@ -1,18 +1,10 @@
 //! Metadata and where the endpoints are. The document is derived from policy and registries.
 
 use bytes::Bytes;
-use hallpass_core::{
-    authorize::{Display, Prompts, respond},
-    client_auth, discovery,
-    issue::id_token,
-    pkce,
-    policy::Policy,
-};
+use hallpass_core::{discovery, policy::Policy};
 use hallpass_jose::base64url;
 use hallpass_types::sha256;
 use serde_json::Value;
-
-use crate::Grants;
 
 /// A public document as it is sent.
 #[derive(Clone, Debug, Default)]
@@ -52,7 +44,7 @@ pub const JWKS: &str = "/jwks";
 pub const END_SESSION: &str = "/logout";
 
 /// The metadata document as JSON.
-pub(crate) fn document(policy: &Policy, grants: &Grants) -> Document {
+pub(crate) fn document(policy: &Policy) -> Document {
     let url = |path: &str| policy.issuer.url(path);
     let endpoints = discovery::Endpoints {
         authorization: url(AUTHORIZATION),
@@ -64,15 +56,5 @@ pub(crate) fn document(policy: &Policy, grants: &Grants) -> Document {
         jwks: url(JWKS),
         end_session: url(END_SESSION),
     };
-    let grant_types: Vec<&str> = grants.names().collect();
-    let registered = discovery::Registered {
-        grant_types: &grant_types,
-        auth_methods: client_auth::METHODS,
-        response_modes: &respond::names(),
-        code_challenge_methods: pkce::METHODS,
-        prompts: Prompts::ALL,
-        displays: &Display::ALL.iter().map(|d| d.as_str()).collect::<Vec<_>>(),
-        claims: id_token::CLAIMS,
-    };
-    Document::new(Value::Object(discovery::metadata(policy, &endpoints, &registered)).to_string())
+    Document::new(Value::Object(discovery::metadata(policy, &endpoints)).to_string())
 }

@@ -99,11 +99,7 @@ impl Client {
             cors_origins: origins(&stored.redirect_uris),
             redirect_uris: stored.redirect_uris,
             post_logout_redirect_uris: stored.post_logout_redirect_uris,
-            response_types: stored
-                .response_types
-                .iter()
-                .map(|r| metadata::canonical_response_type(r))
-                .collect(),
+            response_types: stored.response_types,
             grant_types: stored.grant_types,
             response_modes: stored.response_modes,
             scope: stored.scope,

@@ -28,9 +28,6 @@ use super::{
 };
 use crate::{client_auth, policy::Policy};
 
-pub(super) use flows::canonical_response_type;
-pub use flows::{GRANT_TYPES, RESPONSE_MODES, RESPONSE_TYPES};
-
 /// Checks metadata and completes it with the defaults of where it comes from.
 ///
 /// The result holds every member that has a value, in the names of RFC 7591, and goes through unchanged when it is

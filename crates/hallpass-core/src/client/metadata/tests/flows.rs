@@ -272,3 +272,14 @@ fn protections_that_cannot_be_given_are_refused_and_not_forgotten() {
         );
     }
 }
+
+#[test]
+fn a_grant_of_the_engines_own_can_be_registered() {
+    let mut policy = policy();
+    policy.grant_types.push("urn:example:own".to_owned());
+    let input = object(&json!({"grant_types": ["urn:example:own"], "response_types": []}));
+    let metadata = normalize(&input, Registration, &policy).unwrap();
+    assert_eq!(metadata["grant_types"], json!(["urn:example:own"]));
+    policy.grant_types.clear();
+    assert!(normalize(&input, Registration, &policy).is_err());
+}
