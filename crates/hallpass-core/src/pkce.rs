@@ -47,7 +47,7 @@ mod tests {
     fn nothing_else_matches() {
         //= test RFC7636#4.1 43 to 128 characters out of letters, digits, "-", ".", "_" and "~"
         assert!(!verify_s256(CHALLENGE, CHALLENGE));
-        assert!(!verify_s256(&VERIFIER[..42], CHALLENGE));
+        assert!(!verify_s256(VERIFIER.get(..42).unwrap(), CHALLENGE));
         assert!(!verify_s256("", CHALLENGE));
         assert!(!verify_s256(VERIFIER, ""));
         assert!(!verify_s256(&format!("{VERIFIER}="), CHALLENGE));

@@ -167,6 +167,51 @@ impl Policy {
     pub fn scope(&self, name: &str) -> Option<&ScopeSpec> {
         self.scopes.iter().find(|s| s.name == name)
     }
+
+    /// The resource that an indicator names (RFC 8707). Scheme and host may differ in case, and one trailing slash may be
+    /// there or not; everything else is compared byte for byte.
+    #[must_use]
+    pub fn resource(&self, indicator: &str) -> Option<&Resource> {
+        let wanted = canonical(indicator)?;
+        self.resources
+            .iter()
+            .find(|resource| canonical(&resource.identifier).as_deref() == Some(&*wanted))
+    }
+}
+
+/// The form in which indicators are compared: scheme and authority in lower case, without one trailing slash. None for what
+/// is not an absolute URI without fragment.
+//= RFC8707#2 MUST: the value is an absolute URI without a fragment
+pub(crate) fn canonical(indicator: &str) -> Option<String> {
+    let (scheme, rest) = indicator.split_once(':')?;
+    let scheme_ok = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
+    if !scheme_ok
+        || rest.is_empty()
+        || rest
+            .bytes()
+            .any(|b| !(0x21..0x7F).contains(&b) || matches!(b, b'\\' | b'#'))
+    {
+        return None;
+    }
+    let mut out = scheme.to_ascii_lowercase();
+    out.push(':');
+    match rest.strip_prefix("//") {
+        Some(after) => {
+            let end = after.find(['/', '?']).unwrap_or(after.len());
+            let (authority, path) = after.split_at_checked(end)?;
+            if authority.is_empty() {
+                return None;
+            }
+            out.push_str("//");
+            out.push_str(&authority.to_ascii_lowercase());
+            out.push_str(path.strip_suffix('/').unwrap_or(path));
+        }
+        None => out.push_str(rest),
+    }
+    Some(out)
 }
 
 /// The scopes of OpenID Connect Core §5.4 and §11 with the claims of §5.4.
@@ -203,4 +248,35 @@ pub fn standard_scopes() -> Vec<ScopeSpec> {
         scope("phone", &["phone_number", "phone_number_verified"]),
         scope("offline_access", &[]),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::canonical;
+
+    #[test]
+    fn only_case_of_scheme_and_host_and_one_trailing_slash_are_tolerated() {
+        let same = |a: &str, b: &str| canonical(a).is_some() && canonical(a) == canonical(b);
+        assert!(same("https://api.example/v1", "HTTPS://API.example/v1/"));
+        assert!(same("https://api.example", "https://api.example/"));
+        assert!(same("urn:api:one", "URN:api:one"));
+        assert!(!same("https://api.example/v1", "https://api.example/V1"));
+        assert!(!same("https://api.example/v1", "https://api.example/v1//"));
+        assert!(!same("https://api.example/v1", "https://api.example/v1?x"));
+        for bad in [
+            "",
+            "api",
+            "/api",
+            "//api",
+            "https://",
+            "https:",
+            "java script:x",
+            "https://api.example/#",
+            "https://api.example/\u{e9}",
+            "https://a\\b",
+            "1a:b",
+        ] {
+            assert_eq!(canonical(bad), None, "{bad}");
+        }
+    }
 }

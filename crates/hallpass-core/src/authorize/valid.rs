@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{
-    Reason, Redirect, RequestRecord, Unidentified,
-    rules::{resource, scope},
-};
+use super::{Reason, Redirect, RequestRecord, Unidentified, rules::scope};
 use crate::{
     client::{Client, redirect_uri},
     policy::Policy,
@@ -62,7 +59,9 @@ impl Valid {
             .scope
             .filtered(|token| scope::exists(policy, token) && scope::is_allowed(&client, token));
         request.resources.retain(|uri| {
-            resource::find(policy, uri).is_some() && resource::is_allowed(&client, uri)
+            policy
+                .resource(uri)
+                .is_some_and(|resource| client.may_name(resource))
         });
         Ok(Self { client, request })
     }

@@ -16,6 +16,8 @@ use hallpass_types::{ClientId, ContentDigest, Scope, Secret, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::policy::{Resource, canonical};
+
 pub use metadata::{needs_plain_secret, needs_secret};
 pub use reason::{MetadataError, MetadataReason};
 
@@ -184,6 +186,15 @@ impl Client {
     #[must_use]
     pub fn is_public(&self) -> bool {
         self.auth_method == "none"
+    }
+
+    /// Whether it may ask for a resource of the issuer.
+    #[must_use]
+    pub fn may_name(&self, resource: &Resource) -> bool {
+        let identifier = canonical(&resource.identifier);
+        self.resources
+            .as_ref()
+            .is_none_or(|list| list.iter().any(|uri| canonical(uri) == identifier))
     }
 
     /// Whether it may use a grant type.

@@ -130,21 +130,4 @@ mod tests {
         let valid = identified(web(), &[("claims", "[]")]).validate(&policy);
         assert!(valid.unwrap().request().claims.is_empty());
     }
-
-    #[test]
-    fn the_id_token_says_when_the_person_signed_in_where_that_matters() {
-        //= test OIDC-CORE#3.1.2.1 with max_age the ID token has auth_time
-        let has = |client: Client, changes: &[(&str, &str)]| {
-            let valid = validated(client, changes).unwrap();
-            valid.request().claims.id_token.contains_key("auth_time")
-        };
-        assert!(!has(web(), &[]));
-        assert!(has(web(), &[("max_age", "5")]));
-        assert!(has(web(), &[("prompt", "login")]));
-        let demanding = Client {
-            require_auth_time: true,
-            ..web()
-        };
-        assert!(has(demanding, &[]));
-    }
 }

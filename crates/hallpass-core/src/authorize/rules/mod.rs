@@ -9,7 +9,7 @@ mod claims;
 mod max_age;
 mod pkce;
 mod prompt;
-pub mod resource;
+mod resource;
 mod response_mode;
 mod response_type;
 pub mod scope;
@@ -25,6 +25,7 @@ use crate::{
     claims_request::{self, Requested},
     client::Client,
     policy::Policy,
+    record::ClaimsRequest,
 };
 
 pub use appearance::Display;
@@ -210,19 +211,14 @@ impl Draft {
     ) -> RequestRecord {
         let context = Context { client, policy };
         let scope = scope::effective(&self, &context);
+        let resources = resource::identifiers(&self, policy);
         let openid = scope.contains("openid");
         //= OIDC-REG#2 MUST: default_max_age holds where the request has no max_age
         let max_age = self.max_age.or(client.default_max_age);
         let mut claims = self.requested.claims;
         claims_request::retain_offered(&mut claims, policy);
         if !openid {
-            claims = Default::default();
-        } else if max_age.is_some() || client.require_auth_time || self.prompts.login {
-            //= OIDC-CORE#3.1.2.1 MUST: with max_age the ID token has auth_time
-            claims
-                .id_token
-                .entry("auth_time".to_owned())
-                .or_insert(serde_json::Value::Null);
+            claims = ClaimsRequest::default();
         }
         //= OIDC-REG#2 MUST: acr_values and the claims parameter override default_acr_values
         let acr_values = [
@@ -250,7 +246,7 @@ impl Draft {
             required_subjects: self.requested.subject.into_iter().collect(),
             ui_locales: self.ui_locales,
             display: self.display,
-            resources: resource::canonical(&self.resources, policy),
+            resources,
             scope,
         }
     }

@@ -3,7 +3,7 @@
 use hallpass_types::Params;
 
 use super::{Context, Draft};
-use crate::authorize::Reason;
+use crate::{authorize::Reason, pkce};
 
 /// A code challenge of the right form.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,10 +12,7 @@ pub(super) struct CodeChallenge(String);
 impl CodeChallenge {
     //= RFC7636#4.2 MUST: a challenge is 43 to 128 characters of the unreserved set
     fn parse(text: &str) -> Option<Self> {
-        let unreserved =
-            |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
-        ((43..=128).contains(&text.len()) && text.bytes().all(unreserved))
-            .then(|| Self(text.to_owned()))
+        pkce::is_well_formed(text).then(|| Self(text.to_owned()))
     }
 
     pub(super) fn into_string(self) -> String {

@@ -1,61 +1,37 @@
 //! `resource`, [RFC 8707 §2](https://www.rfc-editor.org/rfc/rfc8707#section-2).
 //!
-//! An indicator names a configured resource when both are the same URI after normalising scheme, host, port and one
-//! trailing slash. Everything later uses the configured identifier.
+//! Whatever spelling an indicator has, everything later uses the configured identifier
+//! ([`Policy::resource`](crate::policy::Policy::resource)).
 
 use hallpass_types::Params;
-use url::Url;
 
 use super::{Context, Draft};
 use crate::{
     authorize::Reason,
-    client::Client,
-    policy::{Policy, Resource},
+    policy::{Policy, Resource, canonical},
 };
 
 const MAX_RESOURCES: usize = 8;
 const MAX_LEN: usize = 2048;
 
+//= RFC8707#2 MUST: a resource is an absolute URI without fragment
 pub(super) fn parse(params: &Params) -> Result<Vec<String>, Reason> {
     let mut found = Vec::new();
     for text in params.all("resource") {
         if found.len() >= MAX_RESOURCES {
             return Err(Reason::ResourceTooMany);
         }
-        normalised(text).ok_or(Reason::ResourceMalformed)?;
+        if text.len() > MAX_LEN || canonical(text).is_none() {
+            return Err(Reason::ResourceMalformed);
+        }
         found.push(text.to_owned());
     }
     Ok(found)
 }
 
-/// The configured resource that an indicator names.
-#[must_use]
-pub fn find<'a>(policy: &'a Policy, indicator: &str) -> Option<&'a Resource> {
-    let wanted = normalised(indicator)?;
-    policy
-        .resources
-        .iter()
-        .find(|resource| normalised(&resource.identifier).as_ref() == Some(&wanted))
-}
-
-/// Whether the client may ask for the resource.
-#[must_use]
-pub fn is_allowed(client: &Client, indicator: &str) -> bool {
-    let wanted = normalised(indicator);
-    wanted.is_some()
-        && client
-            .resources
-            .as_ref()
-            .is_none_or(|allowed| allowed.iter().any(|uri| normalised(uri) == wanted))
-}
-
 //= RFC8707#2 MUST: a resource that is not known is invalid_target
 pub(super) fn is_known(draft: &Draft, cx: &Context<'_>) -> Result<(), Reason> {
-    if draft
-        .resources
-        .iter()
-        .all(|uri| find(cx.policy, uri).is_some())
-    {
+    if named(draft, cx.policy).count() == draft.resources.len() {
         Ok(())
     } else {
         Err(Reason::ResourceUnknown)
@@ -63,7 +39,7 @@ pub(super) fn is_known(draft: &Draft, cx: &Context<'_>) -> Result<(), Reason> {
 }
 
 pub(super) fn client_may_use_it(draft: &Draft, cx: &Context<'_>) -> Result<(), Reason> {
-    if draft.resources.iter().all(|uri| is_allowed(cx.client, uri)) {
+    if named(draft, cx.policy).all(|resource| cx.client.may_name(resource)) {
         Ok(())
     } else {
         Err(Reason::ResourceNotAllowed)
@@ -71,9 +47,9 @@ pub(super) fn client_may_use_it(draft: &Draft, cx: &Context<'_>) -> Result<(), R
 }
 
 /// Configured identifiers of what was named, each once.
-pub(super) fn canonical(named: &[String], policy: &Policy) -> Vec<String> {
+pub(super) fn identifiers(draft: &Draft, policy: &Policy) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
-    for resource in named.iter().filter_map(|uri| find(policy, uri)) {
+    for resource in named(draft, policy) {
         if !out.contains(&resource.identifier) {
             out.push(resource.identifier.clone());
         }
@@ -81,18 +57,11 @@ pub(super) fn canonical(named: &[String], policy: &Policy) -> Vec<String> {
     out
 }
 
-/// The form in which indicators are compared; none for what cannot be one.
-//= RFC8707#2 MUST: a resource is an absolute URI without fragment
-fn normalised(text: &str) -> Option<String> {
-    let printable = text.bytes().all(|b| (0x21..0x7F).contains(&b));
-    if !printable || text.len() > MAX_LEN || text.contains(['#', '\\']) {
-        return None;
-    }
-    let uri: String = Url::parse(text).ok()?.into();
-    Some(match uri.strip_suffix('/') {
-        Some(shorter) => shorter.to_owned(),
-        None => uri,
-    })
+fn named<'a>(draft: &'a Draft, policy: &'a Policy) -> impl Iterator<Item = &'a Resource> {
+    draft
+        .resources
+        .iter()
+        .filter_map(|uri| policy.resource(uri))
 }
 
 #[cfg(test)]
@@ -101,6 +70,7 @@ mod tests {
         super::super::fixture::{ISSUER, policy, refusal, request, valid, web},
         *,
     };
+    use crate::client::Client;
 
     fn asked(uris: &[&str]) -> Option<Reason> {
         let changes: Vec<_> = uris.iter().map(|uri| ("resource", *uri)).collect();
@@ -112,7 +82,7 @@ mod tests {
         for (uri, identifier) in [
             ("https://api1.test", "https://api1.test"),
             ("https://api1.test/", "https://api1.test"),
-            ("HTTPS://API1.TEST:443", "https://api1.test"),
+            ("HTTPS://API1.TEST", "https://api1.test"),
             ("https://api2.test/v1", "https://api2.test/v1/"),
             ("https://api2.test/v1/", "https://api2.test/v1/"),
         ] {
@@ -138,6 +108,7 @@ mod tests {
             "https://api1.test/ ",
             "https://api1.test\n",
             "https:\\\\api1.test",
+            "https://",
             "https://api1.test/\u{e9}",
             &format!("https://api1.test/{}", "a".repeat(2048)),
         ] {
@@ -153,6 +124,8 @@ mod tests {
             ISSUER,
             "https://api1.test/other",
             "http://api1.test",
+            "https://api1.test:443",
+            "https://api1.test/a/..",
             "https://api1.test:8443",
             "https://u@api1.test",
             "https://api1.test/?a",
