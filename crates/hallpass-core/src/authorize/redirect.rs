@@ -33,6 +33,7 @@ impl Redirect {
     pub fn respond(&self, policy: &Policy) -> AuthorizationResponse {
         let mut params = vec![
             ("error", self.reason.code().as_str().to_owned()),
+            //= RFC6749#4.1.2.1 MUST: error_description has only %x20-21 / %x23-5B / %x5D-7E
             ("error_description", self.reason.text().to_owned()),
         ];
         //= RFC6749#4.1.2.1 MUST: state is returned exactly as it came, and only if it came

@@ -56,6 +56,7 @@ fn without_a_registered_redirect_uri_there_is_a_page() {
         Some(Unidentified::RedirectUriMissing)
     );
     //= test RFC6749#4.1.2.1 nobody is redirected to a URI that this client has not registered
+    //= test RFC9700#2.1 redirect URIs are compared exactly, but for the port of native loopback URIs
     for uri in [
         "https://rp.test/cb/",
         "https://rp.test/",
@@ -211,6 +212,7 @@ const PARAMETERS_BUT_IDENTITY: &[&str] = &[
 
 #[test]
 fn a_repeated_state_is_not_echoed() {
+    //= test OIDC-CORE#3.1.2.6 state is echoed when the request had one
     let answer = error(web(), &[("state", "a"), ("state", "a")]);
     assert_eq!(answer["error"], "invalid_request");
     assert_eq!(answer.get("state"), None);
@@ -283,6 +285,7 @@ fn only_registered_response_types_are_answered() {
             "{unsupported:.30}"
         );
     }
+    //= test RFC6749#3.1.1 the order of the words of a response type does not matter
     assert!(validated(web(), &[("response_type", "code code")]).is_ok());
     //= test RFC7591#2 a client uses only the response and grant types that it registered
     let without_type = Client {
@@ -320,6 +323,7 @@ fn an_error_travels_as_the_answer_would_have() {
     for response_type in ["token", "id_token", "code id_token", "code  token"] {
         let changes = [("response_type", response_type)];
         assert_eq!(mode(web(), &changes), ResponseMode::Fragment);
+        //= test OAUTH-RESPONSE-TYPES#5 an answer with a token is never in the query
         let in_query = [("response_type", response_type), ("response_mode", "query")];
         assert_eq!(mode(web(), &in_query), ResponseMode::Fragment);
     }

@@ -269,6 +269,7 @@ fn a_wished_acr_never_asks() {
 
 #[test]
 fn an_account_is_chosen_once() {
+    //= test OIDC-CORE#3.1.2.1 with prompt=select_account the person chooses among accounts
     let mut scene = Scene::new(&[("prompt", "select_account")]);
     let select = asks(Prompt::SelectAccount, &[Cause::SelectionRequested]);
     assert_eq!(scene.next(), select);
@@ -310,6 +311,7 @@ fn consent_is_asked_for_what_was_not_shown() {
     stranger.consent = None;
     assert_eq!(asked(stranger), [Cause::NothingRemembered]);
     assert_eq!(with(&[("scope", "openid profile")]), [Cause::WiderScope]);
+    //= test OIDC-CORE#11 offline access is only given with consent to just that
     assert_eq!(
         with(&[("scope", "openid offline_access")]),
         [Cause::OfflineAccess]
@@ -322,6 +324,7 @@ fn consent_is_asked_for_what_was_not_shown() {
         with(&[("claims", r#"{"userinfo":{"phone_number":null}}"#)]),
         [Cause::WiderClaims]
     );
+    //= test OIDC-CORE#3.1.2.1 with prompt=consent the person is asked again
     assert_eq!(with(&[("prompt", "consent")]), [Cause::ConsentRequested]);
     // Claims of an allowed scope and claims about the event are nothing new.
     let known = r#"{"id_token":{"email":null,"email#de":null,"auth_time":null,"acr":null}}"#;

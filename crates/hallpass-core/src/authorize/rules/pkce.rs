@@ -104,6 +104,7 @@ mod tests {
     #[test]
     fn only_s256_is_offered() {
         //= test RFC7636#4.4.1 a method that is not offered is an error
+        //= test RFC9700#2.1.1 only methods that do not reveal the verifier are offered
         for method in ["plain", "s256", "S512", "S256 ", "none"] {
             let reason = Some(Reason::CodeChallengeMethodUnsupported);
             assert_eq!(both(CHALLENGE, method), [reason; 2], "{method}");
