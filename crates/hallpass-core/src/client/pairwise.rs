@@ -47,6 +47,7 @@ mod tests {
         assert_ne!(one, subject(&salt, "rp2.test", "alice"));
         assert_ne!(one, subject(&salt, "rp.test", "bob"));
         assert_ne!(one, subject(&[8; 32], "rp.test", "alice"));
+        //= test OIDC-CORE#8.1 the subject cannot be reversed by anybody but the provider
         assert_eq!(one.len(), 43);
         assert!(Subject::parse(&one).is_ok());
     }

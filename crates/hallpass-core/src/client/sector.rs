@@ -22,7 +22,7 @@ pub fn needed(metadata: &Map<String, Value>) -> Option<&str> {
 ///
 /// # Errors
 /// [`MetadataReason::SectorDocument`] for anything else.
-//= OIDC-DCR#5 MUST: every registered redirect URI is in the array at sector_identifier_uri
+//= OIDC-REG#5 MUST: every registered redirect URI is in the array at sector_identifier_uri
 pub fn check<U: AsRef<str>>(document: &[u8], redirect_uris: &[U]) -> Result<(), MetadataReason> {
     if document.len() > MAX_DOCUMENT {
         return Err(MetadataReason::SectorDocument);
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_document_lists_every_redirect_uri() {
-        //= test OIDC-DCR#5 every registered redirect URI is in the array at sector_identifier_uri
+        //= test OIDC-REG#5 every registered redirect URI is in the array at sector_identifier_uri
         let good = br#"["https://rp.test/cb2","https://x.test/","https://rp.test/cb"]"#;
         assert_eq!(check(good, WEB), Ok(()));
         let many = format!(

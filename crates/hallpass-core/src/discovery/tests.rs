@@ -19,6 +19,13 @@ fn endpoints() -> Endpoints {
 
 #[test]
 fn the_document_says_what_there_is() {
+    //= test OIDC-DISCOVERY#3 issuer is the issuer identifier, exactly
+    //= test RFC8414#2 issuer is the issuer identifier, exactly
+    //= test OIDC-DISCOVERY#3 the default of request_uri_parameter_supported is true, so false is said
+    //= test RFC7662#2.1 introspection is for callers that authenticate
+    //= test RFC8414#2 methods that use signed assertions come with the algorithms that they take
+    //= test RFC8414#2 without code_challenge_methods_supported clients take it that there is no PKCE
+    //= test RFC9207#3 true when every authorization response carries iss
     let document = metadata(&policy(), &endpoints());
     let mut shown = Value::Object(document);
     let claims = shown

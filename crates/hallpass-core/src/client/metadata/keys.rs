@@ -67,7 +67,7 @@ impl Draft<'_> {
         if method.signing_algs().is_empty() {
             return Ok(None);
         }
-        //= OIDC-DCR#2 MUST: `none` is no algorithm for client authentication
+        //= OIDC-REG#2 MUST: `none` is no algorithm for client authentication
         let alg = JwsAlgorithm::parse(name)
             .filter(|alg| method.signing_algs().contains(alg))
             .ok_or(MetadataReason::AlgorithmUnsupported.at(AUTH_ALG))?;
@@ -89,8 +89,8 @@ impl Draft<'_> {
         Ok(())
     }
 
-    //= OIDC-DCR#2 MUST: the default algorithm of ID tokens is RS256
-    //= OIDC-DCR#2 exception: clients that an operator made get the issuer's first algorithm
+    //= OIDC-REG#2 MUST: the default algorithm of ID tokens is RS256
+    //= OIDC-REG#2 exception: clients that an operator made get the issuer's first algorithm
     fn default_alg(&self) -> Option<JwsAlgorithm> {
         let mut offered = self
             .policy

@@ -211,7 +211,7 @@ impl Draft<'_> {
             return Err(MetadataReason::Unsupported.at(TYPE));
         }
         self.put(TYPE, text);
-        //= OIDC-DCR#5 MUST: sector_identifier_uri uses https
+        //= OIDC-REG#5 MUST: sector_identifier_uri uses https
         let sector = self.https(SECTOR)?;
         if text == "pairwise" {
             let uris = strings(self.out.get("redirect_uris"));
@@ -278,7 +278,7 @@ impl Draft<'_> {
             .each(NAME, (SMALL_LIST, MetadataReason::OutOfBounds), |text| {
                 let parts =
                     uri::parse(text).map_err(|uri::Malformed| MetadataReason::UriMalformed)?;
-                //= OIDC-DCR#2 SHOULD: the fragment of a request URI is the SHA-256 of the document
+                //= OIDC-REG#2 SHOULD: the fragment of a request URI is the SHA-256 of the document
                 let fragment_fits = parts.fragment.is_none_or(|fragment| {
                     hallpass_jose::base64url::decode(fragment).is_some_and(|hash| hash.len() == 32)
                 });

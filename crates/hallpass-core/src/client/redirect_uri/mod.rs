@@ -80,8 +80,8 @@ pub fn validate(text: &str, application_type: ApplicationType) -> Result<(), Met
         return Err(MetadataReason::RedirectUriFragment);
     }
     let allowed = match parts.scheme {
-        //= OIDC-DCR#2 MUST: web clients use https
-        //= OIDC-DCR#2 exception: http on a loopback host is taken for development, with any kind of client
+        //= OIDC-REG#2 MUST: web clients use https
+        //= OIDC-REG#2 exception: http on a loopback host is taken for development, with any kind of client
         "http" | "https" => parts.is_web(),
         //= RFC8252#7.1 MUST: a private-use scheme is a reversed domain name of the app's owner
         //= RFC8252#8.4 SHOULD: a private-use scheme without a dot is refused

@@ -258,6 +258,7 @@ fn https_and_loopback_http_may_be_registered_by_everybody() {
 
 #[test]
 fn schemes_of_their_own_are_for_native_clients_and_have_a_dot() {
+    //= test RFC8252#7.1 a private-use scheme is a reversed domain name of the app's owner
     //= test RFC8252#8.4 a private-use scheme without a dot is refused
     for own in [
         "com.example.app:/cb",
@@ -297,6 +298,7 @@ fn schemes_of_their_own_are_for_native_clients_and_have_a_dot() {
 
 #[test]
 fn what_is_not_a_plain_absolute_uri_is_not_registered() {
+    //= test RFC9110#4.2.1 an http(s) URI has a host
     // RG-02, and what a browser would read differently than it was checked.
     let long = format!("https://rp.test/{}", "a".repeat(uri::MAX_LEN));
     let bad: &[&str] = &[
@@ -392,7 +394,8 @@ fn what_is_not_a_plain_absolute_uri_is_not_registered() {
 
 #[test]
 fn plain_http_leaves_this_machine_never() {
-    //= test OIDC-DCR#2 web clients use https
+    //= test RFC8252#7.3 loopback redirects use the loopback IP literal
+    //= test OIDC-REG#2 web clients use https
     for bad in [
         "http://rp.test/cb",
         "http://127.0.0.2/cb",

@@ -205,6 +205,7 @@ fn the_audience_is_this_server_alone() {
 
 #[test]
 fn times_are_there_and_close() {
+    //= test RFC7523#3 an exp that lies unreasonably far ahead is refused
     // TK-31
     //= test RFC7523#3 exp is there and not over
     //= test RFC7523#3 before nbf an assertion is refused
@@ -243,6 +244,7 @@ fn times_are_there_and_close() {
 
 #[test]
 fn iss_sub_and_client_id_are_one() {
+    //= test OIDC-CORE#9 iss is the client_id, too
     // TK-32
     //= test RFC7523#3 iss and sub are there, and for client authentication sub is the client_id
     let client = by_keys(&[]);
@@ -477,6 +479,7 @@ fn what_is_not_an_assertion_is_refused_early() {
 
 #[test]
 fn an_assertion_stands_beside_its_type() {
+    //= test RFC7523#2.2 the type of a JWT assertion is the jwt-bearer URN
     //= test RFC7521#4.2 an assertion stands beside its type
     let text = sample();
     for pairs in [

@@ -129,6 +129,7 @@ fn a_public_client_names_itself() {
 
 #[test]
 fn nobody_is_not_a_client() {
+    //= test RFC6749#2.3.1 a secret in the body stands beside the client_id
     let read = |pairs: &[(&str, &str)], header| {
         Presented::read(&params(pairs), header)
             .map(drop)
@@ -159,6 +160,7 @@ fn nobody_is_not_a_client() {
 
 #[test]
 fn two_methods_in_one_request_are_refused() {
+    //= test RFC7521#4.2 a client_id beside an assertion names the same client
     // TK-25
     //= test RFC6749#2.3 a client uses one authentication method in each request
     let assertion = assertions::sample();

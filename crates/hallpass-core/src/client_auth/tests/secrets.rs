@@ -19,6 +19,8 @@ fn by_header(header: &str, client: &Arc<Client>) -> Result<(), Reason> {
 
 #[test]
 fn the_registered_method_is_the_only_one() {
+    //= test RFC6749#2.3 the server accepts the method that suits its requirements; here, the registered one alone
+    //= test RFC6749#5.2 a client that used the Authorization header gets a challenge for its scheme
     let header = basic("rp", SECRET);
     let none = Params::default();
     let in_header = Presented::read(&none, Some(&header)).unwrap();
@@ -122,6 +124,8 @@ fn a_client_whose_secret_is_gone_is_refused() {
 
 #[test]
 fn the_header_is_read_strictly() {
+    //= test RFC9110#11.1 the name of an authentication scheme is compared without regard to case
+    //= test RFC6749#A.2 a client secret consists of visible ASCII characters and spaces
     // TK-26
     let client = client("client_secret_basic");
     let good = basic("rp", SECRET);

@@ -38,6 +38,9 @@ fn flows_that_redirect_need_redirect_uris() {
 
 #[test]
 fn other_uris_are_checked_as_strictly() {
+    //= test OIDC-CORE#4 initiate_login_uri uses https
+    //= test OIDC-REG#5 sector_identifier_uri uses https
+    //= test OIDC-REG#2 the fragment of a request URI is the SHA-256 of the document
     // RG-03, RG-04
     let bad = [
         "javascript:alert(1)",

@@ -83,6 +83,7 @@ fn secrets_are_kept_readable_only_where_an_hmac_needs_them() {
 
 #[test]
 fn private_key_jwt_needs_a_key_for_its_algorithm() {
+    //= test OIDC-REG#2 `none` is no algorithm for client authentication
     //= test OIDC-CORE#9 private_key_jwt is verified with keys that the client registered
     let input = |more: Value| {
         let mut input = object(&with(
@@ -133,6 +134,7 @@ fn private_key_jwt_needs_a_key_for_its_algorithm() {
 
 #[test]
 fn only_sets_of_sound_public_keys_are_taken() {
+    //= test RFC7517#4.5 keys of one set have distinct key ids
     // RG-08, TK-38
     let key = |change: &[(&str, Value)]| {
         let mut key = object(&p256());

@@ -41,7 +41,7 @@ fn a_registered_client_gets_the_defaults_of_the_specification() {
     //= test RFC7591#2 the default grant type is authorization_code
     //= test RFC7591#2 the default response type is code
     //= test RFC7591#2 the default authentication method is client_secret_basic
-    //= test OIDC-DCR#2 the default algorithm of ID tokens is RS256
+    //= test OIDC-REG#2 the default algorithm of ID tokens is RS256
     let metadata = run(
         &json!({"redirect_uris": ["https://rp.test/cb"]}),
         Registration,
@@ -76,6 +76,7 @@ fn an_operators_client_gets_the_issuers_first_algorithm_and_pkce() {
 
 #[test]
 fn what_was_normalised_stays_as_it_is() {
+    //= test RFC7591#2.2 human-readable values may stand in several languages, tagged behind a hash sign
     let full = json!({
         "redirect_uris": ["https://rp.test/cb", "https://rp.test/cb2", "https://rp.test/cb"],
         "post_logout_redirect_uris": ["https://rp.test/bye"],
@@ -384,6 +385,7 @@ fn names_cannot_change_how_their_surroundings_look() {
 
 #[test]
 fn bounds_hold_for_every_list_and_text() {
+    //= test RFC7591#2 the server replaces requested values; a client may not name scopes that do not exist
     let long = "a".repeat(10_000);
     let many: Vec<String> = (0..101).map(|n| format!("x{n}")).collect();
     for name in [
