@@ -5,8 +5,8 @@ use std::sync::Arc;
 use hallpass_store::{Commit, Committed, MemoryStore, Spend, Store, StoreError, Write};
 use hallpass_types::{Bucket, Key, Timestamp, TokenId};
 
-async fn empty() -> Arc<dyn Store> {
-    Arc::new(MemoryStore::new())
+async fn empty() -> (Arc<dyn Store>, ()) {
+    (Arc::new(MemoryStore::new()), ())
 }
 
 mod contract {

@@ -173,7 +173,8 @@ macro_rules! contract_cases {
 }
 
 /// Makes one test of every case: `contract_tests!(rounds, make)`, where `make` is an async function without
-/// arguments that answers an empty `Arc<dyn Store>`. The calling crate needs tokio with its test macro.
+/// arguments that answers an empty `Arc<dyn Store>` and whatever must live as long (a temporary folder). The calling
+/// crate needs tokio with its test macro.
 #[macro_export]
 macro_rules! contract_tests {
     ($rounds:expr, $make:expr) => {
@@ -187,7 +188,8 @@ macro_rules! contract_test {
     ($rounds:expr, $make:expr; $($module:ident :: $case:ident,)+) => {$(
         #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
         async fn $case() {
-            let trial = $crate::contract::Trial { store: $make().await, rounds: $rounds };
+            let (store, _guard) = $make().await;
+            let trial = $crate::contract::Trial { store, rounds: $rounds };
             $crate::contract::$module::$case(trial).await;
         }
     )+};
@@ -195,14 +197,19 @@ macro_rules! contract_test {
 
 macro_rules! run_one_by_one {
     ($rounds:expr, $make:expr; $($module:ident :: $case:ident,)+) => {$(
-        $module::$case(Trial { store: $make().await, rounds: $rounds }).await;
+        let (store, guard) = $make().await;
+        $module::$case(Trial { store, rounds: $rounds }).await;
+        drop(guard);
     )+};
 }
 
-/// Runs every case on a new store from `make`.
+/// Runs every case on a new store from `make`, which also answers what must live as long as the store.
 ///
 /// # Panics
 /// When the store breaks a promise.
-pub async fn run_all<F: Future<Output = Arc<dyn Store>>>(rounds: u32, make: impl Fn() -> F) {
+pub async fn run_all<G, F>(rounds: u32, make: impl Fn() -> F)
+where
+    F: Future<Output = (Arc<dyn Store>, G)>,
+{
     contract_cases! { (run_one_by_one) rounds, make }
 }

@@ -76,6 +76,15 @@ pub async fn an_unknown_grant_has_no_standing(t: Trial) {
         .store
         .standing(issuer, Some(grant_id("g")), token_id("t"), NOW);
     assert_eq!(unknown.await.unwrap(), Standing::default());
+    t.write(vec![Write::DenyToken(token_id("d"), NOW)]).await;
+    let denied = t
+        .store
+        .standing(issuer, Some(grant_id("g")), token_id("d"), NOW);
+    let expected = Standing {
+        token_denied: true,
+        ..Standing::default()
+    };
+    assert_eq!(denied.await.unwrap(), expected);
     let without = t.store.standing(issuer, None, token_id("t"), NOW);
     let expected = Standing {
         grant: None,
