@@ -1,1 +1,23 @@
-//! The SQLite store.
+//! The SQLite store: one file that is the truth, for one process that serves and others that administer.
+//!
+//! Writes go to one thread that puts all commits that wait into one durable transaction. Reads run on the calling
+//! thread, since a point read is shorter than the way to another thread. Nothing is cached between calls, so what
+//! another process wrote is seen at once.
+
+mod apply;
+mod check;
+mod connection;
+mod failure;
+mod migration;
+mod options;
+mod purge;
+mod read;
+mod sql;
+mod stats;
+mod store;
+mod work;
+mod writer;
+
+pub use options::Options;
+pub use stats::{Histogram, HistogramSnapshot, Stats, StatsSnapshot};
+pub use store::SqliteStore;

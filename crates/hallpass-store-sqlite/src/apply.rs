@@ -1,0 +1,220 @@
+//! One job inside the transaction that it shares with others.
+
+use hallpass_store::Committed;
+use hallpass_types::IssuerId;
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, Result, params};
+
+use crate::{
+    sql,
+    work::{ClientRow, Outcome, Place, SpendRow, UserRow, Work, WriteRow},
+};
+
+/// Does the work. When it fails, what it did so far is still in the transaction.
+pub(crate) fn apply(db: &Connection, work: &Work) -> Result<Outcome> {
+    match work {
+        Work::Commit(issuer, spends, writes) => {
+            commit(db, *issuer, spends, writes).map(Outcome::Committed)
+        }
+        Work::Issuer(identifier) => {
+            run(db, sql::NEW_ISSUER, [identifier])?;
+            let found = cached(db, sql::ISSUER)?.query_row([identifier], |row| row.get(0))?;
+            Ok(Outcome::Number(u32::into(found)))
+        }
+        Work::Purge {
+            table,
+            issuer,
+            below,
+            limit,
+        } => {
+            let offset = i64::try_from(*limit).unwrap_or(i64::MAX);
+            let boundary = cached(db, table.boundary)?
+                .query_row(params![issuer, below.0, offset], |row| {
+                    Ok((row.get::<_, u32>(0)?, row.get::<_, Vec<u8>>(1)?))
+                })
+                .optional()?;
+            let gone = match boundary {
+                Some((bucket, id)) => run(db, table.delete_before, params![issuer, bucket, id])?,
+                None => run(db, table.delete_all, params![issuer, below.0])?,
+            };
+            Ok(Outcome::Number(gone as u64))
+        }
+        Work::Vacuum(pages) => {
+            // One step gives one page back.
+            let mut vacuum = db.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
+            let mut steps = vacuum.query([])?;
+            while steps.next()?.is_some() {}
+            Ok(Outcome::Number(0))
+        }
+        Work::Probe => run(db, sql::PROBE, []).map(|rows| Outcome::Number(rows as u64)),
+    }
+}
+
+fn commit(
+    db: &Connection,
+    issuer: IssuerId,
+    spends: &[SpendRow],
+    writes: &[WriteRow],
+) -> Result<Committed> {
+    // One spend alone changes nothing when it is too late. Only before a further one is there something to undo.
+    let undoable = match spends.split_last() {
+        Some((_, earlier)) => earlier.iter().any(SpendRow::changes),
+        None => false,
+    };
+    if undoable {
+        run(db, "SAVEPOINT spends", [])?;
+    }
+    for (index, row) in spends.iter().enumerate() {
+        if !spend(db, issuer, row)? {
+            if undoable {
+                run(db, "ROLLBACK TO spends", [])?;
+                run(db, "RELEASE spends", [])?;
+            }
+            return Ok(Committed::TooLate(index));
+        }
+    }
+    if undoable {
+        run(db, "RELEASE spends", [])?;
+    }
+    for row in writes {
+        write(db, issuer, row)?;
+    }
+    Ok(Committed::Done)
+}
+
+/// Whether it was in time.
+fn spend(db: &Connection, IssuerId(issuer): IssuerId, spend: &SpendRow) -> Result<bool> {
+    match spend {
+        SpendRow::Code(Place { bucket, id }) => {
+            run(db, sql::SPEND_CODE, params![issuer, bucket, id]).map(any)
+        }
+        SpendRow::Refresh {
+            grant: Place { bucket, id },
+            from,
+            at,
+            idle_expires_at,
+        } => {
+            let Some(next) = from.checked_add(1) else {
+                return Ok(false);
+            };
+            let values = params![issuer, bucket, id, from, next, at, idle_expires_at];
+            run(db, sql::SPEND_REFRESH, values).map(any)
+        }
+        SpendRow::Standing(Place { bucket, id }) => {
+            cached(db, sql::SPEND_STANDING)?.exists(params![issuer, bucket, id])
+        }
+        SpendRow::Session(Place { bucket, id }) => {
+            cached(db, sql::SPEND_SESSION)?.exists(params![issuer, bucket, id])
+        }
+        SpendRow::Once(Place { bucket, id }) => {
+            run(db, sql::SPEND_ONCE, params![issuer, bucket, id]).map(any)
+        }
+        SpendRow::NewUser(UserRow {
+            subject,
+            username_key,
+            revision,
+            record,
+        }) => {
+            let revision = revision.cast_signed();
+            let values = params![issuer, subject.as_str(), username_key, revision, record];
+            run(db, sql::SPEND_NEW_USER, values).map(any)
+        }
+        SpendRow::NewClient(ClientRow {
+            client,
+            registered,
+            record,
+        }) => {
+            let values = params![issuer, client.as_str(), registered, record];
+            run(db, sql::SPEND_NEW_CLIENT, values).map(any)
+        }
+        SpendRow::User { revision, row } => {
+            let values = params![
+                issuer,
+                row.subject.as_str(),
+                revision.cast_signed(),
+                row.username_key,
+                row.revision.cast_signed(),
+                row.record
+            ];
+            run(db, sql::SPEND_USER, values).map(any)
+        }
+    }
+}
+
+fn write(db: &Connection, IssuerId(issuer): IssuerId, write: &WriteRow) -> Result<usize> {
+    match write {
+        WriteRow::Code(Place { bucket, id }, record) => {
+            run(db, sql::PUT_CODE, params![issuer, bucket, id, record])
+        }
+        WriteRow::Grant {
+            grant: Place { bucket, id },
+            refresh,
+            session,
+            record,
+        } => {
+            let values = params![
+                issuer,
+                bucket,
+                id,
+                refresh.map(|r| r.generation),
+                refresh.map(|r| r.rotated_at.0),
+                refresh.map(|r| r.idle_expires_at.0),
+                session.as_ref().map(|s| s.bucket),
+                session.as_ref().map(|s| &s.id),
+                record
+            ];
+            run(db, sql::PUT_GRANT, values)
+        }
+        WriteRow::TouchRefresh(Place { bucket, id }, idle_expires_at) => {
+            let values = params![issuer, bucket, id, idle_expires_at];
+            run(db, sql::TOUCH_REFRESH, values)
+        }
+        WriteRow::RevokeGrant(Place { bucket, id }, at) => {
+            run(db, sql::REVOKE_GRANT, params![issuer, bucket, id, at])
+        }
+        WriteRow::DenyToken(Place { bucket, id }) => {
+            run(db, sql::DENY_TOKEN, params![issuer, bucket, id])
+        }
+        WriteRow::Session(Place { bucket, id }, record) => {
+            run(db, sql::PUT_SESSION, params![issuer, bucket, id, record])
+        }
+        WriteRow::EndSession(Place { bucket, id }) => {
+            run(db, sql::END_SESSION, params![issuer, bucket, id])
+        }
+        WriteRow::Consent(subject, client, record) => {
+            let values = params![issuer, subject.as_str(), client.as_str(), record];
+            run(db, sql::PUT_CONSENT, values)
+        }
+        WriteRow::ForgetConsent(subject, client) => {
+            let values = params![issuer, subject.as_str(), client.as_str()];
+            run(db, sql::FORGET_CONSENT, values)
+        }
+        WriteRow::Client(ClientRow {
+            client,
+            registered,
+            record,
+        }) => {
+            let values = params![issuer, client.as_str(), registered, record];
+            run(db, sql::PUT_CLIENT, values)
+        }
+        WriteRow::DeleteClient(client) => {
+            run(db, sql::DELETE_CLIENT, params![issuer, client.as_str()])
+        }
+        WriteRow::SigningKey(kid, record) => {
+            run(db, sql::PUT_SIGNING_KEY, params![issuer, kid, record])
+        }
+        WriteRow::DeleteSigningKey(kid) => run(db, sql::DELETE_SIGNING_KEY, params![issuer, kid]),
+    }
+}
+
+pub(crate) fn cached<'db>(db: &'db Connection, sql: &str) -> Result<CachedStatement<'db>> {
+    db.prepare_cached(sql)
+}
+
+/// How many rows changed.
+pub(crate) fn run(db: &Connection, sql: &str, values: impl Params) -> Result<usize> {
+    cached(db, sql)?.execute(values)
+}
+
+const fn any(rows: usize) -> bool {
+    rows > 0
+}

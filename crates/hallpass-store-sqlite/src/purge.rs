@@ -1,0 +1,86 @@
+//! Purging: expired rows lie together, so they go in ranges.
+
+use hallpass_store::StoreError;
+use hallpass_types::Bucket;
+use rusqlite::{Connection, OptionalExtension as _};
+
+use crate::{
+    apply::cached,
+    read::{ReadError, Readers},
+    sql::{EXPIRING, Expiring},
+    work::{Outcome, Work},
+    writer::Writer,
+};
+
+/// Deletes at most `limit` rows below a bucket. Each bite is a job among the others that wait, so commits go on.
+pub(crate) async fn purge(
+    readers: &Readers,
+    writer: &Writer,
+    below: Bucket,
+    limit: usize,
+) -> Result<u64, StoreError> {
+    let mut left = limit;
+    for table in EXPIRING {
+        let mut issuer = BEFORE_ALL;
+        while left > 0 {
+            let Some((next, lowest)) = readers.ask(|db| next_issuer(db, table, issuer))? else {
+                break;
+            };
+            issuer = next;
+            if lowest < below.0 {
+                left = purge_one(writer, table, issuer, below, left).await?;
+            }
+            // Issuers may be many, and looking is not waiting.
+            tokio::task::yield_now().await;
+        }
+    }
+    let gone = limit.saturating_sub(left) as u64;
+    if gone > 0 {
+        writer.submit(Work::Vacuum(VACUUM_PAGES)).await?;
+    }
+    Ok(gone)
+}
+
+/// Answers what is left of the limit.
+async fn purge_one(
+    writer: &Writer,
+    table: &'static Expiring,
+    issuer: i64,
+    below: Bucket,
+    mut left: usize,
+) -> Result<usize, StoreError> {
+    while left > 0 {
+        let bite = left.min(BITE);
+        let work = Work::Purge {
+            table,
+            issuer,
+            below,
+            limit: bite,
+        };
+        let Outcome::Number(gone) = writer.submit(work).await? else {
+            break;
+        };
+        let gone = usize::try_from(gone).unwrap_or(usize::MAX);
+        left = left.saturating_sub(gone);
+        if gone < bite {
+            break;
+        }
+    }
+    Ok(left)
+}
+
+fn next_issuer(
+    db: &Connection,
+    table: &Expiring,
+    after: i64,
+) -> Result<Option<(i64, u32)>, ReadError> {
+    let found = cached(db, table.next_issuer)?
+        .query_row([after], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    Ok(found)
+}
+
+const BEFORE_ALL: i64 = -1;
+/// Rows per transaction: about a millisecond.
+const BITE: usize = 500;
+const VACUUM_PAGES: u32 = 256;

@@ -1,0 +1,142 @@
+//! Every statement that runs while serving. A test asks SQLite for the plan of each: none may scan.
+
+macro_rules! statements {
+    ($($name:ident = $sql:expr;)+) => {
+        $(pub(crate) const $name: &str = $sql;)+
+        #[cfg(test)]
+        pub(crate) const ALL: &[&str] = &[$($name),+];
+    };
+}
+
+statements! {
+    CLIENT = "SELECT record FROM clients WHERE issuer = ?1 AND client = ?2";
+    CLIENTS = "SELECT client, record FROM clients WHERE issuer = ?1 AND client > ?2 ORDER BY client LIMIT ?3";
+    CLIENTS_FIRST = "SELECT client, record FROM clients WHERE issuer = ?1 ORDER BY client LIMIT ?2";
+    COUNT_REGISTERED = "SELECT n FROM registered_clients WHERE issuer = ?1";
+    CODE = "SELECT spent, record FROM codes WHERE issuer = ?1 AND bucket = ?2 AND id = ?3";
+    GRANT = "SELECT revoked_at, generation, rotated_at, idle_expires_at, record
+        FROM grants WHERE issuer = ?1 AND bucket = ?2 AND id = ?3";
+    STANDING = "SELECT g.revoked_at, g.generation, g.rotated_at, g.idle_expires_at, g.record,
+            g.session_id IS NULL OR s.issuer IS NOT NULL,
+            EXISTS (SELECT 1 FROM denied_tokens AS d WHERE d.issuer = ?1 AND d.bucket = ?4 AND d.id = ?5)
+        FROM grants AS g
+        LEFT JOIN sessions AS s ON s.issuer = ?1 AND s.bucket = g.session_bucket AND s.id = g.session_id
+        WHERE g.issuer = ?1 AND g.bucket = ?2 AND g.id = ?3";
+    DENIED = "SELECT 1 FROM denied_tokens WHERE issuer = ?1 AND bucket = ?2 AND id = ?3";
+    SESSION = "SELECT record FROM sessions WHERE issuer = ?1 AND bucket = ?2 AND id = ?3";
+    CONSENT = "SELECT record FROM consents WHERE issuer = ?1 AND subject = ?2 AND client = ?3";
+    USER = "SELECT subject, record FROM users WHERE issuer = ?1 AND subject = ?2";
+    USER_BY_NAME = "SELECT subject, record FROM users WHERE issuer = ?1 AND username_key = ?2";
+    USERS = "SELECT subject, record FROM users WHERE issuer = ?1 AND username_key > ?2 ORDER BY username_key LIMIT ?3";
+    USERS_FIRST = "SELECT subject, record FROM users WHERE issuer = ?1 ORDER BY username_key LIMIT ?2";
+    SIGNING_KEYS = "SELECT kid, record FROM signing_keys WHERE issuer = ?1";
+    ISSUER = "SELECT id FROM issuers WHERE identifier = ?1";
+    ALIVE = "SELECT n FROM probe WHERE id = 1";
+
+    NEW_ISSUER = "INSERT INTO issuers (identifier) VALUES (?1) ON CONFLICT DO NOTHING";
+    SPEND_CODE = "UPDATE codes SET spent = 1 WHERE issuer = ?1 AND bucket = ?2 AND id = ?3 AND spent = 0";
+    SPEND_REFRESH = "UPDATE grants SET generation = ?5, rotated_at = ?6, idle_expires_at = ?7
+        WHERE issuer = ?1 AND bucket = ?2 AND id = ?3 AND generation = ?4 AND revoked_at IS NULL";
+    SPEND_STANDING = "SELECT 1 FROM grants WHERE issuer = ?1 AND bucket = ?2 AND id = ?3 AND revoked_at IS NULL";
+    SPEND_SESSION = "SELECT 1 FROM sessions WHERE issuer = ?1 AND bucket = ?2 AND id = ?3";
+    SPEND_ONCE = "INSERT INTO once_keys (issuer, bucket, id) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+    SPEND_NEW_USER = "INSERT INTO users (issuer, subject, username_key, revision, record)
+        VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
+    SPEND_NEW_CLIENT = "INSERT INTO clients (issuer, client, registered, record)
+        VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+    SPEND_USER = "UPDATE OR IGNORE users SET username_key = ?4, revision = ?5, record = ?6
+        WHERE issuer = ?1 AND subject = ?2 AND revision = ?3";
+
+    PUT_CODE = "INSERT INTO codes (issuer, bucket, id, record) VALUES (?1, ?2, ?3, ?4)";
+    PUT_GRANT = "INSERT INTO grants (issuer, bucket, id, generation, rotated_at, idle_expires_at,
+            session_bucket, session_id, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    TOUCH_REFRESH = "UPDATE grants SET idle_expires_at = ?4
+        WHERE issuer = ?1 AND bucket = ?2 AND id = ?3 AND generation IS NOT NULL";
+    REVOKE_GRANT = "UPDATE grants SET revoked_at = ?4
+        WHERE issuer = ?1 AND bucket = ?2 AND id = ?3 AND revoked_at IS NULL";
+    DENY_TOKEN = "INSERT INTO denied_tokens (issuer, bucket, id) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+    PUT_SESSION = "INSERT INTO sessions (issuer, bucket, id, record) VALUES (?1, ?2, ?3, ?4)
+        ON CONFLICT DO UPDATE SET record = excluded.record";
+    END_SESSION = "DELETE FROM sessions WHERE issuer = ?1 AND bucket = ?2 AND id = ?3";
+    PUT_CONSENT = "INSERT INTO consents (issuer, subject, client, record) VALUES (?1, ?2, ?3, ?4)
+        ON CONFLICT DO UPDATE SET record = excluded.record";
+    FORGET_CONSENT = "DELETE FROM consents WHERE issuer = ?1 AND subject = ?2 AND client = ?3";
+    PUT_CLIENT = "INSERT INTO clients (issuer, client, registered, record) VALUES (?1, ?2, ?3, ?4)
+        ON CONFLICT DO UPDATE SET registered = excluded.registered, record = excluded.record";
+    DELETE_CLIENT = "DELETE FROM clients WHERE issuer = ?1 AND client = ?2";
+    PUT_SIGNING_KEY = "INSERT INTO signing_keys (issuer, kid, record) VALUES (?1, ?2, ?3)
+        ON CONFLICT DO UPDATE SET record = excluded.record";
+    DELETE_SIGNING_KEY = "DELETE FROM signing_keys WHERE issuer = ?1 AND kid = ?2";
+    PROBE = "UPDATE probe SET n = n + 1 WHERE id = 1";
+}
+
+/// The statements that purge one table of expiring records.
+#[derive(Debug)]
+pub(crate) struct Expiring {
+    /// The next issuer that has any rows, and its lowest bucket.
+    pub(crate) next_issuer: &'static str,
+    /// The key of the row at an offset among the expired ones of an issuer.
+    pub(crate) boundary: &'static str,
+    /// Deletes the expired rows of an issuer before a key.
+    pub(crate) delete_before: &'static str,
+    /// Deletes all expired rows of an issuer.
+    pub(crate) delete_all: &'static str,
+}
+
+macro_rules! expiring {
+    ($($table:literal),+) => {
+        pub(crate) const EXPIRING: &[Expiring] = &[$(Expiring {
+            next_issuer: concat!("SELECT issuer, bucket FROM ", $table,
+                " WHERE issuer > ?1 ORDER BY issuer, bucket LIMIT 1"),
+            boundary: concat!("SELECT bucket, id FROM ", $table,
+                " WHERE issuer = ?1 AND bucket < ?2 ORDER BY bucket, id LIMIT 1 OFFSET ?3"),
+            delete_before: concat!("DELETE FROM ", $table, " WHERE issuer = ?1 AND (bucket, id) < (?2, ?3)"),
+            delete_all: concat!("DELETE FROM ", $table, " WHERE issuer = ?1 AND bucket < ?2"),
+        }),+];
+    };
+}
+
+expiring!("codes", "grants", "sessions", "denied_tokens", "once_keys");
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+
+    #[test]
+    fn no_statement_scans() {
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch(include_str!("../migrations/0001_initial.sql"))
+            .unwrap();
+        let purging = EXPIRING
+            .iter()
+            .flat_map(|e| [e.next_issuer, e.boundary, e.delete_before, e.delete_all]);
+        for sql in ALL.iter().copied().chain(purging) {
+            let mut plan = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            for place in 1..=plan.parameter_count() {
+                plan.raw_bind_parameter(place, 0).unwrap();
+            }
+            let mut rows = plan.raw_query();
+            while let Some(row) = rows.next().unwrap() {
+                let step: String = row.get("detail").unwrap();
+                let fine = step.starts_with("SEARCH") || step.starts_with("SCALAR SUBQUERY");
+                assert!(fine, "{step}: {sql}");
+            }
+        }
+    }
+
+    #[test]
+    fn purging_uses_the_whole_key() {
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch(include_str!("../migrations/0001_initial.sql"))
+            .unwrap();
+        for table in EXPIRING {
+            let sql = format!("EXPLAIN QUERY PLAN {}", table.delete_before);
+            let step: String = db
+                .query_row(&sql, (0, 0, [0_u8; 1]), |row| row.get("detail"))
+                .unwrap();
+            assert!(step.contains("(bucket,id)<(?,?)"), "{step}");
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! The store.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError},
+};
+
+use hallpass_core::{
+    client::ClientRecord,
+    record::{ConsentRecord, FoundCode, FoundGrant, SessionRecord},
+};
+use hallpass_store::{
+    BoxFuture, Commit, Committed, KeyRecord, Page, Standing, Store, StoreError, UserRecord,
+};
+use hallpass_types::{
+    Bucket, ClientId, Code, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId,
+};
+use rusqlite::Connection;
+
+use crate::{
+    Options, Stats, check, connection, migration,
+    purge::purge,
+    read::{self, ReadError, Readers},
+    work::{Outcome, Work},
+    writer::Writer,
+};
+
+type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
+
+/// A database file. Dropping it finishes what was queued and closes the file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    path: PathBuf,
+    // Closed first, so that the connection that writes is the last and can fold the log into the database.
+    readers: Readers,
+    writer: Writer,
+    stats: Arc<Stats>,
+}
+
+impl SqliteStore {
+    /// Opens a database, creating and migrating it where needed (and allowed). Its folder must exist. A new file
+    /// can be read and written by its owner alone.
+    ///
+    /// # Errors
+    /// [`StoreError::Version`] when a newer program made it, or an older one and the options forbid migrating;
+    /// [`StoreError::Corrupt`] when it is damaged or something else; [`StoreError::Unavailable`] when the file
+    /// cannot be opened or written.
+    pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, StoreError> {
+        let path = path.as_ref().to_owned();
+        let _one = connection::OPENING
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        connection::create(&path)?;
+        let mut db = connection::writer(&path, &options)?;
+        if options.migrate {
+            for name in migration::migrate(&mut db, migration::ALL)? {
+                tracing::info!(migration = name, "store.migrated: the schema has changed");
+            }
+        } else {
+            demand_no_pending(&db)?;
+        }
+        let readers = Readers::open(path.clone(), options.clone())?;
+        let stats = Arc::new(Stats::default());
+        let writer = Writer::start(path.clone(), options, db, stats.clone())?;
+        Ok(Self {
+            path,
+            readers,
+            writer,
+            stats,
+        })
+    }
+
+    /// Brings a database to this program's schema; answers the names of the migrations. A dry run only tells them.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn migrate(path: impl AsRef<Path>, dry_run: bool) -> Result<Vec<String>, StoreError> {
+        let (path, options) = (path.as_ref(), Options::default());
+        let _one = connection::OPENING
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if dry_run {
+            if !path.try_exists().map_err(connection::unavailable)? {
+                return Ok(migration::names(migration::ALL));
+            }
+            let db = connection::reader(path, &options)?;
+            return migration::pending(&db, migration::ALL).map(migration::names);
+        }
+        connection::create(path)?;
+        migration::migrate(&mut connection::writer(path, &options)?, migration::ALL)
+    }
+
+    /// Reads the whole database and answers what is wrong with it, in sentences; nothing when it is sound. This
+    /// takes as long as reading the file does, on the calling thread.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the check itself cannot be made.
+    pub fn check(&self) -> Result<Vec<String>, StoreError> {
+        check::check(&connection::reader(&self.path, &Options::default())?)
+    }
+
+    /// How it is doing.
+    #[must_use]
+    pub fn stats(&self) -> Arc<Stats> {
+        self.stats.clone()
+    }
+
+    fn read<'a, T: Send + 'a>(
+        &'a self,
+        question: impl FnOnce(&Connection) -> Result<T, ReadError> + Send + 'a,
+    ) -> Answer<'a, T> {
+        Box::pin(async move { self.readers.ask(question) })
+    }
+}
+
+fn demand_no_pending(db: &Connection) -> Result<(), StoreError> {
+    let known = migration::ALL.len();
+    match migration::pending(db, migration::ALL)?.len() {
+        0 => Ok(()),
+        lacking => Err(StoreError::Version {
+            found: u32::try_from(known.saturating_sub(lacking)).unwrap_or(u32::MAX),
+            known: u32::try_from(known).unwrap_or(u32::MAX),
+        }),
+    }
+}
+
+impl Store for SqliteStore {
+    fn client<'a>(
+        &'a self,
+        issuer: IssuerId,
+        id: &'a ClientId,
+    ) -> Answer<'a, Option<ClientRecord>> {
+        self.read(move |db| read::client(db, issuer, id))
+    }
+
+    fn clients<'a>(
+        &'a self,
+        issuer: IssuerId,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> Answer<'a, Page<ClientRecord>> {
+        self.read(move |db| read::clients(db, issuer, after, limit))
+    }
+
+    fn count_registered_clients(&self, issuer: IssuerId) -> Answer<'_, u64> {
+        self.read(move |db| read::count_registered_clients(db, issuer))
+    }
+
+    fn code(&self, issuer: IssuerId, key: Key<Code>) -> Answer<'_, Option<FoundCode>> {
+        self.read(move |db| read::code(db, issuer, key))
+    }
+
+    fn grant(&self, issuer: IssuerId, id: GrantId) -> Answer<'_, Option<FoundGrant>> {
+        self.read(move |db| read::grant(db, issuer, id))
+    }
+
+    fn standing(
+        &self,
+        issuer: IssuerId,
+        grant: Option<GrantId>,
+        token: TokenId,
+        expires_at: Timestamp,
+    ) -> Answer<'_, Standing> {
+        self.read(move |db| read::standing(db, issuer, grant, token, expires_at))
+    }
+
+    fn session(&self, issuer: IssuerId, key: Key<Session>) -> Answer<'_, Option<SessionRecord>> {
+        self.read(move |db| read::session(db, issuer, key))
+    }
+
+    fn consent<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+        client: &'a ClientId,
+    ) -> Answer<'a, Option<ConsentRecord>> {
+        self.read(move |db| read::consent(db, issuer, subject, client))
+    }
+
+    fn user_by_name<'a>(
+        &'a self,
+        issuer: IssuerId,
+        username_key: &'a str,
+    ) -> Answer<'a, Option<UserRecord>> {
+        self.read(move |db| read::user_by_name(db, issuer, username_key))
+    }
+
+    fn user<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+    ) -> Answer<'a, Option<UserRecord>> {
+        self.read(move |db| read::user(db, issuer, subject))
+    }
+
+    fn users<'a>(
+        &'a self,
+        issuer: IssuerId,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> Answer<'a, Page<UserRecord>> {
+        self.read(move |db| read::users(db, issuer, after, limit))
+    }
+
+    fn signing_keys(&self, issuer: IssuerId) -> Answer<'_, Vec<KeyRecord>> {
+        self.read(move |db| read::signing_keys(db, issuer))
+    }
+
+    fn issuer<'a>(&'a self, identifier: &'a str) -> Answer<'a, IssuerId> {
+        Box::pin(async move {
+            if let Some(number) = self.readers.ask(|db| read::issuer(db, identifier))? {
+                return Ok(number);
+            }
+            match self
+                .writer
+                .submit(Work::Issuer(identifier.to_owned()))
+                .await?
+            {
+                Outcome::Number(number) => match u32::try_from(number) {
+                    Ok(number) => Ok(IssuerId(number)),
+                    Err(_) => Err(StoreError::corrupt("an issuer's number is too large")),
+                },
+                Outcome::Committed(_) => Err(other_outcome()),
+            }
+        })
+    }
+
+    fn commit(&self, issuer: IssuerId, commit: Commit) -> Answer<'_, Committed> {
+        Box::pin(async move {
+            // Encoded here, on the caller's thread.
+            let work = Work::commit(issuer, commit)?;
+            match self.writer.submit(work).await? {
+                Outcome::Committed(committed) => Ok(committed),
+                Outcome::Number(_) => Err(other_outcome()),
+            }
+        })
+    }
+
+    fn purge(&self, below: Bucket, limit: usize) -> Answer<'_, u64> {
+        Box::pin(purge(&self.readers, &self.writer, below, limit))
+    }
+
+    fn ready(&self) -> Answer<'_, ()> {
+        Box::pin(async move {
+            self.readers.ask(read::alive)?;
+            if !self.writer.healthy() {
+                self.writer.submit(Work::Probe).await?;
+            }
+            Ok(())
+        })
+    }
+}
+
+fn other_outcome() -> StoreError {
+    StoreError::unavailable("the thread that writes answered something else")
+}

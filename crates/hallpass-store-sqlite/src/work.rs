@@ -1,0 +1,259 @@
+//! What is sent to the thread that writes: everything encoded, so that the thread only binds values.
+
+use hallpass_core::{
+    client::{ClientOrigin, ClientRecord},
+    record::{GrantRecord, RefreshState},
+};
+use hallpass_store::{
+    Commit, Committed, Spend, StoreError, UserRecord, Write,
+    encoding::{Record, encode},
+};
+use hallpass_types::{Bucket, ClientId, GrantId, IssuerId, Key, Subject};
+use tokio::sync::oneshot;
+
+use crate::sql::Expiring;
+
+/// Work and where its outcome goes.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) work: Work,
+    pub(crate) reply: oneshot::Sender<Result<Outcome, StoreError>>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Work {
+    Commit(IssuerId, Vec<SpendRow>, Vec<WriteRow>),
+    Issuer(String),
+    Purge {
+        table: &'static Expiring,
+        issuer: i64,
+        below: Bucket,
+        limit: usize,
+    },
+    /// Gives so many free pages back to the file system.
+    Vacuum(u32),
+    /// Finds out whether the database can be written.
+    Probe,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Committed(Committed),
+    /// A number of rows, or an issuer's number.
+    Number(u64),
+}
+
+/// The second and third part of an expiring row's key.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) bucket: u32,
+    pub(crate) id: Vec<u8>,
+}
+
+#[derive(Debug)]
+pub(crate) enum SpendRow {
+    Code(Place),
+    Refresh {
+        grant: Place,
+        from: u32,
+        at: i64,
+        idle_expires_at: i64,
+    },
+    Standing(Place),
+    Session(Place),
+    Once(Place),
+    NewUser(UserRow),
+    NewClient(ClientRow),
+    User {
+        revision: u64,
+        row: UserRow,
+    },
+}
+
+#[derive(Debug)]
+pub(crate) enum WriteRow {
+    Code(Place, Vec<u8>),
+    Grant {
+        grant: Place,
+        refresh: Option<RefreshState>,
+        session: Option<Place>,
+        record: Vec<u8>,
+    },
+    TouchRefresh(Place, i64),
+    RevokeGrant(Place, i64),
+    DenyToken(Place),
+    Session(Place, Vec<u8>),
+    EndSession(Place),
+    Consent(Subject, ClientId, Vec<u8>),
+    ForgetConsent(Subject, ClientId),
+    Client(ClientRow),
+    DeleteClient(ClientId),
+    SigningKey(String, Vec<u8>),
+    DeleteSigningKey(String),
+}
+
+#[derive(Debug)]
+pub(crate) struct UserRow {
+    pub(crate) subject: Subject,
+    pub(crate) username_key: String,
+    pub(crate) revision: u64,
+    pub(crate) record: Vec<u8>,
+}
+
+#[derive(Debug)]
+pub(crate) struct ClientRow {
+    pub(crate) client: ClientId,
+    pub(crate) registered: bool,
+    pub(crate) record: Vec<u8>,
+}
+
+impl Work {
+    /// Encodes a commit.
+    pub(crate) fn commit(issuer: IssuerId, commit: Commit) -> Result<Self, StoreError> {
+        let spends = commit.spends.into_iter().map(|s| spend_row(issuer, s));
+        let writes = commit.writes.into_iter().map(|w| write_row(issuer, w));
+        Ok(Self::Commit(
+            issuer,
+            spends.collect::<Result<_, _>>()?,
+            writes.collect::<Result<_, _>>()?,
+        ))
+    }
+}
+
+impl Place {
+    pub(crate) fn of_grant(id: GrantId) -> Self {
+        Self {
+            bucket: id.bucket.0,
+            id: id.random.to_vec(),
+        }
+    }
+
+    /// Encodes a record that lies at this place.
+    fn encode<R: Record>(&self, issuer: IssuerId, record: &R) -> Result<Vec<u8>, StoreError> {
+        encode(issuer, &[&self.bucket.to_be_bytes(), &self.id], record)
+    }
+}
+
+impl<K> From<Key<K>> for Place {
+    fn from(key: Key<K>) -> Self {
+        Self {
+            bucket: key.bucket.0,
+            id: key.digest.to_vec(),
+        }
+    }
+}
+
+impl SpendRow {
+    /// Whether it changes anything, so that it must be undone when a later spend is too late.
+    pub(crate) const fn changes(&self) -> bool {
+        match self {
+            Self::Standing(_) | Self::Session(_) => false,
+            Self::Code(_)
+            | Self::Refresh { .. }
+            | Self::Once(_)
+            | Self::NewUser(_)
+            | Self::NewClient(_)
+            | Self::User { .. } => true,
+        }
+    }
+}
+
+fn spend_row(issuer: IssuerId, spend: Spend) -> Result<SpendRow, StoreError> {
+    Ok(match spend {
+        Spend::Code(key) => SpendRow::Code(key.into()),
+        Spend::Refresh {
+            grant,
+            from,
+            at,
+            idle_expires_at,
+        } => SpendRow::Refresh {
+            grant: Place::of_grant(grant),
+            from,
+            at: at.0,
+            idle_expires_at: idle_expires_at.0,
+        },
+        Spend::Standing(grant) => SpendRow::Standing(Place::of_grant(grant)),
+        Spend::Session(key) => SpendRow::Session(key.into()),
+        Spend::Once(key) => SpendRow::Once(key.into()),
+        Spend::NewUser(record) => SpendRow::NewUser(user_row(issuer, *record)?),
+        Spend::NewClient(record) => SpendRow::NewClient(client_row(issuer, &record)?),
+        Spend::User { revision, record } => SpendRow::User {
+            revision,
+            row: user_row(issuer, *record)?,
+        },
+        _ => return Err(unknown()),
+    })
+}
+
+fn write_row(issuer: IssuerId, write: Write) -> Result<WriteRow, StoreError> {
+    Ok(match write {
+        Write::Code(key, record) => {
+            let place = Place::from(key);
+            let record = place.encode(issuer, &*record)?;
+            WriteRow::Code(place, record)
+        }
+        Write::Grant(record) => grant_row(issuer, *record)?,
+        Write::TouchRefresh {
+            grant,
+            idle_expires_at,
+        } => WriteRow::TouchRefresh(Place::of_grant(grant), idle_expires_at.0),
+        Write::RevokeGrant(grant, at) => WriteRow::RevokeGrant(Place::of_grant(grant), at.0),
+        Write::DenyToken(token, expires_at) => WriteRow::DenyToken(Place {
+            bucket: Bucket::holding(expires_at).0,
+            id: token.0.to_vec(),
+        }),
+        Write::Session(key, record) => {
+            let place = Place::from(key);
+            let record = place.encode(issuer, &*record)?;
+            WriteRow::Session(place, record)
+        }
+        Write::EndSession(key) => WriteRow::EndSession(key.into()),
+        Write::Consent(subject, client, record) => {
+            let key = [subject.as_str().as_bytes(), client.as_str().as_bytes()];
+            let record = encode(issuer, &key, &*record)?;
+            WriteRow::Consent(subject, client, record)
+        }
+        Write::ForgetConsent(subject, client) => WriteRow::ForgetConsent(subject, client),
+        Write::Client(record) => WriteRow::Client(client_row(issuer, &record)?),
+        Write::DeleteClient(client) => WriteRow::DeleteClient(client),
+        Write::SigningKey(record) => {
+            let encoded = encode(issuer, &[record.kid.as_bytes()], &*record)?;
+            WriteRow::SigningKey(record.kid, encoded)
+        }
+        Write::DeleteSigningKey(kid) => WriteRow::DeleteSigningKey(kid),
+        _ => return Err(unknown()),
+    })
+}
+
+fn grant_row(issuer: IssuerId, mut record: GrantRecord) -> Result<WriteRow, StoreError> {
+    let grant = Place::of_grant(record.id);
+    // In columns, since they change and are joined.
+    let refresh = record.refresh.take();
+    Ok(WriteRow::Grant {
+        refresh,
+        session: record.session.map(Place::from),
+        record: grant.encode(issuer, &record)?,
+        grant,
+    })
+}
+
+fn user_row(issuer: IssuerId, record: UserRecord) -> Result<UserRow, StoreError> {
+    Ok(UserRow {
+        record: encode(issuer, &[record.subject.as_str().as_bytes()], &record)?,
+        subject: record.subject,
+        username_key: record.username_key,
+        revision: record.revision,
+    })
+}
+
+fn client_row(issuer: IssuerId, record: &ClientRecord) -> Result<ClientRow, StoreError> {
+    Ok(ClientRow {
+        record: encode(issuer, &[record.client_id.as_str().as_bytes()], record)?,
+        registered: matches!(record.origin, ClientOrigin::Registration),
+        client: record.client_id.clone(),
+    })
+}
+
+fn unknown() -> StoreError {
+    StoreError::unavailable("this store does not know what it is asked to write")
+}

@@ -1,0 +1,39 @@
+//! The SQLite store keeps the contract.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::sync::Arc;
+
+use common::Folder;
+use hallpass_store::Store;
+use hallpass_store_sqlite::{Options, SqliteStore};
+
+async fn empty() -> (Arc<dyn Store>, Folder) {
+    let folder = Folder::new();
+    let store = SqliteStore::open(folder.file(), Options::default()).unwrap();
+    (Arc::new(store), folder)
+}
+
+hallpass_store::contract_tests!(100, empty);
+
+/// Few readers, a short queue and small batches change nothing but speed.
+mod with_little_of_everything {
+    use super::*;
+
+    async fn empty() -> (Arc<dyn Store>, Folder) {
+        let folder = Folder::new();
+        let options = Options {
+            batch: 2,
+            readers: 1,
+            checkpoint_pages: 1,
+            reader_cache_kib: 16,
+            writer_cache_kib: 16,
+            ..Options::default()
+        };
+        let store = SqliteStore::open(folder.file(), options).unwrap();
+        (Arc::new(store), folder)
+    }
+
+    hallpass_store::contract_tests!(20, empty);
+}
