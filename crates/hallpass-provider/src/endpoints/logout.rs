@@ -145,7 +145,8 @@ impl Provider {
         })
     }
 
-    /// The person decided. Whether they sign out or stay, they go where the client asked to be told.
+    /// The person decided. Whether they sign out or stay, they go where the client asked to be told; nowhere, when it
+    /// did not ask.
     ///
     /// # Errors
     /// The handle is not valid in this browser, or the store fails.
@@ -154,19 +155,13 @@ impl Provider {
         handle: &str,
         browser: &Browser,
         sign_out: bool,
-    ) -> Result<(String, SetCookies), Failure> {
+    ) -> Result<(Option<String>, SetCookies), Failure> {
         let pending = self.open_logout(handle, browser)?;
         let mut cookies = SetCookies::default();
         if sign_out {
             self.end(browser, &mut cookies).await?;
         }
-        let own = |kind| self.inner.interaction.url(kind, "");
-        let target = match pending.redirect {
-            Some(redirect) => redirect,
-            None if sign_out => own(PageKind::SignedOut),
-            None => self.inner.policy.issuer.url("/"),
-        };
-        Ok((target, cookies))
+        Ok((pending.redirect, cookies))
     }
 
     async fn end(&self, browser: &Browser, cookies: &mut SetCookies) -> Result<(), Failure> {
