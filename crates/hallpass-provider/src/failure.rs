@@ -36,7 +36,9 @@ impl From<StoreError> for Failure {
                 tracing::error!(error = describe(&error), "the store is unavailable");
                 Self::Unavailable { retry_after: 2 }
             }
-            other => Self::Internal(describe(&other)),
+            StoreError::Collision | StoreError::Corrupt(_) | StoreError::Version { .. } | _ => {
+                Self::Internal(describe(&error))
+            }
         }
     }
 }

@@ -321,6 +321,6 @@ pub fn page_for(prompt: Prompt) -> PageKind {
         Prompt::Consent => PageKind::Consent,
         Prompt::SelectAccount => PageKind::SelectAccount,
         // Proving who you are answers every question that pages do not know yet.
-        _ => PageKind::Login,
+        Prompt::Login | _ => PageKind::Login,
     }
 }

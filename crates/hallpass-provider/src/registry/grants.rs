@@ -230,7 +230,7 @@ impl<G: Grant<Key: Fetch>> GrantHandler for Pure<G> {
 async fn refuse(provider: &Provider, refused: Refused) -> Result<Failure, Failure> {
     match refused.effect {
         Some(Effect::RevokeGrant(grant)) => {
-            provider.revoke_grant(grant, refused.reason.id()).await?
+            provider.revoke_grant(grant, refused.reason.id()).await?;
         }
         Some(Effect::BurnCode(key)) => provider.burn_code(key).await?,
         None => {}
