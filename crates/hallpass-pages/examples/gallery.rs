@@ -204,6 +204,7 @@ fn samples() -> Vec<(&'static str, Page<'static>)> {
             "error",
             Page::Error(view::Error {
                 code: "invalid_redirect_uri",
+                about: None,
                 id: "01JDA3W9M4X7",
                 detail: Some("redirect_uri is not one that the client registered"),
             }),
@@ -212,6 +213,7 @@ fn samples() -> Vec<(&'static str, Page<'static>)> {
             "error-bare",
             Page::Error(view::Error {
                 code: "not_found",
+                about: None,
                 id: "01JDA3W9M4X8",
                 detail: None,
             }),

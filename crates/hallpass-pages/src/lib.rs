@@ -1,7 +1,10 @@
 //! The built-in pages: sign in, consent, sign out, errors.
 //!
 //! Rendering is pure: a [`Page`] (what to show) and a [`Chrome`] (where it is shown) become an [`Html`]
-//! (the body and the `Content-Security-Policy` it needs). Nothing here reads a request.
+//! (the body and the `Content-Security-Policy` it needs). Only [`routes`] reads requests.
+//!
+//! [`PageRoutes`] answers the pages' paths over the provider; [`BuiltinPages`] tells provider and HTTP layer where the
+//! pages are and renders what those two show.
 //!
 //! Every page works without script, except the demo; the form-post response submits itself where
 //! script runs and shows a button where it does not. Everything a page loads comes from [`assets`].
@@ -11,11 +14,13 @@ mod csp;
 mod message;
 mod messages;
 mod render;
+pub mod routes;
 mod text;
 pub mod view;
 
 pub use messages::Lang;
 pub use render::{Html, Pages, TemplateError};
+pub use routes::{BuiltinPages, DemoClient, PageRoute, PageRoutes};
 pub use view::{Chrome, Page};
 
 #[cfg(test)]

@@ -111,7 +111,11 @@ impl Pages {
                 Forms::Own,
             ),
             Page::Error(view) => {
-                let (title, text) = chrome.lang.messages().error.of(view.code);
+                let (title, text) = chrome
+                    .lang
+                    .messages()
+                    .error
+                    .of(view.about.unwrap_or(view.code));
                 let view = context! { title, text, ..Value::from(Serde(view)) };
                 ("error.html", view, Scripts::None, Forms::Own)
             }

@@ -161,6 +161,7 @@ fn each_page(text: &str, check: impl Fn(&str, Html)) {
             "error",
             Page::Error(Error {
                 code: text,
+                about: None,
                 id: text,
                 detail: Some(text),
             }),
@@ -554,7 +555,7 @@ fn the_consent_form_has_its_hooks_and_says_who_asks_and_where_it_leads() {
         for id in ["unverified", "loopback"] {
             tag_with_id(body, "div", id);
         }
-        assert_eq!(body.matches("type=\"checkbox\" name=\"scope\"").count(), 1);
+        assert_eq!(body.matches("type=\"checkbox\" name=\"scope.").count(), 1);
     });
     one_page("consent_bare", |Html { body, .. }| {
         assert!(!body.contains("id=\"unverified\"") && !body.contains("id=\"loopback\""));
@@ -632,6 +633,7 @@ fn an_error_page_carries_code_and_id() {
     let error = |code, id| {
         let page = Page::Error(Error {
             code,
+            about: None,
             id,
             detail: None,
         });

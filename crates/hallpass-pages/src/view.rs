@@ -123,7 +123,7 @@ pub struct Scope<'a> {
     /// One sentence of explanation.
     #[serde(serialize_with = "text::optional")]
     pub description: Option<&'a str>,
-    /// It may be left out: shown with a checkbox `scope`, ticked at first.
+    /// It may be left out: shown with a checkbox named `scope.` and its name, ticked at first.
     pub optional: bool,
 }
 
@@ -203,10 +203,13 @@ pub struct SignedOut<'a> {
 /// See [`Page::Error`].
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Error<'a> {
-    /// The error code on the wire, such as `invalid_request`; chooses title and text.
+    /// The error code on the wire, such as `invalid_request`.
     #[serde(serialize_with = "text::name")]
     pub code: &'a str,
-    /// What the log has this request under.
+    /// What the page is about, where the code says too little, such as `not_found`; chooses title and text.
+    #[serde(skip)]
+    pub about: Option<&'a str>,
+    /// The stable identifier of the reason, as the log has it.
     #[serde(serialize_with = "text::name")]
     pub id: &'a str,
     /// The fixed text of the reason, for developers. Never anything out of the request.

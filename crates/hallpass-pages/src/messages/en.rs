@@ -143,6 +143,11 @@ pub(super) static MESSAGES: Messages = Messages {
                 text: "The sign-in was started too long ago, or in another browser. Go back to the app and start again.",
             },
             Named {
+                name: "no_request",
+                title: "Start at the app",
+                text: "This page is one step of signing in to an app. Open the app that you want to use and sign in from there.",
+            },
+            Named {
                 name: "forbidden",
                 title: "This form cannot be used",
                 text: "It was not sent from this service's own page. Go back and try again.",

@@ -1,0 +1,205 @@
+//! The pages as provider and HTTP layer know them: where they are, and how errors look.
+
+use std::sync::Arc;
+
+use hallpass_http::{Html, RenderPages};
+use hallpass_provider::{
+    endpoints::ClientView,
+    ports::{Interaction, PageKind},
+};
+use hallpass_types::{ErrorCode, Issuer};
+
+use super::path::{CONFIRM_LOGOUT, CONSENT, SELECT_ACCOUNT, SIGN_IN, SIGNED_OUT};
+use crate::{
+    Chrome, Lang, Page, Pages,
+    view::{self, FormPost},
+};
+
+/// The built-in pages of an issuer. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct BuiltinPages {
+    pages: Arc<Pages>,
+    issuer: Issuer,
+    host: Arc<str>,
+    name: Arc<str>,
+}
+
+impl BuiltinPages {
+    /// Pages under an issuer.
+    #[must_use]
+    pub fn new(issuer: Issuer, pages: Arc<Pages>) -> Self {
+        let host = host_of(issuer.origin()).into();
+        Self {
+            pages,
+            issuer,
+            host,
+            name: "Hallpass".into(),
+        }
+    }
+
+    /// With another name of the service beside the mark.
+    #[must_use]
+    pub fn with_name(mut self, name: &str) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    pub(super) fn pages(&self) -> &Pages {
+        &self.pages
+    }
+
+    pub(super) fn issuer(&self) -> &Issuer {
+        &self.issuer
+    }
+
+    /// Where the form of a page is posted to.
+    pub(super) fn action(&self, page: PageKind, handle: &str) -> String {
+        format!("{}{}", self.issuer.path(), path(page, handle))
+    }
+
+    pub(super) fn render(&self, page: Page<'_>) -> Html {
+        let chrome = Chrome {
+            base: self.issuer.path(),
+            host: &self.host,
+            name: &self.name,
+            lang: Lang::En,
+        };
+        let crate::Html { body, csp } = self.pages.render(page, &chrome);
+        Html { body, csp }
+    }
+}
+
+/// The path of a page under the issuer.
+fn path(page: PageKind, handle: &str) -> String {
+    match page {
+        PageKind::Login => format!("{SIGN_IN}?handle={handle}"),
+        PageKind::SelectAccount => format!("{SELECT_ACCOUNT}?handle={handle}"),
+        PageKind::Consent => format!("{CONSENT}?handle={handle}"),
+        PageKind::Logout => format!("{CONFIRM_LOGOUT}?handle={handle}"),
+        PageKind::SignedOut => SIGNED_OUT.to_owned(),
+    }
+}
+
+impl Interaction for BuiltinPages {
+    fn url(&self, page: PageKind, handle: &str) -> String {
+        self.issuer.url(&path(page, handle))
+    }
+}
+
+impl RenderPages for BuiltinPages {
+    fn error(&self, status: u16, code: ErrorCode, id: &str, text: &str) -> Html {
+        self.render(Page::Error(view::Error {
+            code: code.as_str(),
+            about: about(status, id),
+            id,
+            detail: Some(text),
+        }))
+    }
+
+    fn form_post(&self, action: &str, fields: &[(&str, &str)]) -> Html {
+        self.render(Page::FormPost(FormPost {
+            action,
+            fields,
+            redirect_host: host_of(action),
+        }))
+    }
+}
+
+/// What an error page is about, where the code says too little to a person.
+fn about(status: u16, id: &str) -> Option<&'static str> {
+    if id == "page_without_request" {
+        return Some("no_request");
+    }
+    if id.starts_with("interaction_") {
+        return Some("session_expired");
+    }
+    match status {
+        403 => Some("forbidden"),
+        404 => Some("not_found"),
+        405 => Some("method_not_allowed"),
+        413 => Some("payload_too_large"),
+        429 => Some("slow_down"),
+        _ => None,
+    }
+}
+
+/// Host and port of a URL, or the scheme of one that has no host.
+fn host_of(url: &str) -> &str {
+    match url.split_once("://") {
+        Some((_, rest)) => rest.split(['/', '?', '#']).next().unwrap_or(rest),
+        None => url.split_once(':').map_or(url, |(scheme, _)| scheme),
+    }
+}
+
+/// A client as the pages show it. Its host is that of the redirect URI: nobody has checked `client_uri`.
+pub(super) fn client(client: &ClientView) -> view::Client<'_> {
+    view::Client {
+        name: &client.name,
+        host: &client.redirect_host,
+        redirect_host: &client.redirect_host,
+        client_uri: client.client_uri.as_deref(),
+        policy_uri: client.policy_uri.as_deref(),
+        tos_uri: client.tos_uri.as_deref(),
+        unverified: client.unverified,
+        loopback_only: client.loopback_only,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pages(issuer: &str) -> BuiltinPages {
+        BuiltinPages::new(
+            Issuer::parse(issuer).unwrap(),
+            Arc::new(Pages::new().unwrap()),
+        )
+    }
+
+    #[test]
+    fn pages_are_under_the_issuer() {
+        let pages = pages("https://op.example/t1");
+        assert_eq!(
+            pages.url(PageKind::Login, "abc"),
+            "https://op.example/t1/sign-in?handle=abc"
+        );
+        assert_eq!(
+            pages.action(PageKind::Consent, "abc"),
+            "/t1/consent?handle=abc"
+        );
+        assert_eq!(
+            pages.url(PageKind::SignedOut, ""),
+            "https://op.example/t1/signed-out"
+        );
+    }
+
+    #[test]
+    fn an_error_page_carries_code_and_reason_and_says_what_to_do() {
+        let pages = pages("https://op.example");
+        let html = pages.error(
+            400,
+            ErrorCode::AccessDenied,
+            "interaction_other_browser",
+            "x",
+        );
+        for part in [
+            "id=\"error-code\">access_denied<",
+            "id=\"error-id\">interaction_other_browser<",
+            "start again",
+        ] {
+            assert!(html.body.contains(part), "{part}");
+        }
+    }
+
+    #[test]
+    fn the_host_of_a_redirect_uri_is_shown() {
+        for (url, host) in [
+            ("https://rp.example/cb", "rp.example"),
+            ("http://127.0.0.1:8080?x", "127.0.0.1:8080"),
+            ("com.example.app:/cb", "com.example.app"),
+            ("https://op.example", "op.example"),
+        ] {
+            assert_eq!(host_of(url), host);
+        }
+    }
+}

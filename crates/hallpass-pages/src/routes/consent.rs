@@ -1,0 +1,100 @@
+//! `/consent`
+
+use hallpass_http::{Problem, Response};
+use hallpass_provider::{
+    endpoints::{ConsentDecision, InteractionDetails},
+    ports::PageKind,
+};
+use hallpass_types::Params;
+use http::{StatusCode, request::Parts as Head};
+use http_body::Body;
+
+use super::{PageRoutes, builtin, handle_of, is_answer, posted::undecided};
+use crate::{
+    Page,
+    view::{Consent, Scope},
+};
+
+/// What the names of the checkboxes begin with. Each has a name of its own, since no parameter may stand twice.
+const SCOPE: &str = "scope.";
+
+impl PageRoutes {
+    pub(super) async fn consent<B>(&self, head: &Head, body: B) -> Result<Response, Problem>
+    where
+        B: Body + Send,
+        B::Data: Send,
+    {
+        let posted = if is_answer(head)? {
+            Some(self.posted(head, body).await?)
+        } else {
+            None
+        };
+        let handle = handle_of(head)?;
+        let browser = self.browser(head);
+        if let Some(form) = posted {
+            let decision = decision(&form)?;
+            let answered = self
+                .provider()
+                .consent_decided(handle, &browser, decision)
+                .await;
+            return Ok(self.endpoints.answer(answered));
+        }
+        let shown = self
+            .details_for(PageKind::Consent, handle, &browser)
+            .await?;
+        Ok(match shown {
+            Ok(details) => self.consent_page(handle, &details),
+            Err(elsewhere) => elsewhere,
+        })
+    }
+
+    fn consent_page(&self, handle: &str, details: &InteractionDetails) -> Response {
+        let scopes: Vec<Scope<'_>> = details
+            .scopes
+            .iter()
+            .map(|scope| Scope {
+                name: &scope.name,
+                title: None,
+                description: scope.description.as_deref(),
+                // Without it the request would be another one.
+                optional: scope.name != "openid",
+            })
+            .collect();
+        let claims: Vec<&str> = details.claims.iter().map(String::as_str).collect();
+        let resources: Vec<&str> = details.resources.iter().map(String::as_str).collect();
+        let offline = details
+            .scopes
+            .iter()
+            .any(|scope| scope.name == "offline_access");
+        let lifetime = self.provider().policy().lifetimes.refresh_absolute;
+        self.page(
+            StatusCode::OK,
+            Page::Consent(Consent {
+                action: &self.pages.action(PageKind::Consent, handle),
+                hidden: &[],
+                client: builtin::client(&details.client),
+                account: details.account.as_deref().unwrap_or_default(),
+                scopes: &scopes,
+                claims: &claims,
+                resources: &resources,
+                lifetime: u64::try_from(lifetime).ok().filter(|_| offline),
+            }),
+        )
+    }
+}
+
+/// What the person decided. Scopes that the request does not hold are the provider's to ignore.
+fn decision(form: &Params) -> Result<ConsentDecision, Problem> {
+    match form.get("decision") {
+        Some("allow") => {
+            let ticked = form
+                .iter()
+                .filter_map(|(name, _)| name.strip_prefix(SCOPE))
+                .map(str::to_owned)
+                .collect();
+            Ok(ConsentDecision::Allow { only: Some(ticked) })
+        }
+        Some("deny") => Ok(ConsentDecision::Deny),
+        Some(_) | None => Err(undecided()),
+    }
+}

@@ -1,0 +1,241 @@
+//! The pages over HTTP: [`PageRoutes`] answers their paths.
+//!
+//! What a person does on a page is reported to the provider, which decides what comes next; a page never decides for
+//! itself. The state of a request is the sealed handle in the page's address. It is worth nothing without the cookie of
+//! the browser that started the request, so no other site can make or use one.
+
+mod builtin;
+mod consent;
+mod logout;
+mod path;
+mod plain;
+mod posted;
+mod select_account;
+mod sign_in;
+
+use std::sync::Arc;
+
+use hallpass_http::{Endpoints, Problem, Response, browser_of, html, redirect, secure};
+use hallpass_provider::{
+    Failure, Provider,
+    browser::Browser,
+    endpoints::{InteractionDetails, page_for},
+    ports::{PageKind, PasswordSignIn},
+};
+use hallpass_types::ErrorCode;
+use http::{
+    HeaderValue, Method, Request, StatusCode, header::CONTENT_LENGTH, request::Parts as Head,
+};
+use http_body::Body;
+
+use crate::Page;
+
+pub use builtin::BuiltinPages;
+pub use path::PageRoute;
+
+/// The client of the page at `/demo`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DemoClient {
+    /// A public client with the grants `authorization_code` and `refresh_token`, whose redirect URI and post-logout
+    /// redirect URI are the issuer with `/demo` behind it.
+    pub client_id: String,
+    /// Scopes to ask for, separated by spaces.
+    pub scope: String,
+}
+
+/// Answers the paths of the built-in pages of one issuer. Cheap to clone.
+#[derive(Clone)]
+pub struct PageRoutes {
+    endpoints: Endpoints,
+    pages: BuiltinPages,
+    sign_in: Arc<dyn PasswordSignIn>,
+    demo: Option<Arc<DemoClient>>,
+}
+
+impl std::fmt::Debug for PageRoutes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PageRoutes")
+            .field("endpoints", &self.endpoints)
+            .field("demo", &self.demo)
+            .finish_non_exhaustive()
+    }
+}
+
+impl PageRoutes {
+    /// The pages of the issuer that `endpoints` serves. The same `pages` tell its provider where the pages are, and
+    /// render its errors.
+    #[must_use]
+    pub fn new(
+        endpoints: Endpoints,
+        pages: BuiltinPages,
+        sign_in: Arc<dyn PasswordSignIn>,
+    ) -> Self {
+        Self {
+            endpoints,
+            pages,
+            sign_in,
+            demo: None,
+        }
+    }
+
+    /// With the page at `/demo`.
+    #[must_use]
+    pub fn with_demo(mut self, client: DemoClient) -> Self {
+        self.demo = Some(Arc::new(client));
+        self
+    }
+
+    /// The page that a path names here; none when the path is not one of ours.
+    #[must_use]
+    pub fn route<'p>(&self, path: &'p str) -> Option<PageRoute<'p>> {
+        let route = PageRoute::of(&self.provider().policy().issuer, path)?;
+        let exists = match route {
+            PageRoute::Demo => self.demo.is_some(),
+            PageRoute::Asset(path) => self.pages.pages().assets().at(path).is_some(),
+            PageRoute::Home
+            | PageRoute::Icon
+            | PageRoute::SignIn
+            | PageRoute::SelectAccount
+            | PageRoute::Consent
+            | PageRoute::ConfirmLogout
+            | PageRoute::SignedOut => true,
+        };
+        exists.then_some(route)
+    }
+
+    /// Answers a request, or gives it back when its path is not one of the pages'. The address of the person's computer
+    /// is expected among the request's extensions, as [`ClientAddr`](hallpass_http::ClientAddr).
+    ///
+    /// # Errors
+    /// The request itself, untouched.
+    pub async fn handle<B>(&self, request: Request<B>) -> Result<Response, Request<B>>
+    where
+        B: Body + Send,
+        B::Data: Send,
+    {
+        let path = request.uri().path().to_owned();
+        let Some(route) = self.route(&path) else {
+            return Err(request);
+        };
+        let (head, body) = request.into_parts();
+        let answer = match route {
+            PageRoute::Home => self.home(&head),
+            PageRoute::Demo => self.demo(&head),
+            PageRoute::Icon => self.icon(&head),
+            PageRoute::Asset(path) => self.asset(path, &head),
+            PageRoute::SignedOut => self.signed_out(&head),
+            PageRoute::SignIn => self.sign_in(&head, body).await,
+            PageRoute::SelectAccount => self.select_account(&head, body).await,
+            PageRoute::Consent => self.consent(&head, body).await,
+            PageRoute::ConfirmLogout => self.confirm_logout(&head, body).await,
+        };
+        let response = answer.unwrap_or_else(|problem| problem.page(&**self.endpoints.pages()));
+        Ok(self.finished(response, &head.method))
+    }
+
+    /// The page for a path that names nothing.
+    #[must_use]
+    pub fn not_found(&self, method: &Method) -> Response {
+        let problem = Problem::refused(
+            404,
+            ErrorCode::InvalidRequest,
+            "not_found",
+            "there is nothing at this address",
+        );
+        self.finished(problem.page(&**self.endpoints.pages()), method)
+    }
+
+    fn finished(&self, mut response: Response, method: &Method) -> Response {
+        let https = self.provider().policy().issuer.is_https();
+        secure(response.headers_mut(), https);
+        if *method == Method::HEAD {
+            let length = Body::size_hint(response.body()).exact();
+            *response.body_mut() = http_body_util::Full::default();
+            if let Some(length) = length {
+                let headers = response.headers_mut();
+                headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+            }
+        }
+        response
+    }
+
+    fn provider(&self) -> &Provider {
+        self.endpoints.provider()
+    }
+
+    fn browser(&self, head: &Head) -> Browser {
+        browser_of(&head.headers, self.endpoints.cookies())
+    }
+
+    fn page(&self, status: StatusCode, page: Page<'_>) -> Response {
+        html(status, self.pages.render(page))
+    }
+
+    /// The address of a page for the same request.
+    fn redirect_to(&self, page: PageKind, handle: &str) -> Response {
+        use hallpass_provider::ports::Interaction as _;
+        redirect(&self.pages.url(page, handle))
+    }
+
+    /// What a page of a request shows, or a redirect to the page that must be shown before.
+    async fn details_for(
+        &self,
+        page: PageKind,
+        handle: &str,
+        browser: &Browser,
+    ) -> Result<Result<InteractionDetails, Response>, Failure> {
+        let provider = self.provider();
+        let details = provider.interaction_details(handle, browser).await?;
+        let wanted = match &details.ask {
+            Some(ask) => page_for(ask.prompt),
+            // Nothing is missing any more: the person came back to an answered page.
+            None if details.account.is_some() => page,
+            None => PageKind::Login,
+        };
+        Ok(if wanted == page {
+            Ok(details)
+        } else {
+            Err(self.redirect_to(wanted, handle))
+        })
+    }
+}
+
+/// The sealed state in a page's address.
+fn handle_of(head: &Head) -> Result<&str, Problem> {
+    let query = head.uri.query().unwrap_or_default();
+    let mut found = None;
+    for piece in query.split('&') {
+        if let Some(value) = piece.strip_prefix("handle=")
+            && found.replace(value).is_some()
+        {
+            found = None;
+            break;
+        }
+    }
+    found.filter(|handle| !handle.is_empty()).ok_or_else(|| {
+        Problem::refused(
+            400,
+            ErrorCode::InvalidRequest,
+            "page_without_request",
+            "this page is part of signing in to an app",
+        )
+    })
+}
+
+/// Allows reading only.
+fn read_only(head: &Head) -> Result<(), Problem> {
+    if matches!(head.method, Method::GET | Method::HEAD) {
+        Ok(())
+    } else {
+        Err(Problem::method("GET, HEAD"))
+    }
+}
+
+/// Whether a page is to be shown (`false`) or was answered (`true`).
+fn is_answer(head: &Head) -> Result<bool, Problem> {
+    match head.method {
+        Method::GET | Method::HEAD => Ok(false),
+        Method::POST => Ok(true),
+        _ => Err(Problem::method("GET, HEAD, POST")),
+    }
+}

@@ -1,0 +1,141 @@
+//! Where the pages are under the issuer. Paths are compared as they are sent: nothing is decoded or normalised.
+
+use hallpass_types::Issuer;
+
+/// A page, or a file of the pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PageRoute<'p> {
+    /// `/`: what is here.
+    Home,
+    /// `/demo`: a small client.
+    Demo,
+    /// `/favicon.ico`, which browsers ask for by themselves.
+    Icon,
+    /// A file by its path under the issuer.
+    Asset(&'p str),
+    /// `/sign-in`
+    SignIn,
+    /// `/select-account`
+    SelectAccount,
+    /// `/consent`
+    Consent,
+    /// `/logout/confirm`
+    ConfirmLogout,
+    /// `/signed-out`
+    SignedOut,
+}
+
+pub(super) const SIGN_IN: &str = "/sign-in";
+pub(super) const SELECT_ACCOUNT: &str = "/select-account";
+pub(super) const CONSENT: &str = "/consent";
+pub(super) const CONFIRM_LOGOUT: &str = "/logout/confirm";
+pub(super) const SIGNED_OUT: &str = "/signed-out";
+pub(super) const DEMO: &str = "/demo";
+
+impl<'p> PageRoute<'p> {
+    /// The page of a path; none when it cannot be one of ours.
+    #[must_use]
+    pub fn of(issuer: &Issuer, path: &'p str) -> Option<Self> {
+        Some(match path.strip_prefix(issuer.path())? {
+            "/" => Self::Home,
+            "" if !issuer.path().is_empty() => Self::Home,
+            DEMO => Self::Demo,
+            "/favicon.ico" => Self::Icon,
+            SIGN_IN => Self::SignIn,
+            SELECT_ACCOUNT => Self::SelectAccount,
+            CONSENT => Self::Consent,
+            CONFIRM_LOGOUT => Self::ConfirmLogout,
+            SIGNED_OUT => Self::SignedOut,
+            own if own.starts_with("/assets/") => Self::Asset(own),
+            _ => return None,
+        })
+    }
+
+    /// Every [`Self::label`].
+    pub const LABELS: &'static [&'static str] = &[
+        "home",
+        "demo",
+        "asset",
+        "sign_in",
+        "select_account",
+        "consent",
+        "confirm_logout",
+        "signed_out",
+    ];
+
+    /// A label for metrics and logs.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Home => "home",
+            Self::Demo => "demo",
+            Self::Icon | Self::Asset(_) => "asset",
+            Self::SignIn => "sign_in",
+            Self::SelectAccount => "select_account",
+            Self::Consent => "consent",
+            Self::ConfirmLogout => "confirm_logout",
+            Self::SignedOut => "signed_out",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_under_its_issuer_and_nowhere_else() {
+        let at_root = Issuer::parse("https://op.example").unwrap();
+        let tenant = Issuer::parse("https://op.example/t1").unwrap();
+        for (path, route) in [
+            ("/", PageRoute::Home),
+            ("/sign-in", PageRoute::SignIn),
+            ("/logout/confirm", PageRoute::ConfirmLogout),
+            ("/assets/a.css", PageRoute::Asset("/assets/a.css")),
+        ] {
+            assert_eq!(PageRoute::of(&at_root, path), Some(route));
+            assert_eq!(PageRoute::of(&tenant, &format!("/t1{path}")), Some(route));
+        }
+        assert_eq!(PageRoute::of(&tenant, "/t1"), Some(PageRoute::Home));
+        for path in ["/", "/sign-in", "/t2/sign-in", "/t10/sign-in", "t1"] {
+            assert_eq!(PageRoute::of(&tenant, path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn variants_of_a_path_are_not_the_path() {
+        let issuer = Issuer::parse("https://op.example").unwrap();
+        for path in [
+            "",
+            "//",
+            "//sign-in",
+            "/sign-in/",
+            "/Sign-In",
+            "/sign%2Din",
+            "/./sign-in",
+            "/sign-in;a=b",
+            "/logout",
+            "/error",
+        ] {
+            assert_eq!(PageRoute::of(&issuer, path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn every_label_is_listed_once() {
+        let routes = [
+            PageRoute::Home,
+            PageRoute::Demo,
+            PageRoute::Icon,
+            PageRoute::Asset(""),
+            PageRoute::SignIn,
+            PageRoute::SelectAccount,
+            PageRoute::Consent,
+            PageRoute::ConfirmLogout,
+            PageRoute::SignedOut,
+        ];
+        let mut labels: Vec<_> = routes.iter().map(|route| route.label()).collect();
+        labels.dedup();
+        assert_eq!(labels, PageRoute::LABELS);
+    }
+}
