@@ -142,6 +142,13 @@ pub struct SessionRecord {
     pub created_at: Timestamp,
     /// Until when.
     pub expires_at: Timestamp,
+    /// The person signed in again, which made a new session: this one opens nothing any more, but what was granted in it
+    /// stands as long as the new one does.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub superseded: bool,
+    /// The sessions that this one superseded. They end with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Key<Session>>,
 }
 
 /// What a person allowed a client earlier.

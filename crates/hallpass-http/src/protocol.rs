@@ -249,14 +249,14 @@ where
 
 fn token_failure(failure: Failure) -> Response {
     let problem = Problem::from(failure);
-    let challenge = match problem.code() {
-        ErrorCode::InvalidToken => {
-            HeaderValue::from_static("Bearer realm=\"hallpass\", error=\"invalid_token\"")
-        }
-        ErrorCode::InsufficientScope => HeaderValue::from_static(
-            "Bearer realm=\"hallpass\", error=\"insufficient_scope\", scope=\"openid\"",
-        ),
-        _ => return problem.json(),
+    let challenge = if problem.code() == ErrorCode::InvalidToken {
+        "Bearer realm=\"hallpass\", error=\"invalid_token\""
+    } else if problem.code() == ErrorCode::InsufficientScope {
+        "Bearer realm=\"hallpass\", error=\"insufficient_scope\", scope=\"openid\""
+    } else {
+        return problem.json();
     };
-    problem.challenged(challenge).json()
+    problem
+        .challenged(HeaderValue::from_static(challenge))
+        .json()
 }

@@ -40,7 +40,7 @@ where
     let (parts, body) = request.into_parts();
     let token = match token(&parts.headers) {
         Ok(token) => token,
-        Err(response) => return response,
+        Err(problem) => return problem.json(),
     };
     let body = match json_body(&parts.headers, body).await {
         Ok(body) => body,
@@ -63,7 +63,7 @@ where
     let (parts, body) = request.into_parts();
     let token = match token(&parts.headers) {
         Ok(token) => token,
-        Err(response) => return response,
+        Err(problem) => return problem.json(),
     };
     let Ok(id) = percent_encoding::percent_decode_str(id).decode_utf8() else {
         return nothing_here();
@@ -92,13 +92,18 @@ where
     }
 }
 
-fn token(headers: &http::HeaderMap) -> Result<Option<&str>, Response> {
+fn token(headers: &http::HeaderMap) -> Result<Option<&str>, Problem> {
     match bearer::of(headers) {
         Bearer::Token(token) => Ok(Some(token)),
         Bearer::None => Ok(None),
         Bearer::Malformed => {
             let text = "Authorization cannot be read";
-            Err(Problem::refused(400, ErrorCode::InvalidRequest, "bearer_malformed", text).json())
+            Err(Problem::refused(
+                400,
+                ErrorCode::InvalidRequest,
+                "bearer_malformed",
+                text,
+            ))
         }
     }
 }

@@ -7,7 +7,6 @@ use crate::Endpoints;
 impl Endpoints {
     /// A router that answers the protocol's paths and 404 for everything else. Merge it as a fallback, or nest it
     /// beside other routes.
-    #[must_use]
     pub fn into_router(self) -> Router {
         Router::new().fallback_service(tower_map(self))
     }

@@ -1,8 +1,10 @@
 //! What a browser carries between requests: the session cookie, a binding cookie, and sealed state in URLs.
 
 use hallpass_core::{authorize::RequestRecord, interaction::Done, reasons};
-use hallpass_types::{ClientId, Opaque, Session, Timestamp, sha256};
+use hallpass_types::{ClientId, Opaque, Session, Sid, Timestamp, sha256};
 use serde::{Deserialize, Serialize};
+
+use crate::ports::PageKind;
 
 reasons! {
     /// Why something that came back from a browser was refused. Always shown as a page.
@@ -49,6 +51,12 @@ pub(crate) struct Pending {
     pub(crate) expires_at: Timestamp,
     #[serde(rename = "d", default)]
     pub(crate) done: Done,
+    /// The page that this was sealed for.
+    #[serde(rename = "p")]
+    pub(crate) page: PageKind,
+    /// Whose page that is.
+    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) shown_to: Option<Sid>,
     #[serde(rename = "r")]
     pub(crate) request: RequestRecord,
 }

@@ -141,5 +141,7 @@ pub(crate) fn session(age: i64) -> SessionRecord {
         sid: sid("sid-1"),
         created_at: NOW.plus(age.saturating_neg()),
         expires_at: NOW.plus(3600),
+        superseded: false,
+        earlier: Vec::new(),
     }
 }

@@ -1,13 +1,18 @@
 //! The authorization endpoint, [RFC 6749 §3.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1).
 
 use hallpass_core::{
-    authorize::{AuthorizationResponse, Received, Valid, granted::Granted, hint},
+    authorize::{
+        AuthorizationResponse, Received, Valid,
+        granted::{By, Granted},
+        hint,
+    },
+    client::Client,
     interaction::{self, Consented, Done, Facts, Next, Prompt},
-    record::SessionRecord,
+    record::{ConsentRecord, SessionRecord},
 };
-use hallpass_jose::{Claims, UnverifiedJws};
-use hallpass_store::{Commit, Committed, StoreError, Write};
-use hallpass_types::{Bucket, Code, Key, Opaque, Params, Session, Timestamp};
+use hallpass_jose::{Claims, HmacKey, UnverifiedJws};
+use hallpass_store::{Commit, Committed, Spend, StoreError, Write};
+use hallpass_types::{Bucket, Code, Key, Once, Opaque, Params, Session, Timestamp};
 
 use crate::{
     Failure, Provider, Refusal,
@@ -64,7 +69,9 @@ impl Provider {
             Ok(identified) => identified,
             Err(reason) => return Ok(self.page_error(reason.into())),
         };
-        let hint = identified.id_token_hint().map(|text| self.open_hint(text));
+        let hint = identified
+            .id_token_hint()
+            .map(|text| self.open_hint(text, Some(identified.client())));
         let mut valid = match identified.validate(&inner.policy) {
             Ok(valid) => valid,
             Err(redirect) => return Ok(self.respond_error(&redirect)),
@@ -84,6 +91,7 @@ impl Provider {
             done: Done::default(),
             started_at: now,
             consented: None,
+            handle: None,
         };
         self.proceed(flow, browser, SetCookies::default()).await
     }
@@ -91,110 +99,131 @@ impl Provider {
     /// Goes on with a request: asks, refuses, or grants.
     pub(crate) async fn proceed(
         &self,
-        flow: Flow,
+        mut flow: Flow,
         browser: &Browser,
         mut cookies: SetCookies,
     ) -> Result<Answered, Failure> {
+        let presented = browser.session.as_ref().map(Opaque::key);
+        // Once more when something was too late: the facts are looked up again, and the answer that was already
+        // used does not count.
+        for _ in 0..2 {
+            let fresh = cookies.session.as_ref().map(|(s, _)| s.key());
+            let person = self.person(&flow, fresh.or(presented)).await?;
+            match interaction::next(&flow.valid, &person.facts(&flow, self)) {
+                Next::Refuse(reason) => {
+                    let mut answered = self.respond_error(&flow.valid.reject(reason));
+                    answered.cookies = cookies;
+                    return Ok(answered);
+                }
+                Next::Ask(ask) => {
+                    let url = self.ask(flow, ask.prompt, &person, browser, &mut cookies)?;
+                    return Ok(Answered {
+                        answer: Answer::Page(url),
+                        cookies,
+                    });
+                }
+                Next::Ready => {
+                    if let Some(response) = self.grant(&flow, &person).await? {
+                        let answer = Answer::Respond(Box::new(response));
+                        return Ok(Answered { answer, cookies });
+                    }
+                    flow.consented = None;
+                    flow.handle = None;
+                }
+            }
+        }
+        Err(Failure::Unavailable { retry_after: 1 })
+    }
+
+    /// Looks up who sits before the browser and what they allowed this client earlier.
+    pub(crate) async fn person(
+        &self,
+        flow: &Flow,
+        session: Option<Key<Session>>,
+    ) -> Result<Person, StoreError> {
         let inner = &self.inner;
-        let now = self.now();
-        let Flow {
-            valid,
-            done,
-            started_at,
-            consented,
-        } = flow;
-        let fresh = cookies.session.as_ref().map(|(s, _)| s.key());
-        let signed_in = self
-            .signed_in(fresh.or_else(|| browser.session.as_ref().map(Opaque::key)))
-            .await?;
-        let subject = signed_in
-            .as_ref()
-            .map(|s| valid.client().subject(&inner.policy, &s.account.subject));
+        let client = flow.valid.client();
+        let signed_in = self.signed_in(session).await?;
         let consent = match &signed_in {
             Some(s) => {
+                let subject = &s.account.subject;
                 inner
                     .store
-                    .consent(inner.issuer_id, &s.account.subject, &valid.client().id)
+                    .consent(inner.issuer_id, subject, &client.id)
                     .await?
             }
             None => None,
         };
-        let facts = Facts {
-            now,
-            session: signed_in.as_ref().map(|s| &s.session),
-            subject: subject.as_deref(),
-            consent: consent.as_ref(),
-            consented: consented.as_ref(),
-            done: &done,
-            policy: &inner.policy,
+        let subject = signed_in
+            .as_ref()
+            .map(|s| client.subject(&inner.policy, &s.account.subject));
+        Ok(Person {
+            signed_in,
+            subject,
+            consent,
+        })
+    }
+
+    /// Seals the request into the URL of a page that asks the person.
+    fn ask(
+        &self,
+        flow: Flow,
+        prompt: Prompt,
+        person: &Person,
+        browser: &Browser,
+        cookies: &mut SetCookies,
+    ) -> Result<String, Failure> {
+        let inner = &self.inner;
+        let page = page_for(prompt);
+        let pending = Pending {
+            binding: binding_digest(&self.binding(browser, cookies)),
+            started_at: flow.started_at,
+            expires_at: flow.started_at.plus(inner.policy.lifetimes.interaction),
+            done: flow.done,
+            page,
+            shown_to: person.signed_in.as_ref().map(|s| s.session.sid.clone()),
+            request: flow.valid.to_record().clone(),
         };
-        match interaction::next(&valid, &facts) {
-            Next::Refuse(reason) => {
-                let mut answered = self.respond_error(&valid.reject(reason));
-                answered.cookies = cookies;
-                Ok(answered)
-            }
-            Next::Ask(ask) => {
-                let binding = match (&cookies.binding, &browser.binding) {
-                    (Some(new), _) => new.clone(),
-                    (None, Some(held)) if is_binding(held) => held.clone(),
-                    (None, _) => {
-                        let made = hallpass_jose::base64url::encode(self.random::<16>());
-                        cookies.binding = Some(made.clone());
-                        made
-                    }
-                };
-                let pending = Pending {
-                    binding: binding_digest(&binding),
-                    started_at,
-                    expires_at: started_at.plus(inner.policy.lifetimes.interaction),
-                    done,
-                    request: valid.to_record().clone(),
-                };
-                let handle = self.seal_pending(&pending)?;
-                let page = page_for(ask.prompt);
-                Ok(Answered {
-                    answer: Answer::Page(inner.interaction.url(page, &handle)),
-                    cookies,
-                })
-            }
-            Next::Ready => {
-                let Some(signed_in) = signed_in else {
-                    return Err(Failure::Internal(
-                        "a request was ready without a session".to_owned(),
-                    ));
-                };
-                let response = self
-                    .grant(&valid, &signed_in, consented, consent.as_ref(), now)
-                    .await?;
-                Ok(Answered {
-                    answer: Answer::Respond(Box::new(response)),
-                    cookies,
-                })
+        Ok(inner.interaction.url(page, &self.seal_pending(&pending)?))
+    }
+
+    /// The browser's binding, made when it has none.
+    pub(crate) fn binding(&self, browser: &Browser, cookies: &mut SetCookies) -> String {
+        match (&cookies.binding, &browser.binding) {
+            (Some(new), _) => new.clone(),
+            (None, Some(held)) if is_binding(held) => held.clone(),
+            (None, _) => {
+                let made = hallpass_jose::base64url::encode(self.random::<16>());
+                cookies.binding = Some(made.clone());
+                made
             }
         }
     }
 
-    /// Makes a code and commits it, together with what was allowed.
+    /// Makes a code and commits it, together with what was allowed. None when the answer of a page was used before,
+    /// or the session ended in this very moment.
     async fn grant(
         &self,
-        valid: &Valid,
-        signed_in: &SignedIn,
-        consented: Option<Consented>,
-        remembered: Option<&hallpass_core::record::ConsentRecord>,
-        now: Timestamp,
-    ) -> Result<AuthorizationResponse, Failure> {
+        flow: &Flow,
+        person: &Person,
+    ) -> Result<Option<AuthorizationResponse>, Failure> {
         let inner = &self.inner;
+        let Some(signed_in) = &person.signed_in else {
+            return Err(Failure::Internal(
+                "a request was ready without a session".to_owned(),
+            ));
+        };
+        let by = By {
+            session: &signed_in.session,
+            session_key: signed_in.key,
+            consented: flow.consented.as_ref(),
+            remembered: person.consent.as_ref(),
+        };
         let granted = Granted::new(
-            valid,
-            hallpass_core::authorize::granted::By {
-                session: &signed_in.session,
-                session_key: signed_in.key,
-                consented: consented.as_ref(),
-                remembered,
-            },
+            &flow.valid,
+            by,
             &inner.policy,
-            now,
+            self.now(),
             self.random::<12>(),
         );
         let record = granted.code_record();
@@ -204,23 +233,15 @@ impl Provider {
         let mut writes = vec![Write::Code(code.key(), Box::new(record))];
         if let Some(consent) = granted.consent_record() {
             let account = signed_in.account.subject.clone();
-            writes.push(Write::Consent(
-                account,
-                valid.client().id.clone(),
-                Box::new(consent),
-            ));
+            let client = flow.valid.client().id.clone();
+            writes.push(Write::Consent(account, client, Box::new(consent)));
         }
-        match self
-            .commit(Commit {
-                spends: Vec::new(),
-                writes,
-            })
-            .await?
-        {
-            Committed::Done => Ok(granted.respond(&code, &inner.policy)),
-            Committed::TooLate(_) => Err(Failure::Internal(
-                "a commit without spends was too late".to_owned(),
-            )),
+        // The session must still be there at the moment of the commit, not only when it was read.
+        let mut spends = vec![Spend::Session(signed_in.key)];
+        spends.extend(flow.handle.map(Spend::Once));
+        match self.commit(Commit { spends, writes }).await? {
+            Committed::Done => Ok(Some(granted.respond(&code, &inner.policy))),
+            Committed::TooLate(_) => Ok(None),
         }
     }
 
@@ -234,7 +255,7 @@ impl Provider {
         let Some(session) = inner.store.session(inner.issuer_id, key).await? else {
             return Ok(None);
         };
-        if session.expires_at.is_over(self.now()) {
+        if session.superseded || session.expires_at.is_over(self.now()) {
             return Ok(None);
         }
         let Some(account) = inner
@@ -255,22 +276,24 @@ impl Provider {
     }
 
     /// Verifies an ID token of ours that came back as a hint. Expiry does not matter (OpenID Connect Core §3.1.2.1).
-    pub(crate) fn open_hint(&self, text: &str) -> Option<Claims> {
+    /// One that is signed with a secret can only be checked for the client that has it.
+    pub(crate) fn open_hint(&self, text: &str, client: Option<&Client>) -> Option<Claims> {
         let jws = UnverifiedJws::parse(text).ok()?;
         let algorithm = jws.algorithm();
-        if algorithm.is_symmetric() {
-            return None;
-        }
         // An access token is no hint: only ID tokens have no typ or "JWT".
         if jws.typ().is_some_and(|t| !t.eq_ignore_ascii_case("jwt")) {
             return None;
         }
-        let keys = self.inner.keys.load();
-        let claims = jws
-            .verify(&[algorithm], keys.public())
-            .ok()?
-            .claims()
-            .ok()?;
+        let verified = if algorithm.is_symmetric() {
+            let client = client.filter(|c| c.id_token_signed_response_alg == algorithm)?;
+            let secret = client.secret.as_ref()?.plain.as_ref()?;
+            let key = HmacKey::new(algorithm, secret.expose().as_bytes()).ok()?;
+            jws.verify_hmac(&[algorithm], &key).ok()?
+        } else {
+            let keys = self.inner.keys.load();
+            jws.verify(&[algorithm], keys.public()).ok()?
+        };
+        let claims = verified.claims().ok()?;
         (claims.str("iss").ok()? == Some(self.inner.policy.issuer.as_str())).then_some(claims)
     }
 
@@ -312,6 +335,30 @@ pub(crate) struct Flow {
     pub(crate) done: Done,
     pub(crate) started_at: Timestamp,
     pub(crate) consented: Option<Consented>,
+    /// Names the page whose answer this is; it counts once.
+    pub(crate) handle: Option<Key<Once>>,
+}
+
+/// Who sits before the browser, and what they allowed the client earlier.
+#[derive(Debug)]
+pub(crate) struct Person {
+    pub(crate) signed_in: Option<SignedIn>,
+    subject: Option<String>,
+    pub(crate) consent: Option<ConsentRecord>,
+}
+
+impl Person {
+    pub(crate) fn facts<'a>(&'a self, flow: &'a Flow, provider: &'a Provider) -> Facts<'a> {
+        Facts {
+            now: provider.now(),
+            session: self.signed_in.as_ref().map(|s| &s.session),
+            subject: self.subject.as_deref(),
+            consent: self.consent.as_ref(),
+            consented: flow.consented.as_ref(),
+            done: &flow.done,
+            policy: &provider.inner.policy,
+        }
+    }
 }
 
 /// The page that asks a question.

@@ -2,17 +2,18 @@
 
 use hallpass_core::{
     authorize::Valid,
-    interaction::{Ask, Consented, Facts, Next, next},
+    claims_request::personal,
+    interaction::{Ask, Consented, Next, next},
     record::{Authentication, SessionRecord},
 };
-use hallpass_store::{Commit, Write};
-use hallpass_types::{Bucket, Opaque, Session, Sid};
+use hallpass_store::{Commit, Committed, Spend, Write};
+use hallpass_types::{Bucket, Key, Opaque, Session, Sid, sha256};
 
-use super::authorize::{Answered, Flow, SignedIn};
+use super::authorize::{Answered, Flow};
 use crate::{
     Failure, Provider,
     browser::{Browser, Pending, Reason, SetCookies, binding_digest},
-    ports::Account,
+    ports::{Account, PageKind},
 };
 
 /// A client as pages show it.
@@ -103,6 +104,10 @@ impl Provider {
             done: pending.done.clone(),
             started_at: pending.started_at,
             consented: None,
+            handle: Some(Key::from_parts(
+                Bucket::holding(pending.expires_at),
+                sha256(handle.as_bytes()),
+            )),
         };
         Ok((flow, pending))
     }
@@ -117,10 +122,14 @@ impl Provider {
         browser: &Browser,
     ) -> Result<InteractionDetails, Failure> {
         let (flow, _) = self.open(handle, browser).await?;
-        let signed_in = self
-            .signed_in(browser.session.as_ref().map(Opaque::key))
+        let person = self
+            .person(&flow, browser.session.as_ref().map(Opaque::key))
             .await?;
-        let (ask, remembered) = self.next_step(&flow, signed_in.as_ref()).await?;
+        let ask = match next(&flow.valid, &person.facts(&flow, self)) {
+            Next::Ask(ask) => Some(ask),
+            Next::Ready | Next::Refuse(_) => None,
+        };
+        let remembered = person.consent.map(|c| c.scope).unwrap_or_default();
         let request = flow.valid.to_record();
         let scopes = request
             .scope
@@ -135,58 +144,20 @@ impl Provider {
                 already_allowed: remembered.contains(name),
             })
             .collect();
-        let mut claims: Vec<String> = request
-            .claims
-            .userinfo
-            .keys()
-            .chain(request.claims.id_token.keys())
-            .cloned()
+        let claims = personal(&request.claims)
+            .into_iter()
+            .map(str::to_owned)
             .collect();
-        claims.sort();
-        claims.dedup();
         Ok(InteractionDetails {
             client: client_view(flow.valid.client(), &request.redirect_uri),
             ask,
             login_hint: request.login_hint.clone(),
             ui_locales: request.ui_locales.clone(),
-            account: signed_in.map(|s| s.account.display_name),
+            account: person.signed_in.map(|s| s.account.display_name),
             scopes,
             claims,
             resources: request.resources.clone(),
         })
-    }
-
-    async fn next_step(
-        &self,
-        flow: &Flow,
-        signed_in: Option<&SignedIn>,
-    ) -> Result<(Option<Ask>, hallpass_types::Scope), Failure> {
-        let inner = &self.inner;
-        let client = flow.valid.client();
-        let consent = match signed_in {
-            Some(s) => {
-                inner
-                    .store
-                    .consent(inner.issuer_id, &s.account.subject, &client.id)
-                    .await?
-            }
-            None => None,
-        };
-        let subject = signed_in.map(|s| client.subject(&inner.policy, &s.account.subject));
-        let facts = Facts {
-            now: self.now(),
-            session: signed_in.map(|s| &s.session),
-            subject: subject.as_deref(),
-            consent: consent.as_ref(),
-            consented: None,
-            done: &flow.done,
-            policy: &inner.policy,
-        };
-        let ask = match next(&flow.valid, &facts) {
-            Next::Ask(ask) => Some(ask),
-            Next::Ready | Next::Refuse(_) => None,
-        };
-        Ok((ask, consent.map(|c| c.scope).unwrap_or_default()))
     }
 
     /// Somebody proved who they are: a new session begins, an old one of this browser ends.
@@ -210,41 +181,66 @@ impl Provider {
         self.proceed(flow, browser, cookies).await
     }
 
-    /// Writes a new session and ends the browser's old one in the same commit.
+    /// Writes a new session and puts the browser's old one out of use in the same commit. When the same person signed
+    /// in again, what was granted in the old session goes on with the new one; otherwise it ends.
     async fn begin_session(
         &self,
         browser: &Browser,
         account: &Account,
         amr: Vec<String>,
     ) -> Result<(Opaque<Session>, i64, Sid), Failure> {
+        let inner = &self.inner;
         let now = self.now();
-        let lifetime = self.inner.policy.lifetimes.session;
+        let lifetime = inner.policy.lifetimes.session;
         let expires_at = now.plus(lifetime);
         let sid = Sid::parse(&hallpass_jose::base64url::encode(self.random::<16>()))
             .map_err(|_| Failure::Internal("a session could not be named".to_owned()))?;
         let session = Opaque::<Session>::from_random(Bucket::holding(expires_at), &self.random());
-        let record = SessionRecord {
+        let mut record = SessionRecord {
             subject: account.subject.clone(),
             account_epoch: account.epoch,
             authentication: Authentication {
                 auth_time: now,
-                acr: hallpass_core::interaction::acr_of(&self.inner.policy, &amr),
+                acr: hallpass_core::interaction::acr_of(&inner.policy, &amr),
                 amr,
             },
             sid: sid.clone(),
             created_at: now,
             expires_at,
+            superseded: false,
+            earlier: Vec::new(),
         };
-        let mut writes = vec![Write::Session(session.key(), Box::new(record))];
-        if let Some(old) = &browser.session {
-            writes.push(Write::EndSession(old.key()));
+        let mut commit = Commit::default();
+        let old = self
+            .signed_in(browser.session.as_ref().map(Opaque::key))
+            .await?;
+        match old {
+            Some(old) if old.account.subject == account.subject => {
+                record.earlier = old.session.earlier.clone();
+                record.earlier.push(old.key);
+                let surplus = record.earlier.len().saturating_sub(MAX_EARLIER);
+                commit
+                    .writes
+                    .extend(record.earlier.drain(..surplus).map(Write::EndSession));
+                let kept = SessionRecord {
+                    superseded: true,
+                    earlier: Vec::new(),
+                    ..old.session
+                };
+                commit.spends.push(Spend::Session(old.key));
+                commit.writes.push(Write::Session(old.key, Box::new(kept)));
+            }
+            Some(old) => commit.writes.extend(end_of(old.key, &old.session)),
+            None => {}
         }
-        self.commit(Commit {
-            spends: Vec::new(),
-            writes,
-        })
-        .await?;
-        Ok((session, lifetime, sid))
+        commit
+            .writes
+            .push(Write::Session(session.key(), Box::new(record)));
+        match self.commit(commit).await? {
+            Committed::Done => Ok((session, lifetime, sid)),
+            // The old session ended in this very moment, by a sign-out in another window.
+            Committed::TooLate(_) => Err(Failure::Unavailable { retry_after: 1 }),
+        }
     }
 
     /// The signed-in account was chosen for this request.
@@ -274,22 +270,37 @@ impl Provider {
         browser: &Browser,
         decision: ConsentDecision,
     ) -> Result<Answered, Failure> {
-        let (mut flow, _) = self.open(handle, browser).await?;
+        let (mut flow, pending) = self.open(handle, browser).await?;
         let only = match decision {
-            ConsentDecision::Deny => {
-                let redirect = flow.valid.reject(hallpass_core::authorize::Reason::Denied);
-                return Ok(self.respond_error(&redirect));
-            }
+            ConsentDecision::Deny => return self.denied(flow, browser).await,
             ConsentDecision::Allow { only } => only,
         };
         let signed_in = self
             .signed_in(browser.session.as_ref().map(Opaque::key))
             .await?;
-        if signed_in.is_none() {
-            return self.proceed(flow, browser, SetCookies::default()).await;
+        // The answer counts on the consent page alone, and for the person to whom it was shown.
+        let sid = signed_in.map(|s| s.session.sid);
+        if pending.page == PageKind::Consent && sid.is_some() && sid == pending.shown_to {
+            flow.consented = Some(Consented::of(flow.valid.to_record(), only.as_deref()));
         }
-        flow.consented = Some(Consented::of(flow.valid.to_record(), only.as_deref()));
         self.proceed(flow, browser, SetCookies::default()).await
+    }
+
+    /// The person said no. Once somebody is signed in, the page that was answered cannot be answered again.
+    async fn denied(&self, flow: Flow, browser: &Browser) -> Result<Answered, Failure> {
+        let signed_in = self
+            .signed_in(browser.session.as_ref().map(Opaque::key))
+            .await?;
+        if let (Some(_), Some(handle)) = (signed_in, flow.handle) {
+            let spends = vec![Spend::Once(handle)];
+            self.commit(Commit {
+                spends,
+                writes: Vec::new(),
+            })
+            .await?;
+        }
+        let redirect = flow.valid.reject(hallpass_core::authorize::Reason::Denied);
+        Ok(self.respond_error(&redirect))
     }
 
     /// A person left the sign-in page.
@@ -304,6 +315,20 @@ impl Provider {
         self.consent_decided(handle, browser, ConsentDecision::Deny)
             .await
     }
+}
+
+/// So many earlier sessions of one person in one browser go on with the newest.
+const MAX_EARLIER: usize = 16;
+
+/// The writes that end a session and those that it superseded.
+pub(crate) fn end_of(key: Key<Session>, session: &SessionRecord) -> Vec<Write> {
+    session
+        .earlier
+        .iter()
+        .copied()
+        .chain([key])
+        .map(Write::EndSession)
+        .collect()
 }
 
 pub(crate) fn client_view(

@@ -1,13 +1,14 @@
 //! RP-initiated logout, [OpenID Connect RP-Initiated Logout §2](https://openid.net/specs/openid-connect-rpinitiated-1_0.html#RPLogout).
 
 use hallpass_core::logout::rp_initiated::{Facts, Hint, Request, Step, decide};
-use hallpass_store::{Commit, Write};
+use hallpass_jose::UnverifiedJws;
+use hallpass_store::Commit;
 use hallpass_types::{Opaque, Params};
 
-use super::interaction::{ClientView, client_view};
+use super::interaction::{ClientView, client_view, end_of};
 use crate::{
     Failure, Provider, Refusal,
-    browser::{Browser, PendingLogout, Reason, SetCookies, binding_digest, is_binding},
+    browser::{Browser, PendingLogout, Reason, SetCookies, binding_digest},
     endpoints::PageError,
     ports::{Event, PageKind},
 };
@@ -45,12 +46,19 @@ impl Provider {
             Ok(request) => request,
             Err(reason) => return Ok(self.logout_error(reason.into())),
         };
-        let hint = request.id_token_hint().map(|text| self.open_hint(text));
-        let id = request.client_id(hint.as_ref().and_then(Option::as_ref));
-        let client = match &id {
-            Some(id) => self.client(id).await?,
+        // Who the hint claims to be for decides whose secret might have signed it; nothing else follows from it.
+        let unverified = request
+            .id_token_hint()
+            .and_then(|text| UnverifiedJws::parse(text).ok()?.claims_unverified().ok());
+        let client = match request.client_id(unverified.as_ref()) {
+            Some(id) => self.client(&id).await?,
             None => None,
         };
+        let hint = request
+            .id_token_hint()
+            .map(|text| self.open_hint(text, client.as_deref()));
+        let id = request.client_id(hint.as_ref().and_then(Option::as_ref));
+        let client = client.filter(|c| id.as_ref() == Some(&c.id));
         let signed_in = self
             .signed_in(browser.session.as_ref().map(Opaque::key))
             .await?;
@@ -79,14 +87,7 @@ impl Provider {
             }
             Step::Confirm { redirect } => {
                 let mut cookies = SetCookies::default();
-                let binding = match &browser.binding {
-                    Some(held) if is_binding(held) => held.clone(),
-                    Some(_) | None => {
-                        let made = hallpass_jose::base64url::encode(self.random::<16>());
-                        cookies.binding = Some(made.clone());
-                        made
-                    }
-                };
+                let binding = self.binding(browser, &mut cookies);
                 let pending = PendingLogout {
                     binding: binding_digest(&binding),
                     expires_at: self.now().plus(inner.policy.lifetimes.interaction),
@@ -165,14 +166,17 @@ impl Provider {
     }
 
     async fn end(&self, browser: &Browser, cookies: &mut SetCookies) -> Result<(), Failure> {
-        if let Some(session) = &browser.session {
-            let writes = vec![Write::EndSession(session.key())];
-            self.commit(Commit {
-                spends: Vec::new(),
-                writes,
-            })
-            .await?;
-            self.emit(&Event::SignedOut);
+        if let Some(presented) = &browser.session {
+            let key = presented.key();
+            if let Some(session) = self.inner.store.session(self.inner.issuer_id, key).await? {
+                let writes = end_of(key, &session);
+                self.commit(Commit {
+                    spends: Vec::new(),
+                    writes,
+                })
+                .await?;
+                self.emit(&Event::SignedOut);
+            }
         }
         cookies.end_session = true;
         Ok(())

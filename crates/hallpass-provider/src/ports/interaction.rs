@@ -1,7 +1,10 @@
 //! Where a person is sent when something must be asked.
 
+use serde::{Deserialize, Serialize};
+
 /// The pages that an authorization or logout request may need.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PageKind {
     /// Prove who you are.
     Login,

@@ -111,6 +111,8 @@ pub(super) fn session(user: &str) -> SessionRecord {
         sid: Sid::parse("a-sid").unwrap(),
         created_at: NOW,
         expires_at: NOW.plus(86_400),
+        superseded: false,
+        earlier: Vec::new(),
     }
 }
 
