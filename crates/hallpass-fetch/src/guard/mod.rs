@@ -86,6 +86,27 @@ impl Guard {
         })
     }
 
+    /// Whether the URL leads somewhere that may be dialled, as names resolve now. A name that does not resolve is
+    /// let through: it is looked at again at each connection.
+    async fn permits_now(&self, url: &str) -> bool {
+        let Ok(target) = Target::parse(url) else {
+            return false;
+        };
+        let addresses = match target.host {
+            TargetHost::Address(address) => vec![SocketAddr::new(address, target.port)],
+            TargetHost::Name(name) => {
+                let lookup = (self.resolve)(name, target.port);
+                match tokio::time::timeout(CONNECT, lookup).await {
+                    Ok(Ok(addresses)) => addresses,
+                    Ok(Err(_)) | Err(_) => return true,
+                }
+            }
+        };
+        addresses
+            .iter()
+            .any(|address| self.may_dial(*address, target.https))
+    }
+
     async fn fetch_within(&self, request: &FetchRequest<'_>) -> Result<Fetched, FetchError> {
         let target = Target::parse(request.url)?;
         // What is blocked at sight is not even counted.
@@ -208,6 +229,10 @@ impl Fetcher for Guard {
         request: FetchRequest<'a>,
     ) -> BoxFuture<'a, Result<Fetched, FetchError>> {
         Box::pin(async move { self.fetch_within(&request).await })
+    }
+
+    fn permits<'a>(&'a self, url: &'a str) -> BoxFuture<'a, bool> {
+        Box::pin(async move { self.permits_now(url).await })
     }
 }
 

@@ -450,3 +450,28 @@ fn roots_that_are_none_are_refused() {
     assert!(Guard::new(bad).is_err());
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+#[tokio::test]
+async fn a_url_that_leads_inside_is_not_even_permitted() {
+    let guard = strict();
+    for url in [
+        "https://127.0.0.1/jwks",
+        "https://[::1]/jwks",
+        "https://169.254.169.254/latest",
+        "https://10.0.0.1/",
+        "https://2130706433/",
+        "https://[::ffff:127.0.0.1]/",
+        "http://93.184.215.14/",
+        "https://user@93.184.215.14/",
+        "file:///etc/passwd",
+        "gopher://93.184.215.14/",
+        "",
+    ] {
+        assert!(!guard.permits(url).await, "{url}");
+    }
+    assert!(guard.permits("https://93.184.215.14/jwks").await);
+    let inside = resolving(strict(), &["10.1.2.3"]);
+    assert!(!inside.permits("https://rp.example/jwks").await);
+    let outside = resolving(strict(), &["10.1.2.3", "93.184.215.14"]);
+    assert!(outside.permits("https://rp.example/jwks").await);
+}

@@ -29,6 +29,8 @@ reasons! {
         BodyMalformed => InvalidClientMetadata, "registration_body_malformed", "the body is not a JSON object";
         /// Too many clients registered themselves.
         QuotaReached => TemporarilyUnavailable, "registration_quota", "no more clients can be registered";
+        /// A URL that we would have to call leads where we do not go.
+        AddressBlocked => InvalidClientMetadata, "registration_address_blocked", "a URL in the metadata cannot be used";
         /// OpenID Connect Registration §5.
         SectorUnavailable => InvalidClientMetadata, "registration_sector_unavailable", "sector_identifier_uri cannot be used";
     }
@@ -36,6 +38,13 @@ reasons! {
 
 /// Deeper JSON than this is refused.
 const MAX_DEPTH: u8 = 16;
+
+/// Members whose URLs the server calls.
+const CALLED: &[&str] = &[
+    "jwks_uri",
+    "sector_identifier_uri",
+    "backchannel_logout_uri",
+];
 
 /// A registration response.
 #[derive(Debug)]
@@ -91,6 +100,7 @@ impl Provider {
         let input = object(body)?;
         let metadata = metadata::normalize(&input, ClientOrigin::Registration, &inner.policy)
             .map_err(RegistrationFailure::Metadata)?;
+        self.check_addresses(&metadata).await?;
         self.check_sector(&metadata).await?;
         if policy.max_clients > 0
             && inner
@@ -236,6 +246,7 @@ impl Provider {
         let digest = |secret: &str| inner.secrets.client_digest(secret);
         let metadata = registration::check_update(&input, &record, &digest, &inner.policy)
             .map_err(RegistrationFailure::Metadata)?;
+        self.check_addresses(&metadata).await?;
         self.check_sector(&metadata).await?;
         // A secret is kept where there is one that can serve; a method that newly needs one gets a new one.
         let mut secret = self.readable_secret(&record);
@@ -295,6 +306,18 @@ impl Provider {
             action: "deleted",
             client: &record.client_id,
         });
+        Ok(())
+    }
+
+    /// Refuses URLs that we would call later and that lead inside our own network.
+    async fn check_addresses(&self, metadata: &Map<String, Value>) -> Result<(), Failure> {
+        for name in CALLED {
+            if let Some(url) = metadata.get(*name).and_then(Value::as_str)
+                && !self.inner.fetcher.permits(url).await
+            {
+                return Err(Reason::AddressBlocked.into());
+            }
+        }
         Ok(())
     }
 

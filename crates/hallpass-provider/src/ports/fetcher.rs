@@ -45,6 +45,13 @@ pub trait Fetcher: Send + Sync + 'static {
     /// Fetches one document. Follows no redirect, uses no proxy, and dials only allowed addresses.
     fn fetch<'a>(&'a self, request: FetchRequest<'a>)
     -> BoxFuture<'a, Result<Fetched, FetchError>>;
+
+    /// Whether the URL may be fetched from, as far as that can be said without connecting. Asked when a client names it,
+    /// so that a bad address is refused at once; every fetch decides again.
+    fn permits<'a>(&'a self, url: &'a str) -> BoxFuture<'a, bool> {
+        let _ = url;
+        Box::pin(async { true })
+    }
 }
 
 /// Fetches nothing.
