@@ -29,15 +29,15 @@ impl Timestamp {
     }
 }
 
-/// The hour in which a record may be purged. It stands in front of a record's key and inside the
+/// The minute in which a record may be purged. It stands in front of a record's key and inside the
 /// value that a client holds, so that expired rows are one contiguous range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Bucket(pub u32);
 
 impl Bucket {
-    /// Seconds per bucket.
-    pub const SECONDS: i64 = 3600;
+    /// Seconds per bucket. Short, so that records of one lifetime are inserted nearly in order and leave soon.
+    pub const SECONDS: i64 = 60;
 
     /// The first bucket that starts at or after `expires`: when it has begun, the record is over.
     #[must_use]
