@@ -3,9 +3,9 @@
 use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::Bucket;
+use crate::{Bucket, bytes};
 
 /// Text that is not an identifier of the wanted kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,7 +170,7 @@ impl fmt::Display for Issuer {
 }
 
 /// The identity of a grant: its expiry bucket and 96 random bits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GrantId {
     /// When the grant may be purged.
     pub bucket: Bucket,
@@ -204,6 +204,17 @@ impl GrantId {
     }
 }
 
+impl Serialize for GrantId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        bytes::serialize(&self.to_bytes(), serializer)
+    }
+}
+impl<'de> Deserialize<'de> for GrantId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        bytes::deserialize(deserializer).map(Self::from_bytes)
+    }
+}
+
 impl fmt::Debug for GrantId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "GrantId({})", URL_SAFE_NO_PAD.encode(self.to_bytes()))
@@ -218,7 +229,7 @@ impl fmt::Display for GrantId {
 /// The identity of one access token (`jti`): 128 random bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct TokenId(pub [u8; 16]);
+pub struct TokenId(#[serde(with = "bytes")] pub [u8; 16]);
 
 impl fmt::Display for TokenId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

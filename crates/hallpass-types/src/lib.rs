@@ -2,6 +2,7 @@
 //!
 //! Nothing here does I/O or knows a clock. Digests are the only cryptography.
 
+mod bytes;
 mod error_code;
 mod id;
 mod params;

@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::Bucket;
+use crate::{Bucket, bytes};
 
 /// Random bytes in an [`Opaque`] value (192 bits).
 pub const RANDOM_LEN: usize = 24;
@@ -186,20 +186,28 @@ impl<K> fmt::Debug for Key<K> {
 }
 impl<K> Serialize for Key<K> {
     fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        (self.bucket, self.digest).serialize(s)
+        let mut out = [0; 36];
+        let (head, tail) = out.split_at_mut(4);
+        head.copy_from_slice(&self.bucket.0.to_be_bytes());
+        tail.copy_from_slice(&self.digest);
+        bytes::serialize(&out, s)
     }
 }
 impl<'de, K> Deserialize<'de> for Key<K> {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let (bucket, digest) = Deserialize::deserialize(d)?;
-        Ok(Self::from_parts(bucket, digest))
+        let bytes: [u8; 36] = bytes::deserialize(d)?;
+        let (mut bucket, mut digest) = ([0; 4], [0; 32]);
+        let (head, tail) = bytes.split_at(4);
+        bucket.copy_from_slice(head);
+        digest.copy_from_slice(tail);
+        Ok(Self::from_parts(Bucket(u32::from_be_bytes(bucket)), digest))
     }
 }
 
 /// A keyed digest of secret material (HMAC-SHA-256 of a client secret). Compared in constant time.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct ContentDigest(pub [u8; 32]);
+pub struct ContentDigest(#[serde(with = "bytes")] pub [u8; 32]);
 
 impl PartialEq for ContentDigest {
     fn eq(&self, other: &Self) -> bool {
