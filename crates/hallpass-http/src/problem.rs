@@ -111,12 +111,11 @@ impl Problem {
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
-        Self::refused(
-            refusal.code.status(),
-            refusal.code,
-            refusal.id,
-            refusal.text,
-        )
+        let status = refusal.code.status();
+        let mut problem = Self::refused(status, refusal.code, refusal.id, refusal.text);
+        // Whoever is turned away for a while is told for how long.
+        problem.retry_after = (status == 503).then_some(LATER);
+        problem
     }
 }
 
@@ -143,6 +142,9 @@ impl From<Failure> for Problem {
         }
     }
 }
+
+/// Seconds after which it may be worth to come back to something that is full.
+const LATER: u32 = 300;
 
 /// A failure as a page.
 #[must_use]
