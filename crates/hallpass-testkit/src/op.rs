@@ -1,0 +1,476 @@
+//! The provider under test.
+
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    fmt,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{Arc, Mutex},
+};
+
+use hallpass_accounts::{
+    BuiltinAccounts, NewUser, Surroundings,
+    hash::{Cost, HashPool, Options},
+    throttle::Limits,
+};
+use hallpass_core::{
+    client::{ClientOrigin, metadata},
+    policy::Policy,
+};
+use hallpass_http::{ClientAddr, Endpoints, Response};
+use hallpass_pages::{BuiltinPages, PageRoutes, Pages};
+use hallpass_provider::{
+    Provider,
+    ports::{Clock, Entropy, SystemEntropy},
+    secrets::MasterKey,
+};
+use hallpass_store::{Commit, Committed, KeyPhase, KeyRecord, MemoryStore, Spend, Store, Write};
+use hallpass_types::{Bucket, ClientId, InitialAccess, Issuer, Opaque, Secret, Subject};
+use http::Request;
+use http_body::Body;
+use hyper::{service::Service, service::service_fn};
+use hyper_util::rt::TokioIo;
+use serde_json::{Map, Value, json};
+use tokio::{net::TcpListener, task::JoinHandle, task::JoinSet};
+
+use crate::{
+    Browser,
+    fixture::{self, Seed},
+    ports::{SeededEntropy, TestClock, TestEvents, TestFetcher},
+};
+
+type Change = Box<dyn FnOnce(&mut Policy) + Send>;
+
+/// What is to be started.
+pub struct Setup {
+    changes: Vec<Change>,
+    clients: Vec<Seed>,
+    store: Arc<dyn Store>,
+    limits: Limits,
+    seed: Option<u64>,
+    issuer: &'static str,
+}
+
+impl fmt::Debug for Setup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Setup").finish_non_exhaustive()
+    }
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            changes: Vec::new(),
+            clients: fixture::clients(),
+            store: Arc::new(MemoryStore::new()),
+            limits: Limits::default(),
+            seed: None,
+            issuer: fixture::ISSUER,
+        }
+    }
+}
+
+impl Setup {
+    /// Changes the policy.
+    #[must_use]
+    pub fn policy(mut self, change: impl FnOnce(&mut Policy) + Send + 'static) -> Self {
+        self.changes.push(Box::new(change));
+        self
+    }
+
+    /// Adds a client.
+    #[must_use]
+    pub fn client(mut self, seed: Seed) -> Self {
+        self.clients.push(seed);
+        self
+    }
+
+    /// Keeps state somewhere else.
+    #[must_use]
+    pub fn store(mut self, store: Arc<dyn Store>) -> Self {
+        self.store = store;
+        self
+    }
+
+    /// Other limits on sign-in.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The same randomness in every run.
+    #[must_use]
+    pub fn seeded(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Another issuer.
+    #[must_use]
+    pub fn issuer(mut self, issuer: &'static str) -> Self {
+        self.issuer = issuer;
+        self
+    }
+
+    /// Starts it.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub async fn start(self) -> Op {
+        let clock = Arc::new(TestClock::default());
+        let events = Arc::new(TestEvents::default());
+        let fetcher = Arc::new(TestFetcher::default());
+        let entropy: Arc<dyn Entropy> = match self.seed {
+            Some(seed) => Arc::new(SeededEntropy::new(seed)),
+            None => Arc::new(SystemEntropy),
+        };
+        let accounts = accounts(self.store.clone(), clock.clone(), self.limits);
+        let issuer = Issuer::parse(self.issuer).unwrap();
+        let pages = BuiltinPages::new(issuer.clone(), Arc::new(Pages::new().unwrap()));
+        let builder = Provider::builder(issuer)
+            .store(self.store.clone())
+            .master_key(MasterKey::new([7; 32]))
+            .accounts(accounts.clone())
+            .interaction(Arc::new(pages.clone()), "fixture")
+            .await
+            .unwrap();
+        let initial = Opaque::<InitialAccess>::from_random(Bucket(u32::MAX), &[9; 24]);
+        let digest = builder.secrets().client_digest(initial.expose());
+        let changes = self.changes;
+        let builder = builder
+            .clock(clock.clone())
+            .entropy(entropy)
+            .events(events.clone())
+            .fetcher(fetcher.clone())
+            .policy(move |policy| {
+                fixture::policy(policy);
+                policy.registration.initial_access_tokens = vec![digest];
+                changes.into_iter().for_each(|change| change(policy));
+            });
+        let issuer_id = self.store.issuer("fixture").await.unwrap();
+        if self.store.signing_keys(issuer_id).await.unwrap().is_empty() {
+            put_rsa_key(&*self.store, builder.secrets(), issuer_id, &clock).await;
+        }
+        let provider = builder.build().await.unwrap();
+        let mut registered = HashMap::new();
+        for seed in &self.clients {
+            registered.insert(seed.id.to_owned(), uris(&seed.metadata));
+            store_client(&provider, seed).await;
+        }
+        let mut subjects = HashMap::new();
+        for (name, password, disabled) in fixture::PEOPLE {
+            let subject = store_person(&accounts, issuer_id, name, password, *disabled).await;
+            subjects.insert((*name).to_owned(), subject);
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let endpoints = Endpoints::new(provider.clone()).with_pages(Arc::new(pages.clone()));
+        let app = App {
+            pages: PageRoutes::new(endpoints.clone(), pages, accounts.clone()),
+            endpoints,
+        };
+        let served = tokio::spawn(serve(listener, app.clone()));
+        Op {
+            face: Arc::new(Face {
+                address,
+                issuer: self.issuer.to_owned(),
+                registered: Mutex::new(registered),
+                clock: clock.clone(),
+            }),
+            provider,
+            accounts,
+            clock,
+            events,
+            fetcher,
+            initial_access_token: initial.expose().to_owned(),
+            subjects,
+            app,
+            served,
+        }
+    }
+}
+
+/// What a browser knows of the provider that it speaks to.
+#[derive(Debug)]
+pub(crate) struct Face {
+    pub(crate) address: SocketAddr,
+    pub(crate) issuer: String,
+    /// Redirect URIs of each client, for signing in and out.
+    pub(crate) registered: Mutex<HashMap<String, Vec<String>>>,
+    pub(crate) clock: Arc<TestClock>,
+}
+
+/// A running provider. It ends when it is dropped.
+#[derive(Debug)]
+pub struct Op {
+    pub(crate) face: Arc<Face>,
+    /// The engine, for what cannot be done from outside.
+    pub provider: Provider,
+    /// The people.
+    pub accounts: Arc<BuiltinAccounts>,
+    /// The clock.
+    pub clock: Arc<TestClock>,
+    /// What happened.
+    pub events: Arc<TestEvents>,
+    /// What was fetched.
+    pub fetcher: Arc<TestFetcher>,
+    /// An initial access token for registration.
+    pub initial_access_token: String,
+    subjects: HashMap<String, Subject>,
+    app: App,
+    served: JoinHandle<()>,
+}
+
+impl Op {
+    /// The fixture as it is.
+    pub async fn start() -> Self {
+        Setup::default().start().await
+    }
+
+    /// The fixture with a change to its policy.
+    pub async fn with(change: impl FnOnce(&mut Policy) + Send + 'static) -> Self {
+        Setup::default().policy(change).start().await
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.face.address
+    }
+
+    /// A browser without cookies.
+    #[must_use]
+    pub fn browser(&self) -> Browser {
+        Browser::new(self.face.clone())
+    }
+
+    /// A browser that speaks to the same provider at another address, such as another accept loop.
+    ///
+    /// # Panics
+    /// Somebody panicked before.
+    #[must_use]
+    pub fn browser_at(&self, address: SocketAddr) -> Browser {
+        Browser::new(Arc::new(Face {
+            address,
+            issuer: self.face.issuer.clone(),
+            registered: Mutex::new(self.face.registered.lock().unwrap().clone()),
+            clock: self.clock.clone(),
+        }))
+    }
+
+    /// The program behind the socket, to be served by something else.
+    #[must_use]
+    pub fn app(&self) -> App {
+        self.app.clone()
+    }
+
+    /// The subject of a person.
+    #[must_use]
+    pub fn subject(&self, name: &str) -> &Subject {
+        &self.subjects[name]
+    }
+
+    /// Tells the oracles of a client that was registered meanwhile.
+    ///
+    /// # Panics
+    /// Somebody panicked before.
+    pub fn knows_client(&self, id: &str, metadata: &Value) {
+        let mut registered = self.face.registered.lock().unwrap();
+        registered.insert(id.to_owned(), uris(metadata));
+    }
+
+    /// Replaces a client's metadata, as an operator would.
+    ///
+    /// # Panics
+    /// The metadata is refused.
+    pub async fn change_client(&self, id: &str, change: impl FnOnce(&mut Map<String, Value>)) {
+        self.change_record(id, |record| change(&mut record.metadata))
+            .await;
+    }
+
+    /// Switches a client off.
+    ///
+    /// # Panics
+    /// There is no such client.
+    pub async fn disable_client(&self, id: &str) {
+        self.change_record(id, |record| record.disabled = true)
+            .await;
+    }
+
+    async fn change_record(
+        &self,
+        id: &str,
+        change: impl FnOnce(&mut hallpass_core::client::ClientRecord),
+    ) {
+        let (store, issuer) = (self.provider.store(), self.provider.issuer_id());
+        let id = ClientId::parse(id).unwrap();
+        let mut record = store.client(issuer, &id).await.unwrap().unwrap();
+        change(&mut record);
+        let commit = Commit {
+            spends: Vec::new(),
+            writes: vec![Write::Client(Box::new(record))],
+        };
+        store.commit(issuer, commit).await.unwrap();
+        // A change by another process is seen after a second at the latest.
+        self.clock.advance(1);
+    }
+}
+
+impl Drop for Op {
+    fn drop(&mut self) {
+        self.served.abort();
+    }
+}
+
+/// The whole program as a service.
+#[derive(Clone, Debug)]
+pub struct App {
+    pages: PageRoutes,
+    endpoints: Endpoints,
+}
+
+impl<B> Service<Request<B>> for App
+where
+    B: Body + Send + 'static,
+    B::Data: Send,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<B>) -> Self::Future {
+        let Self { pages, endpoints } = self.clone();
+        Box::pin(async move {
+            let method = request.method().clone();
+            let request = match pages.handle(request).await {
+                Ok(response) => return Ok(response),
+                Err(request) => request,
+            };
+            Ok(match endpoints.handle(request).await {
+                Ok(response) => response,
+                Err(_) => pages.not_found(&method),
+            })
+        })
+    }
+}
+
+async fn serve(listener: TcpListener, app: App) {
+    let mut connections = JoinSet::new();
+    while let Ok((stream, peer)) = listener.accept().await {
+        let app = app.clone();
+        let answer = service_fn(move |mut request: Request<hyper::body::Incoming>| {
+            request.extensions_mut().insert(ClientAddr(peer.ip()));
+            app.call(request)
+        });
+        connections.spawn(async move {
+            let io = TokioIo::new(stream);
+            drop(
+                hyper::server::conn::http1::Builder::new()
+                    .serve_connection(io, answer)
+                    .await,
+            );
+        });
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+fn accounts(store: Arc<dyn Store>, clock: Arc<dyn Clock>, limits: Limits) -> Arc<BuiltinAccounts> {
+    let options = Options {
+        threads: std::num::NonZeroUsize::new(1),
+        queue: Some(10_000),
+        // The cheapest cost there is: the tests are about answers, not about hashing.
+        cost: Cost {
+            memory_kib: 8,
+            iterations: 1,
+            lanes: 1,
+        },
+        ..Options::default()
+    };
+    let around = Surroundings {
+        store,
+        clock,
+        entropy: Arc::new(SystemEntropy),
+    };
+    let pool = Arc::new(HashPool::start(options).unwrap());
+    Arc::new(BuiltinAccounts::new(around, pool).with_limits(limits))
+}
+
+async fn put_rsa_key(
+    store: &dyn Store,
+    secrets: &hallpass_provider::secrets::Secrets,
+    issuer: hallpass_types::IssuerId,
+    clock: &TestClock,
+) {
+    let key = fixture::rsa_key();
+    let record = KeyRecord {
+        kid: key.kid().to_owned(),
+        alg: key.algorithm().name().to_owned(),
+        phase: KeyPhase::Active,
+        sealed: secrets.seal_signing_key(key.kid(), &key.to_pkcs8().unwrap()),
+        created_at: clock.now(),
+        phase_since: clock.now(),
+    };
+    let commit = Commit {
+        spends: Vec::new(),
+        writes: vec![Write::SigningKey(Box::new(record))],
+    };
+    store.commit(issuer, commit).await.unwrap();
+}
+
+async fn store_client(provider: &Provider, seed: &Seed) {
+    let origin = ClientOrigin::Configuration;
+    let metadata = metadata::normalize(
+        seed.metadata.as_object().unwrap(),
+        origin,
+        provider.policy(),
+    )
+    .unwrap_or_else(|e| panic!("{}: {e:?}", seed.id));
+    let secret = seed.secret.map(|s| Secret::new(s.to_owned()));
+    let id = ClientId::parse(seed.id).unwrap();
+    let (_, mut record) = provider.new_record(id, metadata, secret.as_ref(), origin);
+    record.disabled = seed.disabled;
+    let commit = Commit {
+        spends: vec![Spend::NewClient(Box::new(record))],
+        writes: Vec::new(),
+    };
+    let done = provider.store().commit(provider.issuer_id(), commit).await;
+    assert_eq!(done.unwrap(), Committed::Done);
+}
+
+async fn store_person(
+    accounts: &BuiltinAccounts,
+    issuer: hallpass_types::IssuerId,
+    name: &str,
+    password: &str,
+    disabled: bool,
+) -> Subject {
+    let claims = json!({
+        "name": format!("{name} <b>Example</b>"), "email": format!("{name}@example.test"),
+        "email_verified": name == "alice", "phone_number": "+1 555 0100",
+    });
+    let new = NewUser {
+        username: name.to_owned(),
+        password: Some(Secret::new(password.to_owned())),
+        claims: claims.as_object().unwrap().clone(),
+    };
+    let user = accounts.create(issuer, new).await.unwrap();
+    if disabled {
+        accounts
+            .set_disabled(issuer, &user.subject, true)
+            .await
+            .unwrap();
+    }
+    user.subject
+}
+
+/// Every URI that a client may be redirected to.
+fn uris(metadata: &Value) -> Vec<String> {
+    ["redirect_uris", "post_logout_redirect_uris"]
+        .iter()
+        .filter_map(|name| metadata[name].as_array())
+        .flatten()
+        .filter_map(|uri| uri.as_str().map(str::to_owned))
+        .collect()
+}

@@ -1,0 +1,140 @@
+//! The surroundings of a provider, as a test wants them.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+};
+
+use hallpass_provider::ports::{
+    Clock, Entropy, Event, Events, FetchError, FetchRequest, Fetched, Fetcher,
+};
+use hallpass_store::BoxFuture;
+use hallpass_types::Timestamp;
+
+/// A clock that moves only when it is told to.
+#[derive(Debug)]
+pub struct TestClock(AtomicI64);
+
+impl TestClock {
+    /// Where every test begins: 2027-01-15.
+    pub const BEGIN: i64 = 1_800_000_000;
+
+    /// Moves it forward, in seconds.
+    pub fn advance(&self, seconds: i64) {
+        self.0.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    /// Now, in seconds since 1970.
+    pub fn seconds(&self) -> i64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+impl Default for TestClock {
+    fn default() -> Self {
+        Self(AtomicI64::new(Self::BEGIN))
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.seconds())
+    }
+}
+
+/// Bytes that are the same in every run and never repeat within one.
+#[derive(Debug)]
+pub struct SeededEntropy {
+    seed: u64,
+    drawn: AtomicU64,
+}
+
+impl SeededEntropy {
+    /// Begins a sequence.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            drawn: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Entropy for SeededEntropy {
+    fn fill(&self, out: &mut [u8]) {
+        for piece in out.chunks_mut(32) {
+            let number = self.drawn.fetch_add(1, Ordering::SeqCst);
+            let block = hallpass_types::sha256(format!("{} {number}", self.seed).as_bytes());
+            piece.copy_from_slice(&block[..piece.len()]);
+        }
+    }
+}
+
+/// Answers with prepared documents, dials nobody, and remembers what was asked for.
+#[derive(Debug, Default)]
+pub struct TestFetcher {
+    documents: Mutex<HashMap<String, Vec<u8>>>,
+    asked: Mutex<Vec<String>>,
+}
+
+impl TestFetcher {
+    /// Puts a document under a URL.
+    pub fn put(&self, url: &str, body: impl Into<Vec<u8>>) {
+        lock(&self.documents).insert(url.to_owned(), body.into());
+    }
+
+    /// Every URL that was asked for.
+    pub fn asked(&self) -> Vec<String> {
+        lock(&self.asked).clone()
+    }
+}
+
+impl Fetcher for TestFetcher {
+    fn fetch<'a>(
+        &'a self,
+        request: FetchRequest<'a>,
+    ) -> BoxFuture<'a, Result<Fetched, FetchError>> {
+        Box::pin(async move {
+            lock(&self.asked).push(request.url.to_owned());
+            let body = lock(&self.documents).get(request.url).cloned();
+            let body = body.ok_or(FetchError::Blocked)?;
+            if body.len() > request.max_bytes {
+                return Err(FetchError::Failed);
+            }
+            Ok(Fetched {
+                body,
+                max_age: None,
+                content_type: Some("application/json".to_owned()),
+            })
+        })
+    }
+}
+
+/// Remembers what happened, one line for each event.
+#[derive(Debug, Default)]
+pub struct TestEvents(Mutex<Vec<String>>);
+
+impl TestEvents {
+    /// All lines so far.
+    pub fn lines(&self) -> Vec<String> {
+        lock(&self.0).clone()
+    }
+
+    /// How many lines contain a text.
+    pub fn count(&self, text: &str) -> usize {
+        lock(&self.0).iter().filter(|l| l.contains(text)).count()
+    }
+}
+
+impl Events for TestEvents {
+    fn on(&self, event: &Event<'_>) {
+        lock(&self.0).push(format!("{event:?}"));
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

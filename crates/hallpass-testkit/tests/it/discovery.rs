@@ -1,0 +1,327 @@
+//! Metadata and keys.
+
+use std::collections::HashSet;
+
+use hallpass_testkit::{Ask, Op, Setup};
+use serde_json::Value;
+
+const METADATA: &str = "/.well-known/openid-configuration";
+
+/// Headers with which proxies tell what a request was, and attackers what it was not.
+const FORWARDED: &[(&str, &str)] = &[
+    ("Host", "evil.test"),
+    ("X-Forwarded-Host", "evil.test"),
+    ("X-Forwarded-Proto", "http"),
+    ("X-Forwarded-Port", "1"),
+    ("X-Forwarded-Prefix", "/evil"),
+    ("X-Forwarded-For", "6.6.6.6"),
+    ("Forwarded", "host=evil.test;proto=http;for=6.6.6.6"),
+    ("X-Original-URL", "/evil"),
+    ("X-Rewrite-URL", "/evil"),
+    ("X-Http-Method-Override", "DELETE"),
+    ("Accept-Language", "zq"),
+    ("Accept", "text/html"),
+    ("Range", "bytes=0-3"),
+    ("If-None-Match", "\"other\", W/\"x"),
+    ("Cookie", "__Host-hallpass_session=x"),
+];
+
+// JW-01, JW-05
+#[tokio::test]
+async fn no_header_of_a_request_changes_what_is_published() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    for path in [METADATA, "/.well-known/oauth-authorization-server", "/jwks"] {
+        let plain = browser.get(path).await;
+        assert_eq!(plain.status, 200);
+        assert!(plain.header("etag").is_some_and(|tag| tag.len() > 10));
+        assert_eq!(plain.header("cache-control"), Some("public, max-age=300"));
+        for (name, value) in FORWARDED {
+            let answer = browser.send(Ask::get(path).header(name, value)).await;
+            assert_eq!(answer.status, 200, "{name}");
+            assert_eq!(answer.body, plain.body, "{name}");
+            assert_eq!(answer.header("etag"), plain.header("etag"), "{name}");
+        }
+        let tag = plain.header("etag").unwrap();
+        let unchanged = browser
+            .send(Ask::get(path).header("If-None-Match", tag))
+            .await;
+        assert_eq!((unchanged.status, unchanged.body.len()), (304, 0));
+    }
+}
+
+// JW-01
+#[tokio::test]
+async fn every_url_of_the_metadata_is_the_issuers() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let metadata = browser.get(METADATA).await.json();
+    assert_eq!(metadata["issuer"], "https://op.test");
+    for (name, value) in metadata.as_object().unwrap() {
+        if name.ends_with("_endpoint") || name.ends_with("_uri") {
+            let url = value.as_str().unwrap();
+            assert!(url.starts_with("https://op.test/"), "{name}: {url}");
+        }
+    }
+}
+
+// JW-02, HT-14
+#[tokio::test]
+async fn a_variant_of_a_path_is_not_that_path() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    for path in [
+        "/.well-known/openid-configuration/",
+        "/.well-known/openid-configuration/..;/admin",
+        "//.well-known/openid-configuration",
+        "/.well-known//openid-configuration",
+        "/%2ewell-known/openid-configuration",
+        "/.well-known/openid-configuration%00",
+        "/.well-known/openid-configuration;a=b",
+        "/.WELL-KNOWN/openid-configuration",
+        "/.well-known/openid-configuration/t2",
+        "/x/../.well-known/openid-configuration",
+        "/./jwks",
+        "/JWKS",
+        "/jwks/",
+        "/jwks;x",
+        "/%6awks",
+        "/..;/token",
+        "//token",
+        "/token/",
+        "/tokeN",
+    ] {
+        let answer = browser.get(path).await;
+        assert_eq!(answer.status, 404, "{path}");
+        assert!(!answer.text().contains("jwks_uri"), "{path}");
+    }
+}
+
+// JW-03
+#[tokio::test]
+async fn published_keys_are_public_keys_with_unique_names() {
+    let op = Op::start().await;
+    op.provider.prepare_next_keys().await.unwrap();
+    op.provider.rotate_keys(None).await.unwrap();
+    let mut browser = op.browser();
+    let keys = browser.get("/jwks").await.json();
+    let keys = keys["keys"].as_array().unwrap();
+    // Retiring, active and next, of two algorithms.
+    assert_eq!(keys.len(), 6);
+    let mut names = HashSet::new();
+    for key in keys {
+        for secret in ["d", "p", "q", "dp", "dq", "qi", "oth", "k"] {
+            assert!(key.get(secret).is_none(), "{secret}");
+        }
+        assert_eq!(key["use"], "sig");
+        assert!(matches!(key["alg"].as_str(), Some("ES256" | "RS256")));
+        assert!(names.insert(key["kid"].as_str().unwrap().to_owned()));
+    }
+}
+
+// JW-04
+#[tokio::test]
+async fn every_origin_may_read_public_documents_without_credentials() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    for path in [METADATA, "/jwks"] {
+        for method in ["GET", "HEAD", "OPTIONS"] {
+            let ask = Ask::new(method, path)
+                .header("Origin", "https://anywhere.test")
+                .header("Access-Control-Request-Method", "GET");
+            let answer = browser.send(ask).await;
+            assert_eq!(
+                answer.header("access-control-allow-origin"),
+                Some("*"),
+                "{method} {path}"
+            );
+        }
+        for method in ["POST", "PUT", "DELETE", "PATCH"] {
+            assert_eq!(
+                browser.send(Ask::new(method, path)).await.status,
+                405,
+                "{method} {path}"
+            );
+        }
+    }
+}
+
+// JW-08
+#[tokio::test]
+async fn what_is_advertised_is_tried_and_what_is_not_is_refused() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let metadata = browser.get(METADATA).await.json();
+    let list = |name: &str| -> Vec<String> {
+        let values = metadata[name]
+            .as_array()
+            .unwrap_or_else(|| panic!("{name} is missing"));
+        values
+            .iter()
+            .map(|v| v.as_str().unwrap().to_owned())
+            .collect()
+    };
+    for (name, value) in metadata.as_object().unwrap() {
+        if name.ends_with("_endpoint") {
+            let path = value
+                .as_str()
+                .unwrap()
+                .strip_prefix("https://op.test")
+                .unwrap();
+            assert_ne!(browser.get(path).await.status, 404, "{name}");
+        }
+    }
+    let grants = list("grant_types_supported");
+    let every = [
+        "authorization_code",
+        "refresh_token",
+        "client_credentials",
+        "password",
+        "implicit",
+        "urn:ietf:params:oauth:grant-type:device_code",
+        "urn:ietf:params:oauth:grant-type:token-exchange",
+        "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        "urn:openid:params:grant-type:ciba",
+    ];
+    for grant in every {
+        let error = browser
+            .call("web", "/token", &[("grant_type", grant)])
+            .await
+            .error();
+        let offered = grants.iter().any(|g| g == grant);
+        assert_eq!(
+            error != "unsupported_grant_type",
+            offered,
+            "{grant}: {error}"
+        );
+    }
+    let none = |name: &str, values: &[&str]| {
+        for value in list(name) {
+            assert!(!values.contains(&value.as_str()), "{name}: {value}");
+        }
+    };
+    none("grant_types_supported", &["password", "implicit"]);
+    none(
+        "response_types_supported",
+        &[
+            "token",
+            "id_token token",
+            "code token",
+            "code id_token token",
+        ],
+    );
+    none("id_token_signing_alg_values_supported", &["none"]);
+    none(
+        "token_endpoint_auth_signing_alg_values_supported",
+        &["none"],
+    );
+    assert_eq!(list("code_challenge_methods_supported"), ["S256"]);
+    assert_eq!(
+        metadata["authorization_response_iss_parameter_supported"],
+        true
+    );
+    // The default of this one is true (OpenID Connect Discovery §3), so it has to be said.
+    assert_eq!(metadata["request_uri_parameter_supported"], false);
+    assert_ne!(metadata["request_parameter_supported"], true);
+    for later in [
+        "pushed_authorization_request_endpoint",
+        "device_authorization_endpoint",
+        "backchannel_authentication_endpoint",
+        "check_session_iframe",
+        "dpop_signing_alg_values_supported",
+    ] {
+        assert_eq!(metadata.get(later), None);
+    }
+    for path in [
+        "/par",
+        "/device",
+        "/device_authorization",
+        "/ciba",
+        "/admin",
+        "/metrics",
+        "/health/live",
+    ] {
+        for ask in [Ask::get(path), Ask::form(path, &[("client_id", "web")])] {
+            assert_eq!(browser.send(ask).await.status, 404, "{path}");
+        }
+    }
+}
+
+// JW-08: registration takes what is advertised and nothing else.
+#[tokio::test]
+async fn every_advertised_algorithm_and_method_can_be_registered() {
+    let op = Op::with(|policy| policy.registration.open = true).await;
+    let mut browser = op.browser();
+    let metadata = browser.get(METADATA).await.json();
+    let offers = |name: &str, value: &str| {
+        let values = metadata[name].as_array().cloned().unwrap_or_default();
+        values.contains(&Value::from(value))
+    };
+    let algorithms = [
+        "none", "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512",
+        "ES256", "ES384", "ES512", "EdDSA", "rs256", "RS1",
+    ];
+    #[rustfmt::skip]
+    let members = [
+        ("id_token_signed_response_alg", "id_token_signing_alg_values_supported"),
+        ("userinfo_signed_response_alg", "userinfo_signing_alg_values_supported"),
+    ];
+    for (member, advertised) in members {
+        for algorithm in algorithms {
+            let body =
+                serde_json::json!({"redirect_uris": ["https://new.test/cb"], member: algorithm});
+            let answer = browser.send(Ask::json("/register", &body)).await;
+            let taken = answer.status == 201 && answer.json()[member] == algorithm;
+            assert_eq!(
+                taken,
+                offers(advertised, algorithm),
+                "{member} {algorithm}: {}",
+                answer.text()
+            );
+        }
+    }
+    for method in [
+        "none",
+        "client_secret_basic",
+        "client_secret_post",
+        "client_secret_jwt",
+        "private_key_jwt",
+        "tls_client_auth",
+        "self_signed_tls_client_auth",
+        "attest_jwt_client_auth",
+    ] {
+        let body = serde_json::json!({
+            "redirect_uris": ["https://new.test/cb"], "token_endpoint_auth_method": method,
+            "jwks_uri": "https://new.test/jwks",
+        });
+        let answer = browser.send(Ask::json("/register", &body)).await;
+        let offered = offers("token_endpoint_auth_methods_supported", method);
+        assert_eq!(answer.status == 201, offered, "{method}: {}", answer.text());
+    }
+}
+
+// JW-01: an issuer below a path has its documents there, and nothing of another's.
+#[tokio::test]
+async fn an_issuer_with_a_path_answers_below_it_only() {
+    let op = Setup::default().issuer("https://op.test/t1").start().await;
+    let mut browser = op.browser();
+    for path in [
+        "/t1/.well-known/openid-configuration",
+        "/.well-known/oauth-authorization-server/t1",
+    ] {
+        assert_eq!(
+            browser.get(path).await.json()["issuer"],
+            "https://op.test/t1"
+        );
+    }
+    for path in [
+        "/jwks",
+        "/token",
+        "/t2/jwks",
+        "/t1x/jwks",
+        "/t1/../jwks",
+        METADATA,
+    ] {
+        assert_eq!(browser.get(path).await.status, 404, "{path}");
+    }
+}
