@@ -3,13 +3,10 @@
 use std::net::{IpAddr, SocketAddr};
 
 use hallpass_fetch::Cidr;
+use hallpass_http::ClientAddr;
 use http::{HeaderMap, HeaderName};
 
 use crate::config::{ForwardedHeader, Server};
-
-/// The address that a request came from. Only for limits and logs: nothing is ever granted for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClientAddr(pub IpAddr);
 
 /// Whose word about the client is believed, and in which header.
 #[derive(Clone, Debug)]

@@ -1,17 +1,15 @@
 //! The second listener: `/health/live`, `/health/ready`, `/metrics`.
 
-use std::convert::Infallible;
 use std::fmt;
-use std::future::{Ready, ready};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use hallpass_http::ClientAddr;
 use http::header::{self, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
-use hyper::service::Service;
 
-use crate::listen::{EndpointName, RequestBody};
+use crate::listen::{Answer, App, RequestBody};
 use crate::shutdown::Shutdown;
 use crate::telemetry::metrics::Metrics;
 
@@ -58,7 +56,7 @@ impl Operations {
         }
     }
 
-    fn answer(&self, method: &Method, path: &str) -> Response<Full<Bytes>> {
+    fn answer_to(&self, method: &Method, path: &str) -> Response<Full<Bytes>> {
         let known = matches!(path, "/health/live" | "/health/ready" | "/metrics");
         if known && method != Method::GET && method != Method::HEAD {
             let mut response = text(
@@ -114,15 +112,15 @@ impl Operations {
     }
 }
 
-impl Service<Request<RequestBody>> for Operations {
-    type Response = Response<Full<Bytes>>;
-    type Error = Infallible;
-    type Future = Ready<Result<Self::Response, Infallible>>;
+impl App for Operations {
+    type Body = Full<Bytes>;
 
-    fn call(&self, request: Request<RequestBody>) -> Self::Future {
-        let mut response = self.answer(request.method(), request.uri().path());
-        response.extensions_mut().insert(EndpointName("operations"));
-        ready(Ok(response))
+    async fn answer(&self, request: Request<RequestBody>, _: ClientAddr) -> Answer<Full<Bytes>> {
+        let response = self.answer_to(request.method(), request.uri().path());
+        Answer {
+            response,
+            endpoint: "operations",
+        }
     }
 }
 

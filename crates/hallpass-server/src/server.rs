@@ -1,23 +1,17 @@
 //! Both listeners together, from their sockets to the last answer.
 
-use std::convert::Infallible;
-use std::error::Error as StdError;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Request, Response};
-use hyper::body::Body;
-use hyper::service::Service;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
 use crate::client_addr::Trust;
 use crate::config;
-use crate::listen::{self, Acceptor, Front, OpenConnections, RequestBody};
+use crate::listen::{self, Acceptor, App, Front, OpenConnections};
 use crate::operations::{Check, Operations};
 use crate::shutdown::{Shutdown, Stage};
 use crate::telemetry::metrics::Metrics;
@@ -80,24 +74,14 @@ impl Sockets {
     ///
     /// # Errors
     /// The certificate cannot be used, or SIGHUP cannot be listened to.
-    pub async fn serve<S, B>(
+    pub async fn serve(
         self,
         settings: Settings<'_>,
         metrics: Arc<Metrics>,
         checks: Vec<Check>,
         shutdown: Shutdown,
-        app: S,
-    ) -> io::Result<()>
-    where
-        S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>
-            + Clone
-            + Send
-            + Sync
-            + 'static,
-        S::Future: Send + 'static,
-        B: Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<Box<dyn StdError + Send + Sync>>,
-    {
+        app: impl App,
+    ) -> io::Result<()> {
         let mut accepting = JoinSet::new();
         let tls = match settings.tls.files() {
             None => None,

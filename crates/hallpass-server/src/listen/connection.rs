@@ -1,20 +1,15 @@
 //! One connection from its acceptance to its end.
 
-use std::convert::Infallible;
-use std::error::Error as StdError;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Request, Response};
-use hyper::body::Body;
-use hyper::service::{Service, service_fn};
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::body::RequestBody;
+use super::app::App;
 use super::front::{Door, Front};
 use super::open::OpenConnection;
 
@@ -48,7 +43,7 @@ pub(super) fn http() -> Builder<TokioExecutor> {
 ///
 /// A request that has not wholly arrived and an answer that the client does not take count as idleness, so slow clients
 /// of every kind are gone after [`IDLE`] and [`LAST_WORDS`].
-pub(super) async fn serve<I, S, B>(
+pub(super) async fn serve<I, S>(
     io: I,
     http: Arc<Builder<TokioExecutor>>,
     front: Arc<Front>,
@@ -57,13 +52,7 @@ pub(super) async fn serve<I, S, B>(
     app: S,
 ) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>
-        + Send
-        + Sync
-        + 'static,
-    S::Future: Send + 'static,
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    S: App,
 {
     let connection = Arc::new(connection);
     let door = Arc::new(Door {

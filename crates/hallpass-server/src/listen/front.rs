@@ -10,8 +10,8 @@ use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
-use hyper::service::Service;
 
+use super::app::{Answer, App};
 use super::body::RequestBody;
 use super::open::OpenConnection;
 use crate::client_addr::Trust;
@@ -33,10 +33,6 @@ pub struct Front {
     pub body_time: Duration,
 }
 
-/// The name of the endpoint that answered, for the metrics. The protocol puts it among a response's extensions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EndpointName(pub &'static str);
-
 /// One connection's share in the front.
 #[derive(Debug)]
 pub(super) struct Door<S> {
@@ -49,69 +45,59 @@ pub(super) struct Door<S> {
 /// The body of an answer: the protocol's, or one of ours.
 pub(super) type ResponseBody<B> = Either<B, Full<Bytes>>;
 
-impl<S, B> Door<S>
-where
-    S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible> + Send + Sync,
-    S::Future: Send,
-    B: Send,
-{
+impl<S: App> Door<S> {
     /// Answers a request.
     pub(super) async fn answer(
         self: Arc<Self>,
         request: Request<Incoming>,
-    ) -> Result<Response<ResponseBody<B>>, Infallible> {
+    ) -> Result<Response<ResponseBody<S::Body>>, Infallible> {
         let begin = Instant::now();
         let _busy = self.connection.busy();
         let id = self.front.request_ids.next();
         let method = request.method().clone();
         let http1 = request.version() <= Version::HTTP_11;
         let mut last = http1 && is_chunked(request.headers());
-        let mut response = match check(&request) {
+        let (mut response, endpoint) = match check(&request) {
             Err(status) => {
                 last = http1;
-                refuse(status)
+                (refuse(status, self.front.strict_transport), "none")
             }
             Ok(()) => {
-                let client = self.front.trust.client(self.peer, request.headers());
-                let mut request = request.map(|body| RequestBody::new(body, self.front.body_time));
-                request.extensions_mut().insert(client);
-                request.extensions_mut().insert(id);
-                let path = path_for_log(request.uri());
-                let answered = async {
-                    let response = match self.app.call(request).await {
-                        Ok(response) => response.map(Either::Left),
-                        Err(never) => match never {},
-                    };
-                    let status = response.status().as_u16();
-                    tracing::debug!(
-                        http.method = method.as_str(),
-                        http.path = path,
-                        http.status = status,
-                        client.address = %client.0,
-                        duration.us = micros(begin),
-                        "answered"
-                    );
-                    response
-                };
-                REQUEST_ID.scope(id, answered).await
+                let answered = self.pass_on(request, begin);
+                let Answer { response, endpoint } = REQUEST_ID.scope(id, answered).await;
+                (response.map(Either::Left), endpoint)
             }
         };
-        let endpoint = response
-            .extensions()
-            .get::<EndpointName>()
-            .map_or("other", |name| name.0);
         self.front
             .metrics
             .request(endpoint, &method, response.status(), begin.elapsed());
         let headers = response.headers_mut();
         headers.insert(X_REQUEST_ID, id.header());
-        if self.front.strict_transport {
-            headers.insert(header::STRICT_TRANSPORT_SECURITY, TWO_YEARS);
-        }
         if last {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         Ok(response)
+    }
+
+    async fn pass_on(&self, request: Request<Incoming>, begin: Instant) -> Answer<S::Body> {
+        let client = self.front.trust.client(self.peer, request.headers());
+        let request = request.map(|body| RequestBody::new(body, self.front.body_time));
+        if !tracing::enabled!(tracing::Level::DEBUG) {
+            return self.app.answer(request, client).await;
+        }
+        let method = request.method().clone();
+        // Without its query, which can hold codes and hints.
+        let path: String = request.uri().path().chars().take(200).collect();
+        let answer = self.app.answer(request, client).await;
+        tracing::debug!(
+            http.method = method.as_str(),
+            http.path = path,
+            http.status = answer.response.status().as_u16(),
+            client.address = %client.0,
+            duration.us = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX),
+            "answered"
+        );
+        answer
     }
 }
 
@@ -194,7 +180,7 @@ fn is_host(host: &[u8]) -> bool {
 }
 
 /// An answer of our own, before the protocol.
-fn refuse<B>(status: StatusCode) -> Response<ResponseBody<B>> {
+fn refuse<B>(status: StatusCode, strict_transport: bool) -> Response<ResponseBody<B>> {
     let text: &'static [u8] = br#"{"error":"invalid_request"}"#;
     let mut response = Response::new(Either::Right(Full::new(Bytes::from_static(text))));
     *response.status_mut() = status;
@@ -212,24 +198,18 @@ fn refuse<B>(status: StatusCode) -> Response<ResponseBody<B>> {
     for (name, value) in fixed {
         headers.insert(name, HeaderValue::from_static(value));
     }
+    if strict_transport {
+        headers.insert(
+            header::STRICT_TRANSPORT_SECURITY,
+            HeaderValue::from_static(STRICT),
+        );
+    }
     response
 }
 
-/// The path without its query, which can hold codes and hints; cut short, and only while it is looked at.
-fn path_for_log(uri: &Uri) -> String {
-    if tracing::enabled!(tracing::Level::DEBUG) {
-        uri.path().chars().take(200).collect()
-    } else {
-        String::new()
-    }
-}
-
-fn micros(begin: Instant) -> u64 {
-    u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX)
-}
-
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const TWO_YEARS: HeaderValue = HeaderValue::from_static("max-age=63072000");
+/// As the protocol's own answers say it.
+const STRICT: &str = "max-age=31536000; includeSubDomains";
 
 /// The longest path and query, in bytes. A signed request object by value must fit.
 const LONGEST_TARGET: usize = 32 * 1024;

@@ -1,28 +1,24 @@
 //! Our own accept loop: limits on connections, TLS, HTTP/1.1 and HTTP/2, and an orderly end.
 
+mod app;
 mod body;
 mod connection;
 mod front;
 mod open;
 
-use std::convert::Infallible;
-use std::error::Error as StdError;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Request, Response};
-use hyper::body::Body;
-use hyper::service::Service;
 use hyper_util::rt::TokioExecutor;
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
+pub use app::{Answer, App};
 pub use body::{BodyError, RequestBody};
-pub use front::{EndpointName, Front};
+pub use front::Front;
 pub use open::{OpenConnection, OpenConnections};
 
 use crate::telemetry::metrics::process;
@@ -49,17 +45,7 @@ impl Acceptor {
     }
 
     /// Accepts connections until this future is dropped.
-    pub async fn accept<S, B>(&self, listener: TcpListener, app: S)
-    where
-        S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>
-            + Clone
-            + Send
-            + Sync
-            + 'static,
-        S::Future: Send + 'static,
-        B: Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<Box<dyn StdError + Send + Sync>>,
-    {
+    pub async fn accept(&self, listener: TcpListener, app: impl App) {
         loop {
             match listener.accept().await {
                 Ok((stream, peer)) => self.take(stream, peer, app.clone()),
@@ -68,16 +54,7 @@ impl Acceptor {
         }
     }
 
-    fn take<S, B>(&self, stream: TcpStream, peer: SocketAddr, app: S)
-    where
-        S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>
-            + Send
-            + Sync
-            + 'static,
-        S::Future: Send + 'static,
-        B: Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<Box<dyn StdError + Send + Sync>>,
-    {
+    fn take(&self, stream: TcpStream, peer: SocketAddr, app: impl App) {
         let address = (!self.front.trust.trusts(peer.ip())).then(|| peer.ip());
         let (connection, evicted) = self.open.admit(address);
         for _ in 0..evicted {

@@ -131,7 +131,7 @@ async fn requests_are_counted_under_their_endpoint() {
     let metrics = get(server.operations, "/metrics").await;
     for line in [
         r#"hallpass_http_requests_total{endpoint="echo",method="GET",status="200"} 2"#,
-        r#"hallpass_http_requests_total{endpoint="other",method="GET",status="400"} 1"#,
+        r#"hallpass_http_requests_total{endpoint="none",method="GET",status="400"} 1"#,
         "content-type: application/openmetrics-text; version=1.0.0; charset=utf-8\r",
     ] {
         assert!(

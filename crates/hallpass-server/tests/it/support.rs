@@ -1,21 +1,17 @@
 //! A server around a small program, and raw connections to it.
 
-use std::convert::Infallible;
-use std::future::Future;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hallpass_server::client_addr::ClientAddr;
+use hallpass_http::ClientAddr;
 use hallpass_server::config::{Config, Source};
-use hallpass_server::listen::{BodyError, EndpointName, RequestBody};
+use hallpass_server::listen::{Answer, App, BodyError, RequestBody};
 use hallpass_server::server::{Settings, Sockets};
 use hallpass_server::shutdown::{self, Ender};
 use hallpass_server::telemetry::metrics::{Metrics, Names};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
-use hyper::service::Service;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -28,35 +24,36 @@ pub(crate) struct Echo {
     pub(crate) arrived: Arc<Semaphore>,
 }
 
-impl Service<Request<RequestBody>> for Echo {
-    type Response = Response<Full<Bytes>>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+impl App for Echo {
+    type Body = Full<Bytes>;
 
-    fn call(&self, request: Request<RequestBody>) -> Self::Future {
-        let Self { go, arrived } = self.clone();
-        Box::pin(async move {
-            let client = request.extensions().get::<ClientAddr>().unwrap().0;
-            let (head, body) = request.into_parts();
-            let (status, length) = match body.collect().await {
-                Ok(body) => (StatusCode::OK, body.to_bytes().len()),
-                Err(BodyError::TooSlow) => (StatusCode::REQUEST_TIMEOUT, 0),
-                Err(BodyError::Broken(_)) => (StatusCode::BAD_REQUEST, 0),
-            };
-            if head.uri.path() == "/wait" {
-                arrived.add_permits(1);
-                go.acquire().await.unwrap().forget();
-            }
-            let text = format!(
-                "{} {} from {client} with {length}",
-                head.method,
-                head.uri.path()
-            );
-            let mut response = Response::new(Full::new(Bytes::from(text)));
-            *response.status_mut() = status;
-            response.extensions_mut().insert(EndpointName("echo"));
-            Ok(response)
-        })
+    async fn answer(
+        &self,
+        request: Request<RequestBody>,
+        client: ClientAddr,
+    ) -> Answer<Full<Bytes>> {
+        let (head, body) = request.into_parts();
+        let (status, length) = match body.collect().await {
+            Ok(body) => (StatusCode::OK, body.to_bytes().len()),
+            Err(BodyError::TooSlow) => (StatusCode::REQUEST_TIMEOUT, 0),
+            Err(BodyError::Broken(_)) => (StatusCode::BAD_REQUEST, 0),
+        };
+        if head.uri.path() == "/wait" {
+            self.arrived.add_permits(1);
+            self.go.acquire().await.unwrap().forget();
+        }
+        let text = format!(
+            "{} {} from {} with {length}",
+            head.method,
+            head.uri.path(),
+            client.0
+        );
+        let mut response = Response::new(Full::new(Bytes::from(text)));
+        *response.status_mut() = status;
+        Answer {
+            response,
+            endpoint: "echo",
+        }
     }
 }
 
@@ -92,7 +89,7 @@ pub(crate) fn start(configuration: &str) -> Running {
             https: true,
         };
         let metrics = Arc::new(Metrics::new(Names {
-            endpoints: &["echo", "operations"],
+            endpoints: &["echo", "none", "operations"],
             ..Names::default()
         }));
         sockets

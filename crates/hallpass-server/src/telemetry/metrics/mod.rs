@@ -6,6 +6,7 @@ mod grid;
 mod histogram;
 mod observed;
 pub mod process;
+mod tally;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +18,7 @@ use prometheus_client::registry::Registry;
 pub use grid::{Grid, Label};
 pub use histogram::Histogram;
 pub use observed::{Observed, Reading};
+pub use tally::Tally;
 
 /// Every number.
 pub struct Metrics {
@@ -24,7 +26,7 @@ pub struct Metrics {
     request_time: Arc<Histogram>,
     tokens: Arc<Grid>,
     sign_ins: Arc<Grid>,
-    errors: Arc<Grid>,
+    errors: Arc<Tally>,
     hash_rejected: Arc<Grid>,
     hash_wait: Arc<Histogram>,
     store_commit: Arc<Histogram>,
@@ -40,8 +42,6 @@ pub struct Names<'a> {
     pub endpoints: &'a [&'static str],
     /// Grant types.
     pub grant_types: &'a [&'static str],
-    /// Ids of the reasons for a refusal.
-    pub reasons: &'a [&'static str],
 }
 
 impl Metrics {
@@ -85,12 +85,9 @@ impl Metrics {
             "Sign-ins by their outcome",
             vec![outcome],
         );
-        let reason = Label::new("reason", names.reasons);
-        let errors = grid(
+        let errors = share(
             &mut registry,
-            "hallpass_errors",
-            "Refusals by their reason",
-            vec![reason],
+            Tally::new("hallpass_errors", "Refusals by their reason", "reason"),
         );
         let why = Label::new("why", &["queue_full", "too_late"]);
         let hash_rejected = grid(
@@ -162,8 +159,8 @@ impl Metrics {
     }
 
     /// Counts a refusal.
-    pub fn error(&self, reason: &str) {
-        self.errors.count(&[reason]);
+    pub fn error(&self, reason: &'static str) {
+        self.errors.count(reason);
     }
 
     /// Counts a password that found no capacity.
@@ -284,7 +281,6 @@ mod tests {
         Metrics::new(Names {
             endpoints: &["token", "authorize"],
             grant_types: &["client_credentials"],
-            reasons: &["code_spent"],
         })
     }
 
@@ -296,11 +292,14 @@ mod tests {
         metrics.request("token", &Method::POST, StatusCode::OK, time);
         metrics.request("authorize", &Method::GET, StatusCode::SEE_OTHER, time);
         metrics.token_issued("client_credentials", "jwt");
+        metrics.error("code_spent");
+        metrics.error("code_spent");
         let text = metrics.text().unwrap();
         let line = |line: &str| assert!(text.lines().any(|each| each == line), "{line}\n{text}");
         line(r#"hallpass_http_requests_total{endpoint="token",method="POST",status="200"} 2"#);
         line(r#"hallpass_http_requests_total{endpoint="authorize",method="GET",status="303"} 1"#);
         line(r#"hallpass_tokens_issued_total{grant_type="client_credentials",format="jwt"} 1"#);
+        line(r#"hallpass_errors_total{reason="code_spent"} 2"#);
         line("# UNIT hallpass_http_request_seconds seconds");
         line(r#"hallpass_http_request_seconds_bucket{le="0.0001",endpoint="token"} 0"#);
         line(r#"hallpass_http_request_seconds_bucket{le="0.00025",endpoint="token"} 2"#);
