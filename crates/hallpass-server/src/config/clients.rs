@@ -4,6 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 
+use hallpass_core::client::metadata;
+use hallpass_core::client::{ClientOrigin, ClientRecord, needs_plain_secret, needs_secret};
+use hallpass_core::policy::Policy;
+use hallpass_types::{ClientId, ContentDigest, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -43,7 +47,7 @@ pub struct Client {
     pub client_id: String,
     /// The secret, for the methods that need one.
     pub client_secret: Option<Secret>,
-    /// The rest of its metadata, as it would stand in a registration request.
+    /// The rest of its metadata, checked and complete.
     pub metadata: Map<String, Value>,
 }
 
@@ -56,7 +60,7 @@ impl fmt::Debug for Client {
     }
 }
 
-pub(super) fn parse(list: Vec<Raw>, check: &mut Checker<'_>) -> Vec<Client> {
+pub(super) fn parse(list: Vec<Raw>, policy: &Policy, check: &mut Checker<'_>) -> Vec<Client> {
     let mut seen = BTreeSet::new();
     let mut clients = Vec::with_capacity(list.len());
     for (index, raw) in list.into_iter().enumerate() {
@@ -68,10 +72,10 @@ pub(super) fn parse(list: Vec<Raw>, check: &mut Checker<'_>) -> Vec<Client> {
             metadata,
         } = raw;
         //= RFC6749#appendix-A.1 MUST: a client identifier is printable ASCII
-        if client_id.is_empty() || !client_id.bytes().all(|byte| (0x20..=0x7e).contains(&byte)) {
+        if ClientId::parse(&client_id).is_err() {
             check.problem(
                 &format!("{prefix}.client_id"),
-                "must be printable ASCII, and not empty",
+                "must be printable ASCII, 1 to 255 characters",
             );
         }
         if !seen.insert(client_id.clone()) {
@@ -79,7 +83,9 @@ pub(super) fn parse(list: Vec<Raw>, check: &mut Checker<'_>) -> Vec<Client> {
             check.problem(&format!("{prefix}.client_id"), message);
         }
         let setting = format!("{prefix}.client_secret");
+        let given = client_secret.is_some() || client_secret_file.is_some();
         let client_secret = check.secret(&setting, client_secret, client_secret_file.as_deref());
+        let unusable = given && client_secret.is_none();
         if client_secret
             .as_ref()
             .is_some_and(|secret| secret.expose().len() < SHORTEST_SECRET)
@@ -87,30 +93,89 @@ pub(super) fn parse(list: Vec<Raw>, check: &mut Checker<'_>) -> Vec<Client> {
             let message = format!("is shorter than {SHORTEST_SECRET} characters");
             check.problem(&setting, message);
         }
-        for (name, value) in &metadata {
-            if has_datetime(value) {
-                let message = "holds a date or time of TOML, which has no place in client metadata";
-                check.problem(&format!("{prefix}.{name}"), message);
-            }
-        }
-        clients.push(Client {
+        let metadata = check_metadata(&prefix, &metadata, policy, check);
+        let client = Client {
             client_id,
             client_secret,
             metadata,
-        });
+        };
+        if !unusable {
+            check_as_a_whole(&prefix, &client, policy, check);
+        }
+        clients.push(client);
     }
     clients
 }
 
-/// How a date of TOML arrives in another format.
-pub(super) fn has_datetime(value: &Value) -> bool {
-    match value {
-        Value::Object(map) => {
-            map.keys().any(|key| key.starts_with("$__toml_private"))
-                || map.values().any(has_datetime)
+/// Metadata as it is stored. What does not arrive there is refused: it is misspelt, or would have no effect.
+fn check_metadata(
+    prefix: &str,
+    given: &Map<String, Value>,
+    policy: &Policy,
+    check: &mut Checker<'_>,
+) -> Map<String, Value> {
+    match metadata::normalize(given, ClientOrigin::Configuration, policy) {
+        Ok(normal) => {
+            let lost = given.iter().filter(|(name, value)| {
+                let base = name.split('#').next().unwrap_or(name);
+                !value.is_null() && !normal.contains_key(*name) && !normal.contains_key(base)
+            });
+            for (name, _) in lost {
+                let message = "is no client metadata that this server knows, or has no effect";
+                check.problem(&format!("{prefix}.{name}"), message);
+            }
+            normal
         }
-        Value::Array(list) => list.iter().any(has_datetime),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+        Err(error) => {
+            check.problem(&format!("{prefix}.{}", error.field), error.reason.text());
+            Map::new()
+        }
+    }
+}
+
+/// Whether the metadata and the secret go together.
+fn check_as_a_whole(prefix: &str, client: &Client, policy: &Policy, check: &mut Checker<'_>) {
+    if client.metadata.is_empty() {
+        return;
+    }
+    let setting = format!("{prefix}.client_secret");
+    let needed = needs_secret(&client.metadata) || needs_plain_secret(&client.metadata);
+    if needed && client.client_secret.is_none() {
+        check.problem(
+            &setting,
+            "is missing; give it here or by client_secret_file",
+        );
+        return;
+    }
+    if !needed && client.client_secret.is_some() {
+        let message = "is there, but the token_endpoint_auth_method and the algorithms of this client need none";
+        check.problem(&setting, message);
+        return;
+    }
+    let Ok(client_id) = ClientId::parse(&client.client_id) else {
+        return;
+    };
+    let record = ClientRecord {
+        client_id,
+        metadata: client.metadata.clone(),
+        secret: client
+            .client_secret
+            .as_ref()
+            .map(|_| ContentDigest([0; 32])),
+        secret_sealed: None,
+        secret_expires_at: None,
+        registration_token: None,
+        origin: ClientOrigin::Configuration,
+        disabled: false,
+        created_at: Timestamp(0),
+        updated_at: Timestamp(0),
+    };
+    let secret = client
+        .client_secret
+        .as_ref()
+        .map(|secret| secret.expose().to_owned().into());
+    if let Err(error) = hallpass_core::client::Client::from_record(&record, policy, secret) {
+        check.problem(&format!("{prefix}.{}", error.field), error.reason.text());
     }
 }
 

@@ -38,7 +38,7 @@ impl Default for Lifetimes {
             refresh_idle: Seconds(14 * DAY),
             refresh_absolute: Seconds(90 * DAY),
             session: Seconds(14 * DAY),
-            interaction: Seconds(30 * 60),
+            interaction: Seconds(60 * 60),
             refresh_retry_seconds: Seconds(60),
         }
     }

@@ -6,10 +6,12 @@
 mod checker;
 mod clients;
 mod danger;
+mod keys;
 mod lifetimes;
 mod log;
 mod operations;
 mod passwords;
+pub(crate) mod policy;
 mod problem;
 mod protocol;
 mod rate_limits;
@@ -32,12 +34,13 @@ use serde::Deserialize;
 use checker::Checker;
 pub use clients::Client;
 pub use danger::Danger;
+pub use keys::{Keys, decode as decode_master_key};
 pub use lifetimes::Lifetimes;
 pub use log::{Log, LogFormat};
 pub use operations::Operations;
 pub use passwords::Passwords;
 pub use problem::{Problem, Problems};
-pub use protocol::{Pkce, Protocol, Resource, ResponseMode, SigningAlg, SubjectType, TokenFormat};
+pub use protocol::{Pkce, Protocol, Resource, SigningAlg, TokenFormat};
 pub use rate_limits::RateLimits;
 pub use registration::Registration;
 pub use server::{ForwardedHeader, Server};
@@ -56,6 +59,7 @@ struct Raw {
     tls: Tls,
     operations: Operations,
     store: Store,
+    keys: keys::Raw,
     lifetimes: Lifetimes,
     protocol: Protocol,
     registration: registration::Raw,
@@ -78,6 +82,8 @@ pub struct Config {
     pub operations: Operations,
     /// `[store]`.
     pub store: Store,
+    /// `[keys]`.
+    pub keys: Keys,
     /// `[lifetimes]`.
     pub lifetimes: Lifetimes,
     /// `[protocol]`.
@@ -126,6 +132,7 @@ impl Config {
             tls,
             operations,
             store,
+            keys,
             lifetimes,
             protocol,
             registration,
@@ -139,6 +146,7 @@ impl Config {
         server.check(&danger, check);
         tls.check(check);
         store.check(check);
+        let keys = keys.parse(check);
         lifetimes.check(check);
         protocol.check(check);
         let registration = registration.parse(&danger, check);
@@ -146,7 +154,9 @@ impl Config {
         rate_limits.check(check);
         log.check(check);
         danger.check(check);
-        let clients = clients::parse(clients, check);
+        let clients = policy::provisional(&lifetimes, &protocol, &registration)
+            .map(|policy| clients::parse(clients, &policy, check))
+            .unwrap_or_default();
         let users = users::parse(users, &passwords, check);
         let problems = checker.into_problems();
         if !problems.is_empty() {
@@ -157,6 +167,7 @@ impl Config {
             tls,
             operations,
             store,
+            keys,
             lifetimes,
             protocol,
             registration,

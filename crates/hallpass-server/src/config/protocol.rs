@@ -12,8 +12,6 @@ use super::value::Seconds;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Protocol {
-    /// How an answer may reach the client: `query`, `fragment`, `form_post`.
-    pub response_modes: Vec<ResponseMode>,
     /// Who must use PKCE.
     pub pkce: Pkce,
     /// Scopes beside those of OpenID Connect, each with the sentence that the consent page shows.
@@ -27,8 +25,6 @@ pub struct Protocol {
     /// Signature algorithms; the first signs our own tokens and those of clients that name none. A key is made for
     /// each.
     pub signing_algs: Vec<SigningAlg>,
-    /// Subject types: `public`, `pairwise`.
-    pub subject_types: Vec<SubjectType>,
     /// Page with the documentation for developers, for discovery.
     pub service_documentation: Option<String>,
     /// Page with the policy, for discovery.
@@ -77,30 +73,6 @@ pub enum Pkce {
     Always,
 }
 
-/// How an answer to an authorization request reaches the client.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the names are those of the protocol")]
-pub enum ResponseMode {
-    Query,
-    Fragment,
-    FormPost,
-}
-
-/// How a subject identifier is made.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum SubjectType {
-    /// The same for every client.
-    Public,
-    /// Another one for each sector.
-    Pairwise,
-}
-
 /// A signature algorithm with a key of its own.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema,
@@ -145,18 +117,12 @@ fn jwt() -> TokenFormat {
 impl Default for Protocol {
     fn default() -> Self {
         Self {
-            response_modes: vec![
-                ResponseMode::Query,
-                ResponseMode::Fragment,
-                ResponseMode::FormPost,
-            ],
             pkce: Pkce::Default,
             scopes: BTreeMap::new(),
             claims: BTreeMap::new(),
             resources: Vec::new(),
             acr_values: Vec::new(),
             signing_algs: vec![SigningAlg::ES256, SigningAlg::RS256],
-            subject_types: vec![SubjectType::Public, SubjectType::Pairwise],
             service_documentation: None,
             op_policy_uri: None,
             op_tos_uri: None,
@@ -166,9 +132,7 @@ impl Default for Protocol {
 
 impl Protocol {
     pub(super) fn check(&self, check: &mut Checker<'_>) {
-        distinct(check, "protocol.response_modes", &self.response_modes);
         distinct(check, "protocol.signing_algs", &self.signing_algs);
-        distinct(check, "protocol.subject_types", &self.subject_types);
         for scope in self.scopes.keys() {
             let setting = format!("protocol.scopes.{scope}");
             if !is_scope_token(scope) {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::checker::Checker;
 use super::danger::Danger;
-use super::value::{Seconds, Secret};
+use super::value::Secret;
 
 /// Clients that register themselves: RFC 7591 and OpenID Connect Dynamic Client Registration.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -23,8 +23,6 @@ pub(super) struct Raw {
     max_clients: u32,
     /// Registrations from one address within an hour, at most.
     per_address_per_hour: u32,
-    /// A client that was never used for this long is removed.
-    unused_lifetime: Seconds,
 }
 
 /// Clients that register themselves.
@@ -40,8 +38,6 @@ pub struct Registration {
     pub max_clients: u32,
     /// Registrations from one address within an hour, at most.
     pub per_address_per_hour: u32,
-    /// A client that was never used for this long is removed.
-    pub unused_lifetime: Seconds,
 }
 
 impl Default for Raw {
@@ -52,7 +48,6 @@ impl Default for Raw {
             initial_access_tokens_file: None,
             max_clients: 10_000,
             per_address_per_hour: 20,
-            unused_lifetime: Seconds(30 * 86_400),
         }
     }
 }
@@ -91,19 +86,12 @@ impl Raw {
         );
         let per_hour = self.per_address_per_hour.into();
         check.number("registration.per_address_per_hour", per_hour, 1, 1_000_000);
-        check.between(
-            "registration.unused_lifetime",
-            self.unused_lifetime,
-            60,
-            3_653 * 86_400,
-        );
         Registration {
             enabled: self.enabled || danger.open_registration,
             open: danger.open_registration,
             initial_access_tokens: tokens,
             max_clients: self.max_clients,
             per_address_per_hour: self.per_address_per_hour,
-            unused_lifetime: self.unused_lifetime,
         }
     }
 }

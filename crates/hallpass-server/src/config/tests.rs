@@ -85,7 +85,7 @@ fn the_example_file_shows_every_setting() {
         .map(|name| name.rsplit('.').next().unwrap())
         .chain(["clients", "users", "resources"])
         .collect();
-    let aside = ["client_secret", "password"];
+    let aside = ["client_secret", "password", "master_key"];
     let definitions = schema["$defs"].as_object().unwrap();
     let objects = definitions
         .values()
@@ -190,11 +190,11 @@ fn a_bad_setting_is_refused_with_its_line_and_name() {
         ("rate_limits.window = 0", "hallpass.toml:1: rate_limits.window: "),
         ("log.level = \"loud=very\"", "hallpass.toml:1: log.level: is no level"),
         ("danger.fetch_extra_roots_file = \"/nowhere\"", "hallpass.toml:1: danger.fetch_extra_roots_file: cannot read /nowhere"),
-        ("[[clients]]\nclient_id = \"\"", "hallpass.toml:2: clients[0].client_id: must be printable"),
-        ("[[clients]]\nclient_id = \"a\"\n[[clients]]\nclient_id = \"a\"", "hallpass.toml:4: clients[1].client_id: there are two clients with the id \"a\""),
-        ("[[clients]]\nclient_id = \"a\"\nclient_secret = \"\"", "hallpass.toml:3: clients[0].client_secret: is empty"),
-        ("[[clients]]\nclient_id = \"a\"\nclient_secret = \"0123456789abcde\"", "hallpass.toml:3: clients[0].client_secret: is shorter than 16"),
-        ("[[clients]]\nclient_id = \"a\"\nwhen = 1979-05-27", "hallpass.toml:3: clients[0].when: holds a date"),
+        ("[[clients]]\ngrant_types = ['client_credentials']\nclient_secret = '0123456789abcdef'\nclient_id = \"\"", "hallpass.toml:4: clients[0].client_id: must be printable"),
+        ("[[clients]]\ngrant_types = ['client_credentials']\nclient_secret = '0123456789abcdef'\nclient_id = \"a\"\n[[clients]]\ngrant_types = ['client_credentials']\nclient_secret = '0123456789abcdef'\nclient_id = \"a\"", "hallpass.toml:8: clients[1].client_id: there are two clients with the id \"a\""),
+        ("[[clients]]\ngrant_types = ['client_credentials']\nclient_id = \"a\"\nclient_secret = \"\"", "hallpass.toml:4: clients[0].client_secret: is empty"),
+        ("[[clients]]\ngrant_types = ['client_credentials']\nclient_id = \"a\"\nclient_secret = \"0123456789abcde\"", "hallpass.toml:4: clients[0].client_secret: is shorter than 16"),
+        ("[[users]]\nusername = \"a\"\npassword = \"12345678\"\nclaims.when = 1979-05-27", "hallpass.toml:4: users[0].claims.when: holds a date"),
         ("[[users]]\nusername = \"a\"", "hallpass.toml:1: users[0].password: is missing"),
         ("[[users]]\nusername = \"a\"\npassword = \"1234567\"", "hallpass.toml:3: users[0].password: is shorter than passwords.min_length"),
         ("[[users]]\nusername = \"a b\"\npassword = \"12345678\"", "hallpass.toml:2: users[0].username: must be 1 to 200"),
@@ -204,6 +204,89 @@ fn a_bad_setting_is_refused_with_its_line_and_name() {
     for (text, expected) in cases {
         let problem = problem(text);
         assert!(problem.starts_with(expected), "{problem}");
+    }
+}
+
+#[test]
+fn a_client_is_checked_whole() {
+    let cases = [
+        (
+            "redirect_urls = ['https://a.example/cb']",
+            "clients[0].redirect_urls: is no client metadata",
+        ),
+        (
+            "redirect_uris = ['https://a.example/#x']",
+            "clients[0].redirect_uris: a redirect URI has a fragment",
+        ),
+        (
+            "redirect_uris = 'https://a.example/'",
+            "clients[0].redirect_uris: a metadata member has the wrong type",
+        ),
+        (
+            "token_endpoint_auth_method = 'magic'",
+            "clients[0].token_endpoint_auth_method: ",
+        ),
+        (
+            "token_endpoint_auth_method = 'none'",
+            "clients[0].client_secret: is there, but",
+        ),
+        (
+            "token_endpoint_auth_method = 'private_key_jwt'",
+            "clients[0].jwks",
+        ),
+        (
+            "token_endpoint_auth_method = 'client_secret_jwt'",
+            "clients[0].client_secret: ",
+        ),
+        (
+            "id_token_signed_response_alg = 'PS256'",
+            "clients[0].id_token_signed_response_alg: ",
+        ),
+        ("scope = 'openid magic'", "clients[0].scope: "),
+        (
+            "resources = ['https://a.example']",
+            "clients[0].resources: ",
+        ),
+    ];
+    let client = "[[clients]]\nclient_id = 'a'\nclient_secret = '0123456789abcdef'\n";
+    for (member, expected) in cases {
+        let uris = if member.starts_with("redirect_uris") {
+            ""
+        } else {
+            "redirect_uris = ['https://a.example/cb']\n"
+        };
+        let problem = problem(&format!("{client}{uris}{member}"));
+        assert!(problem.contains(expected), "{problem}");
+    }
+    let without = "[[clients]]\nclient_id = 'a'\nredirect_uris = ['https://a.example/cb']";
+    assert!(problem(without).contains("clients[0].client_secret: is missing"));
+    let config = parse(&format!(
+        "{client}redirect_uris = ['https://a.example/cb']\n'client_name#de' = 'A'"
+    ))
+    .unwrap();
+    assert_eq!(
+        config.clients[0].metadata["token_endpoint_auth_method"],
+        "client_secret_basic"
+    );
+}
+
+#[test]
+fn a_master_key_has_32_bytes() {
+    let config = parse("keys.master_key = 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE'").unwrap();
+    let key = config.keys.master_key.as_ref().unwrap();
+    assert_eq!((key[0], key[31]), (0, 1));
+    assert!(format!("{config:?}").contains("master_key: Some(\"[redacted]\")"));
+    for text in [
+        "AAAA",
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=",
+        "not base64url!",
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAEA",
+    ] {
+        let problem = problem(&format!("keys.master_key = '{text}'"));
+        assert_eq!(
+            problem,
+            "hallpass.toml:1: keys.master_key: must be 32 random bytes in base64url, which are 43 characters"
+        );
     }
 }
 
@@ -219,8 +302,8 @@ fn a_secret_never_stands_in_a_message() {
     let cases = [
         "[[users]]\nusername = \"a\"\npassword = 1234567890123",
         "[[users]]\nusername = \"a\"\npassword = [\"1234567890123\"]",
-        "[[clients]]\nclient_id = \"a\"\nclient_secret = 1234567890123",
-        "[[clients]]\nclient_id = \"a\"\nclient_secret = \"123456789\"",
+        "[[clients]]\ngrant_types = ['client_credentials']\nclient_id = \"a\"\nclient_secret = 1234567890123",
+        "[[clients]]\ngrant_types = ['client_credentials']\nclient_id = \"a\"\nclient_secret = \"123456789\"",
         "registration.initial_access_tokens = \"1234567890123\"",
         "registration.initial_access_tokens = [1234567890123]",
     ];
@@ -228,7 +311,7 @@ fn a_secret_never_stands_in_a_message() {
         let problem = problem(text);
         assert!(!problem.contains("123456789"), "{problem}");
     }
-    let text = "[[clients]]\nclient_id = \"a\"\nclient_secret = \"0123456789abcdef\"\n\
+    let text = "[[clients]]\ngrant_types = ['client_credentials']\nclient_id = \"a\"\nclient_secret = \"0123456789abcdef\"\n\
                 [[users]]\nusername = \"a\"\npassword = \"0123456789abcdef\"";
     let printed = format!("{:?}", parse(text).unwrap());
     assert!(!printed.contains("0123456789abcdef"), "{printed}");
@@ -236,7 +319,7 @@ fn a_secret_never_stands_in_a_message() {
 
 #[test]
 fn the_environment_overrides_the_file() {
-    let text = "[lifetimes]\ncode = 10\n[[clients]]\nclient_id = \"a\"";
+    let text = "[lifetimes]\ncode = 10\n[[clients]]\ngrant_types = ['client_credentials']\nclient_secret = '0123456789abcdef'\nclient_id = \"a\"";
     let config = parse_with(
         text,
         &[
@@ -275,7 +358,7 @@ fn the_environment_overrides_the_file() {
 
 #[test]
 fn a_secret_of_digits_in_the_environment_is_text() {
-    let text = "[[clients]]\nclient_id = \"a\"";
+    let text = "[[clients]]\ngrant_types = ['client_credentials']\nclient_secret = '0123456789abcdef'\nclient_id = \"a\"";
     for secret in [
         "1234567890123456",
         "01234567890123456",
@@ -306,7 +389,7 @@ fn a_problem_of_the_environment_names_the_variable() {
         ("HALLPASS__SERVER____X", "x", "HALLPASS__SERVER____X: server..x: names no setting"),
     ];
     for (name, value, expected) in cases {
-        let text = "[lifetimes]\ncode = 1\n[[clients]]\nclient_id = \"a\"";
+        let text = "[lifetimes]\ncode = 1\n[[clients]]\ngrant_types = ['client_credentials']\nclient_secret = '0123456789abcdef'\nclient_id = \"a\"";
         let problem = problem_with(text, &[(name, value)]);
         let expected = expected.replace(": : ", ": ");
         assert!(problem.starts_with(&expected), "{problem}");
@@ -317,7 +400,7 @@ fn a_problem_of_the_environment_names_the_variable() {
 fn a_secret_comes_from_a_file_without_its_line_break() {
     let file = TempFile::new("good", "0123456789abcdef\n", 0o600);
     let text = format!(
-        "[[clients]]\nclient_id = \"a\"\nclient_secret_file = {:?}",
+        "[[clients]]\ngrant_types = ['client_credentials']\nclient_id = \"a\"\nclient_secret_file = {:?}",
         file.0
     );
     let config = parse(&text).unwrap();
@@ -344,7 +427,9 @@ fn a_secret_file_that_is_open_to_all_or_empty_or_missing_is_refused() {
     ] {
         for (text, setting) in [
             (
-                format!("[[clients]]\nclient_id = \"a\"\nclient_secret_file = {path:?}"),
+                format!(
+                    "[[clients]]\ngrant_types = ['client_credentials']\nclient_id = \"a\"\nclient_secret_file = {path:?}"
+                ),
                 "clients[0].client_secret_file",
             ),
             (
@@ -370,7 +455,7 @@ fn a_secret_file_that_is_open_to_all_or_empty_or_missing_is_refused() {
 fn a_secret_given_twice_is_refused() {
     let file = TempFile::new("twice", "0123456789abcdef", 0o600);
     let text = format!(
-        "[[clients]]\nclient_id = \"a\"\nclient_secret = \"0123456789abcdef\"\nclient_secret_file = {:?}",
+        "[[clients]]\ngrant_types = ['client_credentials']\nclient_id = \"a\"\nclient_secret = \"0123456789abcdef\"\nclient_secret_file = {:?}",
         file.0
     );
     assert!(problem(&text).contains("clients[0].client_secret: is given both here and by"));

@@ -9,7 +9,6 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::checker::Checker;
-use super::clients::has_datetime;
 use super::passwords::Passwords;
 use super::value::Secret;
 
@@ -114,4 +113,16 @@ pub(super) fn parse(list: Vec<Raw>, passwords: &Passwords, check: &mut Checker<'
         }
     }
     users
+}
+
+/// How a date of TOML arrives in another format.
+fn has_datetime(value: &Value) -> bool {
+    match value {
+        Value::Object(map) => {
+            map.keys().any(|key| key.starts_with("$__toml_private"))
+                || map.values().any(has_datetime)
+        }
+        Value::Array(list) => list.iter().any(has_datetime),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
 }

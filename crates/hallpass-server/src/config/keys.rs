@@ -1,0 +1,85 @@
+//! `[keys]`: the master key, and how long signing keys are used.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use super::checker::Checker;
+use super::value::{Seconds, Secret};
+
+/// The master key, from which all other secrets are derived and under which signing keys are kept, and how long signing
+/// keys are used.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Raw {
+    /// 32 random bytes in base64url. Without it: from `master.key` in the data folder, made at the first start.
+    master_key: Option<Secret>,
+    /// File with the master key.
+    master_key_file: Option<PathBuf>,
+    /// A signing key signs for this long; the next one is published as long before it takes over.
+    rotation: Seconds,
+}
+
+/// The master key, and how long signing keys are used.
+#[derive(Clone)]
+pub struct Keys {
+    /// The master key, if it is not in the data folder.
+    pub master_key: Option<Zeroizing<[u8; 32]>>,
+    /// A signing key signs for this long; 0 for ever.
+    pub rotation: Seconds,
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keys")
+            .field(
+                "master_key",
+                &self.master_key.as_ref().map(|_| "[redacted]"),
+            )
+            .field("rotation", &self.rotation)
+            .finish()
+    }
+}
+
+impl Default for Raw {
+    fn default() -> Self {
+        Self {
+            master_key: None,
+            master_key_file: None,
+            rotation: Seconds(90 * 86_400),
+        }
+    }
+}
+
+impl Raw {
+    pub(super) fn parse(self, check: &mut Checker<'_>) -> Keys {
+        let setting = "keys.master_key";
+        let text = check.secret(setting, self.master_key, self.master_key_file.as_deref());
+        let master_key = text.and_then(|text| {
+            let key = decode(&text);
+            if key.is_none() {
+                check.problem(
+                    setting,
+                    "must be 32 random bytes in base64url, which are 43 characters",
+                );
+            }
+            key
+        });
+        if self.rotation.0 != 0 {
+            check.between("keys.rotation", self.rotation, 3600, 3_653 * 86_400);
+        }
+        Keys {
+            master_key,
+            rotation: self.rotation,
+        }
+    }
+}
+
+/// The bytes of a master key in its written form.
+#[must_use]
+pub fn decode(text: &Secret) -> Option<Zeroizing<[u8; 32]>> {
+    let bytes = Zeroizing::new(hallpass_jose::base64url::decode(text.expose())?);
+    bytes.as_slice().try_into().ok().map(Zeroizing::new)
+}

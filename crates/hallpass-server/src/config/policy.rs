@@ -1,0 +1,150 @@
+//! The policy that the configuration describes.
+
+use std::sync::Arc;
+
+use hallpass_core::policy::{self, Documents, Policy, ScopeSpec};
+use hallpass_jose::JwsAlgorithm;
+use hallpass_types::Issuer;
+
+use super::lifetimes::Lifetimes;
+use super::protocol::{Pkce, Protocol, Resource, SigningAlg, TokenFormat};
+use super::registration::Registration;
+use super::value::Seconds;
+
+/// Changes a policy from its defaults to what is configured. Digests of initial access tokens are not in it: they need
+/// the provider's secrets.
+pub(crate) fn apply(
+    lifetimes: &Lifetimes,
+    protocol: &Protocol,
+    registration: &Registration,
+    policy: &mut Policy,
+) {
+    policy.lifetimes = policy::Lifetimes {
+        code: seconds(lifetimes.code),
+        access_token: seconds(lifetimes.access_token),
+        id_token: seconds(lifetimes.id_token),
+        refresh_idle: seconds(lifetimes.refresh_idle),
+        refresh_absolute: seconds(lifetimes.refresh_absolute),
+        refresh_retry: seconds(lifetimes.refresh_retry_seconds),
+        session: seconds(lifetimes.session),
+        interaction: seconds(lifetimes.interaction),
+    };
+    for (name, description) in &protocol.scopes {
+        policy.scopes.push(ScopeSpec {
+            name: name.clone(),
+            description: Some(description.clone()),
+            claims: Vec::new(),
+        });
+    }
+    for (name, claims) in &protocol.claims {
+        if let Some(scope) = policy.scopes.iter_mut().find(|scope| scope.name == *name) {
+            scope.claims.extend(claims.iter().cloned());
+        }
+    }
+    policy.signing_algs = protocol
+        .signing_algs
+        .iter()
+        .filter_map(|alg| jws(*alg))
+        .collect();
+    let default_alg = policy
+        .signing_algs
+        .first()
+        .copied()
+        .unwrap_or(JwsAlgorithm::ES256);
+    policy.resources = protocol
+        .resources
+        .iter()
+        .map(|each| resource(each, default_alg))
+        .collect();
+    policy.acr_values.clone_from(&protocol.acr_values);
+    policy.registration.enabled = registration.enabled;
+    policy.registration.open = registration.open;
+    policy.registration.max_clients = registration.max_clients;
+    policy.pkce_for_registered_clients = match protocol.pkce {
+        Pkce::Default => false,
+        Pkce::Always => true,
+    };
+    policy.documents = Documents {
+        service_documentation: protocol.service_documentation.clone(),
+        op_policy_uri: protocol.op_policy_uri.clone(),
+        op_tos_uri: protocol.op_tos_uri.clone(),
+    };
+}
+
+/// A policy to check clients against before there is a provider.
+pub(super) fn provisional(
+    lifetimes: &Lifetimes,
+    protocol: &Protocol,
+    registration: &Registration,
+) -> Option<Policy> {
+    let issuer = Issuer::parse("https://localhost").ok()?;
+    let mut policy = Policy::new(issuer, Arc::new([0; 32]));
+    apply(lifetimes, protocol, registration, &mut policy);
+    Some(policy)
+}
+
+fn resource(resource: &Resource, default_alg: JwsAlgorithm) -> policy::Resource {
+    let alg = resource.signing_alg.and_then(jws).unwrap_or(default_alg);
+    policy::Resource {
+        identifier: resource.identifier.clone(),
+        scopes: resource.scopes.clone(),
+        format: match resource.token_format {
+            TokenFormat::Jwt => policy::TokenFormat::Jwt(alg),
+            TokenFormat::Sealed => policy::TokenFormat::Sealed,
+        },
+        access_token_lifetime: resource.lifetime.map(seconds),
+    }
+}
+
+fn jws(alg: SigningAlg) -> Option<JwsAlgorithm> {
+    JwsAlgorithm::parse(alg.name())
+}
+
+fn seconds(seconds: Seconds) -> i64 {
+    i64::try_from(seconds.0).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_algorithm_that_can_be_configured_exists() {
+        use SigningAlg as A;
+        let all = [
+            A::ES256,
+            A::ES384,
+            A::ES512,
+            A::RS256,
+            A::RS384,
+            A::RS512,
+            A::PS256,
+            A::PS384,
+            A::PS512,
+            A::EdDSA,
+        ];
+        for alg in all {
+            assert_eq!(jws(alg).map(JwsAlgorithm::name), Some(alg.name()));
+        }
+    }
+
+    /// The same default in two places is asked for by this test to be the same.
+    #[test]
+    fn the_configured_defaults_are_those_of_the_library() {
+        let issuer = Issuer::parse("https://localhost").unwrap();
+        let mut policy = Policy::new(issuer, Arc::new([0; 32]));
+        let library = format!("{policy:?}");
+        let source = super::super::Source::parse(None, String::new(), std::iter::empty()).unwrap();
+        let config = super::super::Config::parse(source).unwrap();
+        let text = "max_clients: 0";
+        apply(
+            &config.lifetimes,
+            &config.protocol,
+            &config.registration,
+            &mut policy,
+        );
+        policy.registration.max_clients = 0;
+        assert!(library.contains(text));
+        assert_eq!(format!("{policy:?}"), library);
+    }
+}
