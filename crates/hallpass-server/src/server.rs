@@ -140,15 +140,10 @@ impl Sockets {
 
 fn watch_connections(metrics: &Metrics, open: &Arc<OpenConnections>) {
     let open = Arc::clone(open);
-    metrics.observe(
+    metrics.observe_gauge(
         "hallpass_open_connections",
         "Connections that are open",
-        move || {
-            vec![(
-                Vec::new(),
-                u32::try_from(open.count()).map_or(f64::MAX, f64::from),
-            )]
-        },
+        move || u32::try_from(open.count()).ok().map(f64::from),
     );
 }
 

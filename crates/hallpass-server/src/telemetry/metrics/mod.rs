@@ -17,7 +17,7 @@ use prometheus_client::registry::Registry;
 
 pub use grid::{Grid, Label};
 pub use histogram::Histogram;
-pub use observed::{Observed, Reading};
+pub use observed::{Distribution, Observe, Observed, Reading};
 pub use tally::Tally;
 
 /// Every number.
@@ -27,10 +27,6 @@ pub struct Metrics {
     tokens: Arc<Grid>,
     sign_ins: Arc<Grid>,
     errors: Arc<Tally>,
-    hash_rejected: Arc<Grid>,
-    hash_wait: Arc<Histogram>,
-    store_commit: Arc<Histogram>,
-    store_read: Arc<Histogram>,
     connections: Arc<Grid>,
     registry: Mutex<Registry>,
 }
@@ -75,10 +71,7 @@ impl Metrics {
             "Access tokens issued",
             vec![grant, format],
         );
-        let outcome = Label::new(
-            "outcome",
-            &["success", "wrong_password", "disabled", "throttled"],
-        );
+        let outcome = Label::new("outcome", &["success", "refused", "throttled", "busy"]);
         let sign_ins = grid(
             &mut registry,
             "hallpass_sign_ins",
@@ -88,28 +81,6 @@ impl Metrics {
         let errors = share(
             &mut registry,
             Tally::new("hallpass_errors", "Refusals by their reason", "reason"),
-        );
-        let why = Label::new("why", &["queue_full", "too_late"]);
-        let hash_rejected = grid(
-            &mut registry,
-            "hallpass_hash_rejected",
-            "Passwords that were not hashed for lack of capacity",
-            vec![why],
-        );
-        let hash_wait = share(
-            &mut registry,
-            Histogram::new("hallpass_hash_wait", "Wait for a hashing thread"),
-        );
-        let store_commit = share(
-            &mut registry,
-            Histogram::new(
-                "hallpass_store_commit",
-                "Time of a durable commit, its wait included",
-            ),
-        );
-        let store_read = share(
-            &mut registry,
-            Histogram::new("hallpass_store_read", "Time of a read from the store"),
         );
         let fate = Label::new("fate", &["accepted", "shed", "evicted", "handshake_failed"]);
         let connections = grid(
@@ -124,10 +95,6 @@ impl Metrics {
             tokens,
             sign_ins,
             errors,
-            hash_rejected,
-            hash_wait,
-            store_commit,
-            store_read,
             connections,
             registry: Mutex::new(registry),
         };
@@ -163,42 +130,38 @@ impl Metrics {
         self.errors.count(reason);
     }
 
-    /// Counts a password that found no capacity.
-    pub fn hash_rejected(&self, why: &str) {
-        self.hash_rejected.count(&[why]);
-    }
-
-    /// Notes how long a password waited for its thread.
-    pub fn hash_wait(&self, time: Duration) {
-        self.hash_wait.observe("", time);
-    }
-
-    /// Notes how long a commit took.
-    pub fn store_commit(&self, time: Duration) {
-        self.store_commit.observe("", time);
-    }
-
-    /// Notes how long a read took.
-    pub fn store_read(&self, time: Duration) {
-        self.store_read.observe("", time);
-    }
-
     /// Counts what became of a connection.
     pub fn connection(&self, fate: &str) {
         self.connections.count(&[fate]);
     }
 
-    /// Adds a gauge that is asked when the metrics are read. The name is whole, with its unit.
-    pub fn observe(
-        &self,
-        name: &'static str,
-        help: &'static str,
-        read: impl Fn() -> Vec<Reading> + Send + Sync + 'static,
-    ) {
+    /// Adds a metric that others count, asked when the metrics are read. A counter's name comes without `_total`; every
+    /// other name is whole, with its unit.
+    pub fn observe(&self, name: &'static str, help: &'static str, observe: Observe) {
         self.registry
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .register_collector(Box::new(Observed::new(name, help, read)));
+            .register_collector(Box::new(Observed {
+                name,
+                help,
+                observe,
+            }));
+    }
+
+    /// Adds one number without labels that goes up and down.
+    pub fn observe_gauge(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        read: impl Fn() -> Option<f64> + Send + Sync + 'static,
+    ) {
+        let read = move || {
+            read()
+                .map(|value| (Vec::new(), value))
+                .into_iter()
+                .collect()
+        };
+        self.observe(name, help, Observe::Gauge(Box::new(read)));
     }
 
     /// All of it in the OpenMetrics text format.
@@ -233,12 +196,7 @@ impl Metrics {
             ("process_threads", "Threads", process::threads),
         ];
         for (name, help, read) in readings {
-            self.observe(name, help, move || {
-                read()
-                    .map(|value| (Vec::new(), value))
-                    .into_iter()
-                    .collect()
-            });
+            self.observe_gauge(name, help, read);
         }
     }
 }
@@ -335,12 +293,21 @@ mod tests {
     #[test]
     fn a_gauge_is_read_when_the_metrics_are() {
         let metrics = metrics();
-        metrics.observe("hallpass_key_age_seconds", "Age", || {
-            vec![(
-                vec![("alg", "ES256".to_owned()), ("phase", "active".to_owned())],
-                12.0,
-            )]
-        });
+        let labels = vec![("alg", "ES256".to_owned()), ("phase", "active".to_owned())];
+        let gauge = Observe::Gauge(Box::new(move || vec![(labels.clone(), 12.0)]));
+        metrics.observe("hallpass_key_age_seconds", "Age", gauge);
+        let histogram = || Distribution::new(0.3, [0.1, 0.5], &[1, 1, 0]);
+        metrics.observe(
+            "hallpass_wait_seconds",
+            "Wait",
+            Observe::Histogram(Box::new(histogram)),
+        );
+        let counter = || vec![(vec![("why", "queue_full".to_owned())], 3)];
+        metrics.observe(
+            "hallpass_hash_rejected",
+            "Rejected",
+            Observe::Counter(Box::new(counter)),
+        );
         let text = metrics.text().unwrap();
         assert!(
             text.contains(r#"hallpass_key_age_seconds{alg="ES256",phase="active"} 12.0"#),

@@ -1,46 +1,91 @@
-//! Values that are asked for when the metrics are read.
+//! Values that others count, asked for when the metrics are read.
 
 use std::fmt;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::exemplar::Exemplar;
 
 /// Labels with their values, and the number.
-pub type Reading = (Vec<(&'static str, String)>, f64);
+pub type Reading<T> = (Vec<(&'static str, String)>, T);
 
-/// A gauge whose readings come from a function.
-pub struct Observed {
-    /// The whole name, with its unit.
-    name: &'static str,
-    help: &'static str,
-    read: Box<dyn Fn() -> Vec<Reading> + Send + Sync>,
+/// What a function answers.
+pub enum Observe {
+    /// Numbers that go up and down.
+    Gauge(Box<dyn Fn() -> Vec<Reading<f64>> + Send + Sync>),
+    /// Numbers that only grow.
+    Counter(Box<dyn Fn() -> Vec<Reading<u64>> + Send + Sync>),
+    /// A distribution.
+    Histogram(Box<dyn Fn() -> Distribution + Send + Sync>),
 }
 
-impl Observed {
-    /// A gauge that asks `read` each time.
-    pub fn new(
-        name: &'static str,
-        help: &'static str,
-        read: impl Fn() -> Vec<Reading> + Send + Sync + 'static,
-    ) -> Self {
+impl fmt::Debug for Observe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Gauge(_) => "Gauge",
+            Self::Counter(_) => "Counter",
+            Self::Histogram(_) => "Histogram",
+        })
+    }
+}
+
+/// A distribution: the sum of all values, and how many fell below each upper bound and above the one before. The last
+/// bound is infinity.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Distribution {
+    /// Sum of all values.
+    pub sum: f64,
+    /// Upper bounds with counts, not cumulative.
+    pub buckets: Vec<(f64, u64)>,
+}
+
+impl Distribution {
+    /// From a sum, upper bounds and counts; there is one count more than bounds.
+    #[must_use]
+    pub fn new(sum: f64, bounds: impl IntoIterator<Item = f64>, counts: &[u64]) -> Self {
+        let bounds = bounds.into_iter().chain([f64::INFINITY]);
         Self {
-            name,
-            help,
-            read: Box::new(read),
+            sum,
+            buckets: bounds.zip(counts.iter().copied()).collect(),
         }
     }
 }
 
+/// A metric whose values come from a function. The name comes without the suffix `_total` of counters.
+pub struct Observed {
+    pub(super) name: &'static str,
+    pub(super) help: &'static str,
+    pub(super) observe: Observe,
+}
+
 impl Collector for Observed {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let mut metric =
-            encoder.encode_descriptor(self.name, self.help, None, MetricType::Gauge)?;
-        for (labels, value) in (self.read)() {
-            if labels.is_empty() {
-                metric.encode_gauge(&value)?;
-            } else {
-                metric.encode_family(&labels)?.encode_gauge(&value)?;
+        let kind = match &self.observe {
+            Observe::Gauge(_) => MetricType::Gauge,
+            Observe::Counter(_) => MetricType::Counter,
+            Observe::Histogram(_) => MetricType::Histogram,
+        };
+        let mut metric = encoder.encode_descriptor(self.name, self.help, None, kind)?;
+        match &self.observe {
+            Observe::Gauge(read) => {
+                for (labels, value) in read() {
+                    metric.encode_family(&labels)?.encode_gauge(&value)?;
+                }
+            }
+            Observe::Counter(read) => {
+                for (labels, value) in read() {
+                    metric
+                        .encode_family(&labels)?
+                        .encode_counter(&value, None::<&Exemplar<[(&str, &str); 0], u64>>)?;
+                }
+            }
+            Observe::Histogram(read) => {
+                let Distribution { sum, buckets } = read();
+                let count = buckets
+                    .iter()
+                    .fold(0_u64, |sum, (_, count)| sum.wrapping_add(*count));
+                metric.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)?;
             }
         }
         Ok(())

@@ -1,0 +1,229 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// OpenID Provider and OAuth 2.0 authorization server.
+///
+/// Without a command it serves. With no configuration at all it does so as http://localhost:3000, with its data in
+/// ./hallpass-data.
+#[derive(Debug, Parser)]
+#[command(name = "hallpass", version, propagate_version = true, arg_required_else_help = false)]
+pub struct Cli {
+    /// Configuration file, in TOML. HALLPASS__SECTION__KEY in the environment overrides what stands there.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print JSON for programs.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do; to serve, if nothing is said.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve until SIGTERM.
+    Serve(Serve),
+    /// Check and describe the configuration.
+    #[command(subcommand)]
+    Config(Config),
+    /// Make and change the accounts of people.
+    #[command(subcommand)]
+    User(User),
+    /// Make and look at clients.
+    #[command(subcommand)]
+    Client(Client),
+    /// Look at the signing keys and rotate them.
+    #[command(subcommand)]
+    Key(Key),
+    /// Bring the database to the schema of this version. Serving does it by itself.
+    Migrate(Migrate),
+}
+
+/// Options of `serve`.
+#[derive(Debug, Default, Args)]
+pub struct Serve {
+    /// Add a user and clients with random secrets, open registration, and a page at /demo. Never for real use.
+    #[arg(long)]
+    pub demo: bool,
+}
+
+/// What to do with the configuration.
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// Say what is wrong with it. The exit code is 1 if anything is.
+    Check,
+    /// Print its JSON Schema.
+    Schema,
+}
+
+/// What to do with accounts.
+#[derive(Debug, Subcommand)]
+pub enum User {
+    /// Make an account.
+    Create(UserCreate),
+    /// List the accounts.
+    List,
+    /// Disable an account: nobody can sign in to it, and its sessions and tokens end.
+    Disable(UserName),
+    /// Enable an account again.
+    Enable(UserName),
+    /// Set another password. Sessions and tokens from before end.
+    SetPassword(SetPassword),
+}
+
+/// Which account.
+#[derive(Debug, Args)]
+pub struct UserName {
+    /// The name to sign in with.
+    pub username: String,
+}
+
+/// Options of `user create`.
+#[derive(Debug, Args)]
+pub struct UserCreate {
+    /// The name to sign in with.
+    pub username: String,
+    #[command(flatten)]
+    pub password: Password,
+    /// What to tell clients about the person, by its OpenID Connect name: `email=a@example.com`. A value that reads as
+    /// JSON is JSON. Can be repeated.
+    #[arg(long = "claim", value_name = "NAME=VALUE")]
+    pub claims: Vec<String>,
+}
+
+/// Options of `user set-password`.
+#[derive(Debug, Args)]
+pub struct SetPassword {
+    /// The name to sign in with.
+    pub username: String,
+    #[command(flatten)]
+    pub password: Password,
+}
+
+/// Where a password comes from: asked for at a terminal, otherwise the first line of standard input. Never the command
+/// line, which everybody on the machine can read.
+#[derive(Debug, Args)]
+pub struct Password {
+    /// Read the password from the first line of a file.
+    #[arg(long, value_name = "FILE", conflicts_with = "generate")]
+    pub password_file: Option<PathBuf>,
+    /// Make a random password and print it.
+    #[arg(long)]
+    pub generate: bool,
+}
+
+/// What to do with clients.
+#[derive(Debug, Subcommand)]
+pub enum Client {
+    /// Make a client and print it with its secret, which is not shown again.
+    Create(ClientCreate),
+    /// List the clients.
+    List,
+    /// Show a client.
+    Show(ClientId),
+    /// Delete a client. All it was granted ends.
+    Delete(ClientId),
+}
+
+/// Which client.
+#[derive(Debug, Args)]
+pub struct ClientId {
+    /// The client's identifier.
+    pub client_id: String,
+}
+
+/// Options of `client create`.
+#[derive(Debug, Default, Args)]
+pub struct ClientCreate {
+    /// The identifier; made up if not given.
+    #[arg(long, value_name = "ID")]
+    pub id: Option<String>,
+    /// The name that people see.
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Where answers may go. Can be repeated.
+    #[arg(long = "redirect-uri", value_name = "URI")]
+    pub redirect_uris: Vec<String>,
+    /// Where a browser may go after signing out. Can be repeated.
+    #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
+    pub post_logout_redirect_uris: Vec<String>,
+    /// `authorization_code`, `refresh_token`, `client_credentials`. Can be repeated.
+    #[arg(long = "grant-type", value_name = "TYPE")]
+    pub grant_types: Vec<String>,
+    /// A client without a secret: a native or browser application.
+    #[arg(long, conflicts_with = "auth_method")]
+    pub public: bool,
+    /// How the client authenticates: `client_secret_basic`, `private_key_jwt` and so on.
+    #[arg(long, value_name = "METHOD")]
+    pub auth_method: Option<String>,
+    /// The scopes that it may ask for, separated by spaces.
+    #[arg(long)]
+    pub scope: Option<String>,
+    /// Anything else, as a JSON object in the names of RFC 7591.
+    #[arg(long, value_name = "JSON")]
+    pub metadata: Option<String>,
+}
+
+/// What to do with keys.
+#[derive(Debug, Subcommand)]
+pub enum Key {
+    /// List the signing keys.
+    List,
+    /// Sign with the next key from now on, and publish another next one.
+    Rotate(KeyRotate),
+}
+
+/// Options of `key rotate`.
+#[derive(Debug, Args)]
+pub struct KeyRotate {
+    /// Only the keys of one algorithm.
+    #[arg(long, value_name = "ALG")]
+    pub alg: Option<String>,
+}
+
+/// Options of `migrate`.
+#[derive(Debug, Args)]
+pub struct Migrate {
+    /// Only say what would be done.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn global_options_may_stand_before_and_behind_the_command() {
+        for line in [
+            &["hallpass", "--config", "a", "--json", "key", "rotate"][..],
+            &["hallpass", "key", "--config", "a", "--json", "rotate"],
+            &["hallpass", "key", "rotate", "--config", "a", "--json"],
+        ] {
+            let cli = Cli::try_parse_from(line).unwrap();
+            assert!(cli.json && cli.config == Some(PathBuf::from("a")));
+        }
+        assert!(Cli::try_parse_from(["hallpass"]).unwrap().command.is_none());
+    }
+
+    #[test]
+    fn a_password_on_the_command_line_is_not_understood() {
+        for line in [
+            ["hallpass", "user", "create", "a", "--password", "x"],
+            ["hallpass", "user", "set-password", "a", "--password", "x"],
+        ] {
+            assert!(Cli::try_parse_from(line).is_err());
+        }
+    }
+}

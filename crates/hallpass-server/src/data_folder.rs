@@ -1,0 +1,255 @@
+//! The data folder: made at the first start, marked with its version, used by one server at a time.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use hallpass_provider::secrets::MasterKey;
+use zeroize::Zeroizing;
+
+use crate::config::{Secret, decode_master_key};
+use crate::failure::Failure;
+
+/// A data folder of this version.
+#[derive(Debug)]
+pub struct DataFolder {
+    path: PathBuf,
+    /// Held while a server runs.
+    _lock: Option<File>,
+}
+
+/// Who opens it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A server, which wants to be the only one.
+    Serve,
+    /// A command, which may work beside a server.
+    Command,
+}
+
+impl DataFolder {
+    /// Opens the folder, making it if there is none.
+    ///
+    /// # Errors
+    /// It is something else, of another version, or in use by another server.
+    pub fn open(path: &Path, purpose: Purpose) -> Result<Self, Failure> {
+        let name = path.display();
+        let failed = |what: &str, error: &io::Error| {
+            Failure::doing(&format!("server.data_dir: cannot {what} {name}"), error)
+        };
+        match fs::metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(path)
+                .map_err(|error| failed("make", &error))?,
+            Err(error) => return Err(failed("open", &error)),
+            Ok(metadata) if !metadata.is_dir() => {
+                return Err(Failure::new(format!("server.data_dir: {name} is no folder")));
+            }
+            Ok(_) => {}
+        }
+        let folder = Self { path: path.to_owned(), _lock: None };
+        folder.check_version()?;
+        if purpose == Purpose::Command {
+            return Ok(folder);
+        }
+        let lock = private_file(OpenOptions::new().create(true).truncate(false), &folder.file(LOCK))
+            .map_err(|error| failed("write in", &error))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { _lock: Some(lock), ..folder }),
+            Err(fs::TryLockError::WouldBlock) => Err(Failure::new(format!(
+                "server.data_dir: {name} is in use by another server"
+            ))),
+            Err(fs::TryLockError::Error(error)) => Err(failed("lock", &error)),
+        }
+    }
+
+    /// A file in the folder.
+    #[must_use]
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// The master key, made at the first start.
+    ///
+    /// # Errors
+    /// The file cannot be read or made, is open to others, or holds no key.
+    pub fn master_key(&self, fresh: impl FnOnce() -> [u8; 32]) -> Result<MasterKey, Failure> {
+        let path = self.file(MASTER_KEY);
+        let name = path.display();
+        if !path.exists() {
+            let key = Zeroizing::new(fresh());
+            let text = Zeroizing::new(hallpass_jose::base64url::encode(key.as_slice()));
+            self.write_once(MASTER_KEY, &format!("{}\n", text.as_str()))?;
+        }
+        let failed = |error: io::Error| Failure::doing(&format!("cannot read {name}"), &error);
+        let mut file = File::open(&path).map_err(failed)?;
+        if file.metadata().map_err(failed)?.permissions().mode() & 0o007 != 0 {
+            return Err(Failure::new(format!(
+                "{name} is open to every user of this machine; whoever has read it can make every token. \
+                 Take that away with: chmod 600 {name}"
+            )));
+        }
+        let mut text = String::new();
+        file.read_to_string(&mut text).map_err(failed)?;
+        decode_master_key(&Secret::new(text.trim_end().to_owned()))
+            .map(|key| MasterKey::new(*key))
+            .ok_or_else(|| Failure::new(format!("{name} holds no master key")))
+    }
+
+    /// Refuses a folder of another version, and one that is not ours.
+    fn check_version(&self) -> Result<(), Failure> {
+        let name = self.path.display();
+        let failed = |error: io::Error| {
+            Failure::doing(&format!("server.data_dir: cannot read {name}"), &error)
+        };
+        match fs::read_to_string(self.file(VERSION_FILE)) {
+            Ok(version) if version.trim() == VERSION => Ok(()),
+            Ok(version) => {
+                let version: String =
+                    version.trim().chars().take(20).filter(char::is_ascii_graphic).collect();
+                Err(Failure::new(format!(
+                    "server.data_dir: {name} is of version {version}, this program knows version {VERSION} only"
+                )))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let foreign = fs::read_dir(&self.path).map_err(failed)?.flatten().find(|entry| {
+                    let name = entry.file_name();
+                    !OURS.iter().any(|ours| name == *ours) && !name.to_string_lossy().starts_with(".tmp-")
+                });
+                if let Some(entry) = foreign {
+                    let other = entry.file_name();
+                    return Err(Failure::new(format!(
+                        "server.data_dir: {name} is no data folder of hallpass: it holds {} and no file {VERSION_FILE}. \
+                         Choose an empty one",
+                        other.display()
+                    )));
+                }
+                self.write_once(VERSION_FILE, &format!("{VERSION}\n"))
+            }
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// Writes a whole file or none, for the owner's eyes only. Another process that was faster wins.
+    fn write_once(&self, name: &str, content: &str) -> Result<(), Failure> {
+        let path = self.file(name);
+        let temporary = self.file(&format!(".tmp-{name}-{}", std::process::id()));
+        let write = || {
+            let mut file = private_file(OpenOptions::new().create_new(true), &temporary)?;
+            file.write_all(content.as_bytes())?;
+            file.sync_all()?;
+            match fs::hard_link(&temporary, &path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                other => other?,
+            }
+            File::open(&self.path)?.sync_all()
+        };
+        let written = write();
+        drop(fs::remove_file(&temporary));
+        written.map_err(|error| Failure::doing(&format!("cannot write {}", path.display()), &error))
+    }
+}
+
+fn private_file(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    options.write(true).mode(0o600).open(path)
+}
+
+const VERSION: &str = "1";
+const VERSION_FILE: &str = "VERSION";
+const LOCK: &str = "lock";
+const MASTER_KEY: &str = "master.key";
+
+/// What may be in a folder without a version: the mark of a file system.
+const OURS: [&str; 1] = ["lost+found"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Temp(PathBuf);
+
+    impl Temp {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("hallpass-data-{}-{name}", std::process::id()));
+            drop(fs::remove_dir_all(&path));
+            Self(path)
+        }
+    }
+
+    impl Drop for Temp {
+        fn drop(&mut self) {
+            drop(fs::remove_dir_all(&self.0));
+        }
+    }
+
+    fn refused(path: &Path) -> String {
+        DataFolder::open(path, Purpose::Serve).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_new_folder_is_for_its_owner_only() {
+        let temp = Temp::new("new");
+        let folder = DataFolder::open(&temp.0, Purpose::Serve).unwrap();
+        folder.master_key(|| [7; 32]).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&temp.0), 0o700);
+        for name in [VERSION_FILE, LOCK, MASTER_KEY] {
+            assert_eq!(mode(&folder.file(name)), 0o600, "{name}");
+        }
+        assert_eq!(fs::read_dir(&temp.0).unwrap().count(), 3, "nothing temporary is left");
+    }
+
+    #[test]
+    fn the_master_key_is_made_once() {
+        let temp = Temp::new("key");
+        let folder = DataFolder::open(&temp.0, Purpose::Command).unwrap();
+        folder.master_key(|| [7; 32]).unwrap();
+        let before = fs::read(folder.file(MASTER_KEY)).unwrap();
+        folder.master_key(|| unreachable!()).unwrap();
+        assert_eq!(fs::read(folder.file(MASTER_KEY)).unwrap(), before);
+    }
+
+    #[test]
+    fn a_master_key_that_is_open_to_all_or_broken_is_refused() {
+        let temp = Temp::new("open");
+        let folder = DataFolder::open(&temp.0, Purpose::Command).unwrap();
+        folder.master_key(|| [7; 32]).unwrap();
+        let path = folder.file(MASTER_KEY);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        let error = folder.master_key(|| [7; 32]).unwrap_err().to_string();
+        assert!(error.contains("chmod 600"), "{error}");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        fs::write(&path, "").unwrap();
+        let error = folder.master_key(|| [7; 32]).unwrap_err().to_string();
+        assert!(error.ends_with("holds no master key"), "{error}");
+    }
+
+    #[test]
+    fn a_folder_of_another_version_or_kind_is_refused_with_the_settings_name() {
+        let temp = Temp::new("version");
+        drop(DataFolder::open(&temp.0, Purpose::Serve).unwrap());
+        fs::write(temp.0.join(VERSION_FILE), "2\n").unwrap();
+        let error = refused(&temp.0);
+        assert!(error.starts_with("server.data_dir: ") && error.contains("version 2"), "{error}");
+        fs::remove_file(temp.0.join(VERSION_FILE)).unwrap();
+        fs::write(temp.0.join("thesis.tex"), "").unwrap();
+        let error = refused(&temp.0);
+        assert!(error.starts_with("server.data_dir: ") && error.contains("no data folder"), "{error}");
+        let file = temp.0.join("thesis.tex");
+        assert!(refused(&file).ends_with("is no folder"));
+        assert!(refused(&file.join("x")).starts_with("server.data_dir: cannot open"));
+    }
+
+    #[test]
+    fn one_server_at_a_time_and_commands_beside_it() {
+        let temp = Temp::new("lock");
+        let server = DataFolder::open(&temp.0, Purpose::Serve).unwrap();
+        assert!(refused(&temp.0).ends_with("is in use by another server"));
+        DataFolder::open(&temp.0, Purpose::Command).unwrap();
+        drop(server);
+        DataFolder::open(&temp.0, Purpose::Serve).unwrap();
+    }
+}
