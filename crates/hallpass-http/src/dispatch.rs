@@ -29,6 +29,20 @@ pub enum Route<'p> {
 }
 
 impl Route<'_> {
+    /// Every [`Self::label`].
+    pub const LABELS: &'static [&'static str] = &[
+        "metadata",
+        "jwks",
+        "authorize",
+        "token",
+        "userinfo",
+        "introspect",
+        "revoke",
+        "register",
+        "client",
+        "logout",
+    ];
+
     /// A label for metrics and logs.
     #[must_use]
     pub const fn label(self) -> &'static str {
@@ -99,6 +113,23 @@ mod tests {
         }
         assert_eq!(route(&tenant, "/.well-known/openid-configuration"), None);
         assert_eq!(route(&tenant, "/.well-known/openid-configuration/t2"), None);
+    }
+
+    #[test]
+    fn every_label_is_listed_once() {
+        let routes = [
+            Route::Metadata,
+            Route::Jwks,
+            Route::Authorize,
+            Route::Token,
+            Route::UserInfo,
+            Route::Introspect,
+            Route::Revoke,
+            Route::Register,
+            Route::Client(""),
+            Route::Logout,
+        ];
+        assert_eq!(routes.map(Route::label), Route::LABELS);
     }
 
     #[test]

@@ -309,7 +309,11 @@ impl Draft<'_> {
             self.put("skip_consent", flag);
         }
         if let Some(resources) = self.input.texts("resources", SMALL_LIST, uri::MAX_LEN)? {
-            let known = |name: &String| self.policy.resources.iter().any(|r| r.identifier == *name);
+            // The issuer's own name stands for tokens that name no resource: who has it may introspect those.
+            let known = |name: &String| {
+                *name == self.policy.issuer.as_str()
+                    || self.policy.resources.iter().any(|r| r.identifier == *name)
+            };
             if !resources.iter().all(known) {
                 return Err(MetadataReason::Unsupported.at("resources"));
             }
