@@ -9,7 +9,12 @@ use clap::{Args, Parser, Subcommand};
 /// Without a command it serves. With no configuration at all it does so as http://localhost:3000, with its data in
 /// ./hallpass-data.
 #[derive(Debug, Parser)]
-#[command(name = "hallpass", version, propagate_version = true, arg_required_else_help = false)]
+#[command(
+    name = "hallpass",
+    version,
+    propagate_version = true,
+    arg_required_else_help = false
+)]
 pub struct Cli {
     /// Configuration file, in TOML. HALLPASS__SECTION__KEY in the environment overrides what stands there.
     #[arg(long, global = true, value_name = "FILE")]
@@ -87,6 +92,7 @@ pub struct UserName {
 pub struct UserCreate {
     /// The name to sign in with.
     pub username: String,
+    /// Where the password comes from.
     #[command(flatten)]
     pub password: Password,
     /// What to tell clients about the person, by its OpenID Connect name: `email=a@example.com`. A value that reads as
@@ -100,6 +106,7 @@ pub struct UserCreate {
 pub struct SetPassword {
     /// The name to sign in with.
     pub username: String,
+    /// Where the password comes from.
     #[command(flatten)]
     pub password: Password,
 }

@@ -5,7 +5,6 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use hallpass_provider::secrets::MasterKey;
 use zeroize::Zeroizing;
 
 use crate::config::{Secret, decode_master_key};
@@ -46,19 +45,30 @@ impl DataFolder {
                 .map_err(|error| failed("make", &error))?,
             Err(error) => return Err(failed("open", &error)),
             Ok(metadata) if !metadata.is_dir() => {
-                return Err(Failure::new(format!("server.data_dir: {name} is no folder")));
+                return Err(Failure::new(format!(
+                    "server.data_dir: {name} is no folder"
+                )));
             }
             Ok(_) => {}
         }
-        let folder = Self { path: path.to_owned(), _lock: None };
+        let folder = Self {
+            path: path.to_owned(),
+            _lock: None,
+        };
         folder.check_version()?;
         if purpose == Purpose::Command {
             return Ok(folder);
         }
-        let lock = private_file(OpenOptions::new().create(true).truncate(false), &folder.file(LOCK))
-            .map_err(|error| failed("write in", &error))?;
+        let lock = private_file(
+            OpenOptions::new().create(true).truncate(false),
+            &folder.file(LOCK),
+        )
+        .map_err(|error| failed("write in", &error))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { _lock: Some(lock), ..folder }),
+            Ok(()) => Ok(Self {
+                _lock: Some(lock),
+                ..folder
+            }),
             Err(fs::TryLockError::WouldBlock) => Err(Failure::new(format!(
                 "server.data_dir: {name} is in use by another server"
             ))),
@@ -76,7 +86,10 @@ impl DataFolder {
     ///
     /// # Errors
     /// The file cannot be read or made, is open to others, or holds no key.
-    pub fn master_key(&self, fresh: impl FnOnce() -> [u8; 32]) -> Result<MasterKey, Failure> {
+    pub fn master_key(
+        &self,
+        fresh: impl FnOnce() -> [u8; 32],
+    ) -> Result<Zeroizing<[u8; 32]>, Failure> {
         let path = self.file(MASTER_KEY);
         let name = path.display();
         if !path.exists() {
@@ -95,7 +108,6 @@ impl DataFolder {
         let mut text = String::new();
         file.read_to_string(&mut text).map_err(failed)?;
         decode_master_key(&Secret::new(text.trim_end().to_owned()))
-            .map(|key| MasterKey::new(*key))
             .ok_or_else(|| Failure::new(format!("{name} holds no master key")))
     }
 
@@ -108,17 +120,25 @@ impl DataFolder {
         match fs::read_to_string(self.file(VERSION_FILE)) {
             Ok(version) if version.trim() == VERSION => Ok(()),
             Ok(version) => {
-                let version: String =
-                    version.trim().chars().take(20).filter(char::is_ascii_graphic).collect();
+                let version: String = version
+                    .trim()
+                    .chars()
+                    .take(20)
+                    .filter(char::is_ascii_graphic)
+                    .collect();
                 Err(Failure::new(format!(
                     "server.data_dir: {name} is of version {version}, this program knows version {VERSION} only"
                 )))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let foreign = fs::read_dir(&self.path).map_err(failed)?.flatten().find(|entry| {
-                    let name = entry.file_name();
-                    !OURS.iter().any(|ours| name == *ours) && !name.to_string_lossy().starts_with(".tmp-")
-                });
+                let foreign = fs::read_dir(&self.path)
+                    .map_err(failed)?
+                    .flatten()
+                    .find(|entry| {
+                        let name = entry.file_name();
+                        !OURS.iter().any(|ours| name == *ours)
+                            && !name.to_string_lossy().starts_with(".tmp-")
+                    });
                 if let Some(entry) = foreign {
                     let other = entry.file_name();
                     return Err(Failure::new(format!(
@@ -173,7 +193,8 @@ mod tests {
 
     impl Temp {
         fn new(name: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("hallpass-data-{}-{name}", std::process::id()));
+            let path =
+                std::env::temp_dir().join(format!("hallpass-data-{}-{name}", std::process::id()));
             drop(fs::remove_dir_all(&path));
             Self(path)
         }
@@ -186,7 +207,9 @@ mod tests {
     }
 
     fn refused(path: &Path) -> String {
-        DataFolder::open(path, Purpose::Serve).unwrap_err().to_string()
+        DataFolder::open(path, Purpose::Serve)
+            .unwrap_err()
+            .to_string()
     }
 
     #[test]
@@ -199,7 +222,11 @@ mod tests {
         for name in [VERSION_FILE, LOCK, MASTER_KEY] {
             assert_eq!(mode(&folder.file(name)), 0o600, "{name}");
         }
-        assert_eq!(fs::read_dir(&temp.0).unwrap().count(), 3, "nothing temporary is left");
+        assert_eq!(
+            fs::read_dir(&temp.0).unwrap().count(),
+            3,
+            "nothing temporary is left"
+        );
     }
 
     #[test]
@@ -233,11 +260,17 @@ mod tests {
         drop(DataFolder::open(&temp.0, Purpose::Serve).unwrap());
         fs::write(temp.0.join(VERSION_FILE), "2\n").unwrap();
         let error = refused(&temp.0);
-        assert!(error.starts_with("server.data_dir: ") && error.contains("version 2"), "{error}");
+        assert!(
+            error.starts_with("server.data_dir: ") && error.contains("version 2"),
+            "{error}"
+        );
         fs::remove_file(temp.0.join(VERSION_FILE)).unwrap();
         fs::write(temp.0.join("thesis.tex"), "").unwrap();
         let error = refused(&temp.0);
-        assert!(error.starts_with("server.data_dir: ") && error.contains("no data folder"), "{error}");
+        assert!(
+            error.starts_with("server.data_dir: ") && error.contains("no data folder"),
+            "{error}"
+        );
         let file = temp.0.join("thesis.tex");
         assert!(refused(&file).ends_with("is no folder"));
         assert!(refused(&file.join("x")).starts_with("server.data_dir: cannot open"));

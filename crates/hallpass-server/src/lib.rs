@@ -1,10 +1,21 @@
 //! The server: configuration, command line, listeners, TLS, telemetry and wiring, behind the `hallpass` binary.
 
+pub mod app;
+pub mod cli;
 pub mod client_addr;
+pub mod commands;
 pub mod config;
+pub mod data_folder;
+pub mod demo;
+pub mod events;
+pub mod failure;
+pub mod jobs;
+pub mod limits;
 pub mod listen;
 pub mod operations;
+pub mod output;
 pub mod server;
 pub mod shutdown;
 pub mod telemetry;
 pub mod tls;
+pub mod wiring;

@@ -61,7 +61,11 @@ impl Output {
             (false, Failure::Configuration(_)) => writeln!(stderr, "{failure}"),
             (false, Failure::Other(_)) => writeln!(stderr, "hallpass: {failure}"),
             (true, Failure::Configuration(problems)) => {
-                writeln!(stderr, "{}", json!({ "error": "configuration", "problems": problems.0 }))
+                writeln!(
+                    stderr,
+                    "{}",
+                    json!({ "error": "configuration", "problems": problems.0 })
+                )
             }
             (true, Failure::Other(text)) => writeln!(stderr, "{}", json!({ "error": text })),
         });
@@ -86,14 +90,24 @@ fn columns(headings: &[&str], rows: &[Vec<String>]) -> String {
         .iter()
         .enumerate()
         .map(|(at, heading)| {
-            rows.iter().map(|row| cells(row, at)).chain([heading.len()]).max().unwrap_or(0)
+            rows.iter()
+                .map(|row| cells(row, at))
+                .chain([heading.len()])
+                .max()
+                .unwrap_or(0)
         })
         .collect();
     let mut text = String::new();
-    let first: Vec<String> = headings.iter().map(|heading| (*heading).to_owned()).collect();
+    let first: Vec<String> = headings
+        .iter()
+        .map(|heading| (*heading).to_owned())
+        .collect();
     for row in std::iter::once(&first).chain(rows) {
-        let line: Vec<String> =
-            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        let line: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
         text.push_str(line.join("  ").trim_end());
         text.push('\n');
     }
@@ -106,7 +120,13 @@ mod tests {
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
-        let rows = [vec!["a".to_owned(), "b".to_owned()], vec!["longer".to_owned(), String::new()]];
-        assert_eq!(columns(&["name", "x"], &rows), "name    x\na       b\nlonger\n");
+        let rows = [
+            vec!["a".to_owned(), "b".to_owned()],
+            vec!["longer".to_owned(), String::new()],
+        ];
+        assert_eq!(
+            columns(&["name", "x"], &rows),
+            "name    x\na       b\nlonger\n"
+        );
     }
 }

@@ -154,7 +154,8 @@ impl Config {
         rate_limits.check(check);
         log.check(check);
         danger.check(check);
-        let clients = policy::provisional(&lifetimes, &protocol, &registration)
+        let issuer = server.issuer(tls.files().is_some(), server.port());
+        let clients = policy::provisional(&issuer, &lifetimes, &protocol, &registration)
             .map(|policy| clients::parse(clients, &policy, check))
             .unwrap_or_default();
         let users = users::parse(users, &passwords, check);

@@ -17,8 +17,9 @@ pub struct Passwords {
     pub parallelism: u32,
     /// Threads that hash, each with memory of its own. Without a value: one fewer than cores.
     pub threads: Option<u16>,
-    /// Sign-ins that may wait for a thread; one more is told to come back later.
-    pub queue: u32,
+    /// Sign-ins that may wait for a thread; one more is told to come back later. Without a value: what the threads
+    /// compute in two seconds, as measured.
+    pub queue: Option<u32>,
     /// The shortest password that may be set, in characters.
     pub min_length: u32,
 }
@@ -30,7 +31,7 @@ impl Default for Passwords {
             iterations: 2,
             parallelism: 1,
             threads: None,
-            queue: 100,
+            queue: None,
             min_length: 8,
         }
     }
@@ -49,7 +50,9 @@ impl Passwords {
         if let Some(threads) = self.threads {
             check.number("passwords.threads", threads.into(), 1, 256);
         }
-        check.number("passwords.queue", self.queue.into(), 1, 100_000);
+        if let Some(queue) = self.queue {
+            check.number("passwords.queue", queue.into(), 1, 100_000);
+        }
         check.number("passwords.min_length", self.min_length.into(), 8, 128);
         // OWASP's weakest sets: 7 MiB with five passes, 9 with four, 12 with three, 19 with two, 46 with one.
         let work = u64::from(self.memory_kib).saturating_mul(u64::from(self.iterations));

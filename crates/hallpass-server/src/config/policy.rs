@@ -73,11 +73,14 @@ pub(crate) fn apply(
 
 /// A policy to check clients against before there is a provider.
 pub(super) fn provisional(
+    issuer: &str,
     lifetimes: &Lifetimes,
     protocol: &Protocol,
     registration: &Registration,
 ) -> Option<Policy> {
-    let issuer = Issuer::parse("https://localhost").ok()?;
+    let issuer = Issuer::parse(issuer)
+        .or_else(|_| Issuer::parse("https://localhost"))
+        .ok()?;
     let mut policy = Policy::new(issuer, Arc::new([0; 32]));
     apply(lifetimes, protocol, registration, &mut policy);
     Some(policy)

@@ -67,6 +67,26 @@ impl Default for Server {
 }
 
 impl Server {
+    /// The issuer: as configured, or `localhost` with the port that the public listener has.
+    #[must_use]
+    pub fn issuer(&self, tls: bool, port: u16) -> String {
+        let scheme = if tls { "https" } else { "http" };
+        let default = if tls { 443 } else { 80 };
+        self.issuer.clone().unwrap_or_else(|| {
+            if port == default {
+                format!("{scheme}://localhost")
+            } else {
+                format!("{scheme}://localhost:{port}")
+            }
+        })
+    }
+
+    /// The port of the first address.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.listen.0.first().map_or(0, SocketAddr::port)
+    }
+
     pub(super) fn check(&self, danger: &Danger, check: &mut Checker<'_>) {
         if let Some(issuer) = &self.issuer
             && let Err(message) = check_issuer(issuer, danger.allow_http_issuer)

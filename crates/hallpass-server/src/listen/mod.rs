@@ -19,6 +19,7 @@ use tokio_rustls::TlsAcceptor;
 pub use app::{Answer, App};
 pub use body::{BodyError, RequestBody};
 pub use front::Front;
+pub(crate) use open::share;
 pub use open::{OpenConnection, OpenConnections};
 
 use crate::telemetry::metrics::process;

@@ -224,7 +224,7 @@ fn evict(table: &Table, address: Option<IpAddr>, most: usize) -> usize {
 }
 
 /// What shares one limit: an IPv4 address, or the /64 of an IPv6 address, which is what one subscriber gets.
-fn share(address: IpAddr) -> IpAddr {
+pub(crate) fn share(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(v4) => IpAddr::V4(v4),
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),

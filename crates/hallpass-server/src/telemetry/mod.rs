@@ -1,12 +1,15 @@
 //! What the server tells about itself: log lines and metrics.
 
+mod engine;
 mod log_line;
 pub mod metrics;
 pub mod request_id;
 
+use hallpass_store::KeyPhase;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
+pub use engine::watch_engine;
 pub use log_line::LogLine;
 
 use crate::config::Log;
@@ -24,4 +27,14 @@ pub fn start_log(log: &Log) -> Result<(), Box<dyn std::error::Error + Send + Syn
         .with_writer(std::io::stderr)
         .event_format(LogLine { format: log.format })
         .try_init()
+}
+
+/// The name of a key's phase, in metrics and lists.
+#[must_use]
+pub fn phase_name(phase: KeyPhase) -> &'static str {
+    match phase {
+        KeyPhase::Next => "next",
+        KeyPhase::Active => "active",
+        KeyPhase::Retiring => "retiring",
+    }
 }

@@ -70,14 +70,22 @@ impl Collector for Observed {
         match &self.observe {
             Observe::Gauge(read) => {
                 for (labels, value) in read() {
-                    metric.encode_family(&labels)?.encode_gauge(&value)?;
+                    if labels.is_empty() {
+                        metric.encode_gauge(&value)?;
+                    } else {
+                        metric.encode_family(&labels)?.encode_gauge(&value)?;
+                    }
                 }
             }
             Observe::Counter(read) => {
                 for (labels, value) in read() {
-                    metric
-                        .encode_family(&labels)?
-                        .encode_counter(&value, None::<&Exemplar<[(&str, &str); 0], u64>>)?;
+                    if labels.is_empty() {
+                        metric.encode_counter(&value, NO_EXEMPLAR)?;
+                    } else {
+                        metric
+                            .encode_family(&labels)?
+                            .encode_counter(&value, NO_EXEMPLAR)?;
+                    }
                 }
             }
             Observe::Histogram(read) => {
@@ -99,3 +107,5 @@ impl fmt::Debug for Observed {
             .finish_non_exhaustive()
     }
 }
+
+const NO_EXEMPLAR: Option<&Exemplar<[(&str, &str); 0], u64>> = None;

@@ -1,0 +1,186 @@
+//! The program behind the public listener: the protocol's paths, the pages', and nothing else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hallpass_http::{ClientAddr, Endpoints, Problem, Route, route};
+use hallpass_pages::{PageRoute, PageRoutes};
+use hallpass_provider::ports::{Event, PasswordSignIn};
+use hallpass_types::{ErrorCode, Issuer};
+use http::header::{HeaderValue, RETRY_AFTER};
+use http::{Method, Request, StatusCode};
+use http_body_util::Full;
+
+use crate::config::{RateLimits, Registration};
+use crate::demo::Demo;
+use crate::limits::Limit;
+use crate::listen::{Answer, App, RequestBody};
+use crate::wiring::Engine;
+
+/// Answers the paths of one issuer.
+#[derive(Clone, Debug)]
+pub struct Hallpass(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    issuer: Issuer,
+    endpoints: Endpoints,
+    pages: PageRoutes,
+    registrations: Limit,
+    failed_authentications: Limit,
+}
+
+/// The names of everything that can answer, for the metrics.
+pub fn endpoint_names() -> impl Iterator<Item = &'static str> {
+    let others = [NOTHING, "none", "operations"];
+    Route::LABELS
+        .iter()
+        .chain(PageRoute::LABELS)
+        .copied()
+        .chain(others)
+}
+
+impl Hallpass {
+    /// The provider's endpoints and pages.
+    #[must_use]
+    pub fn new(
+        engine: &Engine,
+        limits: &RateLimits,
+        registration: &Registration,
+        demo: Option<&Demo>,
+    ) -> Self {
+        let pages = engine.pages.clone();
+        let endpoints = Endpoints::new(engine.provider.clone()).with_pages(Arc::new(pages.clone()));
+        let sign_in: Arc<dyn PasswordSignIn> = Arc::clone(&engine.accounts) as _;
+        let routes = PageRoutes::new(endpoints.clone(), pages, sign_in);
+        let pages = match demo {
+            Some(demo) => routes.with_demo(demo.page()),
+            None => routes,
+        };
+        Self(Arc::new(Inner {
+            issuer: engine.provider.policy().issuer.clone(),
+            endpoints,
+            pages,
+            registrations: Limit::new(registration.per_address_per_hour, HOUR),
+            failed_authentications: Limit::new(
+                limits.client_auth_per_address,
+                limits.window.duration(),
+            ),
+        }))
+    }
+
+    async fn protocol(
+        &self,
+        request: Request<RequestBody>,
+        client: ClientAddr,
+        route: Route<'static>,
+    ) -> hallpass_http::Response {
+        let Inner {
+            endpoints,
+            registrations,
+            failed_authentications,
+            ..
+        } = &*self.0;
+        let limit = match route {
+            Route::Token | Route::Introspect | Route::Revoke => Some(failed_authentications),
+            Route::Register if *request.method() == Method::POST => Some(registrations),
+            Route::Register
+            | Route::Client(_)
+            | Route::Metadata
+            | Route::Jwks
+            | Route::Authorize
+            | Route::UserInfo
+            | Route::Logout => None,
+        };
+        if let Some(wait) = limit.and_then(|limit| limit.wait(client.0)) {
+            return self.slow_down(route, wait);
+        }
+        let method = request.method().clone();
+        let response = match endpoints.handle(request).await {
+            Ok(response) => response,
+            Err(_) => self.0.pages.not_found(&method),
+        };
+        if let Some(limit) = limit {
+            // Every try to register counts, of the others those that failed to authenticate.
+            if route == Route::Register || response.status() == StatusCode::UNAUTHORIZED {
+                limit.count(client.0);
+            }
+        }
+        response
+    }
+
+    fn slow_down(&self, route: Route<'_>, wait: Duration) -> hallpass_http::Response {
+        let reason = "slow_down";
+        self.0.endpoints.provider().emit(&Event::Refused {
+            endpoint: route.label(),
+            reason,
+            client: None,
+        });
+        let text = "too many requests from this network";
+        let problem = Problem::refused(429, ErrorCode::TemporarilyUnavailable, reason, text);
+        let mut response = problem.json();
+        let seconds = HeaderValue::from(wait.as_secs().saturating_add(1));
+        response.headers_mut().insert(RETRY_AFTER, seconds);
+        hallpass_http::secure(response.headers_mut(), self.0.issuer.is_https());
+        response
+    }
+}
+
+impl App for Hallpass {
+    type Body = Full<Bytes>;
+
+    async fn answer(
+        &self,
+        mut request: Request<RequestBody>,
+        client: ClientAddr,
+    ) -> Answer<Full<Bytes>> {
+        let found = route(&self.0.issuer, request.uri().path()).map(nameless);
+        if let Some(found) = found {
+            let response = self.protocol(request, client, found).await;
+            return Answer {
+                response,
+                endpoint: found.label(),
+            };
+        }
+        let page = self
+            .0
+            .pages
+            .route(request.uri().path())
+            .map(PageRoute::label);
+        let method = request.method().clone();
+        request.extensions_mut().insert(client);
+        match (page, self.0.pages.handle(request).await) {
+            (Some(endpoint), Ok(response)) => Answer { response, endpoint },
+            (None, Ok(response)) => Answer {
+                response,
+                endpoint: NOTHING,
+            },
+            (_, Err(_)) => Answer {
+                response: self.0.pages.not_found(&method),
+                endpoint: NOTHING,
+            },
+        }
+    }
+}
+
+/// The route without what it borrows from the request.
+fn nameless(route: Route<'_>) -> Route<'static> {
+    match route {
+        Route::Client(_) => Route::Client(""),
+        Route::Metadata => Route::Metadata,
+        Route::Jwks => Route::Jwks,
+        Route::Authorize => Route::Authorize,
+        Route::Token => Route::Token,
+        Route::UserInfo => Route::UserInfo,
+        Route::Introspect => Route::Introspect,
+        Route::Revoke => Route::Revoke,
+        Route::Register => Route::Register,
+        Route::Logout => Route::Logout,
+    }
+}
+
+/// The endpoint of what names nothing.
+const NOTHING: &str = "nothing";
+
+const HOUR: Duration = Duration::from_secs(3600);

@@ -1,0 +1,228 @@
+//! `hallpass client`
+
+use hallpass_core::client::{Client, ClientOrigin, ClientRecord, metadata};
+use hallpass_jose::base64url;
+use hallpass_store::{Commit, Committed, MAX_PAGE, Spend, StoreError, Write};
+use hallpass_types::{ClientId, Secret};
+use serde_json::{Map, Value, json};
+
+use crate::cli;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::wiring::Engine;
+
+pub(super) async fn run(
+    command: cli::Client,
+    engine: Engine,
+    output: Output,
+) -> Result<(), Failure> {
+    match command {
+        cli::Client::Create(options) => create(&options, &engine, output).await,
+        cli::Client::List => list(&engine, output).await,
+        cli::Client::Show(client) => {
+            let record = find(&client.client_id, &engine).await?;
+            let value = describe(&record, None);
+            output.say(&value, pretty(&value))
+        }
+        cli::Client::Delete(client) => delete(&client.client_id, &engine, output).await,
+    }
+}
+
+async fn create(
+    options: &cli::ClientCreate,
+    engine: &Engine,
+    output: Output,
+) -> Result<(), Failure> {
+    let provider = &engine.provider;
+    let wrong = |error| Failure::doing("client", &error);
+    let given = given(options)?;
+    let metadata = metadata::normalize(&given, ClientOrigin::Administration, provider.policy())
+        .map_err(wrong)?;
+    if let Some(name) = given.keys().find(|name| !metadata.contains_key(*name)) {
+        return Err(Failure::new(format!(
+            "client: {name} is not known, or has no effect"
+        )));
+    }
+    let id = match &options.id {
+        Some(id) => id.clone(),
+        None => format!("c_{}", base64url::encode(provider.random::<16>())),
+    };
+    let id = ClientId::parse(&id)
+        .map_err(|_| Failure::new("--id must be printable ASCII, 1 to 255 characters"))?;
+    let needs_secret = metadata::needs_secret(&metadata) || metadata::needs_plain_secret(&metadata);
+    let secret: Option<Secret> = needs_secret.then(|| provider.new_client_secret());
+    let (_, mut record) =
+        provider.new_record(id, metadata, secret.as_ref(), ClientOrigin::Administration);
+    // It is managed by whoever may run this command.
+    record.registration_token = None;
+    Client::from_record(&record, provider.policy(), secret.clone()).map_err(wrong)?;
+    let spend = Spend::NewClient(Box::new(record.clone()));
+    match commit(
+        engine,
+        Commit {
+            spends: vec![spend],
+            writes: Vec::new(),
+        },
+    )
+    .await?
+    {
+        Committed::Done => {
+            let value = describe(&record, secret.as_ref());
+            output.say(&value, pretty(&value))
+        }
+        Committed::TooLate(_) => Err(Failure::new(format!(
+            "there is a client {} already",
+            record.client_id
+        ))),
+    }
+}
+
+/// The metadata that the options spell out.
+fn given(options: &cli::ClientCreate) -> Result<Map<String, Value>, Failure> {
+    let mut metadata = match &options.metadata {
+        None => Map::new(),
+        Some(text) => serde_json::from_str(text)
+            .map_err(|error| Failure::doing("--metadata is no JSON object", &error))?,
+    };
+    let mut put = |name: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            metadata.insert(name.to_owned(), value);
+        }
+    };
+    let list = |list: &[String]| (!list.is_empty()).then(|| Value::from(list.to_vec()));
+    put("client_name", options.name.clone().map(Value::from));
+    put("redirect_uris", list(&options.redirect_uris));
+    put(
+        "post_logout_redirect_uris",
+        list(&options.post_logout_redirect_uris),
+    );
+    put("grant_types", list(&options.grant_types));
+    let method = if options.public {
+        Some("none".to_owned())
+    } else {
+        options.auth_method.clone()
+    };
+    put("token_endpoint_auth_method", method.map(Value::from));
+    put("scope", options.scope.clone().map(Value::from));
+    Ok(metadata)
+}
+
+async fn list(engine: &Engine, output: Output) -> Result<(), Failure> {
+    let provider = &engine.provider;
+    let mut records: Vec<ClientRecord> = Vec::new();
+    let mut after: Option<String> = None;
+    loop {
+        let page = provider
+            .store()
+            .clients(provider.issuer_id(), after.as_deref(), MAX_PAGE)
+            .await
+            .map_err(failed)?;
+        records.extend(page.items);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let values: Vec<Value> = records
+        .iter()
+        .map(|record| describe(record, None))
+        .collect();
+    let text = |record: &ClientRecord, name: &str| {
+        record
+            .metadata
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let rows: Vec<Vec<String>> = records
+        .iter()
+        .map(|record| {
+            let origin = origin(record.origin).to_owned();
+            let method = text(record, "token_endpoint_auth_method");
+            vec![
+                record.client_id.to_string(),
+                text(record, "client_name"),
+                method,
+                origin,
+            ]
+        })
+        .collect();
+    output.table(
+        &values,
+        &["CLIENT ID", "NAME", "AUTHENTICATION", "ORIGIN"],
+        &rows,
+    )
+}
+
+async fn delete(id: &str, engine: &Engine, output: Output) -> Result<(), Failure> {
+    let record = find(id, engine).await?;
+    if record.origin == ClientOrigin::Configuration {
+        return Err(Failure::new(format!(
+            "client {id} is configured and would come back at the next start; take it out of the configuration"
+        )));
+    }
+    let writes = vec![Write::DeleteClient(record.client_id)];
+    commit(
+        engine,
+        Commit {
+            spends: Vec::new(),
+            writes,
+        },
+    )
+    .await?;
+    output.say(
+        &json!({ "client_id": id, "deleted": true }),
+        format!("client {id} is deleted"),
+    )
+}
+
+async fn find(id: &str, engine: &Engine) -> Result<ClientRecord, Failure> {
+    let unknown = || Failure::new(format!("there is no client {id:?}"));
+    let parsed = ClientId::parse(id).map_err(|_| unknown())?;
+    let provider = &engine.provider;
+    let found = provider
+        .store()
+        .client(provider.issuer_id(), &parsed)
+        .await
+        .map_err(failed)?;
+    found.ok_or_else(unknown)
+}
+
+async fn commit(engine: &Engine, commit: Commit) -> Result<Committed, Failure> {
+    let provider = &engine.provider;
+    provider
+        .store()
+        .commit(provider.issuer_id(), commit)
+        .await
+        .map_err(failed)
+}
+
+fn describe(record: &ClientRecord, secret: Option<&Secret>) -> Value {
+    let mut value = Map::new();
+    value.insert("client_id".to_owned(), record.client_id.as_str().into());
+    if let Some(secret) = secret {
+        value.insert("client_secret".to_owned(), secret.expose().into());
+    }
+    value.insert("origin".to_owned(), origin(record.origin).into());
+    value.insert("client_id_issued_at".to_owned(), record.created_at.0.into());
+    value.extend(record.metadata.clone());
+    Value::Object(value)
+}
+
+fn origin(origin: ClientOrigin) -> &'static str {
+    match origin {
+        ClientOrigin::Configuration => "configuration",
+        ClientOrigin::Administration => "command",
+        ClientOrigin::Registration => "registration",
+        _ => "other",
+    }
+}
+
+fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default()
+}
+
+fn failed(error: StoreError) -> Failure {
+    Failure::doing("client", &error)
+}

@@ -1,0 +1,41 @@
+//! `hallpass config`
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::environment;
+use crate::cli;
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::output::{Output, print};
+use crate::tls::Certificate;
+
+pub(super) fn run(
+    command: &cli::Config,
+    path: Option<&Path>,
+    output: Output,
+) -> Result<(), Failure> {
+    match command {
+        cli::Config::Check => check(path, output),
+        cli::Config::Schema => {
+            let schema = serde_json::to_string_pretty(&Config::schema())
+                .map_err(|error| Failure::doing("cannot print", &error))?;
+            print(&schema)
+        }
+    }
+}
+
+fn check(path: Option<&Path>, output: Output) -> Result<(), Failure> {
+    let config = Config::load(path, environment())?;
+    if let Some((cert, key)) = config.tls.files() {
+        Certificate::load(cert, key).map_err(|error| Failure::doing("tls", &error))?;
+    }
+    let warnings = config.danger.warnings();
+    let mut text: String = warnings
+        .iter()
+        .map(|warning| format!("{warning}\n"))
+        .collect();
+    text.push_str("the configuration is in order");
+    output.say(&json!({ "ok": true, "dangers": warnings }), text)
+}

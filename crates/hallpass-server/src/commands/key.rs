@@ -1,0 +1,73 @@
+//! `hallpass key`
+
+use hallpass_jose::JwsAlgorithm;
+use hallpass_provider::keys::HeldKey;
+use serde_json::{Value, json};
+
+use crate::cli;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::wiring::Engine;
+
+pub(super) async fn run(command: cli::Key, engine: Engine, output: Output) -> Result<(), Failure> {
+    match command {
+        cli::Key::List => list(&engine, output),
+        cli::Key::Rotate(options) => {
+            let only = options.alg.as_deref().map(algorithm).transpose()?;
+            let used = |alg| engine.provider.signing_keys().active(alg).is_some();
+            if let Some(alg) = only.filter(|alg| !used(*alg)) {
+                return Err(Failure::new(format!(
+                    "--alg {}: there is no such key here",
+                    alg.name()
+                )));
+            }
+            let rotated = engine.provider.rotate_keys(only).await;
+            rotated.map_err(|error| Failure::doing("key", &error))?;
+            list(&engine, output)
+        }
+    }
+}
+
+fn list(engine: &Engine, output: Output) -> Result<(), Failure> {
+    let now = engine.provider.now();
+    let keys = engine.provider.signing_keys();
+    let values: Vec<Value> = keys
+        .iter()
+        .map(|held| {
+            json!({
+                "kid": held.key.kid(),
+                "alg": held.key.algorithm().name(),
+                "phase": phase_name(held),
+                "created_at": held.created_at,
+                "phase_since": held.phase_since,
+            })
+        })
+        .collect();
+    let rows: Vec<Vec<String>> = keys
+        .iter()
+        .map(|held| {
+            let days = now.since(held.phase_since).div_euclid(86_400);
+            let (alg, kid) = (
+                held.key.algorithm().name().to_owned(),
+                held.key.kid().to_owned(),
+            );
+            vec![
+                alg,
+                phase_name(held).to_owned(),
+                format!("{days} days"),
+                kid,
+            ]
+        })
+        .collect();
+    output.table(&values, &["ALG", "PHASE", "SINCE", "KID"], &rows)
+}
+
+fn phase_name(held: &HeldKey) -> &'static str {
+    crate::telemetry::phase_name(held.phase)
+}
+
+fn algorithm(name: &str) -> Result<JwsAlgorithm, Failure> {
+    JwsAlgorithm::parse(name)
+        .filter(|alg| !alg.is_symmetric())
+        .ok_or_else(|| Failure::new(format!("--alg {name:?} is no signature algorithm")))
+}

@@ -1,0 +1,176 @@
+//! `hallpass serve`
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use hallpass_provider::Grants;
+use hallpass_types::Issuer;
+use serde_json::{Map, Value};
+
+use super::issuer;
+use crate::app::{Hallpass, endpoint_names};
+use crate::cli;
+use crate::config::Config;
+use crate::data_folder::Purpose;
+use crate::demo::Demo;
+use crate::events::Telling;
+use crate::failure::Failure;
+use crate::jobs;
+use crate::operations::Check;
+use crate::output::{Output, print};
+use crate::server::{Settings, Sockets};
+use crate::shutdown;
+use crate::telemetry::{
+    self,
+    metrics::{Metrics, Names},
+};
+use crate::wiring::{Engine, Ground, Setup, forget_clients, make_users, sync_clients};
+
+pub(super) fn run(config: Config, options: &cli::Serve, output: Output) -> Result<(), Failure> {
+    telemetry::start_log(&config.log).map_err(|error| Failure::doing("log", &*error))?;
+    let runtime = runtime(&config).map_err(|error| Failure::doing("cannot start", &error))?;
+    let served = runtime.block_on(serve(config, options.demo, output));
+    // Nothing that is left could still answer anybody.
+    runtime.shutdown_background();
+    served
+}
+
+fn runtime(config: &Config) -> std::io::Result<tokio::runtime::Runtime> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = config.server.workers.map_or(cores, usize::from);
+    let mut builder = if workers == 1 {
+        tokio::runtime::Builder::new_current_thread()
+    } else {
+        tokio::runtime::Builder::new_multi_thread()
+    };
+    if workers > 1 {
+        builder.worker_threads(workers);
+    }
+    builder.enable_all().thread_name("hallpass").build()
+}
+
+async fn serve(mut config: Config, demo: bool, output: Output) -> Result<(), Failure> {
+    for warning in config.danger.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let shutdown = shutdown::on_signals().map_err(|error| Failure::doing("signals", &error))?;
+    // The folder's lock comes first: who does not get it has touched nothing.
+    let ground = Ground::open(&config, Purpose::Serve)?;
+    let sockets = Sockets::open(&config.server, &config.operations)
+        .map_err(|error| Failure::new(error.to_string()))?;
+    let address = sockets
+        .public_address()
+        .map_err(|error| Failure::doing("server.listen", &error))?;
+    let issuer = issuer(&config, address.port())?;
+    let demo = demo.then(|| Demo::add(&mut config, &issuer, &ground));
+    let grant_types: Vec<&'static str> = Grants::builtin().names().collect();
+    let endpoints: Vec<&'static str> = endpoint_names().collect();
+    let names = Names {
+        endpoints: &endpoints,
+        grant_types: &grant_types,
+    };
+    let metrics = Arc::new(Metrics::new(names));
+    let events = Arc::new(Telling::new(Arc::clone(&metrics)));
+    let setup = Setup {
+        ground,
+        config: &config,
+        issuer: issuer.clone(),
+        events,
+    };
+    let engine = Engine::build(setup).await?;
+    prepare(&engine, &config, demo.as_ref()).await?;
+    telemetry::watch_engine(&metrics, &engine);
+
+    let app = Hallpass::new(
+        &engine,
+        &config.rate_limits,
+        &config.registration,
+        demo.as_ref(),
+    );
+    let ready = Ready {
+        issuer: &issuer,
+        address,
+        operations: sockets.operations_address(),
+        demo,
+    };
+    ready.announce(output)?;
+    tracing::info!(issuer = issuer.as_str(), listen = %address, "ready");
+    let healthy = Arc::new(AtomicBool::new(true));
+    let rotation = config.keys.rotation;
+    let jobs = tokio::spawn(jobs::run(
+        engine.provider.clone(),
+        rotation,
+        Arc::clone(&healthy),
+    ));
+    let checks = vec![Check::new("store", move || healthy.load(Ordering::Relaxed))];
+    let settings = Settings {
+        server: &config.server,
+        tls: &config.tls,
+        https: issuer.is_https(),
+    };
+    let served = sockets
+        .serve(settings, metrics, checks, shutdown, app)
+        .await;
+    jobs.abort();
+    served.map_err(|error| Failure::new(error.to_string()))
+}
+
+/// Brings configured clients and users into the store.
+async fn prepare(engine: &Engine, config: &Config, demo: Option<&Demo>) -> Result<(), Failure> {
+    forget_clients(&engine.provider, &config.clients).await?;
+    sync_clients(&engine.provider, &config.clients).await?;
+    make_users(&engine.provider, &engine.accounts, &config.users).await?;
+    match demo {
+        Some(demo) => demo.make_user(engine).await,
+        None => Ok(()),
+    }
+}
+
+/// What is told once the server answers.
+struct Ready<'a> {
+    issuer: &'a Issuer,
+    address: SocketAddr,
+    operations: Option<SocketAddr>,
+    demo: Option<Demo>,
+}
+
+impl Ready<'_> {
+    fn announce(&self, output: Output) -> Result<(), Failure> {
+        let metrics = self
+            .operations
+            .map(|address| format!("http://{address}/metrics"));
+        if output.is_json() {
+            let mut line = Map::new();
+            line.insert("issuer".to_owned(), self.issuer.as_str().into());
+            line.insert("listen".to_owned(), self.address.to_string().into());
+            line.insert(
+                "metrics".to_owned(),
+                metrics.map_or(Value::Null, Value::from),
+            );
+            line.extend(self.demo.as_ref().map(Demo::json).unwrap_or_default());
+            return print(&Value::Object(line).to_string());
+        }
+        let mut text = format!(
+            "hallpass {} is ready\n  issuer   {}\n  listens  {}\n",
+            env!("CARGO_PKG_VERSION"),
+            self.issuer,
+            self.address
+        );
+        if let Some(metrics) = metrics {
+            text.push_str(&format!("  metrics  {metrics}\n"));
+        }
+        match &self.demo {
+            Some(demo) => text.push_str(&demo.text(self.issuer)),
+            None => text.push_str(NEXT),
+        }
+        print(&text)
+    }
+}
+
+const NEXT: &str = "
+Next:
+  hallpass user create NAME                      somebody who can sign in
+  hallpass client create --redirect-uri URI      an application to sign in to
+  hallpass serve --demo                          both made up, with a page to try them
+";

@@ -1,0 +1,170 @@
+//! `hallpass user`
+
+use hallpass_accounts::{AccountError, NewUser};
+use hallpass_store::{MAX_PAGE, UserRecord};
+use hallpass_types::Subject;
+use serde_json::{Map, Value, json};
+
+use super::password;
+use crate::cli;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::wiring::Engine;
+
+pub(super) async fn run(command: cli::User, engine: Engine, output: Output) -> Result<(), Failure> {
+    match command {
+        cli::User::Create(options) => create(&options, &engine, output).await,
+        cli::User::List => list(&engine, output).await,
+        cli::User::Disable(user) => set_disabled(&user.username, true, &engine, output).await,
+        cli::User::Enable(user) => set_disabled(&user.username, false, &engine, output).await,
+        cli::User::SetPassword(options) => set_password(&options, &engine, output).await,
+    }
+}
+
+async fn create(options: &cli::UserCreate, engine: &Engine, output: Output) -> Result<(), Failure> {
+    let claims = claims(&options.claims)?;
+    let given = password::read(&options.password)?;
+    let new = NewUser {
+        username: options.username.clone(),
+        password: Some(given.password.clone()),
+        claims,
+    };
+    let user = engine
+        .accounts
+        .create(engine.provider.issuer_id(), new)
+        .await
+        .map_err(failed)?;
+    let text = format!(
+        "user {} is made, with the subject {}",
+        user.username, user.subject
+    );
+    tell(&user, text, &given, output)
+}
+
+async fn set_password(
+    options: &cli::SetPassword,
+    engine: &Engine,
+    output: Output,
+) -> Result<(), Failure> {
+    let subject = find(&options.username, engine).await?.subject;
+    let given = password::read(&options.password)?;
+    let issuer = engine.provider.issuer_id();
+    let user = engine
+        .accounts
+        .set_password(issuer, &subject, &given.password)
+        .await
+        .map_err(failed)?;
+    let text = format!(
+        "user {} has another password; sessions and tokens from before are over",
+        user.username
+    );
+    tell(&user, text, &given, output)
+}
+
+async fn set_disabled(
+    username: &str,
+    disabled: bool,
+    engine: &Engine,
+    output: Output,
+) -> Result<(), Failure> {
+    let subject: Subject = find(username, engine).await?.subject;
+    let issuer = engine.provider.issuer_id();
+    let user = engine
+        .accounts
+        .set_disabled(issuer, &subject, disabled)
+        .await
+        .map_err(failed)?;
+    let state = if disabled { "disabled" } else { "enabled" };
+    output.say(
+        &describe(&user),
+        format!("user {} is {state}", user.username),
+    )
+}
+
+async fn list(engine: &Engine, output: Output) -> Result<(), Failure> {
+    let mut users: Vec<UserRecord> = Vec::new();
+    let mut after: Option<String> = None;
+    loop {
+        let store = engine.provider.store();
+        let page = store
+            .users(engine.provider.issuer_id(), after.as_deref(), MAX_PAGE)
+            .await
+            .map_err(|error| failed(error.into()))?;
+        users.extend(page.items);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let values: Vec<Value> = users.iter().map(describe).collect();
+    let rows: Vec<Vec<String>> = users
+        .iter()
+        .map(|user| {
+            let state = if user.disabled { "disabled" } else { "enabled" };
+            vec![
+                user.username.clone(),
+                user.subject.to_string(),
+                state.to_owned(),
+            ]
+        })
+        .collect();
+    output.table(&values, &["USER NAME", "SUBJECT", "STATE"], &rows)
+}
+
+async fn find(username: &str, engine: &Engine) -> Result<UserRecord, Failure> {
+    let found = engine
+        .accounts
+        .by_name(engine.provider.issuer_id(), username)
+        .await;
+    found
+        .map_err(|error| failed(error.into()))?
+        .ok_or_else(|| Failure::new(format!("there is no user {username:?}")))
+}
+
+fn tell(
+    user: &UserRecord,
+    mut text: String,
+    given: &password::Given,
+    output: Output,
+) -> Result<(), Failure> {
+    let mut value = describe(user);
+    if given.made {
+        let password = given.password.expose();
+        text.push_str(&format!("\npassword: {password}"));
+        if let Some(value) = value.as_object_mut() {
+            value.insert("password".to_owned(), password.into());
+        }
+    }
+    output.say(&value, text)
+}
+
+fn describe(user: &UserRecord) -> Value {
+    json!({
+        "username": user.username,
+        "subject": user.subject,
+        "disabled": user.disabled,
+        "claims": user.claims,
+        "created_at": user.created_at,
+        "updated_at": user.updated_at,
+    })
+}
+
+/// `name=value`, where a value that reads as JSON is JSON.
+fn claims(given: &[String]) -> Result<Map<String, Value>, Failure> {
+    let mut claims = Map::new();
+    for claim in given {
+        let (name, value) = claim
+            .split_once('=')
+            .filter(|(name, _)| !name.is_empty())
+            .ok_or_else(|| Failure::new(format!("--claim {claim:?} is not NAME=VALUE")))?;
+        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
+        if claims.insert(name.to_owned(), value).is_some() {
+            return Err(Failure::new(format!("--claim {name} is given twice")));
+        }
+    }
+    Ok(claims)
+}
+
+fn failed(error: AccountError) -> Failure {
+    Failure::doing("user", &error)
+}

@@ -1,0 +1,221 @@
+//! `--demo`: a user and clients with random secrets, for a first look and for scripts.
+
+use hallpass_accounts::{AccountError, NewUser};
+use hallpass_pages::DemoClient;
+use hallpass_provider::ports::{PasswordSignIn, SignInAttempt, SignInOutcome};
+use hallpass_store::StoreError;
+use hallpass_types::{Issuer, Secret};
+use serde_json::{Map, Value, json};
+
+use crate::config::{self, Config};
+use crate::failure::Failure;
+use crate::wiring::{Engine, Ground};
+
+/// What the demo adds.
+#[derive(Debug)]
+pub struct Demo {
+    password: Secret,
+    clients: Vec<config::Client>,
+}
+
+impl Demo {
+    /// Adds the clients to the configuration and opens registration. Secrets are random for each data folder.
+    #[must_use]
+    pub fn add(config: &mut Config, issuer: &Issuer, ground: &Ground) -> Self {
+        let clients = clients(issuer, config, ground);
+        config.registration.enabled = true;
+        config.registration.open = true;
+        // Never two of the same name: who has configured one of these keeps it.
+        let theirs = |id: &str| config.clients.iter().any(|client| client.client_id == id);
+        let clients: Vec<_> = clients
+            .into_iter()
+            .filter(|client| !theirs(&client.client_id))
+            .collect();
+        config.clients.extend(clients.iter().cloned());
+        Self {
+            password: Secret::new(ground.secret("demo/password")),
+            clients,
+        }
+    }
+
+    /// Makes the user, or gives it its password back.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn make_user(&self, engine: &Engine) -> Result<(), Failure> {
+        let (accounts, issuer) = (&engine.accounts, engine.provider.issuer_id());
+        let failed = |error: AccountError| Failure::doing("demo", &error);
+        let stored = |error: StoreError| failed(error.into());
+        match accounts.by_name(issuer, USERNAME).await.map_err(stored)? {
+            Some(user) => {
+                let attempt = SignInAttempt {
+                    issuer,
+                    username: USERNAME,
+                    password: &self.password,
+                    peer: None,
+                };
+                let outcome = accounts.sign_in(attempt).await.map_err(stored)?;
+                if matches!(outcome, SignInOutcome::SignedIn { .. }) {
+                    return Ok(());
+                }
+                accounts
+                    .set_password(issuer, &user.subject, &self.password)
+                    .await
+                    .map_err(failed)?;
+            }
+            None => {
+                let new = NewUser {
+                    username: USERNAME.to_owned(),
+                    password: Some(self.password.clone()),
+                    claims: claims(),
+                };
+                accounts.create(issuer, new).await.map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The client of the page at `/demo`.
+    #[must_use]
+    pub fn page(&self) -> DemoClient {
+        DemoClient {
+            client_id: PUBLIC.to_owned(),
+            scope: SCOPE.to_owned(),
+        }
+    }
+
+    /// What was added, for the terminal.
+    #[must_use]
+    pub fn text(&self, issuer: &Issuer) -> String {
+        let mut text = format!(
+            "\nDemo, not for real use. Open {} and sign in:\n  user name  {USERNAME}\n  password   {}\n\nClients:\n",
+            issuer.url("/demo"),
+            self.password.expose()
+        );
+        for client in &self.clients {
+            let secret = client
+                .client_secret
+                .as_ref()
+                .map_or("(public)", config::Secret::expose);
+            text.push_str(&format!("  {:<10} {secret}\n", client.client_id));
+        }
+        text
+    }
+
+    /// What was added, for programs: members of the first line of standard output.
+    #[must_use]
+    pub fn json(&self) -> Map<String, Value> {
+        let clients: Vec<Value> = self.clients.iter().map(describe).collect();
+        let user = json!({ "username": USERNAME, "password": self.password.expose() });
+        Map::from_iter([
+            ("user".to_owned(), user),
+            ("clients".to_owned(), clients.into()),
+        ])
+    }
+}
+
+fn describe(client: &config::Client) -> Value {
+    let mut described = Map::new();
+    described.insert("client_id".to_owned(), client.client_id.as_str().into());
+    if let Some(secret) = &client.client_secret {
+        described.insert("client_secret".to_owned(), secret.expose().into());
+    }
+    for name in [
+        "redirect_uris",
+        "grant_types",
+        "token_endpoint_auth_method",
+        "scope",
+    ] {
+        if let Some(value) = client.metadata.get(name) {
+            described.insert(name.to_owned(), value.clone());
+        }
+    }
+    Value::Object(described)
+}
+
+/// A public client, a confidential one with every grant, and a resource server that only introspects.
+fn clients(issuer: &Issuer, config: &Config, ground: &Ground) -> Vec<config::Client> {
+    let page = issuer.url("/demo");
+    let resources: Vec<&str> = std::iter::once(issuer.as_str())
+        .chain(
+            config
+                .protocol
+                .resources
+                .iter()
+                .map(|resource| resource.identifier.as_str()),
+        )
+        .collect();
+    let public = json!({
+        "client_name": "Demo page",
+        "application_type": "web",
+        "token_endpoint_auth_method": "none",
+        "redirect_uris": [page],
+        "post_logout_redirect_uris": [page],
+        "grant_types": ["authorization_code", "refresh_token"],
+        "scope": SCOPE,
+    });
+    let confidential = json!({
+        "client_name": "Demo application",
+        "token_endpoint_auth_method": "client_secret_basic",
+        "redirect_uris": CALLBACKS,
+        "post_logout_redirect_uris": ["http://localhost:8765/", "http://127.0.0.1:8765/"],
+        "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
+    });
+    let resource_server = json!({
+        "client_name": "Demo API",
+        "token_endpoint_auth_method": "client_secret_basic",
+        "redirect_uris": [],
+        "grant_types": [],
+        "response_types": [],
+        "resources": resources,
+    });
+    vec![
+        client(PUBLIC, None, public),
+        client(
+            "demo-app",
+            Some(ground.secret("demo/demo-app")),
+            confidential,
+        ),
+        client(
+            "demo-api",
+            Some(ground.secret("demo/demo-api")),
+            resource_server,
+        ),
+    ]
+}
+
+fn client(id: &str, secret: Option<String>, metadata: Value) -> config::Client {
+    let metadata = match metadata {
+        Value::Object(metadata) => metadata,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Map::new()
+        }
+    };
+    config::Client {
+        client_id: id.to_owned(),
+        client_secret: secret.map(config::Secret::new),
+        metadata,
+    }
+}
+
+fn claims() -> Map<String, Value> {
+    let claims = [
+        ("name", json!("Demo Person")),
+        ("given_name", json!("Demo")),
+        ("family_name", json!("Person")),
+        ("email", json!("demo@example.com")),
+        ("email_verified", json!(true)),
+    ];
+    claims
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+const USERNAME: &str = "demo";
+const PUBLIC: &str = "demo";
+const SCOPE: &str = "openid profile email offline_access";
+const CALLBACKS: [&str; 2] = [
+    "http://localhost:8765/callback",
+    "http://127.0.0.1:8765/callback",
+];

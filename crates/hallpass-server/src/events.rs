@@ -1,0 +1,70 @@
+//! What happens in the provider, as metrics and log lines.
+
+use std::sync::Arc;
+
+use hallpass_provider::ports::{Event, Events};
+
+use crate::telemetry::metrics::Metrics;
+
+/// Counts and logs.
+#[derive(Debug)]
+pub struct Telling {
+    metrics: Arc<Metrics>,
+}
+
+impl Telling {
+    /// Counts there.
+    #[must_use]
+    pub fn new(metrics: Arc<Metrics>) -> Self {
+        Self { metrics }
+    }
+}
+
+impl Events for Telling {
+    fn on(&self, event: &Event<'_>) {
+        match event {
+            Event::TokensIssued {
+                grant_type,
+                jwt,
+                client,
+            } => {
+                self.metrics
+                    .token_issued(grant_type, if *jwt { "jwt" } else { "sealed" });
+                tracing::debug!(grant.type = grant_type, client.id = client.as_str(), "tokens issued");
+            }
+            Event::Refused {
+                endpoint,
+                reason,
+                client,
+            } => {
+                self.metrics.error(reason);
+                let client = client.map_or("", |client| client.as_str());
+                tracing::info!(endpoint, reason, client.id = client, "refused");
+            }
+            Event::GrantRevoked { grant, reason } => {
+                tracing::info!(grant.id = %grant, reason, "grant revoked");
+            }
+            Event::SignIn { outcome } => {
+                self.metrics.sign_in(outcome);
+                tracing::info!(outcome, "sign-in");
+            }
+            Event::SignedOut => tracing::info!("signed out"),
+            Event::ClientChanged { action, client } => {
+                tracing::info!(action, client.id = client.as_str(), "client changed");
+            }
+            Event::Internal { endpoint, error } => {
+                self.metrics.error("internal");
+                tracing::error!(endpoint, error, "internal error");
+            }
+            other => tracing::info!(event = ?other, "event"),
+        }
+    }
+}
+
+/// Answers for nobody: commands have no metrics.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Events for Silent {
+    fn on(&self, _: &Event<'_>) {}
+}

@@ -1,0 +1,125 @@
+//! What a server does by itself: it takes over keys that another process has rotated, rotates them when they are old,
+//! and deletes what has expired.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use hallpass_provider::Provider;
+use hallpass_store::{KeyPhase, StoreError};
+use tokio::time::{Instant, interval_at, sleep};
+
+use crate::config::Seconds;
+
+/// Runs until it is dropped. `healthy` says whether the store answered when it was last asked.
+pub async fn run(provider: Provider, rotation: Seconds, healthy: Arc<AtomicBool>) {
+    tokio::join!(
+        watch_keys(&provider, &healthy),
+        keep_keys(&provider, rotation),
+        purge(&provider)
+    );
+}
+
+/// `hallpass key rotate` takes effect without a restart.
+async fn watch_keys(provider: &Provider, healthy: &AtomicBool) {
+    let mut known = None;
+    let mut ticks = interval_at(soon(WATCH), WATCH);
+    loop {
+        ticks.tick().await;
+        let phases = phases(provider).await;
+        healthy.store(phases.is_ok(), Ordering::Relaxed);
+        match phases {
+            Ok(now) => {
+                if known.as_ref().is_some_and(|known| *known != now) {
+                    tracing::info!("signing keys have changed");
+                    tell("signing keys cannot be read", provider.reload_keys().await);
+                }
+                known = Some(now);
+            }
+            Err(error) => tracing::warn!(%error, "signing keys cannot be read"),
+        }
+    }
+}
+
+async fn phases(provider: &Provider) -> Result<Vec<(String, KeyPhase)>, StoreError> {
+    let records = provider.store().signing_keys(provider.issuer_id()).await?;
+    let mut phases: Vec<_> = records
+        .into_iter()
+        .map(|record| (record.kid, record.phase))
+        .collect();
+    phases.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(phases)
+}
+
+/// Publishes the next keys soon after the start, and takes them into use when the active ones are old.
+async fn keep_keys(provider: &Provider, rotation: Seconds) {
+    sleep(SETTLE).await;
+    loop {
+        // Making an RSA key takes a while, so it happens beside the threads that serve.
+        let handle = tokio::runtime::Handle::current();
+        let (engine, period) = (provider.clone(), rotation);
+        let work = move || handle.block_on(async move { turn_keys(&engine, period).await });
+        match tokio::task::spawn_blocking(work).await {
+            Ok(done) => tell("signing keys cannot be kept", done),
+            Err(error) => tracing::error!(%error, "signing keys cannot be kept"),
+        }
+        sleep(HOUR).await;
+    }
+}
+
+async fn turn_keys(provider: &Provider, rotation: Seconds) -> Result<(), StoreError> {
+    provider.prepare_next_keys().await?;
+    let period = i64::try_from(rotation.0).unwrap_or(i64::MAX);
+    if period == 0 {
+        return Ok(());
+    }
+    let now = provider.now();
+    let keys = provider.signing_keys();
+    let old = keys
+        .iter()
+        .filter(|held| held.phase == KeyPhase::Active && now.since(held.phase_since) >= period);
+    for held in old {
+        let algorithm = held.key.algorithm();
+        tracing::info!(alg = algorithm.name(), "signing key is rotated");
+        provider.rotate_keys(Some(algorithm)).await?;
+    }
+    Ok(())
+}
+
+async fn purge(provider: &Provider) {
+    let mut ticks = interval_at(soon(FIRST_PURGE), PURGE);
+    loop {
+        ticks.tick().await;
+        loop {
+            match provider.purge().await {
+                Ok(0) => break,
+                // Others get their turn in between.
+                Ok(_) => sleep(BREATH).await,
+                Err(error) => {
+                    tracing::warn!(%error, "expired records cannot be deleted");
+                    break;
+                }
+            }
+        }
+    }
+}
+
+fn tell(what: &str, done: Result<(), StoreError>) {
+    if let Err(error) = done {
+        tracing::error!(%error, "{what}");
+    }
+}
+
+fn soon(after: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(after).unwrap_or(now)
+}
+
+/// How soon a rotation by command is noticed.
+const WATCH: Duration = Duration::from_secs(2);
+/// After the start there is more urgent work than keys for a later day.
+const SETTLE: Duration = Duration::from_secs(5);
+const HOUR: Duration = Duration::from_secs(3600);
+const FIRST_PURGE: Duration = Duration::from_secs(60);
+const PURGE: Duration = Duration::from_secs(600);
+const BREATH: Duration = Duration::from_millis(20);

@@ -1,0 +1,152 @@
+//! Numbers that the engine and what it stands on count by themselves.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use hallpass_accounts::hash::WAIT_BOUNDS;
+use hallpass_provider::Provider;
+use hallpass_store_sqlite::{HistogramSnapshot, Stats};
+
+use super::metrics::{Distribution, Metrics, Observe, Reading};
+use super::phase_name;
+use crate::wiring::Engine;
+
+/// Shows them among the metrics.
+pub fn watch_engine(metrics: &Metrics, engine: &Engine) {
+    watch_hashing(metrics, engine);
+    watch_keys(metrics, engine.provider.clone());
+    if let Some(database) = &engine.database {
+        watch_database(metrics, database);
+    }
+}
+
+fn watch_hashing(metrics: &Metrics, engine: &Engine) {
+    let accounts = Arc::clone(&engine.accounts);
+    metrics.observe_gauge(
+        "hallpass_hash_queue_depth",
+        "Passwords that wait to be hashed",
+        move || Some(float(accounts.pool().stats().depth)),
+    );
+    let accounts = Arc::clone(&engine.accounts);
+    let waits = move || {
+        let stats = accounts.pool().stats();
+        Distribution::new(stats.wait_seconds, WAIT_BOUNDS, &stats.wait_buckets)
+    };
+    let help = "Wait for a hashing thread";
+    metrics.observe(
+        "hallpass_hash_wait_seconds",
+        help,
+        Observe::Histogram(Box::new(waits)),
+    );
+    let accounts = Arc::clone(&engine.accounts);
+    let rejected = move || {
+        let stats = accounts.pool().stats();
+        [
+            ("queue_full", stats.rejected),
+            ("too_late", stats.expired),
+            ("abandoned", stats.abandoned),
+        ]
+        .map(|(why, count)| (vec![("why", why.to_owned())], count))
+        .to_vec()
+    };
+    let help = "Passwords that were not hashed";
+    metrics.observe(
+        "hallpass_hash_rejected",
+        help,
+        Observe::Counter(Box::new(rejected)),
+    );
+}
+
+fn watch_keys(metrics: &Metrics, provider: Provider) {
+    let ages = move || {
+        let now = provider.now();
+        let keys = provider.signing_keys();
+        keys.iter()
+            .map(|held| -> Reading<f64> {
+                let labels = vec![
+                    ("alg", held.key.algorithm().name().to_owned()),
+                    ("phase", phase_name(held.phase).to_owned()),
+                    ("kid", held.key.kid().to_owned()),
+                ];
+                (
+                    labels,
+                    float(u64::try_from(now.since(held.phase_since)).unwrap_or(0)),
+                )
+            })
+            .collect()
+    };
+    let help = "Time since a signing key entered its phase";
+    metrics.observe(
+        "hallpass_key_age_seconds",
+        help,
+        Observe::Gauge(Box::new(ages)),
+    );
+}
+
+fn watch_database(metrics: &Metrics, database: &Arc<Stats>) {
+    let stats = Arc::clone(database);
+    let commits = move || in_seconds(&stats.snapshot().commit_micros);
+    let help = "Time of a durable transaction";
+    metrics.observe(
+        "hallpass_store_commit_seconds",
+        help,
+        Observe::Histogram(Box::new(commits)),
+    );
+    let stats = Arc::clone(database);
+    let batches = move || {
+        let snapshot = stats.snapshot().batch_size;
+        let bounds = snapshot.bounds.iter().map(|bound| float(*bound));
+        Distribution::new(float(snapshot.sum), bounds, &snapshot.counts)
+    };
+    let help = "Commits that shared a transaction";
+    metrics.observe(
+        "hallpass_store_commits_per_transaction",
+        help,
+        Observe::Histogram(Box::new(batches)),
+    );
+    type Count = fn(&Stats) -> &AtomicU64;
+    let counts: [(&'static str, &'static str, Count); 4] = [
+        (
+            "hallpass_store_queue_full",
+            "Commits refused because too many waited",
+            |s| &s.queue_full,
+        ),
+        ("hallpass_store_failures", "Transactions that failed", |s| {
+            &s.failures
+        }),
+        (
+            "hallpass_store_checkpoints",
+            "Copies of the log into the database",
+            |s| &s.checkpoints,
+        ),
+        (
+            "hallpass_store_checkpoints_held_up",
+            "Such copies that a reader held up",
+            |s| &s.checkpoints_held_up,
+        ),
+    ];
+    for (name, help, count) in counts {
+        let stats = Arc::clone(database);
+        let read = move || vec![(Vec::new(), count(&stats).load(Ordering::Relaxed))];
+        metrics.observe(name, help, Observe::Counter(Box::new(read)));
+    }
+    let stats = Arc::clone(database);
+    metrics.observe_gauge(
+        "hallpass_store_log_pages",
+        "Pages in the write-ahead log",
+        move || Some(float(stats.wal_pages.load(Ordering::Relaxed))),
+    );
+}
+
+fn in_seconds(snapshot: &HistogramSnapshot) -> Distribution {
+    let bounds = snapshot.bounds.iter().map(|bound| float(*bound) / 1e6);
+    Distribution::new(float(snapshot.sum) / 1e6, bounds, &snapshot.counts)
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "metrics are read with fewer digits than that"
+)]
+fn float(number: u64) -> f64 {
+    number as f64
+}
