@@ -17,6 +17,8 @@ reasons! {
         OtherBrowser => AccessDenied, "interaction_other_browser", "this page belongs to another browser";
         /// The person's session ended meanwhile.
         NotSignedIn => LoginRequired, "interaction_not_signed_in", "you are not signed in";
+        /// Somebody signed in after the page was made; what it asks is not about that session.
+        OtherSession => InvalidRequest, "interaction_other_session", "somebody signed in since this page was shown";
     }
 }
 
@@ -68,6 +70,9 @@ pub(crate) struct PendingLogout {
     pub(crate) binding: [u8; 16],
     #[serde(rename = "e")]
     pub(crate) expires_at: Timestamp,
+    /// The session that is to end.
+    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) shown_to: Option<Sid>,
     #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
     pub(crate) client_id: Option<ClientId>,
     #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]

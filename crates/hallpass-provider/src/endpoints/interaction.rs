@@ -243,7 +243,8 @@ impl Provider {
         }
     }
 
-    /// The signed-in account was chosen for this request.
+    /// The signed-in account was chosen for this request. When it is another one than the page showed, the choice does
+    /// not count and the person is asked again.
     ///
     /// # Errors
     /// The handle is not valid in this browser, nobody is signed in, or the store fails.
@@ -252,11 +253,14 @@ impl Provider {
         handle: &str,
         browser: &Browser,
     ) -> Result<Answered, Failure> {
-        let (mut flow, _) = self.open(handle, browser).await?;
+        let (mut flow, pending) = self.open(handle, browser).await?;
         let signed_in = self
             .signed_in(browser.session.as_ref().map(Opaque::key))
             .await?;
-        flow.done.selected = Some(signed_in.ok_or(Reason::NotSignedIn)?.session.sid);
+        let sid = Some(signed_in.ok_or(Reason::NotSignedIn)?.session.sid);
+        if sid == pending.shown_to {
+            flow.done.selected = sid;
+        }
         self.proceed(flow, browser, SetCookies::default()).await
     }
 

@@ -5,7 +5,10 @@ use hallpass_jose::UnverifiedJws;
 use hallpass_store::Commit;
 use hallpass_types::{Opaque, Params};
 
-use super::interaction::{ClientView, client_view, end_of};
+use super::{
+    authorize::SignedIn,
+    interaction::{ClientView, client_view, end_of},
+};
 use crate::{
     Failure, Provider, Refusal,
     browser::{Browser, PendingLogout, Reason, SetCookies, binding_digest},
@@ -91,6 +94,7 @@ impl Provider {
                 let pending = PendingLogout {
                     binding: binding_digest(&binding),
                     expires_at: self.now().plus(inner.policy.lifetimes.interaction),
+                    shown_to: signed_in.map(|s| s.session.sid),
                     client_id: id,
                     redirect,
                 };
@@ -105,7 +109,12 @@ impl Provider {
         }
     }
 
-    fn open_logout(&self, handle: &str, browser: &Browser) -> Result<PendingLogout, Failure> {
+    /// Opens the handle of a confirmation page. With it comes whom the page was made for, while they are signed in.
+    async fn open_logout(
+        &self,
+        handle: &str,
+        browser: &Browser,
+    ) -> Result<(PendingLogout, Option<SignedIn>), Failure> {
         let plain = self
             .inner
             .secrets
@@ -119,7 +128,15 @@ impl Provider {
         if browser.binding.as_deref().map(binding_digest) != Some(pending.binding) {
             return Err(Reason::OtherBrowser.into());
         }
-        Ok(pending)
+        let signed_in = self
+            .signed_in(browser.session.as_ref().map(Opaque::key))
+            .await?;
+        // An answer is about one session: sent again, it does not end a later one.
+        let sid = signed_in.as_ref().map(|s| &s.session.sid);
+        if sid.is_some() && sid != pending.shown_to.as_ref() {
+            return Err(Reason::OtherSession.into());
+        }
+        Ok((pending, signed_in))
     }
 
     /// What the confirmation page shows.
@@ -131,14 +148,11 @@ impl Provider {
         handle: &str,
         browser: &Browser,
     ) -> Result<LogoutDetails, Failure> {
-        let pending = self.open_logout(handle, browser)?;
+        let (pending, signed_in) = self.open_logout(handle, browser).await?;
         let client = match &pending.client_id {
             Some(id) => self.client(id).await?,
             None => None,
         };
-        let signed_in = self
-            .signed_in(browser.session.as_ref().map(Opaque::key))
-            .await?;
         Ok(LogoutDetails {
             client: client
                 .map(|c| client_view(&c, pending.redirect.as_deref().unwrap_or_default())),
@@ -157,7 +171,7 @@ impl Provider {
         browser: &Browser,
         sign_out: bool,
     ) -> Result<(Option<String>, SetCookies), Failure> {
-        let pending = self.open_logout(handle, browser)?;
+        let (pending, _) = self.open_logout(handle, browser).await?;
         let mut cookies = SetCookies::default();
         if sign_out {
             self.end(browser, &mut cookies).await?;
