@@ -107,11 +107,14 @@ impl RenderPages for BuiltinPages {
 
 /// What an error page is about, where the code says too little to a person.
 fn about(status: u16, id: &str) -> Option<&'static str> {
-    if id == "page_without_request" {
-        return Some("no_request");
-    }
-    if id.starts_with("interaction_") {
-        return Some("session_expired");
+    match id {
+        "page_without_request" => return Some("no_request"),
+        "authorization_client_unknown" | "logout_client_unknown" => return Some("invalid_client"),
+        "redirect_uri_not_registered" | "post_logout_redirect_uri_not_registered" => {
+            return Some("invalid_redirect_uri");
+        }
+        _ if id.starts_with("interaction_") => return Some("session_expired"),
+        _ => {}
     }
     match status {
         403 => Some("forbidden"),
@@ -189,6 +192,26 @@ mod tests {
         ] {
             assert!(html.body.contains(part), "{part}");
         }
+    }
+
+    #[test]
+    fn whatever_an_error_page_is_about_has_a_text_of_its_own() {
+        let other = Lang::En.messages().error.of("");
+        for (status, id) in [
+            (400, "page_without_request"),
+            (400, "authorization_client_unknown"),
+            (400, "redirect_uri_not_registered"),
+            (400, "interaction_expired"),
+            (403, "cross_site_form"),
+            (404, "not_found"),
+            (405, "method_not_allowed"),
+            (413, "body_too_large"),
+            (429, "throttled"),
+        ] {
+            let about = about(status, id).unwrap();
+            assert_ne!(Lang::En.messages().error.of(about), other, "{about}");
+        }
+        assert_eq!(about(400, "parameter_repeated"), None);
     }
 
     #[test]
