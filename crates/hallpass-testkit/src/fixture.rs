@@ -55,6 +55,7 @@ const SECRETS: &[(&str, &str)] = &[
     ("pair", "hpk_pair-0123456789abcdefghijklmnopqrstuvwxy"),
     ("machine", "hpk_machine-0123456789abcdefghijklmnopqrstuv"),
     ("off", "hpk_off-0123456789abcdefghijklmnopqrstuvwxyz"),
+    ("loop", "hpk_loop-0123456789abcdefghijklmnopqrstuvwxy"),
     ("rs1", "hpk_rs1-0123456789abcdefghijklmnopqrstuvwxyz"),
     ("rs2", "hpk_rs2-0123456789abcdefghijklmnopqrstuvwxyz"),
 ];

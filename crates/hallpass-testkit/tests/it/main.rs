@@ -2,12 +2,19 @@
 //!
 //! Letters and numbers such as `TK-01` name the rows of the project's catalogue of attacks.
 #![cfg(test)]
-#![expect(clippy::string_slice, reason = "a test that slices wrongly fails")]
+#![expect(
+    clippy::string_slice,
+    clippy::arithmetic_side_effects,
+    reason = "a test that slices or counts wrongly fails"
+)]
 
+mod authorization_hints;
+mod authorization_requests;
 mod client_assertions;
 mod client_secrets;
 mod codes;
 mod discovery;
+mod redirect_uris;
 mod registered_clients;
 mod registration;
 mod registration_uris;
