@@ -1,11 +1,8 @@
 //! The SQLite store keeps the contract.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::sync::Arc;
 
-use common::Folder;
+use crate::common::Folder;
 use hallpass_store::Store;
 use hallpass_store_sqlite::{Options, SqliteStore};
 

@@ -315,3 +315,6 @@ fn gone() -> StoreError {
 
 const PUSH_EVERY: Duration = Duration::from_secs(1);
 const PUSH_WAIT: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,13 @@
+//! The SQLite store from outside.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    reason = "a test fails by panicking"
+)]
+
+mod common;
+mod contract;
+mod crash;
+mod faults;
+mod open;
