@@ -36,8 +36,8 @@ impl PageRoutes {
             let answered = self
                 .provider()
                 .consent_decided(handle, &browser, decision)
-                .await;
-            return Ok(self.endpoints.answer(answered));
+                .await?;
+            return Ok(self.endpoints.answer(Ok(answered)));
         }
         let shown = self
             .details_for(PageKind::Consent, handle, &browser)

@@ -20,7 +20,7 @@ use hallpass_provider::{
     Failure, Provider,
     browser::Browser,
     endpoints::{InteractionDetails, page_for},
-    ports::{PageKind, PasswordSignIn},
+    ports::{Event, PageKind, PasswordSignIn},
 };
 use hallpass_types::ErrorCode;
 use http::{
@@ -129,7 +129,14 @@ impl PageRoutes {
             PageRoute::Consent => self.consent(&head, body).await,
             PageRoute::ConfirmLogout => self.confirm_logout(&head, body).await,
         };
-        let response = answer.unwrap_or_else(|problem| problem.page(&**self.endpoints.pages()));
+        let response = answer.unwrap_or_else(|problem| {
+            self.provider().emit(&Event::Refused {
+                endpoint: route.label(),
+                reason: problem.id(),
+                client: None,
+            });
+            problem.page(&**self.endpoints.pages())
+        });
         Ok(self.finished(response, &head.method))
     }
 

@@ -47,8 +47,8 @@ impl PageRoutes {
                 }),
             )),
             Some(form) if form.get("account") == Some(CURRENT) => {
-                let answered = self.provider().account_selected(handle, &browser).await;
-                Ok(self.endpoints.answer(answered))
+                let answered = self.provider().account_selected(handle, &browser).await?;
+                Ok(self.endpoints.answer(Ok(answered)))
             }
             Some(_) => Ok(self.redirect_to(PageKind::Login, handle)),
         }

@@ -44,8 +44,8 @@ impl PageRoutes {
             return Ok(self.sign_in_page(handle, &details, username, None));
         };
         if form.get("decision") == Some("cancel") {
-            let cancelled = provider.interaction_cancelled(handle, &browser).await;
-            return Ok(self.endpoints.answer(cancelled));
+            let cancelled = provider.interaction_cancelled(handle, &browser).await?;
+            return Ok(self.endpoints.answer(Ok(cancelled)));
         }
         //= RFC9700#2.6 implication: what was typed is taken from the form only, never from the address
         let username = form.get("username").unwrap_or_default();
@@ -56,8 +56,10 @@ impl PageRoutes {
         let failed = match outcome {
             SignInOutcome::SignedIn { account, amr } => {
                 self.report("success");
-                let answered = provider.signed_in_as(handle, &browser, &account, amr).await;
-                return Ok(self.endpoints.answer(answered));
+                let answered = provider
+                    .signed_in_as(handle, &browser, &account, amr)
+                    .await?;
+                return Ok(self.endpoints.answer(Ok(answered)));
             }
             SignInOutcome::Refused => {
                 self.report("refused");

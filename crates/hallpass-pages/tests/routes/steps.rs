@@ -251,3 +251,34 @@ async fn a_handle_that_is_changed_old_or_missing_says_what_to_do() {
         .refused(400, "interaction_expired");
     assert!(world.sign_ins().is_empty());
 }
+
+#[tokio::test]
+async fn nothing_is_written_for_somebody_who_has_not_signed_in() {
+    let world = World::start().await;
+    let before = world.commits();
+    let mut browser = world.browser();
+    let page = browser.open(&world.request(&[])).await;
+    let form = page.form("login");
+    for fields in [
+        &[("username", "alice"), ("password", "wrong")][..],
+        &[("username", "nobody"), ("password", "wrong")],
+        &[("decision", "cancel")],
+    ] {
+        browser.post(&form.action, fields).await;
+    }
+    for (path, fields) in [
+        ("/consent", &[("decision", "allow")][..]),
+        ("/consent", &[("decision", "deny")]),
+        ("/select-account", &[("account", "current")]),
+        ("/select-account", &[("account", "")]),
+    ] {
+        let address = form.action.replace("/sign-in", path);
+        browser.get(&address).await;
+        browser.post(&address, fields).await;
+    }
+    browser.open("/logout").await;
+    browser.get("/").await;
+    assert_eq!(world.commits(), before);
+    browser.sign_in(&page, "alice").await;
+    assert_eq!(world.commits(), before + 1);
+}

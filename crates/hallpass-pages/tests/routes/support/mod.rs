@@ -2,6 +2,7 @@
 
 mod browser;
 mod html;
+mod store;
 
 use std::{
     net::SocketAddr,
@@ -23,7 +24,7 @@ use hallpass_provider::{
     ports::{Clock, Event, Events, PasswordSignIn, SystemEntropy},
     secrets::MasterKey,
 };
-use hallpass_store::{Commit, MemoryStore, Store, Write};
+use hallpass_store::{Commit, Store, Write};
 use hallpass_types::{ClientId, Issuer, Secret, Timestamp};
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -32,6 +33,7 @@ use tokio::net::TcpListener;
 
 pub(crate) use browser::{Browser, Response};
 pub(crate) use html::Form;
+use store::Counting;
 
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -81,6 +83,7 @@ pub(crate) struct World {
     pub(crate) accounts: Arc<BuiltinAccounts>,
     pub(crate) provider: Provider,
     sign_ins: Arc<SignIns>,
+    store: Arc<Counting>,
 }
 
 impl World {
@@ -93,7 +96,7 @@ impl World {
         let address = listener.local_addr().unwrap();
         let issuer = Issuer::parse(&format!("http://{address}{}", setup.path)).unwrap();
         let clock = Arc::new(TestClock(AtomicI64::new(1_800_000_000)));
-        let store = Arc::new(MemoryStore::new());
+        let store = Arc::new(Counting::default());
         let sign_ins = Arc::new(SignIns::default());
         let pool = HashPool::start(Options {
             cost: Cost {
@@ -112,7 +115,7 @@ impl World {
         let accounts = Arc::new(BuiltinAccounts::new(around, Arc::new(pool.unwrap())));
         let pages = BuiltinPages::new(issuer.clone(), Arc::new(Pages::new().unwrap()));
         let provider = Provider::builder(issuer.clone())
-            .store(store)
+            .store(store.clone())
             .master_key(MasterKey::new([7; 32]))
             .accounts(accounts.clone())
             .interaction(Arc::new(pages.clone()), "test")
@@ -140,6 +143,7 @@ impl World {
             accounts,
             provider,
             sign_ins,
+            store,
         };
         world.people().await;
         world.clients().await;
@@ -210,11 +214,15 @@ impl World {
             spends: Vec::new(),
             writes: vec![Write::Client(Box::new(record))],
         };
-        let store: &Arc<dyn Store> = self.provider.store();
-        store
+        self.store
             .commit(self.provider.issuer_id(), commit)
             .await
             .unwrap();
+    }
+
+    /// How often something was written.
+    pub(crate) fn commits(&self) -> usize {
+        self.store.commits()
     }
 
     pub(crate) fn clock_now(&self) -> i64 {

@@ -1,0 +1,62 @@
+//! The memory store, counting what is written.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use hallpass_core::{
+    client::ClientRecord,
+    record::{ConsentRecord, FoundCode, FoundGrant, SessionRecord},
+};
+use hallpass_store::{
+    BoxFuture, Commit, Committed, KeyRecord, MemoryStore, Page, Standing, Store, StoreError,
+    UserRecord,
+};
+use hallpass_types::{
+    Bucket, ClientId, Code, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId,
+};
+
+type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
+
+#[derive(Default)]
+pub(crate) struct Counting {
+    inner: MemoryStore,
+    commits: AtomicUsize,
+}
+
+impl Counting {
+    pub(crate) fn commits(&self) -> usize {
+        self.commits.load(Ordering::SeqCst)
+    }
+}
+
+macro_rules! pass {
+    ($($name:ident($($arg:ident: $kind:ty),*) -> $answer:ty;)+) => {$(
+        fn $name<'a>(&'a self, $($arg: $kind),*) -> Answer<'a, $answer> {
+            self.inner.$name($($arg),*)
+        }
+    )+};
+}
+
+impl Store for Counting {
+    pass! {
+        client(issuer: IssuerId, id: &'a ClientId) -> Option<ClientRecord>;
+        clients(issuer: IssuerId, after: Option<&'a str>, limit: usize) -> Page<ClientRecord>;
+        count_registered_clients(issuer: IssuerId) -> u64;
+        code(issuer: IssuerId, key: Key<Code>) -> Option<FoundCode>;
+        grant(issuer: IssuerId, id: GrantId) -> Option<FoundGrant>;
+        standing(issuer: IssuerId, grant: Option<GrantId>, token: TokenId, expires_at: Timestamp) -> Standing;
+        session(issuer: IssuerId, key: Key<Session>) -> Option<SessionRecord>;
+        consent(issuer: IssuerId, subject: &'a Subject, client: &'a ClientId) -> Option<ConsentRecord>;
+        user_by_name(issuer: IssuerId, username_key: &'a str) -> Option<UserRecord>;
+        user(issuer: IssuerId, subject: &'a Subject) -> Option<UserRecord>;
+        users(issuer: IssuerId, after: Option<&'a str>, limit: usize) -> Page<UserRecord>;
+        signing_keys(issuer: IssuerId) -> Vec<KeyRecord>;
+        issuer(identifier: &'a str) -> IssuerId;
+        purge(below: Bucket, limit: usize) -> u64;
+        ready() -> ();
+    }
+
+    fn commit(&self, issuer: IssuerId, commit: Commit) -> Answer<'_, Committed> {
+        self.commits.fetch_add(1, Ordering::SeqCst);
+        self.inner.commit(issuer, commit)
+    }
+}
