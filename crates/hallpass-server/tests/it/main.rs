@@ -1,7 +1,10 @@
 //! The server over sockets.
 #![cfg(test)]
 
+mod commands;
 mod front;
 mod listener;
+mod process;
+mod serving;
 mod support;
 mod tls;

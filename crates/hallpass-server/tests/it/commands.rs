@@ -1,0 +1,344 @@
+//! The commands, beside a server and without one.
+
+use serde_json::Value;
+
+use crate::process::{Folder, Serving};
+
+fn stderr(output: &std::process::Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn config_check_tells_everything_that_is_wrong_and_fails() {
+    let folder = Folder::new();
+    assert!(folder.run(&["config", "check"]).status.success());
+    folder.write("bad.toml", "[lifetimes]\ncode = 0\n\n[log]\nlevel = \"\"\n");
+    let output = folder.run(&["--config", "bad.toml", "config", "check"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        stderr(&output),
+        "bad.toml:2: lifetimes.code: must be from 1s to 10m, not 0s\nbad.toml:5: log.level: is empty\n"
+    );
+    let output = folder.run(&["config", "check", "--json", "--config", "bad.toml"]);
+    let problems: Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!(problems["problems"][0]["setting"], "lifetimes.code");
+    assert_eq!(problems["problems"][0]["place"], "bad.toml:2");
+    let output = folder.run(&["config", "check", "--config", "missing.toml"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).starts_with("missing.toml: cannot read the configuration"),
+        "{}",
+        stderr(&output)
+    );
+    let output = folder
+        .hallpass(&["config", "check"])
+        .env("HALLPASS__LIFETIMES__CODE", "0")
+        .output()
+        .unwrap();
+    assert!(
+        stderr(&output).starts_with("HALLPASS__LIFETIMES__CODE: lifetimes.code: "),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn config_schema_is_a_schema() {
+    let schema = Folder::new().json(&["config", "schema"]);
+    assert_eq!(
+        schema["$schema"],
+        "https://json-schema.org/draft/2020-12/schema"
+    );
+    assert!(schema["properties"]["clients"].is_object());
+}
+
+#[test]
+fn a_command_line_that_is_not_understood_exits_with_2() {
+    let folder = Folder::new();
+    for arguments in [
+        &["serv"][..],
+        &["user"],
+        &["user", "create"],
+        &["serve", "--port", "1"],
+    ] {
+        assert_eq!(
+            folder.run(arguments).status.code(),
+            Some(2),
+            "{arguments:?}"
+        );
+    }
+}
+
+#[test]
+fn accounts_are_made_listed_disabled_and_given_passwords() {
+    let folder = Folder::new();
+    let output = folder.run_with(
+        &[
+            "user",
+            "create",
+            "alice",
+            "--claim",
+            "email=a@example.com",
+            "--claim",
+            "email_verified=true",
+            "--json",
+        ],
+        "correct horse\n",
+    );
+    assert!(output.status.success(), "{output:?}");
+    let alice: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(alice["claims"]["email_verified"], true);
+    assert!(alice.get("password").is_none());
+    let output = folder.run(&["user", "create", "bob", "--generate", "--json"]);
+    let bob: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(bob["password"].as_str().unwrap().len(), 20);
+    folder.write("password", "another horse\r\nignored");
+    let output = folder.run(&[
+        "user",
+        "set-password",
+        "Alice",
+        "--password-file",
+        "password",
+    ]);
+    assert!(output.status.success(), "{output:?}");
+    assert!(folder.run(&["user", "disable", "bob"]).status.success());
+    let users = folder.json(&["user", "list", "--json"]);
+    assert_eq!(users.as_array().unwrap().len(), 2);
+    assert_eq!(users[1]["disabled"], true);
+    assert!(folder.run(&["user", "enable", "bob"]).status.success());
+    let text = String::from_utf8(folder.run(&["user", "list"]).stdout).unwrap();
+    assert!(text.starts_with("USER NAME  SUBJECT"), "{text}");
+    assert!(!text.contains("disabled"), "{text}");
+}
+
+#[test]
+fn accounts_that_cannot_be_made_or_found_are_refused() {
+    let folder = Folder::new();
+    let refused = |arguments: &[&str], input: &str, expected: &str| {
+        let output = folder.run_with(arguments, input);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(stderr(&output).contains(expected), "{}", stderr(&output));
+        assert!(!stderr(&output).contains("horse"), "{}", stderr(&output));
+    };
+    assert!(
+        folder
+            .run_with(&["user", "create", "alice"], "correct horse")
+            .status
+            .success()
+    );
+    refused(
+        &["user", "create", "ALICE"],
+        "correct horse",
+        "the user name is taken",
+    );
+    refused(&["user", "create", "bob"], "", "the password is empty");
+    refused(&["user", "create", "bob"], "\n", "the password is empty");
+    refused(
+        &["user", "create", "bob"],
+        "horse\n",
+        "at least 8 characters",
+    );
+    refused(
+        &["user", "create", "b ob"],
+        "correct horse",
+        "a user name has 1 to 200 bytes",
+    );
+    refused(
+        &["user", "create", "bob", "--claim", "sub=1"],
+        "correct horse",
+        "reserved",
+    );
+    refused(
+        &["user", "create", "bob", "--claim", "email"],
+        "correct horse",
+        "is not NAME=VALUE",
+    );
+    refused(
+        &["user", "create", "bob", "--password-file", "missing"],
+        "",
+        "--password-file missing",
+    );
+    refused(
+        &["user", "set-password", "carol"],
+        "correct horse",
+        "there is no user \"carol\"",
+    );
+    refused(
+        &["user", "disable", "carol"],
+        "",
+        "there is no user \"carol\"",
+    );
+}
+
+#[test]
+fn a_client_made_beside_a_running_server_works_at_once_until_it_is_deleted() {
+    let folder = Folder::new();
+    let server = Serving::start(&folder, &[]);
+    let arguments = [
+        "client",
+        "create",
+        "--id",
+        "robot",
+        "--grant-type",
+        "client_credentials",
+        "--json",
+    ];
+    let client = folder.json(&arguments);
+    let secret = client["client_secret"].as_str().unwrap();
+    assert!(secret.starts_with("hpk_"));
+    assert_eq!(client["origin"], "command");
+    let answer = server.client_credentials("robot", secret);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(server.client_credentials("robot", "hpk_wrong").status, 401);
+    let shown = folder.json(&["client", "show", "robot", "--json"]);
+    assert!(shown.get("client_secret").is_none());
+    let again = folder.run(&arguments);
+    assert!(stderr(&again).contains("there is a client robot already"));
+    assert_eq!(
+        folder
+            .json(&["client", "list", "--json"])
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+    assert!(folder.run(&["client", "delete", "robot"]).status.success());
+    assert!(
+        folder
+            .json(&["client", "list", "--json"])
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
+    assert!(stderr(&folder.run(&["client", "show", "robot"])).contains("there is no client"));
+    server.stop();
+}
+
+#[test]
+fn clients_that_would_not_work_are_refused() {
+    let folder = Folder::new();
+    for (arguments, expected) in [
+        (
+            &["client", "create"][..],
+            "redirect_uris: a redirect URI is required",
+        ),
+        (
+            &["client", "create", "--redirect-uri", "https://a.example/#x"],
+            "redirect_uris: ",
+        ),
+        (
+            &[
+                "client",
+                "create",
+                "--public",
+                "--grant-type",
+                "client_credentials",
+            ],
+            "grant_types: ",
+        ),
+        (
+            &["client", "create", "--metadata", "[]"],
+            "--metadata is no JSON object",
+        ),
+        (
+            &[
+                "client",
+                "create",
+                "--redirect-uri",
+                "https://a.example/",
+                "--metadata",
+                "{\"colour\":\"red\"}",
+            ],
+            "colour is not known",
+        ),
+        (
+            &[
+                "client",
+                "create",
+                "--redirect-uri",
+                "https://a.example/",
+                "--id",
+                "caf\u{e9}",
+            ],
+            "--id must be printable",
+        ),
+        (&["client", "delete", "nobody"], "there is no client"),
+    ] {
+        let output = folder.run(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(stderr(&output).contains(expected), "{}", stderr(&output));
+    }
+    assert!(
+        folder
+            .json(&["client", "list", "--json"])
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[test]
+fn keys_are_listed_and_rotated() {
+    let folder = Folder::new();
+    let before = folder.json(&["key", "list", "--json"]);
+    assert_eq!(before.as_array().unwrap().len(), 2);
+    let after = folder.json(&["key", "rotate", "--alg", "ES256", "--json"]);
+    let phases = |alg: &str, phase: &str| {
+        let keys = after.as_array().unwrap().iter();
+        keys.filter(|key| key["alg"] == alg && key["phase"] == phase)
+            .count()
+    };
+    assert_eq!(
+        (
+            phases("ES256", "active"),
+            phases("ES256", "retiring"),
+            phases("ES256", "next")
+        ),
+        (1, 1, 1)
+    );
+    assert_eq!(
+        (phases("RS256", "active"), phases("RS256", "retiring")),
+        (1, 0)
+    );
+    for alg in ["HS256", "none", "PS512"] {
+        assert_eq!(
+            folder.run(&["key", "rotate", "--alg", alg]).status.code(),
+            Some(1),
+            "{alg}"
+        );
+    }
+}
+
+#[test]
+fn migrate_says_what_it_does() {
+    let folder = Folder::new();
+    let planned = folder.json(&["migrate", "--dry-run", "--json"]);
+    assert!(!planned["migrations"].as_array().unwrap().is_empty());
+    assert!(!folder.0.join("hallpass-data").exists());
+    let made = folder.json(&["migrate", "--json"]);
+    assert_eq!(made["migrations"], planned["migrations"]);
+    let again = folder.json(&["migrate", "--json"]);
+    assert!(again["migrations"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn commands_over_a_store_that_nobody_shares_are_refused() {
+    let folder = Folder::new();
+    for arguments in [
+        &["user", "list"][..],
+        &["client", "list"],
+        &["key", "list"],
+        &["migrate"],
+    ] {
+        let output = folder
+            .hallpass(arguments)
+            .env("HALLPASS__STORE__KIND", "memory")
+            .output()
+            .unwrap();
+        assert!(
+            stderr(&output).starts_with("hallpass: store.kind: "),
+            "{}",
+            stderr(&output)
+        );
+    }
+}

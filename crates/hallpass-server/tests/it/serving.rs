@@ -1,0 +1,306 @@
+//! The server as it is started.
+
+use serde_json::json;
+
+use crate::process::{Folder, Serving, mode};
+
+#[test]
+fn without_any_configuration_it_starts_and_keeps_everything_to_itself() {
+    let folder = Folder::new();
+    let server = Serving::start(&folder, &[]);
+    let issuer = server.said["issuer"].as_str().unwrap();
+    assert!(issuer.starts_with("http://localhost:"), "{issuer}");
+    let metadata = server.get("/.well-known/openid-configuration").json();
+    assert_eq!(metadata["issuer"], issuer);
+    assert!(metadata.get("registration_endpoint").is_none());
+    assert_eq!(server.get("/demo").status, 404);
+    assert_eq!(server.get("/").status, 200);
+    assert_eq!(server.post("/register", "", "{}").status, 404);
+    assert_eq!(server.said.get("user"), None);
+    let data = folder.0.join("hallpass-data");
+    assert_eq!(mode(&data), 0o700);
+    for entry in std::fs::read_dir(&data).unwrap() {
+        let path = entry.unwrap().path();
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+    }
+    let log = server.stop();
+    assert!(log.contains("drained"), "{log}");
+}
+
+#[test]
+fn the_demo_names_what_scripts_need_and_stays_the_same() {
+    let folder = Folder::new();
+    let server = Serving::start(&folder, &["--demo"]);
+    let said = server.said.clone();
+    assert_eq!(said["user"]["username"], "demo");
+    assert!(said["user"]["password"].as_str().unwrap().len() >= 32);
+    let clients = said["clients"].as_array().unwrap();
+    let grants: Vec<_> = clients
+        .iter()
+        .map(|client| &client["grant_types"])
+        .collect();
+    assert_eq!(
+        grants,
+        [
+            &json!(["authorization_code", "refresh_token"]),
+            &json!(["authorization_code", "refresh_token", "client_credentials"]),
+            &json!([])
+        ]
+    );
+    assert!(clients[0].get("client_secret").is_none());
+    let issuer = said["issuer"].as_str().unwrap();
+    assert_eq!(
+        clients[0]["redirect_uris"],
+        json!([format!("{issuer}/demo")])
+    );
+    let page = server.get("/demo");
+    assert_eq!(page.status, 200);
+    assert!(
+        page.body.contains(r#"data-client-id="demo""#),
+        "{}",
+        page.body
+    );
+    let secret = |index: usize| clients[index]["client_secret"].as_str().unwrap();
+    let token = server.client_credentials("demo-app", secret(1)).json();
+    let token = token["access_token"].as_str().unwrap();
+    let head = "content-type: application/x-www-form-urlencoded\r\n";
+    let form = format!(
+        "token={token}&client_id=demo-api&client_secret={}",
+        secret(2)
+    );
+    let basic_only = server.post("/introspect", head, &form);
+    assert_eq!(basic_only.status, 401, "{}", basic_only.body);
+    let metadata = r#"{"redirect_uris":["https://rp.example/cb"]}"#;
+    let registered = server.post("/register", "content-type: application/json\r\n", metadata);
+    assert_eq!(registered.status, 201, "{}", registered.body);
+    let metrics = server.metrics();
+    for line in [
+        r#"hallpass_tokens_issued_total{grant_type="client_credentials",format="sealed"} 1"#,
+        r#"hallpass_http_requests_total{endpoint="register",method="POST",status="201"} 1"#,
+        "hallpass_hash_queue_depth 0.0",
+    ] {
+        assert!(
+            metrics.lines().any(|each| each == line),
+            "{line}\n{metrics}"
+        );
+    }
+    assert!(
+        metrics.contains(r#"hallpass_key_age_seconds{alg="ES256",phase="active","#),
+        "{metrics}"
+    );
+    assert!(
+        metrics.contains("hallpass_store_commit_seconds_count "),
+        "{metrics}"
+    );
+    server.stop();
+    let again = Serving::start(&folder, &["--demo"]);
+    assert_eq!(again.said["user"], said["user"]);
+    assert_eq!(
+        again.said["clients"][1]["client_secret"],
+        said["clients"][1]["client_secret"]
+    );
+    again.stop();
+    // Without it nothing of it is left that could be used.
+    let plain = Serving::start(&folder, &[]);
+    assert_eq!(plain.client_credentials("demo-app", secret(1)).status, 401);
+    assert_eq!(plain.post("/register", "", "{}").status, 404);
+}
+
+#[test]
+fn secrets_stay_out_of_the_log_at_every_level() {
+    let folder = Folder::new();
+    let mut command = folder.hallpass(&["serve", "--demo", "--json"]);
+    command
+        .env("HALLPASS__LOG__LEVEL", "trace")
+        .env("HALLPASS__LOG__FORMAT", "json");
+    let server = Serving::spawn(&mut command);
+    let password = server.said["user"]["password"].as_str().unwrap().to_owned();
+    let secret = server.said["clients"][1]["client_secret"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let token = server.client_credentials("demo-app", &secret).json();
+    let token = token["access_token"].as_str().unwrap().to_owned();
+    server.client_credentials("demo-app", "wrong-secret-of-mine");
+    let head = format!("authorization: Bearer {token}\r\n");
+    server.post("/userinfo", &head, "");
+    server.get("/authorize?client_id=demo&state=my-own-state&login_hint=me%0d%0ahere&code_challenge=my-challenge");
+    server.get("/%0aINFO%1b[31m?x=hidden-query");
+    let log = server.stop();
+    for hidden in [
+        &*password,
+        &secret,
+        &token,
+        "wrong-secret-of-mine",
+        "my-own-state",
+        "my-challenge",
+        "hidden-query",
+    ] {
+        assert!(!log.contains(hidden), "{hidden}\n{log}");
+    }
+    for line in log.lines() {
+        let line: serde_json::Value =
+            serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"));
+        assert!(line["level"].is_string());
+    }
+    let answered = log
+        .lines()
+        .find(|line| line.contains(r#""http.path":"/token""#))
+        .unwrap();
+    assert!(answered.contains("request.id"), "{answered}");
+}
+
+#[test]
+fn configured_clients_and_users_come_and_go_with_the_configuration() {
+    let folder = Folder::new();
+    let client = |id: &str| {
+        format!(
+            "[[clients]]\nclient_id = '{id}'\nclient_secret = '0123456789abcdef'\ngrant_types = ['client_credentials']\n"
+        )
+    };
+    let user = "[[users]]\nusername = 'alice'\npassword = 'correct horse'\n";
+    folder.write(
+        "hallpass.toml",
+        &format!("{}{}{user}", client("one"), client("two")),
+    );
+    let arguments = ["--config", "hallpass.toml"];
+    let server = Serving::start(&folder, &arguments);
+    for id in ["one", "two"] {
+        let answer = server.client_credentials(id, "0123456789abcdef");
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+    let delete = folder.run(&["client", "delete", "one"]);
+    assert_eq!(
+        delete.status.code(),
+        Some(1),
+        "what is configured comes back"
+    );
+    server.stop();
+    folder.write("hallpass.toml", &client("two"));
+    let server = Serving::start(&folder, &arguments);
+    assert_eq!(
+        server.client_credentials("one", "0123456789abcdef").status,
+        401
+    );
+    assert_eq!(
+        server.client_credentials("two", "0123456789abcdef").status,
+        200
+    );
+    let users = folder.json(&["user", "list", "--json"]);
+    assert_eq!(users[0]["username"], "alice", "people stay");
+    server.stop();
+}
+
+#[test]
+fn what_cannot_be_right_is_refused_at_the_start_with_its_name() {
+    let folder = Folder::new();
+    let open = folder.write("secret", "0123456789abcdef");
+    std::fs::set_permissions(&open, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    folder.write("thesis.tex", "");
+    #[rustfmt::skip]
+    let cases = [
+        ("HALLPASS__SERVER__ISSUER", "http://op.example.com", "server.issuer: must begin with https://"),
+        ("HALLPASS__SERVER__ISSUER", "https://op.example.com/?x", "server.issuer: must not have a query"),
+        ("HALLPASS__SERVER__DATA_DIR", ".", "server.data_dir: . is no data folder"),
+        ("HALLPASS__SERVER__LISTEN", "192.0.2.1:3000", "cannot listen on 192.0.2.1:3000"),
+        ("HALLPASS__LIFETIMES__CODE", "601", "lifetimes.code: must be"),
+        ("HALLPASS__KEYS__MASTER_KEY", "short", "keys.master_key: must be 32 random bytes"),
+        ("HALLPASS__KEYS__MASTER_KEY", "", "keys.master_key: is empty"),
+        ("HALLPASS__KEYS__MASTER_KEY_FILE", "secret", "keys.master_key_file: secret is open to every user"),
+        ("HALLPASS__REGISTRATION__ENABLED", "true", "registration.initial_access_tokens: is empty"),
+        ("HALLPASS__USERS", "[{ username = 'a' }]", "users[0].password: is missing"),
+        ("HALLPASS__TLS", "{ cert_file = 'secret', key_file = 'secret' }", "tls.key_file: secret is open to every user"),
+        ("HALLPASS__NO__SUCH", "1", "no.such: unknown field"),
+    ];
+    for (name, value, expected) in cases {
+        let output = folder
+            .hallpass(&["serve"])
+            .env(name, value)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1), "{name}");
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(text.contains(expected), "{text}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn another_master_key_does_not_open_the_keys() {
+    let folder = Folder::new();
+    Serving::start(&folder, &[]).stop();
+    let output = folder
+        .hallpass(&["serve"])
+        .env(
+            "HALLPASS__KEYS__MASTER_KEY",
+            "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE",
+        )
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        text.contains("cannot be opened with this master key"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_second_server_on_the_same_data_is_refused() {
+    let folder = Folder::new();
+    let server = Serving::start(&folder, &[]);
+    let output = folder.run(&["serve"]);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        text.contains("server.data_dir: ./hallpass-data is in use by another server"),
+        "{text}"
+    );
+    assert_eq!(server.get("/jwks").status, 200);
+    server.stop();
+}
+
+#[test]
+fn a_killed_server_starts_again_with_the_same_keys() {
+    let folder = Folder::new();
+    let server = Serving::start(&folder, &[]);
+    let keys = server.get("/jwks").body;
+    server.signal("-KILL");
+    drop(server);
+    let server = Serving::start(&folder, &[]);
+    assert_eq!(server.get("/jwks").body, keys);
+    server.stop();
+}
+
+#[test]
+fn registrations_and_wrong_secrets_from_one_address_are_limited() {
+    let folder = Folder::new();
+    folder.write(
+        "hallpass.toml",
+        "registration.per_address_per_hour = 2\nrate_limits.client_auth_per_address = 3\ndanger.open_registration = true\n",
+    );
+    let server = Serving::start(&folder, &["--config", "hallpass.toml"]);
+    let register = || {
+        let metadata = r#"{"redirect_uris":["https://rp.example/cb"]}"#;
+        server.post("/register", "content-type: application/json\r\n", metadata)
+    };
+    assert_eq!((register().status, register().status), (201, 201));
+    let refused = register();
+    assert_eq!(refused.status, 429, "{}", refused.body);
+    assert!(
+        refused.head.contains("\r\nretry-after: "),
+        "{}",
+        refused.head
+    );
+    assert!(
+        refused.head.contains("\r\nx-content-type-options: nosniff"),
+        "{}",
+        refused.head
+    );
+    for _ in 0..3 {
+        assert_eq!(server.client_credentials("nobody", "x").status, 401);
+    }
+    let refused = server.client_credentials("nobody", "x");
+    assert_eq!(refused.status, 429);
+    assert_eq!(refused.json()["error"], "temporarily_unavailable");
+    assert_eq!(server.get("/jwks").status, 200);
+    server.stop();
+}
