@@ -1,7 +1,7 @@
 //! What each page shows. One struct per page; all borrowed, so a handler builds them on its stack.
 //!
 //! Text that came from outside (names of clients, of people, hosts, links) is cleaned when it is
-//! serialized for the template, see [`crate::text`]; the templates escape all of it again.
+//! serialized for the template, see `text.rs`; the templates escape all of it again.
 
 use serde::Serialize;
 

@@ -47,7 +47,7 @@ impl PageRoutes {
             let cancelled = provider.interaction_cancelled(handle, &browser).await?;
             return Ok(self.endpoints.answer(Ok(cancelled)));
         }
-        //= RFC9700#2.6 implication: what was typed is taken from the form only, never from the address
+        // What was typed is taken from the form only, never from the address.
         let username = form.get("username").unwrap_or_default();
         let outcome = self
             .check_password(head, username, &form)
