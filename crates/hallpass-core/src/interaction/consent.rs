@@ -8,7 +8,10 @@ use hallpass_types::Scope;
 
 use super::{Case, Cause, Check, check};
 use crate::{
-    authorize::granted::released_by, claims_request, client::ApplicationType, record::ConsentRecord,
+    authorize::granted::{released_by, wants_refresh},
+    claims_request,
+    client::ApplicationType,
+    record::ConsentRecord,
 };
 
 #[rustfmt::skip]
@@ -54,10 +57,12 @@ fn wider_scope(case: &Case<'_>) -> bool {
     })
 }
 
+/// Wherever access would last, also in plain OAuth, where no scope says so.
 //= OIDC-CORE#11 MUST: offline access is only given with consent to just that
 fn offline_access(case: &Case<'_>) -> bool {
-    remembered(case)
-        .is_some_and(|record| case.request.scope.contains(OFFLINE) && !was_shown(record, OFFLINE))
+    remembered(case).is_some_and(|record| {
+        wants_refresh(case.client, case.request) && !was_shown(record, OFFLINE)
+    })
 }
 
 fn wider_claims(case: &Case<'_>) -> bool {

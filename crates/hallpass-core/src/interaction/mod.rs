@@ -15,7 +15,10 @@ use hallpass_types::{Scope, Sid, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    authorize::{Reason, RequestRecord, Valid, granted::Allowed},
+    authorize::{
+        Reason, RequestRecord, Valid,
+        granted::{Allowed, shown_scope},
+    },
     client::Client,
     policy::Policy,
     record::{ConsentRecord, SessionRecord},
@@ -174,16 +177,18 @@ pub struct Consented {
 }
 
 impl Consented {
-    /// The answer "allow". `only` are the scopes that stayed ticked, none means all; `openid`, without which the
-    /// request would be another one, cannot be left out.
+    /// The answer "allow". `only` are the scopes of [`shown_scope`] that stayed ticked, none means all; `openid`,
+    /// without which the request would be another one, cannot be left out.
     #[must_use]
-    pub fn of(request: &RequestRecord, only: Option<&[String]>) -> Self {
+    pub fn of(valid: &Valid, only: Option<&[String]>) -> Self {
+        let request = valid.request();
+        let shown = shown_scope(valid.client(), request);
         let ticked = |token: &str| {
             token == "openid" || only.is_none_or(|only| only.iter().any(|name| name == token))
         };
         Self {
-            scope: request.scope.filtered(ticked),
-            refused: request.scope.filtered(|token| !ticked(token)),
+            scope: shown.filtered(ticked),
+            refused: shown.filtered(|token| !ticked(token)),
             claims: crate::claims_request::personal(&request.claims)
                 .into_iter()
                 .map(str::to_owned)

@@ -99,7 +99,7 @@ fn nobody_signed_in_is_asked_to() {
     }
     let mut jumped = Scene::without_session(&[]);
     jumped.done = signed_in_here();
-    jumped.consented = Some(Consented::of(jumped.valid.request(), None));
+    jumped.consented = Some(Consented::of(&jumped.valid, None));
     assert_eq!(jumped.next(), asks(Prompt::Login, &[Cause::NoSession]));
 }
 
@@ -293,7 +293,7 @@ fn prompts_come_one_after_the_other() {
         scene.next(),
         asks(Prompt::Consent, &[Cause::ConsentRequested])
     );
-    scene.consented = Some(Consented::of(scene.valid.request(), None));
+    scene.consented = Some(Consented::of(&scene.valid, None));
     assert_eq!(scene.next(), Next::Ready);
 }
 
@@ -369,7 +369,7 @@ fn who_left_everything_out_is_asked_again() {
     let mut scene = Scene::new(&[("scope", "api:read")]);
     scene.consent = Some(ConsentRecord {
         scope: scope(""),
-        refused: scope("api:read"),
+        refused: scope("api:read offline_access"),
         ..remembered()
     });
     assert_eq!(
@@ -399,7 +399,7 @@ fn an_answer_that_leaves_nothing_is_a_refusal() {
         );
     }
     let mut scene = Scene::new(&[("scope", "openid email")]);
-    scene.consented = Some(Consented::of(scene.valid.request(), Some(&[])));
+    scene.consented = Some(Consented::of(&scene.valid, Some(&[])));
     assert_eq!(scene.next(), Next::Ready, "openid cannot be left out");
 }
 
@@ -459,7 +459,7 @@ fn a_native_client_without_assured_identity_always_asks() {
                 Next::Ready
             };
             assert_eq!(scene.next(), expected, "{uri}");
-            scene.consented = Some(Consented::of(scene.valid.request(), None));
+            scene.consented = Some(Consented::of(&scene.valid, None));
             assert_eq!(scene.next(), Next::Ready, "{uri}");
         }
     }
@@ -482,14 +482,54 @@ fn unticked_scopes_are_left_out() {
         ("scope", "openid email profile"),
         ("claims", r#"{"userinfo":{"phone_number":null,"sub":null}}"#),
     ]);
-    let some = Consented::of(
-        valid.request(),
-        Some(&["email".to_owned(), "address".to_owned()]),
-    );
+    let some = Consented::of(&valid, Some(&["email".to_owned(), "address".to_owned()]));
     assert_eq!(some.scope, scope("openid email"));
     assert_eq!(some.refused, scope("profile"));
     assert_eq!(some.claims, ["phone_number"]);
-    let all = Consented::of(valid.request(), None);
+    let all = Consented::of(&valid, None);
     assert_eq!(all.scope, valid.request().scope);
     assert!(all.refused.is_empty());
+}
+
+#[test]
+fn plain_oauth_asks_for_access_that_lasts_under_its_name() {
+    let asked = |scene: Scene| match scene.next() {
+        Next::Ask(ask) => ask.reasons,
+        Next::Refuse(_) | Next::Ready => Vec::new(),
+    };
+    let plain = || Scene::new(&[("scope", "email")]);
+    // What was allowed for the time of a session is no leave for more.
+    assert_eq!(asked(plain()), [Cause::OfflineAccess]);
+    for shown in ["email offline_access", "email"] {
+        let mut scene = plain();
+        scene.consent = Some(ConsentRecord {
+            scope: scope(shown),
+            refused: scope(if shown == "email" {
+                "offline_access"
+            } else {
+                ""
+            }),
+            ..remembered()
+        });
+        assert_eq!(scene.next(), Next::Ready, "shown before: {shown}");
+    }
+    let unable = Client {
+        grant_types: vec!["authorization_code".to_owned()],
+        ..web()
+    };
+    let scene = Scene::of(validated(unable, &[("scope", "email")]).unwrap());
+    assert_eq!(scene.next(), Next::Ready, "nothing lasts");
+    let waived = Client {
+        skip_consent: true,
+        ..web()
+    };
+    let scene = Scene::of(validated(waived, &[("scope", "email")]).unwrap());
+    assert_eq!(scene.next(), Next::Ready);
+
+    let valid = valid(&[("scope", "email")]);
+    let all = Consented::of(&valid, None);
+    assert_eq!(all.scope, scope("email offline_access"));
+    let some = Consented::of(&valid, Some(&["email".to_owned()]));
+    assert_eq!(some.scope, scope("email"));
+    assert_eq!(some.refused, scope("offline_access"));
 }

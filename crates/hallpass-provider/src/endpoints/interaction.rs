@@ -1,7 +1,7 @@
 //! What pages ask the engine while a person acts, and what they report.
 
 use hallpass_core::{
-    authorize::Valid,
+    authorize::{Valid, granted::shown_scope},
     claims_request::personal,
     interaction::{Ask, Consented, Next, next},
     record::{Authentication, SessionRecord},
@@ -131,8 +131,7 @@ impl Provider {
         };
         let remembered = person.consent.map(|c| c.scope).unwrap_or_default();
         let request = flow.valid.to_record();
-        let scopes = request
-            .scope
+        let scopes = shown_scope(flow.valid.client(), request)
             .iter()
             .map(|name| ScopeView {
                 name: name.to_owned(),
@@ -285,7 +284,7 @@ impl Provider {
         // The answer counts on the consent page alone, and for the person to whom it was shown.
         let sid = signed_in.map(|s| s.session.sid);
         if pending.page == PageKind::Consent && sid.is_some() && sid == pending.shown_to {
-            flow.consented = Some(Consented::of(flow.valid.to_record(), only.as_deref()));
+            flow.consented = Some(Consented::of(&flow.valid, only.as_deref()));
         }
         self.proceed(flow, browser, SetCookies::default()).await
     }

@@ -12,6 +12,7 @@ use crate::{
         Authentication, ClaimsRequest, CodeRecord, ConsentRecord, GrantRecord, RefreshState,
         SessionRecord,
     },
+    token::{Grant, refresh_token::Refresh},
 };
 
 /// By whose leave a request is granted.
@@ -36,16 +37,37 @@ pub struct Granted {
     state: Option<String>,
 }
 
-/// Whether refresh tokens are issued for a grant of this scope.
+/// Whether a request is for access that lasts when the person has gone, so that refresh tokens are issued for it: the
+/// client registered the `refresh_token` grant, and
 ///
-/// They are, for a client that registered the `refresh_token` grant, when `offline_access` was granted. The scope is
-/// granted after the person was asked for it by name, in this request or an earlier one, which is the "other condition"
-/// that OpenID Connect Core §11 allows beside `prompt=consent`; for a client whose consent the operator waived, the
-/// operator has given it.
+/// - the request has `offline_access`, or
+/// - it is plain OAuth, without `openid`. There `offline_access` means nothing special and a session of OpenID Connect
+///   does not exist; RFC 6749 §1.5 leaves refresh tokens to the server.
+///
+/// Either way the person is asked for just that ([`shown_scope`]) and may leave it out. That consent, in this request
+/// or an earlier one, is the "other condition" that OpenID Connect Core §11 allows beside `prompt=consent`; for a client
+/// whose consent the operator waived, the operator has given it.
 #[must_use]
-pub fn wants_refresh(client: &Client, scope: &Scope) -> bool {
-    client.may_use("refresh_token") && scope.contains("offline_access")
+pub fn wants_refresh(client: &Client, request: &RequestRecord) -> bool {
+    client.may_use(Refresh::TYPE) && (request.scope.contains(OFFLINE) || !request.is_openid())
 }
+
+/// What the person is asked to allow: the scope of the request, and `offline_access` wherever access lasts, whether the
+/// client named it or not. Consent remembers it under that name too; the granted scope never has more than was asked.
+#[must_use]
+pub fn shown_scope(client: &Client, request: &RequestRecord) -> Scope {
+    if wants_refresh(client, request) {
+        with_offline(&request.scope)
+    } else {
+        request.scope.clone()
+    }
+}
+
+fn with_offline(scope: &Scope) -> Scope {
+    scope.union(&Scope::parse(OFFLINE).unwrap_or_default())
+}
+
+const OFFLINE: &str = "offline_access";
 
 impl Granted {
     /// Settles what is granted: never more than was asked for, and never more than was allowed.
@@ -64,7 +86,7 @@ impl Granted {
             .consented
             .map(|answer| remember(valid, &allowed, answer, by.remembered, now));
         let lifetimes = policy.lifetimes;
-        let refresh = wants_refresh(client, &allowed.scope).then(|| RefreshState {
+        let refresh = allowed.lasting.then(|| RefreshState {
             generation: 0,
             rotated_at: now,
             idle_expires_at: now.plus(lifetimes.refresh_idle.min(lifetimes.refresh_absolute)),
@@ -74,7 +96,12 @@ impl Granted {
         } else {
             longest_access_token(&allowed.resources, policy)
         };
-        let expires_at = now.plus(lifetimes.code).plus(longest);
+        // A request of plain OAuth has nothing to do with the session in which it was allowed.
+        let session_bound = request.is_openid() && !allowed.scope.contains(OFFLINE);
+        let mut expires_at = now.plus(lifetimes.code).plus(longest);
+        if session_bound {
+            expires_at = expires_at.min(by.session.expires_at);
+        }
         let authentication = Authentication {
             acr: acr::stated(policy, request, by.session.authentication.acr.as_deref()),
             ..by.session.authentication.clone()
@@ -87,7 +114,7 @@ impl Granted {
             client_id: client.id.clone(),
             subject: by.session.subject.clone(),
             account_epoch: by.session.account_epoch,
-            session_bound: !allowed.scope.contains("offline_access"),
+            session_bound,
             scope: allowed.scope,
             resources: allowed.resources,
             claims: allowed.claims,
@@ -146,6 +173,8 @@ impl Granted {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Allowed {
     scope: Scope,
+    /// Whether access lasts when the person has gone.
+    lasting: bool,
     claims: ClaimsRequest,
     resources: Vec<String>,
 }
@@ -179,6 +208,10 @@ impl Allowed {
         let scope = request
             .scope
             .filtered(|token| !named(refused, token) && (waived || named(allowed, token)));
+        //= OIDC-CORE#11 MUST: without the person's leave there is no access that lasts
+        let lasting = wants_refresh(valid.client(), request)
+            && !named(refused, OFFLINE)
+            && (waived || named(allowed, OFFLINE));
         let mut resources: Vec<String> = request
             .resources
             .iter()
@@ -198,8 +231,18 @@ impl Allowed {
         granted.id_token.retain(|name, _| released(name));
         Self {
             claims: granted,
+            lasting,
             resources,
             scope,
+        }
+    }
+
+    /// The scope under the names by which consent knows it.
+    fn shown(&self) -> Scope {
+        if self.lasting {
+            with_offline(&self.scope)
+        } else {
+            self.scope.clone()
         }
     }
 
@@ -244,16 +287,16 @@ fn remember(
         .filter(|r| r.redirect_uris == Some(client.redirect_uris_digest))
         .cloned()
         .unwrap_or_default();
-    let refused = request
-        .scope
-        .filtered(|token| answer.refused.contains(token) && !allowed.scope.contains(token));
+    let granted = allowed.shown();
+    let refused = shown_scope(client, request)
+        .filtered(|token| answer.refused.contains(token) && !granted.contains(token));
     record.scope = record
         .scope
         .filtered(|token| !refused.contains(token))
-        .union(&allowed.scope);
+        .union(&granted);
     record.refused = record
         .refused
-        .filtered(|token| !allowed.scope.contains(token))
+        .filtered(|token| !granted.contains(token))
         .union(&refused);
     for name in claims_request::personal(&allowed.claims) {
         if answer.claims.iter().any(|claim| claim == name)

@@ -25,7 +25,7 @@ fn grant(
 
 /// Everything allowed just now.
 fn allowed(valid: &Valid) -> Granted {
-    grant(valid, Some(&Consented::of(valid.request(), None)), None)
+    grant(valid, Some(&Consented::of(valid, None)), None)
 }
 
 fn earlier(allowed: &str, refused: &str) -> ConsentRecord {
@@ -67,18 +67,18 @@ fn a_grant_without_refresh_ends_with_its_last_access_token_or_the_session() {
     assert_eq!(plain.expires_at, NOW.plus(60 + 600));
 
     let mut policy = policy();
-    policy.resources[0].access_token_lifetime = Some(3600);
+    policy.resources[0].access_token_lifetime = Some(1800);
     policy.resources[1].access_token_lifetime = Some(7200);
     let valid = valid(&[("resource", "https://api1.test")]);
     let by = By {
         session: &session(5),
         session_key: key(),
-        consented: Some(&Consented::of(valid.request(), None)),
+        consented: Some(&Consented::of(&valid, None)),
         remembered: None,
     };
     let longer = Granted::new(&valid, by, &policy, NOW, [3; 12]);
     let grant = longer.code_record().grant;
-    assert_eq!(grant.expires_at, NOW.plus(60 + 3600));
+    assert_eq!(grant.expires_at, NOW.plus(60 + 1800));
 }
 
 #[test]
@@ -98,18 +98,120 @@ fn offline_access_outlives_the_session_and_refreshes() {
 }
 
 #[test]
-fn only_a_client_with_the_grant_type_refreshes() {
+fn access_lasts_by_offline_access_or_in_plain_oauth_for_a_client_that_refreshes() {
     let unable = Client {
         grant_types: vec!["authorization_code".to_owned()],
         ..web()
     };
-    for (client, granted, expected) in [
-        (web(), "openid offline_access", true),
-        (web(), "offline_access", true),
-        (web(), "openid", false),
-        (unable, "openid offline_access", false),
+    for (asked, expected, shown) in [
+        ("openid offline_access", true, Some("openid offline_access")),
+        ("openid", false, None),
+        ("openid email", false, None),
+        ("api:read", true, Some("api:read offline_access")),
+        (
+            "offline_access api:read",
+            true,
+            Some("offline_access api:read"),
+        ),
     ] {
-        assert_eq!(wants_refresh(&client, &scope(granted)), expected);
+        let valid = valid(&[("scope", asked)]);
+        let request = valid.request();
+        assert_eq!(wants_refresh(&web(), request), expected, "{asked}");
+        let shown = shown.map_or_else(|| scope(asked), scope);
+        assert_eq!(shown_scope(&web(), request), shown, "{asked}");
+        assert!(!wants_refresh(&unable, request), "{asked}");
+        assert_eq!(shown_scope(&unable, request), request.scope, "{asked}");
+    }
+    let nothing = valid(&[("scope", ""), ("resource", "https://api1.test")]);
+    assert!(wants_refresh(&web(), nothing.request()));
+    assert_eq!(
+        shown_scope(&web(), nothing.request()),
+        scope("offline_access")
+    );
+}
+
+#[test]
+fn plain_oauth_refreshes_and_has_no_session() {
+    let plain = valid(&[("scope", "api:read"), ("resource", "https://api1.test")]);
+    let granted = allowed(&plain);
+    let grant = granted.code_record().grant;
+    assert_eq!(grant.scope, scope("api:read"), "only what was asked for");
+    assert!(!grant.session_bound);
+    assert_eq!(grant.refresh.unwrap().generation, 0);
+    assert_eq!(grant.expires_at, NOW.plus(60 + 90 * 86_400));
+    let record = granted.consent_record().unwrap();
+    assert_eq!(record.scope, scope("api:read offline_access"));
+
+    let unable = Client {
+        grant_types: vec!["authorization_code".to_owned()],
+        ..web()
+    };
+    let plain = validated(unable, &[("scope", "api:read")]).unwrap();
+    let granted = allowed(&plain);
+    let grant = granted.code_record().grant;
+    assert!(!grant.session_bound);
+    assert_eq!(grant.refresh, None);
+    assert_eq!(grant.expires_at, NOW.plus(60 + 600));
+    let record = granted.consent_record().unwrap();
+    assert_eq!(record.scope, scope("api:read"), "it was not shown");
+    assert!(record.refused.is_empty());
+}
+
+#[test]
+fn who_unticks_lasting_access_gets_none() {
+    //= test OIDC-CORE#11 without the person's leave there is no access that lasts
+    for asked in [
+        "openid offline_access",
+        "api:read",
+        "api:read offline_access",
+    ] {
+        let valid = valid(&[("scope", asked)]);
+        let ticked = ["api:read".to_owned()];
+        let answer = Consented::of(&valid, Some(&ticked));
+        let granted = grant(&valid, Some(&answer), None);
+        let grant_record = granted.code_record().grant;
+        assert_eq!(grant_record.refresh, None, "{asked}");
+        assert!(!grant_record.scope.contains("offline_access"));
+        assert_eq!(grant_record.session_bound, asked.starts_with("openid"));
+        let record = granted.consent_record().unwrap();
+        assert_eq!(record.refused, scope("offline_access"), "{asked}");
+        // And it stays so.
+        let again = grant(&valid, None, Some(&record));
+        assert_eq!(again.code_record().grant.refresh, None, "{asked}");
+    }
+    let plain = valid(&[("scope", "api:read")]);
+    let before = grant(&plain, None, Some(&earlier("openid api:read", "")));
+    assert_eq!(
+        before.code_record().grant.refresh,
+        None,
+        "allowed only while the person was there"
+    );
+    let lasting = earlier("api:read offline_access", "");
+    let before = grant(&plain, None, Some(&lasting));
+    assert!(before.code_record().grant.refresh.is_some());
+}
+
+#[test]
+fn a_session_bound_grant_ends_with_the_session_at_the_latest() {
+    let with = |valid: &Valid, session: &SessionRecord| {
+        let by = By {
+            session,
+            session_key: key(),
+            consented: Some(&Consented::of(valid, None)),
+            remembered: None,
+        };
+        Granted::new(valid, by, &policy(), NOW, [3; 12])
+            .code_record()
+            .grant
+    };
+    let mut ending = session(5);
+    ending.expires_at = NOW.plus(90);
+    let bound = with(&valid(&[]), &ending);
+    assert_eq!(bound.expires_at, NOW.plus(90));
+    assert_eq!(bound.id.bucket, Bucket::holding(NOW.plus(90)));
+    for scope in ["openid offline_access", "api:read"] {
+        let lasting = with(&valid(&[("scope", scope)]), &ending);
+        assert!(lasting.expires_at > NOW.plus(90), "{scope}");
     }
 }
 
@@ -210,7 +312,7 @@ fn new_answers_go_over_earlier_ones() {
         ("scope", "openid email profile"),
         ("resource", "https://api1.test"),
     ]);
-    let answer = Consented::of(valid.request(), Some(&["profile".to_owned()]));
+    let answer = Consented::of(&valid, Some(&["profile".to_owned()]));
     let before = ConsentRecord {
         resources: vec!["https://api2.test/v1/".to_owned()],
         claims: vec!["birthdate".to_owned()],
@@ -233,7 +335,7 @@ fn new_answers_go_over_earlier_ones() {
 #[test]
 fn answers_for_other_redirect_uris_are_forgotten() {
     let valid = valid(&[]);
-    let answer = Consented::of(valid.request(), None);
+    let answer = Consented::of(&valid, None);
     let before = ConsentRecord {
         redirect_uris: Some([9; 32]),
         ..earlier("openid email", "")
