@@ -83,7 +83,8 @@ pub struct Client {
     pub grant_types: Vec<String>,
     /// `response_modes` when restricted.
     pub response_modes: Option<Vec<String>>,
-    /// `scope`: when present, an allow-list.
+    /// `scope`: when present, an allow-list. By the client credentials grant, where no person is asked, a client without it
+    /// has no scope at all.
     pub scope: Option<Scope>,
     /// `resources`: indicators that this client may ask for. None: every one of the issuer's.
     pub resources: Option<Vec<String>>,

@@ -4,10 +4,12 @@ pub mod access_token;
 pub mod id_token;
 mod json;
 
+use std::fmt;
+
 pub use id_token::IdTokenRequest;
 
 /// A successful token response, [RFC 6749 §5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct TokenResponse {
     /// The access token.
     pub access_token: String,
@@ -21,8 +23,20 @@ pub struct TokenResponse {
     pub refresh_token: Option<String>,
 }
 
+/// The tokens are secrets and are not printed.
+impl fmt::Debug for TokenResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenResponse")
+            .field("expires_in", &self.expires_in)
+            .field("scope", &self.scope)
+            .field("has_id_token", &self.id_token.is_some())
+            .field("has_refresh_token", &self.refresh_token.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
 impl TokenResponse {
-    /// The JSON body. Tokens are base64url and dots, so they need no escaping; the scope does not either, by its grammar.
+    /// The JSON body. A token without scope has no member for it, since an empty scope is none by its grammar.
     #[must_use]
     pub fn to_json(&self) -> String {
         let id_len = self.id_token.as_ref().map_or(0, String::len);
@@ -33,6 +47,7 @@ impl TokenResponse {
                 .saturating_add(320),
         );
         out.push('{');
+        //= RFC6749#5.1 MUST: access_token and token_type are there
         json::text(&mut out, "access_token", &self.access_token);
         json::text(&mut out, "token_type", "Bearer");
         json::number(&mut out, "expires_in", self.expires_in);
@@ -42,6 +57,7 @@ impl TokenResponse {
         if let Some(token) = &self.id_token {
             json::text(&mut out, "id_token", token);
         }
+        //= RFC6749#5.1 MUST: scope is there when it differs from what was asked for; here, always
         if !self.scope.is_empty() {
             json::text(&mut out, "scope", &self.scope);
         }
@@ -49,3 +65,6 @@ impl TokenResponse {
         out
     }
 }
+
+#[cfg(test)]
+mod tests;

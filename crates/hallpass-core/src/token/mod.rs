@@ -13,6 +13,7 @@ pub use target::Target;
 use hallpass_types::{Code, GrantId, Key, Params, Scope, Timestamp};
 
 use crate::{
+    authorize::rules::scope,
     client_auth::AuthenticatedClient,
     issue::IdTokenRequest,
     policy::{Policy, TokenFormat},
@@ -59,12 +60,16 @@ reasons! {
         RefreshTokenExpired => InvalidGrant, "refresh_token_expired", "the grant is not valid";
         /// RFC 9700 §4.14.2.
         RefreshTokenReused => InvalidGrant, "refresh_token_reused", "the grant is not valid";
+        /// The grant is over.
+        GrantExpired => InvalidGrant, "grant_expired", "the grant is not valid";
         /// The grant was revoked.
         GrantRevoked => InvalidGrant, "grant_revoked", "the grant is not valid";
         /// The account is gone, disabled, or its credentials changed.
         AccountGone => InvalidGrant, "account_gone", "the grant is not valid";
         /// The session that the grant depends on has ended.
         SessionEnded => InvalidGrant, "session_ended", "the grant is not valid";
+        /// The client may not have `offline_access` any more.
+        OfflineAccessWithdrawn => InvalidGrant, "offline_access_withdrawn", "the grant is not valid";
         /// RFC 6749 §3.3.
         ScopeMalformed => InvalidScope, "scope_malformed", "scope is malformed";
         /// RFC 6749 §6, §3.3.
@@ -85,6 +90,16 @@ pub struct Context<'a> {
     pub policy: &'a Policy,
     /// Who asks, authenticated.
     pub client: &'a AuthenticatedClient,
+}
+
+impl Context<'_> {
+    /// What of a granted scope the issuer still has and the client may still use. A grant outlives configuration; a
+    /// token never does.
+    fn permitted(&self, granted: &Scope) -> Scope {
+        let client = self.client.client();
+        granted
+            .filtered(|token| scope::exists(self.policy, token) && scope::is_allowed(client, token))
+    }
 }
 
 /// What must be known about the account of a grant. None stands for unknown, disabled or deleted.
@@ -135,6 +150,25 @@ pub struct AccessGrant {
 }
 
 impl AccessGrant {
+    /// The token of a person's grant, for that part of its scope, at those of its resources that were asked for.
+    fn of_grant(
+        cx: &Context<'_>,
+        grant: &GrantRecord,
+        scope: &Scope,
+        asked: &[String],
+    ) -> Result<Self, Reason> {
+        let client = cx.client.client();
+        let mut target = Target::choose(cx.policy, client, asked, Some(&grant.resources))?;
+        // An access token does not outlive its grant, and expires_in tells the truth about it.
+        target.lifetime = target.lifetime.min(grant.expires_at.since(cx.now));
+        Ok(Self {
+            grant: Some(grant.id),
+            subject: client.subject(cx.policy, &grant.subject),
+            scope: target.scope(cx.policy, scope)?,
+            target,
+        })
+    }
+
     /// How the token looks.
     #[must_use]
     pub const fn format(&self) -> TokenFormat {
@@ -246,7 +280,7 @@ pub fn standing(
         return Err(Reason::GrantRevoked);
     }
     if grant.expires_at.is_over(now) {
-        return Err(Reason::RefreshTokenExpired);
+        return Err(Reason::GrantExpired);
     }
     if account.is_none_or(|a| a.epoch != grant.account_epoch) {
         return Err(Reason::AccountGone);
@@ -256,3 +290,8 @@ pub fn standing(
     }
     Ok(())
 }
+
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
+mod tests;

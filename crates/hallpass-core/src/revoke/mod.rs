@@ -54,3 +54,6 @@ pub fn refresh_token(client: &AuthenticatedClient, found: Option<&FoundGrant>) -
         Some(_) | None => Revocation::Nothing,
     }
 }
+
+#[cfg(test)]
+mod tests;

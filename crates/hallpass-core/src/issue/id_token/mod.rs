@@ -129,3 +129,6 @@ pub fn claims(
     out.push('}');
     out
 }
+
+#[cfg(test)]
+mod tests;

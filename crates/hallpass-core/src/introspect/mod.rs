@@ -6,10 +6,15 @@ use serde_json::{Map, Value};
 use crate::{
     client::Client,
     client_auth::AuthenticatedClient,
+    issue::access_token::jti,
     policy::Policy,
     reasons,
     record::{AccessToken, FoundGrant},
-    token::{AccountFacts, RefreshToken, refresh_token::Turn, refresh_token::turn, standing},
+    token::{
+        AccountFacts, RefreshToken,
+        refresh_token::{Turn, turn},
+        standing,
+    },
     userinfo::Facts,
 };
 
@@ -39,13 +44,10 @@ pub fn access_token(
     policy: &Policy,
     now: Timestamp,
 ) -> Option<Map<String, Value>> {
-    if !may_see(caller.client(), token, policy)
-        || token.expires_at.is_over(now)
-        || facts.token_denied
-    {
+    if !may_see(caller, token, policy) || token.expires_at.is_over(now) || facts.token_denied {
         return None;
     }
-    let holder = holder?;
+    let holder = holder.filter(|h| h.id == token.client_id)?;
     if token.grant.is_some() {
         let found = facts.grant?;
         standing(
@@ -77,7 +79,7 @@ pub fn access_token(
         }
     }
     out.insert("iss".to_owned(), Value::from(policy.issuer.as_str()));
-    out.insert("jti".to_owned(), Value::from(token.id.to_string()));
+    out.insert("jti".to_owned(), Value::from(jti(token)));
     Some(out)
 }
 
@@ -104,7 +106,8 @@ pub fn refresh_token(
     let grant = &facts.grant.record;
     let state = grant.refresh?;
     let client = caller.client();
-    if grant.client_id != client.id || state.idle_expires_at.is_over(now) {
+    let own = caller.is_confidential() && grant.client_id == client.id;
+    if !own || state.idle_expires_at.is_over(now) {
         return None;
     }
     standing(
@@ -116,12 +119,15 @@ pub fn refresh_token(
     )
     .ok()?;
     match turn(state, token.generation, policy.lifetimes.refresh_retry, now) {
-        Turn::Current | Turn::Retry => {}
-        Turn::Reused | Turn::Unknown => return None,
+        Turn::Current => {}
+        // A token that was replaced is over, though a repeated request would still be answered for a moment.
+        Turn::Retry | Turn::Reused | Turn::Unknown => return None,
     }
     let mut out = Map::new();
     out.insert("active".to_owned(), Value::Bool(true));
-    out.insert("scope".to_owned(), Value::from(grant.scope.to_string()));
+    if !grant.scope.is_empty() {
+        out.insert("scope".to_owned(), Value::from(grant.scope.to_string()));
+    }
     out.insert("client_id".to_owned(), Value::from(client.id.as_str()));
     out.insert(
         "exp".to_owned(),
@@ -137,8 +143,13 @@ pub fn refresh_token(
 }
 
 /// Whether the caller may learn about the token: it holds it, it is a resource server that the token is for, or it
-/// serves the provider's own audience (its `resources` name the issuer).
-fn may_see(caller: &Client, token: &AccessToken, policy: &Policy) -> bool {
+/// serves the provider's own audience (its `resources` name the issuer). A public client has shown no identity by which
+/// it could be allowed anything.
+fn may_see(caller: &AuthenticatedClient, token: &AccessToken, policy: &Policy) -> bool {
+    //= RFC7662#2.1 MUST: the caller is authorized, so that nobody can scan for tokens
+    if !caller.is_confidential() {
+        return false;
+    }
     //= RFC7662#4 SHOULD: a resource server learns only about tokens that are meant for it
     if caller.id == token.client_id {
         return true;
@@ -151,3 +162,6 @@ fn may_see(caller: &Client, token: &AccessToken, policy: &Policy) -> bool {
     }
     token.audience.iter().any(|a| own.contains(a))
 }
+
+#[cfg(test)]
+mod tests;

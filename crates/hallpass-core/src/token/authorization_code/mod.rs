@@ -1,11 +1,13 @@
 //! Authorization code, [RFC 6749 §4.1.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3), with PKCE,
 //! [RFC 7636 §4.5](https://www.rfc-editor.org/rfc/rfc7636#section-4.5).
 
+use std::fmt;
+
 use hallpass_types::{Code, Key, Opaque, Params};
 
 use super::{
     AccessGrant, AccountFacts, Context, Effect, Grant, Issuance, Lookup, Reason, RefreshToken,
-    Refused, Spend, Target, standing, target,
+    Refused, Spend, refresh_token::Refresh, standing, target,
 };
 use crate::{issue::IdTokenRequest, pkce, record::FoundCode};
 
@@ -14,12 +16,22 @@ use crate::{issue::IdTokenRequest, pkce, record::FoundCode};
 pub struct AuthorizationCode;
 
 /// What a request says.
-#[derive(Debug)]
 pub struct Request {
     code: Option<Key<Code>>,
     redirect_uri: Option<String>,
     verifier: Option<String>,
     resources: Vec<String>,
+}
+
+/// The verifier is a secret and is not printed.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("code", &self.code)
+            .field("redirect_uri", &self.redirect_uri)
+            .field("resources", &self.resources)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What must be known about a code: itself, then its account and session. None when the code is not even well formed.
@@ -70,6 +82,22 @@ impl Grant for AuthorizationCode {
         if record.grant.client_id != client.id {
             return Err(Reason::CodeOfAnotherClient.into());
         }
+        //= RFC6749#4.1.3 MUST: the redirect_uri sent here is the one the authorization request used
+        if request.redirect_uri.as_deref() != Some(&record.redirect_uri) {
+            return Err(Reason::RedirectUriMismatch.into());
+        }
+        if let Err(reason) = check_verifier(
+            record.code_challenge.as_deref(),
+            request.verifier.as_deref(),
+        ) {
+            let alive = !spent && !record.expires_at.is_over(cx.now);
+            return Err(Refused {
+                reason,
+                effect: alive.then_some(Effect::BurnCode(key)),
+            });
+        }
+        // Only a request that is right in all else counts as a second use. Codes stand in histories and logs: who
+        // merely finds an old one must not be able to end what it was good for.
         //= RFC6749#4.1.2 MUST: a second use of a code is refused; SHOULD: what it had produced is revoked
         if spent {
             return Err(Refused {
@@ -81,40 +109,13 @@ impl Grant for AuthorizationCode {
         if record.expires_at.is_over(cx.now) {
             return Err(Reason::CodeExpired.into());
         }
-        //= RFC6749#4.1.3 MUST: the redirect_uri sent here is the one the authorization request used
-        if request.redirect_uri.as_deref() != Some(&record.redirect_uri) {
-            return Err(Reason::RedirectUriMismatch.into());
-        }
-        if let Err(reason) = check_verifier(
-            record.code_challenge.as_deref(),
-            request.verifier.as_deref(),
-        ) {
-            return Err(Refused {
-                reason,
-                effect: Some(Effect::BurnCode(key)),
-            });
-        }
-        standing(
-            &record.grant,
-            None,
-            found.account,
-            found.session_alive,
-            cx.now,
-        )?;
-        let target = Target::choose(
-            cx.policy,
-            client,
-            &request.resources,
-            Some(&record.grant.resources),
-        )?;
-        let grant = record.grant;
-        let access = AccessGrant {
-            grant: Some(grant.id),
-            subject: client.subject(cx.policy, &grant.subject),
-            scope: grant.scope.clone(),
-            target,
-        };
-        let id_token = IdTokenRequest::of_grant(&grant, access.subject.clone(), record.nonce);
+        let mut grant = record.grant;
+        standing(&grant, None, found.account, found.session_alive, cx.now)?;
+        grant.refresh = grant.refresh.filter(|_| client.may_use(Refresh::TYPE));
+        let scope = cx.permitted(&grant.scope);
+        let access = AccessGrant::of_grant(cx, &grant, &scope, &request.resources)?;
+        let id_token = IdTokenRequest::of_grant(&grant, access.subject.clone(), record.nonce)
+            .filter(|_| scope.contains("openid"));
         let refresh = grant.refresh.map(|state| RefreshToken {
             grant: grant.id,
             generation: state.generation,
@@ -142,3 +143,6 @@ fn check_verifier(challenge: Option<&str>, verifier: Option<&str>) -> Result<(),
         (None, Some(_)) => Err(Reason::VerifierUnexpected),
     }
 }
+
+#[cfg(test)]
+mod tests;

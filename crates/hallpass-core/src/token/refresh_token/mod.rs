@@ -5,11 +5,13 @@
 //! newest generation yields the same successor again for a short while: a lost answer, a retry and parallel refreshes
 //! cost one rotation. A generation that is older than that was stolen or kept: the family ends.
 
+use std::fmt;
+
 use hallpass_types::{Params, Scope, Timestamp};
 
 use super::{
     AccessGrant, AccountFacts, Context, Effect, Grant, Issuance, Lookup, Reason, RefreshToken,
-    Refused, Spend, Target, standing, target,
+    Refused, Spend, standing, target,
 };
 use crate::{
     issue::IdTokenRequest,
@@ -22,16 +24,31 @@ use crate::{
 pub struct Refresh;
 
 /// What a request says. The token's text is not looked at here: the engine opens it.
-#[derive(Debug)]
 pub struct Request {
     token: String,
     scope: Option<Scope>,
     resources: Vec<String>,
 }
 
+/// The token is a secret and is not printed.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("scope", &self.scope)
+            .field("resources", &self.resources)
+            .finish_non_exhaustive()
+    }
+}
+
 /// The token as it was presented.
-#[derive(Debug)]
 pub struct RefreshKey(pub String);
+
+/// The token is a secret and is not printed.
+impl fmt::Debug for RefreshKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RefreshKey([redacted])")
+    }
+}
 
 /// What the engine found.
 #[derive(Debug)]
@@ -86,8 +103,12 @@ pub fn idle_limit(grant: &GrantRecord, lifetimes: &Lifetimes, now: Timestamp) ->
     now.plus(lifetimes.refresh_idle).min(grant.expires_at)
 }
 
-/// A kept token's idle limit is moved only when it is worth a write.
-const TOUCH_AFTER: i64 = 3600;
+/// Whether moving the idle limit of a kept token is worth a write: when that gains an hour, or an eighth of the idle
+/// lifetime where that is less. A token that is used more often than that may end up to so much early.
+const fn is_worth_a_write(gain: i64, lifetimes: &Lifetimes) -> bool {
+    let eighth = lifetimes.refresh_idle >> 3;
+    gain > if eighth < 3600 { eighth } else { 3600 }
+}
 
 impl Grant for Refresh {
     const TYPE: &'static str = "refresh_token";
@@ -164,34 +185,60 @@ impl Grant for Refresh {
         if state.idle_expires_at.is_over(cx.now) {
             return Err(Reason::RefreshTokenExpired.into());
         }
+        let permitted = cx.permitted(&grant.scope);
+        //= OIDC-CORE#11 MUST: offline_access is what lets a client refresh after the person has gone
+        if grant.scope.contains(OFFLINE) && !permitted.contains(OFFLINE) {
+            return Err(Reason::OfflineAccessWithdrawn.into());
+        }
         //= RFC6749#6 MUST: a refresh never widens the scope
-        let scope = request.scope.unwrap_or_else(|| grant.scope.clone());
-        if !scope.is_subset(&grant.scope) {
+        if let Some(asked) = &request.scope
+            && !asked.is_subset(&permitted)
+        {
             return Err(Reason::ScopeNotGranted.into());
         }
-        let target = Target::choose(
-            cx.policy,
-            client,
-            &request.resources,
-            Some(&grant.resources),
-        )?;
-        let idle = idle_limit(&grant, &cx.policy.lifetimes, cx.now);
-        let step = step(turn, client.rotate_refresh_tokens, state, idle, grant.id);
-        let access = AccessGrant {
-            grant: Some(grant.id),
-            subject: client.subject(cx.policy, &grant.subject),
-            scope,
-            target,
-        };
+        let narrowed = request.scope.is_some();
+        let scope = request.scope.unwrap_or(permitted);
+        let access = AccessGrant::of_grant(cx, &grant, &scope, &request.resources)?;
+        // Nothing of what was asked for means anything there. The answer could not say so: an empty scope is none.
+        if narrowed && access.scope.is_empty() {
+            return Err(Reason::ScopeNotGranted.into());
+        }
+        //= OIDC-CORE#12.2 SHOULD NOT: an ID token from a refresh has no nonce
         let id_token = IdTokenRequest::of_grant(&grant, access.subject.clone(), None)
-            .filter(|_| access.scope.contains("openid"));
+            .filter(|_| scope.contains("openid"));
+        let lifetimes = &cx.policy.lifetimes;
+        let idle = idle_limit(&grant, lifetimes, cx.now);
+        let rotated = match turn {
+            Turn::Current if client.rotate_refresh_tokens => state.generation.checked_add(1),
+            Turn::Current | Turn::Retry | Turn::Reused | Turn::Unknown => None,
+        };
+        let (generation, spend, touch_idle) = match rotated {
+            Some(next) => {
+                let spend = Spend::Refresh {
+                    grant: grant.id,
+                    from: state.generation,
+                    idle_expires_at: idle,
+                };
+                (next, spend, None)
+            }
+            None => {
+                let gain = idle.since(state.idle_expires_at);
+                let touch = turn == Turn::Current && is_worth_a_write(gain, lifetimes);
+                (
+                    state.generation,
+                    Spend::Standing(grant.id),
+                    touch.then_some((grant.id, idle)),
+                )
+            }
+        };
         Ok(Issuance {
-            spend: Some(step.spend),
+            spend: Some(spend),
             new_grant: None,
-            touch_idle: step.touch,
+            touch_idle,
+            //= RFC6749#6 MUST: a new refresh token has the same scope as the one that it replaces
             refresh: Some(RefreshToken {
                 grant: grant.id,
-                generation: step.generation,
+                generation,
             }),
             replay_revokes: None,
             access,
@@ -200,38 +247,9 @@ impl Grant for Refresh {
     }
 }
 
-struct Step {
-    spend: Spend,
-    touch: Option<(hallpass_types::GrantId, Timestamp)>,
-    generation: u32,
-}
+const OFFLINE: &str = "offline_access";
 
-/// Rotates, repeats or keeps.
-fn step(
-    turn: Turn,
-    rotates: bool,
-    state: RefreshState,
-    idle: Timestamp,
-    grant: hallpass_types::GrantId,
-) -> Step {
-    let next = state.generation.checked_add(1);
-    match (turn, rotates, next) {
-        (Turn::Current, true, Some(next)) => Step {
-            spend: Spend::Refresh {
-                grant,
-                from: state.generation,
-                idle_expires_at: idle,
-            },
-            touch: None,
-            generation: next,
-        },
-        _ => {
-            let worth = idle.since(state.idle_expires_at) > TOUCH_AFTER && turn == Turn::Current;
-            Step {
-                spend: Spend::Standing(grant),
-                touch: worth.then_some((grant, idle)),
-                generation: state.generation,
-            }
-        }
-    }
-}
+#[cfg(test)]
+mod family;
+#[cfg(test)]
+mod tests;

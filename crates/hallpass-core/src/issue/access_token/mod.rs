@@ -27,7 +27,16 @@ pub fn build(access: AccessGrant, client: &ClientId, now: Timestamp, id: TokenId
     }
 }
 
-/// The claims of a JWT access token. `jti` carries the token's identity and, behind a dot, its grant's.
+/// The `jti` of a token, wherever it is told: its identity and, behind a dot, its grant's.
+#[must_use]
+pub fn jti(token: &AccessToken) -> String {
+    token.grant.map_or_else(
+        || token.id.to_string(),
+        |grant| format!("{}.{grant}", token.id),
+    )
+}
+
+/// The claims of a JWT access token.
 #[must_use]
 pub fn jwt_claims(
     token: &AccessToken,
@@ -47,11 +56,7 @@ pub fn jwt_claims(
     json::text(&mut out, "client_id", token.client_id.as_str());
     json::number(&mut out, "exp", token.expires_at.0);
     json::number(&mut out, "iat", token.issued_at.0);
-    let jti = token.grant.map_or_else(
-        || token.id.to_string(),
-        |grant| format!("{}.{grant}", token.id),
-    );
-    json::text(&mut out, "jti", &jti);
+    json::text(&mut out, "jti", &jti(token));
     if !token.scope.is_empty() {
         json::text(&mut out, "scope", &token.scope.to_string());
     }
@@ -68,19 +73,19 @@ pub fn jwt_claims(
     out
 }
 
-/// Reads the claims of a JWT access token whose signature was verified with our own key.
+/// Reads the claims of a JWT access token whose signature was verified with our own key, and whose `typ` is [`TYP`].
+/// None when they are not what [`jwt_claims`] writes. Whether the token has expired is for the caller to look at.
 #[must_use]
 pub fn from_claims(claims: &Claims, issuer: &Issuer) -> Option<AccessToken> {
     if claims.str("iss").ok()?? != issuer.as_str() {
         return None;
     }
     let (id, grant) = parse_jti(claims.str("jti").ok()??)?;
-    let audience = claims.audience().ok()?;
-    let audience = audience
-        .iter()
-        .filter(|a| **a != issuer.as_str())
-        .map(|a| (*a).to_owned())
-        .collect();
+    let audience = match claims.audience().ok()?.as_slice() {
+        [] => return None,
+        [one] if *one == issuer.as_str() => Vec::new(),
+        several => several.iter().map(|a| (*a).to_owned()).collect(),
+    };
     Some(AccessToken {
         id,
         grant,
@@ -105,3 +110,6 @@ fn parse_jti(jti: &str) -> Option<(TokenId, Option<GrantId>)> {
         )),
     }
 }
+
+#[cfg(test)]
+mod tests;
