@@ -123,3 +123,71 @@ const HOUR: Duration = Duration::from_secs(3600);
 const FIRST_PURGE: Duration = Duration::from_secs(60);
 const PURGE: Duration = Duration::from_secs(600);
 const BREATH: Duration = Duration::from_millis(20);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Source};
+    use crate::data_folder::Purpose;
+    use crate::events::Silent;
+    use crate::wiring::{Engine, Ground, Setup};
+
+    /// Two engines over one store, as a server and a command are.
+    async fn engine(folder: &std::path::Path, purpose: Purpose) -> Engine {
+        let text = format!("server.data_dir = {folder:?}\nprotocol.signing_algs = ['ES256']");
+        let source = Source::parse(None, text, std::iter::empty()).unwrap();
+        let config = Config::parse(source).unwrap();
+        let ground = Ground::open(&config, purpose).unwrap();
+        let issuer = hallpass_types::Issuer::parse("http://localhost:3000").unwrap();
+        let events = Arc::new(Silent);
+        Engine::build(Setup {
+            ground,
+            config: &config,
+            issuer,
+            events,
+        })
+        .await
+        .unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_rotation_by_another_process_is_taken_over_and_next_keys_are_published() {
+        let folder = std::env::temp_dir().join(format!("hallpass-jobs-{}", std::process::id()));
+        drop(std::fs::remove_dir_all(&folder));
+        let server = engine(&folder, Purpose::Serve).await;
+        let command = engine(&folder, Purpose::Command).await;
+        let kid = |engine: &Engine| {
+            let alg = hallpass_jose::JwsAlgorithm::ES256;
+            engine
+                .provider
+                .signing_keys()
+                .active(alg)
+                .unwrap()
+                .kid()
+                .to_owned()
+        };
+        let first = kid(&server);
+        turn_keys(&server.provider, Seconds(3600)).await.unwrap();
+        assert_eq!(
+            server.provider.signing_keys().iter().count(),
+            2,
+            "active and next"
+        );
+        assert_eq!(kid(&server), first, "too young to be rotated");
+        tokio::time::pause();
+        let healthy = Arc::new(AtomicBool::new(false));
+        let jobs = tokio::spawn(run(
+            server.provider.clone(),
+            Seconds(0),
+            Arc::clone(&healthy),
+        ));
+        sleep(WATCH.saturating_mul(2)).await;
+        assert!(healthy.load(Ordering::Relaxed));
+        command.provider.rotate_keys(None).await.unwrap();
+        sleep(WATCH.saturating_mul(2)).await;
+        assert_ne!(kid(&server), first);
+        assert_eq!(kid(&server), kid(&command));
+        jobs.abort();
+        drop(std::fs::remove_dir_all(&folder));
+    }
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 
 use crate::client_addr::Trust;
@@ -83,15 +83,19 @@ impl Sockets {
         app: impl App,
     ) -> io::Result<()> {
         let mut accepting = JoinSet::new();
+        let mut certificate = None;
         let tls = match settings.tls.files() {
             None => None,
             Some((cert, key)) => {
-                let certificate = Certificate::load(cert, key).map_err(io::Error::other)?;
-                let acceptor = certificate.acceptor().map_err(io::Error::other)?;
-                accepting.spawn(keep_fresh(certificate, settings.tls.reload.0, sighup()?));
+                let loaded = Certificate::load(cert, key).map_err(io::Error::other)?;
+                let acceptor = loaded.acceptor().map_err(io::Error::other)?;
+                certificate = Some(loaded);
                 Some(acceptor)
             }
         };
+        // Without certificates, too: nobody expects SIGHUP to end a server.
+        let hangup = signal(SignalKind::hangup())?;
+        accepting.spawn(keep_fresh(certificate, settings.tls.reload.0, hangup));
         let front = |trust, strict_transport| {
             Arc::new(Front {
                 trust,
@@ -147,16 +151,8 @@ fn watch_connections(metrics: &Metrics, open: &Arc<OpenConnections>) {
     );
 }
 
-fn sighup() -> io::Result<tokio::signal::unix::Signal> {
-    signal(SignalKind::hangup())
-}
-
 /// Reads the certificate again when its files change. `every` is in seconds; 0 means on SIGHUP only.
-async fn keep_fresh(
-    certificate: Arc<Certificate>,
-    every: u64,
-    mut hangup: tokio::signal::unix::Signal,
-) {
+async fn keep_fresh(certificate: Option<Arc<Certificate>>, every: u64, mut hangup: Signal) {
     loop {
         let pause = async {
             match every {
@@ -168,6 +164,9 @@ async fn keep_fresh(
             () = pause => {}
             _ = hangup.recv() => {}
         }
+        let Some(certificate) = &certificate else {
+            continue;
+        };
         match certificate.reload() {
             Ok(true) => tracing::info!("another certificate is in use"),
             Ok(false) => {}

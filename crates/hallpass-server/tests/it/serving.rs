@@ -18,6 +18,8 @@ fn without_any_configuration_it_starts_and_keeps_everything_to_itself() {
     assert_eq!(server.post("/register", "", "{}").status, 404);
     assert_eq!(server.said.get("user"), None);
     let data = folder.0.join("hallpass-data");
+    server.signal("-HUP");
+    assert_eq!(server.get("/jwks").status, 200, "not a reason to end");
     assert_eq!(mode(&data), 0o700);
     for entry in std::fs::read_dir(&data).unwrap() {
         let path = entry.unwrap().path();
