@@ -9,7 +9,7 @@ use hallpass_core::{
 };
 use hallpass_jose::{base64url, json};
 use hallpass_store::{Commit, Committed, Spend, Write};
-use hallpass_types::{Bucket, ClientId, InitialAccess, Opaque, RegistrationAccess, Secret};
+use hallpass_types::{Bucket, ClientId, Opaque, RegistrationAccess, Secret};
 use serde_json::{Map, Value};
 
 use super::discovery::REGISTRATION;
@@ -81,9 +81,8 @@ impl Provider {
         let (inner, policy) = (&self.inner, &self.inner.policy.registration);
         //= RFC7591#3 MAY: the endpoint is protected by an initial access token
         if !policy.open {
-            let digest = bearer
-                .and_then(Opaque::<InitialAccess>::parse)
-                .map(|token| inner.secrets.client_digest(token.expose()));
+            // An operator may have chosen it in any form.
+            let digest = bearer.map(|token| inner.secrets.client_digest(token));
             // Every token is compared, so that the time does not tell which one came close.
             let known = digest.is_some_and(|d| {
                 policy

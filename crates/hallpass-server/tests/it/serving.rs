@@ -273,6 +273,33 @@ fn a_killed_server_starts_again_with_the_same_keys() {
 }
 
 #[test]
+fn registration_takes_the_configured_token_and_no_other() {
+    let folder = Folder::new();
+    folder.write(
+        "hallpass.toml",
+        "registration = { enabled = true, initial_access_tokens = ['let-me-in-please-1', 'let-me-in-please-2'] }\n",
+    );
+    let server = Serving::start(&folder, &["--config", "hallpass.toml"]);
+    let register = |authorization: &str| {
+        let head = format!("{authorization}content-type: application/json\r\n");
+        server
+            .post(
+                "/register",
+                &head,
+                r#"{"redirect_uris":["https://rp.example/cb"]}"#,
+            )
+            .status
+    };
+    assert_eq!(register(""), 401);
+    assert_eq!(register("authorization: Bearer let-me-in-please\r\n"), 401);
+    assert_eq!(
+        register("authorization: Bearer let-me-in-please-2\r\n"),
+        201
+    );
+    server.stop();
+}
+
+#[test]
 fn registrations_and_wrong_secrets_from_one_address_are_limited() {
     let folder = Folder::new();
     folder.write(
