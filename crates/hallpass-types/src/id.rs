@@ -29,10 +29,10 @@ macro_rules! text_id {
             /// Checks length and characters.
             ///
             /// # Errors
-            /// [`InvalidId`] when the text is empty, too long or has a character that is not allowed.
+            /// [`InvalidId`] when the text is empty, too long or not of the form that is allowed.
             pub fn parse(text: &str) -> Result<Self, InvalidId> {
-                let allowed: fn(u8) -> bool = $ok;
-                if text.is_empty() || text.len() > $max || !text.bytes().all(allowed) {
+                let allowed: fn(&str) -> bool = $ok;
+                if text.is_empty() || text.len() > $max || !allowed(text) {
                     return Err(InvalidId);
                 }
                 Ok(Self(text.into()))
@@ -66,15 +66,21 @@ macro_rules! text_id {
 
 text_id! {
     /// A client identifier: printable ASCII (RFC 6749 appendix A.1), at most 255 bytes.
-    ClientId, 255, |b| matches!(b, 0x20..=0x7E);
-    /// A subject identifier: at most 255 ASCII characters (OpenID Connect Core §2).
-    Subject, 255, |b| matches!(b, 0x21..=0x7E);
+    ClientId, 255, |text| text.bytes().all(|b| matches!(b, 0x20..=0x7E));
+    /// The subject identifier of an account: at most 255 ASCII characters (OpenID Connect Core §2). None begins with
+    /// [`Subject::CLIENT_PREFIX`].
+    //= RFC9700#4.15 SHOULD: a client cannot get hold of a subject that could be a person's
+    Subject, 255, |text| {
+        text.bytes().all(|b| matches!(b, 0x21..=0x7E)) && !text.starts_with(Subject::CLIENT_PREFIX)
+    };
     /// A session identifier as clients see it in the `sid` claim.
-    Sid, 64, |b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    Sid, 64, |text| {
+        text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    };
 }
 
 impl Subject {
-    /// Subjects of clients that act for themselves begin so; no account may.
+    /// Subjects of clients that act for themselves begin so; [`Subject::parse`] refuses it for accounts.
     pub const CLIENT_PREFIX: &'static str = "client:";
 
     /// The subject of a token that a client got for itself.
@@ -269,6 +275,17 @@ mod tests {
             random: [9; 12],
         };
         assert_eq!(GrantId::from_bytes(id.to_bytes()), id);
+    }
+
+    #[test]
+    fn no_account_has_the_subject_of_a_client() {
+        //= test RFC9700#4.15 a client cannot get hold of a subject that could be a person's
+        let web = ClientId::parse("web").unwrap();
+        assert_eq!(Subject::parse(&Subject::of_client(&web)), Err(InvalidId));
+        assert!(Subject::parse("client:").is_err());
+        assert!(Subject::parse("Client:web").is_ok());
+        assert!(Subject::parse("clients").is_ok());
+        assert!(serde_json::from_str::<Subject>("\"client:web\"").is_err());
     }
 
     #[test]
