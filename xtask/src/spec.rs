@@ -67,7 +67,11 @@ fn read_line(coverage: &mut Coverage, file: &str, text: &str) -> Result<(), Stri
         .split_once('#')
         .ok_or_else(|| format!("{file}: `//= {text}` names no section"))?;
     let (level, demand) = match rest.split_once(": ") {
-        Some((level, demand)) if !level.contains(' ') || level.starts_with("exception") => {
+        Some((level, demand))
+            if !level.contains(' ')
+                || matches!(level, "MUST NOT" | "SHOULD NOT")
+                || level.starts_with("exception") =>
+        {
             (level, demand)
         }
         Some(_) | None => match rest.split_once(' ') {
