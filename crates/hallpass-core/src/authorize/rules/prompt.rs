@@ -40,7 +40,7 @@ impl Prompts {
     /// Reads space-separated values. Repeated values count once.
     ///
     /// # Errors
-    /// [`UnknownPrompt`] for any other value, also an empty one between two spaces.
+    /// `UnknownPrompt` for any other value, also an empty one between two spaces.
     pub fn parse(text: &str) -> Result<Self, UnknownPrompt> {
         let mut prompts = Self::default();
         for word in text.split(' ') {

@@ -19,7 +19,7 @@ pub fn matches(client: &Client, uri: &str) -> bool {
     is_registered(client, &client.redirect_uris, uri)
 }
 
-/// Whether a client may be redirected to this URI after signing out; the rule is that of [`matches`].
+/// Whether a client may be redirected to this URI after signing out; the rule is that of [`matches()`].
 //= OIDC-RPINITIATED#2 MUST: post_logout_redirect_uri equals a registered one
 #[must_use]
 pub fn matches_post_logout(client: &Client, uri: &str) -> bool {
