@@ -186,7 +186,7 @@ impl Grant for Refresh {
             return Err(Reason::RefreshTokenExpired.into());
         }
         let permitted = cx.permitted(&grant.scope);
-        //= OIDC-CORE#11 MUST: offline_access is what lets a client refresh after the person has gone
+        // What lets a client refresh after the person has gone can be taken away from it.
         if grant.scope.contains(OFFLINE) && !permitted.contains(OFFLINE) {
             return Err(Reason::OfflineAccessWithdrawn.into());
         }

@@ -378,7 +378,6 @@ fn what_the_client_may_not_have_any_more_falls_away() {
 #[test]
 fn offline_access_that_was_taken_away_ends_the_refreshing() {
     // TK-23
-    //= test OIDC-CORE#11 offline_access is what lets a client refresh after the person has gone
     let mut scene = Scene::of(web());
     scene.client.scope = Some(scope("openid email api:read"));
     assert_eq!(scene.reason(), Reason::OfflineAccessWithdrawn);
