@@ -122,7 +122,6 @@ impl Tokens {
     ///
     /// # Panics
     /// It is none.
-    #[must_use]
     pub fn of(answer: &Answer) -> Self {
         assert_eq!(answer.status, 200, "{}", answer.text());
         let body = answer.json();

@@ -181,7 +181,6 @@ pub fn forms(document: &str) -> Vec<Form> {
 ///
 /// # Panics
 /// There is none.
-#[must_use]
 pub fn form(document: &str, id: &str) -> Form {
     forms(document)
         .into_iter()

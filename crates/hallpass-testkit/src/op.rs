@@ -5,6 +5,7 @@ use std::{
     convert::Infallible,
     fmt,
     net::SocketAddr,
+    path::PathBuf,
     pin::Pin,
     sync::{Arc, Mutex},
 };
@@ -19,6 +20,7 @@ use hallpass_core::{
     policy::Policy,
 };
 use hallpass_http::{ClientAddr, Endpoints, Response};
+use hallpass_jose::{base64url, random};
 use hallpass_pages::{BuiltinPages, PageRoutes, Pages};
 use hallpass_provider::{
     Provider,
@@ -26,6 +28,7 @@ use hallpass_provider::{
     secrets::MasterKey,
 };
 use hallpass_store::{Commit, Committed, KeyPhase, KeyRecord, MemoryStore, Spend, Store, Write};
+use hallpass_store_sqlite::SqliteStore;
 use hallpass_types::{Bucket, ClientId, InitialAccess, Issuer, Opaque, Secret, Subject};
 use http::Request;
 use http_body::Body;
@@ -50,6 +53,11 @@ pub struct Setup {
     limits: Limits,
     seed: Option<u64>,
     issuer: &'static str,
+    clock: Arc<TestClock>,
+    /// The folder of a store on disk, deleted at the end.
+    folder: Option<Arc<Folder>>,
+    /// Clients and people are there already: another node of the same provider has put them there.
+    joins: Option<HashMap<String, Subject>>,
 }
 
 impl fmt::Debug for Setup {
@@ -67,6 +75,9 @@ impl Default for Setup {
             limits: Limits::default(),
             seed: None,
             issuer: fixture::ISSUER,
+            clock: Arc::default(),
+            folder: None,
+            joins: None,
         }
     }
 }
@@ -90,6 +101,20 @@ impl Setup {
     #[must_use]
     pub fn store(mut self, store: Arc<dyn Store>) -> Self {
         self.store = store;
+        self
+    }
+
+    /// Keeps state in an SQLite file of its own, deleted at the end.
+    ///
+    /// # Panics
+    /// The file cannot be made.
+    #[must_use]
+    pub fn sqlite(mut self) -> Self {
+        let folder = Folder::new();
+        let file = folder.0.join("hallpass.sqlite");
+        let store = SqliteStore::open(file, hallpass_store_sqlite::Options::default());
+        self.store = Arc::new(store.unwrap());
+        self.folder = Some(Arc::new(folder));
         self
     }
 
@@ -119,7 +144,7 @@ impl Setup {
     /// # Panics
     /// It does not start.
     pub async fn start(self) -> Op {
-        let clock = Arc::new(TestClock::default());
+        let clock = self.clock;
         let events = Arc::new(TestEvents::default());
         let fetcher = Arc::new(TestFetcher::default());
         let entropy: Arc<dyn Entropy> = match self.seed {
@@ -157,12 +182,16 @@ impl Setup {
         let mut registered = HashMap::new();
         for seed in &self.clients {
             registered.insert(seed.id.to_owned(), uris(&seed.metadata));
-            store_client(&provider, seed).await;
+            if self.joins.is_none() {
+                store_client(&provider, seed).await;
+            }
         }
-        let mut subjects = HashMap::new();
+        let mut subjects = self.joins.unwrap_or_default();
         for (name, password, disabled) in fixture::PEOPLE {
-            let subject = store_person(&accounts, issuer_id, name, password, *disabled).await;
-            subjects.insert((*name).to_owned(), subject);
+            if !subjects.contains_key(*name) {
+                let subject = store_person(&accounts, issuer_id, name, password, *disabled).await;
+                subjects.insert((*name).to_owned(), subject);
+            }
         }
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -188,7 +217,27 @@ impl Setup {
             subjects,
             app,
             served,
+            folder: self.folder,
         }
+    }
+}
+
+/// A folder for one test.
+#[derive(Debug)]
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        let name = base64url::encode(random::bytes::<12>());
+        let path = std::env::temp_dir().join(format!("hallpass-test-{name}"));
+        std::fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
     }
 }
 
@@ -221,6 +270,7 @@ pub struct Op {
     subjects: HashMap<String, Subject>,
     app: App,
     served: JoinHandle<()>,
+    folder: Option<Arc<Folder>>,
 }
 
 impl Op {
@@ -232,6 +282,18 @@ impl Op {
     /// The fixture with a change to its policy.
     pub async fn with(change: impl FnOnce(&mut Policy) + Send + 'static) -> Self {
         Setup::default().policy(change).start().await
+    }
+
+    /// Another node of the same provider: another process would share the store and the master key, nothing else.
+    pub async fn another_node(&self) -> Self {
+        let setup = Setup {
+            store: self.provider.store().clone(),
+            clock: self.clock.clone(),
+            folder: self.folder.clone(),
+            joins: Some(self.subjects.clone()),
+            ..Setup::default()
+        };
+        setup.start().await
     }
 
     /// Where it listens.

@@ -1,0 +1,403 @@
+//! RP-initiated logout.
+
+use hallpass_jose::{JwsAlgorithm, SigningKey};
+use hallpass_testkit::{Answer, Ask, Browser, Op, Request, assertion, fixture, html, wire};
+use serde_json::json;
+
+const BYE: &str = "https://rp.test/bye";
+
+/// A browser with a session of alice, and an ID token of the client `web`.
+async fn signed_in(op: &Op) -> (Browser, String) {
+    let mut browser = op.browser();
+    let id = browser.code_flow("web", "openid").await.id.unwrap();
+    (browser, id)
+}
+
+async fn has_session(browser: &mut Browser) -> bool {
+    let answer = browser
+        .send(Request::of("web", "openid").with("prompt", "none").get())
+        .await;
+    let location = answer.location();
+    let alive = wire::param(location, "code").is_some();
+    assert!(alive || answer.error() == "login_required", "{location}");
+    alive
+}
+
+/// The request led to the question whether to sign out.
+#[track_caller]
+fn assert_asks(answer: &Answer, what: &str) {
+    assert_eq!(answer.status, 303, "{what}: {}", answer.text());
+    assert!(
+        answer
+            .location()
+            .starts_with("https://op.test/logout/confirm?"),
+        "{what}: {}",
+        answer.location()
+    );
+}
+
+#[track_caller]
+fn assert_error(answer: &Answer, what: &str) {
+    assert_eq!(
+        (answer.status, answer.media()),
+        (400, "text/html"),
+        "{what}: {:?}",
+        answer.header("location")
+    );
+    assert_eq!(answer.header("location"), None, "{what}");
+}
+
+// LO-01
+#[tokio::test]
+async fn without_a_proof_the_person_is_asked() {
+    let op = Op::start().await;
+    let (mut browser, _) = signed_in(&op).await;
+    for pairs in [
+        &[][..],
+        &[("client_id", "web")],
+        &[("client_id", "web"), ("post_logout_redirect_uri", BYE)],
+        &[("logout_hint", "alice")],
+        &[("state", "x")],
+    ] {
+        for ask in [Ask::query("/logout", pairs), Ask::form("/logout", pairs)] {
+            let answer = browser
+                .send(ask.header("Sec-Fetch-Site", "cross-site"))
+                .await;
+            assert_asks(&answer, &format!("{pairs:?}"));
+            assert!(has_session(&mut browser).await, "{pairs:?}");
+            let page = browser.follow(&answer).await.text();
+            html::form(&page, "logout");
+            assert!(has_session(&mut browser).await, "{pairs:?}");
+        }
+    }
+    let answer = browser
+        .query(
+            "/logout",
+            &[
+                ("client_id", "web"),
+                ("post_logout_redirect_uri", BYE),
+                ("state", "s"),
+            ],
+        )
+        .await;
+    let page = browser.follow(&answer).await.text();
+    let stays = browser.press(&page, "logout", "logout-no", &[]).await;
+    assert_ne!(stays.status, 500);
+    assert!(has_session(&mut browser).await);
+    let leaves = browser.press(&page, "logout", "logout-yes", &[]).await;
+    assert_eq!(leaves.location(), "https://rp.test/bye?state=s");
+    assert!(!has_session(&mut browser).await);
+}
+
+// LO-02
+#[tokio::test]
+async fn nobody_else_can_say_yes() {
+    let op = Op::start().await;
+    let (mut browser, _) = signed_in(&op).await;
+    let answer = browser.query("/logout", &[]).await;
+    let target = answer
+        .location()
+        .strip_prefix("https://op.test")
+        .unwrap()
+        .to_owned();
+    let yes = [("logout", "yes")];
+    let from = |site: &str, origin: &str| {
+        Ask::form(&target, &yes)
+            .header("Sec-Fetch-Site", site)
+            .header("Origin", origin)
+    };
+    for ask in [
+        from("cross-site", "https://evil.test"),
+        from("cross-site", fixture::ISSUER),
+        from("same-site", fixture::ISSUER),
+        from("same-origin", "https://evil.test"),
+        from("same-origin", "null"),
+        Ask::post(&target, "text/plain", "logout=yes"),
+        Ask::json(&target, &json!({"logout": "yes"})),
+        Ask::get(&format!("{target}&logout=yes")),
+        Ask::form("/logout/confirm", &yes),
+        Ask::form("/logout/confirm?handle=x", &yes),
+        Ask::form(&target, &[]),
+        Ask::form(&target, &[("logout", "x")]),
+        Ask::form(&target, &[yes[0], yes[0]]),
+    ] {
+        let shown = format!("{:?} {}", ask.headers, ask.target.len());
+        let answer = browser.send(ask).await;
+        assert!(
+            matches!(answer.status, 200 | 400 | 403 | 415),
+            "{shown}: {}",
+            answer.status
+        );
+        assert!(has_session(&mut browser).await, "{shown}");
+    }
+    // A page that another browser was given.
+    let (mut bob, _) = signed_in(&op).await;
+    let bobs = bob.query("/logout", &[]).await;
+    let bobs = bobs
+        .location()
+        .strip_prefix("https://op.test")
+        .unwrap()
+        .to_owned();
+    let answer = browser.send(Ask::form(&bobs, &yes)).await;
+    assert!(matches!(answer.status, 400 | 403), "{}", answer.status);
+    assert!(has_session(&mut browser).await && has_session(&mut bob).await);
+    // A page that this browser was given, in another browser.
+    let mut thief = op.browser();
+    assert!(matches!(
+        thief.send(Ask::form(&target, &yes)).await.status,
+        400 | 403
+    ));
+    assert!(has_session(&mut browser).await);
+}
+
+// LO-03, LO-06, LO-13
+#[tokio::test]
+async fn people_are_sent_to_registered_places_only() {
+    let op = Op::start().await;
+    let (mut browser, id) = signed_in(&op).await;
+    for uri in [
+        "https://rp.test/bye/",
+        "https://rp.test/bye?x",
+        "https://rp.test/bye#",
+        "https://rp.test/BYE",
+        "https://RP.test/bye",
+        "https://rp2.test/bye",
+        "https://rp.test/cb",
+        "https://evil.test/",
+        "//evil.test",
+        "/\\evil.test",
+        "/%5cevil.test",
+        "/%09/evil.test",
+        "https:evil.test",
+        "\\\\evil.test",
+        "/@evil.test",
+        "/.evil.test",
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "https://rp.test@evil.test/bye",
+        "https://rp.test/bye\r\nX: y",
+        " https://rp.test/bye",
+        "https://op.test/logout",
+        fixture::MARKER,
+    ] {
+        for proof in [
+            &[("id_token_hint", id.as_str())][..],
+            &[("client_id", "web")],
+            &[("client_id", "web"), ("id_token_hint", &id)],
+        ] {
+            let mut pairs = proof.to_vec();
+            pairs.push(("post_logout_redirect_uri", uri));
+            for ask in [Ask::query("/logout", &pairs), Ask::form("/logout", &pairs)] {
+                let answer = browser.send(ask).await;
+                assert_error(&answer, uri);
+            }
+            assert!(has_session(&mut browser).await, "{uri}");
+        }
+    }
+    // Without a client there is nobody whose URI it could be.
+    let answer = browser
+        .query("/logout", &[("post_logout_redirect_uri", BYE)])
+        .await;
+    if answer.status == 303 {
+        assert_asks(&answer, "no client");
+        let page = browser.follow(&answer).await.text();
+        let left = browser.press(&page, "logout", "logout-yes", &[]).await;
+        assert!(
+            !left
+                .header("location")
+                .unwrap_or_default()
+                .contains("rp.test"),
+            "{:?}",
+            left.header("location")
+        );
+    }
+}
+
+// LO-06, AZ-03
+#[tokio::test]
+async fn requests_that_contradict_themselves_are_errors() {
+    let op = Op::start().await;
+    let (mut browser, id) = signed_in(&op).await;
+    let hint = ("id_token_hint", id.as_str());
+    for pairs in [
+        vec![hint, ("client_id", "web2")],
+        vec![hint, ("client_id", "nobody")],
+        vec![("client_id", "nobody")],
+        vec![("client_id", "off")],
+        vec![hint, hint],
+        vec![("client_id", "web"), ("client_id", "web")],
+        vec![
+            hint,
+            ("post_logout_redirect_uri", BYE),
+            ("post_logout_redirect_uri", BYE),
+        ],
+        vec![
+            hint,
+            ("post_logout_redirect_uri", BYE),
+            ("state", "a"),
+            ("state", "b"),
+        ],
+    ] {
+        assert_error(
+            &browser.query("/logout", &pairs).await,
+            &format!("{:?}", pairs.last()),
+        );
+        assert!(has_session(&mut browser).await);
+    }
+}
+
+// LO-05, LO-11
+#[tokio::test]
+async fn a_hint_that_proves_nothing_ends_nothing() {
+    let op = Op::start().await;
+    let (mut browser, id) = signed_in(&op).await;
+    let claims = assertion::payload(&id);
+    let key = fixture::rsa_key();
+    let sign = |claims: &serde_json::Value| assertion::sign(key, claims);
+    let mut other_issuer = claims.clone();
+    other_issuer["iss"] = json!("https://other.test");
+    let mut of_bob = claims.clone();
+    of_bob["sub"] = json!(op.subject("bob").as_str());
+    of_bob.as_object_mut().unwrap().remove("sid");
+    let stranger = SigningKey::generate(JwsAlgorithm::RS256).unwrap();
+    let payload = claims.to_string();
+    #[rustfmt::skip]
+    let hints = [
+        ("none", assertion::compact(&json!({"alg": "none"}), payload.as_bytes(), b"")), ("modified", format!("{}x", &id[..id.len() - 2])),
+        ("another issuer", sign(&other_issuer)), ("bob", sign(&of_bob)), ("a stranger", assertion::sign(&stranger, &claims)),
+        ("a logout token", assertion::sign_with_header(key, &json!({"alg": "RS256", "kid": key.kid(), "typ": "logout+jwt"}), payload.as_bytes())),
+        ("an access token", assertion::sign_with_header(key, &json!({"alg": "RS256", "kid": key.kid(), "typ": "at+jwt"}), payload.as_bytes())),
+        ("null", assertion::sign_with_header(key, &json!({"alg": "RS256"}), b"null")), ("text", "alice".to_owned()), ("dots", "..".to_owned()),
+        ("empty parts", "a.b.c".to_owned()), ("marker", fixture::MARKER.to_owned()), ("long", "a".repeat(50_000)),
+        ("HMAC with the key set", assertion::sign_hmac(JwsAlgorithm::HS256, &op.provider.signing_keys().document().body, &claims)),
+    ];
+    for (what, hint) in &hints {
+        let answer = browser.form("/logout", &[("id_token_hint", hint)]).await;
+        assert_asks(&answer, what);
+        let pairs = [
+            ("id_token_hint", hint.as_str()),
+            ("client_id", "web"),
+            ("post_logout_redirect_uri", BYE),
+        ];
+        let answer = browser.form("/logout", &pairs).await;
+        if answer.status == 303 {
+            assert_asks(&answer, what);
+        } else {
+            assert_error(&answer, what);
+        }
+        assert!(has_session(&mut browser).await, "{what}");
+    }
+    let endless = browser
+        .form("/logout", &[("id_token_hint", &"a".repeat(1_000_000))])
+        .await;
+    assert_eq!(endless.status, 413);
+}
+
+// LO-05: a genuine hint of an earlier session or of another person
+#[tokio::test]
+async fn a_genuine_hint_of_somebody_else_asks_the_person_who_is_here() {
+    let op = Op::start().await;
+    let (_, alices) = signed_in(&op).await;
+    let mut bob = op.browser();
+    bob.code("bob", &Request::of("web", "openid")).await;
+    let answer = bob
+        .query(
+            "/logout",
+            &[
+                ("id_token_hint", &alices),
+                ("post_logout_redirect_uri", BYE),
+            ],
+        )
+        .await;
+    assert_asks(&answer, "alice's hint");
+    assert!(has_session(&mut bob).await);
+}
+
+// LO-07
+#[tokio::test]
+async fn a_state_comes_back_once_and_encoded() {
+    let op = Op::start().await;
+    for state in [
+        "a\r\nX-Inj: 1",
+        fixture::MARKER,
+        &"s".repeat(4_000),
+        "&post_logout_redirect_uri=https://evil.test",
+        "#x",
+        "\u{1f600}",
+    ] {
+        let (mut browser, id) = signed_in(&op).await;
+        let pairs = [
+            ("id_token_hint", id.as_str()),
+            ("post_logout_redirect_uri", BYE),
+            ("state", state),
+        ];
+        let answer = browser.query("/logout", &pairs).await;
+        assert_eq!(
+            wire::param(answer.location(), "state").as_deref(),
+            Some(state)
+        );
+        assert_eq!(answer.location().matches("state=").count(), 1);
+        assert!(!answer.location().contains('#'));
+    }
+}
+
+// LO-08, LG-07
+#[tokio::test]
+async fn after_signing_out_the_old_cookie_is_nothing_anywhere() {
+    let op = Op::start().await;
+    let other = op.another_node().await;
+    let (mut browser, id) = signed_in(&op).await;
+    let mut tab = browser.clone();
+    let mut elsewhere = other.browser();
+    for (name, value) in browser.cookies() {
+        elsewhere.set_cookie(name, value);
+    }
+    assert!(has_session(&mut tab).await && has_session(&mut elsewhere).await);
+    let waiting = tab
+        .send(Request::of("web", "openid email profile").get())
+        .await;
+    let consent = tab.follow(&waiting).await.text();
+    let answer = browser
+        .query(
+            "/logout",
+            &[("id_token_hint", &id), ("post_logout_redirect_uri", BYE)],
+        )
+        .await;
+    assert_eq!(answer.location(), BYE);
+    assert_eq!(browser.cookie("session"), None);
+    assert!(!has_session(&mut browser).await);
+    assert!(!has_session(&mut tab).await, "a second tab");
+    assert!(!has_session(&mut elsewhere).await, "another node");
+    // A consent page that is still open.
+    let answer = tab.press(&consent, "consent", "allow", &[]).await;
+    let code = answer
+        .header("location")
+        .and_then(|l| wire::param(l, "code"));
+    assert_eq!(code, None);
+    // Once more is no error.
+    let again = browser
+        .query(
+            "/logout",
+            &[("id_token_hint", &id), ("post_logout_redirect_uri", BYE)],
+        )
+        .await;
+    assert_eq!(again.status, 303);
+}
+
+#[tokio::test]
+async fn the_end_session_endpoint_takes_get_and_post_only() {
+    let op = Op::start().await;
+    let (mut browser, id) = signed_in(&op).await;
+    for method in ["PUT", "DELETE", "PATCH", "OPTIONS"] {
+        let ask = Ask::query("/logout", &[("id_token_hint", &id)]).method(method);
+        assert_eq!(browser.send(ask).await.status, 405, "{method}");
+    }
+    assert!(has_session(&mut browser).await);
+    let answer = browser
+        .form(
+            "/logout",
+            &[("id_token_hint", &id), ("post_logout_redirect_uri", BYE)],
+        )
+        .await;
+    assert_eq!(answer.location(), BYE);
+}

@@ -1,0 +1,210 @@
+//! Revocation: whose, of what, and how far it reaches.
+
+use hallpass_testkit::{Ask, Op, Request, Tokens, fixture};
+
+const SCOPE: &str = "openid offline_access";
+
+// RV-01
+#[tokio::test]
+async fn nobody_revokes_what_is_somebody_elses() {
+    //= test RFC7009#2.1 only the client that holds a token can revoke it
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    for (owner, stranger) in [
+        ("web", "web2"),
+        ("web", "spa"),
+        ("web", "rs1"),
+        ("spa", "web"),
+        ("spa", "spa2"),
+    ] {
+        let tokens = browser.code_flow(owner, SCOPE).await;
+        for token in [
+            &tokens.access,
+            tokens.refresh(),
+            tokens.id.as_deref().unwrap(),
+        ] {
+            for hint in ["access_token", "refresh_token"] {
+                let answer = browser
+                    .call(
+                        stranger,
+                        "/revoke",
+                        &[("token", token), ("token_type_hint", hint)],
+                    )
+                    .await;
+                assert!(
+                    matches!(answer.status, 200 | 400),
+                    "{stranger}: {}",
+                    answer.status
+                );
+            }
+        }
+        assert_eq!(
+            browser.userinfo(&tokens.access).await.status,
+            200,
+            "{owner} after {stranger}"
+        );
+        Tokens::of(&browser.refresh(owner, tokens.refresh()).await);
+    }
+}
+
+// RV-03, RV-08
+#[tokio::test]
+async fn whatever_is_no_token_is_revoked_already() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let mut answers = Vec::new();
+    for text in [
+        "x",
+        "hpa_",
+        "hpr_",
+        "hpc_x",
+        "e30.e30.e30",
+        "null",
+        "\u{1f600}",
+        &"A".repeat(60_000),
+        fixture::MARKER,
+        fixture::secret("web"),
+    ] {
+        for hint in [
+            "",
+            "access_token",
+            "refresh_token",
+            "device_code",
+            fixture::MARKER,
+        ] {
+            let pairs = [
+                ("token", text),
+                ("token_type_hint", hint),
+                ("callback", "alert"),
+            ];
+            let ask = browser
+                .ask_as("web", "/revoke", &pairs)
+                .header("Accept", "text/html");
+            let mut answer = browser.send(ask).await;
+            assert_eq!(answer.status, 200, "{text:.20} {hint}");
+            answer.headers.retain(|(n, _)| n != "date");
+            answers.push((answer.headers, answer.body));
+        }
+    }
+    answers.dedup();
+    assert_eq!(answers.len(), 1);
+    for (pairs, status) in [
+        (&[][..], 400),
+        (&[("token", "")], 400),
+        (&[("token", "x"), ("token", "x")], 400),
+    ] {
+        assert_eq!(browser.call("web", "/revoke", pairs).await.status, status);
+    }
+}
+
+// RV-04
+#[tokio::test]
+async fn with_a_refresh_token_everything_of_its_grant_ends() {
+    //= test RFC7009#2.1 with a refresh token the access tokens of its grant end too
+    let op = Op::start().await;
+    let other = op.another_node().await;
+    let mut browser = op.browser();
+    for client in ["web", "spa"] {
+        let zero = browser.code_flow(client, SCOPE).await;
+        let one = Tokens::of(&browser.refresh(client, zero.refresh()).await);
+        let newest = one
+            .refresh
+            .clone()
+            .unwrap_or_else(|| zero.refresh().to_owned());
+        for _ in 0..3 {
+            let answer = browser
+                .call(
+                    client,
+                    "/revoke",
+                    &[("token", &newest), ("token_type_hint", "access_token")],
+                )
+                .await;
+            assert_eq!((answer.status, answer.body.len()), (200, 0));
+        }
+        for access in [&zero.access, &one.access] {
+            assert_eq!(other.browser().userinfo(access).await.status, 401);
+            assert_eq!(browser.userinfo(access).await.status, 401);
+        }
+        assert_eq!(
+            browser.refresh(client, &newest).await.error(),
+            "invalid_grant"
+        );
+        assert_eq!(
+            browser.refresh(client, zero.refresh()).await.error(),
+            "invalid_grant"
+        );
+        // Another grant of the same person and client is another grant.
+        let fresh = browser.code_flow(client, SCOPE).await;
+        browser.call(client, "/revoke", &[("token", &newest)]).await;
+        assert_eq!(browser.userinfo(&fresh.access).await.status, 200);
+    }
+}
+
+// RV-04
+#[tokio::test]
+async fn with_an_access_token_it_alone_ends() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let tokens = browser.code_flow("web", SCOPE).await;
+    let second = Tokens::of(&browser.refresh("web", tokens.refresh()).await);
+    for _ in 0..2 {
+        assert_eq!(
+            browser
+                .call("web", "/revoke", &[("token", &tokens.access)])
+                .await
+                .status,
+            200
+        );
+    }
+    assert_eq!(browser.userinfo(&tokens.access).await.status, 401);
+    assert_eq!(browser.userinfo(&second.access).await.status, 200);
+    Tokens::of(&browser.refresh("web", tokens.refresh()).await);
+}
+
+// RV-07
+#[tokio::test]
+async fn a_jwt_is_revoked_where_it_is_looked_up() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let request = Request::of("web", "openid api:read").with("resource", fixture::API1);
+    let tokens = browser.flow_of("alice", "web", &request).await;
+    assert!(browser.is_active("rs1", &tokens.access).await);
+    assert_eq!(
+        browser
+            .call("web", "/revoke", &[("token", &tokens.access)])
+            .await
+            .status,
+        200
+    );
+    assert!(!browser.is_active("rs1", &tokens.access).await);
+    let own = [
+        ("grant_type", "client_credentials"),
+        ("scope", "api:read"),
+        ("resource", fixture::API1),
+    ];
+    let own = Tokens::of(&browser.call("web", "/token", &own).await);
+    assert_eq!(
+        browser
+            .call("web", "/revoke", &[("token", &own.access)])
+            .await
+            .status,
+        200
+    );
+    assert!(!browser.is_active("rs1", &own.access).await);
+}
+
+// Nobody needs more than the token's own client to give it up, and a public one can do so, too.
+#[tokio::test]
+async fn a_public_client_revokes_its_own_tokens_by_naming_itself() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let tokens = browser.code_flow("spa", SCOPE).await;
+    let answer = browser
+        .send(Ask::form(
+            "/revoke",
+            &[("token", tokens.refresh()), ("client_id", "spa")],
+        ))
+        .await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(browser.userinfo(&tokens.access).await.status, 401);
+}

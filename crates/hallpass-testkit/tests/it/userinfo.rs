@@ -1,0 +1,486 @@
+//! UserInfo: which tokens it takes, how, and what it tells.
+
+use hallpass_jose::{JwsAlgorithm, SigningKey};
+use hallpass_testkit::{
+    Answer, Ask, Op, Request, Setup, Tokens, assertion, fixture, fixture::Seed, wire,
+};
+use hallpass_types::Secret;
+use serde_json::{Value, json};
+
+fn with_header(value: &str) -> Ask {
+    Ask::get("/userinfo").header("Authorization", value)
+}
+
+#[track_caller]
+fn assert_invalid_token(answer: &Answer, what: &str) {
+    assert_eq!(
+        (answer.status, answer.error().as_str()),
+        (401, "invalid_token"),
+        "{what}: {}",
+        answer.text()
+    );
+    let challenge = answer.header("www-authenticate").unwrap_or_default();
+    assert!(
+        challenge.starts_with("Bearer ") && challenge.contains("error=\"invalid_token\""),
+        "{what}: {challenge}"
+    );
+}
+
+// UI-01
+#[tokio::test]
+async fn without_a_token_the_challenge_names_no_error() {
+    //= test RFC6750#3.1 without any token the challenge carries no error code
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    for ask in [
+        Ask::get("/userinfo"),
+        Ask::form("/userinfo", &[]),
+        with_header("Bearer"),
+        with_header("Bearer    "),
+        with_header("Basic dGVzdDp0ZXN0"),
+        with_header("DPoP x"),
+        with_header("x"),
+    ] {
+        let shown = format!("{:?}", ask.headers);
+        let answer = browser.send(ask).await;
+        assert_eq!(answer.status, 401, "{shown}");
+        let challenge = answer.header("www-authenticate").unwrap();
+        assert!(
+            challenge.starts_with("Bearer ") && !challenge.contains("error"),
+            "{shown}: {challenge}"
+        );
+        assert_eq!(answer.error(), "");
+    }
+}
+
+// UI-01
+#[tokio::test]
+async fn garbage_is_an_invalid_token() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    for text in [
+        "x",
+        "hpa_",
+        "hpa_AAAA",
+        "e30.e30.",
+        "..",
+        "a.b.c",
+        "null",
+        "\u{e9}",
+        "x y",
+        &"A".repeat(8_000),
+        &".".repeat(8_000),
+        fixture::MARKER,
+    ] {
+        let answer = browser.send(with_header(&format!("Bearer {text}"))).await;
+        assert!(
+            matches!(answer.status, 400 | 401),
+            "{text:.20}: {}",
+            answer.status
+        );
+        let answer = browser.form("/userinfo", &[("access_token", text)]).await;
+        assert_invalid_token(&answer, &text[..text.len().min(10)]);
+    }
+    let huge = browser
+        .form("/userinfo", &[("access_token", &"A".repeat(1_000_000))])
+        .await;
+    assert_eq!(huge.status, 413);
+    let tokens = browser.code_flow("web", "openid").await;
+    for scheme in ["Bearer", "bearer", "BEARER", "bEaReR"] {
+        let answer = browser
+            .send(with_header(&format!("{scheme} {}", tokens.access)))
+            .await;
+        assert_eq!(answer.status, 200, "{scheme}");
+    }
+    let token = &tokens.access;
+    let mut garbled = vec![
+        token[..token.len() - 1].to_owned(),
+        format!("{token}A"),
+        format!("{token}="),
+        token.to_uppercase(),
+        token.replacen("hpa_", "hpr_", 1),
+        format!("{token},{token}"),
+    ];
+    garbled.extend((4..token.len()).step_by(7).map(|at| {
+        let mut bytes = token.clone().into_bytes();
+        bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
+        String::from_utf8(bytes).unwrap()
+    }));
+    for text in garbled {
+        assert_invalid_token(&browser.userinfo(&text).await, &text);
+    }
+}
+
+// UI-02, UI-03
+#[tokio::test]
+async fn a_token_is_presented_once_and_never_in_the_address() {
+    //= test RFC6750#2 a client does not use more than one way to send the token
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let token = browser.code_flow("web", "openid").await.access;
+    let form = [("access_token", token.as_str())];
+    let query = format!("/userinfo?access_token={token}");
+    let multipart = format!(
+        "--x\r\nContent-Disposition: form-data; name=\"access_token\"\r\n\r\n{token}\r\n--x--\r\n"
+    );
+    let mut get_with_body = Ask::form("/userinfo", &form);
+    get_with_body.method = "GET".to_owned();
+    for (what, ask) in [
+        ("query", Ask::get(&query)),
+        ("query of a POST", Ask::form(&query, &[])),
+        ("body of a GET", get_with_body),
+        (
+            "multipart",
+            Ask::post("/userinfo", "multipart/form-data; boundary=x", multipart),
+        ),
+        (
+            "JSON",
+            Ask::json("/userinfo", &json!({"access_token": token})),
+        ),
+        (
+            "header and body",
+            Ask::form("/userinfo", &form).bearer(&token),
+        ),
+        (
+            "twice in the body",
+            Ask::form("/userinfo", &[form[0], form[0]]),
+        ),
+        (
+            "two headers",
+            Ask::get("/userinfo").bearer(&token).bearer(&token),
+        ),
+        (
+            "a cookie",
+            Ask::get("/userinfo").header("Cookie", &format!("access_token={token}")),
+        ),
+    ] {
+        let answer = browser.send(ask).await;
+        assert!(
+            matches!(answer.status, 400 | 401 | 415),
+            "{what}: {} {}",
+            answer.status,
+            answer.text()
+        );
+        assert!(!answer.text().contains("sub"), "{what}");
+    }
+    for ask in [
+        Ask::form("/userinfo", &form),
+        Ask::get("/userinfo").bearer(&token),
+        Ask::form("/userinfo", &[]).bearer(&token),
+    ] {
+        assert_eq!(browser.send(ask).await.status, 200);
+    }
+    for method in ["PUT", "DELETE", "PATCH"] {
+        assert_eq!(
+            browser
+                .send(Ask::new(method, "/userinfo").bearer(&token))
+                .await
+                .status,
+            405,
+            "{method}"
+        );
+    }
+}
+
+// UI-06, TK-12
+#[tokio::test]
+async fn tokens_for_something_else_are_refused() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let plain = browser.code_flow("web", "api:read").await;
+    let answer = browser.userinfo(&plain.access).await;
+    assert_eq!(
+        (answer.status, answer.error().as_str()),
+        (403, "insufficient_scope")
+    );
+    assert!(
+        answer
+            .header("www-authenticate")
+            .unwrap()
+            .contains("insufficient_scope")
+    );
+    for pairs in [
+        &[("grant_type", "client_credentials")][..],
+        &[("grant_type", "client_credentials"), ("scope", "api:read")],
+    ] {
+        let own = Tokens::of(&browser.call("web", "/token", pairs).await);
+        assert!(matches!(
+            browser.userinfo(&own.access).await.status,
+            401 | 403
+        ));
+    }
+    for api in [fixture::API1, fixture::API2] {
+        let request = Request::of("web", "openid api:read").with("resource", api);
+        let tokens = browser.flow_of("alice", "web", &request).await;
+        assert_invalid_token(&browser.userinfo(&tokens.access).await, api);
+    }
+    let tokens = browser.code_flow("web", "openid offline_access").await;
+    let now = op.clock.seconds();
+    let own_assertion =
+        assertion::sign(fixture::pkjwt_key(), &assertion::claims("pkjwt", now, "x"));
+    for (what, text) in [
+        ("an ID token", tokens.id.as_deref().unwrap()),
+        ("a refresh token", tokens.refresh()),
+        ("an assertion", &own_assertion),
+    ] {
+        assert_invalid_token(&browser.userinfo(text).await, what);
+    }
+}
+
+// UI-07, LG-31
+#[tokio::test]
+async fn a_token_is_over_with_the_very_next_request() {
+    let op = Op::start().await;
+    let other = op.another_node().await;
+    let (issuer, alice) = (op.provider.issuer_id(), op.subject("alice").clone());
+    let mut browser = op.browser();
+    let mut elsewhere = other.browser();
+    for what in [
+        "revoked",
+        "refresh token revoked",
+        "signed out",
+        "password set",
+        "disabled",
+        "expired",
+    ] {
+        let tokens = browser.code_flow("web", "openid offline_access").await;
+        let bound = browser.code_flow("web", "openid").await;
+        assert_eq!(elsewhere.userinfo(&tokens.access).await.status, 200);
+        let mut gone = vec![bound.access.clone()];
+        match what {
+            "revoked" => {
+                for token in [&tokens.access, &bound.access] {
+                    assert_eq!(
+                        browser
+                            .call("web", "/revoke", &[("token", token)])
+                            .await
+                            .status,
+                        200
+                    );
+                }
+                gone.push(tokens.access);
+            }
+            "refresh token revoked" => {
+                assert_eq!(
+                    browser
+                        .call("web", "/revoke", &[("token", tokens.refresh())])
+                        .await
+                        .status,
+                    200
+                );
+                gone = vec![tokens.access];
+            }
+            // What is meant to last longer than the session is not touched by its end.
+            "signed out" => drop(
+                browser
+                    .query(
+                        "/logout",
+                        &[("id_token_hint", bound.id.as_deref().unwrap())],
+                    )
+                    .await,
+            ),
+            "password set" => {
+                let password = Secret::new(fixture::password("alice").to_owned());
+                op.accounts
+                    .set_password(issuer, &alice, &password)
+                    .await
+                    .unwrap();
+                gone.push(tokens.access);
+            }
+            "disabled" => {
+                op.accounts
+                    .set_disabled(issuer, &alice, true)
+                    .await
+                    .unwrap();
+                op.accounts
+                    .set_disabled(issuer, &alice, false)
+                    .await
+                    .unwrap();
+                gone.push(tokens.access);
+            }
+            _ => {
+                op.clock.advance(600);
+                gone.push(tokens.access);
+            }
+        }
+        for token in &gone {
+            assert_invalid_token(&elsewhere.userinfo(token).await, what);
+            assert_invalid_token(&browser.userinfo(token).await, what);
+            assert!(!elsewhere.is_active("web", token).await, "{what}");
+        }
+    }
+}
+
+// UI-08
+#[tokio::test]
+async fn a_forged_jwt_is_no_access_token() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let keys = op.provider.signing_keys();
+    let active = keys.active(JwsAlgorithm::ES256).unwrap();
+    let now = op.clock.seconds();
+    let subject = op.subject("alice").as_str();
+    let good = json!({
+        "iss": fixture::ISSUER, "sub": subject, "aud": fixture::ISSUER, "client_id": "web", "scope": "openid", "iat": now, "exp": now + 600,
+        "jti": "AAAAAAAAAAAAAAAAAAAAAA",
+    });
+    let stranger = SigningKey::generate(JwsAlgorithm::ES256).unwrap();
+    let head = |alg: &str, kid: &str| json!({"alg": alg, "kid": kid, "typ": "at+jwt"});
+    let change = |name: &str, value: Value| {
+        let mut claims = good.clone();
+        claims[name] = value;
+        claims.to_string()
+    };
+    let ours = |payload: &str| {
+        assertion::sign_with_header(active, &head("ES256", active.kid()), payload.as_bytes())
+    };
+    let mut embedded = head("ES256", stranger.kid());
+    embedded["jwk"] = stranger.public_jwk().to_public_value();
+    let public = active.public_jwk().to_public_value().to_string();
+    #[rustfmt::skip]
+    let mut forged = vec![
+        ("none", assertion::compact(&head("none", ""), good.to_string().as_bytes(), b"")),
+        ("HMAC with the public key", {
+            let claims: Value = good.clone();
+            assertion::sign_hmac(JwsAlgorithm::HS256, public.as_bytes(), &claims)
+        }),
+        ("a stranger under our kid", assertion::sign_with_header(&stranger, &head("ES256", active.kid()), good.to_string().as_bytes())),
+        ("a stranger", assertion::sign_with_header(&stranger, &head("ES256", stranger.kid()), good.to_string().as_bytes())),
+        ("a key in the header", assertion::sign_with_header(&stranger, &embedded, good.to_string().as_bytes())),
+        ("our key, but no access token", assertion::sign_with_header(active, &json!({"alg": "ES256", "kid": active.kid()}), good.to_string().as_bytes())),
+    ];
+    // Our own signature, over claims that we never sign.
+    for (name, value) in [
+        ("exp", json!("9999999999")),
+        ("exp", json!(1e300)),
+        ("exp", json!(-1)),
+        ("exp", json!(null)),
+        ("aud", json!([fixture::ISSUER, null])),
+        ("aud", json!({})),
+        ("iss", json!("https://other.test")),
+        ("iss", json!(null)),
+        ("nbf", json!(now + 1000)),
+        ("scope", json!(["openid"])),
+        ("client_id", json!("nobody")),
+        ("client_id", json!(1)),
+        ("sub", json!(null)),
+        ("jti", json!(null)),
+        ("grant", json!("x")),
+    ] {
+        forged.push((name, ours(&change(name, value))));
+    }
+    for (what, token) in &forged {
+        let answer = browser.userinfo(token).await;
+        assert!(
+            matches!(answer.status, 401 | 403),
+            "{what}: {} {}",
+            answer.status,
+            answer.text()
+        );
+        assert!(!browser.is_active("rs1", token).await, "{what}");
+    }
+}
+
+// UI-10
+#[tokio::test]
+async fn each_scope_releases_its_claims_and_nothing_else() {
+    let op = Op::start().await;
+    #[rustfmt::skip]
+    let cases: &[(&str, &[&str])] = &[
+        ("openid", &["sub"]), ("openid email", &["sub", "email", "email_verified"]), ("openid phone", &["sub", "phone_number"]),
+        ("openid profile", &["sub", "name", "preferred_username", "updated_at"]), ("openid address", &["sub"]), ("openid api:read", &["sub"]),
+        ("openid email phone", &["sub", "email", "email_verified", "phone_number"]), ("openid offline_access", &["sub"]),
+    ];
+    for (scope, names) in cases {
+        let mut browser = op.browser();
+        let tokens = browser.code_flow("web", scope).await;
+        let info = browser.userinfo(&tokens.access).await.json();
+        let mut told: Vec<&str> = info
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
+        let mut names = names.to_vec();
+        told.sort_unstable();
+        names.sort_unstable();
+        assert_eq!(told, names, "{scope}");
+    }
+    // An address that nobody has verified is not said to be.
+    let mut browser = op.browser();
+    let tokens = browser
+        .flow_of("bob", "web", &Request::of("web", "openid email"))
+        .await;
+    assert_eq!(
+        browser.userinfo(&tokens.access).await.json()["email_verified"],
+        false
+    );
+}
+
+// UI-10
+#[tokio::test]
+async fn the_claims_parameter_releases_what_was_asked_for_by_name() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let claims = json!({"userinfo": {"email": null, "nickname": {"essential": true}, "password": null, "iss": null, "scope": {"value": "admin"}}});
+    let request = Request::of("web", "openid").with("claims", &claims.to_string());
+    let tokens = browser.flow_of("alice", "web", &request).await;
+    let info = browser.userinfo(&tokens.access).await.json();
+    assert_eq!(info["email"], "alice@example.test");
+    for name in ["password", "iss", "scope", "nickname", "name"] {
+        assert_eq!(info.get(name), None, "{name}");
+    }
+}
+
+// UI-11, IN-08
+#[tokio::test]
+async fn a_pairwise_subject_is_the_same_everywhere_and_nobody_elses() {
+    let second = Seed {
+        id: "pair2",
+        secret: Some("hpk_pair2-0123456789abcdefghijklmnopqrstuvwx"),
+        disabled: false,
+        metadata: json!({"redirect_uris": ["https://pair2.test/cb"], "grant_types": ["authorization_code"], "subject_type": "pairwise",
+            "skip_consent": true}),
+    };
+    let op = Setup::default().client(second).start().await;
+    let mut browser = op.browser();
+    let tokens = browser.code_flow("pair", "openid offline_access").await;
+    let pairwise = tokens.claims()["sub"].as_str().unwrap().to_owned();
+    assert_ne!(pairwise, op.subject("alice").as_str());
+    assert_eq!(
+        browser.userinfo(&tokens.access).await.json()["sub"],
+        pairwise.as_str()
+    );
+    for token in [&tokens.access, tokens.refresh()] {
+        let seen = browser
+            .call("pair", "/introspect", &[("token", token)])
+            .await
+            .json();
+        assert_eq!(seen["sub"], pairwise.as_str());
+    }
+    let next = Tokens::of(&browser.refresh("pair", tokens.refresh()).await);
+    assert_eq!(
+        browser.userinfo(&next.access).await.json()["sub"],
+        pairwise.as_str()
+    );
+    let bobs = op
+        .browser()
+        .flow_of("bob", "pair", &Request::of("pair", "openid"))
+        .await;
+    assert_ne!(bobs.claims()["sub"], pairwise.as_str());
+    let request = Request::of("pair", "openid")
+        .with("redirect_uri", "https://pair2.test/cb")
+        .with("client_id", "pair2");
+    let answer = browser.send(request.get()).await;
+    let code = wire::param(answer.location(), "code").unwrap();
+    let pairs = [
+        ("grant_type", "authorization_code"),
+        ("code", code.as_str()),
+        ("redirect_uri", "https://pair2.test/cb"),
+        ("code_verifier", hallpass_testkit::flow::VERIFIER),
+    ];
+    let ask =
+        Ask::form("/token", &pairs).basic("pair2", "hpk_pair2-0123456789abcdefghijklmnopqrstuvwx");
+    let others = Tokens::of(&browser.send(ask).await);
+    assert_ne!(others.claims()["sub"], pairwise.as_str());
+}
