@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::app::App;
 use super::front::{Door, Front};
-use super::open::OpenConnection;
+use super::open::{OpenConnection, Told};
 
 /// HTTP/1.1 and HTTP/2 with bounds on everything that a client can make grow.
 pub(super) fn http() -> Builder<TokioExecutor> {
@@ -74,7 +74,10 @@ pub(super) async fn serve<I, S>(
                 }
                 return;
             }
-            () = connection.told_to_close() => {
+            told = connection.told_to_close() => {
+                if told == Told::Leave && connection.idle().is_some() {
+                    return;
+                }
                 serving.as_mut().graceful_shutdown();
                 closing = true;
                 watch.as_mut().reset(after(LAST_WORDS));

@@ -20,7 +20,7 @@ pub use app::{Answer, App};
 pub use body::{BodyError, RequestBody};
 pub use front::Front;
 pub(crate) use open::share;
-pub use open::{OpenConnection, OpenConnections};
+pub use open::{OpenConnection, OpenConnections, Told};
 
 use crate::telemetry::metrics::process;
 
@@ -82,7 +82,7 @@ impl Acceptor {
                 tokio::spawn(async move {
                     let stream = tokio::select! {
                         stream = tokio::time::timeout(HANDSHAKE, handshake) => stream,
-                        () = connection.told_to_close() => return,
+                        _ = connection.told_to_close() => return,
                     };
                     match stream {
                         Ok(Ok(stream)) => {

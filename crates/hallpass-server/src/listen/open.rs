@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -36,8 +36,19 @@ struct State {
     busy: AtomicU32,
     /// When the last of them ended, or the connection began.
     idle_since: AtomicU64,
-    /// Told to come to an end.
-    close: Notify,
+    /// What it was told last, as a [`Told`].
+    told: AtomicU8,
+    /// It was told something.
+    notice: Notify,
+}
+
+/// How a connection was told to come to an end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// To make room: at once, if no request is being worked on.
+    Leave,
+    /// In an orderly way: the server ends.
+    Finish,
 }
 
 /// One open connection. Counts as open until it is dropped.
@@ -96,7 +107,8 @@ impl OpenConnections {
             address,
             busy: AtomicU32::new(0),
             idle_since: AtomicU64::new(self.now()),
-            close: Notify::new(),
+            told: AtomicU8::new(NOTHING),
+            notice: Notify::new(),
         });
         table.open.insert(id, Arc::clone(&state));
         if let Some(address) = address {
@@ -128,7 +140,7 @@ impl OpenConnections {
     /// Tells every connection to come to an end once its requests are done.
     pub fn close_all(&self) {
         for state in self.table().open.values() {
-            state.close.notify_one();
+            state.tell(FINISH);
         }
     }
 
@@ -172,8 +184,13 @@ impl OpenConnection {
     }
 
     /// Waits until the connection is told to come to an end.
-    pub async fn told_to_close(&self) {
-        self.state.close.notified().await;
+    pub async fn told_to_close(&self) -> Told {
+        self.state.notice.notified().await;
+        if self.state.told.load(Ordering::Relaxed) == FINISH {
+            Told::Finish
+        } else {
+            Told::Leave
+        }
     }
 }
 
@@ -204,12 +221,20 @@ impl Drop for Busy {
     }
 }
 
-/// Tells the longest idle connections, of one address or of all, to go.
+impl State {
+    fn tell(&self, what: u8) {
+        self.told.store(what, Ordering::Relaxed);
+        self.notice.notify_one();
+    }
+}
+
+/// Tells the longest idle connections, of one address or of all, to go. Those that know already are passed over.
 fn evict(table: &Table, address: Option<IpAddr>, most: usize) -> usize {
     let mut idle: Vec<(u64, &State)> = table
         .open
         .values()
         .filter(|state| address.is_none() || state.address == address)
+        .filter(|state| state.told.load(Ordering::Relaxed) == NOTHING)
         .filter(|state| state.busy.load(Ordering::Relaxed) == 0)
         .map(|state| (state.idle_since.load(Ordering::Relaxed), &**state))
         .collect();
@@ -218,7 +243,7 @@ fn evict(table: &Table, address: Option<IpAddr>, most: usize) -> usize {
         idle.truncate(most);
     }
     for (_, state) in &idle {
-        state.close.notify_one();
+        state.tell(LEAVE);
     }
     idle.len()
 }
@@ -231,10 +256,14 @@ pub(crate) fn share(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Those told to go are still counted until they are gone.
+/// Those told to go are still counted until they are gone, which does not take long.
 fn with_slack(most: usize) -> usize {
-    most.saturating_add(most.div_ceil(8)).saturating_add(8)
+    most.saturating_add(most.div_ceil(8).min(64))
 }
+
+const NOTHING: u8 = 0;
+const LEAVE: u8 = 1;
+const FINISH: u8 = 2;
 
 /// Looking for the longest idle means to look at all, so several go at once.
 const AT_ONCE: usize = 32;
@@ -250,7 +279,8 @@ mod tests {
     fn told(connection: &OpenConnection) -> bool {
         use std::task::{Context, Poll, Waker};
         let mut told = std::pin::pin!(connection.told_to_close());
-        told.as_mut().poll(&mut Context::from_waker(Waker::noop())) == Poll::Ready(())
+        let mut context = Context::from_waker(Waker::noop());
+        told.as_mut().poll(&mut context) == Poll::Ready(Told::Leave)
     }
 
     #[test]
