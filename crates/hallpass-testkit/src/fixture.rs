@@ -105,7 +105,8 @@ pub fn clients() -> Vec<Seed> {
     #[rustfmt::skip]
     let list = [
         ("web", json!({"redirect_uris": [WEB_CB, "https://rp.test/q?a=1&b=2"],
-            "post_logout_redirect_uris": ["https://rp.test/bye"], "grant_types": all, "client_name": "Web"})),
+            "post_logout_redirect_uris": ["https://rp.test/bye"], "grant_types": all, "client_name": "Web",
+            "scope": "openid profile email address phone offline_access api:read api:write"})),
         ("web2", json!({"redirect_uris": ["https://rp2.test/cb"], "post_logout_redirect_uris": ["https://rp2.test/bye"],
             "grant_types": all, "scope": "openid email offline_access", "client_name": "Web"})),
         ("post", json!({"redirect_uris": ["https://post.test/cb"], "grant_types": all,
