@@ -44,13 +44,14 @@ impl Writer {
         listen(&db);
         let (queue, jobs) = sync_channel(options.queue.max(1));
         let healthy = Arc::new(AtomicBool::new(true));
+        let checkpoint_at = options.checkpoint_pages.max(1).into();
         let mut state = Thread {
             path,
             options,
             db: Some(db),
             healthy: healthy.clone(),
             stats: stats.clone(),
-            pushed_at: None,
+            checkpoint_at,
         };
         let thread = Builder::new()
             .name("sqlite-writer".to_owned())
@@ -102,8 +103,8 @@ struct Thread {
     db: Option<Connection>,
     healthy: Arc<AtomicBool>,
     stats: Arc<Stats>,
-    /// When readers were last waited for, to start the log again.
-    pushed_at: Option<Instant>,
+    /// At how many pages of log it is copied into the database next.
+    checkpoint_at: u64,
 }
 
 /// How a transaction failed. It is rolled back in every case.
@@ -195,45 +196,32 @@ impl Thread {
         }
     }
 
-    /// Copies the log into the database when it has grown.
+    /// Copies the log into the database when it has grown, so that it starts again. Readers are waited for a
+    /// moment, which is long for ours; a long one of another process is met again after as many pages.
     fn checkpoint(&mut self) {
         let Some(db) = &self.db else { return };
-        let (pages, due) = (wal_pages(), u64::from(self.options.checkpoint_pages));
-        if pages < due {
+        let pages = wal_pages();
+        if pages < self.checkpoint_at {
             return;
         }
-        // The mild way never waits, and so never starts the log again while somebody reads. When it has grown much,
-        // wait for readers a moment, but not at every transaction: a reader may be a long one of another process.
-        let push = pages >= due.saturating_mul(8)
-            && self.pushed_at.is_none_or(|at| at.elapsed() > PUSH_EVERY);
-        let copied = if push {
-            self.pushed_at = Some(Instant::now());
-            copy_log(
-                db,
-                "PRAGMA wal_checkpoint(RESTART)",
-                PUSH_WAIT,
-                &self.options,
-            )
-        } else {
-            copy_log(
-                db,
-                "PRAGMA wal_checkpoint(PASSIVE)",
-                Duration::ZERO,
-                &self.options,
-            )
-        };
-        match copied {
+        let due = u64::from(self.options.checkpoint_pages).max(1);
+        match copy_log(db, &self.options) {
             Ok(true) => {
                 self.stats.checkpoints.fetch_add(1, Ordering::Relaxed);
                 WAL_PAGES.set(0);
+                self.checkpoint_at = due;
             }
             Ok(false) => {
                 self.stats
                     .checkpoints_held_up
                     .fetch_add(1, Ordering::Relaxed);
+                self.checkpoint_at = pages.saturating_add(due);
             }
-            // The log keeps everything; the next transaction will tell whether the disk is at fault.
-            Err(error) => tracing::warn!(%error, wal.pages = pages, "store.checkpoint_failed"),
+            Err(error) => {
+                // The log keeps everything; the next transaction will tell whether the disk is at fault.
+                tracing::warn!(%error, wal.pages = pages, "store.checkpoint_failed: the log grows");
+                self.checkpoint_at = pages.saturating_add(due);
+            }
         }
     }
 }
@@ -276,12 +264,11 @@ fn roll_back(db: &Connection) -> bool {
     db.is_autocommit() || run(db, "ROLLBACK", []).is_ok()
 }
 
-/// Whether the whole log was copied.
-fn copy_log(db: &Connection, sql: &str, wait: Duration, options: &Options) -> Result<bool> {
-    db.busy_timeout(wait)?;
-    let copied = db.query_row(sql, [], |row| {
-        let (busy, log, copied): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        Ok(busy == 0 && log == copied)
+/// Whether the whole log was copied and starts again.
+fn copy_log(db: &Connection, options: &Options) -> Result<bool> {
+    db.busy_timeout(READERS_WAIT)?;
+    let copied = db.query_row("PRAGMA wal_checkpoint(RESTART)", [], |row| {
+        row.get::<_, i64>(0).map(|busy| busy == 0)
     });
     db.busy_timeout(options.busy_timeout)?;
     copied
@@ -313,8 +300,7 @@ fn gone() -> StoreError {
     StoreError::unavailable("the thread that writes has ended")
 }
 
-const PUSH_EVERY: Duration = Duration::from_secs(1);
-const PUSH_WAIT: Duration = Duration::from_millis(100);
+const READERS_WAIT: Duration = Duration::from_millis(20);
 
 #[cfg(test)]
 mod tests;
