@@ -135,6 +135,7 @@ impl Drop for AbortOnDrop {
 mod tests {
     use super::*;
 
+    //= test RFC9111#5.2.2 an answer marked no-store is not kept, one marked no-cache not used unasked
     #[test]
     fn the_shortest_statement_about_caching_counts() {
         #[rustfmt::skip]

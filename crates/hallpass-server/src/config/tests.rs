@@ -156,6 +156,10 @@ fn a_value_of_a_wrong_type_is_refused_with_its_line_and_name() {
     }
 }
 
+//= test RFC6749#3.3 a scope token is printable ASCII without space, quote and backslash
+//= test RFC6749#4.1.2 a code lives no longer than ten minutes
+//= test RFC6749#appendix-A.1 a client identifier is printable ASCII
+//= test RFC8707#2 a resource is named by an absolute URI without fragment
 #[test]
 fn a_bad_setting_is_refused_with_its_line_and_name() {
     #[rustfmt::skip]

@@ -49,6 +49,7 @@ async fn ambiguous_framing_gets_one_answer_and_an_end() {
     }
 }
 
+//= test RFC9112#3.2 a request without a Host, with two, or with a malformed one is answered with 400
 #[tokio::test]
 async fn a_missing_double_or_malformed_host_is_refused_and_never_shown() {
     let server = start("");
