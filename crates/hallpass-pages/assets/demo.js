@@ -80,7 +80,8 @@
     // RFC 9207, section 2.4.
     if (answer.get("iss") !== issuer) throw new Error("The answer came from another issuer.");
     if (answer.has("error")) {
-      throw new Error(`The request was refused: ${answer.get("error")} ${answer.get("error_description") ?? ""}`.trim());
+      const why = answer.get("error_description");
+      throw new Error(`The request was refused: ${why ? `${why} (${answer.get("error")})` : answer.get("error")}.`);
     }
     step("Authorization endpoint: a code, with the expected state and issuer.");
     tokens = await json(await post(metadata.token_endpoint, {

@@ -146,7 +146,7 @@ fn clients(issuer: &Issuer, config: &Config, ground: &Ground) -> Vec<config::Cli
         )
         .collect();
     let public = json!({
-        "client_name": "Demo page",
+        "client_name": "Demo app",
         "application_type": "web",
         "token_endpoint_auth_method": "none",
         "redirect_uris": [page],

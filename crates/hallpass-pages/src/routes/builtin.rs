@@ -57,6 +57,23 @@ impl BuiltinPages {
         format!("{}{}", self.issuer.path(), path(page, handle))
     }
 
+    /// A client as the pages show it. Its host is that of the redirect URI: nobody has checked `client_uri`.
+    pub(super) fn client<'c>(&self, client: &'c ClientView) -> view::Client<'c> {
+        let origin = client.redirect_origin.as_deref();
+        let host = origin.map_or(client.redirect_host.as_str(), host_of);
+        view::Client {
+            name: &client.name,
+            host,
+            redirect_host: host,
+            client_uri: client.client_uri.as_deref(),
+            policy_uri: client.policy_uri.as_deref(),
+            tos_uri: client.tos_uri.as_deref(),
+            unverified: client.unverified,
+            // At our own address nobody but this server answers.
+            loopback_only: client.loopback_only && origin != Some(self.issuer.origin()),
+        }
+    }
+
     pub(super) fn render(&self, page: Page<'_>) -> Html {
         let chrome = Chrome {
             base: self.issuer.path(),
@@ -134,20 +151,6 @@ fn host_of(url: &str) -> &str {
     }
 }
 
-/// A client as the pages show it. Its host is that of the redirect URI: nobody has checked `client_uri`.
-pub(super) fn client(client: &ClientView) -> view::Client<'_> {
-    view::Client {
-        name: &client.name,
-        host: &client.redirect_host,
-        redirect_host: &client.redirect_host,
-        client_uri: client.client_uri.as_deref(),
-        policy_uri: client.policy_uri.as_deref(),
-        tos_uri: client.tos_uri.as_deref(),
-        unverified: client.unverified,
-        loopback_only: client.loopback_only,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,6 +176,51 @@ mod tests {
         assert_eq!(
             pages.url(PageKind::SignedOut, ""),
             "https://op.example/t1/signed-out"
+        );
+    }
+
+    fn seen(redirect_uri: &str) -> ClientView {
+        let url = url::Url::parse(redirect_uri).unwrap();
+        ClientView {
+            name: "App".to_owned(),
+            client_uri: None,
+            policy_uri: None,
+            tos_uri: None,
+            redirect_host: url.host_str().unwrap().to_owned(),
+            redirect_origin: Some(url.origin().ascii_serialization()),
+            unverified: false,
+            loopback_only: true,
+        }
+    }
+
+    #[test]
+    fn a_client_on_this_device_is_warned_about_unless_it_is_this_server() {
+        let pages = pages("http://localhost:3000");
+        for (redirect_uri, warned) in [
+            ("http://localhost:3000/demo", false),
+            ("http://localhost:3001/demo", true),
+            ("http://127.0.0.1:3000/demo", true),
+        ] {
+            let client = seen(redirect_uri);
+            assert_eq!(
+                pages.client(&client).loopback_only,
+                warned,
+                "{redirect_uri}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_port_of_a_client_is_shown() {
+        let client = seen("http://localhost:3001/callback");
+        assert_eq!(
+            pages("https://op.example").client(&client).host,
+            "localhost:3001"
+        );
+        let client = seen("https://rp.example/callback");
+        assert_eq!(
+            pages("https://op.example").client(&client).host,
+            "rp.example"
         );
     }
 

@@ -9,7 +9,7 @@ use hallpass_types::Params;
 use http::{StatusCode, request::Parts as Head};
 use http_body::Body;
 
-use super::{PageRoutes, builtin, handle_of, is_answer, posted::undecided};
+use super::{PageRoutes, handle_of, is_answer, posted::undecided};
 use crate::{
     Page,
     view::{Consent, Scope},
@@ -72,7 +72,7 @@ impl PageRoutes {
             Page::Consent(Consent {
                 action: &self.pages.action(PageKind::Consent, handle),
                 hidden: &[],
-                client: builtin::client(&details.client),
+                client: self.pages.client(&details.client),
                 account: details.account.as_deref().unwrap_or_default(),
                 scopes: &scopes,
                 claims: &claims,

@@ -5,7 +5,7 @@ use hallpass_provider::ports::PageKind;
 use http::{StatusCode, request::Parts as Head};
 use http_body::Body;
 
-use super::{PageRoutes, builtin, handle_of, is_answer, posted::undecided, read_only};
+use super::{PageRoutes, handle_of, is_answer, posted::undecided, read_only};
 use crate::{
     Page,
     view::{ConfirmLogout, SignedOut},
@@ -32,7 +32,10 @@ impl PageRoutes {
                 Page::ConfirmLogout(ConfirmLogout {
                     action: &self.pages.action(PageKind::Logout, handle),
                     hidden: &[],
-                    client: details.client.as_ref().map(builtin::client),
+                    client: details
+                        .client
+                        .as_ref()
+                        .map(|client| self.pages.client(client)),
                     account: details.account.as_deref(),
                 }),
             ));

@@ -5,7 +5,7 @@ use hallpass_provider::ports::PageKind;
 use http::{StatusCode, request::Parts as Head};
 use http_body::Body;
 
-use super::{PageRoutes, builtin, handle_of, is_answer};
+use super::{PageRoutes, handle_of, is_answer};
 use crate::{
     Page,
     view::{Account, SelectAccount},
@@ -38,7 +38,7 @@ impl PageRoutes {
                 Page::SelectAccount(SelectAccount {
                     action: &self.pages.action(page, handle),
                     hidden: &[],
-                    client: Some(builtin::client(&details.client)),
+                    client: Some(self.pages.client(&details.client)),
                     accounts: &[Account {
                         id: CURRENT,
                         name: details.account.as_deref().unwrap_or_default(),

@@ -10,7 +10,7 @@ use hallpass_types::{Params, Secret};
 use http::{HeaderValue, StatusCode, header::RETRY_AFTER, request::Parts as Head};
 use http_body::Body;
 
-use super::{PageRoutes, builtin, handle_of, is_answer};
+use super::{PageRoutes, handle_of, is_answer};
 use crate::{
     Page,
     view::{SignIn, SignInError},
@@ -131,7 +131,7 @@ impl PageRoutes {
             username,
             error: failed.as_ref().map(|failed| failed.error),
             retry_after: retry_after.map(u64::from),
-            client: Some(builtin::client(&details.client)),
+            client: Some(self.pages.client(&details.client)),
             cancel: true,
         });
         let status = failed.map_or(StatusCode::OK, |failed| failed.status);
