@@ -57,6 +57,11 @@ impl Browser {
         self.passwords
     }
 
+    /// Forgets the open connection, as when the server is another process now.
+    pub fn reconnect(&mut self) {
+        self.connection.reset();
+    }
+
     /// The value of the `Cookie` header for a path; empty when there is none to send.
     #[must_use]
     pub fn cookie_header(&self, path: &str) -> String {
@@ -70,8 +75,8 @@ impl Browser {
     /// Opens an address and does what the pages ask until the server sends it to `end`.
     ///
     /// # Errors
-    /// [`Failure::Unexpected`] for a page that is neither the sign-in nor the consent page, and
-    /// the failures of a [`Connection`].
+    /// [`Failure::Unexpected`] for a page without a form for signing in, consenting or signing
+    /// out, and the failures of a [`Connection`].
     pub async fn walk(&mut self, start: Url, user: &User, end: &str) -> Result<Url, Failure> {
         let mut next = Visit::Get(start);
         let passwords = self.passwords;
@@ -140,7 +145,9 @@ fn fill(page: &str, user: &User) -> Option<(Form, u32)> {
         form.set("password", &user.password);
         return Some((form, 1));
     }
-    html::form(page, "consent", Some("allow")).map(|form| (form, 0))
+    let form = html::form(page, "consent", Some("allow"))
+        .or_else(|| html::form(page, "logout", Some("logout-yes")));
+    form.map(|form| (form, 0))
 }
 
 enum Visit {
@@ -221,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_is_neither_sign_in_nor_consent_is_not_answered() {
+    fn a_page_that_asks_for_something_else_is_not_answered() {
         assert!(fill("<form id=other></form>", &User::default()).is_none());
     }
 }
