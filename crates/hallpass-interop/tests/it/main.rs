@@ -1,0 +1,15 @@
+//! Programs that nobody here wrote against the binary.
+#![cfg(test)]
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tests may stop, and say what they did"
+)]
+
+mod authlib;
+mod browser;
+mod kill9;
+mod node;
+mod openidconnect;
+mod support;

@@ -1,0 +1,171 @@
+//! `hallpass serve --demo --json`.
+
+use std::fs::File;
+use std::hash::{BuildHasher as _, RandomState};
+use std::net::{Ipv4Addr, TcpListener};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use hallpass_load::Client;
+use hallpass_load::browser::User;
+use serde::{Deserialize, Serialize};
+
+use super::Folder;
+use super::binary::hallpass;
+use super::line::Lines;
+use super::process::Process;
+
+/// The first line of the server's output.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Demo {
+    pub(crate) issuer: String,
+    pub(crate) user: User,
+    pub(crate) clients: Vec<Client>,
+}
+
+impl Demo {
+    /// The client with every grant.
+    pub(crate) fn confidential(&self) -> &Client {
+        self.find(|client| client.client_secret.is_some() && !client.redirect_uris.is_empty())
+    }
+
+    /// A client without a secret.
+    pub(crate) fn public(&self) -> &Client {
+        self.find(|client| client.client_secret.is_none())
+    }
+
+    /// The client that introspects for a resource server.
+    pub(crate) fn resource_server(&self) -> &Client {
+        self.find(|client| client.client_secret.is_some() && client.redirect_uris.is_empty())
+    }
+
+    fn find(&self, wanted: impl Fn(&Client) -> bool) -> &Client {
+        self.clients.iter().find(|client| wanted(client)).unwrap()
+    }
+}
+
+/// A running server with the demo's user and clients.
+#[derive(Debug)]
+pub(crate) struct Server {
+    process: Process,
+    pub(crate) demo: Demo,
+    /// The first line as it was printed, for the scripts.
+    pub(crate) line: String,
+    log: PathBuf,
+    // Last: it goes when the process is gone.
+    folder: Option<Folder>,
+}
+
+impl Server {
+    /// A server with a folder of its own.
+    pub(crate) fn start(name: &str) -> Self {
+        let folder = Folder::new(name);
+        let mut server = Self::start_in(folder.path(), Ports::free());
+        server.folder = Some(folder);
+        server
+    }
+
+    /// A server on that folder, where another one may have been before.
+    pub(crate) fn start_in(folder: &Path, ports: Ports) -> Self {
+        let log = folder.join("stderr");
+        let to_log = File::options()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .unwrap();
+        let mut command = Command::new(hallpass());
+        command
+            .args(["serve", "--demo", "--json"])
+            .env("HALLPASS__SERVER__LISTEN", ports.listen())
+            .env("HALLPASS__SERVER__DATA_DIR", folder.join("data"))
+            .env("HALLPASS__OPERATIONS__LISTEN", ports.operations())
+            // All tests come from one address.
+            .env("HALLPASS__RATE_LIMITS__SIGN_IN_PER_ADDRESS", "100000")
+            .env("HALLPASS__REGISTRATION__PER_ADDRESS_PER_HOUR", "100000")
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(to_log);
+        let mut process = Process::start(&mut command);
+        let lines = Lines::of(process.child().stdout.take().unwrap());
+        let Some(line) = lines.find(START_LIMIT, |line| Some(line.to_owned())) else {
+            panic!("the server printed nothing; {}", tail(&log));
+        };
+        let demo = serde_json::from_str(&line)
+            .unwrap_or_else(|error| panic!("first line: {error}: {line}"));
+        Self {
+            process,
+            demo,
+            line,
+            log,
+            folder: None,
+        }
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(mut self) {
+        let status = self.process.kill();
+        assert!(!status.success());
+    }
+
+    /// An address of a page.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.demo.issuer)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", tail(&self.log));
+        }
+    }
+}
+
+/// The ports of a server, so that the next one on the same folder is the same issuer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ports {
+    public: u16,
+    operations: u16,
+}
+
+impl Ports {
+    /// Two ports that nobody listens on now, and that the system hands to nobody who asks for any port: while a
+    /// server is down its ports stay free for the next one.
+    pub(crate) fn free() -> Self {
+        let mut free =
+            std::iter::repeat_with(|| PORTS.start + random_below(PORTS.len() as u64) as u16)
+                .filter(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
+        let public = free.next().unwrap();
+        let operations = free.find(|port| *port != public).unwrap();
+        Self { public, operations }
+    }
+
+    fn listen(self) -> String {
+        format!("127.0.0.1:{}", self.public)
+    }
+
+    fn operations(self) -> String {
+        format!("127.0.0.1:{}", self.operations)
+    }
+}
+
+/// The end of a log.
+fn tail(log: &Path) -> String {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    let last = lines.len().saturating_sub(30);
+    format!("{} ends:\n{}", log.display(), lines[last..].join("\n"))
+}
+
+/// A number below `end`, another one each time.
+pub(crate) fn random_below(end: u64) -> u64 {
+    RandomState::new().hash_one(()) % end
+}
+
+const PORTS: Range<u16> = 20_000..32_000;
+
+/// Generous: the first start makes keys and hashes a password, in a debug build, on a busy machine.
+const START_LIMIT: Duration = Duration::from_secs(60);
