@@ -448,8 +448,8 @@ fn connect(endpoint: &str) -> Connection {
     Connection::new(Authority::of(&Url::parse(endpoint).unwrap()).unwrap())
 }
 
-/// How often; `HALLPASS_KILLS` says another number.
-const KILLS: u32 = 12;
+/// How often; `HALLPASS_KILLS` says another number. About 0.3 s each.
+const KILLS: u32 = 50;
 /// Before a kill, at most.
 const MOST_ANSWERS: u64 = 300;
 /// Of each kind.
