@@ -4,8 +4,9 @@ import { webcrypto } from "node:crypto";
 import { readFileSync } from "node:fs";
 import assert from "node:assert/strict";
 
-// Node 18 has no global for it.
+// Node 18 has no globals for them.
 globalThis.crypto ??= webcrypto;
+globalThis.CryptoKey ??= webcrypto.CryptoKey;
 
 export { assert };
 
