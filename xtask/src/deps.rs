@@ -84,6 +84,7 @@ const CORE_MUST_NOT_REACH: &[&str] = &[
 const TOOLS: &[&str] = &[
     "xtask",
     "hallpass-testkit",
+    "hallpass-fuzz",
     "hallpass-load",
     "hallpass-server",
 ];
