@@ -5,30 +5,39 @@ use std::process::{Child, Command, ExitStatus};
 
 /// A process in a group of its own. The group is killed when this is dropped, also by a panic.
 #[derive(Debug)]
-pub(super) struct Process(Child);
+pub(super) struct Process {
+    child: Child,
+    /// Its number may be another process's by now.
+    gone: bool,
+}
 
 impl Process {
     pub(super) fn start(command: &mut Command) -> Self {
         let program = command.get_program().to_owned();
         let child = command.process_group(0).spawn();
-        Self(child.unwrap_or_else(|error| panic!("{}: {error}", program.display())))
+        let child = child.unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+        Self { child, gone: false }
     }
 
     pub(super) fn child(&mut self) -> &mut Child {
-        &mut self.0
+        &mut self.child
     }
 
     /// SIGKILL, to this process alone, and its end.
     pub(super) fn kill(&mut self) -> ExitStatus {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap()
+        self.child.kill().unwrap();
+        self.gone = true;
+        self.child.wait().unwrap()
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let group = format!("-{}", self.0.id());
+        if self.gone {
+            return;
+        }
+        let group = format!("-{}", self.child.id());
         drop(Command::new("kill").args(["-KILL", "--", &group]).output());
-        drop(self.0.wait());
+        drop(self.child.wait());
     }
 }
