@@ -35,11 +35,13 @@ pub(crate) fn measure(options: &Options, built: &Built) -> Result<Report> {
     if options.targets.contains(&Target::NodeOidcProvider) {
         report.notes.extend(node_version());
     }
+    let mut at_rest = Vec::new();
     let providers = options.targets.iter().filter(|t| **t != Target::Limit);
     for target in providers {
         eprintln!("start times of {}", target.name());
-        let times = start::start(*target, built, &folder.0.join(target.name()))?;
+        let (times, rest_mb) = start::start(*target, built, &folder.0.join(target.name()))?;
         report.start_ms.insert(target.name().to_owned(), times);
+        at_rest.push((*target, rest_mb));
     }
 
     let mut contenders = Vec::new();
@@ -81,7 +83,14 @@ pub(crate) fn measure(options: &Options, built: &Built) -> Result<Report> {
     }
     for contender in contenders {
         let name = contender.target().name().to_owned();
-        report.memory.insert(name, contender.memory);
+        let mut memory = contender.memory;
+        if let Some((_, rest_mb)) = at_rest
+            .iter()
+            .find(|(target, _)| *target == contender.running.target)
+        {
+            memory.rest_mb = rest_mb.or(memory.rest_mb);
+        }
+        report.memory.insert(name, memory);
         report.notes.extend(contender.notes);
     }
     report.binary_mb = built.hallpass.as_deref().and_then(megabytes);
@@ -200,6 +209,12 @@ impl Contender {
         if self.target() == Target::Limit {
             limit_of(row, &mut job);
         }
+        // Hallpass rotates the refresh tokens of public clients; those of confidential ones stay.
+        if (self.target(), row) == (Target::Hallpass, Row::Refresh)
+            && let Some(public) = self.demo.as_ref().and_then(Demo::public)
+        {
+            job.client = Some(public);
+        }
         let outcome: Outcome = generate("run", &job, built)
             .map_err(|error| format!("{} at {}: {error}", row.name(), self.target().name()))?;
         if let (Some(visitor), false) = (&mut self.job.visitor, outcome.browsers.is_empty()) {
@@ -314,7 +329,7 @@ fn node_version() -> Option<String> {
 }
 
 /// Memory of a process now (`VmRSS`), in MiB.
-fn resident_mb(pid: u32) -> Option<f64> {
+pub(crate) fn resident_mb(pid: u32) -> Option<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status
         .lines()
@@ -329,6 +344,6 @@ fn megabytes(file: &Path) -> Option<f64> {
 }
 
 const WARMUP_SECONDS: f64 = 0.5;
-const SETTLE: Duration = Duration::from_secs(1);
+pub(crate) const SETTLE: Duration = Duration::from_secs(1);
 /// Connections take these in turn.
 const BROWSERS: usize = 8;

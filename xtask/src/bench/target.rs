@@ -209,6 +209,14 @@ impl Demo {
         self.clients.iter().find(all).cloned()
     }
 
+    /// The client that has no secret: its refresh tokens rotate.
+    pub(crate) fn public(&self) -> Option<Client> {
+        self.clients
+            .iter()
+            .find(|client| client.client_secret.is_none() && !client.redirect_uris.is_empty())
+            .cloned()
+    }
+
     /// The client that only introspects.
     pub(crate) fn resource_server(&self) -> Option<Client> {
         let only =

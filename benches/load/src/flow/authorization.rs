@@ -89,6 +89,7 @@ impl Request {
     pub fn token_step(&self) -> Result<TokenStep, Failure> {
         Ok(TokenStep {
             request: token_request(&self.token_endpoint, &self.client)?,
+            client_id: self.client.client_id.clone(),
         })
     }
 
@@ -148,6 +149,7 @@ impl Ticket {
 #[derive(Clone, Debug)]
 pub struct TokenStep {
     request: Template,
+    client_id: String,
 }
 
 impl TokenStep {
@@ -158,6 +160,7 @@ impl TokenStep {
             ("code", code),
             ("redirect_uri", &ticket.redirect_uri),
             ("code_verifier", &ticket.verifier),
+            ("client_id", &self.client_id),
         ]))
     }
 }
@@ -198,18 +201,17 @@ impl<'a> Tokens<'a> {
     }
 }
 
-/// A request with a form, authenticated as the client.
+/// A request with a form, authenticated as the client where it has a secret. A public client names itself in the form.
 pub(crate) fn token_request(endpoint: &str, client: &Client) -> Result<Template, Failure> {
-    let secret = client
-        .client_secret
-        .as_deref()
-        .ok_or_else(|| Failure::step("job", "the client has no secret"))?;
-    let authorization = basic(&client.client_id, secret);
-    let headers = [
-        ("Authorization", authorization.as_str()),
-        ("Accept", "application/json"),
-    ];
-    Ok(Template::post_form(&parse(endpoint)?, &headers))
+    let url = parse(endpoint)?;
+    let accept = ("Accept", "application/json");
+    Ok(match client.client_secret.as_deref() {
+        Some(secret) => {
+            let authorization = basic(&client.client_id, secret);
+            Template::post_form(&url, &[("Authorization", authorization.as_str()), accept])
+        }
+        None => Template::post_form(&url, &[accept]),
+    })
 }
 
 /// The client that the work cannot do without.

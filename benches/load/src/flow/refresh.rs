@@ -13,6 +13,7 @@ use crate::job::{Endpoints, Job, parse};
 pub struct Refresh {
     request: Template,
     refresh_token: String,
+    client_id: String,
 }
 
 /// Gets a refresh token for each connection through the code flow.
@@ -45,6 +46,7 @@ pub async fn prepare(endpoints: &Endpoints, job: &Job) -> Result<Prepared<Refres
         flows.push(Refresh {
             request: token_request(&endpoints.token_endpoint, client)?,
             refresh_token: refresh_token.into_owned(),
+            client_id: client.client_id.clone(),
         });
     }
     let browsers = browsers.iter().map(|browser| browser.cookies().to_vec());
@@ -62,6 +64,7 @@ impl Flow for Refresh {
         let body = encode_form([
             ("grant_type", "refresh_token"),
             ("refresh_token", &self.refresh_token),
+            ("client_id", &self.client_id),
         ]);
         let response = connection.exchange(self.request.with_body(&body)).await?;
         laps.mark();

@@ -47,7 +47,7 @@ impl Default for Raw {
             initial_access_tokens: Vec::new(),
             initial_access_tokens_file: None,
             max_clients: 10_000,
-            per_address_per_hour: 20,
+            per_address_per_hour: 1000,
         }
     }
 }
