@@ -69,6 +69,7 @@ pub(crate) fn web() -> Client {
         links: ClientLinks::default(),
         redirect_uris_digest: [1; 32],
         cors_origins: Vec::new(),
+        created_at: Timestamp(0),
         updated_at: Timestamp(0),
     }
 }

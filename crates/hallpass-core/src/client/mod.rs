@@ -126,6 +126,8 @@ pub struct Client {
     pub redirect_uris_digest: [u8; 32],
     /// Origins from which browsers may call the token and UserInfo endpoints: those of its http(s) redirect URIs.
     pub cors_origins: Vec<String>,
+    /// When it was made. What was granted to an earlier client of the same identifier is not its own.
+    pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
 }
@@ -196,6 +198,13 @@ impl Client {
         self.resources
             .as_ref()
             .is_none_or(|list| list.iter().any(|uri| canonical(uri) == identifier))
+    }
+
+    /// Whether something that was granted or issued at that time was for this client, and not for an earlier one that
+    /// had the same identifier and was deleted.
+    #[must_use]
+    pub const fn was_there(&self, at: Timestamp) -> bool {
+        at.0 >= self.created_at.0
     }
 
     /// Whether it may use a grant type.

@@ -47,7 +47,7 @@ pub fn access_token(
     if !may_see(caller, token, policy) || token.expires_at.is_over(now) || facts.token_denied {
         return None;
     }
-    let holder = holder.filter(|h| h.id == token.client_id)?;
+    let holder = holder.filter(|h| h.id == token.client_id && h.was_there(token.issued_at))?;
     if token.grant.is_some() {
         let found = facts.grant?;
         standing(
@@ -106,7 +106,9 @@ pub fn refresh_token(
     let grant = &facts.grant.record;
     let state = grant.refresh?;
     let client = caller.client();
-    let own = caller.is_confidential() && grant.client_id == client.id;
+    let own = caller.is_confidential()
+        && grant.client_id == client.id
+        && client.was_there(grant.issued_at);
     if !own || state.idle_expires_at.is_over(now) {
         return None;
     }

@@ -63,7 +63,8 @@ pub fn answer(
         return Err(Reason::WrongAudience);
     }
     //= RFC7009#2.1 MUST: a revoked token does not work any more
-    if facts.token_denied || token.client_id != client.id {
+    let own = token.client_id == client.id && client.was_there(token.issued_at);
+    if facts.token_denied || !own {
         return Err(Reason::TokenRevoked);
     }
     //= OIDC-CORE#5.3.1 MUST: the access token was obtained through OpenID Connect authentication

@@ -151,6 +151,7 @@ impl Provider {
                     .store
                     .consent(inner.issuer_id, subject, &client.id)
                     .await?
+                    .filter(|consent| client.was_there(consent.at))
             }
             None => None,
         };

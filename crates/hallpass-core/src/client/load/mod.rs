@@ -136,6 +136,7 @@ impl Client {
                 policy_uri: stored.policy_uri,
                 tos_uri: stored.tos_uri,
             },
+            created_at: record.created_at,
             updated_at: record.updated_at,
         })
     }

@@ -79,7 +79,7 @@ impl Grant for AuthorizationCode {
         };
         let client = cx.client.client();
         //= RFC6749#4.1.3 MUST: the code was issued to the client that presents it
-        if record.grant.client_id != client.id {
+        if record.grant.client_id != client.id || !client.was_there(record.issued_at) {
             return Err(Reason::CodeOfAnotherClient.into());
         }
         //= RFC6749#4.1.3 MUST: the redirect_uri sent here is the one the authorization request used

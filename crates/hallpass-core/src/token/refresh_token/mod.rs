@@ -156,7 +156,7 @@ impl Grant for Refresh {
         };
         let client = cx.client.client();
         //= RFC6749#6 MUST: the refresh token belongs to the client that presents it
-        if grant.client_id != client.id {
+        if grant.client_id != client.id || !client.was_there(grant.issued_at) {
             return Err(Reason::RefreshTokenOfAnotherClient.into());
         }
         standing(

@@ -431,3 +431,10 @@ fn a_request_does_not_print_its_token() {
     let printed = format!("{request:?} {:?}", Refresh::key(&request));
     assert!(!printed.contains("hpr_secret"), "{printed}");
 }
+
+#[test]
+fn what_was_granted_to_a_deleted_client_is_not_for_one_of_the_same_name() {
+    let mut scene = Scene::of(spa());
+    scene.client.created_at = scene.record().issued_at.plus(1);
+    assert_eq!(scene.reason(), Reason::RefreshTokenOfAnotherClient);
+}
