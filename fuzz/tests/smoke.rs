@@ -1,5 +1,12 @@
 //! A bounded run of every fuzz target on stable Rust: seeds, and mutations of them from a fixed start.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "helpers of a test, outside its functions"
+)]
+
 use hallpass_fuzz::TARGETS;
 
 const ROUNDS: usize = 20_000;
