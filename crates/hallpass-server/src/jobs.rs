@@ -1,6 +1,7 @@
 //! What a server does by itself: it takes over keys that another process has rotated, rotates them when they are old,
 //! and deletes what has expired.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -22,33 +23,36 @@ pub async fn run(provider: Provider, rotation: Seconds, healthy: Arc<AtomicBool>
 
 /// `hallpass key rotate` takes effect without a restart.
 async fn watch_keys(provider: &Provider, healthy: &AtomicBool) {
-    let mut known = None;
     let mut ticks = interval_at(soon(WATCH), WATCH);
     loop {
         ticks.tick().await;
-        let phases = phases(provider).await;
-        healthy.store(phases.is_ok(), Ordering::Relaxed);
-        match phases {
-            Ok(now) => {
-                if known.as_ref().is_some_and(|known| *known != now) {
-                    tracing::info!("signing keys have changed");
-                    tell("signing keys cannot be read", provider.reload_keys().await);
-                }
-                known = Some(now);
+        let stored = stored_phases(provider).await;
+        healthy.store(stored.is_ok(), Ordering::Relaxed);
+        match stored {
+            // Compared with what is in use, since a rotation may have come before the first look at the store.
+            Ok(stored) if stored != held_phases(provider) => {
+                tracing::info!("signing keys have changed");
+                tell("signing keys cannot be read", provider.reload_keys().await);
             }
+            Ok(_) => {}
             Err(error) => tracing::warn!(%error, "signing keys cannot be read"),
         }
     }
 }
 
-async fn phases(provider: &Provider) -> Result<Vec<(String, KeyPhase)>, StoreError> {
+type Phases = BTreeMap<String, KeyPhase>;
+
+async fn stored_phases(provider: &Provider) -> Result<Phases, StoreError> {
     let records = provider.store().signing_keys(provider.issuer_id()).await?;
-    let mut phases: Vec<_> = records
-        .into_iter()
-        .map(|record| (record.kid, record.phase))
-        .collect();
-    phases.sort_by(|a, b| a.0.cmp(&b.0));
-    Ok(phases)
+    let phases = records.into_iter().map(|record| (record.kid, record.phase));
+    Ok(phases.collect())
+}
+
+fn held_phases(provider: &Provider) -> Phases {
+    let keys = provider.signing_keys();
+    keys.iter()
+        .map(|held| (held.key.kid().to_owned(), held.phase))
+        .collect()
 }
 
 /// Publishes the next keys soon after the start, and takes them into use when the active ones are old.
@@ -174,6 +178,7 @@ mod tests {
             "active and next"
         );
         assert_eq!(kid(&server), first, "too young to be rotated");
+        command.provider.rotate_keys(None).await.unwrap();
         tokio::time::pause();
         let healthy = Arc::new(AtomicBool::new(false));
         let jobs = tokio::spawn(run(
@@ -183,9 +188,11 @@ mod tests {
         ));
         sleep(WATCH.saturating_mul(2)).await;
         assert!(healthy.load(Ordering::Relaxed));
+        let second = kid(&server);
+        assert_ne!(second, first, "rotated before the first look");
         command.provider.rotate_keys(None).await.unwrap();
         sleep(WATCH.saturating_mul(2)).await;
-        assert_ne!(kid(&server), first);
+        assert_ne!(kid(&server), second);
         assert_eq!(kid(&server), kid(&command));
         jobs.abort();
         drop(std::fs::remove_dir_all(&folder));
