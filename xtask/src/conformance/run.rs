@@ -160,7 +160,7 @@ async fn run_module(
     if module.test_module == ROTATION {
         state = wait(suite, &run, "CONFIGURED,FINISHED,INTERRUPTED", deadline).await?;
         if state.as_deref() == Some("CONFIGURED") {
-            context.server.rotate_keys()?;
+            context.server.rotate_keys().await?;
             suite.start(&run).await?;
         }
     }

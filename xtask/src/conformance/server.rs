@@ -20,6 +20,8 @@ pub(crate) struct Server {
     binary: PathBuf,
     config: PathBuf,
     log: PathBuf,
+    /// Where its public keys are.
+    keys: String,
 }
 
 /// What the server's configuration and the suite's have in common.
@@ -89,6 +91,7 @@ impl Server {
             binary: binary.to_owned(),
             config,
             log,
+            keys: words.fill("{issuer}/jwks"),
         };
         server.wait_until_ready(words).await?;
         Ok(server)
@@ -120,11 +123,24 @@ impl Server {
         }
     }
 
-    /// Gives the server a new signing key, by its own command.
+    /// Gives the server a new signing key, by its own command, and waits until it is published.
     ///
     /// # Errors
-    /// The command failed.
-    pub(crate) fn rotate_keys(&self) -> Result<()> {
+    /// The command failed, or no new key was seen.
+    pub(crate) async fn rotate_keys(&self) -> Result<()> {
+        let before = rest::request(Method::GET, &self.keys, None).await?.body;
+        self.rotate()?;
+        let start = Instant::now();
+        while start.elapsed() < ROTATION_TIMEOUT {
+            if rest::request(Method::GET, &self.keys, None).await?.body != before {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        Err("key rotate: the published keys did not change".to_owned())
+    }
+
+    fn rotate(&self) -> Result<()> {
         let output = Command::new(&self.binary)
             .args(["key", "rotate", "--config"])
             .arg(&self.config)
@@ -206,3 +222,5 @@ fn write(path: &Path, content: &str) -> Result<()> {
 const HOST: &str = "localhost.emobix.co.uk";
 
 const START_TIMEOUT: Duration = Duration::from_secs(30);
+/// A running server looks for rotated keys every other second.
+const ROTATION_TIMEOUT: Duration = Duration::from_secs(10);
