@@ -22,8 +22,7 @@ pub(super) fn http() -> Builder<TokioExecutor> {
         .max_headers(MOST_HEADERS)
         // The watch below closes whatever is idle, in the middle of a head too, without a timer for each request.
         .header_read_timeout(None)
-        .half_close(false)
-        .pipeline_flush(true);
+        .half_close(false);
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -199,3 +199,18 @@ async fn pipelined_requests_are_answered_in_order_and_upgrades_are_ignored() {
     assert!(first < last);
     assert!(!answer.contains("101 Switching"));
 }
+
+#[tokio::test]
+async fn an_answer_that_does_not_wait_for_the_whole_body_arrives() {
+    let server = start("");
+    let piece = format!("1000\r\n{}\r\n", "a".repeat(4096));
+    let head = "POST /enough HTTP/1.1\r\nhost: a\r\nconnection: close\r\n";
+    for _ in 0..20 {
+        let chunked = format!(
+            "{head}transfer-encoding: chunked\r\n\r\n{}",
+            piece.repeat(50)
+        );
+        let answer = send(server.address, chunked.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 413 "), "{answer:?}");
+    }
+}

@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-/// Answers with what it saw. `/wait` answers when it is let go.
+/// Answers with what it saw. `/wait` answers when it is let go, `/enough` after the first piece of the body.
 #[derive(Clone)]
 pub(crate) struct Echo {
     pub(crate) go: Arc<Semaphore>,
@@ -32,8 +32,17 @@ impl App for Echo {
         request: Request<RequestBody>,
         client: ClientAddr,
     ) -> Answer<Full<Bytes>> {
-        let (head, body) = request.into_parts();
-        let (status, length) = match body.collect().await {
+        let (head, mut body) = request.into_parts();
+        let enough = head.uri.path() == "/enough";
+        let read = if enough {
+            drop(body.frame().await);
+            drop(body);
+            Ok(http_body_util::Collected::default())
+        } else {
+            body.collect().await
+        };
+        let (status, length) = match read {
+            Ok(_) if enough => (StatusCode::PAYLOAD_TOO_LARGE, 0),
             Ok(body) => (StatusCode::OK, body.to_bytes().len()),
             Err(BodyError::TooSlow) => (StatusCode::REQUEST_TIMEOUT, 0),
             Err(BodyError::Broken(_)) => (StatusCode::BAD_REQUEST, 0),
