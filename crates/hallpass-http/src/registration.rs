@@ -1,6 +1,10 @@
 //! Registration and management of clients.
 
-use hallpass_provider::endpoints::{Registered, register::RegistrationFailure};
+use hallpass_provider::{
+    Failure,
+    endpoints::{Registered, register::RegistrationFailure},
+    ports::Event,
+};
 use hallpass_types::ErrorCode;
 use http::{HeaderValue, Method, Request, StatusCode, header::CONTENT_TYPE};
 use http_body::Body;
@@ -47,6 +51,7 @@ where
         Err(response) => return response,
     };
     answer(
+        endpoints,
         StatusCode::CREATED,
         endpoints.provider.register(&body, token).await,
     )
@@ -71,6 +76,7 @@ where
     let provider = &endpoints.provider;
     match parts.method {
         Method::GET | Method::HEAD => answer(
+            endpoints,
             StatusCode::OK,
             provider
                 .read_registration(&id, token)
@@ -79,6 +85,7 @@ where
         ),
         Method::PUT => match json_body(&parts.headers, body).await {
             Ok(body) => answer(
+                endpoints,
                 StatusCode::OK,
                 provider.update_registration(&id, &body, token).await,
             ),
@@ -86,7 +93,7 @@ where
         },
         Method::DELETE => match provider.delete_registration(&id, token).await {
             Ok(()) => no_store(StatusCode::NO_CONTENT, "application/json", ""),
-            Err(failure) => failed(RegistrationFailure::Other(failure)),
+            Err(failure) => failed(endpoints, RegistrationFailure::Other(failure)),
         },
         _ => Problem::method("GET, HEAD, PUT, DELETE").json(),
     }
@@ -127,14 +134,30 @@ where
         .map_err(|e| Problem::from(e).json())
 }
 
-fn answer(status: StatusCode, result: Result<Registered, RegistrationFailure>) -> Response {
+fn answer(
+    endpoints: &Endpoints,
+    status: StatusCode,
+    result: Result<Registered, RegistrationFailure>,
+) -> Response {
     match result {
         Ok(registered) => headers::json(status, registered.body),
-        Err(failure) => failed(failure),
+        Err(failure) => failed(endpoints, failure),
     }
 }
 
-fn failed(failure: RegistrationFailure) -> Response {
+fn failed(endpoints: &Endpoints, failure: RegistrationFailure) -> Response {
+    let reason = match &failure {
+        RegistrationFailure::Metadata(error) => Some(error.reason.id()),
+        RegistrationFailure::Other(Failure::Refused(refusal)) => Some(refusal.id),
+        RegistrationFailure::Other(Failure::Unavailable { .. } | Failure::Internal(_)) => None,
+    };
+    if let Some(reason) = reason {
+        endpoints.provider.emit(&Event::Refused {
+            endpoint: "register",
+            reason,
+            client: None,
+        });
+    }
     match failure {
         RegistrationFailure::Metadata(error) => {
             let code = error.reason.code();

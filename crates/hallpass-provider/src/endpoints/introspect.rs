@@ -17,6 +17,16 @@ impl Provider {
         params: &Params,
         authorization: Option<&str>,
     ) -> Result<String, Failure> {
+        self.describe(params, authorization)
+            .await
+            .map_err(|failure| self.failed("introspect", None, failure))
+    }
+
+    async fn describe(
+        &self,
+        params: &Params,
+        authorization: Option<&str>,
+    ) -> Result<String, Failure> {
         if !params.duplicated().is_empty() {
             return Err(Reason::ParameterRepeated.into());
         }

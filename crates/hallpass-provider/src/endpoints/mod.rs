@@ -12,9 +12,32 @@ mod revoke;
 mod token;
 mod userinfo;
 
+use hallpass_types::ClientId;
+
+use crate::{Failure, Provider, ports::Event};
+
 pub use authenticate::Endpoint;
 pub use authorize::{Answer, Answered, PageError, page_for};
 pub use interaction::{ClientView, ConsentDecision, InteractionDetails, ScopeView};
 pub use logout::{LogoutAnswer, LogoutDetails};
 pub use register::Registered;
 pub use userinfo::UserInfo;
+
+impl Provider {
+    /// Tells listeners that a request was refused, and passes on why.
+    fn failed(
+        &self,
+        endpoint: &'static str,
+        client: Option<&ClientId>,
+        failure: Failure,
+    ) -> Failure {
+        if let Failure::Refused(refusal) = &failure {
+            self.emit(&Event::Refused {
+                endpoint,
+                reason: refusal.id,
+                client,
+            });
+        }
+        failure
+    }
+}

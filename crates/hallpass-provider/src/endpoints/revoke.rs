@@ -17,6 +17,16 @@ impl Provider {
         params: &Params,
         authorization: Option<&str>,
     ) -> Result<(), Failure> {
+        self.decide_and_revoke(params, authorization)
+            .await
+            .map_err(|failure| self.failed("revoke", None, failure))
+    }
+
+    async fn decide_and_revoke(
+        &self,
+        params: &Params,
+        authorization: Option<&str>,
+    ) -> Result<(), Failure> {
         if !params.duplicated().is_empty() {
             return Err(Reason::ParameterRepeated.into());
         }

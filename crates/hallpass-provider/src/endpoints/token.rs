@@ -1,6 +1,6 @@
 //! The token endpoint, [RFC 6749 §3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2).
 
-use hallpass_core::{issue::TokenResponse, token::Reason};
+use hallpass_core::{client_auth::AuthenticatedClient, issue::TokenResponse, token::Reason};
 use hallpass_types::Params;
 
 use super::Endpoint;
@@ -16,12 +16,32 @@ impl Provider {
         params: &Params,
         authorization: Option<&str>,
     ) -> Result<TokenResponse, Failure> {
+        let client = self
+            .identified(params, authorization)
+            .await
+            .map_err(|failure| self.failed("token", None, failure))?;
+        self.grant_tokens(params, &client)
+            .await
+            .map_err(|failure| self.failed("token", Some(&client.client().id), failure))
+    }
+
+    async fn identified(
+        &self,
+        params: &Params,
+        authorization: Option<&str>,
+    ) -> Result<AuthenticatedClient, Failure> {
         if !params.duplicated().is_empty() {
             return Err(Reason::ParameterRepeated.into());
         }
-        let client = self
-            .authenticate(Endpoint::Token, params, authorization)
-            .await?;
+        self.authenticate(Endpoint::Token, params, authorization)
+            .await
+    }
+
+    async fn grant_tokens(
+        &self,
+        params: &Params,
+        client: &AuthenticatedClient,
+    ) -> Result<TokenResponse, Failure> {
         let grant_type = params.get("grant_type").ok_or(Reason::GrantTypeMissing)?;
         let handler = self
             .inner
@@ -33,7 +53,7 @@ impl Provider {
             return Err(Reason::GrantTypeNotAllowed.into());
         }
         let issued = handler
-            .handle(self, &client, &params.only(handler.params()))
+            .handle(self, client, &params.only(handler.params()))
             .await?;
         self.emit(&Event::TokensIssued {
             grant_type: handler.grant_type(),

@@ -20,6 +20,12 @@ impl Provider {
     /// # Errors
     /// The token does not stand or does not cover `openid`.
     pub async fn userinfo(&self, bearer: &str) -> Result<UserInfo, Failure> {
+        self.claims_of(bearer)
+            .await
+            .map_err(|failure| self.failed("userinfo", None, failure))
+    }
+
+    async fn claims_of(&self, bearer: &str) -> Result<UserInfo, Failure> {
         let now = self.now();
         let policy = &self.inner.policy;
         let token = self.open_access(bearer, now).ok_or(Reason::TokenUnknown)?;
