@@ -5,7 +5,7 @@ use std::{
     convert::Infallible,
     fmt,
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     pin::Pin,
     sync::{Arc, Mutex},
 };
@@ -294,6 +294,12 @@ impl Op {
             ..Setup::default()
         };
         setup.start().await
+    }
+
+    /// The folder of its store, when that is on disk.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_ref().map(|folder| folder.0.as_path())
     }
 
     /// Where it listens.

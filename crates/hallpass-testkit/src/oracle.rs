@@ -88,7 +88,7 @@ fn headers(view: &View<'_>, ask: &Ask, answer: &Answer, found: &mut Vec<String>)
             age.parse::<u64>().is_ok_and(|age| age >= 31_536_000)
         });
     }
-    let public = ["/.well-known/", "/jwks", "/assets/"];
+    let public = ["/.well-known/", "/jwks", "/assets/", "/favicon.ico"];
     if !public.iter().any(|p| ask.path().contains(p)) {
         need("cache-control", &|v| {
             v.split(',').any(|d| d.trim() == "no-store")
@@ -160,7 +160,7 @@ fn redirect(view: &View<'_>, answer: &Answer, found: &mut Vec<String>) {
             view.registered
         ));
     }
-    if location.contains("access_token=") {
+    if location.contains("access_token=") && !is_ours(view, location) {
         found.push("a token in a URL".to_owned());
     }
 }

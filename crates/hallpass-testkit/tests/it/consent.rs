@@ -302,13 +302,15 @@ async fn a_page_is_worth_nothing_once_its_client_changed() {
             "disabled" => op.disable_client(id).await,
             "uri" => {
                 op.change_client(id, |m| {
-                    m["redirect_uris"] = json!(["https://post.test/other"])
+                    m["redirect_uris"] = json!(["https://post.test/other"]);
                 })
-                .await
+                .await;
             }
             _ => {
-                op.change_client(id, |m| drop(m.insert("scope".to_owned(), json!("openid"))))
-                    .await
+                op.change_client(id, |m| {
+                    m.insert("scope".to_owned(), json!("openid"));
+                })
+                .await;
             }
         }
         let answer = browser.press(&page, "consent", "allow", &[]).await;

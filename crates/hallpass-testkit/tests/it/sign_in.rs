@@ -236,7 +236,7 @@ async fn cookies_that_are_not_ours_count_as_none() {
         format!("{name}={flipped}"),
         format!("{name}={}", "A".repeat(8_000)),
         format!("{name}="),
-        format!("{name}"),
+        name.to_owned(),
         format!("{name}=\u{e9}"),
         format!("hallpass_session={good}"),
         format!("__host-hallpass_session={good}"),
