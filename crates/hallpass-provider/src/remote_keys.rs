@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -15,6 +18,8 @@ use crate::{Provider, ports::FetchRequest};
 const MIN_AGE: i64 = 60;
 const MAX_AGE: i64 = 3600;
 const COOL_DOWN: i64 = 2;
+/// A key set that cannot be fetched anew is used no longer than this after it was fetched (seconds).
+const KEPT: i64 = 86_400;
 const MAX_BYTES: usize = 65_536;
 const CAPACITY: usize = 1000;
 
@@ -26,11 +31,15 @@ pub(crate) struct RemoteKeys(Mutex<HashMap<String, Arc<Slot>>>);
 struct Slot {
     held: Mutex<Option<Held>>,
     turn: tokio::sync::Mutex<()>,
+    /// How many fetches have ended.
+    ended: AtomicU64,
 }
 
 #[derive(Clone, Debug)]
 struct Held {
     keys: Option<Arc<Jwks>>,
+    /// When these keys came.
+    fetched_at: Timestamp,
     fresh_until: Timestamp,
     tried_at: Timestamp,
 }
@@ -49,6 +58,11 @@ impl RemoteKeys {
 }
 
 impl Slot {
+    fn held(&self) -> Option<Arc<Jwks>> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.as_ref().and_then(|h| h.keys.clone())
+    }
+
     fn usable(&self, now: Timestamp, again: bool) -> Option<Option<Arc<Jwks>>> {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.as_ref()
@@ -65,10 +79,13 @@ impl Provider {
         if let Some(keys) = slot.usable(self.now(), again) {
             return keys;
         }
+        let ended = slot.ended.load(Ordering::Acquire);
         let _turn = slot.turn.lock().await;
-        let now = self.now();
-        // Somebody else may have fetched it while this request waited.
-        if let Some(keys) = slot.usable(now, again) {
+        // Who waited for somebody else's fetch takes what it brought, however it ended.
+        if slot.ended.load(Ordering::Acquire) != ended {
+            return slot.held();
+        }
+        if let Some(keys) = slot.usable(self.now(), again) {
             return keys;
         }
         let request = FetchRequest {
@@ -85,20 +102,86 @@ impl Provider {
                 .map(|keys| (Arc::new(keys), age))
         });
         let mut held = slot.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let (keys, age) = match parsed {
-            Some((keys, age)) => (Some(keys), age),
-            None => (held.as_ref().and_then(|h| h.keys.clone()), 0),
-        };
-        *held = Some(Held {
-            keys: keys.clone(),
-            fresh_until: now.plus(age),
-            tried_at: now,
-        });
+        // The fetch may have taken seconds.
+        let next = after_fetch(held.as_ref(), parsed, self.now());
+        let keys = next.keys.clone();
+        *held = Some(next);
+        slot.ended.fetch_add(1, Ordering::Release);
         keys
     }
 }
 
+/// What is held after a fetch that ended now. One that brought nothing leaves what was held, for a day.
+fn after_fetch(held: Option<&Held>, fetched: Option<(Arc<Jwks>, i64)>, now: Timestamp) -> Held {
+    if let Some((keys, age)) = fetched {
+        return Held {
+            keys: Some(keys),
+            fetched_at: now,
+            fresh_until: now.plus(age),
+            tried_at: now,
+        };
+    }
+    let kept = held.filter(|h| now.since(h.fetched_at) <= KEPT);
+    Held {
+        keys: kept.and_then(|h| h.keys.clone()),
+        // With a clock that was set back the day begins now.
+        fetched_at: kept.map_or(now, |h| h.fetched_at.min(now)),
+        fresh_until: now,
+        tried_at: now,
+    }
+}
+
+/// What is from the future, by a clock that was set back, is stale.
 fn usable(held: &Held, now: Timestamp, again: bool) -> bool {
-    let cooling = now.since(held.tried_at) < COOL_DOWN;
-    cooling || (!again && !held.fresh_until.is_over(now))
+    let cooling = (0..COOL_DOWN).contains(&now.since(held.tried_at));
+    let fresh = now >= held.fetched_at && !held.fresh_until.is_over(now);
+    cooling || (!again && fresh)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys() -> Arc<Jwks> {
+        Arc::new(Jwks::default())
+    }
+
+    fn fetched(at: i64) -> Held {
+        after_fetch(None, Some((keys(), 300)), Timestamp(at))
+    }
+
+    #[test]
+    fn keys_are_fresh_for_their_time_and_not_before_they_came() {
+        let held = fetched(1000);
+        assert!(usable(&held, Timestamp(1299), false));
+        assert!(!usable(&held, Timestamp(1301), false));
+        assert!(!usable(&held, Timestamp(999), false), "a clock set back");
+    }
+
+    #[test]
+    fn a_second_look_is_answered_from_what_is_held_for_a_moment_only() {
+        let held = fetched(1000);
+        assert!(usable(&held, Timestamp(1001), true));
+        assert!(!usable(&held, Timestamp(1002), true));
+        assert!(!usable(&held, Timestamp(999), true), "a clock set back");
+    }
+
+    #[test]
+    fn failed_fetches_keep_old_keys_for_a_day() {
+        let mut held = fetched(0);
+        for at in [KEPT / 2, KEPT] {
+            held = after_fetch(Some(&held), None, Timestamp(at));
+            assert!(held.keys.is_some(), "{at}");
+        }
+        held = after_fetch(Some(&held), None, Timestamp(KEPT + 1));
+        assert!(held.keys.is_none());
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_does_not_lengthen_the_day() {
+        let held = after_fetch(Some(&fetched(KEPT * 9)), None, Timestamp(0));
+        assert!(held.keys.is_some());
+        let held = after_fetch(Some(&held), None, Timestamp(KEPT + 1));
+        assert!(held.keys.is_none());
+    }
 }
