@@ -2,8 +2,8 @@
 //! everywhere within that time.
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
 use hallpass_core::client::Client;
@@ -16,15 +16,67 @@ use crate::Provider;
 const FRESH: i64 = 1;
 /// More clients than this are not held at once.
 const CAPACITY: usize = 10_000;
+/// All clients are looked through for their origins once in this many seconds at most.
+const RESCAN: i64 = 2;
+/// An origin that was found is allowed for so many seconds without another look.
+const ORIGIN_HELD: i64 = 60;
+/// A client that cannot be read is logged once in this many seconds.
+const COMPLAINT: i64 = 60;
 
 /// Parsed clients.
 #[derive(Debug, Default)]
 pub(crate) struct ClientCache {
     held: RwLock<HashMap<ClientId, (Timestamp, Arc<Client>)>>,
-    origins: RwLock<(Timestamp, Arc<std::collections::HashSet<String>>)>,
+    origins: RwLock<Arc<Origins>>,
+    /// Whose turn it is to look for origins.
+    scan: tokio::sync::Mutex<()>,
+    /// Clients that cannot be read, and when that was logged.
+    unreadable: Mutex<HashMap<ClientId, Timestamp>>,
+}
+
+/// Origins of the browser applications that were there at one time.
+#[derive(Debug, Default)]
+struct Origins {
+    /// When the look began.
+    at: Timestamp,
+    known: HashSet<String>,
+}
+
+impl Origins {
+    /// None when it takes another look to say. What is from the future, by a clock that was set back, says nothing.
+    fn allows(&self, origin: &str, now: Timestamp) -> Option<bool> {
+        let known = self.known.contains(origin);
+        let held = if known { ORIGIN_HELD } else { RESCAN };
+        (0..held).contains(&now.since(self.at)).then_some(known)
+    }
 }
 
 impl ClientCache {
+    fn origins(&self) -> Arc<Origins> {
+        self.origins
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Whether it is time to log that a client cannot be read.
+    fn complains(&self, id: &ClientId, now: Timestamp) -> bool {
+        let mut told = self
+            .unreadable
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = told.get(id)
+            && (0..COMPLAINT).contains(&now.since(*at))
+        {
+            return false;
+        }
+        if told.len() >= CAPACITY {
+            told.clear();
+        }
+        told.insert(id.clone(), now);
+        true
+    }
+
     pub(crate) fn forget(&self, id: &ClientId) {
         self.held
             .write()
@@ -48,10 +100,11 @@ impl ClientCache {
 }
 
 impl Provider {
-    /// The client with that identifier; none when it is unknown or disabled.
+    /// The client with that identifier; none when it is unknown or disabled, or asks for what the policy no longer
+    /// offers.
     ///
     /// # Errors
-    /// The store fails, or the stored metadata cannot be read.
+    /// The store fails, or its secret cannot be opened.
     pub async fn client(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
         let now = self.now();
         if let Some(client) = self.inner.clients.get(id, now) {
@@ -72,9 +125,16 @@ impl Provider {
             }
             None => None,
         };
-        let client = Client::from_record(&record, &self.inner.policy, plain)
-            .map_err(|e| StoreError::Corrupt(format!("client {id}: {e}").into()))?;
-        let client = Arc::new(client);
+        let client = match Client::from_record(&record, &self.inner.policy, plain) {
+            Ok(client) => Arc::new(client),
+            Err(error) => {
+                if self.inner.clients.complains(id, now) {
+                    let client = id.as_str();
+                    tracing::warn!(client.id = client, %error, "a client does not fit the policy");
+                }
+                return Ok(None);
+            }
+        };
         self.inner.clients.put(&client, now);
         Ok(Some(client))
     }
@@ -84,23 +144,29 @@ impl Provider {
     /// # Errors
     /// The store fails.
     pub async fn origin_allowed(&self, origin: &str) -> Result<bool, StoreError> {
-        let now = self.now();
-        let (at, known) = {
-            let held = self
-                .inner
-                .clients
-                .origins
-                .read()
-                .unwrap_or_else(PoisonError::into_inner);
-            (held.0, held.1.clone())
-        };
-        if known.contains(origin) && now.since(at) < 60 {
-            return Ok(true);
+        let cache = &self.inner.clients;
+        let before = cache.origins();
+        if let Some(allowed) = before.allows(origin, self.now()) {
+            return Ok(allowed);
         }
-        if now.since(at) < FRESH {
-            return Ok(known.contains(origin));
+        let _turn = cache.scan.lock().await;
+        let held = cache.origins();
+        // Who waited for somebody else's look takes what it found.
+        if !Arc::ptr_eq(&held, &before) {
+            return Ok(held.known.contains(origin));
         }
-        let mut origins = std::collections::HashSet::new();
+        let at = self.now();
+        let known = self.find_origins().await?;
+        let found = known.contains(origin);
+        *cache
+            .origins
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(Origins { at, known });
+        Ok(found)
+    }
+
+    async fn find_origins(&self) -> Result<HashSet<String>, StoreError> {
+        let mut origins = HashSet::new();
         let mut after: Option<String> = None;
         for _ in 0..CAPACITY.div_euclid(500) {
             let page = self
@@ -121,13 +187,36 @@ impl Provider {
                 break;
             }
         }
-        let found = origins.contains(origin);
-        *self
-            .inner
-            .clients
-            .origins
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = (now, Arc::new(origins));
-        Ok(found)
+        Ok(origins)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_are_held_and_unknown_ones_are_looked_for_every_other_second() {
+        let origins = Origins {
+            at: Timestamp(1000),
+            known: HashSet::from(["https://app.example".to_owned()]),
+        };
+        let asks = |origin, at| origins.allows(origin, Timestamp(at));
+        assert_eq!(asks("https://app.example", 1059), Some(true));
+        assert_eq!(asks("https://app.example", 1060), None);
+        assert_eq!(asks("https://app.example", 999), None, "a clock set back");
+        assert_eq!(asks("https://other.example", 1001), Some(false));
+        assert_eq!(asks("https://other.example", 1002), None);
+        assert_eq!(asks("https://other.example", 999), None, "a clock set back");
+    }
+
+    #[test]
+    fn a_client_that_cannot_be_read_is_complained_about_once_a_minute() {
+        let cache = ClientCache::default();
+        let [a, b] = ["a", "b"].map(|id| ClientId::parse(id).unwrap());
+        assert!(cache.complains(&a, Timestamp(1000)));
+        assert!(!cache.complains(&a, Timestamp(1059)));
+        assert!(cache.complains(&b, Timestamp(1059)));
+        assert!(cache.complains(&a, Timestamp(1060)));
     }
 }

@@ -154,3 +154,19 @@ async fn a_client_that_an_operator_switched_off_cannot_bring_itself_back() {
         assert_eq!(browser.send(ask.bearer(token)).await.status, 401);
     }
 }
+
+#[tokio::test]
+async fn a_client_that_asks_for_what_is_no_longer_offered_is_unknown_and_no_failure_of_ours() {
+    let op = open().await;
+    let mut browser = op.browser();
+    let request = json!({"redirect_uris": ["https://one.test/cb"]});
+    let one = register(&mut browser, &request).await.json();
+    let id = one["client_id"].as_str().unwrap();
+    op.change_client(id, |metadata| {
+        metadata.insert("id_token_signed_response_alg".to_owned(), json!("PS512"));
+    })
+    .await;
+    let path = format!("/authorize?client_id={id}&response_type=code&scope=openid");
+    let answer = browser.get(&path).await;
+    assert_eq!(answer.status, 400, "{}", answer.text());
+}
