@@ -1,6 +1,11 @@
 //! Client authentication, shared by every endpoint that asks for it.
 
-use hallpass_core::client_auth::{self, AuthenticatedClient, Facts, Presented};
+use std::sync::Arc;
+
+use hallpass_core::{
+    client::Client,
+    client_auth::{self, AuthenticatedClient, Facts, Presented},
+};
 use hallpass_store::{Commit, Committed, Spend};
 use hallpass_types::Params;
 
@@ -42,20 +47,25 @@ impl Provider {
     ) -> Result<AuthenticatedClient, Failure> {
         let inner = &self.inner;
         let presented = Presented::read(params, authorization)?;
-        let client = self.client(presented.client_id()).await?;
+        let mut client = self.client(presented.client_id()).await?;
         let digest = |secret: &str| inner.secrets.client_digest(secret);
-        let uri = client
-            .as_ref()
-            .and_then(|c| presented.needs_jwks(c))
-            .map(str::to_owned);
-        let mut fetched = match &uri {
-            Some(uri) => self.remote_keys(uri, false).await,
-            None => None,
+        let published = |client: Option<&Arc<Client>>| {
+            client
+                .and_then(|c| presented.needs_jwks(c))
+                .map(str::to_owned)
         };
         let token_endpoint = inner.policy.issuer.url(Endpoint::Token.path());
         let called = inner.policy.issuer.url(endpoint.path());
-        let mut again = uri.is_some();
+        let mut again = false;
         let authenticated = loop {
+            let uri = published(client.as_ref());
+            let mut fetched = None;
+            if let Some(uri) = &uri {
+                fetched = self.remote_keys(uri, again).await;
+                // The fetch may have taken seconds: meanwhile the client may have been changed or deleted.
+                client = self.client(presented.client_id()).await?;
+                fetched = fetched.filter(|_| published(client.as_ref()).as_ref() == Some(uri));
+            }
             let facts = Facts {
                 now: self.now(),
                 policy: &inner.policy,
@@ -66,13 +76,7 @@ impl Provider {
             };
             match client_auth::authenticate(&presented, client.as_ref(), &facts) {
                 Ok(authenticated) => break authenticated,
-                Err(client_auth::Reason::KeyMiss) if again => {
-                    again = false;
-                    fetched = match &uri {
-                        Some(uri) => self.remote_keys(uri, true).await,
-                        None => None,
-                    };
-                }
+                Err(client_auth::Reason::KeyMiss) if uri.is_some() && !again => again = true,
                 Err(reason) => return Err(reason.into()),
             }
         };
