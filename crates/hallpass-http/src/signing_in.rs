@@ -65,7 +65,8 @@ where
     }
 }
 
-/// Query and form body together: a name that is in both stands twice.
+/// Query and form body together: a name that is in both stands twice. HEAD is no way to ask: an answer may carry a code,
+/// end a session or take a step, which a request for headers alone must not.
 async fn params<B>(request: Request<B>) -> Result<Params, Problem>
 where
     B: Body + Send,
@@ -82,13 +83,13 @@ where
     };
     let query = parts.uri.query().unwrap_or_default();
     match parts.method {
-        Method::GET | Method::HEAD => Params::parse(query.as_bytes()).map_err(|_| malformed()),
+        Method::GET => Params::parse(query.as_bytes()).map_err(|_| malformed()),
         Method::POST => {
             let mut params = form(&parts.headers, body).await?;
             params.extend(query.as_bytes()).map_err(|_| malformed())?;
             Ok(params)
         }
-        _ => Err(Problem::method("GET, HEAD, POST")),
+        _ => Err(Problem::method("GET, POST")),
     }
 }
 
