@@ -98,9 +98,9 @@ impl Throttle {
         let since = now.plus(window.saturating_neg());
 
         let mut counts = self.lock();
-        let account_wait = counts.accounts.wait(account, per_account, since);
+        let account_wait = counts.accounts.wait(account, per_account, now, since);
         let network_wait = network.map_or(0, |network| {
-            counts.networks.wait(network, per_network, since)
+            counts.networks.wait(network, per_network, now, since)
         });
         let wait = account_wait.max(network_wait);
         if wait > 0 {
@@ -182,10 +182,14 @@ struct Table(HashMap<[u64; 2], VecDeque<Timestamp>>);
 
 impl Table {
     /// Seconds until the key has less than `limit` failures after `since`; zero if it has so now.
-    fn wait(&mut self, key: [u64; 2], limit: usize, since: Timestamp) -> i64 {
+    fn wait(&mut self, key: [u64; 2], limit: usize, now: Timestamp, since: Timestamp) -> i64 {
         let Some(times) = self.0.get_mut(&key) else {
             return i64::from(limit == 0);
         };
+        // After a step back of the clock failures lie in the future; they must not lock for longer than the window.
+        for at in times.iter_mut().rev().take_while(|at| **at > now) {
+            *at = now;
+        }
         while times.front().is_some_and(|at| *at <= since) {
             times.pop_front();
         }
@@ -211,7 +215,8 @@ impl Table {
         let Some(times) = self.0.get_mut(&key) else {
             return;
         };
-        if let Some(index) = times.iter().rposition(|other| *other == at) {
+        // An earlier one is its own, too, if the clock has gone back meanwhile.
+        if let Some(index) = times.iter().rposition(|other| *other <= at) {
             times.remove(index);
         }
         if times.is_empty() {

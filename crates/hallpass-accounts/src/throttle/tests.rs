@@ -236,9 +236,12 @@ fn a_limit_of_zero_allows_nothing_and_waits_at_least_a_second() {
 }
 
 #[test]
-fn a_clock_that_goes_back_locks_nobody_for_longer_than_its_step() {
+fn a_clock_that_goes_back_locks_nobody_for_longer_than_the_window() {
     let throttle = Throttle::new(Limits::default());
     fail(&throttle, "alice", "192.0.2.1", 10, at(0));
-    assert_eq!(wait(&throttle, "alice", "192.0.2.1", at(-100)), 1000);
+    assert_eq!(wait(&throttle, "alice", "192.0.2.1", at(-100)), 900);
+    assert_eq!(wait(&throttle, "alice", "192.0.2.1", at(-86_400)), 900);
+    // After the longest wait that was named, counted by the clock that went back.
+    assert_eq!(wait(&throttle, "alice", "192.0.2.1", at(-86_400 + 900)), 0);
     assert_eq!(wait(&throttle, "alice", "192.0.2.1", at(900)), 0);
 }
