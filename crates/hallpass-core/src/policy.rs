@@ -1,5 +1,6 @@
 //! What an issuer allows: every optional rule as a documented field with a safe default.
 
+use std::fmt;
 use std::sync::Arc;
 
 use hallpass_jose::JwsAlgorithm;
@@ -10,8 +11,8 @@ use crate::token::{
     refresh_token::Refresh,
 };
 
-/// The policy of one issuer.
-#[derive(Clone, Debug)]
+/// The policy of one issuer. Prints without its key material.
+#[derive(Clone)]
 pub struct Policy {
     /// The issuer identifier. Every URL, audience and cookie follows it.
     pub issuer: Issuer,
@@ -40,6 +41,41 @@ pub struct Policy {
     pub pairwise_salt: Arc<[u8; 32]>,
     /// `service_documentation`, `op_policy_uri` and `op_tos_uri` of the metadata.
     pub documents: Documents,
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            issuer,
+            lifetimes,
+            scopes,
+            resources,
+            signing_algs,
+            grant_types,
+            acr_values,
+            registration,
+            pkce_for_registered_clients,
+            ui_locales,
+            claims_parameter,
+            pairwise_salt: _,
+            documents,
+        } = self;
+        f.debug_struct("Policy")
+            .field("issuer", issuer)
+            .field("lifetimes", lifetimes)
+            .field("scopes", scopes)
+            .field("resources", resources)
+            .field("signing_algs", signing_algs)
+            .field("grant_types", grant_types)
+            .field("acr_values", acr_values)
+            .field("registration", registration)
+            .field("pkce_for_registered_clients", pkce_for_registered_clients)
+            .field("ui_locales", ui_locales)
+            .field("claims_parameter", claims_parameter)
+            .field("pairwise_salt", &format_args!("[redacted]"))
+            .field("documents", documents)
+            .finish()
+    }
 }
 
 /// Lifetimes in seconds.
@@ -252,7 +288,17 @@ pub fn standard_scopes() -> Vec<ScopeSpec> {
 
 #[cfg(test)]
 mod tests {
-    use super::canonical;
+    use std::sync::Arc;
+
+    use super::{Policy, canonical};
+
+    #[test]
+    fn a_policy_prints_without_its_key_material() {
+        let issuer = hallpass_types::Issuer::parse("https://op.example").unwrap();
+        let printed = format!("{:?}", Policy::new(issuer, Arc::new([217; 32])));
+        assert!(printed.contains("pairwise_salt: [redacted]"), "{printed}");
+        assert!(!printed.contains("217"), "{printed}");
+    }
 
     #[test]
     fn only_case_of_scheme_and_host_and_one_trailing_slash_are_tolerated() {

@@ -1,6 +1,6 @@
 //! The store port.
 
-use std::{future::Future, pin::Pin};
+use std::{fmt, future::Future, pin::Pin};
 
 use hallpass_core::{
     client::ClientRecord,
@@ -18,8 +18,8 @@ use crate::{Commit, Committed, StoreError};
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 
-/// A built-in account.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A built-in account. Prints without its password hash and claims.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct UserRecord {
     /// Never reassigned.
     pub subject: Subject,
@@ -44,6 +44,33 @@ pub struct UserRecord {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+}
+
+impl fmt::Debug for UserRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            subject,
+            username,
+            username_key: _,
+            password,
+            claims: _,
+            disabled,
+            epoch,
+            revision,
+            created_at,
+            updated_at,
+        } = self;
+        f.debug_struct("UserRecord")
+            .field("subject", subject)
+            .field("username", username)
+            .field("password", &password.as_ref().map(|_| "[redacted]"))
+            .field("disabled", disabled)
+            .field("epoch", epoch)
+            .field("revision", revision)
+            .field("created_at", created_at)
+            .field("updated_at", updated_at)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A signing key at rest.
