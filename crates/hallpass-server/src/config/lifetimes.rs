@@ -25,7 +25,7 @@ pub struct Lifetimes {
     /// From the arrival of an authorization request to the end of sign-in and consent.
     pub interaction: Seconds,
     /// While its successor is unused, a refresh token may be presented again for this long and yields that same
-    /// successor. 0 switches that off.
+    /// successor. 0 switches that off: two refreshes in parallel with one token of a public client then end the family.
     pub refresh_retry_seconds: Seconds,
 }
 

@@ -1,5 +1,6 @@
 //! `[passwords]`: how passwords are hashed.
 
+use hallpass_accounts::hash::Cost;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -39,14 +40,23 @@ impl Default for Passwords {
 
 impl Passwords {
     pub(super) fn check(&self, check: &mut Checker<'_>) {
+        // What is dearer would never be verified.
+        let most = Cost::LIMIT;
         check.number(
             "passwords.memory_kib",
             self.memory_kib.into(),
             7 * 1024,
-            4 * 1024 * 1024,
+            most.memory_kib.into(),
         );
-        check.number("passwords.iterations", self.iterations.into(), 1, 100);
-        check.number("passwords.parallelism", self.parallelism.into(), 1, 64);
+        let iterations = self.iterations.into();
+        check.number(
+            "passwords.iterations",
+            iterations,
+            1,
+            most.iterations.into(),
+        );
+        let lanes = self.parallelism.into();
+        check.number("passwords.parallelism", lanes, 1, most.lanes.into());
         if let Some(threads) = self.threads {
             check.number("passwords.threads", threads.into(), 1, 256);
         }

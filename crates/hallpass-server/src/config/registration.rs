@@ -13,8 +13,8 @@ use super::value::Secret;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Raw {
-    /// Whether the endpoint exists.
-    enabled: bool,
+    /// Whether the endpoint exists. Without a value: only if `danger.open_registration` says so.
+    enabled: Option<bool>,
     /// Bearer tokens that allow a registration. Without any, `danger.open_registration` is needed.
     initial_access_tokens: Vec<Secret>,
     /// File with such tokens, one a line.
@@ -43,7 +43,7 @@ pub struct Registration {
 impl Default for Raw {
     fn default() -> Self {
         Self {
-            enabled: false,
+            enabled: None,
             initial_access_tokens: Vec::new(),
             initial_access_tokens_file: None,
             max_clients: 10_000,
@@ -73,7 +73,17 @@ impl Raw {
         if tokens.iter().any(|token| token.expose().len() < 16) {
             check.problem(setting, "holds a token of fewer than 16 characters");
         }
-        if self.enabled && tokens.is_empty() && !danger.open_registration {
+        if danger.open_registration && !tokens.is_empty() {
+            let message =
+                "is pointless beside danger.open_registration, which asks for none; keep one";
+            check.problem(setting, message);
+        }
+        if danger.open_registration && self.enabled == Some(false) {
+            let message = "is false, yet danger.open_registration opens it; keep one";
+            check.problem("registration.enabled", message);
+        }
+        let enabled = self.enabled.unwrap_or(danger.open_registration);
+        if enabled && tokens.is_empty() && !danger.open_registration {
             let message = "is empty: anybody could register a client; \
                            danger.open_registration allows just that";
             check.problem(setting, message);
@@ -87,7 +97,7 @@ impl Raw {
         let per_hour = self.per_address_per_hour.into();
         check.number("registration.per_address_per_hour", per_hour, 1, 1_000_000);
         Registration {
-            enabled: self.enabled || danger.open_registration,
+            enabled,
             open: danger.open_registration,
             initial_access_tokens: tokens,
             max_clients: self.max_clients,
