@@ -93,18 +93,22 @@ impl Hallpass {
             | Route::UserInfo
             | Route::Logout => None,
         };
-        if let Some(wait) = limit.and_then(|limit| limit.wait(client.0)) {
-            return self.slow_down(route, wait);
-        }
+        // Counted before anything is awaited: many at once, or a stream that is reset, would pass otherwise.
+        let counted = match limit.map(|limit| limit.reserve(client.0)).transpose() {
+            Ok(counted) => counted,
+            Err(wait) => return self.slow_down(route, wait),
+        };
         let method = request.method().clone();
         let response = match endpoints.handle(request).await {
             Ok(response) => response,
             Err(_) => self.0.pages.not_found(&method),
         };
-        if let Some(limit) = limit {
+        if let Some(counted) = counted {
             // Every try to register counts, of the others those that failed to authenticate.
             if route == Route::Register || response.status() == StatusCode::UNAUTHORIZED {
-                limit.count(client.0);
+                counted.keep();
+            } else {
+                counted.give_back();
             }
         }
         response

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,8 +14,6 @@ use crate::listen::share;
 pub struct Limit {
     most: u32,
     window: Duration,
-    /// How many addresses are in the table, to pass by without a lock as long as there is none.
-    known: AtomicUsize,
     table: Mutex<HashMap<IpAddr, Window>>,
 }
 
@@ -33,50 +30,76 @@ impl Limit {
         Self {
             most,
             window,
-            known: AtomicUsize::new(0),
             table: Mutex::default(),
         }
     }
 
-    /// How long an address has to wait, if it has reached the limit.
-    #[must_use]
-    pub fn wait(&self, address: IpAddr) -> Option<Duration> {
-        if self.known.load(Ordering::Relaxed) == 0 {
-            return None;
-        }
-        let window = *self.table().get(&share(address))?;
-        let age = window.begin.elapsed();
-        (window.count >= self.most && age < self.window).then(|| self.window.saturating_sub(age))
-    }
-
-    /// Counts one.
-    pub fn count(&self, address: IpAddr) {
-        let now = Instant::now();
+    /// Counts one before it is done, so that neither many at once nor one that is broken off passes the limit. It stays
+    /// counted unless it is [given back](Reserved::give_back).
+    ///
+    /// # Errors
+    /// How long an address that has reached the limit has to wait. Nothing was counted.
+    pub fn reserve(&self, address: IpAddr) -> Result<Reserved<'_>, Duration> {
+        let (now, address) = (Instant::now(), share(address));
         let mut table = self.table();
-        if table.len() >= MOST_ADDRESSES && !table.contains_key(&share(address)) {
+        if table.len() >= MOST_ADDRESSES && !table.contains_key(&address) {
             table.retain(|_, window| window.begin.elapsed() < self.window);
             // A flood from everywhere: who comes first is forgotten first is better than to grow.
             if table.len() >= MOST_ADDRESSES {
                 table.clear();
             }
         }
-        let window = table.entry(share(address)).or_insert(Window {
+        let fresh = Window {
             begin: now,
             count: 0,
-        });
-        if window.begin.elapsed() >= self.window {
-            *window = Window {
-                begin: now,
-                count: 0,
-            };
+        };
+        let window = table.entry(address).or_insert(fresh);
+        let age = now.saturating_duration_since(window.begin);
+        if age >= self.window {
+            *window = fresh;
+        } else if window.count >= self.most {
+            return Err(self.window.saturating_sub(age));
         }
         window.count = window.count.saturating_add(1);
-        self.known.store(table.len(), Ordering::Relaxed);
+        Ok(Reserved {
+            limit: self,
+            address,
+            begin: window.begin,
+        })
     }
 
     fn table(&self) -> MutexGuard<'_, HashMap<IpAddr, Window>> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// One that has been counted. Dropping it leaves it so.
+#[derive(Debug)]
+#[must_use = "what does not count has to be given back"]
+pub struct Reserved<'a> {
+    limit: &'a Limit,
+    address: IpAddr,
+    begin: Instant,
+}
+
+impl Reserved<'_> {
+    /// It does not count.
+    pub fn give_back(self) {
+        let mut table = self.limit.table();
+        let Some(window) = table.get_mut(&self.address) else {
+            return;
+        };
+        // Otherwise it was counted in a window that is over.
+        if window.begin == self.begin {
+            window.count = window.count.saturating_sub(1);
+            if window.count == 0 {
+                table.remove(&self.address);
+            }
+        }
+    }
+
+    /// It counts.
+    pub fn keep(self) {}
 }
 
 const MOST_ADDRESSES: usize = 65_536;
@@ -85,32 +108,61 @@ const MOST_ADDRESSES: usize = 65_536;
 mod tests {
     use super::*;
 
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    fn wait(limit: &Limit, text: &str) -> Option<Duration> {
+        limit.reserve(address(text)).map(Reserved::give_back).err()
+    }
+
     #[tokio::test(start_paused = true)]
     async fn past_the_limit_an_address_waits_for_the_end_of_the_window() {
         let limit = Limit::new(2, Duration::from_secs(60));
-        let (one, other): (IpAddr, IpAddr) =
-            ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
-        assert_eq!(limit.wait(one), None);
-        limit.count(one);
-        assert_eq!(limit.wait(one), None);
-        limit.count(one);
+        let one = address("192.0.2.1");
+        limit.reserve(one).unwrap().keep();
+        assert_eq!(wait(&limit, "192.0.2.1"), None);
+        limit.reserve(one).unwrap().keep();
         tokio::time::advance(Duration::from_secs(20)).await;
-        assert_eq!(limit.wait(one), Some(Duration::from_secs(40)));
-        assert_eq!(limit.wait(other), None);
-        tokio::time::advance(Duration::from_secs(40)).await;
-        assert_eq!(limit.wait(one), None);
-        limit.count(one);
-        assert_eq!(limit.wait(one), None);
+        let rest = Duration::from_secs(40);
+        assert_eq!(wait(&limit, "192.0.2.1"), Some(rest));
+        assert_eq!(wait(&limit, "192.0.2.2"), None);
+        tokio::time::advance(rest).await;
+        limit.reserve(one).unwrap().keep();
+        assert_eq!(wait(&limit, "192.0.2.1"), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_in_flight_or_was_broken_off_counts() {
+        let limit = Limit::new(2, Duration::from_secs(60));
+        let one = address("192.0.2.1");
+        let flying = limit.reserve(one).unwrap();
+        drop(limit.reserve(one).unwrap());
+        assert!(limit.reserve(one).is_err());
+        flying.give_back();
+        assert_eq!(wait(&limit, "192.0.2.1"), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_given_back_late_takes_nothing_off_the_next_window() {
+        let limit = Limit::new(1, Duration::from_secs(60));
+        let one = address("192.0.2.1");
+        let flying = limit.reserve(one).unwrap();
+        tokio::time::advance(Duration::from_secs(60)).await;
+        limit.reserve(one).unwrap().keep();
+        flying.give_back();
+        assert!(limit.reserve(one).is_err());
     }
 
     #[test]
     fn a_64_of_ipv6_is_one_address_and_the_table_is_bounded() {
         let limit = Limit::new(1, Duration::from_secs(60));
-        limit.count("2001:db8::1".parse().unwrap());
-        assert!(limit.wait("2001:db8::2".parse().unwrap()).is_some());
-        assert!(limit.wait("2001:db8:0:1::1".parse().unwrap()).is_none());
+        limit.reserve(address("2001:db8::1")).unwrap().keep();
+        assert!(wait(&limit, "2001:db8::2").is_some());
+        assert!(wait(&limit, "2001:db8:0:1::1").is_none());
+        assert_eq!(limit.table().len(), 1, "what was given back leaves nothing");
         for number in 0..100_000_u32 {
-            limit.count(IpAddr::V4(number.into()));
+            limit.reserve(IpAddr::V4(number.into())).unwrap().keep();
         }
         assert!(limit.table().len() <= MOST_ADDRESSES);
     }
