@@ -49,7 +49,8 @@ impl DataFolder {
                     "server.data_dir: {name} is no folder"
                 )));
             }
-            Ok(_) => {}
+            Ok(metadata) => refuse_open(path, &metadata, GROUP_WRITES | OTHER_WRITES, "go-w")
+                .map_err(|error| Failure::new(format!("server.data_dir: {error}")))?,
         }
         let folder = Self {
             path: path.to_owned(),
@@ -99,12 +100,7 @@ impl DataFolder {
         }
         let failed = |error: io::Error| Failure::doing(&format!("cannot read {name}"), &error);
         let mut file = File::open(&path).map_err(failed)?;
-        if file.metadata().map_err(failed)?.permissions().mode() & 0o007 != 0 {
-            return Err(Failure::new(format!(
-                "{name} is open to every user of this machine; whoever has read it can make every token. \
-                 Take that away with: chmod 600 {name}"
-            )));
-        }
+        refuse_open(&path, &file.metadata().map_err(failed)?, 0o077, "600")?;
         let mut text = String::new();
         file.read_to_string(&mut text).map_err(failed)?;
         decode_master_key(&Secret::new(text.trim_end().to_owned()))
@@ -172,6 +168,49 @@ impl DataFolder {
         written.map_err(|error| Failure::doing(&format!("cannot write {}", path.display()), &error))
     }
 }
+
+/// Refuses a database that others than its owner may write, or others than its group may read. Without one all is well.
+///
+/// # Errors
+/// It is open to others, or cannot be looked at.
+pub fn check_database(path: &Path) -> Result<(), Failure> {
+    for suffix in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        let file = PathBuf::from(name);
+        match fs::metadata(&file) {
+            Ok(metadata) => refuse_open(&file, &metadata, GROUP_WRITES | OTHERS, "600")?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => {
+                let what = format!("cannot look at {}", file.display());
+                return Err(Failure::doing(&what, &error));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Refuses what grants any of the `forbidden` permissions, and says which chmod takes them away.
+fn refuse_open(
+    path: &Path,
+    metadata: &fs::Metadata,
+    forbidden: u32,
+    chmod: &str,
+) -> Result<(), Failure> {
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & forbidden == 0 {
+        return Ok(());
+    }
+    let name = path.display();
+    Err(Failure::new(format!(
+        "{name} is open to other users of this machine (mode {mode:03o}), who could read or replace keys and accounts. \
+         Take that away with: chmod {chmod} {name}"
+    )))
+}
+
+const GROUP_WRITES: u32 = 0o020;
+const OTHER_WRITES: u32 = 0o002;
+const OTHERS: u32 = 0o007;
 
 fn private_file(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     options.write(true).mode(0o600).open(path)
@@ -245,9 +284,11 @@ mod tests {
         let folder = DataFolder::open(&temp.0, Purpose::Command).unwrap();
         folder.master_key(|| [7; 32]).unwrap();
         let path = folder.file(MASTER_KEY);
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        let error = folder.master_key(|| [7; 32]).unwrap_err().to_string();
-        assert!(error.contains("chmod 600"), "{error}");
+        for mode in [0o644, 0o640, 0o620, 0o601] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let error = folder.master_key(|| [7; 32]).unwrap_err().to_string();
+            assert!(error.contains("chmod 600"), "{error}");
+        }
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         fs::write(&path, "").unwrap();
         let error = folder.master_key(|| [7; 32]).unwrap_err().to_string();
@@ -274,6 +315,39 @@ mod tests {
         let file = temp.0.join("thesis.tex");
         assert!(refused(&file).ends_with("is no folder"));
         assert!(refused(&file.join("x")).starts_with("server.data_dir: cannot open"));
+    }
+
+    #[test]
+    fn a_folder_or_database_that_others_can_change_is_refused() {
+        let temp = Temp::new("mode");
+        drop(DataFolder::open(&temp.0, Purpose::Serve).unwrap());
+        let set = |path: &Path, mode| {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        };
+        for mode in [0o777, 0o775, 0o720, 0o702] {
+            set(&temp.0, mode);
+            let error = refused(&temp.0);
+            assert!(
+                error.starts_with("server.data_dir: ") && error.contains("chmod go-w"),
+                "{error}"
+            );
+        }
+        set(&temp.0, 0o755);
+        drop(DataFolder::open(&temp.0, Purpose::Serve).unwrap());
+
+        let database = temp.0.join("database");
+        check_database(&database).unwrap();
+        for name in ["database", "database-wal"] {
+            let path = temp.0.join(name);
+            fs::write(&path, "").unwrap();
+            for mode in [0o644, 0o660, 0o602] {
+                set(&path, mode);
+                let error = check_database(&database).unwrap_err().to_string();
+                assert!(error.contains("chmod 600"), "{error}");
+            }
+            set(&path, 0o640);
+            check_database(&database).unwrap();
+        }
     }
 
     #[test]

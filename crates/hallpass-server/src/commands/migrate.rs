@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::cli;
 use crate::config::{Config, StoreKind};
-use crate::data_folder::{DataFolder, Purpose};
+use crate::data_folder::{DataFolder, Purpose, check_database};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::wiring::database_path;
@@ -20,6 +20,7 @@ pub(super) fn run(config: &Config, options: &cli::Migrate, output: Output) -> Re
         DataFolder::open(&config.server.data_dir, Purpose::Command)?;
     }
     let path = database_path(config);
+    check_database(&path).map_err(|error| Failure::new(format!("store.path: {error}")))?;
     let migrations = SqliteStore::migrate(&path, options.dry_run)
         .map_err(|error| Failure::doing(&format!("store.path: {}", path.display()), &error))?;
     let verb = if options.dry_run {

@@ -21,7 +21,7 @@ use hallpass_types::Issuer;
 use zeroize::Zeroizing;
 
 use crate::config::{Config, Danger, Passwords, RateLimits, StoreKind};
-use crate::data_folder::{DataFolder, Purpose};
+use crate::data_folder::{DataFolder, Purpose, check_database};
 use crate::failure::Failure;
 
 pub use clients::{forget_clients, sync_clients};
@@ -197,6 +197,7 @@ fn open_store(config: &Config, folder: Option<&DataFolder>) -> Result<Opened, Fa
         .path
         .clone()
         .unwrap_or_else(|| folder.file(DATABASE));
+    check_database(&path).map_err(|error| Failure::new(format!("store.path: {error}")))?;
     let store = SqliteStore::open(&path, hallpass_store_sqlite::Options::default())
         .map_err(|error| Failure::doing(&format!("store.path: {}", path.display()), &error))?;
     let stats = store.stats();
