@@ -1,6 +1,7 @@
 //! `--demo`: a user and clients with random secrets, for a first look and for scripts.
 
 use hallpass_accounts::{AccountError, NewUser};
+use hallpass_core::policy::standard_scopes;
 use hallpass_pages::DemoClient;
 use hallpass_provider::ports::{PasswordSignIn, SignInAttempt, SignInOutcome};
 use hallpass_store::StoreError;
@@ -15,10 +16,32 @@ use crate::wiring::{Engine, Ground};
 #[derive(Debug)]
 pub struct Demo {
     password: Secret,
+    /// A claim of the user that the demo made, which only this data folder's master key yields.
+    mark: Value,
     clients: Vec<config::Client>,
 }
 
 impl Demo {
+    /// Refuses to show a demo to anybody but this machine: everybody who reaches it may register clients.
+    ///
+    /// # Errors
+    /// A listener or the issuer is not on a loopback address.
+    pub fn check(server: &config::Server) -> Result<(), Failure> {
+        let wrong = |setting: &str, value: &dyn std::fmt::Display| {
+            Failure::new(format!(
+                "{setting}: {value} can be reached from other machines, and --demo is for this one only"
+            ))
+        };
+        let listen = server.listen.0.iter();
+        if let Some(address) = listen.clone().find(|address| !address.ip().is_loopback()) {
+            return Err(wrong("server.listen", address));
+        }
+        match &server.issuer {
+            Some(issuer) if !config::is_local(issuer) => Err(wrong("server.issuer", issuer)),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// Adds the clients to the configuration and opens registration. Secrets are random for each data folder.
     #[must_use]
     pub fn add(config: &mut Config, issuer: &Issuer, ground: &Ground) -> Self {
@@ -34,45 +57,54 @@ impl Demo {
         config.clients.extend(clients.iter().cloned());
         Self {
             password: Secret::new(ground.secret("demo/password")),
+            mark: ground.secret("demo/user").into(),
             clients,
         }
     }
 
-    /// Makes the user, or gives it its password back.
+    /// Makes the user, or gives the one that it made its password back.
     ///
     /// # Errors
-    /// The store fails.
+    /// The store fails, or somebody has the demo user's name whom the demo did not make.
     pub async fn make_user(&self, engine: &Engine) -> Result<(), Failure> {
         let (accounts, issuer) = (&engine.accounts, engine.provider.issuer_id());
         let failed = |error: AccountError| Failure::doing("demo", &error);
         let stored = |error: StoreError| failed(error.into());
-        match accounts.by_name(issuer, USERNAME).await.map_err(stored)? {
-            Some(user) => {
-                let attempt = SignInAttempt {
-                    issuer,
-                    username: USERNAME,
-                    password: &self.password,
-                    peer: None,
-                };
-                let outcome = accounts.sign_in(attempt).await.map_err(stored)?;
-                if matches!(outcome, SignInOutcome::SignedIn { .. }) {
-                    return Ok(());
-                }
-                accounts
-                    .set_password(issuer, &user.subject, &self.password)
-                    .await
-                    .map_err(failed)?;
-            }
-            None => {
-                let new = NewUser {
-                    username: USERNAME.to_owned(),
-                    password: Some(self.password.clone()),
-                    claims: claims(),
-                };
-                accounts.create(issuer, new).await.map_err(failed)?;
-            }
+        let Some(user) = accounts.by_name(issuer, USERNAME).await.map_err(stored)? else {
+            let mut claims = claims();
+            claims.insert(MARK.to_owned(), self.mark.clone());
+            let new = NewUser {
+                username: USERNAME.to_owned(),
+                password: Some(self.password.clone()),
+                claims,
+            };
+            return accounts.create(issuer, new).await.map(drop).map_err(failed);
+        };
+        if user.claims.get(MARK) != Some(&self.mark) {
+            return Err(Failure::new(format!(
+                "--demo: there is a user \"{USERNAME}\" already, whom the demo did not make and will not change; \
+                 choose another server.data_dir for the demo"
+            )));
         }
-        Ok(())
+        // In the first epoch nobody has changed the password, so there is nothing to hash.
+        if user.epoch == 0 {
+            return Ok(());
+        }
+        let attempt = SignInAttempt {
+            issuer,
+            username: USERNAME,
+            password: &self.password,
+            peer: None,
+        };
+        let outcome = accounts.sign_in(attempt).await.map_err(stored)?;
+        if matches!(outcome, SignInOutcome::SignedIn { .. }) {
+            return Ok(());
+        }
+        accounts
+            .set_password(issuer, &user.subject, &self.password)
+            .await
+            .map(drop)
+            .map_err(failed)
     }
 
     /// The client of the page at `/demo`.
@@ -160,6 +192,7 @@ fn clients(issuer: &Issuer, config: &Config, ground: &Ground) -> Vec<config::Cli
         "redirect_uris": CALLBACKS,
         "post_logout_redirect_uris": ["http://localhost:8765/", "http://127.0.0.1:8765/"],
         "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
+        "scope": every_scope(config),
     });
     let resource_server = json!({
         "client_name": "Demo API",
@@ -182,6 +215,15 @@ fn clients(issuer: &Issuer, config: &Config, ground: &Ground) -> Vec<config::Cli
             resource_server,
         ),
     ]
+}
+
+/// The scopes of OpenID Connect and those that are configured. By client credentials, where no person is asked, a client
+/// gets nothing that is not among its own.
+fn every_scope(config: &Config) -> String {
+    let standard = standard_scopes();
+    let standard = standard.iter().map(|scope| scope.name.as_str());
+    let configured = config.protocol.scopes.keys().map(String::as_str);
+    standard.chain(configured).collect::<Vec<_>>().join(" ")
 }
 
 fn client(id: &str, secret: Option<String>, metadata: Value) -> config::Client {
@@ -213,6 +255,8 @@ fn claims() -> Map<String, Value> {
 }
 
 const USERNAME: &str = "demo";
+/// The claim that marks the demo's user. No scope releases it.
+const MARK: &str = "hallpass_demo";
 const PUBLIC: &str = "demo";
 const SCOPE: &str = "openid profile email offline_access";
 const CALLBACKS: [&str; 2] = [

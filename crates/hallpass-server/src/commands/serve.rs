@@ -51,8 +51,8 @@ fn runtime(config: &Config) -> std::io::Result<tokio::runtime::Runtime> {
 }
 
 async fn serve(mut config: Config, demo: bool, output: Output) -> Result<(), Failure> {
-    for warning in config.danger.warnings() {
-        tracing::warn!("{warning}");
+    if demo {
+        Demo::check(&config.server)?;
     }
     let shutdown = shutdown::on_signals().map_err(|error| Failure::doing("signals", &error))?;
     // The folder's lock comes first: who does not get it has touched nothing.
@@ -64,6 +64,12 @@ async fn serve(mut config: Config, demo: bool, output: Output) -> Result<(), Fai
         .map_err(|error| Failure::doing("server.listen", &error))?;
     let issuer = issuer(&config, address.port())?;
     let demo = demo.then(|| Demo::add(&mut config, &issuer, &ground));
+    for warning in config.danger.warnings() {
+        tracing::warn!("{warning}");
+    }
+    if demo.is_some() {
+        tracing::warn!("--demo: anybody on this machine may register a client and knows the user");
+    }
     let grant_types: Vec<&'static str> = Grants::builtin().names().collect();
     let endpoints: Vec<&'static str> = endpoint_names().collect();
     let names = Names {

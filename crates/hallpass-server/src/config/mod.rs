@@ -43,6 +43,7 @@ pub use problem::{Problem, Problems};
 pub use protocol::{Pkce, Protocol, Resource, SigningAlg, TokenFormat};
 pub use rate_limits::RateLimits;
 pub use registration::Registration;
+pub(crate) use server::is_local;
 pub use server::{ForwardedHeader, Server};
 pub use source::{ENVIRONMENT_PREFIX, Source};
 pub use store::{Store, StoreKind};

@@ -162,6 +162,11 @@ fn check_issuer(issuer: &str, allow_http: bool) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether an issuer's host is this machine itself, whatever its scheme.
+pub(crate) fn is_local(issuer: &str) -> bool {
+    Url::parse(issuer).is_ok_and(|url| is_loopback(&url))
+}
+
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",

@@ -127,6 +127,11 @@ impl Serving {
 
     /// The token endpoint with `client_secret_basic`.
     pub(crate) fn client_credentials(&self, id: &str, secret: &str) -> Answer {
+        self.client_credentials_for(id, secret, "")
+    }
+
+    /// The same, with more behind the form's `grant_type`.
+    pub(crate) fn client_credentials_for(&self, id: &str, secret: &str, more: &str) -> Answer {
         let basic = hallpass_jose::base64url::encode(format!("{id}:{secret}"));
         // Padded and in the other alphabet, which for these texts is the same.
         let padding = "=".repeat(basic.len().wrapping_neg() % 4);
@@ -134,7 +139,11 @@ impl Serving {
         let head = format!(
             "authorization: Basic {basic}{padding}\r\ncontent-type: application/x-www-form-urlencoded\r\n"
         );
-        self.post("/token", &head, "grant_type=client_credentials")
+        self.post(
+            "/token",
+            &head,
+            &format!("grant_type=client_credentials{more}"),
+        )
     }
 
     pub(crate) fn metrics(&self) -> String {

@@ -333,3 +333,91 @@ fn registrations_and_wrong_secrets_from_one_address_are_limited() {
     assert_eq!(server.get("/jwks").status, 200);
     server.stop();
 }
+
+#[test]
+fn the_demo_application_gets_tokens_of_its_own_for_what_is_configured() {
+    let folder = Folder::new();
+    folder.write(
+        "hallpass.toml",
+        "[protocol.scopes]\n'orders:read' = 'See your orders'\n\
+         [[protocol.resources]]\nidentifier = 'https://api.example'\nscopes = ['orders:read']\ntoken_format = 'jwt'\n\
+         [[protocol.resources]]\nidentifier = 'https://sealed.example'\ntoken_format = 'sealed'\n",
+    );
+    let server = Serving::start(&folder, &["--demo", "--config", "hallpass.toml"]);
+    let client = &server.said["clients"][1];
+    assert_eq!(
+        client["scope"],
+        "openid profile email address phone offline_access orders:read"
+    );
+    let secret = client["client_secret"].as_str().unwrap();
+    let ask = |more: &str| server.client_credentials_for("demo-app", secret, more);
+    for (more, scope, dots) in [
+        ("", None, 0),
+        ("&scope=orders:read", Some("orders:read"), 0),
+        ("&resource=https://api.example", None, 2),
+        (
+            "&resource=https://api.example&scope=orders:read",
+            Some("orders:read"),
+            2,
+        ),
+        (
+            "&resource=https://sealed.example&scope=orders:read",
+            Some("orders:read"),
+            0,
+        ),
+    ] {
+        let answer = ask(more);
+        assert_eq!(answer.status, 200, "{more} {}", answer.body);
+        let answer = answer.json();
+        assert_eq!(
+            answer["scope"].as_str().filter(|scope| !scope.is_empty()),
+            scope
+        );
+        let token = answer["access_token"].as_str().unwrap();
+        assert_eq!(token.matches('.').count(), dots, "{more}");
+    }
+    for personal in ["openid", "email", "offline_access", "openid%20orders:read"] {
+        let refused = ask(&format!("&scope={personal}"));
+        assert_eq!(refused.json()["error"], "invalid_scope", "{personal}");
+    }
+    server.stop();
+}
+
+#[test]
+fn the_demo_leaves_a_user_of_its_name_alone_and_repairs_its_own() {
+    let folder = Folder::new();
+    let make = folder.run_with(&["user", "create", "Demo"], "correct horse battery\n");
+    assert!(make.status.success(), "{make:?}");
+    let output = folder.run(&["serve", "--demo"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("there is a user \"demo\" already"), "{text}");
+
+    let folder = Folder::new();
+    Serving::start(&folder, &["--demo"]).stop();
+    let subject = || folder.json(&["user", "list", "--json"])[0]["subject"].clone();
+    let before = subject();
+    let change = folder.run_with(&["user", "set-password", "demo"], "correct horse battery\n");
+    assert!(change.status.success(), "{change:?}");
+    Serving::start(&folder, &["--demo"]).stop();
+    assert_eq!(subject(), before);
+}
+
+#[test]
+fn the_demo_is_for_this_machine_only_and_says_what_is_open() {
+    let folder = Folder::new();
+    for (name, value) in [
+        ("HALLPASS__SERVER__LISTEN", "0.0.0.0:0"),
+        ("HALLPASS__SERVER__LISTEN", "['127.0.0.1:0', '[::]:0']"),
+        ("HALLPASS__SERVER__ISSUER", "https://op.example.com"),
+    ] {
+        let mut command = folder.hallpass(&["serve", "--demo"]);
+        let output = command.env(name, value).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{value}");
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(text.contains("--demo is for this one only"), "{text}");
+        assert!(!folder.0.join("hallpass-data").exists());
+    }
+    let log = Serving::start(&folder, &["--demo"]).stop();
+    assert!(log.contains("may register a client"), "{log}");
+}
