@@ -1,7 +1,7 @@
 //! Both listeners together, from their sockets to the last answer.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,7 +42,14 @@ impl Sockets {
     /// # Errors
     /// An address is taken or not ours.
     pub fn open(server: &config::Server, operations: &config::Operations) -> io::Result<Self> {
-        let public = listen::bind(&server.listen.0)?;
+        let mut public = listen::bind(&server.listen.0)?;
+        if let Some(twin) = twin(&server.listen) {
+            match listen::bind(&[twin]) {
+                Ok(sockets) => public.extend(sockets),
+                // There may be no IPv6 on this machine, or another program where browsers look first.
+                Err(error) => tracing::warn!(error = %error, "localhost is served over IPv4 only"),
+            }
+        }
         let operations = if operations.enabled {
             listen::bind(&operations.listen.0)?
         } else {
@@ -142,6 +149,13 @@ impl Sockets {
     }
 }
 
+/// By default the issuer is `localhost`, and browsers and others look for that at `::1` first.
+fn twin(listen: &config::Listen) -> Option<SocketAddr> {
+    let default = config::Server::default().listen;
+    (*listen == default)
+        .then(|| SocketAddr::from((Ipv6Addr::LOCALHOST, config::Server::default().port())))
+}
+
 fn watch_connections(metrics: &Metrics, open: &Arc<OpenConnections>) {
     let open = Arc::clone(open);
     metrics.observe_gauge(
@@ -179,3 +193,17 @@ async fn keep_fresh(certificate: Option<Arc<Certificate>>, every: u64, mut hangu
 
 /// Time for a request's body.
 const BODY: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_default_address_has_a_twin_in_ipv6() {
+        let twin = |text: &str| twin(&config::Listen(vec![text.parse().unwrap()]));
+        assert_eq!(twin("127.0.0.1:3000"), Some("[::1]:3000".parse().unwrap()));
+        for other in ["127.0.0.1:3001", "0.0.0.0:3000", "[::1]:3000"] {
+            assert_eq!(twin(other), None, "{other}");
+        }
+    }
+}

@@ -15,7 +15,8 @@ use super::value::{Listen, Range, Seconds};
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Server {
-    /// Addresses of the public listener.
+    /// Addresses of the public listener. The default address comes with `[::1]:3000`, where there is IPv6, because many
+    /// programs look for `localhost` there first.
     pub listen: Listen,
     /// The issuer identifier: the URL that clients know this server by. Every URL in every answer begins with it; it
     /// never follows from a request. Without a value: `localhost` with the port of the first address.
