@@ -44,6 +44,7 @@ const CLIENT: Client<'static> = Client {
     host: "print.example.net",
     redirect_host: "print.example.net",
     client_uri: Some("https://print.example.net/"),
+    logo: None,
     policy_uri: Some("https://print.example.net/privacy"),
     tos_uri: Some("https://print.example.net/terms"),
     unverified: false,

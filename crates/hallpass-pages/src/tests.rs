@@ -27,6 +27,7 @@ fn client(text: &str) -> Client<'_> {
         host: text,
         redirect_host: text,
         client_uri: Some("https://app.example/"),
+        logo: None,
         policy_uri: Some("https://app.example/privacy"),
         tos_uri: Some("https://app.example/terms"),
         unverified: true,
@@ -107,6 +108,7 @@ fn each_page(text: &str, check: impl Fn(&str, Html)) {
                 client: Client {
                     name: "",
                     client_uri: None,
+                    logo: None,
                     policy_uri: None,
                     tos_uri: None,
                     unverified: false,
@@ -344,6 +346,7 @@ fn links_of_a_client_that_are_not_web_pages_are_not_shown() {
         hidden: &[],
         client: Client {
             client_uri: Some("javascript:alert(1)"),
+            logo: None,
             policy_uri: Some("data:text/html,x"),
             tos_uri: Some("http://app.example/tos"),
             ..client("app.example")

@@ -71,6 +71,24 @@ fn is_link(value: &str) -> bool {
             .all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
 }
 
+/// Serializes a picture that is part of the page: no other server is asked for one.
+pub(crate) fn picture<S: Serializer>(value: &Option<&str>, to: S) -> Result<S::Ok, S::Error> {
+    value.filter(|value| is_picture(value)).serialize(to)
+}
+
+fn is_picture(value: &str) -> bool {
+    ["png", "jpeg", "gif"].iter().any(|kind| {
+        value
+            .strip_prefix("data:image/")
+            .and_then(|rest| rest.strip_prefix(kind))
+            .and_then(|rest| rest.strip_prefix(";base64,"))
+            .is_some_and(|data| {
+                data.bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b))
+            })
+    })
+}
+
 /// One line of at most `limit` characters without anything that cannot be seen.
 pub(crate) fn clean(value: &str, limit: usize) -> String {
     let mut shown = String::new();
@@ -197,6 +215,21 @@ mod tests {
             "ภาพถ่าย",
         ] {
             assert_eq!(clean(name, 64), name);
+        }
+    }
+
+    #[test]
+    fn only_pictures_within_the_page_are_shown() {
+        assert!(is_picture("data:image/png;base64,iVBORw0KGgo="));
+        for bad in [
+            "https://app.example/logo.png",
+            "data:image/svg+xml;base64,PHN2Zz4=",
+            "data:image/png,x",
+            "data:text/html;base64,PGI+",
+            "data:image/png;base64,\"onerror=x",
+            "",
+        ] {
+            assert!(!is_picture(bad), "{bad}");
         }
     }
 

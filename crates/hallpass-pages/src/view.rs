@@ -64,6 +64,9 @@ pub struct Client<'a> {
     /// Its home page. Links other than `https` are not shown.
     #[serde(serialize_with = "text::link")]
     pub client_uri: Option<&'a str>,
+    /// Its picture, as a `data:` URI; anything else is not shown.
+    #[serde(serialize_with = "text::picture")]
+    pub logo: Option<&'a str>,
     /// Its privacy policy.
     #[serde(serialize_with = "text::link")]
     pub policy_uri: Option<&'a str>,

@@ -10,6 +10,7 @@ use crate::{
     Provider,
     clients::ClientCache,
     keys::CurrentKeys,
+    logos::Logos,
     ports::{
         Accounts, Clock, Entropy, Events, Fetcher, Interaction, NoEvents, NoFetcher, SystemClock,
         SystemEntropy,
@@ -224,6 +225,7 @@ impl Builder {
                 grants: self.grants,
                 clients: ClientCache::default(),
                 remote_keys: RemoteKeys::default(),
+                logos: Logos::default(),
                 metadata,
             }),
         };

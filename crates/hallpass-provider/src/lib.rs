@@ -10,6 +10,7 @@ pub mod endpoints;
 mod failure;
 mod issue;
 pub mod keys;
+mod logos;
 pub mod ports;
 mod provider;
 mod registry;

@@ -12,6 +12,7 @@ use crate::{
     clients::ClientCache,
     endpoints::discovery::Document,
     keys::{self, CurrentKeys, KeySet},
+    logos::Logos,
     ports::{Accounts, Clock, Entropy, Event, Events, Fetcher, Interaction},
     registry::Grants,
     remote_keys::RemoteKeys,
@@ -39,6 +40,7 @@ pub(crate) struct Inner {
     pub(crate) grants: Grants,
     pub(crate) clients: ClientCache,
     pub(crate) remote_keys: RemoteKeys,
+    pub(crate) logos: Logos,
     pub(crate) metadata: Document,
 }
 

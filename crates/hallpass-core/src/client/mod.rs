@@ -3,6 +3,7 @@
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod load;
+mod logo;
 pub mod metadata;
 pub mod pairwise;
 mod reason;
@@ -120,7 +121,7 @@ pub struct Client {
     pub rotate_refresh_tokens: bool,
     /// `client_name`, bounded.
     pub name: Option<String>,
-    /// `client_uri`, `policy_uri`, `tos_uri`: https links for the consent page.
+    /// Links for the consent page.
     pub links: ClientLinks,
     /// SHA-256 over the sorted redirect URIs: remembered consent is for this set.
     pub redirect_uris_digest: [u8; 32],
@@ -148,6 +149,8 @@ pub struct ClientSecret {
 pub struct ClientLinks {
     /// `client_uri`.
     pub client_uri: Option<String>,
+    /// `logo_uri`. See [`Client::shown_logo`].
+    pub logo_uri: Option<String>,
     /// `policy_uri`.
     pub policy_uri: Option<String>,
     /// `tos_uri`.

@@ -66,6 +66,7 @@ impl BuiltinPages {
             host,
             redirect_host: host,
             client_uri: client.client_uri.as_deref(),
+            logo: client.logo.as_deref(),
             policy_uri: client.policy_uri.as_deref(),
             tos_uri: client.tos_uri.as_deref(),
             unverified: client.unverified,
@@ -184,6 +185,7 @@ mod tests {
         ClientView {
             name: "App".to_owned(),
             client_uri: None,
+            logo: None,
             policy_uri: None,
             tos_uri: None,
             redirect_host: url.host_str().unwrap().to_owned(),

@@ -1,9 +1,11 @@
 //! What pages ask the engine while a person acts, and what they report.
 
+use std::sync::Arc;
+
 use hallpass_core::{
     authorize::{Valid, granted::shown_scope},
     claims_request::personal,
-    interaction::{Ask, Consented, Next, next},
+    interaction::{Ask, Consented, Next, Prompt, next},
     record::{Authentication, SessionRecord},
 };
 use hallpass_store::{Commit, Committed, Spend, Write};
@@ -23,6 +25,8 @@ pub struct ClientView {
     pub name: String,
     /// `client_uri`.
     pub client_uri: Option<String>,
+    /// Its picture as a `data:` URI, where consent is asked.
+    pub logo: Option<Arc<str>>,
     /// `policy_uri`.
     pub policy_uri: Option<String>,
     /// `tos_uri`.
@@ -147,8 +151,15 @@ impl Provider {
             .into_iter()
             .map(str::to_owned)
             .collect();
+        let mut client = client_view(flow.valid.client(), &request.redirect_uri);
+        if ask
+            .as_ref()
+            .is_some_and(|ask| ask.prompt == Prompt::Consent)
+        {
+            client.logo = self.logo(flow.valid.client()).await;
+        }
         Ok(InteractionDetails {
-            client: client_view(flow.valid.client(), &request.redirect_uri),
+            client,
             ask,
             login_hint: request.login_hint.clone(),
             ui_locales: request.ui_locales.clone(),
@@ -353,6 +364,7 @@ pub(crate) fn client_view(
             .clone()
             .unwrap_or_else(|| client.id.as_str().to_owned()),
         client_uri: client.links.client_uri.clone(),
+        logo: None,
         policy_uri: client.links.policy_uri.clone(),
         tos_uri: client.links.tos_uri.clone(),
         redirect_host: host

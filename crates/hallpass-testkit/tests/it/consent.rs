@@ -377,3 +377,48 @@ async fn a_page_lets_its_form_lead_to_the_client_and_nowhere_else() {
     assert!(!page.text().contains("https://tracked.test/logo"));
     assert_eq!(flow::redirect_uri("web"), fixture::WEB_CB);
 }
+
+// RG-04, RG-19: a picture is fetched by us, once, and only where somebody decides
+#[tokio::test]
+async fn a_logo_is_part_of_the_consent_page_and_nobody_else_is_asked_for_it() {
+    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x20\0\0\0\x10\x08";
+    let url = "https://tracked.test/logo";
+    let seed = || Seed {
+        id: "tracked",
+        secret: Some("hpk_tracked-0123456789abcdefghijklmnopqrstu"),
+        disabled: false,
+        metadata: json!({"redirect_uris": ["https://tracked.test/cb"], "logo_uri": url}),
+    };
+    let request = Request::of("web", "openid")
+        .with("client_id", "tracked")
+        .with("redirect_uri", "https://tracked.test/cb");
+    for (document, shown) in [
+        (Some(PNG), true),
+        (Some(b"<svg onload=\"alert(1)\"/>"), false),
+        (None, false),
+    ] {
+        let op = Setup::default().client(seed()).start().await;
+        if let Some(document) = document {
+            op.fetcher.put(url, document);
+        }
+        let mut browser = op.browser();
+        let answer = browser.send(request.get()).await;
+        let page = browser.follow(&answer).await.text();
+        html::form(&page, "login");
+        assert_eq!(op.fetcher.asked(), Vec::<String>::new());
+        browser.sign_in("alice").await;
+        for _ in 0..2 {
+            let (_, page) = open(&mut browser, &request).await;
+            let tags = html::tags(&page);
+            let logo = tags.iter().find(|tag| tag.get("id") == Some("client-logo"));
+            let source = logo.and_then(|tag| tag.get("src")).map(html::decode);
+            assert_eq!(
+                source
+                    .is_some_and(|source| source.starts_with("data:image/png;base64,iVBORw0KGgo")),
+                shown
+            );
+            assert!(!page.contains(url) && !page.contains("<svg onload"));
+        }
+        assert_eq!(op.fetcher.asked(), [url]);
+    }
+}

@@ -44,6 +44,7 @@ struct Stored {
     skip_consent: bool,
     client_name: Option<String>,
     client_uri: Option<String>,
+    logo_uri: Option<String>,
     policy_uri: Option<String>,
     tos_uri: Option<String>,
 }
@@ -133,6 +134,7 @@ impl Client {
             name: stored.client_name,
             links: ClientLinks {
                 client_uri: stored.client_uri,
+                logo_uri: stored.logo_uri,
                 policy_uri: stored.policy_uri,
                 tos_uri: stored.tos_uri,
             },
