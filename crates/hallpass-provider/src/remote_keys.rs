@@ -97,9 +97,9 @@ impl Provider {
         let fetched = self.inner.fetcher.fetch(request).await.ok();
         let parsed = fetched.and_then(|f| {
             let age = i64::from(f.max_age.unwrap_or(300)).clamp(MIN_AGE, MAX_AGE);
-            Jwks::parse(&f.body, JwksPolicy::Client)
-                .ok()
-                .map(|keys| (Arc::new(keys), age))
+            let keys = Jwks::parse(&f.body, JwksPolicy::Client).ok()?;
+            // A set without keys is what a broken server publishes.
+            (!keys.is_empty()).then(|| (Arc::new(keys), age))
         });
         let mut held = slot.held.lock().unwrap_or_else(PoisonError::into_inner);
         // The fetch may have taken seconds.
