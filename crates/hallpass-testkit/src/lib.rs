@@ -15,6 +15,7 @@
 
 pub mod assertion;
 mod browser;
+pub mod fault;
 pub mod fixture;
 pub mod flow;
 pub mod html;

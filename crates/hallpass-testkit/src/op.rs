@@ -67,8 +67,9 @@ impl fmt::Debug for Setup {
 }
 
 impl Default for Setup {
+    /// In memory; on SQLite when the variable `HALLPASS_TEST_STORE` says `sqlite`.
     fn default() -> Self {
-        Self {
+        let setup = Self {
             changes: Vec::new(),
             clients: fixture::clients(),
             store: Arc::new(MemoryStore::new()),
@@ -78,6 +79,10 @@ impl Default for Setup {
             clock: Arc::default(),
             folder: None,
             joins: None,
+        };
+        match std::env::var("HALLPASS_TEST_STORE").as_deref() {
+            Ok("sqlite") => setup.sqlite(),
+            Ok(_) | Err(_) => setup,
         }
     }
 }

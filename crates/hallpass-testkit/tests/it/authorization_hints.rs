@@ -375,3 +375,30 @@ async fn the_address_of_a_page_holds_nothing_that_can_be_read() {
         );
     }
 }
+
+// AZ-20: a class of authentication that sign-in cannot reach
+#[tokio::test]
+async fn an_essential_class_that_cannot_be_reached_is_not_pretended() {
+    let op = Op::start().await;
+    let mut browser = signed_in(&op, "web", "openid").await;
+    for claims in [
+        r#"{"id_token":{"acr":{"essential":true,"value":"urn:mace:incommon:iap:silver"}}}"#,
+        r#"{"id_token":{"acr":{"essential":true,"values":["phr","phrh"]}}}"#,
+    ] {
+        let request = Request::of("web", "openid").with("claims", claims);
+        let mut answer = browser.send(request.get()).await;
+        if answer.location().starts_with("https://op.test/") {
+            answer = browser.through_pages("alice", answer).await;
+        }
+        let location = answer.header("location").unwrap_or_default();
+        assert_eq!(wire::param(location, "code"), None, "{claims}");
+    }
+    // A wish is a wish.
+    let request = Request::of("web", "openid").with("acr_values", "phr phrh");
+    let tokens = browser.flow_of("alice", "web", &request).await;
+    let told = tokens.claims()["acr"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    assert!(!told.starts_with("phr"), "{told}");
+}

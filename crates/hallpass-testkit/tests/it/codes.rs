@@ -460,6 +460,21 @@ async fn a_token_is_for_the_resource_that_was_granted() {
             "{resource}"
         );
     }
+    // Nor is it for one that nobody asked the person about.
+    let code = browser
+        .code("alice", &Request::of("web", "openid api:read"))
+        .await;
+    let answer = redeem_with(
+        &mut browser,
+        "web",
+        &code,
+        &[("resource", Some(fixture::API1))],
+    )
+    .await;
+    assert_eq!(
+        (answer.status, answer.error().as_str()),
+        (400, "invalid_target")
+    );
     let again = Tokens::of(&browser.refresh("web", tokens.refresh()).await);
     assert_eq!(
         assertion::payload(&again.access)["aud"],

@@ -1,0 +1,183 @@
+//! A store that fails when it is told to.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use hallpass_core::{
+    client::ClientRecord,
+    record::{ConsentRecord, FoundCode, FoundGrant, SessionRecord},
+};
+use hallpass_store::{
+    BoxFuture, Commit, Committed, KeyRecord, Page, Standing, Store, StoreError, UserRecord,
+};
+use hallpass_types::{
+    Bucket, ClientId, Code, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId,
+};
+
+/// Passes everything on to another store until it is broken.
+pub struct Breakable {
+    store: Arc<dyn Store>,
+    reads: AtomicBool,
+    writes: AtomicBool,
+}
+
+impl std::fmt::Debug for Breakable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Breakable").finish_non_exhaustive()
+    }
+}
+
+impl Breakable {
+    /// Nothing is broken yet.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            reads: AtomicBool::new(false),
+            writes: AtomicBool::new(false),
+        })
+    }
+
+    /// From now on reads or writes fail, or they do not any more.
+    pub fn set(&self, reads: bool, writes: bool) {
+        self.reads.store(reads, Ordering::SeqCst);
+        self.writes.store(writes, Ordering::SeqCst);
+    }
+
+    fn read<'a, T: 'a>(
+        &self,
+        answer: BoxFuture<'a, Result<T, StoreError>>,
+    ) -> BoxFuture<'a, Result<T, StoreError>> {
+        if self.reads.load(Ordering::SeqCst) {
+            failure()
+        } else {
+            answer
+        }
+    }
+}
+
+/// The text must never reach a client.
+fn failure<'a, T>() -> BoxFuture<'a, Result<T, StoreError>> {
+    Box::pin(async { Err(StoreError::unavailable("zq: the disk /dev/zq is gone")) })
+}
+
+impl Store for Breakable {
+    fn client<'a>(
+        &'a self,
+        issuer: IssuerId,
+        id: &'a ClientId,
+    ) -> BoxFuture<'a, Result<Option<ClientRecord>, StoreError>> {
+        self.read(self.store.client(issuer, id))
+    }
+
+    fn clients<'a>(
+        &'a self,
+        issuer: IssuerId,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page<ClientRecord>, StoreError>> {
+        self.read(self.store.clients(issuer, after, limit))
+    }
+
+    fn count_registered_clients(&self, issuer: IssuerId) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.read(self.store.count_registered_clients(issuer))
+    }
+
+    fn code(
+        &self,
+        issuer: IssuerId,
+        key: Key<Code>,
+    ) -> BoxFuture<'_, Result<Option<FoundCode>, StoreError>> {
+        self.read(self.store.code(issuer, key))
+    }
+
+    fn grant(
+        &self,
+        issuer: IssuerId,
+        id: GrantId,
+    ) -> BoxFuture<'_, Result<Option<FoundGrant>, StoreError>> {
+        self.read(self.store.grant(issuer, id))
+    }
+
+    fn standing(
+        &self,
+        issuer: IssuerId,
+        grant: Option<GrantId>,
+        token: TokenId,
+        expires_at: Timestamp,
+    ) -> BoxFuture<'_, Result<Standing, StoreError>> {
+        self.read(self.store.standing(issuer, grant, token, expires_at))
+    }
+
+    fn session(
+        &self,
+        issuer: IssuerId,
+        key: Key<Session>,
+    ) -> BoxFuture<'_, Result<Option<SessionRecord>, StoreError>> {
+        self.read(self.store.session(issuer, key))
+    }
+
+    fn consent<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+        client: &'a ClientId,
+    ) -> BoxFuture<'a, Result<Option<ConsentRecord>, StoreError>> {
+        self.read(self.store.consent(issuer, subject, client))
+    }
+
+    fn user_by_name<'a>(
+        &'a self,
+        issuer: IssuerId,
+        username_key: &'a str,
+    ) -> BoxFuture<'a, Result<Option<UserRecord>, StoreError>> {
+        self.read(self.store.user_by_name(issuer, username_key))
+    }
+
+    fn user<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+    ) -> BoxFuture<'a, Result<Option<UserRecord>, StoreError>> {
+        self.read(self.store.user(issuer, subject))
+    }
+
+    fn users<'a>(
+        &'a self,
+        issuer: IssuerId,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page<UserRecord>, StoreError>> {
+        self.read(self.store.users(issuer, after, limit))
+    }
+
+    fn signing_keys(&self, issuer: IssuerId) -> BoxFuture<'_, Result<Vec<KeyRecord>, StoreError>> {
+        self.read(self.store.signing_keys(issuer))
+    }
+
+    fn issuer<'a>(&'a self, identifier: &'a str) -> BoxFuture<'a, Result<IssuerId, StoreError>> {
+        self.read(self.store.issuer(identifier))
+    }
+
+    fn commit(
+        &self,
+        issuer: IssuerId,
+        commit: Commit,
+    ) -> BoxFuture<'_, Result<Committed, StoreError>> {
+        if self.writes.load(Ordering::SeqCst) {
+            failure()
+        } else {
+            self.store.commit(issuer, commit)
+        }
+    }
+
+    fn purge(&self, below: Bucket, limit: usize) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.store.purge(below, limit)
+    }
+
+    fn ready(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.read(self.store.ready())
+    }
+}
