@@ -1,10 +1,11 @@
 //! One job inside the transaction that it shares with others.
 
-use hallpass_store::Committed;
+use hallpass_store::{Committed, same_client, same_signing_keys};
 use hallpass_types::IssuerId;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, Result, params};
 
 use crate::{
+    read::{self, ReadError},
     sql,
     work::{ClientRow, Outcome, Place, SpendRow, UserRow, Work, WriteRow},
 };
@@ -82,7 +83,8 @@ fn commit(
 }
 
 /// Whether it was in time.
-fn spend(db: &Connection, IssuerId(issuer): IssuerId, spend: &SpendRow) -> Result<bool> {
+fn spend(db: &Connection, id: IssuerId, spend: &SpendRow) -> Result<bool> {
+    let IssuerId(issuer) = id;
     match spend {
         SpendRow::Code(Place { bucket, id }) => {
             run(db, sql::SPEND_CODE, params![issuer, bucket, id]).map(any)
@@ -136,6 +138,27 @@ fn spend(db: &Connection, IssuerId(issuer): IssuerId, spend: &SpendRow) -> Resul
                 row.record
             ];
             run(db, sql::SPEND_USER, values).map(any)
+        }
+        // Records are compared as they are read, not as bytes: an older program may have written them otherwise.
+        SpendRow::Client {
+            expected,
+            row:
+                ClientRow {
+                    client,
+                    registered,
+                    record,
+                },
+        } => {
+            let held = readable(read::client(db, id, client))?.flatten();
+            if !held.is_some_and(|held| same_client(&held, expected)) {
+                return Ok(false);
+            }
+            let values = params![issuer, client.as_str(), registered, record];
+            run(db, sql::PUT_CLIENT, values).map(any)
+        }
+        SpendRow::SigningKeys(expected) => {
+            let held = readable(read::signing_keys(db, id))?;
+            Ok(held.is_some_and(|held| same_signing_keys(&held, expected)))
         }
     }
 }
@@ -203,6 +226,15 @@ fn write(db: &Connection, IssuerId(issuer): IssuerId, write: &WriteRow) -> Resul
             run(db, sql::PUT_SIGNING_KEY, params![issuer, kid, record])
         }
         WriteRow::DeleteSigningKey(kid) => run(db, sql::DELETE_SIGNING_KEY, params![issuer, kid]),
+    }
+}
+
+/// None for records that cannot be read: they are not what anybody expects.
+fn readable<T>(read: std::result::Result<T, ReadError>) -> Result<Option<T>> {
+    match read {
+        Ok(found) => Ok(Some(found)),
+        Err(ReadError::Sqlite(error)) => Err(error),
+        Err(ReadError::Store(_)) => Ok(None),
     }
 }
 

@@ -5,7 +5,7 @@ use hallpass_core::{
     record::{GrantRecord, RefreshState},
 };
 use hallpass_store::{
-    Commit, Committed, Spend, StoreError, UserRecord, Write,
+    Commit, Committed, KeyRecord, Spend, StoreError, UserRecord, Write,
     encoding::{Record, encode},
 };
 use hallpass_types::{Bucket, ClientId, GrantId, IssuerId, Key, Subject};
@@ -68,6 +68,11 @@ pub(crate) enum SpendRow {
         revision: u64,
         row: UserRow,
     },
+    Client {
+        expected: Box<ClientRecord>,
+        row: ClientRow,
+    },
+    SigningKeys(Vec<KeyRecord>),
 }
 
 #[derive(Debug)]
@@ -147,13 +152,14 @@ impl SpendRow {
     /// Whether it changes anything, so that it must be undone when a later spend is too late.
     pub(crate) const fn changes(&self) -> bool {
         match self {
-            Self::Standing(_) | Self::Session(_) => false,
+            Self::Standing(_) | Self::Session(_) | Self::SigningKeys(_) => false,
             Self::Code(_)
             | Self::Refresh { .. }
             | Self::Once(_)
             | Self::NewUser(_)
             | Self::NewClient(_)
-            | Self::User { .. } => true,
+            | Self::User { .. }
+            | Self::Client { .. } => true,
         }
     }
 }
@@ -181,6 +187,11 @@ fn spend_row(issuer: IssuerId, spend: Spend) -> Result<SpendRow, StoreError> {
             revision,
             row: user_row(issuer, *record)?,
         },
+        Spend::Client { expected, record } => SpendRow::Client {
+            expected,
+            row: client_row(issuer, &record)?,
+        },
+        Spend::SigningKeys(expected) => SpendRow::SigningKeys(expected),
         _ => return Err(unknown()),
     })
 }

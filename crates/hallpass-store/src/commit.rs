@@ -53,6 +53,32 @@ pub enum Spend {
         /// The new record; its revision is one higher.
         record: Box<UserRecord>,
     },
+    /// Replaces a client that is still what it was when it was read: too late when it is unknown or has changed
+    /// ([`same_client`]).
+    Client {
+        /// What was read.
+        expected: Box<ClientRecord>,
+        /// What takes its place, under the same identifier.
+        record: Box<ClientRecord>,
+    },
+    /// Asserts that the signing keys are these and no others at the moment of the commit, in any order.
+    SigningKeys(Vec<KeyRecord>),
+}
+
+/// Whether two client records say the same.
+#[must_use]
+pub fn same_client(a: &ClientRecord, b: &ClientRecord) -> bool {
+    match (serde_json::to_value(a), serde_json::to_value(b)) {
+        (Ok(a), Ok(b)) => a == b,
+        (Ok(_) | Err(_), Err(_)) | (Err(_), Ok(_)) => false,
+    }
+}
+
+/// Whether two lists hold the same signing keys, in any order.
+#[must_use]
+pub fn same_signing_keys(a: &[KeyRecord], b: &[KeyRecord]) -> bool {
+    // A `kid` stands once in a list.
+    a.len() == b.len() && a.iter().all(|key| b.contains(key))
 }
 
 /// Something that is written whatever is there.

@@ -10,7 +10,7 @@ mod error;
 mod memory;
 mod port;
 
-pub use commit::{Commit, Committed, Spend, Write};
+pub use commit::{Commit, Committed, Spend, Write, same_client, same_signing_keys};
 pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use port::{BoxFuture, KeyPhase, KeyRecord, MAX_PAGE, Page, Standing, Store, UserRecord};

@@ -241,6 +241,7 @@ impl Provider {
     ) -> Result<Registered, RegistrationFailure> {
         let inner = &self.inner;
         let mut record = self.managed(client_id, bearer).await?;
+        let expected = Box::new(record.clone());
         let input = object(body)?;
         let digest = |secret: &str| inner.secrets.client_digest(secret);
         let metadata = registration::check_update(&input, &record, &digest, &inner.policy)
@@ -270,12 +271,19 @@ impl Provider {
         record.updated_at = self.now();
         Client::from_record(&record, &inner.policy, secret.clone())
             .map_err(RegistrationFailure::Metadata)?;
-        let writes = vec![Write::Client(Box::new(record.clone()))];
-        self.commit(Commit {
-            spends: Vec::new(),
-            writes,
-        })
-        .await?;
+        // Names were resolved and documents fetched since the client was read. Who deleted, switched off or changed it
+        // meanwhile has the last word.
+        let spends = vec![Spend::Client {
+            expected,
+            record: Box::new(record.clone()),
+        }];
+        let commit = Commit {
+            spends,
+            writes: Vec::new(),
+        };
+        if self.commit(commit).await? != Committed::Done {
+            return Err(Reason::NoAccess.into());
+        }
         inner.clients.forget(&record.client_id);
         self.emit(&Event::ClientChanged {
             action: "updated",

@@ -57,6 +57,49 @@ pub async fn writing_a_client_replaces_it(t: Trial) {
     assert!(same(found(&t, "c").await.as_ref(), Some(&second)));
 }
 
+/// Whoever read a client before it was changed or deleted does not undo that.
+pub async fn a_client_that_has_changed_since_it_was_read_is_not_replaced(t: Trial) {
+    let change = |expected: ClientRecord, record: ClientRecord| Spend::Client {
+        expected: Box::new(expected),
+        record: Box::new(record),
+    };
+    let off = || ClientRecord {
+        disabled: true,
+        ..client("c")
+    };
+    let bare = || ClientRecord {
+        secret: None,
+        ..client("c")
+    };
+    assert_eq!(
+        t.spend(change(client("c"), off())).await,
+        Committed::TooLate(0),
+        "unknown"
+    );
+    t.write(vec![Write::Client(Box::new(client("c")))]).await;
+    assert_eq!(
+        t.spend(change(client("c"), off())).await,
+        Committed::Done,
+        "as it was read"
+    );
+    assert_eq!(
+        t.spend(change(client("c"), bare())).await,
+        Committed::TooLate(0),
+        "changed"
+    );
+    assert!(same(found(&t, "c").await.as_ref(), Some(&off())));
+    let twice = vec![change(off(), bare()), change(off(), client("c"))];
+    assert_eq!(t.commit(twice, Vec::new()).await, Committed::TooLate(1));
+    assert!(same(found(&t, "c").await.as_ref(), Some(&off())), "undone");
+    t.write(vec![Write::DeleteClient(client_id("c"))]).await;
+    assert_eq!(
+        t.spend(change(off(), bare())).await,
+        Committed::TooLate(0),
+        "deleted"
+    );
+    assert!(found(&t, "c").await.is_none());
+}
+
 /// Deleting is idempotent.
 pub async fn a_deleted_client_is_unknown(t: Trial) {
     t.write(vec![Write::Client(Box::new(client("c")))]).await;

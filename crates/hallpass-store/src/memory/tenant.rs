@@ -16,6 +16,7 @@ use hallpass_types::{
 use super::full;
 use crate::{
     Commit, Committed, KeyRecord, MAX_PAGE, Page, Spend, Standing, StoreError, UserRecord, Write,
+    same_client, same_signing_keys,
 };
 
 #[derive(Debug, Default)]
@@ -41,6 +42,7 @@ enum Undo {
     NewUser(Subject),
     User(Box<UserRecord>),
     NewClient(ClientId),
+    Client(Box<ClientRecord>),
 }
 
 impl Tenant {
@@ -283,6 +285,17 @@ impl Tenant {
                 self.put_user(*record);
                 Some(Undo::User(Box::new(old)))
             }
+            Spend::Client { expected, record } => {
+                let held = self.clients.get_mut(record.client_id.as_str())?;
+                if !same_client(held, &expected) {
+                    return None;
+                }
+                let old = std::mem::replace(held, *record);
+                Some(Undo::Client(Box::new(old)))
+            }
+            Spend::SigningKeys(expected) => {
+                same_signing_keys(&self.signing_keys(), &expected).then_some(Undo::Nothing)
+            }
         }
     }
 
@@ -311,6 +324,10 @@ impl Tenant {
                 Undo::User(before) => self.put_user(*before),
                 Undo::NewClient(id) => {
                     self.clients.remove(id.as_str());
+                }
+                Undo::Client(before) => {
+                    self.clients
+                        .insert(before.client_id.as_str().to_owned(), *before);
                 }
             }
         }
