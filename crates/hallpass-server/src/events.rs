@@ -54,7 +54,8 @@ impl Events for Telling {
             }
             Event::Internal { endpoint, error } => {
                 self.metrics.error("internal");
-                tracing::error!(endpoint, error, "internal error");
+                // Whoever answers the request logs the error.
+                tracing::debug!(endpoint, error, "internal error");
             }
             other => tracing::info!(event = ?other, "event"),
         }

@@ -24,19 +24,21 @@ pub use register::Registered;
 pub use userinfo::UserInfo;
 
 impl Provider {
-    /// Tells listeners that a request was refused, and passes on why.
+    /// Tells listeners that a request was refused or failed, and passes on why.
     fn failed(
         &self,
         endpoint: &'static str,
         client: Option<&ClientId>,
         failure: Failure,
     ) -> Failure {
-        if let Failure::Refused(refusal) = &failure {
-            self.emit(&Event::Refused {
+        match &failure {
+            Failure::Refused(refusal) => self.emit(&Event::Refused {
                 endpoint,
                 reason: refusal.id,
                 client,
-            });
+            }),
+            Failure::Internal(error) => self.emit(&Event::Internal { endpoint, error }),
+            Failure::Unavailable { .. } => {}
         }
         failure
     }
