@@ -60,9 +60,10 @@ impl KeySet {
             )
         });
         let mut active = HashMap::new();
+        // Should there be several, every process takes the oldest.
         for (index, held) in keys.iter().enumerate() {
             if held.phase == KeyPhase::Active {
-                active.insert(held.key.algorithm(), index);
+                active.entry(held.key.algorithm()).or_insert(index);
             }
         }
         let document =
@@ -140,36 +141,95 @@ pub fn generate(
     })
 }
 
-/// The writes of one rotation of an algorithm: the next key signs from now on, the active one retires, and a new next
-/// key is published. Without a next key a fresh one signs at once.
+/// A next key signs no sooner than this after it was published (seconds): whoever fetched the key set just before may
+/// use it for the 300 seconds of its `Cache-Control`, and nodes look for new keys every other second.
+pub const RIPE: i64 = 310;
+
+/// When a key is to be replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rotate {
+    /// When it has signed for so many seconds, and its successor is ripe.
+    Older(i64),
+    /// When its successor is ripe.
+    Ripe,
+    /// At once, even by a key that nobody has seen yet.
+    Forced,
+}
+
+/// What became of a rotation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rotated {
+    /// These algorithms have a new key.
+    pub done: Vec<JwsAlgorithm>,
+    /// The successors of these are not ripe, and will be after so many seconds.
+    pub waiting: Vec<(JwsAlgorithm, i64)>,
+    /// Another process changed the keys at the same moment: nothing was done.
+    pub overtaken: bool,
+}
+
+/// Adds the writes of one rotation of an algorithm: the oldest next key signs from now on, the active ones retire, and
+/// a new next key is published.
 ///
 /// # Errors
 /// As [`generate`].
-pub fn rotation(
+pub(crate) fn rotation(
     records: &[KeyRecord],
     algorithm: JwsAlgorithm,
+    when: Rotate,
     secrets: &Secrets,
     now: Timestamp,
-) -> Result<Vec<KeyRecord>, StoreError> {
-    let mut writes = Vec::new();
-    let of_algorithm = || records.iter().filter(|r| r.alg == algorithm.name());
-    for old in of_algorithm().filter(|r| r.phase == KeyPhase::Active) {
-        writes.push(KeyRecord {
-            phase: KeyPhase::Retiring,
-            phase_since: now,
-            ..old.clone()
-        });
+) -> Result<(Vec<KeyRecord>, Rotation), StoreError> {
+    let of = |phase| {
+        records
+            .iter()
+            .filter(move |r| r.alg == algorithm.name() && r.phase == phase)
+    };
+    if let Rotate::Older(period) = when
+        && of(KeyPhase::Active)
+            .next()
+            .is_some_and(|_| of(KeyPhase::Active).all(|r| now.since(r.phase_since) < period))
+    {
+        return Ok((Vec::new(), Rotation::Young));
     }
-    match of_algorithm().find(|r| r.phase == KeyPhase::Next) {
-        Some(next) => writes.push(KeyRecord {
-            phase: KeyPhase::Active,
-            phase_since: now,
-            ..next.clone()
-        }),
-        None => writes.push(generate(algorithm, KeyPhase::Active, secrets, now)?),
+    let next = of(KeyPhase::Next).min_by_key(|r| (r.phase_since, &r.kid));
+    if when != Rotate::Forced {
+        match next {
+            Some(next) => {
+                let left = RIPE.saturating_sub(now.since(next.phase_since));
+                if left > 0 {
+                    return Ok((Vec::new(), Rotation::Waits(left)));
+                }
+            }
+            None => {
+                let next = generate(algorithm, KeyPhase::Next, secrets, now)?;
+                return Ok((vec![next], Rotation::Waits(RIPE)));
+            }
+        }
     }
-    writes.push(generate(algorithm, KeyPhase::Next, secrets, now)?);
-    Ok(writes)
+    let moved = |record: &KeyRecord, phase| KeyRecord {
+        phase,
+        phase_since: now,
+        ..record.clone()
+    };
+    let mut writes: Vec<_> = of(KeyPhase::Active)
+        .map(|old| moved(old, KeyPhase::Retiring))
+        .collect();
+    writes.push(match next {
+        Some(next) => moved(next, KeyPhase::Active),
+        None => generate(algorithm, KeyPhase::Active, secrets, now)?,
+    });
+    if of(KeyPhase::Next).count() < 2 {
+        writes.push(generate(algorithm, KeyPhase::Next, secrets, now)?);
+    }
+    Ok((writes, Rotation::Done))
+}
+
+/// What a rotation of one algorithm comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rotation {
+    Done,
+    Waits(i64),
+    Young,
 }
 
 /// The key set that is in use, replaced as a whole.

@@ -4,20 +4,23 @@ use std::sync::Arc;
 
 use hallpass_core::policy::Policy;
 use hallpass_jose::JwsAlgorithm;
-use hallpass_store::{Commit, KeyPhase, KeyRecord, Spend, Store, StoreError, Write};
+use hallpass_store::{Commit, Committed, KeyPhase, KeyRecord, Spend, Store, StoreError, Write};
 use hallpass_types::{Bucket, Code, GrantId, IssuerId, Key, Timestamp};
 
 use crate::{
     Failure,
     clients::ClientCache,
     endpoints::discovery::Document,
-    keys::{self, CurrentKeys, KeySet},
+    keys::{self, CurrentKeys, KeySet, Rotate, Rotated, Rotation},
     logos::Logos,
     ports::{Accounts, Clock, Entropy, Event, Events, Fetcher, Interaction},
     registry::Grants,
     remote_keys::RemoteKeys,
     secrets::Secrets,
 };
+
+/// So often keys are made anew when another process changes them at the same moment.
+const ATTEMPTS: u32 = 5;
 
 /// An OpenID Provider for one issuer. Cheap to clone.
 #[derive(Clone)]
@@ -155,7 +158,7 @@ impl Provider {
     pub(crate) async fn commit(
         &self,
         commit: Commit,
-    ) -> Result<hallpass_store::Committed, StoreError> {
+    ) -> Result<Committed, StoreError> {
         self.inner.store.commit(self.inner.issuer_id, commit).await
     }
 
@@ -172,35 +175,60 @@ impl Provider {
     }
 
     /// Makes sure that every algorithm of the policy has an active key, and loads all keys. Several nodes may do it at
-    /// once: the same set is read back afterwards.
+    /// once: one of them makes the keys, all read them back.
     ///
     /// # Errors
     /// The store fails, or a key cannot be opened with this master key.
     pub async fn load_keys(&self) -> Result<(), StoreError> {
-        let inner = &self.inner;
-        let mut records = inner.store.signing_keys(inner.issuer_id).await?;
-        let wanted = self.signing_algorithms();
-        let lacks = |records: &[KeyRecord], a: &JwsAlgorithm| {
-            !records
-                .iter()
-                .any(|r| r.alg == a.name() && r.phase == KeyPhase::Active)
-        };
-        if wanted.iter().any(|a| lacks(&records, a)) {
-            let mut writes = Vec::new();
-            for algorithm in wanted.into_iter().filter(|a| lacks(&records, a)) {
-                let record =
-                    keys::generate(algorithm, KeyPhase::Active, &inner.secrets, self.now())?;
-                writes.push(Write::SigningKey(Box::new(record)));
-            }
-            self.commit(Commit {
-                spends: Vec::new(),
-                writes,
-            })
-            .await?;
-            records = inner.store.signing_keys(inner.issuer_id).await?;
-        }
-        inner.keys.store(KeySet::open(&records, &inner.secrets)?);
+        self.add_keys(KeyPhase::Active).await?;
+        let records = self.inner.store.signing_keys(self.inner.issuer_id).await?;
+        self.inner
+            .keys
+            .store(KeySet::open(&records, &self.inner.secrets)?);
         Ok(())
+    }
+
+    /// Makes a key in that phase for every algorithm that has none. Whether any was made.
+    async fn add_keys(&self, phase: KeyPhase) -> Result<bool, StoreError> {
+        let inner = &self.inner;
+        for _ in 0..ATTEMPTS {
+            let records = inner.store.signing_keys(inner.issuer_id).await?;
+            let lacks = |a: &JwsAlgorithm| {
+                !records
+                    .iter()
+                    .any(|r| r.alg == a.name() && r.phase == phase)
+            };
+            let mut made = Vec::new();
+            for algorithm in self.signing_algorithms().into_iter().filter(lacks) {
+                made.push(keys::generate(
+                    algorithm,
+                    phase,
+                    &inner.secrets,
+                    self.now(),
+                )?);
+            }
+            if made.is_empty() {
+                return Ok(false);
+            }
+            if self.change_keys(records, made).await? {
+                return Ok(true);
+            }
+        }
+        Err(StoreError::unavailable("the signing keys keep changing"))
+    }
+
+    /// Writes keys, unless others than `expected` are there by now. Whether they were written.
+    async fn change_keys(
+        &self,
+        expected: Vec<KeyRecord>,
+        changed: Vec<KeyRecord>,
+    ) -> Result<bool, StoreError> {
+        let writes = changed.into_iter();
+        let commit = Commit {
+            spends: vec![Spend::SigningKeys(expected)],
+            writes: writes.map(|r| Write::SigningKey(Box::new(r))).collect(),
+        };
+        Ok(self.commit(commit).await? == Committed::Done)
     }
 
     /// Reads the keys again: another process may have rotated them.
@@ -223,49 +251,47 @@ impl Provider {
     /// # Errors
     /// As [`Self::load_keys`].
     pub async fn prepare_next_keys(&self) -> Result<(), StoreError> {
-        let inner = &self.inner;
-        let records = inner.store.signing_keys(inner.issuer_id).await?;
-        let mut writes = Vec::new();
-        for algorithm in self.signing_algorithms() {
-            if !records
-                .iter()
-                .any(|r| r.alg == algorithm.name() && r.phase == KeyPhase::Next)
-            {
-                let record = keys::generate(algorithm, KeyPhase::Next, &inner.secrets, self.now())?;
-                writes.push(Write::SigningKey(Box::new(record)));
-            }
-        }
-        if !writes.is_empty() {
-            self.commit(Commit {
-                spends: Vec::new(),
-                writes,
-            })
-            .await?;
+        if self.add_keys(KeyPhase::Next).await? {
             self.reload_keys().await?;
         }
         Ok(())
     }
 
-    /// Rotates the keys of one algorithm, or of all.
+    /// Rotates the keys of one algorithm, or of all. What is stored now decides, and of several processes that do it at
+    /// once one succeeds.
     ///
     /// # Errors
     /// As [`Self::load_keys`].
-    pub async fn rotate_keys(&self, only: Option<JwsAlgorithm>) -> Result<(), StoreError> {
+    pub async fn rotate_keys(
+        &self,
+        only: Option<JwsAlgorithm>,
+        when: Rotate,
+    ) -> Result<Rotated, StoreError> {
         let inner = &self.inner;
         let records = inner.store.signing_keys(inner.issuer_id).await?;
-        let mut writes = Vec::new();
+        let mut rotated = Rotated::default();
+        let mut changed = Vec::new();
         for algorithm in self.signing_algorithms() {
             if only.is_none_or(|o| o == algorithm) {
-                let changed = keys::rotation(&records, algorithm, &inner.secrets, self.now())?;
-                writes.extend(changed.into_iter().map(|r| Write::SigningKey(Box::new(r))));
+                let now = self.now();
+                let (writes, became) =
+                    keys::rotation(&records, algorithm, when, &inner.secrets, now)?;
+                changed.extend(writes);
+                match became {
+                    Rotation::Done => rotated.done.push(algorithm),
+                    Rotation::Waits(seconds) => rotated.waiting.push((algorithm, seconds)),
+                    Rotation::Young => {}
+                }
             }
         }
-        self.commit(Commit {
-            spends: Vec::new(),
-            writes,
-        })
-        .await?;
-        self.reload_keys().await
+        if !changed.is_empty() && !self.change_keys(records, changed).await? {
+            rotated = Rotated {
+                overtaken: true,
+                ..Rotated::default()
+            };
+        }
+        self.reload_keys().await?;
+        Ok(rotated)
     }
 
     /// Deletes retired keys whose last token is over, and expired records. Answers how many records went.
@@ -283,6 +309,8 @@ impl Provider {
             .chain([
                 inner.policy.lifetimes.access_token,
                 inner.policy.lifetimes.id_token,
+                // An ID token is a hint (`id_token_hint`) as long as the session that it was issued in.
+                inner.policy.lifetimes.session,
             ])
             .max()
             .unwrap_or_default();

@@ -190,6 +190,9 @@ pub struct KeyRotate {
     /// Only the keys of one algorithm.
     #[arg(long, value_name = "ALG")]
     pub alg: Option<String>,
+    /// At once, even if clients that hold the published keys do not know the next one yet.
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// Options of `migrate`.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use hallpass_provider::Provider;
+use hallpass_provider::{Provider, keys::Rotate};
 use hallpass_store::{KeyPhase, StoreError};
 use tokio::time::{Instant, interval_at, sleep};
 
@@ -77,15 +77,9 @@ async fn turn_keys(provider: &Provider, rotation: Seconds) -> Result<(), StoreEr
     if period == 0 {
         return Ok(());
     }
-    let now = provider.now();
-    let keys = provider.signing_keys();
-    let old = keys
-        .iter()
-        .filter(|held| held.phase == KeyPhase::Active && now.since(held.phase_since) >= period);
-    for held in old {
-        let algorithm = held.key.algorithm();
+    let rotated = provider.rotate_keys(None, Rotate::Older(period)).await?;
+    for algorithm in rotated.done {
         tracing::info!(alg = algorithm.name(), "signing key is rotated");
-        provider.rotate_keys(Some(algorithm)).await?;
     }
     Ok(())
 }
@@ -178,7 +172,11 @@ mod tests {
             "active and next"
         );
         assert_eq!(kid(&server), first, "too young to be rotated");
-        command.provider.rotate_keys(None).await.unwrap();
+        command
+            .provider
+            .rotate_keys(None, Rotate::Forced)
+            .await
+            .unwrap();
         tokio::time::pause();
         let healthy = Arc::new(AtomicBool::new(false));
         let jobs = tokio::spawn(run(
@@ -190,7 +188,11 @@ mod tests {
         assert!(healthy.load(Ordering::Relaxed));
         let second = kid(&server);
         assert_ne!(second, first, "rotated before the first look");
-        command.provider.rotate_keys(None).await.unwrap();
+        command
+            .provider
+            .rotate_keys(None, Rotate::Forced)
+            .await
+            .unwrap();
         sleep(WATCH.saturating_mul(2)).await;
         assert_ne!(kid(&server), second);
         assert_eq!(kid(&server), kid(&command));

@@ -142,7 +142,7 @@ impl Server {
 
     fn rotate(&self) -> Result<()> {
         let output = Command::new(&self.binary)
-            .args(["key", "rotate", "--config"])
+            .args(["key", "rotate", "--force", "--config"])
             .arg(&self.config)
             .output()
             .map_err(|error| in_file(&self.binary, error))?;

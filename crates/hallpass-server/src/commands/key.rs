@@ -1,7 +1,7 @@
 //! `hallpass key`
 
 use hallpass_jose::JwsAlgorithm;
-use hallpass_provider::keys::HeldKey;
+use hallpass_provider::keys::{HeldKey, Rotate, Rotated};
 use serde_json::{Value, json};
 
 use crate::cli;
@@ -21,11 +21,40 @@ pub(super) async fn run(command: cli::Key, engine: Engine, output: Output) -> Re
                     alg.name()
                 )));
             }
-            let rotated = engine.provider.rotate_keys(only).await;
-            rotated.map_err(|error| Failure::doing("key", &error))?;
+            let when = if options.force {
+                Rotate::Forced
+            } else {
+                Rotate::Ripe
+            };
+            let rotated = engine.provider.rotate_keys(only, when).await;
+            let rotated = rotated.map_err(|error| Failure::doing("key", &error))?;
+            if let Some(why) = undone(&rotated) {
+                return Err(Failure::new(why));
+            }
             list(&engine, output)
         }
     }
+}
+
+/// Why a rotation did not do all that was asked.
+fn undone(rotated: &Rotated) -> Option<String> {
+    if rotated.overtaken {
+        return Some(
+            "another process changed the keys at the same moment, nothing is rotated".into(),
+        );
+    }
+    let waiting: Vec<String> = rotated
+        .waiting
+        .iter()
+        .map(|(alg, seconds)| {
+            let alg = alg.name();
+            format!(
+                "{alg} is not rotated yet: its next key was published too recently for clients to know it. \
+                 Try again in {seconds} seconds, or use --force"
+            )
+        })
+        .collect();
+    (!waiting.is_empty()).then(|| waiting.join("\n"))
 }
 
 fn list(engine: &Engine, output: Output) -> Result<(), Failure> {

@@ -282,7 +282,12 @@ fn keys_are_listed_and_rotated() {
     let folder = Folder::new();
     let before = folder.json(&["key", "list", "--json"]);
     assert_eq!(before.as_array().unwrap().len(), 2);
-    let after = folder.json(&["key", "rotate", "--alg", "ES256", "--json"]);
+    for _ in 0..2 {
+        let early = folder.run(&["key", "rotate", "--alg", "ES256"]);
+        assert_eq!(early.status.code(), Some(1), "nobody knows the next key");
+        assert!(String::from_utf8_lossy(&early.stderr).contains("--force"));
+    }
+    let after = folder.json(&["key", "rotate", "--alg", "ES256", "--force", "--json"]);
     let phases = |alg: &str, phase: &str| {
         let keys = after.as_array().unwrap().iter();
         keys.filter(|key| key["alg"] == alg && key["phase"] == phase)

@@ -2,6 +2,9 @@
 
 use std::collections::HashSet;
 
+use hallpass_jose::JwsAlgorithm;
+use hallpass_provider::keys::{RIPE, Rotate};
+use hallpass_store::KeyPhase;
 use hallpass_testkit::{Ask, Op, Setup};
 use serde_json::Value;
 
@@ -102,7 +105,7 @@ async fn a_variant_of_a_path_is_not_that_path() {
 async fn published_keys_are_public_keys_with_unique_names() {
     let op = Op::start().await;
     op.provider.prepare_next_keys().await.unwrap();
-    op.provider.rotate_keys(None).await.unwrap();
+    op.provider.rotate_keys(None, Rotate::Forced).await.unwrap();
     let mut browser = op.browser();
     let keys = browser.get("/jwks").await.json();
     let keys = keys["keys"].as_array().unwrap();
@@ -324,4 +327,42 @@ async fn an_issuer_with_a_path_answers_below_it_only() {
     ] {
         assert_eq!(browser.get(path).await.status, 404, "{path}");
     }
+}
+
+#[tokio::test]
+async fn no_key_signs_before_everybody_can_know_it() {
+    const ES: Option<JwsAlgorithm> = Some(JwsAlgorithm::ES256);
+    let op = Op::start().await;
+    let early = op.provider.rotate_keys(ES, Rotate::Ripe).await.unwrap();
+    assert_eq!((early.done.len(), early.waiting.len()), (0, 1));
+    op.clock.advance(RIPE - 1);
+    let early = op.provider.rotate_keys(ES, Rotate::Ripe).await.unwrap();
+    assert!(early.done.is_empty());
+    assert!(early.waiting.iter().all(|(_, seconds)| *seconds == 1));
+    op.clock.advance(1);
+    let young = Rotate::Older(RIPE + 1);
+    let rotated = op.provider.rotate_keys(ES, young).await.unwrap();
+    assert_eq!((rotated.done.len(), rotated.waiting.len()), (0, 0));
+    let rotated = op.provider.rotate_keys(ES, Rotate::Ripe).await.unwrap();
+    assert_eq!((rotated.done.len(), rotated.waiting.len()), (1, 0));
+    // At most once, however soon it is asked for again.
+    let again = op.provider.rotate_keys(ES, Rotate::Ripe).await.unwrap();
+    assert_eq!((again.done.len(), again.waiting.len()), (0, 1));
+}
+
+#[tokio::test]
+async fn of_two_rotations_at_once_each_key_is_retired_once() {
+    const ES: Option<JwsAlgorithm> = Some(JwsAlgorithm::ES256);
+    let op = Op::start().await;
+    let other = op.another_node().await;
+    let (one, two) = tokio::join!(
+        op.provider.rotate_keys(ES, Rotate::Forced),
+        other.provider.rotate_keys(ES, Rotate::Forced)
+    );
+    let done = usize::from(!one.unwrap().overtaken) + usize::from(!two.unwrap().overtaken);
+    op.provider.reload_keys().await.unwrap();
+    let keys = op.provider.signing_keys();
+    let in_phase = |phase| keys.iter().filter(|k| k.phase == phase).count();
+    assert_eq!(in_phase(KeyPhase::Active), 2);
+    assert_eq!(in_phase(KeyPhase::Retiring), done);
 }

@@ -1,6 +1,7 @@
 //! Keys that change: ours, and those that clients publish.
 
 use hallpass_jose::{Jwks, JwksPolicy, JwsAlgorithm, SigningKey, UnverifiedJws, VerifyingKey};
+use hallpass_provider::keys::Rotate;
 use hallpass_testkit::{
     Answer, Browser, Op, Request, Setup, Tokens, assertion, fixture, fixture::Seed,
 };
@@ -136,7 +137,7 @@ async fn every_token_verifies_while_keys_are_rotated() {
             assert_eq!(browser.userinfo(&next.access).await.status, 200);
         }
         // Somebody who looked before the rotation, and looks again only afterwards, knows every key.
-        op.provider.rotate_keys(None).await.unwrap();
+        op.provider.rotate_keys(None, Rotate::Forced).await.unwrap();
         let fresh = browser.code_flow("web", "openid").await.id.unwrap();
         for (keys, tokens) in [
             (&cached, std::slice::from_ref(&fresh)),
@@ -162,8 +163,8 @@ async fn every_token_verifies_while_keys_are_rotated() {
         .await;
     assert_eq!(hinted.status, 303);
     assert!(!algorithms.is_empty());
-    // Once their last token is over, old keys go.
-    op.clock.advance(100_000);
+    // Once the last session that they served is over, old keys go.
+    op.clock.advance(15 * 86_400);
     op.provider.purge().await.unwrap();
     let left = browser.get("/jwks").await.json()["keys"]
         .as_array()
