@@ -53,6 +53,8 @@ pub struct Setup {
     limits: Limits,
     seed: Option<u64>,
     issuer: &'static str,
+    /// The issuer's name in the store.
+    name: &'static str,
     clock: Arc<TestClock>,
     /// The folder of a store on disk, deleted at the end.
     folder: Option<Arc<Folder>>,
@@ -76,6 +78,7 @@ impl Default for Setup {
             limits: Limits::default(),
             seed: None,
             issuer: fixture::ISSUER,
+            name: "fixture",
             clock: Arc::default(),
             folder: None,
             joins: None,
@@ -144,6 +147,17 @@ impl Setup {
         self
     }
 
+    /// Another issuer beside one that runs: same store, same master key, same clients and people by name.
+    #[must_use]
+    pub fn beside(mut self, op: &Op, issuer: &'static str, name: &'static str) -> Self {
+        self.issuer = issuer;
+        self.name = name;
+        self.store = op.provider.store().clone();
+        self.clock = op.clock.clone();
+        self.folder = op.folder.clone();
+        self
+    }
+
     /// Starts it.
     ///
     /// # Panics
@@ -163,7 +177,7 @@ impl Setup {
             .store(self.store.clone())
             .master_key(MasterKey::new([7; 32]))
             .accounts(accounts.clone())
-            .interaction(Arc::new(pages.clone()), "fixture")
+            .interaction(Arc::new(pages.clone()), self.name)
             .await
             .unwrap();
         let initial = Opaque::<InitialAccess>::from_random(Bucket(u32::MAX), &[9; 24]);
@@ -179,7 +193,7 @@ impl Setup {
                 policy.registration.initial_access_tokens = vec![digest];
                 changes.into_iter().for_each(|change| change(policy));
             });
-        let issuer_id = self.store.issuer("fixture").await.unwrap();
+        let issuer_id = self.store.issuer(self.name).await.unwrap();
         if self.store.signing_keys(issuer_id).await.unwrap().is_empty() {
             put_rsa_key(&*self.store, builder.secrets(), issuer_id, &clock).await;
         }

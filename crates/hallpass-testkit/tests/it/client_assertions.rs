@@ -37,6 +37,7 @@ fn signed(op: &Op, jti: &str, change: impl FnOnce(&mut Value)) -> String {
 // TK-29
 #[tokio::test]
 async fn an_assertion_works_once_at_whichever_endpoint() {
+    //= test RFC7523#3 an assertion that was used is refused when it is shown again
     let op = Op::start().await;
     let mut browser = op.browser();
     let jwt = signed(&op, "once", |_| ());

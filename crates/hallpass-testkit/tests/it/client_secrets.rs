@@ -231,6 +231,7 @@ async fn a_confidential_client_without_credentials_gets_nowhere() {
 // LG-05 for clients, TK-58 without its clock
 #[tokio::test]
 async fn an_unknown_a_disabled_and_a_known_client_with_a_wrong_secret_look_alike() {
+    //= test RFC6749#5.2 401 answers carry WWW-Authenticate when the client used the Authorization header
     let op = Op::start().await;
     let mut browser = op.browser();
     let mut answers = Vec::new();

@@ -126,7 +126,7 @@ async fn less_than_what_was_asked_for_can_be_allowed() {
         .redeem("web", &code_of(&answer).unwrap())
         .await
         .json();
-    //= test RFC6749#5.1 a granted scope that is not what was asked for stands in the response
+    //= test RFC6749#5.1 scope is there when it differs from what was asked for; here, always
     assert_eq!(tokens["scope"], "openid phone");
     let info = browser
         .userinfo(tokens["access_token"].as_str().unwrap())

@@ -29,5 +29,6 @@ mod registration_uris;
 mod revocation;
 mod secrets;
 mod sign_in;
+mod tenants;
 mod token_requests;
 mod userinfo;

@@ -8,6 +8,7 @@ use crate::registration::{open, register};
 // R8.5, RG-11, RG-12
 #[tokio::test]
 async fn a_registration_is_managed_with_its_own_token_only() {
+    //= test RFC7592#2 an unknown client and a wrong token are both answered with 401
     let op = open().await;
     let mut browser = op.browser();
     let one = register(

@@ -26,6 +26,7 @@ pub(crate) fn assert_refused(answer: &Answer, code: &str, what: &str) {
 // RG-01
 #[tokio::test]
 async fn without_an_initial_access_token_nobody_registers() {
+    //= test RFC7591#3 the endpoint is protected by an initial access token
     let op = Op::start().await;
     let mut browser = op.browser();
     let metadata = json!({"redirect_uris": ["https://new.test/cb"]});

@@ -487,6 +487,7 @@ async fn a_session_ends_with_its_account_and_with_its_password() {
 // LG-27, LO-13
 #[tokio::test]
 async fn no_parameter_leads_away_from_here() {
+    //= test RFC9700#4.12 after credentials were posted, the redirect turns into a GET without them
     let op = Op::start().await;
     let (mut browser, target, _) = at_sign_in(&op).await;
     for place in [

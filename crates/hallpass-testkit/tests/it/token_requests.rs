@@ -47,6 +47,7 @@ async fn only_the_offered_grant_types_exist() {
 // TK-40
 #[tokio::test]
 async fn a_grant_type_that_the_client_did_not_register_is_refused() {
+    //= test RFC6749#5.2 a client uses only the grant types that it is authorized for
     let op = Op::start().await;
     let mut browser = op.browser();
     for (client, grant) in [

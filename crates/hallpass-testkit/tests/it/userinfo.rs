@@ -314,6 +314,7 @@ async fn a_token_is_over_with_the_very_next_request() {
 // UI-08
 #[tokio::test]
 async fn a_forged_jwt_is_no_access_token() {
+    //= test RFC9068#4 only a JWT whose typ is at+jwt is an access token
     let op = Op::start().await;
     let mut browser = op.browser();
     let keys = op.provider.signing_keys();
@@ -483,4 +484,51 @@ async fn a_pairwise_subject_is_the_same_everywhere_and_nobody_elses() {
         Ask::form("/token", &pairs).basic("pair2", "hpk_pair2-0123456789abcdefghijklmnopqrstuvwx");
     let others = Tokens::of(&browser.send(ask).await);
     assert_ne!(others.claims()["sub"], pairwise.as_str());
+}
+
+// OIDC Core §5.3.2, TK-12
+#[tokio::test]
+async fn a_signed_answer_is_for_its_client_and_is_nothing_else() {
+    //= test OIDC-CORE#5.3.2 a signed response carries iss and aud
+    let seed = |id: &'static str, algorithm: &str| Seed {
+        id,
+        secret: Some("hpk_signed-0123456789abcdefghijklmnopqrstuvw"),
+        disabled: false,
+        metadata: json!({"redirect_uris": ["https://signed.test/cb"], "grant_types": ["authorization_code"], "skip_consent": true,
+            "userinfo_signed_response_alg": algorithm}),
+    };
+    let op = Setup::default()
+        .client(seed("signed", "RS256"))
+        .client(seed("signed-ec", "ES256"))
+        .start()
+        .await;
+    for id in ["signed", "signed-ec"] {
+        let mut browser = op.browser();
+        let request = Request::of("web", "openid email")
+            .with("client_id", id)
+            .with("redirect_uri", "https://signed.test/cb");
+        let answer = browser.send(request.get()).await;
+        let answer = browser.through_pages("alice", answer).await;
+        let code = wire::param(answer.location(), "code").unwrap();
+        let pairs = [
+            ("grant_type", "authorization_code"),
+            ("code", code.as_str()),
+            ("redirect_uri", "https://signed.test/cb"),
+            ("code_verifier", hallpass_testkit::flow::VERIFIER),
+        ];
+        let ask =
+            Ask::form("/token", &pairs).basic(id, "hpk_signed-0123456789abcdefghijklmnopqrstuvw");
+        let tokens = Tokens::of(&browser.send(ask).await);
+        let info = browser.userinfo(&tokens.access).await;
+        assert_eq!((info.status, info.media()), (200, "application/jwt"));
+        let claims = assertion::payload(&info.text());
+        assert_eq!(
+            (claims["iss"].as_str(), claims["aud"].as_str()),
+            (Some(fixture::ISSUER), Some(id))
+        );
+        assert_eq!(claims["sub"], tokens.claims()["sub"]);
+        assert_eq!(claims["email"], "alice@example.test");
+        assert_invalid_token(&browser.userinfo(&info.text()).await, "as a bearer token");
+        assert!(!browser.is_active("web", &info.text()).await);
+    }
 }
