@@ -422,3 +422,60 @@ async fn a_logo_is_part_of_the_consent_page_and_nobody_else_is_asked_for_it() {
         assert_eq!(op.fetcher.asked(), [url]);
     }
 }
+
+// LG-22, G5
+#[tokio::test]
+async fn a_name_that_looks_like_markup_is_shown_as_text() {
+    let op = Op::start().await;
+    let issuer = op.provider.issuer_id();
+    let password = "a long pass phrase of nobody";
+    for name in [
+        "<svg/onload=1>",
+        "\"onfocus=alert(1)",
+        "{{7*7}}",
+        "</title><script>x</script>",
+        "a\u{202e}b",
+        "&lt;b&gt;",
+    ] {
+        let new = hallpass_accounts::NewUser {
+            username: name.to_owned(),
+            password: Some(hallpass_types::Secret::new(password.to_owned())),
+            claims: serde_json::Map::new(),
+        };
+        // Some of these are no names at all.
+        if op.accounts.create(issuer, new).await.is_err() {
+            continue;
+        }
+        let mut browser = op.browser();
+        let answer = browser.send(Request::of("web", "openid").get()).await;
+        let page = browser.follow(&answer).await.text();
+        let answer = browser
+            .press(
+                &page,
+                "login",
+                "sign-in",
+                &[("username", name), ("password", password)],
+            )
+            .await;
+        let consent = browser.follow(&answer).await.text();
+        html::form(&consent, "consent");
+        let answer = browser.query("/logout", &[]).await;
+        let logout = browser.follow(&answer).await.text();
+        html::form(&logout, "logout");
+        for page in [&consent, &logout] {
+            assert!(
+                html::tags(page)
+                    .iter()
+                    .all(|t| t.name != "svg" || t.get("onload").is_none()),
+                "{page}"
+            );
+            assert!(
+                html::tags(page)
+                    .iter()
+                    .all(|t| t.name != "script" && t.get("onfocus").is_none()),
+                "{page}"
+            );
+            assert!(html::decode(page).contains(name), "{name}: {page}");
+        }
+    }
+}

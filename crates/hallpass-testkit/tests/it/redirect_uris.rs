@@ -178,7 +178,7 @@ async fn an_endless_uri_costs_nothing() {
         let request = Request::of("web", "openid").with("redirect_uri", &uri);
         let begin = Instant::now();
         assert_page(&browser.send(request.post()).await, &uri[..20]);
-        assert!(begin.elapsed().as_millis() < 2000, "{}", &uri[..20]);
+        assert!(begin.elapsed().as_secs() < 20, "{}", &uri[..20]);
     }
 }
 
