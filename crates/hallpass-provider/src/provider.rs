@@ -155,10 +155,7 @@ impl Provider {
         Ok(())
     }
 
-    pub(crate) async fn commit(
-        &self,
-        commit: Commit,
-    ) -> Result<Committed, StoreError> {
+    pub(crate) async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
         self.inner.store.commit(self.inner.issuer_id, commit).await
     }
 

