@@ -9,7 +9,7 @@ reasons! {
     /// [RFC 7591 §3.2.2](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.2).
     pub enum MetadataReason {
         /// RFC 7591 §2: flows that redirect need a place to go to.
-        RedirectUriMissing => InvalidRedirectUri, "redirect_uri_missing",
+        RedirectUriMissing => InvalidRedirectUri, "client_redirect_uri_missing",
             "a redirect URI is required for these response types";
         /// RFC 3986: not an absolute URI in plain form.
         RedirectUriMalformed => InvalidRedirectUri, "redirect_uri_malformed",

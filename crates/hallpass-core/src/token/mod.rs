@@ -31,7 +31,7 @@ reasons! {
         /// RFC 6749 §5.2.
         GrantTypeNotAllowed => UnauthorizedClient, "grant_type_not_allowed", "the client may not use this grant type";
         /// RFC 6749 §3.2.
-        ParameterRepeated => InvalidRequest, "parameter_repeated", "a parameter stands more than once";
+        ParameterRepeated => InvalidRequest, "token_parameter_repeated", "a parameter stands more than once";
         /// RFC 6749 §4.1.3.
         CodeMissing => InvalidRequest, "code_missing", "code is missing";
         /// RFC 6749 §5.2. One text for every bad code, so that nothing is told about it.
@@ -71,7 +71,7 @@ reasons! {
         /// The client may not have `offline_access` any more.
         OfflineAccessWithdrawn => InvalidGrant, "offline_access_withdrawn", "the grant is not valid";
         /// RFC 6749 §3.3.
-        ScopeMalformed => InvalidScope, "scope_malformed", "scope is malformed";
+        ScopeMalformed => InvalidScope, "token_scope_malformed", "scope is malformed";
         /// RFC 6749 §6, §3.3.
         ScopeNotGranted => InvalidScope, "scope_not_granted", "the scope exceeds what is granted";
         /// RFC 8707 §2.
