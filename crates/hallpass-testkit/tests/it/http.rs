@@ -704,7 +704,7 @@ async fn the_largest_request_that_is_taken_leads_to_a_page_that_opens() {
             let names: String = (0..size / 20)
                 .map(|n| format!("\"claim_number_{n:05}\":null,"))
                 .collect();
-            let claims = format!("{{\"userinfo\":{{{}\"x\":null}}}}", names);
+            let claims = format!("{{\"userinfo\":{{{names}\"x\":null}}}}");
             let text = "s".repeat(size);
             let base = Request::of("web", "openid");
             let cases = [
