@@ -1,6 +1,7 @@
 //! `response_mode`,
 //! [OAuth 2.0 Multiple Response Type Encoding Practices §2.1](https://openid.net/specs/oauth-v2-multiple-response-types-1_0.html#ResponseModes).
 
+use hallpass_jose::{base64url, json};
 use hallpass_types::Params;
 
 use super::{Context, Draft, response_type};
@@ -11,7 +12,8 @@ use crate::{
 
 pub(super) fn parse(params: &Params) -> Result<ResponseMode, Reason> {
     let Some(name) = params.get("response_mode") else {
-        return Ok(response_type::default_mode(params));
+        let mode = params.get("request").and_then(inside_request_object);
+        return Ok(mode.unwrap_or_else(|| response_type::default_mode(params)));
     };
     let mode = ResponseMode::parse(name).ok_or(Reason::ResponseModeUnknown)?;
     //= OAUTH-RESPONSE-TYPES#5 MUST: an answer with a token is never in the query
@@ -19,6 +21,18 @@ pub(super) fn parse(params: &Params) -> Result<ResponseMode, Reason> {
         return Err(Reason::ResponseModeUnknown);
     }
     Ok(mode)
+}
+
+/// The mode that a request object asks for. Request objects are not taken, so this decides only how the client that sent
+/// one hears of it; nothing else in it is read, and its signature does not matter.
+fn inside_request_object(object: &str) -> Option<ResponseMode> {
+    const LONGEST: usize = 32 * 1024;
+    let payload = object
+        .split('.')
+        .nth(1)
+        .filter(|part| part.len() <= LONGEST)?;
+    let claims = json::parse_object(&base64url::decode(payload)?, 8).ok()?;
+    ResponseMode::parse(claims.get("response_mode")?.as_str()?)
 }
 
 pub(super) fn is_allowed(client: &Client, mode: ResponseMode) -> bool {
@@ -33,5 +47,38 @@ pub(super) fn client_may_use_it(draft: &Draft, cx: &Context<'_>) -> Result<(), R
         Ok(())
     } else {
         Err(Reason::ResponseModeNotAllowed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode_of(payload: &str) -> Option<ResponseMode> {
+        inside_request_object(&format!(
+            "eyJhbGciOiJub25lIn0.{}.",
+            base64url::encode(payload)
+        ))
+    }
+
+    #[test]
+    fn a_request_object_says_how_its_refusal_travels_and_nothing_else() {
+        assert_eq!(
+            mode_of(r#"{"response_mode":"form_post"}"#),
+            Some(ResponseMode::FormPost)
+        );
+        for payload in [
+            "{}",
+            r#"{"response_mode":"web_message"}"#,
+            r#"{"response_mode":1}"#,
+            "[]",
+            "",
+            "{",
+        ] {
+            assert_eq!(mode_of(payload), None, "{payload}");
+        }
+        for object in ["", "a", "a.b", "..", "a.!.c", &".".repeat(10_000)] {
+            assert_eq!(inside_request_object(object), None);
+        }
     }
 }
