@@ -127,6 +127,40 @@ pub struct FoundCode {
     pub spent: bool,
 }
 
+/// Something that waits for its second half under a handle that only its holder knows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum WaitingRecord {
+    /// A pushed authorization request (RFC 9126), until its person finished it.
+    Pushed(Box<PushedRequest>),
+}
+
+/// An authorization request that a client pushed (RFC 9126): checked parameters that wait for a browser.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PushedRequest {
+    /// Who pushed it; nobody else uses it.
+    pub client_id: ClientId,
+    /// The parameters in order, without client authentication. Where a request object was pushed, its own.
+    pub params: Vec<(String, String)>,
+    /// Whether a signed request object carried them (RFC 9101).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub signed: bool,
+    /// When it was pushed.
+    pub issued_at: Timestamp,
+    /// Until when it can be used.
+    pub expires_at: Timestamp,
+}
+
+/// Something that waits, as a store answers it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FoundWaiting {
+    /// The record.
+    pub record: WaitingRecord,
+    /// Zero at first, one higher with every change.
+    pub revision: u32,
+}
+
 /// A browser session.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SessionRecord {

@@ -110,6 +110,29 @@ fn spend(db: &Connection, id: IssuerId, spend: &SpendRow) -> Result<bool> {
         SpendRow::Once(Place { bucket, id }) => {
             run(db, sql::SPEND_ONCE, params![issuer, bucket, id]).map(any)
         }
+        SpendRow::NewWaiting(Place { bucket, id }, record) => {
+            let values = params![issuer, bucket, id, record];
+            run(db, sql::SPEND_NEW_WAITING, values).map(any)
+        }
+        SpendRow::Waiting {
+            place: Place { bucket, id },
+            revision,
+            next: Some(record),
+        } => {
+            let Some(higher) = revision.checked_add(1) else {
+                return Ok(false);
+            };
+            let values = params![issuer, bucket, id, revision, higher, record];
+            run(db, sql::SPEND_WAITING, values).map(any)
+        }
+        SpendRow::Waiting {
+            place: Place { bucket, id },
+            revision,
+            next: None,
+        } => {
+            let values = params![issuer, bucket, id, revision];
+            run(db, sql::CONSUME_WAITING, values).map(any)
+        }
         SpendRow::NewUser(UserRow {
             subject,
             username_key,

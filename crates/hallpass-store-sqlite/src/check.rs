@@ -2,7 +2,7 @@
 
 use hallpass_core::{
     client::ClientRecord,
-    record::{CodeRecord, ConsentRecord, GrantRecord, SessionRecord},
+    record::{CodeRecord, ConsentRecord, GrantRecord, SessionRecord, WaitingRecord},
 };
 use hallpass_store::{
     KeyRecord, StoreError, UserRecord,
@@ -18,6 +18,7 @@ pub(crate) fn check(db: &Connection) -> Result<Vec<String>, StoreError> {
     let all = |problems: &mut Vec<String>| -> Result<()> {
         structure(db, problems)?;
         records::<CodeRecord>(db, "codes", "bucket, id", problems)?;
+        records::<WaitingRecord>(db, "waiting", "bucket, id", problems)?;
         records::<GrantRecord>(db, "grants", "bucket, id", problems)?;
         records::<SessionRecord>(db, "sessions", "bucket, id", problems)?;
         records::<ConsentRecord>(db, "consents", "subject, client", problems)?;

@@ -8,7 +8,8 @@ use std::{
 use hallpass_core::{
     client::ClientRecord,
     record::{
-        CodeRecord, ConsentRecord, FoundCode, FoundGrant, GrantRecord, RefreshState, SessionRecord,
+        CodeRecord, ConsentRecord, FoundCode, FoundGrant, FoundWaiting, GrantRecord, RefreshState,
+        SessionRecord, WaitingRecord,
     },
 };
 use hallpass_store::{
@@ -16,7 +17,7 @@ use hallpass_store::{
     encoding::{Record, decode},
 };
 use hallpass_types::{
-    Bucket, ClientId, Code, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId,
+    Bucket, ClientId, Code, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId, Waiting,
 };
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 
@@ -190,6 +191,25 @@ pub(crate) fn code(db: &Connection, issuer: IssuerId, key: Key<Code>) -> Read<Op
     Ok(Some(FoundCode {
         record,
         spent: row.get(0)?,
+    }))
+}
+
+pub(crate) fn waiting(
+    db: &Connection,
+    issuer: IssuerId,
+    key: Key<Waiting>,
+) -> Read<Option<FoundWaiting>> {
+    let mut statement = cached(db, sql::WAITING)?;
+    let mut rows = statement.query(params![issuer.0, key.bucket.0, key.digest])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let record: WaitingRecord = record_of(row, 1, |bytes| {
+        decode_at(issuer, key.bucket, &key.digest, bytes)
+    })?;
+    Ok(Some(FoundWaiting {
+        record,
+        revision: row.get(0)?,
     }))
 }
 

@@ -14,6 +14,7 @@ statements! {
     CLIENTS_FIRST = "SELECT client, record FROM clients WHERE issuer = ?1 ORDER BY client LIMIT ?2";
     COUNT_REGISTERED = "SELECT n FROM registered_clients WHERE issuer = ?1";
     CODE = "SELECT spent, record FROM codes WHERE issuer = ?1 AND bucket = ?2 AND id = ?3";
+    WAITING = "SELECT revision, record FROM waiting WHERE issuer = ?1 AND bucket = ?2 AND id = ?3";
     GRANT = "SELECT revoked_at, generation, rotated_at, idle_expires_at, record
         FROM grants WHERE issuer = ?1 AND bucket = ?2 AND id = ?3";
     STANDING = "SELECT g.revoked_at, g.generation, g.rotated_at, g.idle_expires_at, g.record,
@@ -40,6 +41,11 @@ statements! {
     SPEND_STANDING = "SELECT 1 FROM grants WHERE issuer = ?1 AND bucket = ?2 AND id = ?3 AND revoked_at IS NULL";
     SPEND_SESSION = "SELECT 1 FROM sessions WHERE issuer = ?1 AND bucket = ?2 AND id = ?3";
     SPEND_ONCE = "INSERT INTO once_keys (issuer, bucket, id) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+    SPEND_NEW_WAITING = "INSERT INTO waiting (issuer, bucket, id, record)
+        VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+    SPEND_WAITING = "UPDATE waiting SET revision = ?5, record = ?6
+        WHERE issuer = ?1 AND bucket = ?2 AND id = ?3 AND revision = ?4";
+    CONSUME_WAITING = "DELETE FROM waiting WHERE issuer = ?1 AND bucket = ?2 AND id = ?3 AND revision = ?4";
     SPEND_NEW_USER = "INSERT INTO users (issuer, subject, username_key, revision, record)
         VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
     SPEND_NEW_CLIENT = "INSERT INTO clients (issuer, client, registered, record)
@@ -96,7 +102,14 @@ macro_rules! expiring {
     };
 }
 
-expiring!("codes", "grants", "sessions", "denied_tokens", "once_keys");
+expiring!(
+    "codes",
+    "grants",
+    "sessions",
+    "denied_tokens",
+    "once_keys",
+    "waiting"
+);
 
 #[cfg(test)]
 mod tests {
@@ -107,8 +120,7 @@ mod tests {
     #[test]
     fn no_statement_scans() {
         let db = Connection::open_in_memory().unwrap();
-        db.execute_batch(include_str!("../migrations/0001_initial.sql"))
-            .unwrap();
+        db.execute_batch(&crate::migration::schema()).unwrap();
         let purging = EXPIRING
             .iter()
             .flat_map(|e| [e.next_issuer, e.boundary, e.delete_before, e.delete_all]);
@@ -129,8 +141,7 @@ mod tests {
     #[test]
     fn purging_uses_the_whole_key() {
         let db = Connection::open_in_memory().unwrap();
-        db.execute_batch(include_str!("../migrations/0001_initial.sql"))
-            .unwrap();
+        db.execute_batch(&crate::migration::schema()).unwrap();
         for table in EXPIRING {
             let sql = format!("EXPLAIN QUERY PLAN {}", table.delete_before);
             let step: String = db

@@ -7,13 +7,13 @@ use std::{
 
 use hallpass_core::{
     client::ClientRecord,
-    record::{ConsentRecord, FoundCode, FoundGrant, SessionRecord},
+    record::{ConsentRecord, FoundCode, FoundGrant, FoundWaiting, SessionRecord},
 };
 use hallpass_store::{
     BoxFuture, Commit, Committed, KeyRecord, Page, Standing, Store, StoreError, UserRecord,
 };
 use hallpass_types::{
-    Bucket, ClientId, Code, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId,
+    Bucket, ClientId, Code, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId, Waiting,
 };
 use rusqlite::Connection;
 
@@ -148,6 +148,10 @@ impl Store for SqliteStore {
 
     fn code(&self, issuer: IssuerId, key: Key<Code>) -> Answer<'_, Option<FoundCode>> {
         self.read(move |db| read::code(db, issuer, key))
+    }
+
+    fn waiting(&self, issuer: IssuerId, key: Key<Waiting>) -> Answer<'_, Option<FoundWaiting>> {
+        self.read(move |db| read::waiting(db, issuer, key))
     }
 
     fn grant(&self, issuer: IssuerId, id: GrantId) -> Answer<'_, Option<FoundGrant>> {

@@ -62,6 +62,13 @@ pub(crate) enum SpendRow {
     Standing(Place),
     Session(Place),
     Once(Place),
+    NewWaiting(Place, Vec<u8>),
+    Waiting {
+        place: Place,
+        revision: u32,
+        /// Encoded; none consumes.
+        next: Option<Vec<u8>>,
+    },
     NewUser(UserRow),
     NewClient(ClientRow),
     User {
@@ -156,6 +163,8 @@ impl SpendRow {
             Self::Code(_)
             | Self::Refresh { .. }
             | Self::Once(_)
+            | Self::NewWaiting(..)
+            | Self::Waiting { .. }
             | Self::NewUser(_)
             | Self::NewClient(_)
             | Self::User { .. }
@@ -181,6 +190,27 @@ fn spend_row(issuer: IssuerId, spend: Spend) -> Result<SpendRow, StoreError> {
         Spend::Standing(grant) => SpendRow::Standing(Place::of_grant(grant)),
         Spend::Session(key) => SpendRow::Session(key.into()),
         Spend::Once(key) => SpendRow::Once(key.into()),
+        Spend::NewWaiting(key, record) => {
+            let place = Place::from(key);
+            let record = place.encode(issuer, &*record)?;
+            SpendRow::NewWaiting(place, record)
+        }
+        Spend::Waiting {
+            key,
+            revision,
+            next,
+        } => {
+            let place = Place::from(key);
+            let next = match next {
+                Some(record) => Some(place.encode(issuer, &*record)?),
+                None => None,
+            };
+            SpendRow::Waiting {
+                place,
+                revision,
+                next,
+            }
+        }
         Spend::NewUser(record) => SpendRow::NewUser(user_row(issuer, *record)?),
         Spend::NewClient(record) => SpendRow::NewClient(client_row(issuer, &record)?),
         Spend::User { revision, record } => SpendRow::User {

@@ -2,9 +2,11 @@
 
 use hallpass_core::{
     client::ClientRecord,
-    record::{CodeRecord, ConsentRecord, GrantRecord, SessionRecord},
+    record::{CodeRecord, ConsentRecord, GrantRecord, SessionRecord, WaitingRecord},
 };
-use hallpass_types::{ClientId, Code, GrantId, Key, Once, Session, Subject, Timestamp, TokenId};
+use hallpass_types::{
+    ClientId, Code, GrantId, Key, Once, Session, Subject, Timestamp, TokenId, Waiting,
+};
 
 use crate::{KeyRecord, UserRecord};
 
@@ -41,6 +43,18 @@ pub enum Spend {
     Session(Key<Session>),
     /// Inserts the key if it is absent: too late when it is there.
     Once(Key<Once>),
+    /// Inserts what waits under a handle, at revision 0: too late when the handle is taken.
+    NewWaiting(Key<Waiting>, Box<WaitingRecord>),
+    /// Changes or consumes what waits if its revision is still this one: too late when it is unknown, consumed or has
+    /// another revision.
+    Waiting {
+        /// The handle.
+        key: Key<Waiting>,
+        /// Expected current revision.
+        revision: u32,
+        /// What waits from now on, one revision higher; nothing when this consumes it.
+        next: Option<Box<WaitingRecord>>,
+    },
     /// Inserts a user if name and subject are free: too late when one is taken.
     NewUser(Box<UserRecord>),
     /// Inserts a client if the identifier is free: too late when it is taken.

@@ -4,10 +4,10 @@ use std::{fmt, future::Future, pin::Pin};
 
 use hallpass_core::{
     client::ClientRecord,
-    record::{ConsentRecord, FoundCode, FoundGrant, SessionRecord},
+    record::{ConsentRecord, FoundCode, FoundGrant, FoundWaiting, SessionRecord},
 };
 use hallpass_types::{
-    Bucket, ClientId, Code, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId,
+    Bucket, ClientId, Code, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId, Waiting,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -145,6 +145,8 @@ pub trait Store: Send + Sync + 'static {
     fn count_registered_clients(&self, issuer: IssuerId) -> Answer<'_, u64>;
     /// A code, spent or not.
     fn code(&self, issuer: IssuerId, key: Key<Code>) -> Answer<'_, Option<FoundCode>>;
+    /// What waits under a handle; none once it was consumed.
+    fn waiting(&self, issuer: IssuerId, key: Key<Waiting>) -> Answer<'_, Option<FoundWaiting>>;
     /// A grant, revoked or not.
     fn grant(&self, issuer: IssuerId, id: GrantId) -> Answer<'_, Option<FoundGrant>>;
     /// Everything about the standing of an access token that expires at `expires_at`.

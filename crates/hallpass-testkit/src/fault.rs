@@ -7,13 +7,13 @@ use std::sync::{
 
 use hallpass_core::{
     client::ClientRecord,
-    record::{ConsentRecord, FoundCode, FoundGrant, SessionRecord},
+    record::{ConsentRecord, FoundCode, FoundGrant, FoundWaiting, SessionRecord},
 };
 use hallpass_store::{
     BoxFuture, Commit, Committed, KeyRecord, Page, Standing, Store, StoreError, UserRecord,
 };
 use hallpass_types::{
-    Bucket, ClientId, Code, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId,
+    Bucket, ClientId, Code, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId, Waiting,
 };
 
 /// Passes everything on to another store until it is broken.
@@ -91,6 +91,14 @@ impl Store for Breakable {
         key: Key<Code>,
     ) -> BoxFuture<'_, Result<Option<FoundCode>, StoreError>> {
         self.read(self.store.code(issuer, key))
+    }
+
+    fn waiting(
+        &self,
+        issuer: IssuerId,
+        key: Key<Waiting>,
+    ) -> BoxFuture<'_, Result<Option<FoundWaiting>, StoreError>> {
+        self.read(self.store.waiting(issuer, key))
     }
 
     fn grant(

@@ -39,6 +39,8 @@ kinds! {
     RegistrationAccess = "hpm_";
     /// An initial access token, RFC 7591 §1.2.
     InitialAccess = "hpi_";
+    /// Something that waits for its second half: a pushed request, a device or backchannel authorization.
+    Waiting = "hpw_";
     /// Something that may happen once (an assertion's `jti`).
     Once = "hpo_";
 }

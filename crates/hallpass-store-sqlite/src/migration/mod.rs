@@ -23,7 +23,7 @@ macro_rules! migrations {
     };
 }
 
-migrations!("0001_initial");
+migrations!("0001_initial", "0002_waiting");
 
 /// The names of the steps that a database still lacks.
 ///
@@ -90,6 +90,12 @@ pub(crate) fn migrate(
         done.push(next.name.to_owned());
     }
     Ok(done)
+}
+
+/// Everything at once, for tests that look at the schema alone.
+#[cfg(test)]
+pub(crate) fn schema() -> String {
+    ALL.iter().map(|step| step.sql).collect()
 }
 
 /// The names of some steps.

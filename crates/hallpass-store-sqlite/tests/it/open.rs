@@ -90,7 +90,7 @@ async fn only_the_owner_can_read_the_files() {
 fn a_dry_run_tells_and_does_nothing() {
     let folder = Folder::new();
     let steps = SqliteStore::migrate(folder.file(), true).unwrap();
-    assert_eq!(steps, ["0001_initial"]);
+    assert_eq!(steps.first().map(String::as_str), Some("0001_initial"));
     assert!(!folder.file().exists());
     assert_eq!(SqliteStore::migrate(folder.file(), false).unwrap(), steps);
     assert!(
@@ -113,11 +113,11 @@ fn an_older_database_is_refused_where_migrating_is_not_allowed() {
         ..Options::default()
     };
     let refused = SqliteStore::open(folder.file(), options.clone());
-    assert!(matches!(
-        refused,
-        Err(StoreError::Version { found: 0, known: 1 })
-    ));
-    SqliteStore::migrate(folder.file(), false).unwrap();
+    let Err(StoreError::Version { found, known }) = refused else {
+        panic!("{refused:?}");
+    };
+    let steps = SqliteStore::migrate(folder.file(), false).unwrap();
+    assert_eq!((found, known as usize), (0, steps.len()));
     SqliteStore::open(folder.file(), options).unwrap();
 }
 
@@ -127,20 +127,21 @@ fn a_newer_database_is_refused() {
     drop(open(&folder));
     let db = rusqlite::Connection::open(folder.file()).unwrap();
     db.execute(
-        "INSERT INTO schema (version, name, checksum) VALUES (2, '0002_future', x'00')",
+        "INSERT INTO schema (version, name, checksum)
+            SELECT max(version) + 1, 'of the future', x'00' FROM schema",
         [],
     )
     .unwrap();
     drop(db);
+    let too_new =
+        |error| matches!(error, StoreError::Version { found, known } if found == known + 1);
     for dry_run in [true, false] {
-        assert!(matches!(
-            SqliteStore::migrate(folder.file(), dry_run),
-            Err(StoreError::Version { found: 2, known: 1 })
+        assert!(too_new(
+            SqliteStore::migrate(folder.file(), dry_run).unwrap_err()
         ));
     }
-    assert!(matches!(
-        SqliteStore::open(folder.file(), Options::default()),
-        Err(StoreError::Version { found: 2, known: 1 })
+    assert!(too_new(
+        SqliteStore::open(folder.file(), Options::default()).unwrap_err()
     ));
 }
 

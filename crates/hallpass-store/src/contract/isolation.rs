@@ -1,12 +1,12 @@
 //! Issuers share nothing, and neither do kinds of keys.
 
-use hallpass_types::{Code, Key, Once, Session};
+use hallpass_types::{Code, Key, Once, Session, Waiting};
 
 use super::{
     Trial,
     sample::{
         NOW, client, client_id, code, consent, grant, grant_id, key, session, signing_key, subject,
-        token_id, user,
+        token_id, user, waiting,
     },
 };
 use crate::{Commit, Committed, KeyPhase, Spend, Write};
@@ -45,6 +45,8 @@ pub async fn issuers_share_nothing(t: Trial) {
     let other = t.store.issuer("https://other.example").await.unwrap();
     t.spend(Spend::NewUser(Box::new(user("u")))).await;
     t.spend(Spend::Once(key("o"))).await;
+    t.spend(Spend::NewWaiting(key("w"), Box::new(waiting("w"))))
+        .await;
     t.write(vec![
         Write::Code(key("c"), Box::new(code("c"))),
         Write::Grant(Box::new(grant("g"))),
@@ -63,6 +65,10 @@ pub async fn issuers_share_nothing(t: Trial) {
         let client = s.client(issuer, &client_id("c")).await.unwrap();
         for (what, found) in [
             ("code", s.code(issuer, key("c")).await.unwrap().is_some()),
+            (
+                "waiting",
+                s.waiting(issuer, key("w")).await.unwrap().is_some(),
+            ),
             (
                 "grant",
                 s.grant(issuer, grant_id("g")).await.unwrap().is_some(),
@@ -155,6 +161,8 @@ pub async fn a_key_of_one_kind_is_no_other_kind(t: Trial) {
         t.spend(Spend::Session(session_key)).await,
         Committed::TooLate(0)
     );
+    let waiting_key: Key<Waiting> = key("same");
+    assert_eq!(t.store.waiting(issuer, waiting_key).await.unwrap(), None);
     t.write(vec![Write::EndSession(session_key)]).await;
     assert_eq!(t.spend(Spend::Once(once)).await, Committed::Done);
     assert_eq!(t.spend(Spend::Code(code_key)).await, Committed::Done);

@@ -25,6 +25,7 @@ pub mod sessions;
 pub mod standing;
 pub mod tokens;
 pub mod users;
+pub mod waiting;
 
 use std::{future::Future, sync::Arc};
 
@@ -170,6 +171,13 @@ macro_rules! contract_cases {
             users::a_changed_name_moves_and_frees_the_old_one,
             users::a_name_of_somebody_else_is_too_late,
             users::users_are_listed_in_pages_by_name,
+            waiting::what_waits_is_found_by_its_handle_alone,
+            waiting::a_handle_is_given_once,
+            waiting::what_waits_changes_when_the_revision_is_current,
+            waiting::what_was_consumed_is_unknown_and_consumed_once,
+            waiting::the_last_revision_is_the_end,
+            waiting::a_change_is_taken_back_when_a_later_spend_is_too_late,
+            waiting::of_many_that_change_or_consume_one_succeeds,
         }
     };
 }

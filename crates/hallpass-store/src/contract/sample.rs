@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use hallpass_core::{
     client::{ClientOrigin, ClientRecord},
     record::{
-        Authentication, ClaimsRequest, CodeRecord, ConsentRecord, GrantRecord, RefreshState,
-        SessionRecord,
+        Authentication, ClaimsRequest, CodeRecord, ConsentRecord, GrantRecord, PushedRequest,
+        RefreshState, SessionRecord, WaitingRecord,
     },
 };
 use hallpass_types::{
@@ -97,6 +97,16 @@ pub(super) fn code(name: &str) -> CodeRecord {
         issued_at: NOW,
         expires_at: NOW.plus(60),
     }
+}
+
+pub(super) fn waiting(state: &str) -> WaitingRecord {
+    WaitingRecord::Pushed(Box::new(PushedRequest {
+        client_id: client_id("client that pushes"),
+        params: vec![("state".to_owned(), state.to_owned())],
+        signed: true,
+        issued_at: NOW,
+        expires_at: NOW.plus(60),
+    }))
 }
 
 pub(super) fn session(user: &str) -> SessionRecord {

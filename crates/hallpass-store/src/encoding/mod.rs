@@ -6,7 +6,7 @@
 
 use hallpass_core::{
     client::ClientRecord,
-    record::{CodeRecord, ConsentRecord, GrantRecord, SessionRecord},
+    record::{CodeRecord, ConsentRecord, GrantRecord, SessionRecord, WaitingRecord},
 };
 use hallpass_types::{IssuerId, sha256};
 use serde::{Serialize, de::DeserializeOwned};
@@ -35,6 +35,7 @@ records! {
     ClientRecord = 5;
     UserRecord = 6;
     KeyRecord = 7;
+    WaitingRecord = 8;
 }
 
 /// Writes a record that is stored under `key`. The parts of the key are taken in order.

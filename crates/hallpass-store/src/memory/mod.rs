@@ -10,10 +10,10 @@ use std::{
 
 use hallpass_core::{
     client::ClientRecord,
-    record::{ConsentRecord, FoundCode, FoundGrant, SessionRecord},
+    record::{ConsentRecord, FoundCode, FoundGrant, FoundWaiting, SessionRecord},
 };
 use hallpass_types::{
-    Bucket, ClientId, Code, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId,
+    Bucket, ClientId, Code, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId, Waiting,
 };
 
 use crate::{
@@ -117,6 +117,10 @@ impl Store for MemoryStore {
 
     fn code(&self, issuer: IssuerId, key: Key<Code>) -> Answer<'_, Option<FoundCode>> {
         self.read(issuer, |t| t.code(key))
+    }
+
+    fn waiting(&self, issuer: IssuerId, key: Key<Waiting>) -> Answer<'_, Option<FoundWaiting>> {
+        self.read(issuer, |t| t.waiting(key))
     }
 
     fn grant(&self, issuer: IssuerId, id: GrantId) -> Answer<'_, Option<FoundGrant>> {

@@ -7,10 +7,10 @@ use std::{
 
 use hallpass_core::{
     client::{ClientOrigin, ClientRecord},
-    record::{ConsentRecord, FoundCode, FoundGrant, RefreshState, SessionRecord},
+    record::{ConsentRecord, FoundCode, FoundGrant, FoundWaiting, RefreshState, SessionRecord},
 };
 use hallpass_types::{
-    Bucket, ClientId, Code, GrantId, Key, Once, Session, Subject, Timestamp, TokenId,
+    Bucket, ClientId, Code, GrantId, Key, Once, Session, Subject, Timestamp, TokenId, Waiting,
 };
 
 use super::full;
@@ -22,6 +22,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Tenant {
     codes: BTreeMap<Key<Code>, FoundCode>,
+    waiting: BTreeMap<Key<Waiting>, FoundWaiting>,
     grants: BTreeMap<GrantId, FoundGrant>,
     sessions: BTreeMap<Key<Session>, SessionRecord>,
     denied: BTreeSet<(Bucket, TokenId)>,
@@ -38,6 +39,8 @@ enum Undo {
     Nothing,
     Code(Key<Code>),
     Refresh(GrantId, RefreshState),
+    NewWaiting(Key<Waiting>),
+    Waiting(Key<Waiting>, Box<FoundWaiting>),
     Once(Key<Once>),
     NewUser(Subject),
     User(Box<UserRecord>),
@@ -63,6 +66,10 @@ impl Tenant {
 
     pub(super) fn code(&self, key: Key<Code>) -> Option<FoundCode> {
         self.codes.get(&key).cloned()
+    }
+
+    pub(super) fn waiting(&self, key: Key<Waiting>) -> Option<FoundWaiting> {
+        self.waiting.get(&key).cloned()
     }
 
     pub(super) fn grant(&self, id: GrantId) -> Option<FoundGrant> {
@@ -154,6 +161,7 @@ impl Tenant {
             }
         }
         below_in(&mut self.codes, |k| k.bucket, below, left);
+        below_in(&mut self.waiting, |k| k.bucket, below, left);
         below_in(&mut self.grants, |k| k.bucket, below, left);
         below_in(&mut self.sessions, |k| k.bucket, below, left);
         while *left > 0
@@ -195,6 +203,10 @@ impl Tenant {
             (
                 self.keys.len(),
                 writes(|w| matches!(w, Write::SigningKey(_))),
+            ),
+            (
+                self.waiting.len(),
+                spends(|s| matches!(s, Spend::NewWaiting(..))),
             ),
             (self.once.len(), spends(|s| matches!(s, Spend::Once(_)))),
             (self.users.len(), spends(|s| matches!(s, Spend::NewUser(_)))),
@@ -258,6 +270,38 @@ impl Tenant {
             }
             Spend::Session(key) => self.sessions.get(&key).map(|_| Undo::Nothing),
             Spend::Once(key) => self.once.insert(key).then_some(Undo::Once(key)),
+            Spend::NewWaiting(key, record) => {
+                if self.waiting.contains_key(&key) {
+                    return None;
+                }
+                let found = FoundWaiting {
+                    record: *record,
+                    revision: 0,
+                };
+                self.waiting.insert(key, found);
+                Some(Undo::NewWaiting(key))
+            }
+            Spend::Waiting {
+                key,
+                revision,
+                next,
+            } => {
+                let held = self.waiting.get_mut(&key)?;
+                if held.revision != revision {
+                    return None;
+                }
+                let before = match next {
+                    Some(record) => {
+                        let changed = FoundWaiting {
+                            record: *record,
+                            revision: revision.checked_add(1)?,
+                        };
+                        std::mem::replace(held, changed)
+                    }
+                    None => self.waiting.remove(&key)?,
+                };
+                Some(Undo::Waiting(key, Box::new(before)))
+            }
             Spend::NewUser(user) => {
                 if self.users.contains_key(&user.subject)
                     || self.names.contains_key(&user.username_key)
@@ -315,6 +359,12 @@ impl Tenant {
                 }
                 Undo::Once(key) => {
                     self.once.remove(&key);
+                }
+                Undo::NewWaiting(key) => {
+                    self.waiting.remove(&key);
+                }
+                Undo::Waiting(key, before) => {
+                    self.waiting.insert(key, *before);
                 }
                 Undo::NewUser(subject) => {
                     if let Some(user) = self.users.remove(&subject) {

@@ -4,14 +4,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hallpass_core::{
     client::ClientRecord,
-    record::{ConsentRecord, FoundCode, FoundGrant, SessionRecord},
+    record::{ConsentRecord, FoundCode, FoundGrant, FoundWaiting, SessionRecord},
 };
 use hallpass_store::{
     BoxFuture, Commit, Committed, KeyRecord, MemoryStore, Page, Standing, Store, StoreError,
     UserRecord,
 };
 use hallpass_types::{
-    Bucket, ClientId, Code, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId,
+    Bucket, ClientId, Code, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId, Waiting,
 };
 
 type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
@@ -42,6 +42,7 @@ impl Store for Counting {
         clients(issuer: IssuerId, after: Option<&'a str>, limit: usize) -> Page<ClientRecord>;
         count_registered_clients(issuer: IssuerId) -> u64;
         code(issuer: IssuerId, key: Key<Code>) -> Option<FoundCode>;
+        waiting(issuer: IssuerId, key: Key<Waiting>) -> Option<FoundWaiting>;
         grant(issuer: IssuerId, id: GrantId) -> Option<FoundGrant>;
         standing(issuer: IssuerId, grant: Option<GrantId>, token: TokenId, expires_at: Timestamp) -> Standing;
         session(issuer: IssuerId, key: Key<Session>) -> Option<SessionRecord>;
