@@ -6,6 +6,7 @@
 mod checker;
 mod clients;
 mod danger;
+mod experimental;
 mod keys;
 mod lifetimes;
 mod log;
@@ -34,6 +35,7 @@ use serde::Deserialize;
 use checker::Checker;
 pub use clients::Client;
 pub use danger::Danger;
+pub use experimental::Experimental;
 pub use keys::{Keys, decode as decode_master_key};
 pub use lifetimes::Lifetimes;
 pub use log::{Log, LogFormat};
@@ -67,6 +69,7 @@ struct Raw {
     passwords: Passwords,
     rate_limits: RateLimits,
     log: Log,
+    experimental: Experimental,
     danger: Danger,
     clients: Vec<clients::Raw>,
     users: Vec<users::Raw>,
@@ -97,6 +100,8 @@ pub struct Config {
     pub rate_limits: RateLimits,
     /// `[log]`.
     pub log: Log,
+    /// `[experimental]`.
+    pub experimental: Experimental,
     /// `[danger]`.
     pub danger: Danger,
     /// `[[clients]]`.
@@ -140,6 +145,7 @@ impl Config {
             passwords,
             rate_limits,
             log,
+            experimental,
             danger,
             clients,
             users,
@@ -154,6 +160,7 @@ impl Config {
         passwords.check(check);
         rate_limits.check(check);
         log.check(check);
+        experimental.check(check);
         danger.check(check);
         let issuer = server.issuer(tls.files().is_some(), server.port());
         let clients = policy::provisional(&issuer, &lifetimes, &protocol, &registration)
@@ -176,6 +183,7 @@ impl Config {
             passwords,
             rate_limits,
             log,
+            experimental,
             danger,
             clients,
             users,

@@ -196,6 +196,8 @@ fn a_bad_setting_is_refused_with_its_line_and_name() {
         ("passwords.threads = 0", "hallpass.toml:1: passwords.threads: "),
         ("rate_limits.window = 0", "hallpass.toml:1: rate_limits.window: "),
         ("log.level = \"loud=very\"", "hallpass.toml:1: log.level: is no level"),
+        ("experimental.flying = \"draft-01\"", "hallpass.toml:1: experimental.flying: there is no experimental feature"),
+        ("experimental.client_documents = \"draft-00\"", "hallpass.toml:1: experimental.client_documents: is draft-03 of draft-ietf-oauth"),
         ("danger.fetch_extra_roots_file = \"/nowhere\"", "hallpass.toml:1: danger.fetch_extra_roots_file: cannot read /nowhere"),
         ("[[clients]]\ngrant_types = ['client_credentials']\nclient_secret = '0123456789abcdef'\nclient_id = \"\"", "hallpass.toml:4: clients[0].client_id: must be printable"),
         ("[[clients]]\ngrant_types = ['client_credentials']\nclient_secret = '0123456789abcdef'\nclient_id = \"a\"\n[[clients]]\ngrant_types = ['client_credentials']\nclient_secret = '0123456789abcdef'\nclient_id = \"a\"", "hallpass.toml:8: clients[1].client_id: there are two clients with the id \"a\""),
