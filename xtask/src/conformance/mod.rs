@@ -3,7 +3,9 @@
 //! For each plan: start our server with a fresh data folder, create the plan over the suite's REST
 //! API, run its modules, print one line each, and compare with `conformance/expected.json`.
 
+mod chromium;
 mod expected;
+mod keys;
 mod options;
 mod plan;
 mod report;

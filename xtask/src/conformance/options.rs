@@ -4,7 +4,7 @@ use super::Result;
 use std::path::PathBuf;
 
 /// What the person asked for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Options {
     /// `https://HOST:PORT` of the running suite.
     pub(crate) suite: String,
@@ -22,6 +22,8 @@ pub(crate) struct Options {
     pub(crate) out: PathBuf,
     /// How many modules of a plan without an alias run side by side.
     pub(crate) parallel: usize,
+    /// How many plans run side by side, each with a server of its own.
+    pub(crate) plans_at_once: usize,
 }
 
 impl Options {
@@ -39,6 +41,7 @@ impl Options {
             write_expected: false,
             out: PathBuf::from("target/conformance"),
             parallel: 2,
+            plans_at_once: 1,
         };
         while let Some(argument) = arguments.next() {
             let mut value = || {
@@ -55,10 +58,9 @@ impl Options {
                 "--write-results" => options.write_results = Some(PathBuf::from(value()?)),
                 "--write-expected" => options.write_expected = true,
                 "--out" => options.out = PathBuf::from(value()?),
-                "--parallel" => {
-                    options.parallel = value()?
-                        .parse()
-                        .map_err(|_| "--parallel needs a number".to_owned())?;
+                "--parallel" => options.parallel = number("--parallel", &value()?)?,
+                "--plans-at-once" => {
+                    options.plans_at_once = number("--plans-at-once", &value()?)?;
                 }
                 "--help" | "-h" => return Err(USAGE.to_owned()),
                 name if name.starts_with('-') => {
@@ -74,11 +76,18 @@ impl Options {
     }
 }
 
+fn number(option: &str, value: &str) -> Result<usize> {
+    value
+        .parse()
+        .map_err(|_| format!("{option} needs a number"))
+}
+
 const USAGE: &str = "usage: cargo xtask conformance --suite https://HOST:PORT [PLAN…]
-  PLAN                  a file in conformance/plans/ without .json; none: all of them
+  PLAN                  a file in conformance/plans/ without .json, or one run of its matrix; none: all of them
   --only MODULE         run this module only (may be repeated)
   --server PATH         the server to test (target/release/hallpass)
   --parallel N          modules side by side where the plan allows it (2)
+  --plans-at-once N     plans side by side, each with a server of its own (1)
   --out DIR             logs and data (target/conformance)
   --write-results FILE  write the results table
   --write-expected      replace the expectation of the plans that ran";

@@ -3,10 +3,11 @@
 use super::Result;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// A file in `conformance/plans/`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Plan {
     /// The file's name without `.json`.
@@ -17,18 +18,62 @@ pub(crate) struct Plan {
     /// The choices that the suite offers for it.
     #[serde(default)]
     pub(crate) variant: Map<String, Value>,
-    /// Whether the server knows the suite's clients from its own configuration.
+    /// Choices of which every combination is a run of its own, named after its values.
     #[serde(default)]
-    pub(crate) static_clients: bool,
+    matrix: BTreeMap<String, Vec<String>>,
+    /// Parts of the server's configuration beside `server.toml`: files in `conformance/server/` without `.toml`.
+    #[serde(default)]
+    pub(crate) server: Vec<String>,
+    /// Whether a real browser is needed: the suite's own cannot run these modules.
+    #[serde(default)]
+    pub(crate) chromium: bool,
+    /// What words mean under one value of a choice: choice, value, word.
+    #[serde(default)]
+    words: BTreeMap<String, BTreeMap<String, BTreeMap<String, String>>>,
     /// The configuration that is sent to the suite, without `browser` and `override`.
     pub(crate) configuration: Map<String, Value>,
 }
 
 impl Plan {
-    /// Whether the suite cannot run two modules of this plan at once: their redirect URIs are the
-    /// same.
+    /// One plan for each combination of the matrix.
+    fn runs(self) -> Vec<Self> {
+        let mut runs = vec![self];
+        let matrix = runs
+            .first()
+            .map(|plan| plan.matrix.clone())
+            .unwrap_or_default();
+        for (choice, values) in &matrix {
+            runs = runs
+                .iter()
+                .flat_map(|plan| values.iter().map(|value| plan.with(choice, value)))
+                .collect();
+        }
+        runs
+    }
+
+    fn with(&self, choice: &str, value: &str) -> Self {
+        let mut plan = self.clone();
+        plan.variant.insert(choice.to_owned(), json!(value));
+        plan.name = format!("{}-{}", self.name, value.replace(' ', "_"));
+        plan
+    }
+
+    /// Adds the name of the run, its choices, and what they let other words mean.
+    pub(crate) fn add_words(&self, words: &mut Words) {
+        words.set("run", &self.name);
+        for (choice, value) in &self.variant {
+            let value = value.as_str().unwrap_or_default();
+            words.set(choice, value);
+            let meant = self.words.get(choice).and_then(|values| values.get(value));
+            for (word, text) in meant.into_iter().flatten() {
+                words.set(word, words.fill(text));
+            }
+        }
+    }
+
+    /// Whether no two modules of this plan can run at once: their redirect URIs are the same, or there is one browser.
     pub(crate) fn is_serial(&self) -> bool {
-        self.configuration.contains_key("alias")
+        self.chromium || self.configuration.contains_key("alias")
     }
 
     /// The whole configuration for the suite.
@@ -37,6 +82,9 @@ impl Plan {
     /// A browser script names a task that does not exist.
     pub(crate) fn configuration(&self, scripts: &Scripts, words: &Words) -> Result<Value> {
         let mut configuration = self.configuration.clone();
+        if self.chromium {
+            return Ok(words.fill_value(Value::Object(configuration)));
+        }
         configuration.insert("browser".to_owned(), scripts.expand(&scripts.browser)?);
         let mut overrides = Map::new();
         for (module, browser) in &scripts.overrides {
@@ -60,7 +108,7 @@ pub(crate) struct Scripts {
     browser: Vec<Script>,
     /// The scripts of single modules.
     #[serde(rename = "override")]
-    overrides: std::collections::BTreeMap<String, Vec<Script>>,
+    overrides: BTreeMap<String, Vec<Script>>,
 }
 
 /// The pages that follow when the browser is sent to a URL.
@@ -104,24 +152,38 @@ impl Scripts {
 
 /// What stands for `{name}` in the files.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Words(Vec<(String, String)>);
+pub(crate) struct Words {
+    texts: Vec<(String, String)>,
+    values: Vec<(String, Value)>,
+}
 
 impl Words {
     /// Lets `{name}` mean `value`.
     pub(crate) fn set(&mut self, name: &str, value: impl Into<String>) {
-        self.0.push((format!("{{{name}}}"), value.into()));
+        self.texts.push((format!("{{{name}}}"), value.into()));
+    }
+
+    /// Lets a text that is `{name}` and nothing else mean `value`.
+    pub(crate) fn set_value(&mut self, name: &str, value: Value) {
+        self.values.push((format!("{{{name}}}"), value));
     }
 
     /// Replaces every placeholder in a text.
     pub(crate) fn fill(&self, text: &str) -> String {
-        self.0.iter().fold(text.to_owned(), |text, (name, value)| {
-            text.replace(name, value)
-        })
+        self.texts
+            .iter()
+            .fold(text.to_owned(), |text, (name, value)| {
+                text.replace(name, value)
+            })
     }
 
-    fn fill_value(&self, value: Value) -> Value {
+    /// Replaces every placeholder in a value.
+    pub(crate) fn fill_value(&self, value: Value) -> Value {
         match value {
-            Value::String(text) => Value::String(self.fill(&text)),
+            Value::String(text) => match self.values.iter().find(|(name, _)| *name == text) {
+                Some((_, value)) => value.clone(),
+                None => Value::String(self.fill(&text)),
+            },
             Value::Array(items) => items
                 .into_iter()
                 .map(|item| self.fill_value(item))
@@ -148,32 +210,41 @@ pub(crate) fn scripts() -> Result<Scripts> {
     read(&folder().join("browser.json"))
 }
 
-/// Reads the named plans, or all of them in the order of their names.
+/// Reads the named plans, or all of them in the order of their names. A name is a file's, for every run of its matrix,
+/// or a single run's.
 ///
 /// # Errors
-/// A file is missing or not of its form.
+/// A file is not of its form, or there is no plan of a name.
 pub(crate) fn plans(names: &[String]) -> Result<Vec<Plan>> {
     let folder = folder().join("plans");
-    let mut names = names.to_vec();
-    if names.is_empty() {
-        for entry in std::fs::read_dir(&folder).map_err(|error| in_file(&folder, error))? {
-            let path = entry.map_err(|error| in_file(&folder, error))?.path();
-            if path.extension().is_some_and(|ending| ending == "json")
-                && let Some(name) = path.file_stem().and_then(std::ffi::OsStr::to_str)
-            {
-                names.push(name.to_owned());
-            }
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(&folder).map_err(|error| in_file(&folder, error))? {
+        let path = entry.map_err(|error| in_file(&folder, error))?.path();
+        if path.extension().is_some_and(|ending| ending == "json")
+            && let Some(name) = path.file_stem().and_then(std::ffi::OsStr::to_str)
+        {
+            files.push(name.to_owned());
         }
-        names.sort();
     }
-    names
-        .into_iter()
-        .map(|name| {
-            let mut plan: Plan = read(&folder.join(format!("{name}.json")))?;
-            plan.name = name;
-            Ok(plan)
-        })
-        .collect()
+    files.sort();
+    let mut all = Vec::new();
+    for file in files {
+        let mut plan: Plan = read(&folder.join(format!("{file}.json")))?;
+        plan.name.clone_from(&file);
+        all.extend(plan.runs().into_iter().map(|run| (file.clone(), run)));
+    }
+    let wanted = |file: &String, run: &Plan| {
+        names.is_empty() || names.contains(file) || names.contains(&run.name)
+    };
+    let known = |name: &String| {
+        all.iter()
+            .any(|(file, run)| file == name || run.name == *name)
+    };
+    if let Some(unknown) = names.iter().find(|name| !known(name)) {
+        return Err(format!("there is no plan {unknown:?}"));
+    }
+    all.retain(|(file, run)| wanted(file, run));
+    Ok(all.into_iter().map(|(_, run)| run).collect())
 }
 
 fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
@@ -196,8 +267,15 @@ mod tests {
         let mut words = Words::default();
         words.set("issuer", "https://op:1");
         for plan in plans(&[]).unwrap() {
+            let mut words = words.clone();
+            plan.add_words(&mut words);
             let text = plan.configuration(&scripts, &words).unwrap().to_string();
-            assert!(text.contains("https://op:1/authorize"), "{}", plan.name);
+            assert_eq!(
+                text.contains("https://op:1/authorize"),
+                !plan.chromium,
+                "{}",
+                plan.name
+            );
             assert!(!text.contains("{issuer}"), "{}", plan.name);
         }
     }

@@ -67,14 +67,17 @@ pub(crate) fn labels(modules: &[Module]) -> Vec<String> {
 }
 
 /// Prints one line for a module, and one per note.
-pub(crate) fn print(outcome: &Outcome) {
-    println!(
-        "{:<11} {:>4} s  {}",
+pub(crate) fn print(plan: &str, outcome: &Outcome) {
+    let mut text = format!(
+        "{:<11} {:>4} s  {plan}: {}",
         outcome.result, outcome.seconds, outcome.module
     );
     for note in &outcome.notes {
-        println!("                    {note}");
+        text.push_str("\n                    ");
+        text.push_str(note);
     }
+    // In one go: plans that run side by side print lines of their own.
+    println!("{text}");
 }
 
 /// Prints the total of each plan and every difference to the expectation; says whether all is well.
@@ -156,13 +159,26 @@ pub(crate) fn write(
             ),
         );
     }
+    let all = plans.iter().flat_map(|plan| &plan.outcomes);
+    let count = |result: &str| all.clone().filter(|o| o.result == result).count();
+    let good = ["PASSED", "REVIEW", "SKIPPED", "WARNING"].map(count);
+    let modules = all.clone().count();
+    let bad = modules.saturating_sub(good.iter().sum());
+    let [passed, review, skipped, warning] = good;
+    line(
+        &mut text,
+        &format!(
+            "| **{} plans** | **{modules}** | {passed} | {review} | {skipped} | {warning} | {bad} |",
+            plans.len()
+        ),
+    );
+    line(
+        &mut text,
+        "\nEvery module that did not simply pass. REVIEW means that the module has a picture of a page for a person to look at.\n\n\
+         | plan | module | result | |\n|---|---|---|---|",
+    );
     for plan in plans {
-        line(&mut text, &format!("\n## {}\n", plan.plan));
-        line(
-            &mut text,
-            "| module | result | seconds | |\n|---|---|---:|---|",
-        );
-        for outcome in &plan.outcomes {
+        for outcome in plan.outcomes.iter().filter(|o| o.result != "PASSED") {
             let because = expected
                 .plans
                 .get(&plan.plan)
@@ -173,7 +189,7 @@ pub(crate) fn write(
                 &mut text,
                 &format!(
                     "| {} | {} | {} | {because} |",
-                    outcome.module, outcome.result, outcome.seconds
+                    plan.plan, outcome.module, outcome.result
                 ),
             );
         }

@@ -1,8 +1,9 @@
 //! Plans one after another, modules side by side where the plan allows it.
 
+use super::chromium::Chromium;
 use super::expected::Expected;
 use super::options::Options;
-use super::plan::{self, Plan, Scripts, in_file};
+use super::plan::{self, Plan, Scripts, Words, in_file};
 use super::report::{self, Outcome, PlanOutcome};
 use super::server::{self, Server};
 use super::suite::{Module, Suite};
@@ -29,10 +30,22 @@ pub(crate) async fn run(options: &Options) -> Result<bool> {
     let version = suite.version().await?;
     println!("suite {version} at {}", options.suite);
 
-    let mut outcomes = Vec::new();
-    for plan in &plans {
-        outcomes.push(run_plan(options, &suite, &scripts, plan).await?);
+    let shared = Arc::new(Shared {
+        options: options.clone(),
+        suite,
+        scripts,
+        queue: Mutex::new(plans.into_iter().enumerate().collect()),
+    });
+    let mut tasks = JoinSet::new();
+    for _ in 0..options.plans_at_once.max(1) {
+        tasks.spawn(run_plans(Arc::clone(&shared)));
     }
+    let mut ended = Vec::new();
+    while let Some(finished) = tasks.join_next().await {
+        ended.extend(finished.map_err(|error| error.to_string())??);
+    }
+    ended.sort_by_key(|(index, _)| *index);
+    let outcomes: Vec<_> = ended.into_iter().map(|(_, outcome)| outcome).collect();
     if options.write_expected {
         expected.suite.clone_from(&version);
         for plan in &outcomes {
@@ -51,22 +64,47 @@ pub(crate) async fn run(options: &Options) -> Result<bool> {
     Ok(report::judge(&outcomes, &expected, options.only.is_empty()))
 }
 
-async fn run_plan(
-    options: &Options,
-    suite: &Suite,
-    scripts: &Scripts,
-    plan: &Plan,
-) -> Result<PlanOutcome> {
-    println!("\n{}", plan.name);
+/// What all plans of a run share.
+struct Shared {
+    options: Options,
+    suite: Suite,
+    scripts: Scripts,
+    queue: Mutex<VecDeque<(usize, Plan)>>,
+}
+
+async fn run_plans(shared: Arc<Shared>) -> Result<Vec<(usize, PlanOutcome)>> {
+    let mut outcomes = Vec::new();
+    loop {
+        let next = shared
+            .queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop_front();
+        let Some((index, plan)) = next else {
+            return Ok(outcomes);
+        };
+        outcomes.push((index, run_plan(&shared, &plan).await?));
+    }
+}
+
+async fn run_plan(shared: &Shared, plan: &Plan) -> Result<PlanOutcome> {
+    let Shared {
+        options,
+        suite,
+        scripts,
+        queue: _,
+    } = shared;
+    println!("{}: begins", plan.name);
     let work = fresh_folder(&options.out.join(&plan.name))?;
     let mut words = server::words(&options.suite)?;
+    plan.add_words(&mut words);
     let certificate = rest::certificate(&options.suite).await?;
     let server = Server::start(
         &options.server,
         &work,
         &mut words,
         &certificate,
-        plan.static_clients,
+        &plan.server,
     )
     .await?;
 
@@ -84,13 +122,25 @@ async fn run_plan(
             options.only.is_empty() || options.only.contains(&module.test_module)
         })
         .collect();
+    // New keys in the middle of another module would be that module's failure.
+    let (alone, together): (VecDeque<_>, VecDeque<_>) = queue
+        .into_iter()
+        .partition(|(_, _, module)| module.test_module == ROTATION);
 
+    let chromium = if plan.chromium {
+        Some(Chromium::start(&work).await?)
+    } else {
+        None
+    };
     let context = Arc::new(Context {
+        chromium,
+        words,
         suite: suite.clone(),
+        name: plan.name.clone(),
         plan: created.id,
         server,
         work,
-        queue: Mutex::new(queue),
+        queue: Mutex::new(together),
     });
     let lanes = if plan.is_serial() {
         1
@@ -105,6 +155,8 @@ async fn run_plan(
     while let Some(finished) = tasks.join_next().await {
         outcomes.extend(finished.map_err(|error| error.to_string())?);
     }
+    *context.queue.lock().unwrap_or_else(PoisonError::into_inner) = alone;
+    outcomes.extend(work_off(Arc::clone(&context)).await);
     outcomes.sort_by_key(|(index, _)| *index);
     Ok(PlanOutcome {
         plan: plan.name.clone(),
@@ -113,7 +165,10 @@ async fn run_plan(
 }
 
 struct Context {
+    chromium: Option<Chromium>,
+    words: Words,
     suite: Suite,
+    name: String,
     plan: String,
     server: Server,
     work: PathBuf,
@@ -142,7 +197,7 @@ async fn work_off(context: Arc<Context>) -> Vec<(usize, Outcome)> {
             seconds: start.elapsed().as_secs(),
             notes,
         };
-        report::print(&outcome);
+        report::print(&context.name, &outcome);
         outcomes.push((index, outcome));
     }
 }
@@ -163,6 +218,9 @@ async fn run_module(
             context.server.rotate_keys().await?;
             suite.start(&run).await?;
         }
+    }
+    if let Some(chromium) = &context.chromium {
+        chromium.walk(suite, &run, &context.words, deadline).await?;
     }
     if !matches!(state.as_deref(), Some("FINISHED" | "INTERRUPTED")) {
         state = wait(suite, &run, "FINISHED,INTERRUPTED", deadline).await?;

@@ -1,7 +1,7 @@
 //! Our server, started for one plan.
 
 use super::plan::{Words, folder, in_file};
-use super::{Result, rest};
+use super::{Result, keys, rest};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hyper::Method;
@@ -40,6 +40,7 @@ pub(crate) fn words(suite: &str) -> Result<Words> {
     for name in ["password", "secret_one", "secret_two", "secret_post"] {
         words.set(name, random()?);
     }
+    keys::add(&mut words)?;
     Ok(words)
 }
 
@@ -53,7 +54,7 @@ impl Server {
         work: &Path,
         words: &mut Words,
         suite: &CertificateDer<'_>,
-        static_clients: bool,
+        parts: &[String],
     ) -> Result<Self> {
         let certified = rcgen::generate_simple_self_signed([HOST.to_owned()])
             .map_err(|error| format!("no certificate: {error}"))?;
@@ -69,8 +70,8 @@ impl Server {
         words.set("data", work.join("data").display().to_string());
 
         let mut text = read(&folder().join("server.toml"))?;
-        if static_clients {
-            text.push_str(&read(&folder().join("clients.toml"))?);
+        for part in parts {
+            text.push_str(&read(&folder().join(format!("server/{part}.toml")))?);
         }
         let config = work.join("hallpass.toml");
         write(&config, &words.fill(&text))?;

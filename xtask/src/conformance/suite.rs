@@ -143,6 +143,34 @@ impl Suite {
         }
     }
 
+    /// The URLs that a person should open now; none when the run has ended.
+    ///
+    /// # Errors
+    /// The suite does not answer.
+    pub(crate) async fn urls(&self, run: &str) -> Result<Option<Vec<String>>> {
+        let info = self.info(run).await?;
+        if matches!(info.status.as_str(), "FINISHED" | "INTERRUPTED") {
+            return Ok(None);
+        }
+        let url = self.url(&format!("/api/runner/browser/{run}"), &[]);
+        let answer = rest::request(Method::GET, &url, None).await?;
+        if answer.status != 200 {
+            return Ok(Some(Vec::new()));
+        }
+        let urls = answer.json()?.get("urls").cloned().unwrap_or_default();
+        Ok(Some(serde_json::from_value(urls).unwrap_or_default()))
+    }
+
+    /// Says that a URL was opened.
+    ///
+    /// # Errors
+    /// The suite does not answer.
+    pub(crate) async fn visited(&self, run: &str, opened: &str) -> Result<()> {
+        let path = format!("/api/runner/browser/{run}/visit");
+        let url = self.url(&path, &[("url", opened)]);
+        rest::request(Method::POST, &url, None).await.map(drop)
+    }
+
     /// Stops a run.
     ///
     /// # Errors
