@@ -6,9 +6,12 @@ use std::sync::Arc;
 use hallpass_jose::JwsAlgorithm;
 use hallpass_types::Issuer;
 
-use crate::token::{
-    Grant, authorization_code::AuthorizationCode, client_credentials::ClientCredentials,
-    refresh_token::Refresh,
+use crate::{
+    authorize::{ResponseType, rules::IMPLICIT},
+    token::{
+        Grant, authorization_code::AuthorizationCode, client_credentials::ClientCredentials,
+        refresh_token::Refresh,
+    },
 };
 
 /// The policy of one issuer. Prints without its key material.
@@ -25,6 +28,13 @@ pub struct Policy {
     /// Algorithms for ID tokens and signed responses; each has a key. The first is the default of clients made
     /// by configuration, command line or dashboard.
     pub signing_algs: Vec<JwsAlgorithm>,
+    /// Response types of the authorization endpoint, which clients may register.
+    pub response_types: Vec<ResponseType>,
+    /// Whether answers of the authorization endpoint may be signed (JARM): the response modes `jwt`, `query.jwt`,
+    /// `fragment.jwt` and `form_post.jwt`.
+    pub jarm: bool,
+    /// Whether answers may go to another window by script: the response mode `web_message`. Experimental.
+    pub web_message: bool,
     /// Grant types of the token endpoint, which clients may register. An engine that has others says so here.
     pub grant_types: Vec<String>,
     /// Authentication context classes that sign-in can reach, weakest first.
@@ -51,6 +61,9 @@ impl fmt::Debug for Policy {
             scopes,
             resources,
             signing_algs,
+            response_types,
+            jarm,
+            web_message,
             grant_types,
             acr_values,
             registration,
@@ -66,6 +79,9 @@ impl fmt::Debug for Policy {
             .field("scopes", scopes)
             .field("resources", resources)
             .field("signing_algs", signing_algs)
+            .field("response_types", response_types)
+            .field("jarm", jarm)
+            .field("web_message", web_message)
             .field("grant_types", grant_types)
             .field("acr_values", acr_values)
             .field("registration", registration)
@@ -181,6 +197,9 @@ impl Policy {
             scopes: standard_scopes(),
             resources: Vec::new(),
             signing_algs: vec![JwsAlgorithm::ES256, JwsAlgorithm::RS256],
+            response_types: vec![ResponseType::Code],
+            jarm: false,
+            web_message: false,
             grant_types: [
                 AuthorizationCode::TYPE,
                 Refresh::TYPE,
@@ -196,6 +215,17 @@ impl Policy {
             pairwise_salt,
             documents: Documents::default(),
         }
+    }
+
+    /// Grant types that clients may register: those of the token endpoint, and `implicit` where a response type yields
+    /// tokens by itself.
+    pub fn registrable_grant_types(&self) -> impl Iterator<Item = &str> {
+        let implicit = self
+            .response_types
+            .iter()
+            .any(|r| r.is_front_channel())
+            .then_some(IMPLICIT);
+        self.grant_types.iter().map(String::as_str).chain(implicit)
     }
 
     /// The scope of that name.

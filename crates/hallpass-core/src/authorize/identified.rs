@@ -46,6 +46,7 @@ impl Identified {
         Redirect {
             client_id: self.client.id.clone(),
             mode: rules::error_mode(&self.params, &self.client),
+            fallback: rules::default_mode(&self.params),
             //= OIDC-CORE#3.1.2.6 MUST: state is echoed when the request had one
             state: rules::text::state(&self.params).ok().flatten(),
             redirect_uri: self.redirect_uri,

@@ -49,6 +49,10 @@ reasons! {
         /// The client's `response_modes` leave it out.
         ResponseModeNotAllowed => InvalidRequest, "response_mode_not_allowed",
             "response_mode is not registered for this client";
+        /// OpenID Connect Core §3.2.2.1.
+        NonceMissing => InvalidRequest, "nonce_missing", "nonce is missing";
+        /// OpenID Connect Core §3.2.2.1.
+        OpenidMissing => InvalidScope, "openid_missing", "an ID token needs the scope openid";
         /// RFC 6749 §3.3.
         ScopeMalformed => InvalidScope, "scope_malformed", "scope is malformed";
         /// RFC 7591 §2: outside the registered `scope`.

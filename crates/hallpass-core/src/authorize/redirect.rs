@@ -11,6 +11,8 @@ pub struct Redirect {
     pub(super) client_id: ClientId,
     pub(super) redirect_uri: String,
     pub(super) mode: ResponseMode,
+    /// The mode where the issuer does not offer the first one.
+    pub(super) fallback: ResponseMode,
     pub(super) state: Option<String>,
     pub(super) reason: Reason,
 }
@@ -28,6 +30,16 @@ impl Redirect {
         &self.client_id
     }
 
+    /// How it travels.
+    #[must_use]
+    pub const fn mode(&self, policy: &Policy) -> ResponseMode {
+        if self.mode.is_offered(policy) {
+            self.mode
+        } else {
+            self.fallback
+        }
+    }
+
     /// The answer to send.
     #[must_use]
     pub fn respond(&self, policy: &Policy) -> AuthorizationResponse {
@@ -42,7 +54,7 @@ impl Redirect {
         params.push(("iss", policy.issuer.as_str().to_owned()));
         AuthorizationResponse {
             redirect_uri: self.redirect_uri.clone(),
-            mode: self.mode,
+            mode: self.mode(policy),
             params,
         }
     }

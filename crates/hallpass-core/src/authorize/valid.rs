@@ -81,6 +81,7 @@ impl Valid {
             client_id: self.request.client_id,
             redirect_uri: self.request.redirect_uri,
             mode: self.request.response_mode,
+            fallback: self.request.response_type.default_mode(),
             state: self.request.state,
             reason,
         }

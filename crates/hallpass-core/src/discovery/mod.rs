@@ -10,7 +10,7 @@ mod tests;
 use serde_json::{Map, Value};
 
 use crate::{
-    authorize::{Display, Prompts, ResponseMode, ResponseType},
+    authorize::{Display, Prompts, respond},
     client::metadata::SUBJECT_TYPES,
     client_auth::{Kind, METHODS, Method},
     issue::id_token,
@@ -63,16 +63,10 @@ pub fn metadata(policy: &Policy, endpoints: &Endpoints) -> Map<String, Value> {
     );
     document.list(
         "response_types_supported",
-        ResponseType::ALL.iter().map(|r| r.as_str()),
+        policy.response_types.iter().map(|r| r.as_str()),
     );
-    document.list(
-        "response_modes_supported",
-        ResponseMode::ALL.iter().map(|m| m.as_str()),
-    );
-    document.list(
-        "grant_types_supported",
-        policy.grant_types.iter().map(String::as_str),
-    );
+    document.list("response_modes_supported", respond::offered(policy));
+    document.list("grant_types_supported", policy.registrable_grant_types());
     document.list(
         "acr_values_supported",
         policy.acr_values.iter().map(String::as_str),
@@ -83,6 +77,13 @@ pub fn metadata(policy: &Policy, endpoints: &Endpoints) -> Map<String, Value> {
         "userinfo_signing_alg_values_supported",
     ] {
         document.list(name, policy.signing_algs.iter().map(|alg| alg.name()));
+    }
+
+    if policy.jarm {
+        document.list(
+            "authorization_signing_alg_values_supported",
+            policy.signing_algs.iter().map(|alg| alg.name()),
+        );
     }
 
     document.auth_methods("token", METHODS.iter().copied());

@@ -10,23 +10,50 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// `response_mode`.
+use crate::policy::Policy;
+
+/// `response_mode`. Which of them an issuer offers is [`offered`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ResponseMode {
     /// In the query of the redirect URI.
     #[default]
+    #[serde(rename = "query")]
     Query,
     /// In its fragment.
+    #[serde(rename = "fragment")]
     Fragment,
     /// In a form that the browser posts to it.
+    #[serde(rename = "form_post")]
     FormPost,
+    /// Signed, in the query.
+    #[serde(rename = "query.jwt")]
+    QueryJwt,
+    /// Signed, in the fragment.
+    #[serde(rename = "fragment.jwt")]
+    FragmentJwt,
+    /// Signed, in a form.
+    #[serde(rename = "form_post.jwt")]
+    FormPostJwt,
+    /// By script, to the window that opened or embeds ours.
+    #[serde(rename = "web_message")]
+    WebMessage,
 }
 
+/// The name that stands for the signed form of a response type's default mode.
+pub(crate) const JWT: &str = "jwt";
+
 impl ResponseMode {
-    /// Every mode, for discovery and for registration.
-    pub const ALL: &'static [Self] = &[Self::Query, Self::Fragment, Self::FormPost];
+    /// Every mode there is.
+    pub const ALL: &'static [Self] = &[
+        Self::Query,
+        Self::Fragment,
+        Self::FormPost,
+        Self::QueryJwt,
+        Self::FragmentJwt,
+        Self::FormPostJwt,
+        Self::WebMessage,
+    ];
 
     /// The registered name.
     #[must_use]
@@ -35,20 +62,71 @@ impl ResponseMode {
             Self::Query => "query",
             Self::Fragment => "fragment",
             Self::FormPost => "form_post",
+            Self::QueryJwt => "query.jwt",
+            Self::FragmentJwt => "fragment.jwt",
+            Self::FormPostJwt => "form_post.jwt",
+            Self::WebMessage => "web_message",
         }
     }
 
-    /// The mode of that name.
+    /// The mode of that name. `jwt` names none by itself: it depends on the response type.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|mode| mode.as_str() == name)
     }
+
+    /// Whether the parameters travel inside a signed JWT.
+    #[must_use]
+    pub const fn is_jwt(self) -> bool {
+        match self {
+            Self::QueryJwt | Self::FragmentJwt | Self::FormPostJwt => true,
+            Self::Query | Self::Fragment | Self::FormPost | Self::WebMessage => false,
+        }
+    }
+
+    /// Whether everything that is sent this way stands in a query.
+    #[must_use]
+    pub const fn is_query(self) -> bool {
+        match self {
+            Self::Query | Self::QueryJwt => true,
+            Self::Fragment
+            | Self::FormPost
+            | Self::FragmentJwt
+            | Self::FormPostJwt
+            | Self::WebMessage => false,
+        }
+    }
+
+    /// The signed form of a mode; itself where it has none.
+    pub(crate) const fn signed(self) -> Self {
+        match self {
+            Self::Query | Self::QueryJwt => Self::QueryJwt,
+            Self::Fragment | Self::FragmentJwt => Self::FragmentJwt,
+            Self::FormPost | Self::FormPostJwt => Self::FormPostJwt,
+            Self::WebMessage => Self::WebMessage,
+        }
+    }
+
+    /// Whether the issuer offers it.
+    #[must_use]
+    pub const fn is_offered(self, policy: &Policy) -> bool {
+        match self {
+            Self::Query | Self::Fragment | Self::FormPost => true,
+            Self::QueryJwt | Self::FragmentJwt | Self::FormPostJwt => policy.jarm,
+            Self::WebMessage => policy.web_message,
+        }
+    }
 }
 
-/// The names of all modes, for the metadata document.
+/// The names of all modes that the issuer offers, for the metadata document and for registration.
 #[must_use]
-pub fn names() -> Vec<&'static str> {
-    ResponseMode::ALL.iter().map(|mode| mode.as_str()).collect()
+pub fn offered(policy: &Policy) -> Vec<&'static str> {
+    let modes = ResponseMode::ALL.iter();
+    modes
+        .filter(|mode| mode.is_offered(policy))
+        .map(|mode| mode.as_str())
+        .chain(policy.jarm.then_some(JWT))
+        .collect()
 }
 
 /// What goes back to the client, and where. It may hold a code: only the names of its parameters are printed.
@@ -67,9 +145,13 @@ impl AuthorizationResponse {
     #[must_use]
     pub fn location(&self) -> Option<String> {
         match self.mode {
-            ResponseMode::Query => Some(query::location(&self.redirect_uri, &self.params)),
-            ResponseMode::Fragment => Some(fragment::location(&self.redirect_uri, &self.params)),
-            ResponseMode::FormPost => None,
+            ResponseMode::Query | ResponseMode::QueryJwt => {
+                Some(query::location(&self.redirect_uri, &self.params))
+            }
+            ResponseMode::Fragment | ResponseMode::FragmentJwt => {
+                Some(fragment::location(&self.redirect_uri, &self.params))
+            }
+            ResponseMode::FormPost | ResponseMode::FormPostJwt | ResponseMode::WebMessage => None,
         }
     }
 
@@ -78,8 +160,14 @@ impl AuthorizationResponse {
     #[must_use]
     pub fn fields(&self) -> Option<&[(&'static str, String)]> {
         match self.mode {
-            ResponseMode::Query | ResponseMode::Fragment => None,
-            ResponseMode::FormPost => Some(form_post::fields(&self.params)),
+            ResponseMode::FormPost | ResponseMode::FormPostJwt => {
+                Some(form_post::fields(&self.params))
+            }
+            ResponseMode::Query
+            | ResponseMode::QueryJwt
+            | ResponseMode::Fragment
+            | ResponseMode::FragmentJwt
+            | ResponseMode::WebMessage => None,
         }
     }
 

@@ -93,7 +93,12 @@ fn state_survives_byte_for_byte_and_injects_nothing() {
             let url = url::Url::parse(&location).unwrap();
             let carried = match mode {
                 ResponseMode::Fragment => url.fragment().unwrap(),
-                ResponseMode::Query | ResponseMode::FormPost => url.query().unwrap(),
+                ResponseMode::Query
+                | ResponseMode::QueryJwt
+                | ResponseMode::FragmentJwt
+                | ResponseMode::FormPost
+                | ResponseMode::FormPostJwt
+                | ResponseMode::WebMessage => url.query().unwrap(),
             };
             let pairs: Vec<_> = url::form_urlencoded::parse(carried.as_bytes())
                 .into_owned()
@@ -129,7 +134,14 @@ fn names_and_stored_forms_agree() {
             serde_json::Value::from(mode.as_str())
         );
     }
-    for unknown in ["", "Query", "query.jwt", "jwt", "web_message", "form_post "] {
+    for unknown in [
+        "",
+        "Query",
+        "query.JWT",
+        "jwt",
+        "web_message.jwt",
+        "form_post ",
+    ] {
         assert_eq!(ResponseMode::parse(unknown), None);
     }
 }

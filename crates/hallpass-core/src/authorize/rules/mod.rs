@@ -32,6 +32,7 @@ pub use appearance::Display;
 pub(crate) use appearance::ui_locales;
 pub use prompt::Prompts;
 pub use response_type::ResponseType;
+pub(crate) use response_type::{IMPLICIT, default_mode};
 
 use pkce::{CodeChallenge, Method};
 
@@ -88,6 +89,7 @@ pub static RULES: &[Rule] = &[
     //   rule                                    applies at
     rule(response_type::client_may_use_it,       A | PAR),
     rule(response_mode::client_may_use_it,       A | PAR),
+    rule(response_type::nonce_is_present,        A | PAR),
     rule(prompt::none_is_alone,                  A | PAR),
     rule(pkce::challenge_comes_with_its_method,  A | PAR),
     rule(pkce::challenge_is_present,             A | PAR),
@@ -95,6 +97,7 @@ pub static RULES: &[Rule] = &[
     rule(resource::client_may_use_it,            A | PAR),
     rule(scope::client_may_use_it,               A | PAR),
     rule(scope::is_not_empty,                    A | PAR),
+    rule(response_type::scope_has_openid,        A | PAR),
     rule(claims::essential_acr_is_reachable,     A | PAR),
 ];
 
@@ -174,18 +177,18 @@ pub(super) fn check(
 }
 
 /// The mode in which an error travels: the requested one where it may be used, else the default of the response type.
+/// Whether the issuer offers it is looked at when the answer is made ([`Redirect::respond`](super::Redirect::respond)).
 pub(super) fn error_mode(params: &Params, client: &Client) -> ResponseMode {
-    response_mode::parse(params)
-        .ok()
+    response_mode::wanted(params)
         .filter(|mode| response_mode::is_allowed(client, *mode))
-        .unwrap_or_else(|| response_type::default_mode(params))
+        .unwrap_or_else(|| default_mode(params))
 }
 
 impl Draft {
     fn parse(params: &Params, policy: &Policy) -> Result<Self, Reason> {
         Ok(Self {
-            response_type: response_type::parse(params)?,
-            response_mode: response_mode::parse(params)?,
+            response_type: response_type::parse(params, policy)?,
+            response_mode: response_mode::parse(params, policy)?,
             scope: scope::parse(params)?,
             state: text::state(params)?,
             nonce: text::nonce(params)?,

@@ -57,7 +57,8 @@ pub(super) fn challenge_comes_with_its_method(
 
 //= RFC9700#2.1.1 MUST: public clients use PKCE
 pub(super) fn challenge_is_present(draft: &Draft, cx: &Context<'_>) -> Result<(), Reason> {
-    let demanded = cx.client.require_pkce || cx.client.is_public();
+    let demanded =
+        draft.response_type.has_code() && (cx.client.require_pkce || cx.client.is_public());
     if demanded && draft.code_challenge.is_none() {
         Err(Reason::CodeChallengeMissing)
     } else {

@@ -6,21 +6,39 @@ use hallpass_types::Params;
 
 use super::{Context, Draft, response_type};
 use crate::{
-    authorize::{Reason, ResponseMode},
+    authorize::{Reason, ResponseMode, respond},
     client::Client,
+    policy::Policy,
 };
 
-pub(super) fn parse(params: &Params) -> Result<ResponseMode, Reason> {
-    let Some(name) = params.get("response_mode") else {
-        let mode = params.get("request").and_then(inside_request_object);
-        return Ok(mode.unwrap_or_else(|| response_type::default_mode(params)));
+pub(super) fn parse(params: &Params, policy: &Policy) -> Result<ResponseMode, Reason> {
+    wanted(params)
+        .filter(|mode| mode.is_offered(policy))
+        .ok_or(Reason::ResponseModeUnknown)
+}
+
+/// The mode in which the answer is to travel, offered or not; none for one that does not exist or that does not fit the
+/// response type.
+pub(super) fn wanted(params: &Params) -> Option<ResponseMode> {
+    let mode = match params.get("response_mode") {
+        Some(name) => named(name, params)?,
+        None => params
+            .get("request")
+            .and_then(inside_request_object)
+            .unwrap_or_else(|| response_type::default_mode(params)),
     };
-    let mode = ResponseMode::parse(name).ok_or(Reason::ResponseModeUnknown)?;
     //= OAUTH-RESPONSE-TYPES#5 MUST: an answer with a token is never in the query
-    if mode == ResponseMode::Query && response_type::is_front_channel(params) {
-        return Err(Reason::ResponseModeUnknown);
+    //= JARM#2.3.1 MUST NOT: a signed answer with a token that is not encrypted is not in the query either
+    (!(mode.is_query() && response_type::is_front_channel(params))).then_some(mode)
+}
+
+//= JARM#2.3.4 MUST: jwt stands for the signed form of the response type's default mode
+fn named(name: &str, params: &Params) -> Option<ResponseMode> {
+    if name == respond::JWT {
+        Some(response_type::default_mode(params).signed())
+    } else {
+        ResponseMode::parse(name)
     }
-    Ok(mode)
 }
 
 /// The mode that a request object asks for. Request objects are not taken, so this decides only how the client that sent
@@ -39,7 +57,13 @@ pub(super) fn is_allowed(client: &Client, mode: ResponseMode) -> bool {
     client
         .response_modes
         .as_ref()
-        .is_none_or(|modes| modes.iter().any(|m| m == mode.as_str()))
+        .is_none_or(|modes| modes.iter().any(|m| names(m, mode)))
+}
+
+/// Whether a registered name is a name of this mode. `jwt` stands for a redirect of either kind.
+fn names(registered: &str, mode: ResponseMode) -> bool {
+    let redirect = matches!(mode, ResponseMode::QueryJwt | ResponseMode::FragmentJwt);
+    registered == mode.as_str() || (registered == respond::JWT && redirect)
 }
 
 pub(super) fn client_may_use_it(draft: &Draft, cx: &Context<'_>) -> Result<(), Reason> {
@@ -69,7 +93,8 @@ mod tests {
         );
         for payload in [
             "{}",
-            r#"{"response_mode":"web_message"}"#,
+            r#"{"response_mode":"jwt"}"#,
+            r#"{"response_mode":"nonsense"}"#,
             r#"{"response_mode":1}"#,
             "[]",
             "",

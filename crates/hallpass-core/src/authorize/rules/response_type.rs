@@ -1,10 +1,15 @@
-//! `response_type`, [RFC 6749 §3.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1.1).
+//! `response_type`, [RFC 6749 §3.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1.1),
+//! [OAuth 2.0 Multiple Response Type Encoding Practices §3](https://openid.net/specs/oauth-v2-multiple-response-types-1_0.html)
+//! to §5. A bare `token` does not exist here (RFC 9700 §2.1.2).
 
 use hallpass_types::Params;
 use serde::{Deserialize, Serialize};
 
 use super::{Context, Draft};
-use crate::authorize::{Reason, ResponseMode};
+use crate::{
+    authorize::{Reason, ResponseMode},
+    policy::Policy,
+};
 
 /// `response_type`. The names of several words are sorted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -14,17 +19,51 @@ pub enum ResponseType {
     #[default]
     #[serde(rename = "code")]
     Code,
+    /// An ID token alone, which then has the claims of the scope.
+    #[serde(rename = "id_token")]
+    IdToken,
+    /// An ID token and an access token.
+    #[serde(rename = "id_token token")]
+    IdTokenToken,
+    /// A code and an ID token.
+    #[serde(rename = "code id_token")]
+    CodeIdToken,
+    /// A code and an access token.
+    #[serde(rename = "code token")]
+    CodeToken,
+    /// A code, an ID token and an access token.
+    #[serde(rename = "code id_token token")]
+    CodeIdTokenToken,
+    /// Nothing but that the person agreed.
+    #[serde(rename = "none")]
+    Nothing,
 }
 
 impl ResponseType {
-    /// Every response type, for discovery and for registration.
-    pub const ALL: &'static [Self] = &[Self::Code];
+    /// Every response type there is. Which of them an issuer offers is in
+    /// [`Policy::response_types`](crate::policy::Policy::response_types).
+    //= RFC9700#2.1.2 SHOULD NOT: a response type that yields an access token and nothing to check it against does not exist
+    pub const ALL: &'static [Self] = &[
+        Self::Code,
+        Self::IdToken,
+        Self::IdTokenToken,
+        Self::CodeIdToken,
+        Self::CodeToken,
+        Self::CodeIdTokenToken,
+        Self::Nothing,
+    ];
 
     /// The registered name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Code => "code",
+            Self::IdToken => "id_token",
+            Self::IdTokenToken => "id_token token",
+            Self::CodeIdToken => "code id_token",
+            Self::CodeToken => "code token",
+            Self::CodeIdTokenToken => "code id_token token",
+            Self::Nothing => "none",
         }
     }
 
@@ -39,21 +78,74 @@ impl ResponseType {
         Self::ALL.iter().copied().find(|t| t.as_str() == sorted)
     }
 
-    /// The grant type without which it is of no use.
+    /// The grant types without which it is of no use.
+    //= OIDC-REG#2 MUST: a response type stands together with the grant types that complete it
     #[must_use]
-    pub const fn grant_type(self) -> &'static str {
+    pub const fn grant_types(self) -> &'static [&'static str] {
         match self {
-            Self::Code => "authorization_code",
+            Self::Code => &[CODE],
+            Self::IdToken | Self::IdTokenToken => &[IMPLICIT],
+            Self::CodeIdToken | Self::CodeToken | Self::CodeIdTokenToken => &[CODE, IMPLICIT],
+            Self::Nothing => &[],
+        }
+    }
+
+    /// Whether the answer holds a code.
+    #[must_use]
+    pub const fn has_code(self) -> bool {
+        match self {
+            Self::Code | Self::CodeIdToken | Self::CodeToken | Self::CodeIdTokenToken => true,
+            Self::IdToken | Self::IdTokenToken | Self::Nothing => false,
+        }
+    }
+
+    /// Whether the answer itself holds an ID token.
+    #[must_use]
+    pub const fn has_id_token(self) -> bool {
+        match self {
+            Self::IdToken | Self::IdTokenToken | Self::CodeIdToken | Self::CodeIdTokenToken => true,
+            Self::Code | Self::CodeToken | Self::Nothing => false,
+        }
+    }
+
+    /// Whether the answer itself holds an access token.
+    #[must_use]
+    pub const fn has_token(self) -> bool {
+        match self {
+            Self::IdTokenToken | Self::CodeToken | Self::CodeIdTokenToken => true,
+            Self::Code | Self::IdToken | Self::CodeIdToken | Self::Nothing => false,
+        }
+    }
+
+    /// Whether the answer itself holds a token of any kind, so that it must not travel in a query.
+    #[must_use]
+    pub const fn is_front_channel(self) -> bool {
+        self.has_id_token() || self.has_token()
+    }
+
+    /// How its answer travels when the request does not say it.
+    #[must_use]
+    pub const fn default_mode(self) -> ResponseMode {
+        if self.is_front_channel() {
+            ResponseMode::Fragment
+        } else {
+            ResponseMode::Query
         }
     }
 }
 
+const CODE: &str = "authorization_code";
+/// What clients of response types with tokens register. It is no grant of the token endpoint.
+pub(crate) const IMPLICIT: &str = "implicit";
+
 //= RFC6749#3.1.1 MUST: a missing or unknown response type is an error
-pub(super) fn parse(params: &Params) -> Result<ResponseType, Reason> {
+pub(super) fn parse(params: &Params, policy: &Policy) -> Result<ResponseType, Reason> {
     let text = params
         .get("response_type")
         .ok_or(Reason::ResponseTypeMissing)?;
-    ResponseType::parse(text).ok_or(Reason::ResponseTypeUnsupported)
+    ResponseType::parse(text)
+        .filter(|wanted| policy.response_types.contains(wanted))
+        .ok_or(Reason::ResponseTypeUnsupported)
 }
 
 /// Whether the answer to this response type, offered or not, would hold a token.
@@ -65,7 +157,7 @@ pub(super) fn is_front_channel(params: &Params) -> bool {
 }
 
 //= OAUTH-RESPONSE-TYPES#5 MUST: an answer with a token, and an error instead of it, defaults to the fragment
-pub(super) fn default_mode(params: &Params) -> ResponseMode {
+pub(crate) fn default_mode(params: &Params) -> ResponseMode {
     if is_front_channel(params) {
         ResponseMode::Fragment
     } else {
@@ -81,9 +173,29 @@ pub(super) fn client_may_use_it(draft: &Draft, cx: &Context<'_>) -> Result<(), R
         .response_types
         .iter()
         .any(|t| ResponseType::parse(t) == Some(wanted));
-    if registered && cx.client.may_use(wanted.grant_type()) {
+    if registered && wanted.grant_types().iter().all(|g| cx.client.may_use(g)) {
         Ok(())
     } else {
         Err(Reason::ResponseTypeNotAllowed)
+    }
+}
+
+//= OIDC-CORE#3.2.2.1 MUST: a request for an ID token from the authorization endpoint has a nonce
+//= OIDC-CORE#3.3.2.11 MUST: so has one for a code and an ID token
+pub(super) fn nonce_is_present(draft: &Draft, _: &Context<'_>) -> Result<(), Reason> {
+    if draft.response_type.has_id_token() && draft.nonce.is_none() {
+        Err(Reason::NonceMissing)
+    } else {
+        Ok(())
+    }
+}
+
+//= OIDC-CORE#3.2.2.1 MUST: a request for an ID token has openid in its scope
+pub(super) fn scope_has_openid(draft: &Draft, cx: &Context<'_>) -> Result<(), Reason> {
+    if draft.response_type.has_id_token() && !super::scope::effective(draft, cx).contains("openid")
+    {
+        Err(Reason::OpenidMissing)
+    } else {
+        Ok(())
     }
 }

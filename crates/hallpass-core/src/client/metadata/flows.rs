@@ -5,14 +5,12 @@ use super::{
     Draft, SHORT, SMALL_LIST,
 };
 use crate::{
-    authorize::{ResponseMode, ResponseType},
+    authorize::{ResponseType, respond, rules::IMPLICIT},
     client_auth::{Kind, Method},
     token::{Grant, authorization_code::AuthorizationCode, client_credentials::ClientCredentials},
 };
 
 const CODE_GRANT: &str = AuthorizationCode::TYPE;
-/// Not offered, but registered by clients that leave the choice of a flow open.
-const IMPLICIT: &str = "implicit";
 
 impl Draft<'_> {
     pub(super) fn flows(&mut self, method: &dyn Method) -> Result<(), MetadataError> {
@@ -29,6 +27,7 @@ impl Draft<'_> {
             Some(asked) => {
                 for text in &asked {
                     let response = ResponseType::parse(text)
+                        .filter(|response| self.policy.response_types.contains(response))
                         .ok_or_else(|| MetadataReason::Unsupported.at(RESPONSES))?;
                     if !responses.contains(&response) {
                         responses.push(response);
@@ -44,7 +43,11 @@ impl Draft<'_> {
         }
 
         //= RFC7591#2.1 SHOULD: code and authorization_code are registered together; one is completed by the other
-        let wanted: Vec<&str> = responses.iter().map(|r| r.grant_type()).collect();
+        //= OIDC-REG#2 MUST: so are response types with tokens and implicit
+        let wanted: Vec<&str> = responses
+            .iter()
+            .flat_map(|r| r.grant_types().iter().copied())
+            .collect();
         grants.retain(|g| wanted.contains(&g.as_str()) || (g != CODE_GRANT && g != IMPLICIT));
         for grant in wanted {
             if !grants.iter().any(|g| g == grant) {
@@ -52,7 +55,7 @@ impl Draft<'_> {
             }
         }
         let policy = self.policy;
-        let offered = |g: &String| policy.grant_types.contains(g);
+        let offered = |g: &String| policy.registrable_grant_types().any(|known| known == g);
         if !grants.iter().all(offered) {
             // A registering client names what it could use anywhere; an operator means what they wrote.
             if self.origin.is_trusted() {
@@ -75,7 +78,8 @@ impl Draft<'_> {
         );
 
         if let Some(modes) = self.input.texts(MODES, SMALL_LIST, SHORT)? {
-            if !modes.iter().all(|m| ResponseMode::parse(m).is_some()) {
+            let offered = respond::offered(policy);
+            if !modes.iter().all(|m| offered.contains(&m.as_str())) {
                 return Err(MetadataReason::Unsupported.at(MODES));
             }
             if modes.is_empty() && redirects {
