@@ -1,11 +1,15 @@
 //! What is stored, and what is sealed into values that others hold. Every type here is versioned by the
 //! encoding that writes it (`hallpass-store`), so fields are only ever added with a default.
 
+mod delivery;
+
 use std::collections::BTreeMap;
 
 use hallpass_types::{ClientId, GrantId, Key, Scope, Session, Sid, Subject, Timestamp, TokenId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+pub use delivery::{DeliveryContent, DeliveryRecord, SealedRequest, is_over, next_attempt};
 
 /// What the `claims` parameter asked for (OpenID Connect Core §5.5): claim name to its request object or null.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -26,14 +26,23 @@ pub(crate) struct Ticket {
     origin: String,
 }
 
+/// Why a request does not go out now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// The last one failed just now.
+    Cold,
+    /// There are too many of them.
+    Busy,
+}
+
 impl CoolDown {
     /// Lets a request go out, unless there are too many of them or the last one failed just now.
-    pub(crate) fn enter(self: &Arc<Self>, origin: String, url: &str) -> Option<Ticket> {
+    pub(crate) fn enter(self: &Arc<Self>, origin: String, url: &str) -> Result<Ticket, Held> {
         let now = Instant::now();
         let mut entries = self.entries();
         let cold = |entry: &Entry| entry.until.is_some_and(|until| until > now);
         if entries.get(url).is_some_and(cold) || entries.get(&origin).is_some_and(cold) {
-            return None;
+            return Err(Held::Cold);
         }
         let in_all = entries
             .values()
@@ -42,14 +51,14 @@ impl CoolDown {
             entries.retain(|_, entry| entry.in_flight > 0 || cold(entry));
         }
         if in_all >= MOST_AT_ONCE || entries.len() >= MOST_ENTRIES {
-            return None;
+            return Err(Held::Busy);
         }
         let entry = entries.entry(origin.clone()).or_default();
         if entry.in_flight >= MOST_PER_ORIGIN {
-            return None;
+            return Err(Held::Busy);
         }
         entry.in_flight = entry.in_flight.saturating_add(1);
-        Some(Ticket {
+        Ok(Ticket {
             all: Arc::clone(self),
             origin,
         })
@@ -119,7 +128,7 @@ mod tests {
     use super::*;
 
     fn enter(all: &Arc<CoolDown>, origin: &str, url: &str) -> Option<Ticket> {
-        all.enter(origin.to_owned(), url)
+        all.enter(origin.to_owned(), url).ok()
     }
 
     #[tokio::test(start_paused = true)]

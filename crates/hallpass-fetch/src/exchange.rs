@@ -1,10 +1,11 @@
 //! One request and its answer on a connection that has been checked.
 
 use bytes::Bytes;
-use hallpass_provider::ports::{FetchRequest, Fetched};
+use hallpass_provider::ports::{FetchRequest, Fetched, PostRequest};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Request, StatusCode};
-use http_body_util::{BodyExt, Empty};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -30,17 +31,7 @@ pub(crate) async fn exchange<I>(
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let unreachable = |error: hyper::Error| Failure::Unreachable(error.to_string());
-    let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
-        .max_buf_size(32 * 1024)
-        .handshake::<_, Empty<Bytes>>(TokioIo::new(io))
-        .await
-        .map_err(unreachable)?;
-    let connection = AbortOnDrop(tokio::spawn(connection));
-    let response = sender
-        .send_request(ask(target, request)?)
-        .await
-        .map_err(unreachable)?;
+    let (response, connection) = send(io, ask(target, request)?).await?;
     if response.status() != StatusCode::OK {
         return Err(Failure::Useless("the status is not 200"));
     }
@@ -69,9 +60,62 @@ where
     })
 }
 
-fn ask(target: &Target, request: &FetchRequest<'_>) -> Result<Request<Empty<Bytes>>, Failure> {
-    let fixed: [(HeaderName, HeaderValue); 4] = [
-        (header::ACCEPT, HeaderValue::from_static(request.accept)),
+/// Hands something in and answers the status. The body of the answer is not read.
+pub(crate) async fn hand_in<I>(
+    io: I,
+    target: &Target,
+    request: &PostRequest<'_>,
+) -> Result<u16, Failure>
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let malformed = |_| Failure::Useless("a header's value cannot be one");
+    let mut asked = head(target, Method::POST, request.body.as_bytes().to_vec())?;
+    let headers = asked.headers_mut();
+    let content_type = HeaderValue::from_str(request.content_type).map_err(malformed)?;
+    headers.insert(header::CONTENT_TYPE, content_type);
+    if let Some(value) = request.authorization {
+        let mut value = HeaderValue::from_str(value).map_err(malformed)?;
+        value.set_sensitive(true);
+        headers.insert(header::AUTHORIZATION, value);
+    }
+    let (response, _connection) = send(io, asked).await?;
+    Ok(response.status().as_u16())
+}
+
+async fn send<I>(
+    io: I,
+    request: Request<Full<Bytes>>,
+) -> Result<(Response<Incoming>, AbortOnDrop), Failure>
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
+        .max_buf_size(32 * 1024)
+        .handshake::<_, Full<Bytes>>(TokioIo::new(io))
+        .await
+        .map_err(unreachable)?;
+    let connection = AbortOnDrop(tokio::spawn(connection));
+    let response = sender.send_request(request).await.map_err(unreachable)?;
+    Ok((response, connection))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "maps errors")]
+fn unreachable(error: hyper::Error) -> Failure {
+    Failure::Unreachable(error.to_string())
+}
+
+fn ask(target: &Target, request: &FetchRequest<'_>) -> Result<Request<Full<Bytes>>, Failure> {
+    let mut asked = head(target, Method::GET, Vec::new())?;
+    asked
+        .headers_mut()
+        .insert(header::ACCEPT, HeaderValue::from_static(request.accept));
+    Ok(asked)
+}
+
+/// What all requests have in common.
+fn head(target: &Target, method: Method, body: Vec<u8>) -> Result<Request<Full<Bytes>>, Failure> {
+    let fixed: [(HeaderName, HeaderValue); 3] = [
         (
             header::ACCEPT_ENCODING,
             HeaderValue::from_static("identity"),
@@ -83,9 +127,11 @@ fn ask(target: &Target, request: &FetchRequest<'_>) -> Result<Request<Empty<Byte
         (header::CONNECTION, HeaderValue::from_static("close")),
     ];
     let malformed = |_| Failure::Useless("the URL makes no request");
-    let mut asked = Request::get(&target.path)
+    let mut asked = Request::builder()
+        .method(method)
+        .uri(&target.path)
         .header(header::HOST, &target.authority)
-        .body(Empty::new())
+        .body(Full::new(body.into()))
         .map_err(malformed)?;
     asked.headers_mut().extend(fixed);
     Ok(asked)

@@ -226,6 +226,7 @@ impl Builder {
                 clients: ClientCache::default(),
                 remote_keys: RemoteKeys::default(),
                 logos: Logos::default(),
+                outbox: tokio::sync::Notify::new(),
                 metadata,
             }),
         };

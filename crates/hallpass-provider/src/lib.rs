@@ -11,6 +11,7 @@ mod failure;
 mod issue;
 pub mod keys;
 mod logos;
+mod outbox;
 pub mod ports;
 mod provider;
 mod registry;
@@ -19,5 +20,6 @@ pub mod secrets;
 
 pub use builder::{Builder, WantsAccounts, WantsInteraction, WantsMasterKey, WantsStore};
 pub use failure::{Failure, Refusal};
+pub use outbox::{Claimed, Outgoing};
 pub use provider::Provider;
 pub use registry::{Fetch, GrantHandler, Grants, Issued};

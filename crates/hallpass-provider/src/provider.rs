@@ -44,6 +44,8 @@ pub(crate) struct Inner {
     pub(crate) clients: ClientCache,
     pub(crate) remote_keys: RemoteKeys,
     pub(crate) logos: Logos,
+    /// Rings when something was put into the outbox.
+    pub(crate) outbox: tokio::sync::Notify,
     pub(crate) metadata: Document,
 }
 
@@ -156,7 +158,13 @@ impl Provider {
     }
 
     pub(crate) async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
-        self.inner.store.commit(self.inner.issuer_id, commit).await
+        let delivery = |write: &Write| matches!(write, Write::Delivery(..));
+        let rings = commit.writes.iter().any(delivery);
+        let committed = self.inner.store.commit(self.inner.issuer_id, commit).await;
+        if rings && matches!(committed, Ok(Committed::Done)) {
+            self.inner.outbox.notify_one();
+        }
+        committed
     }
 
     pub(crate) async fn account_facts(

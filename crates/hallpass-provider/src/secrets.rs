@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hallpass_core::{record::AccessToken, token::RefreshToken};
 use hallpass_jose::{aead::SealKey, constant_time_eq, kdf, mac::HmacSha256Key};
-use hallpass_types::{ContentDigest, GrantId, IssuerId, Secret, Timestamp};
+use hallpass_types::{ContentDigest, Delivery, GrantId, IssuerId, Key, Secret, Timestamp};
 use zeroize::Zeroizing;
 
 /// Prefix of a sealed access token.
@@ -52,6 +52,7 @@ pub struct Secrets {
     client_seal: SealKey,
     browser: SealKey,
     key_seal: SealKey,
+    delivery_seal: SealKey,
     pairwise: Zeroizing<[u8; 32]>,
     access: Mutex<Option<(u16, SealKey)>>,
 }
@@ -74,6 +75,7 @@ impl Secrets {
             client_seal: SealKey::new(&master.derive(issuer, "client-seal", 0)),
             browser: SealKey::new(&master.derive(issuer, "browser", 0)),
             key_seal: SealKey::new(&master.derive(issuer, "signing-key", 0)),
+            delivery_seal: SealKey::new(&master.derive(issuer, "delivery", 0)),
             pairwise: master.derive(issuer, "pairwise", 0),
             access: Mutex::new(None),
             master,
@@ -118,6 +120,20 @@ impl Secrets {
     pub fn open_signing_key(&self, kid: &str, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         self.key_seal
             .open(kid.as_bytes(), sealed)
+            .map(Zeroizing::new)
+    }
+
+    /// Seals a request that waits in the outbox.
+    #[must_use]
+    pub fn seal_delivery(&self, key: Key<Delivery>, plain: &[u8]) -> Vec<u8> {
+        self.delivery_seal.seal(&key.digest, plain)
+    }
+
+    /// Opens a request that waited in the outbox.
+    #[must_use]
+    pub fn open_delivery(&self, key: Key<Delivery>, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        self.delivery_seal
+            .open(&key.digest, sealed)
             .map(Zeroizing::new)
     }
 

@@ -49,6 +49,13 @@ impl Events for Telling {
                 tracing::info!(outcome, "sign-in");
             }
             Event::SignedOut => tracing::info!("signed out"),
+            Event::Delivery {
+                kind,
+                client,
+                outcome,
+            } => {
+                tracing::info!(kind, client.id = client.as_str(), outcome, "delivery");
+            }
             Event::ClientChanged { action, client } => {
                 tracing::info!(action, client.id = client.as_str(), "client changed");
             }

@@ -1,5 +1,5 @@
 //! What a server does by itself: it takes over keys that another process has rotated, rotates them when they are old,
-//! and deletes what has expired.
+//! deletes what has expired, and sends what waits in the outbox.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use hallpass_provider::{Provider, keys::Rotate};
 use hallpass_store::{KeyPhase, StoreError};
-use tokio::time::{Instant, interval_at, sleep};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, sleep};
 
 use crate::config::Seconds;
 
@@ -17,7 +18,8 @@ pub async fn run(provider: Provider, rotation: Seconds, healthy: Arc<AtomicBool>
     tokio::join!(
         watch_keys(&provider, &healthy),
         keep_keys(&provider, rotation),
-        purge(&provider)
+        purge(&provider),
+        send_deliveries(&provider)
     );
 }
 
@@ -102,6 +104,41 @@ async fn purge(provider: &Provider) {
     }
 }
 
+/// Sends what was put into the outbox at once, and what failed or was left behind by another process when it is due.
+async fn send_deliveries(provider: &Provider) {
+    let slots = Arc::new(Semaphore::new(DELIVERIES));
+    let mut ticks = interval(LOOK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = provider.delivery_queued() => {}
+        }
+        loop {
+            // A server that does not answer holds a slot, not the others.
+            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
+                return;
+            };
+            match provider.claim_deliveries(1).await {
+                Ok(claimed) if claimed.is_empty() => break,
+                Ok(claimed) => {
+                    let provider = provider.clone();
+                    tokio::spawn(async move {
+                        for one in claimed {
+                            tell("a delivery cannot be kept", provider.deliver(one).await);
+                        }
+                        drop(slot);
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "deliveries cannot be read");
+                    break;
+                }
+            }
+        }
+    }
+}
+
 fn tell(what: &str, done: Result<(), StoreError>) {
     if let Err(error) = done {
         tracing::error!(%error, "{what}");
@@ -118,6 +155,10 @@ const WATCH: Duration = Duration::from_secs(2);
 /// After the start there is more urgent work than keys for a later day.
 const SETTLE: Duration = Duration::from_secs(5);
 const HOUR: Duration = Duration::from_secs(3600);
+/// So often other processes' deliveries, and those that failed, are looked for.
+const LOOK: Duration = Duration::from_secs(2);
+/// So many are under way at once.
+const DELIVERIES: usize = 48;
 const FIRST_PURGE: Duration = Duration::from_secs(60);
 const PURGE: Duration = Duration::from_secs(600);
 const BREATH: Duration = Duration::from_millis(20);

@@ -183,6 +183,21 @@ fn spend(db: &Connection, id: IssuerId, spend: &SpendRow) -> Result<bool> {
             let held = readable(read::signing_keys(db, id))?;
             Ok(held.is_some_and(|held| same_signing_keys(&held, expected)))
         }
+        SpendRow::Delivery {
+            place: Place { bucket, id },
+            attempts,
+            next_at,
+        } => {
+            let Some(next_at) = next_at else {
+                let values = params![issuer, bucket, id, attempts];
+                return run(db, sql::FINISH_DELIVERY, values).map(any);
+            };
+            let Some(next) = attempts.checked_add(1) else {
+                return Ok(false);
+            };
+            let values = params![issuer, bucket, id, attempts, next, next_at];
+            run(db, sql::CLAIM_DELIVERY, values).map(any)
+        }
     }
 }
 
@@ -249,6 +264,15 @@ fn write(db: &Connection, IssuerId(issuer): IssuerId, write: &WriteRow) -> Resul
             run(db, sql::PUT_SIGNING_KEY, params![issuer, kid, record])
         }
         WriteRow::DeleteSigningKey(kid) => run(db, sql::DELETE_SIGNING_KEY, params![issuer, kid]),
+        WriteRow::Delivery {
+            place: Place { bucket, id },
+            attempts,
+            next_at,
+            record,
+        } => {
+            let values = params![issuer, bucket, id, attempts, next_at, record];
+            run(db, sql::PUT_DELIVERY, values)
+        }
     }
 }
 

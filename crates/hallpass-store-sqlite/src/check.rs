@@ -2,7 +2,9 @@
 
 use hallpass_core::{
     client::ClientRecord,
-    record::{CodeRecord, ConsentRecord, GrantRecord, SessionRecord, WaitingRecord},
+    record::{
+        CodeRecord, ConsentRecord, DeliveryRecord, GrantRecord, SessionRecord, WaitingRecord,
+    },
 };
 use hallpass_store::{
     KeyRecord, StoreError, UserRecord,
@@ -24,6 +26,7 @@ pub(crate) fn check(db: &Connection) -> Result<Vec<String>, StoreError> {
         records::<ConsentRecord>(db, "consents", "subject, client", problems)?;
         records::<ClientRecord>(db, "clients", "client, ''", problems)?;
         records::<UserRecord>(db, "users", "subject, ''", problems)?;
+        records::<DeliveryRecord>(db, "deliveries", "bucket, id", problems)?;
         records::<KeyRecord>(db, "signing_keys", "kid, ''", problems)
     };
     if let Err(error) = all(&mut problems) {

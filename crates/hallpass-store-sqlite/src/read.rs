@@ -8,8 +8,8 @@ use std::{
 use hallpass_core::{
     client::ClientRecord,
     record::{
-        CodeRecord, ConsentRecord, FoundCode, FoundGrant, FoundWaiting, GrantRecord, RefreshState,
-        SessionRecord, WaitingRecord,
+        CodeRecord, ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting,
+        GrantRecord, RefreshState, SessionRecord, WaitingRecord,
     },
 };
 use hallpass_store::{
@@ -17,7 +17,8 @@ use hallpass_store::{
     encoding::{Record, decode},
 };
 use hallpass_types::{
-    Bucket, ClientId, Code, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId, Waiting,
+    Bucket, ClientId, Code, Delivery, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId,
+    Waiting,
 };
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 
@@ -321,6 +322,27 @@ pub(crate) fn signing_keys(db: &Connection, issuer: IssuerId) -> Read<Vec<KeyRec
         keys.push(keyed_record(issuer, row)?);
     }
     Ok(keys)
+}
+
+pub(crate) fn due_deliveries(
+    db: &Connection,
+    issuer: IssuerId,
+    now: Timestamp,
+    limit: usize,
+) -> Read<Vec<(Key<Delivery>, DeliveryRecord)>> {
+    let limit = i64::try_from(limit.clamp(1, MAX_PAGE)).unwrap_or(i64::MAX);
+    let mut statement = cached(db, sql::DUE_DELIVERIES)?;
+    let mut rows = statement.query(params![issuer.0, now.0, limit])?;
+    let mut due = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (bucket, id): (_, [u8; 32]) = (Bucket(row.get(0)?), row.get(1)?);
+        let mut record: DeliveryRecord =
+            record_of(row, 4, |bytes| decode_at(issuer, bucket, &id, bytes))?;
+        record.attempts = row.get(2)?;
+        record.next_at = Timestamp(row.get(3)?);
+        due.push((Key::from_parts(bucket, id), record));
+    }
+    Ok(due)
 }
 
 pub(crate) fn issuer(db: &Connection, identifier: &str) -> Read<Option<IssuerId>> {

@@ -31,6 +31,8 @@ statements! {
     USERS = "SELECT subject, record FROM users WHERE issuer = ?1 AND username_key > ?2 ORDER BY username_key LIMIT ?3";
     USERS_FIRST = "SELECT subject, record FROM users WHERE issuer = ?1 ORDER BY username_key LIMIT ?2";
     SIGNING_KEYS = "SELECT kid, record FROM signing_keys WHERE issuer = ?1";
+    DUE_DELIVERIES = "SELECT bucket, id, attempts, next_at, record FROM deliveries
+        WHERE issuer = ?1 AND next_at <= ?2 ORDER BY next_at LIMIT ?3";
     ISSUER = "SELECT id FROM issuers WHERE identifier = ?1";
     ALIVE = "SELECT n FROM probe WHERE id = 1";
 
@@ -53,6 +55,10 @@ statements! {
     SPEND_USER = "UPDATE OR IGNORE users SET username_key = ?4, revision = ?5, record = ?6
         WHERE issuer = ?1 AND subject = ?2 AND revision = ?3";
 
+    CLAIM_DELIVERY = "UPDATE deliveries SET attempts = ?5, next_at = ?6
+        WHERE issuer = ?1 AND bucket = ?2 AND id = ?3 AND attempts = ?4";
+    FINISH_DELIVERY = "DELETE FROM deliveries WHERE issuer = ?1 AND bucket = ?2 AND id = ?3 AND attempts = ?4";
+
     PUT_CODE = "INSERT INTO codes (issuer, bucket, id, record) VALUES (?1, ?2, ?3, ?4)";
     PUT_GRANT = "INSERT INTO grants (issuer, bucket, id, generation, rotated_at, idle_expires_at,
             session_bucket, session_id, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
@@ -73,6 +79,8 @@ statements! {
     PUT_SIGNING_KEY = "INSERT INTO signing_keys (issuer, kid, record) VALUES (?1, ?2, ?3)
         ON CONFLICT DO UPDATE SET record = excluded.record";
     DELETE_SIGNING_KEY = "DELETE FROM signing_keys WHERE issuer = ?1 AND kid = ?2";
+    PUT_DELIVERY = "INSERT INTO deliveries (issuer, bucket, id, attempts, next_at, record)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     PROBE = "UPDATE probe SET n = n + 1 WHERE id = 1";
 }
 
@@ -108,7 +116,8 @@ expiring!(
     "sessions",
     "denied_tokens",
     "once_keys",
-    "waiting"
+    "waiting",
+    "deliveries"
 );
 
 #[cfg(test)]

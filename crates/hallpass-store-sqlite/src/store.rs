@@ -7,13 +7,14 @@ use std::{
 
 use hallpass_core::{
     client::ClientRecord,
-    record::{ConsentRecord, FoundCode, FoundGrant, FoundWaiting, SessionRecord},
+    record::{ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting, SessionRecord},
 };
 use hallpass_store::{
     BoxFuture, Commit, Committed, KeyRecord, Page, Standing, Store, StoreError, UserRecord,
 };
 use hallpass_types::{
-    Bucket, ClientId, Code, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId, Waiting,
+    Bucket, ClientId, Code, Delivery, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId,
+    Waiting,
 };
 use rusqlite::Connection;
 
@@ -208,6 +209,15 @@ impl Store for SqliteStore {
 
     fn signing_keys(&self, issuer: IssuerId) -> Answer<'_, Vec<KeyRecord>> {
         self.read(move |db| read::signing_keys(db, issuer))
+    }
+
+    fn due_deliveries(
+        &self,
+        issuer: IssuerId,
+        now: Timestamp,
+        limit: usize,
+    ) -> Answer<'_, Vec<(Key<Delivery>, DeliveryRecord)>> {
+        self.read(move |db| read::due_deliveries(db, issuer, now, limit))
     }
 
     fn issuer<'a>(&'a self, identifier: &'a str) -> Answer<'a, IssuerId> {

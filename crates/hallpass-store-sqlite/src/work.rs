@@ -80,6 +80,11 @@ pub(crate) enum SpendRow {
         row: ClientRow,
     },
     SigningKeys(Vec<KeyRecord>),
+    Delivery {
+        place: Place,
+        attempts: u32,
+        next_at: Option<i64>,
+    },
 }
 
 #[derive(Debug)]
@@ -102,6 +107,12 @@ pub(crate) enum WriteRow {
     DeleteClient(ClientId),
     SigningKey(String, Vec<u8>),
     DeleteSigningKey(String),
+    Delivery {
+        place: Place,
+        attempts: u32,
+        next_at: i64,
+        record: Vec<u8>,
+    },
 }
 
 #[derive(Debug)]
@@ -168,7 +179,8 @@ impl SpendRow {
             | Self::NewUser(_)
             | Self::NewClient(_)
             | Self::User { .. }
-            | Self::Client { .. } => true,
+            | Self::Client { .. }
+            | Self::Delivery { .. } => true,
         }
     }
 }
@@ -222,6 +234,15 @@ fn spend_row(issuer: IssuerId, spend: Spend) -> Result<SpendRow, StoreError> {
             row: client_row(issuer, &record)?,
         },
         Spend::SigningKeys(expected) => SpendRow::SigningKeys(expected),
+        Spend::Delivery {
+            key,
+            attempts,
+            next_at,
+        } => SpendRow::Delivery {
+            place: key.into(),
+            attempts,
+            next_at: next_at.map(|at| at.0),
+        },
         _ => return Err(unknown()),
     })
 }
@@ -262,6 +283,15 @@ fn write_row(issuer: IssuerId, write: Write) -> Result<WriteRow, StoreError> {
             WriteRow::SigningKey(record.kid, encoded)
         }
         Write::DeleteSigningKey(kid) => WriteRow::DeleteSigningKey(kid),
+        Write::Delivery(key, record) => {
+            let place = Place::from(key);
+            WriteRow::Delivery {
+                attempts: record.attempts,
+                next_at: record.next_at.0,
+                record: place.encode(issuer, &*record)?,
+                place,
+            }
+        }
         _ => return Err(unknown()),
     })
 }

@@ -2,10 +2,12 @@
 
 use hallpass_core::{
     client::ClientRecord,
-    record::{CodeRecord, ConsentRecord, GrantRecord, SessionRecord, WaitingRecord},
+    record::{
+        CodeRecord, ConsentRecord, DeliveryRecord, GrantRecord, SessionRecord, WaitingRecord,
+    },
 };
 use hallpass_types::{
-    ClientId, Code, GrantId, Key, Once, Session, Subject, Timestamp, TokenId, Waiting,
+    ClientId, Code, Delivery, GrantId, Key, Once, Session, Subject, Timestamp, TokenId, Waiting,
 };
 
 use crate::{KeyRecord, UserRecord};
@@ -77,6 +79,15 @@ pub enum Spend {
     },
     /// Asserts that the signing keys are these and no others at the moment of the commit, in any order.
     SigningKeys(Vec<KeyRecord>),
+    /// Claims a delivery, or finishes it: too late when it is unknown or somebody claimed it since it was read.
+    Delivery {
+        /// Which.
+        key: Key<Delivery>,
+        /// How often it had been claimed when it was read.
+        attempts: u32,
+        /// Until when nobody else takes it (it has one attempt more from then on); none deletes it.
+        next_at: Option<Timestamp>,
+    },
 }
 
 /// Whether two client records say the same.
@@ -131,6 +142,8 @@ pub enum Write {
     SigningKey(Box<KeyRecord>),
     /// Deletes a signing key.
     DeleteSigningKey(String),
+    /// Inserts a delivery. A key that is taken is a [`StoreError::Collision`](crate::StoreError::Collision).
+    Delivery(Key<Delivery>, Box<DeliveryRecord>),
 }
 
 /// How a commit ended.

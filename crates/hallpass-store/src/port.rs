@@ -4,10 +4,11 @@ use std::{fmt, future::Future, pin::Pin};
 
 use hallpass_core::{
     client::ClientRecord,
-    record::{ConsentRecord, FoundCode, FoundGrant, FoundWaiting, SessionRecord},
+    record::{ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting, SessionRecord},
 };
 use hallpass_types::{
-    Bucket, ClientId, Code, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId, Waiting,
+    Bucket, ClientId, Code, Delivery, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId,
+    Waiting,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -184,6 +185,13 @@ pub trait Store: Send + Sync + 'static {
     ) -> Answer<'a, Page<UserRecord>>;
     /// All signing keys.
     fn signing_keys(&self, issuer: IssuerId) -> Answer<'_, Vec<KeyRecord>>;
+    /// Deliveries whose time has come (`next_at` is not after `now`), those that wait longest first.
+    fn due_deliveries(
+        &self,
+        issuer: IssuerId,
+        now: Timestamp,
+        limit: usize,
+    ) -> Answer<'_, Vec<(Key<Delivery>, DeliveryRecord)>>;
     /// The number of an issuer, made on first sight.
     fn issuer<'a>(&'a self, identifier: &'a str) -> Answer<'a, IssuerId>;
     /// Spends and writes, all or nothing; durable when it answers [`Committed::Done`]. Later spends and writes see

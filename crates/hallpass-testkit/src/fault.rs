@@ -7,13 +7,14 @@ use std::sync::{
 
 use hallpass_core::{
     client::ClientRecord,
-    record::{ConsentRecord, FoundCode, FoundGrant, FoundWaiting, SessionRecord},
+    record::{ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting, SessionRecord},
 };
 use hallpass_store::{
     BoxFuture, Commit, Committed, KeyRecord, Page, Standing, Store, StoreError, UserRecord,
 };
 use hallpass_types::{
-    Bucket, ClientId, Code, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId, Waiting,
+    Bucket, ClientId, Code, Delivery, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId,
+    Waiting,
 };
 
 /// Passes everything on to another store until it is broken.
@@ -163,6 +164,15 @@ impl Store for Breakable {
 
     fn signing_keys(&self, issuer: IssuerId) -> BoxFuture<'_, Result<Vec<KeyRecord>, StoreError>> {
         self.read(self.store.signing_keys(issuer))
+    }
+
+    fn due_deliveries(
+        &self,
+        issuer: IssuerId,
+        now: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<(Key<Delivery>, DeliveryRecord)>, StoreError>> {
+        self.read(self.store.due_deliveries(issuer, now, limit))
     }
 
     fn issuer<'a>(&'a self, identifier: &'a str) -> BoxFuture<'a, Result<IssuerId, StoreError>> {

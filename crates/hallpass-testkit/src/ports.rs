@@ -9,7 +9,7 @@ use std::{
 };
 
 use hallpass_provider::ports::{
-    Clock, Entropy, Event, Events, FetchError, FetchRequest, Fetched, Fetcher,
+    Clock, Entropy, Event, Events, FetchError, FetchRequest, Fetched, Fetcher, PostRequest,
 };
 use hallpass_store::BoxFuture;
 use hallpass_types::Timestamp;
@@ -78,12 +78,37 @@ impl Entropy for SeededEntropy {
 pub struct TestFetcher {
     documents: Mutex<HashMap<String, Vec<u8>>>,
     asked: Mutex<Vec<String>>,
+    statuses: Mutex<HashMap<String, u16>>,
+    posted: Mutex<Vec<Posted>>,
+}
+
+/// A POST request that went out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Posted {
+    /// Where to.
+    pub url: String,
+    /// `Content-Type`.
+    pub content_type: String,
+    /// `Authorization`.
+    pub authorization: Option<String>,
+    /// The body.
+    pub body: String,
 }
 
 impl TestFetcher {
     /// Puts a document under a URL.
     pub fn put(&self, url: &str, body: impl Into<Vec<u8>>) {
         lock(&self.documents).insert(url.to_owned(), body.into());
+    }
+
+    /// Answers POST requests to a URL with that status from now on. Without one nothing can be sent there.
+    pub fn answer_posts(&self, url: &str, status: u16) {
+        lock(&self.statuses).insert(url.to_owned(), status);
+    }
+
+    /// Every POST request that was made, answered or not.
+    pub fn posted(&self) -> Vec<Posted> {
+        lock(&self.posted).clone()
     }
 
     /// Every URL that was asked for.
@@ -109,6 +134,19 @@ impl Fetcher for TestFetcher {
                 max_age: None,
                 content_type: Some("application/json".to_owned()),
             })
+        })
+    }
+
+    fn post<'a>(&'a self, request: PostRequest<'a>) -> BoxFuture<'a, Result<u16, FetchError>> {
+        Box::pin(async move {
+            lock(&self.posted).push(Posted {
+                url: request.url.to_owned(),
+                content_type: request.content_type.to_owned(),
+                authorization: request.authorization.map(str::to_owned),
+                body: request.body.to_owned(),
+            });
+            let status = lock(&self.statuses).get(request.url).copied();
+            status.ok_or(FetchError::Failed)
         })
     }
 }

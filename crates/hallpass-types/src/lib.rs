@@ -15,7 +15,7 @@ pub use id::{ClientId, GrantId, InvalidId, Issuer, IssuerId, Sid, Subject, Token
 pub use params::{MAX_PARAMS, Params, ParamsError};
 pub use scope::{InvalidScope, Scope};
 pub use secret::{
-    Code, ContentDigest, InitialAccess, Key, Kind, Once, Opaque, RANDOM_LEN, RegistrationAccess,
-    Secret, Session, Waiting, constant_time_eq, sha256,
+    Code, ContentDigest, Delivery, InitialAccess, Key, Kind, Once, Opaque, RANDOM_LEN,
+    RegistrationAccess, Secret, Session, Waiting, constant_time_eq, sha256,
 };
 pub use time::{Bucket, Timestamp};

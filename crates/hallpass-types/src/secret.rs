@@ -43,6 +43,8 @@ kinds! {
     Waiting = "hpw_";
     /// Something that may happen once (an assertion's `jti`).
     Once = "hpo_";
+    /// A request to a client that waits to be sent.
+    Delivery = "hpq_";
 }
 
 /// A bearer value of kind `K` as the client holds it: prefix, then base64url of expiry bucket (4 bytes),

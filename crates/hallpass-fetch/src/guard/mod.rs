@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use hallpass_provider::ports::{FetchError, FetchRequest, Fetched, Fetcher};
+use hallpass_provider::ports::{FetchError, FetchRequest, Fetched, Fetcher, PostRequest};
 use hallpass_store::BoxFuture;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
@@ -17,8 +17,8 @@ use tokio_rustls::TlsConnector;
 
 use crate::address::is_public;
 use crate::cidr::Cidr;
-use crate::cool_down::CoolDown;
-use crate::exchange::{Failure, exchange};
+use crate::cool_down::{CoolDown, Held};
+use crate::exchange::{Failure, exchange, hand_in};
 use crate::target::{Target, TargetHost};
 
 /// What weakens the guard; nothing by default.
@@ -107,22 +107,34 @@ impl Guard {
             .any(|address| self.may_dial(*address, target.https))
     }
 
-    async fn fetch_within(&self, request: &FetchRequest<'_>) -> Result<Fetched, FetchError> {
-        let target = Target::parse(request.url)?;
+    /// One request to a target that may be dialled and was not out of order just now.
+    async fn within<'a, T>(
+        &'a self,
+        url: &str,
+        timeout: Duration,
+        attempt: impl AsyncFnOnce(&Target) -> Result<T, Outcome>,
+    ) -> Result<T, FetchError> {
+        let target = Target::parse(url)?;
         // What is blocked at sight is not even counted.
         if let TargetHost::Address(address) = target.host
             && !self.may_dial(SocketAddr::new(address, target.port), target.https)
         {
             return Err(FetchError::Blocked);
         }
-        let Some(ticket) = self.cool_down.enter(target.origin(), request.url) else {
-            tracing::debug!(fetch.origin = target.origin(), "left alone for a while");
-            return Err(FetchError::Failed);
+        let ticket = match self.cool_down.enter(target.origin(), url) {
+            Ok(ticket) => ticket,
+            Err(held) => {
+                tracing::debug!(fetch.origin = target.origin(), "left alone for a while");
+                return Err(match held {
+                    Held::Cold => FetchError::Failed,
+                    Held::Busy => FetchError::Busy,
+                });
+            }
         };
-        let answer = tokio::time::timeout(request.timeout, self.attempt(&target, request)).await;
+        let answer = tokio::time::timeout(timeout, attempt(&target)).await;
         let failure = match answer {
             Ok(Ok(fetched)) => {
-                ticket.good(request.url);
+                ticket.good(url);
                 return Ok(fetched);
             }
             Ok(Err(Outcome::Blocked)) => {
@@ -135,31 +147,22 @@ impl Guard {
         tracing::debug!(fetch.origin = target.origin(), error = %failure, "fetch failed");
         match failure {
             Failure::Unreachable(_) => ticket.unreachable(),
-            Failure::Useless(_) => ticket.useless(request.url),
+            Failure::Useless(_) => ticket.useless(url),
         }
         Err(FetchError::Failed)
     }
 
-    async fn attempt(
-        &self,
-        target: &Target,
-        request: &FetchRequest<'_>,
-    ) -> Result<Fetched, Outcome> {
+    /// A connection to an allowed address, with TLS where the target wants it.
+    async fn connect(&self, target: &Target) -> Result<Stream, Outcome> {
         let stream = self.dial(target).await?;
-        let fetched = if target.https {
-            let name = target
-                .server_name()
-                .ok_or_else(|| Failure::Unreachable("no name for a certificate".to_owned()))?;
-            let stream = self
-                .tls()?
-                .connect(name, stream)
-                .await
-                .map_err(unreachable)?;
-            exchange(stream, target, request).await?
-        } else {
-            exchange(stream, target, request).await?
-        };
-        Ok(fetched)
+        if !target.https {
+            return Ok(Box::new(stream));
+        }
+        let name = target
+            .server_name()
+            .ok_or_else(|| Failure::Unreachable("no name for a certificate".to_owned()))?;
+        let stream = self.tls()?.connect(name, stream).await;
+        Ok(Box::new(stream.map_err(unreachable)?))
     }
 
     /// Connects to one of the addresses that are allowed. The address that was looked at is the one that is dialled.
@@ -228,7 +231,21 @@ impl Fetcher for Guard {
         &'a self,
         request: FetchRequest<'a>,
     ) -> BoxFuture<'a, Result<Fetched, FetchError>> {
-        Box::pin(async move { self.fetch_within(&request).await })
+        Box::pin(
+            self.within(request.url, request.timeout, async move |target| {
+                let stream = self.connect(target).await?;
+                Ok(exchange(stream, target, &request).await?)
+            }),
+        )
+    }
+
+    fn post<'a>(&'a self, request: PostRequest<'a>) -> BoxFuture<'a, Result<u16, FetchError>> {
+        Box::pin(
+            self.within(request.url, request.timeout, async move |target| {
+                let stream = self.connect(target).await?;
+                Ok(hand_in(stream, target, &request).await?)
+            }),
+        )
     }
 
     fn permits<'a>(&'a self, url: &'a str) -> BoxFuture<'a, bool> {
@@ -243,6 +260,10 @@ impl fmt::Debug for Guard {
             .finish_non_exhaustive()
     }
 }
+
+trait Duplex: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send {}
+impl<T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send> Duplex for T {}
+type Stream = Box<dyn Duplex>;
 
 /// How an attempt can end without a document.
 #[derive(Debug)]
@@ -266,5 +287,7 @@ const MOST_ADDRESSES: usize = 4;
 
 const CONNECT: Duration = Duration::from_secs(2);
 
+#[cfg(test)]
+mod post_tests;
 #[cfg(test)]
 mod tests;

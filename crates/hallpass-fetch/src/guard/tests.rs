@@ -10,17 +10,17 @@ use tokio_rustls::TlsAcceptor;
 
 use super::*;
 
-const OK: &str = "HTTP/1.1 200 OK\r\ncontent-type: Application/JSON; charset=utf-8\r\ncache-control: max-age=60\r\ncontent-length: 2\r\n\r\n{}";
+pub(super) const OK: &str = "HTTP/1.1 200 OK\r\ncontent-type: Application/JSON; charset=utf-8\r\ncache-control: max-age=60\r\ncontent-length: 2\r\n\r\n{}";
 
 /// A server that counts its connections and answers each with the same bytes.
-struct Server {
-    address: SocketAddr,
+pub(super) struct Server {
+    pub(super) address: SocketAddr,
     connections: Arc<AtomicUsize>,
-    requests: Arc<Mutex<Vec<String>>>,
+    pub(super) requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
-    async fn plain(answer: impl Into<Vec<u8>>) -> Self {
+    pub(super) async fn plain(answer: impl Into<Vec<u8>>) -> Self {
         Self::start(answer.into(), None).await
     }
 
@@ -54,11 +54,11 @@ impl Server {
         }
     }
 
-    fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
 
-    fn url(&self, path: &str) -> String {
+    pub(super) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 }
@@ -93,11 +93,11 @@ fn request(url: &str) -> FetchRequest<'_> {
     }
 }
 
-fn strict() -> Guard {
+pub(super) fn strict() -> Guard {
     Guard::new(Settings::default()).unwrap()
 }
 
-fn lenient() -> Guard {
+pub(super) fn lenient() -> Guard {
     let private_addresses = vec!["127.0.0.0/8".parse().unwrap(), "::1".parse().unwrap()];
     Guard::new(Settings {
         private_addresses,

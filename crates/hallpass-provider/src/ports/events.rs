@@ -45,6 +45,15 @@ pub enum Event<'a> {
         /// Which.
         client: &'a ClientId,
     },
+    /// An attempt to send something to a client.
+    Delivery {
+        /// What.
+        kind: &'a str,
+        /// To whom.
+        client: &'a ClientId,
+        /// `delivered`, `failed` (it will be tried again), `refused` or `given_up`.
+        outcome: &'static str,
+    },
     /// Something of ours failed; the identifier stands on the error page or in the log.
     Internal {
         /// Which endpoint.

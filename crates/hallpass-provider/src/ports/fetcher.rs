@@ -28,6 +28,30 @@ pub struct Fetched {
     pub content_type: Option<String>,
 }
 
+/// A POST request to somebody else's server. Only the status of the answer is of interest.
+#[derive(Clone)]
+pub struct PostRequest<'a> {
+    /// An absolute URL.
+    pub url: &'a str,
+    /// `Content-Type`.
+    pub content_type: &'a str,
+    /// `Authorization`.
+    pub authorization: Option<&'a str>,
+    /// The body.
+    pub body: &'a str,
+    /// The whole request may take so long.
+    pub timeout: Duration,
+}
+
+impl std::fmt::Debug for PostRequest<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PostRequest")
+            .field("url", &self.url)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Nothing was fetched. The text is the same for every blocked target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -38,13 +62,22 @@ pub enum FetchError {
     /// No good answer in time: connection, TLS, status, size or deadline.
     #[error("no usable answer")]
     Failed,
+    /// Too many requests are under way; this one was not made.
+    #[error("too many requests are under way")]
+    Busy,
 }
 
-/// Fetches documents that clients name (`jwks_uri`, `sector_identifier_uri`).
+/// Fetches documents that clients name (`jwks_uri`, `sector_identifier_uri`), and tells clients what they asked to be told.
 pub trait Fetcher: Send + Sync + 'static {
     /// Fetches one document. Follows no redirect, uses no proxy, and dials only allowed addresses.
     fn fetch<'a>(&'a self, request: FetchRequest<'a>)
     -> BoxFuture<'a, Result<Fetched, FetchError>>;
+
+    /// Sends something and answers the status, whatever it is. Follows no redirect and dials only allowed addresses.
+    fn post<'a>(&'a self, request: PostRequest<'a>) -> BoxFuture<'a, Result<u16, FetchError>> {
+        let _ = request;
+        Box::pin(async { Err(FetchError::Blocked) })
+    }
 
     /// Whether the URL may be fetched from, as far as that can be said without connecting. Asked when a client names it,
     /// so that a bad address is refused at once; every fetch decides again.

@@ -11,5 +11,5 @@ pub use accounts::{Account, Accounts, PasswordSignIn, SignInAttempt, SignInOutco
 pub use clock::{Clock, SystemClock};
 pub use entropy::{Entropy, SystemEntropy};
 pub use events::{Event, Events, NoEvents};
-pub use fetcher::{FetchError, FetchRequest, Fetched, Fetcher, NoFetcher};
+pub use fetcher::{FetchError, FetchRequest, Fetched, Fetcher, NoFetcher, PostRequest};
 pub use interaction::{Interaction, PageKind};

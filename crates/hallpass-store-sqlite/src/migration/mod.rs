@@ -23,7 +23,7 @@ macro_rules! migrations {
     };
 }
 
-migrations!("0001_initial", "0002_waiting");
+migrations!("0001_initial", "0002_waiting", "0003_deliveries");
 
 /// The names of the steps that a database still lacks.
 ///

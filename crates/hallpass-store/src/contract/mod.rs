@@ -14,6 +14,7 @@ pub mod clients;
 pub mod codes;
 pub mod commits;
 pub mod consents;
+pub mod deliveries;
 pub mod grants;
 pub mod isolation;
 pub mod keys;
@@ -121,6 +122,13 @@ macro_rules! contract_cases {
             commits::a_dropped_commit_happens_whole_or_not_at_all,
             consents::consent_is_remembered_replaced_and_forgotten,
             consents::consent_is_for_one_subject_and_one_client,
+            deliveries::deliveries_are_due_in_order_from_their_time_on,
+            deliveries::a_claimed_delivery_is_not_due_until_its_new_time,
+            deliveries::a_claim_is_taken_back_with_its_commit,
+            deliveries::a_delivery_key_that_is_taken_is_a_collision,
+            deliveries::a_delivery_that_many_claim_is_claimed_once,
+            deliveries::deliveries_of_two_issuers_are_apart,
+            deliveries::a_delivery_is_purged_with_its_bucket,
             grants::a_grant_is_found_with_its_refresh_state,
             grants::a_generation_is_rotated_once,
             grants::a_rotation_from_another_generation_is_too_late,

@@ -6,7 +6,9 @@
 
 use hallpass_core::{
     client::ClientRecord,
-    record::{CodeRecord, ConsentRecord, GrantRecord, SessionRecord, WaitingRecord},
+    record::{
+        CodeRecord, ConsentRecord, DeliveryRecord, GrantRecord, SessionRecord, WaitingRecord,
+    },
 };
 use hallpass_types::{IssuerId, sha256};
 use serde::{Serialize, de::DeserializeOwned};
@@ -36,6 +38,7 @@ records! {
     UserRecord = 6;
     KeyRecord = 7;
     WaitingRecord = 8;
+    DeliveryRecord = 9;
 }
 
 /// Writes a record that is stored under `key`. The parts of the key are taken in order.

@@ -10,10 +10,11 @@ use std::{
 
 use hallpass_core::{
     client::ClientRecord,
-    record::{ConsentRecord, FoundCode, FoundGrant, FoundWaiting, SessionRecord},
+    record::{ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting, SessionRecord},
 };
 use hallpass_types::{
-    Bucket, ClientId, Code, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId, Waiting,
+    Bucket, ClientId, Code, Delivery, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId,
+    Waiting,
 };
 
 use crate::{
@@ -177,6 +178,15 @@ impl Store for MemoryStore {
 
     fn signing_keys(&self, issuer: IssuerId) -> Answer<'_, Vec<KeyRecord>> {
         self.read(issuer, Tenant::signing_keys)
+    }
+
+    fn due_deliveries(
+        &self,
+        issuer: IssuerId,
+        now: Timestamp,
+        limit: usize,
+    ) -> Answer<'_, Vec<(Key<Delivery>, DeliveryRecord)>> {
+        self.read(issuer, |t| t.due_deliveries(now, limit))
     }
 
     fn issuer<'a>(&'a self, identifier: &'a str) -> Answer<'a, IssuerId> {

@@ -7,10 +7,14 @@ use std::{
 
 use hallpass_core::{
     client::{ClientOrigin, ClientRecord},
-    record::{ConsentRecord, FoundCode, FoundGrant, FoundWaiting, RefreshState, SessionRecord},
+    record::{
+        ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting, RefreshState,
+        SessionRecord,
+    },
 };
 use hallpass_types::{
-    Bucket, ClientId, Code, GrantId, Key, Once, Session, Subject, Timestamp, TokenId, Waiting,
+    Bucket, ClientId, Code, Delivery, GrantId, Key, Once, Session, Subject, Timestamp, TokenId,
+    Waiting,
 };
 
 use super::full;
@@ -32,6 +36,7 @@ pub(super) struct Tenant {
     users: BTreeMap<Subject, UserRecord>,
     names: BTreeMap<String, Subject>,
     keys: BTreeMap<String, KeyRecord>,
+    deliveries: BTreeMap<Key<Delivery>, DeliveryRecord>,
 }
 
 /// How a spend is taken back when a later one of the same commit is too late.
@@ -46,6 +51,7 @@ enum Undo {
     User(Box<UserRecord>),
     NewClient(ClientId),
     Client(Box<ClientRecord>),
+    Delivery(Key<Delivery>, Box<DeliveryRecord>),
 }
 
 impl Tenant {
@@ -124,6 +130,22 @@ impl Tenant {
         self.keys.values().cloned().collect()
     }
 
+    pub(super) fn due_deliveries(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Vec<(Key<Delivery>, DeliveryRecord)> {
+        let mut due: Vec<_> = self
+            .deliveries
+            .iter()
+            .filter(|(_, record)| record.next_at <= now)
+            .map(|(key, record)| (*key, record.clone()))
+            .collect();
+        due.sort_by_key(|(_, record)| record.next_at);
+        due.truncate(limit.clamp(1, MAX_PAGE));
+        due
+    }
+
     pub(super) fn commit(&mut self, commit: Commit, limit: usize) -> Result<Committed, StoreError> {
         self.fits(&commit, limit)?;
         let mut undo = Vec::new();
@@ -164,6 +186,7 @@ impl Tenant {
         below_in(&mut self.waiting, |k| k.bucket, below, left);
         below_in(&mut self.grants, |k| k.bucket, below, left);
         below_in(&mut self.sessions, |k| k.bucket, below, left);
+        below_in(&mut self.deliveries, |k| k.bucket, below, left);
         while *left > 0
             && self
                 .denied
@@ -208,6 +231,10 @@ impl Tenant {
                 self.waiting.len(),
                 spends(|s| matches!(s, Spend::NewWaiting(..))),
             ),
+            (
+                self.deliveries.len(),
+                writes(|w| matches!(w, Write::Delivery(..))),
+            ),
             (self.once.len(), spends(|s| matches!(s, Spend::Once(_)))),
             (self.users.len(), spends(|s| matches!(s, Spend::NewUser(_)))),
             (self.clients.len(), clients),
@@ -220,9 +247,13 @@ impl Tenant {
     fn collides(&self, writes: &[Write]) -> bool {
         let mut codes = BTreeSet::new();
         let mut grants = BTreeSet::new();
+        let mut deliveries = BTreeSet::new();
         writes.iter().any(|write| match write {
             Write::Code(key, _) => self.codes.contains_key(key) || !codes.insert(*key),
             Write::Grant(grant) => self.grants.contains_key(&grant.id) || !grants.insert(grant.id),
+            Write::Delivery(key, _) => {
+                self.deliveries.contains_key(key) || !deliveries.insert(*key)
+            }
             Write::TouchRefresh { .. }
             | Write::RevokeGrant(..)
             | Write::DenyToken(..)
@@ -340,6 +371,25 @@ impl Tenant {
             Spend::SigningKeys(expected) => {
                 same_signing_keys(&self.signing_keys(), &expected).then_some(Undo::Nothing)
             }
+            Spend::Delivery {
+                key,
+                attempts,
+                next_at,
+            } => {
+                let held = self.deliveries.get_mut(&key)?;
+                if held.attempts != attempts {
+                    return None;
+                }
+                let before = Box::new(held.clone());
+                match next_at {
+                    Some(next_at) => {
+                        held.attempts = attempts.checked_add(1)?;
+                        held.next_at = next_at;
+                    }
+                    None => drop(self.deliveries.remove(&key)),
+                }
+                Some(Undo::Delivery(key, before))
+            }
         }
     }
 
@@ -378,6 +428,9 @@ impl Tenant {
                 Undo::Client(before) => {
                     self.clients
                         .insert(before.client_id.as_str().to_owned(), *before);
+                }
+                Undo::Delivery(key, before) => {
+                    self.deliveries.insert(key, *before);
                 }
             }
         }
@@ -453,6 +506,9 @@ impl Tenant {
             }
             Write::DeleteSigningKey(kid) => {
                 self.keys.remove(&kid);
+            }
+            Write::Delivery(key, record) => {
+                self.deliveries.insert(key, *record);
             }
         }
     }

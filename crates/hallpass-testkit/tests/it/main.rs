@@ -20,6 +20,7 @@ mod http;
 mod introspection;
 mod keys;
 mod logout;
+mod outbox;
 mod races;
 mod redirect_uris;
 mod refresh_tokens;

@@ -4,14 +4,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hallpass_core::{
     client::ClientRecord,
-    record::{ConsentRecord, FoundCode, FoundGrant, FoundWaiting, SessionRecord},
+    record::{ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting, SessionRecord},
 };
 use hallpass_store::{
     BoxFuture, Commit, Committed, KeyRecord, MemoryStore, Page, Standing, Store, StoreError,
     UserRecord,
 };
 use hallpass_types::{
-    Bucket, ClientId, Code, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId, Waiting,
+    Bucket, ClientId, Code, Delivery, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId,
+    Waiting,
 };
 
 type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
@@ -51,6 +52,7 @@ impl Store for Counting {
         user(issuer: IssuerId, subject: &'a Subject) -> Option<UserRecord>;
         users(issuer: IssuerId, after: Option<&'a str>, limit: usize) -> Page<UserRecord>;
         signing_keys(issuer: IssuerId) -> Vec<KeyRecord>;
+        due_deliveries(issuer: IssuerId, now: Timestamp, limit: usize) -> Vec<(Key<Delivery>, DeliveryRecord)>;
         issuer(identifier: &'a str) -> IssuerId;
         purge(below: Bucket, limit: usize) -> u64;
         ready() -> ();

@@ -1,0 +1,249 @@
+//! The outbox: requests to clients that are written in the same commit as what they report, and sent afterwards. A
+//! process that is killed in between leaves them to the next one.
+
+use std::time::Duration;
+
+use hallpass_core::record::{
+    DeliveryContent, DeliveryRecord, SealedRequest, is_over, next_attempt,
+};
+use hallpass_store::{Commit, Committed, Spend, StoreError, Write};
+use hallpass_types::{Bucket, ClientId, Delivery, Key, Opaque, Timestamp};
+
+use crate::{
+    Failure, Provider,
+    ports::{Event, FetchError, PostRequest},
+};
+
+/// A request to a client's server.
+pub struct Outgoing<'a> {
+    /// What it is, for logs and metrics.
+    pub kind: &'static str,
+    /// Whose server.
+    pub client: &'a ClientId,
+    /// An absolute URL.
+    pub url: &'a str,
+    /// `Content-Type`, `Authorization` and body.
+    pub request: SealedRequest,
+    /// Given up then.
+    pub expires_at: Timestamp,
+}
+
+impl std::fmt::Debug for Outgoing<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outgoing")
+            .field("kind", &self.kind)
+            .field("client", &self.client)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A delivery that this process has claimed: nobody else sends it meanwhile.
+#[derive(Debug)]
+pub struct Claimed {
+    key: Key<Delivery>,
+    record: DeliveryRecord,
+}
+
+/// How an attempt ended.
+enum Attempt {
+    /// Delivered.
+    Done,
+    /// Will be tried again.
+    Failed,
+    /// Was not made: others were under way.
+    Busy,
+    /// The receiver does not want it, or there is nobody to send it to.
+    Final,
+}
+
+impl Provider {
+    /// The write that puts a request into the outbox. It is sent soon after the commit.
+    ///
+    /// # Errors
+    /// Only failures of ours.
+    pub fn outgoing(&self, outgoing: &Outgoing<'_>) -> Result<Write, Failure> {
+        let key = self.delivery_key(outgoing.expires_at);
+        let plain = serde_json::to_vec(&outgoing.request)
+            .map_err(|e| Failure::Internal(format!("a delivery cannot be written: {e}")))?;
+        let content = DeliveryContent::Request {
+            client_id: outgoing.client.clone(),
+            kind: outgoing.kind.to_owned(),
+            url: outgoing.url.to_owned(),
+            sealed: self.inner.secrets.seal_delivery(key, &plain),
+        };
+        Ok(self.delivery(key, content, outgoing.expires_at))
+    }
+
+    pub(crate) fn delivery_key(&self, expires_at: Timestamp) -> Key<Delivery> {
+        Opaque::<Delivery>::from_random(Bucket::holding(expires_at), &self.random()).key()
+    }
+
+    pub(crate) fn delivery(
+        &self,
+        key: Key<Delivery>,
+        content: DeliveryContent,
+        expires_at: Timestamp,
+    ) -> Write {
+        let record = DeliveryRecord {
+            content,
+            attempts: 0,
+            next_at: self.now(),
+            expires_at,
+        };
+        Write::Delivery(key, Box::new(record))
+    }
+
+    /// Waits until something was put into the outbox by this process.
+    pub async fn delivery_queued(&self) {
+        self.inner.outbox.notified().await;
+    }
+
+    /// Claims at most `limit` deliveries whose time has come, for [`Self::deliver`]. Those whose time is over are
+    /// given up.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn claim_deliveries(&self, limit: usize) -> Result<Vec<Claimed>, StoreError> {
+        let inner = &self.inner;
+        let now = self.now();
+        let mut claimed = Vec::new();
+        loop {
+            let due = inner.store.due_deliveries(inner.issuer_id, now, limit);
+            let due = due.await?;
+            if due.is_empty() {
+                return Ok(claimed);
+            }
+            for (key, mut record) in due {
+                if is_over(&record, now) {
+                    if self.settle(key, record.attempts, None).await? {
+                        self.tell_delivery(&record.content, "given_up");
+                    }
+                    continue;
+                }
+                let next_at = next_attempt(record.attempts.saturating_add(1), now);
+                if self.settle(key, record.attempts, Some(next_at)).await? {
+                    record.attempts = record.attempts.saturating_add(1);
+                    claimed.push(Claimed { key, record });
+                }
+            }
+            // None of them was to be had; there may be others behind them.
+            if !claimed.is_empty() {
+                return Ok(claimed);
+            }
+        }
+    }
+
+    /// Makes the attempt that was claimed. When it fails, the delivery is due again later.
+    ///
+    /// # Errors
+    /// The store fails; the delivery is due again later, too.
+    pub async fn deliver(&self, claimed: Claimed) -> Result<(), StoreError> {
+        let Claimed { key, record } = claimed;
+        let attempt = self.attempt(key, &record).await?;
+        match attempt {
+            Attempt::Done => {
+                self.settle(key, record.attempts, None).await?;
+                self.tell_delivery(&record.content, "delivered");
+            }
+            Attempt::Final => {
+                self.settle(key, record.attempts, None).await?;
+                self.tell_delivery(&record.content, "refused");
+            }
+            Attempt::Failed => self.tell_delivery(&record.content, "failed"),
+            Attempt::Busy => {
+                let soon = self.now().plus(1);
+                self.settle(key, record.attempts, Some(soon)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends everything that is due, one after the other. For programs that do not run the job of the server.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn deliver_due(&self) -> Result<usize, StoreError> {
+        let mut sent = 0_usize;
+        loop {
+            let claimed = self.claim_deliveries(64).await?;
+            if claimed.is_empty() {
+                return Ok(sent);
+            }
+            for one in claimed {
+                self.deliver(one).await?;
+                sent = sent.saturating_add(1);
+            }
+        }
+    }
+
+    async fn attempt(
+        &self,
+        key: Key<Delivery>,
+        record: &DeliveryRecord,
+    ) -> Result<Attempt, StoreError> {
+        match &record.content {
+            DeliveryContent::Request {
+                client_id: _,
+                kind: _,
+                url,
+                sealed,
+            } => {
+                let opened = self.inner.secrets.open_delivery(key, sealed);
+                let request = opened.and_then(|plain| serde_json::from_slice(&plain).ok());
+                let Some(request) = request else {
+                    tracing::error!("a delivery cannot be opened with this master key");
+                    return Ok(Attempt::Final);
+                };
+                Ok(match self.post(url, &request).await {
+                    Ok(200..=299) => Attempt::Done,
+                    Ok(408 | 425 | 429) => Attempt::Failed,
+                    Ok(400..=499) => Attempt::Final,
+                    Ok(_) | Err(FetchError::Failed | FetchError::Blocked) => Attempt::Failed,
+                    Err(FetchError::Busy) => Attempt::Busy,
+                })
+            }
+        }
+    }
+
+    async fn post(&self, url: &str, request: &SealedRequest) -> Result<u16, FetchError> {
+        let request = PostRequest {
+            url,
+            content_type: &request.content_type,
+            authorization: request.authorization.as_deref(),
+            body: &request.body,
+            timeout: TIMEOUT,
+        };
+        self.inner.fetcher.post(request).await
+    }
+
+    /// Moves a claimed delivery, or deletes it. Whether it was still ours.
+    async fn settle(
+        &self,
+        key: Key<Delivery>,
+        attempts: u32,
+        next_at: Option<Timestamp>,
+    ) -> Result<bool, StoreError> {
+        let spends = vec![Spend::Delivery {
+            key,
+            attempts,
+            next_at,
+        }];
+        let writes = Vec::new();
+        Ok(self.commit(Commit { spends, writes }).await? == Committed::Done)
+    }
+
+    fn tell_delivery(&self, content: &DeliveryContent, outcome: &'static str) {
+        match content {
+            DeliveryContent::Request {
+                client_id, kind, ..
+            } => self.emit(&Event::Delivery {
+                kind,
+                client: client_id,
+                outcome,
+            }),
+        }
+    }
+}
+
+/// Shorter than the first pause between attempts, so that nobody sends beside us.
+const TIMEOUT: Duration = Duration::from_secs(10);

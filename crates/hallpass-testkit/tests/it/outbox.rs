@@ -1,0 +1,116 @@
+//! Requests to clients that are written first and sent afterwards.
+
+use hallpass_core::record::SealedRequest;
+use hallpass_provider::Outgoing;
+use hallpass_store::Commit;
+use hallpass_testkit::{Op, Setup};
+use hallpass_types::ClientId;
+
+const URL: &str = "https://rp.example/told";
+
+async fn queue(op: &Op, lifetime: i64) {
+    let client = ClientId::parse("web").unwrap();
+    let outgoing = Outgoing {
+        kind: "test",
+        client: &client,
+        url: URL,
+        request: SealedRequest {
+            content_type: "application/json".to_owned(),
+            authorization: Some("Bearer zq-secret".to_owned()),
+            body: "{\"a\":1}".to_owned(),
+        },
+        expires_at: op.provider.now().plus(lifetime),
+    };
+    let write = op.provider.outgoing(&outgoing).unwrap();
+    assert!(!format!("{write:?}").contains("zq-secret"));
+    let commit = Commit {
+        spends: Vec::new(),
+        writes: vec![write],
+    };
+    let store = op.provider.store();
+    store.commit(op.provider.issuer_id(), commit).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_in_the_outbox_is_sent_once() {
+    let op = Op::start().await;
+    op.fetcher.answer_posts(URL, 204);
+    queue(&op, 3600).await;
+    assert_eq!(op.provider.deliver_due().await.unwrap(), 1);
+    let posted = op.fetcher.posted();
+    assert_eq!(posted.len(), 1);
+    assert_eq!(posted[0].url, URL);
+    assert_eq!(posted[0].content_type, "application/json");
+    assert_eq!(posted[0].authorization.as_deref(), Some("Bearer zq-secret"));
+    assert_eq!(posted[0].body, "{\"a\":1}");
+    op.clock.advance(7200);
+    assert_eq!(op.provider.deliver_due().await.unwrap(), 0);
+    assert_eq!(op.events.count("outcome: \"delivered\""), 1);
+}
+
+// LO-09
+#[tokio::test]
+async fn a_receiver_that_is_down_is_tried_again_less_and_less_often_and_given_up() {
+    let op = Op::start().await;
+    queue(&op, 86_400).await;
+    let mut at = Vec::new();
+    let started = op.provider.now();
+    for _ in 0..86_400 / 15 {
+        let before = op.fetcher.posted().len();
+        op.provider.deliver_due().await.unwrap();
+        if op.fetcher.posted().len() > before {
+            at.push(op.provider.now().since(started));
+        }
+        op.clock.advance(15);
+    }
+    assert_eq!(at, [0, 15, 75, 315, 1275, 4875, 8475, 12_075]);
+    assert_eq!(op.events.count("outcome: \"failed\""), 8);
+    assert_eq!(op.events.count("outcome: \"given_up\""), 1);
+}
+
+#[tokio::test]
+async fn what_is_too_old_is_not_sent_any_more() {
+    let op = Op::start().await;
+    op.fetcher.answer_posts(URL, 200);
+    queue(&op, 60).await;
+    op.clock.advance(60);
+    assert_eq!(op.provider.deliver_due().await.unwrap(), 0);
+    assert!(op.fetcher.posted().is_empty());
+}
+
+#[tokio::test]
+async fn a_refusal_is_final_and_a_failure_is_not() {
+    for (status, attempts) in [
+        (200, 1),
+        (204, 1),
+        (400, 1),
+        (404, 1),
+        (408, 2),
+        (429, 2),
+        (301, 2),
+        (500, 2),
+        (503, 2),
+    ] {
+        let op = Op::start().await;
+        op.fetcher.answer_posts(URL, status);
+        queue(&op, 3600).await;
+        op.provider.deliver_due().await.unwrap();
+        op.clock.advance(15);
+        op.provider.deliver_due().await.unwrap();
+        assert_eq!(op.fetcher.posted().len(), attempts, "{status}");
+    }
+}
+
+// OP-05: two nodes and one outbox
+#[tokio::test]
+async fn two_nodes_never_send_the_same_attempt() {
+    let op = Setup::default().start().await;
+    for _ in 0..20 {
+        queue(&op, 3600).await;
+    }
+    op.fetcher.answer_posts(URL, 200);
+    let (one, other) = (op.provider.clone(), op.provider.clone());
+    let (one, other) = tokio::join!(one.deliver_due(), other.deliver_due());
+    assert_eq!(one.unwrap() + other.unwrap(), 20);
+    assert_eq!(op.fetcher.posted().len(), 20);
+}
