@@ -2,6 +2,7 @@
 //! encoding that writes it (`hallpass-store`), so fields are only ever added with a default.
 
 mod delivery;
+mod participant;
 
 use std::collections::BTreeMap;
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use delivery::{DeliveryContent, DeliveryRecord, SealedRequest, is_over, next_attempt};
+pub use participant::{ParticipantRecord, participant_tag};
 
 /// What the `claims` parameter asked for (OpenID Connect Core §5.5): claim name to its request object or null.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

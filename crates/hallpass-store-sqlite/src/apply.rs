@@ -241,6 +241,13 @@ fn write(db: &Connection, IssuerId(issuer): IssuerId, write: &WriteRow) -> Resul
         WriteRow::EndSession(Place { bucket, id }) => {
             run(db, sql::END_SESSION, params![issuer, bucket, id])
         }
+        WriteRow::Participant(Place { bucket, id }, subject, record) => {
+            let values = params![issuer, bucket, id, subject.as_str(), record];
+            run(db, sql::PUT_PARTICIPANT, values)
+        }
+        WriteRow::ForgetParticipant(Place { bucket, id }) => {
+            run(db, sql::FORGET_PARTICIPANT, params![issuer, bucket, id])
+        }
         WriteRow::Consent(subject, client, record) => {
             let values = params![issuer, subject.as_str(), client.as_str(), record];
             run(db, sql::PUT_CONSENT, values)

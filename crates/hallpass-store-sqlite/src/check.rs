@@ -3,7 +3,8 @@
 use hallpass_core::{
     client::ClientRecord,
     record::{
-        CodeRecord, ConsentRecord, DeliveryRecord, GrantRecord, SessionRecord, WaitingRecord,
+        CodeRecord, ConsentRecord, DeliveryRecord, GrantRecord, ParticipantRecord, SessionRecord,
+        WaitingRecord,
     },
 };
 use hallpass_store::{
@@ -26,6 +27,7 @@ pub(crate) fn check(db: &Connection) -> Result<Vec<String>, StoreError> {
         records::<ConsentRecord>(db, "consents", "subject, client", problems)?;
         records::<ClientRecord>(db, "clients", "client, ''", problems)?;
         records::<UserRecord>(db, "users", "subject, ''", problems)?;
+        records::<ParticipantRecord>(db, "participants", "bucket, id", problems)?;
         records::<DeliveryRecord>(db, "deliveries", "bucket, id", problems)?;
         records::<KeyRecord>(db, "signing_keys", "kid, ''", problems)
     };

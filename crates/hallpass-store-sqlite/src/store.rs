@@ -7,7 +7,10 @@ use std::{
 
 use hallpass_core::{
     client::ClientRecord,
-    record::{ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting, SessionRecord},
+    record::{
+        ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting, ParticipantRecord,
+        SessionRecord,
+    },
 };
 use hallpass_store::{
     BoxFuture, Commit, Committed, KeyRecord, Page, Standing, Store, StoreError, UserRecord,
@@ -209,6 +212,22 @@ impl Store for SqliteStore {
 
     fn signing_keys(&self, issuer: IssuerId) -> Answer<'_, Vec<KeyRecord>> {
         self.read(move |db| read::signing_keys(db, issuer))
+    }
+
+    fn participants(
+        &self,
+        issuer: IssuerId,
+        session: Key<Session>,
+    ) -> Answer<'_, Vec<ParticipantRecord>> {
+        self.read(move |db| read::participants(db, issuer, session))
+    }
+
+    fn sessions_of<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+    ) -> Answer<'a, Vec<Key<Session>>> {
+        self.read(move |db| read::sessions_of(db, issuer, subject))
     }
 
     fn due_deliveries(

@@ -2,13 +2,13 @@
 
 use hallpass_core::{
     client::{ClientOrigin, ClientRecord},
-    record::{GrantRecord, RefreshState},
+    record::{GrantRecord, RefreshState, participant_tag},
 };
 use hallpass_store::{
     Commit, Committed, KeyRecord, Spend, StoreError, UserRecord, Write,
     encoding::{Record, encode},
 };
-use hallpass_types::{Bucket, ClientId, GrantId, IssuerId, Key, Subject};
+use hallpass_types::{Bucket, ClientId, GrantId, IssuerId, Key, Session, Subject};
 use tokio::sync::oneshot;
 
 use crate::sql::Expiring;
@@ -101,6 +101,8 @@ pub(crate) enum WriteRow {
     DenyToken(Place),
     Session(Place, Vec<u8>),
     EndSession(Place),
+    Participant(Place, Subject, Vec<u8>),
+    ForgetParticipant(Place),
     Consent(Subject, ClientId, Vec<u8>),
     ForgetConsent(Subject, ClientId),
     Client(ClientRow),
@@ -149,6 +151,12 @@ impl Place {
             bucket: id.bucket.0,
             id: id.random.to_vec(),
         }
+    }
+
+    fn of_participant(session: Key<Session>, client: &ClientId) -> Self {
+        let mut place = Self::from(session);
+        place.id.extend_from_slice(&participant_tag(client));
+        place
     }
 
     /// Encodes a record that lies at this place.
@@ -270,6 +278,14 @@ fn write_row(issuer: IssuerId, write: Write) -> Result<WriteRow, StoreError> {
             WriteRow::Session(place, record)
         }
         Write::EndSession(key) => WriteRow::EndSession(key.into()),
+        Write::Participant(session, record) => {
+            let place = Place::of_participant(session, &record.client_id);
+            let encoded = place.encode(issuer, &*record)?;
+            WriteRow::Participant(place, record.subject, encoded)
+        }
+        Write::ForgetParticipant(session, client) => {
+            WriteRow::ForgetParticipant(Place::of_participant(session, &client))
+        }
         Write::Consent(subject, client, record) => {
             let key = [subject.as_str().as_bytes(), client.as_str().as_bytes()];
             let record = encode(issuer, &key, &*record)?;

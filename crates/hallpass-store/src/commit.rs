@@ -3,7 +3,8 @@
 use hallpass_core::{
     client::ClientRecord,
     record::{
-        CodeRecord, ConsentRecord, DeliveryRecord, GrantRecord, SessionRecord, WaitingRecord,
+        CodeRecord, ConsentRecord, DeliveryRecord, GrantRecord, ParticipantRecord, SessionRecord,
+        WaitingRecord,
     },
 };
 use hallpass_types::{
@@ -130,6 +131,11 @@ pub enum Write {
     Session(Key<Session>, Box<SessionRecord>),
     /// Ends a session: it is unknown from then on.
     EndSession(Key<Session>),
+    /// Remembers that a client takes part in a session, or what it got there since. Spend [`Spend::Session`] in the same
+    /// commit, so that whoever ends the session knows everybody who took part.
+    Participant(Key<Session>, Box<ParticipantRecord>),
+    /// Forgets that a client takes part in a session.
+    ForgetParticipant(Key<Session>, ClientId),
     /// Remembers consent.
     Consent(Subject, ClientId, Box<ConsentRecord>),
     /// Forgets consent.

@@ -4,7 +4,10 @@ use std::{fmt, future::Future, pin::Pin};
 
 use hallpass_core::{
     client::ClientRecord,
-    record::{ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting, SessionRecord},
+    record::{
+        ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting, ParticipantRecord,
+        SessionRecord,
+    },
 };
 use hallpass_types::{
     Bucket, ClientId, Code, Delivery, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId,
@@ -185,6 +188,18 @@ pub trait Store: Send + Sync + 'static {
     ) -> Answer<'a, Page<UserRecord>>;
     /// All signing keys.
     fn signing_keys(&self, issuer: IssuerId) -> Answer<'_, Vec<KeyRecord>>;
+    /// The clients that take part in a session, or did before it ended, in any order.
+    fn participants(
+        &self,
+        issuer: IssuerId,
+        session: Key<Session>,
+    ) -> Answer<'_, Vec<ParticipantRecord>>;
+    /// The sessions of a person in which clients take part, in any order; at most [`MAX_PAGE`].
+    fn sessions_of<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+    ) -> Answer<'a, Vec<Key<Session>>>;
     /// Deliveries whose time has come (`next_at` is not after `now`), those that wait longest first.
     fn due_deliveries(
         &self,

@@ -7,7 +7,10 @@ use std::sync::{
 
 use hallpass_core::{
     client::ClientRecord,
-    record::{ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting, SessionRecord},
+    record::{
+        ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting, ParticipantRecord,
+        SessionRecord,
+    },
 };
 use hallpass_store::{
     BoxFuture, Commit, Committed, KeyRecord, Page, Standing, Store, StoreError, UserRecord,
@@ -164,6 +167,22 @@ impl Store for Breakable {
 
     fn signing_keys(&self, issuer: IssuerId) -> BoxFuture<'_, Result<Vec<KeyRecord>, StoreError>> {
         self.read(self.store.signing_keys(issuer))
+    }
+
+    fn participants(
+        &self,
+        issuer: IssuerId,
+        session: Key<Session>,
+    ) -> BoxFuture<'_, Result<Vec<ParticipantRecord>, StoreError>> {
+        self.read(self.store.participants(issuer, session))
+    }
+
+    fn sessions_of<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+    ) -> BoxFuture<'a, Result<Vec<Key<Session>>, StoreError>> {
+        self.read(self.store.sessions_of(issuer, subject))
     }
 
     fn due_deliveries(

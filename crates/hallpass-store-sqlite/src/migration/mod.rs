@@ -23,7 +23,12 @@ macro_rules! migrations {
     };
 }
 
-migrations!("0001_initial", "0002_waiting", "0003_deliveries");
+migrations!(
+    "0001_initial",
+    "0002_waiting",
+    "0003_deliveries",
+    "0004_participants"
+);
 
 /// The names of the steps that a database still lacks.
 ///

@@ -19,6 +19,7 @@ pub mod grants;
 pub mod isolation;
 pub mod keys;
 pub mod names;
+pub mod participants;
 pub mod purge;
 pub mod races;
 mod sample;
@@ -150,6 +151,11 @@ macro_rules! contract_cases {
             names::any_text_survives_in_records,
             names::listing_after_any_text_works,
             names::any_text_is_an_issuer_and_a_key_identifier,
+            participants::participants_are_those_of_one_session_and_each_client_is_one,
+            participants::a_participant_is_forgotten_alone,
+            participants::sessions_with_participants_are_found_by_subject,
+            participants::nobody_joins_a_session_that_has_ended,
+            participants::participants_are_purged_with_their_session,
             purge::expired_records_go_and_live_ones_stay,
             purge::a_purge_takes_no_more_than_its_limit,
             purge::a_purge_reaches_every_issuer,

@@ -7,7 +7,8 @@
 use hallpass_core::{
     client::ClientRecord,
     record::{
-        CodeRecord, ConsentRecord, DeliveryRecord, GrantRecord, SessionRecord, WaitingRecord,
+        CodeRecord, ConsentRecord, DeliveryRecord, GrantRecord, ParticipantRecord, SessionRecord,
+        WaitingRecord,
     },
 };
 use hallpass_types::{IssuerId, sha256};
@@ -39,6 +40,7 @@ records! {
     KeyRecord = 7;
     WaitingRecord = 8;
     DeliveryRecord = 9;
+    ParticipantRecord = 10;
 }
 
 /// Writes a record that is stored under `key`. The parts of the key are taken in order.

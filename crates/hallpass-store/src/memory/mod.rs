@@ -10,7 +10,10 @@ use std::{
 
 use hallpass_core::{
     client::ClientRecord,
-    record::{ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting, SessionRecord},
+    record::{
+        ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting, ParticipantRecord,
+        SessionRecord,
+    },
 };
 use hallpass_types::{
     Bucket, ClientId, Code, Delivery, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId,
@@ -178,6 +181,22 @@ impl Store for MemoryStore {
 
     fn signing_keys(&self, issuer: IssuerId) -> Answer<'_, Vec<KeyRecord>> {
         self.read(issuer, Tenant::signing_keys)
+    }
+
+    fn participants(
+        &self,
+        issuer: IssuerId,
+        session: Key<Session>,
+    ) -> Answer<'_, Vec<ParticipantRecord>> {
+        self.read(issuer, |t| t.participants(session))
+    }
+
+    fn sessions_of<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+    ) -> Answer<'a, Vec<Key<Session>>> {
+        self.read(issuer, |t| t.sessions_of(subject))
     }
 
     fn due_deliveries(

@@ -8,8 +8,8 @@ use std::{
 use hallpass_core::{
     client::{ClientOrigin, ClientRecord},
     record::{
-        ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting, RefreshState,
-        SessionRecord,
+        ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting, ParticipantRecord,
+        RefreshState, SessionRecord, participant_tag,
     },
 };
 use hallpass_types::{
@@ -37,6 +37,7 @@ pub(super) struct Tenant {
     names: BTreeMap<String, Subject>,
     keys: BTreeMap<String, KeyRecord>,
     deliveries: BTreeMap<Key<Delivery>, DeliveryRecord>,
+    participants: BTreeMap<(Key<Session>, [u8; 16]), ParticipantRecord>,
 }
 
 /// How a spend is taken back when a later one of the same commit is too late.
@@ -130,6 +131,24 @@ impl Tenant {
         self.keys.values().cloned().collect()
     }
 
+    pub(super) fn participants(&self, session: Key<Session>) -> Vec<ParticipantRecord> {
+        self.participants
+            .range((session, [0; 16])..=(session, [255; 16]))
+            .map(|(_, record)| record.clone())
+            .collect()
+    }
+
+    pub(super) fn sessions_of(&self, subject: &Subject) -> Vec<Key<Session>> {
+        let theirs = self.participants.iter();
+        let mut sessions: Vec<_> = theirs
+            .filter(|(_, record)| record.subject == *subject)
+            .map(|((session, _), _)| *session)
+            .collect();
+        sessions.dedup();
+        sessions.truncate(MAX_PAGE);
+        sessions
+    }
+
     pub(super) fn due_deliveries(
         &self,
         now: Timestamp,
@@ -187,6 +206,7 @@ impl Tenant {
         below_in(&mut self.grants, |k| k.bucket, below, left);
         below_in(&mut self.sessions, |k| k.bucket, below, left);
         below_in(&mut self.deliveries, |k| k.bucket, below, left);
+        below_in(&mut self.participants, |k| k.0.bucket, below, left);
         while *left > 0
             && self
                 .denied
@@ -232,6 +252,10 @@ impl Tenant {
                 spends(|s| matches!(s, Spend::NewWaiting(..))),
             ),
             (
+                self.participants.len(),
+                writes(|w| matches!(w, Write::Participant(..))),
+            ),
+            (
                 self.deliveries.len(),
                 writes(|w| matches!(w, Write::Delivery(..))),
             ),
@@ -259,6 +283,8 @@ impl Tenant {
             | Write::DenyToken(..)
             | Write::Session(..)
             | Write::EndSession(_)
+            | Write::Participant(..)
+            | Write::ForgetParticipant(..)
             | Write::Consent(..)
             | Write::ForgetConsent(..)
             | Write::Client(_)
@@ -487,6 +513,14 @@ impl Tenant {
             }
             Write::EndSession(key) => {
                 self.sessions.remove(&key);
+            }
+            Write::Participant(session, record) => {
+                let tag = participant_tag(&record.client_id);
+                self.participants.insert((session, tag), *record);
+            }
+            Write::ForgetParticipant(session, client) => {
+                self.participants
+                    .remove(&(session, participant_tag(&client)));
             }
             Write::Consent(subject, client, record) => {
                 self.consents.insert((subject, client), *record);

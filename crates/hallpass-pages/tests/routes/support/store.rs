@@ -4,7 +4,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hallpass_core::{
     client::ClientRecord,
-    record::{ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting, SessionRecord},
+    record::{
+        ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting, ParticipantRecord,
+        SessionRecord,
+    },
 };
 use hallpass_store::{
     BoxFuture, Commit, Committed, KeyRecord, MemoryStore, Page, Standing, Store, StoreError,
@@ -52,6 +55,8 @@ impl Store for Counting {
         user(issuer: IssuerId, subject: &'a Subject) -> Option<UserRecord>;
         users(issuer: IssuerId, after: Option<&'a str>, limit: usize) -> Page<UserRecord>;
         signing_keys(issuer: IssuerId) -> Vec<KeyRecord>;
+        participants(issuer: IssuerId, session: Key<Session>) -> Vec<ParticipantRecord>;
+        sessions_of(issuer: IssuerId, subject: &'a Subject) -> Vec<Key<Session>>;
         due_deliveries(issuer: IssuerId, now: Timestamp, limit: usize) -> Vec<(Key<Delivery>, DeliveryRecord)>;
         issuer(identifier: &'a str) -> IssuerId;
         purge(below: Bucket, limit: usize) -> u64;

@@ -1,0 +1,152 @@
+//! Clients that are told when a session ends.
+
+use hallpass_core::record::ParticipantRecord;
+use hallpass_types::{Bucket, Key, Session, Sid, sha256};
+
+use super::{
+    Trial,
+    sample::{client_id, grant_id, key, subject},
+};
+use crate::{Commit, Committed, Spend, Write};
+
+fn participant(client: &str, grant: &str) -> ParticipantRecord {
+    ParticipantRecord {
+        client_id: client_id(client),
+        subject: subject("alice"),
+        sid: Sid::parse("sid").unwrap(),
+        grant: Some(grant_id(grant)),
+    }
+}
+
+fn put(session: &str, record: ParticipantRecord) -> Write {
+    Write::Participant(key(session), Box::new(record))
+}
+
+async fn of(t: &Trial, session: Key<Session>) -> Vec<String> {
+    let issuer = t.issuer().await;
+    let found = t.store.participants(issuer, session).await.unwrap();
+    let mut names: Vec<_> = found
+        .iter()
+        .map(|p| format!("{} {}", p.client_id.as_str(), p.grant.unwrap()))
+        .collect();
+    names.sort();
+    names
+}
+
+fn named(client: &str, grant: &str) -> String {
+    format!("{client} {}", grant_id(grant))
+}
+
+/// The newest of a client stands; another session's are others.
+pub async fn participants_are_those_of_one_session_and_each_client_is_one(t: Trial) {
+    assert!(of(&t, key("s")).await.is_empty());
+    t.write(vec![
+        put("s", participant("a", "1")),
+        put("s", participant("b", "2")),
+        put("other", participant("c", "3")),
+    ])
+    .await;
+    t.write(vec![put("s", participant("a", "4"))]).await;
+    assert_eq!(of(&t, key("s")).await, [named("a", "4"), named("b", "2")]);
+    assert_eq!(of(&t, key("other")).await, [named("c", "3")]);
+    let elsewhere = Key::from_parts(Bucket(1), sha256(b"s"));
+    assert!(of(&t, elsewhere).await.is_empty());
+}
+
+/// Forgetting is for one client and idempotent.
+pub async fn a_participant_is_forgotten_alone(t: Trial) {
+    t.write(vec![
+        put("s", participant("a", "1")),
+        put("s", participant("b", "2")),
+    ])
+    .await;
+    for _ in 0..2 {
+        t.write(vec![Write::ForgetParticipant(key("s"), client_id("a"))])
+            .await;
+        assert_eq!(of(&t, key("s")).await, [named("b", "2")]);
+    }
+}
+
+/// The sessions of one person, in which somebody takes part.
+pub async fn sessions_with_participants_are_found_by_subject(t: Trial) {
+    let issuer = t.issuer().await;
+    let bob = ParticipantRecord {
+        subject: subject("bob"),
+        ..participant("a", "1")
+    };
+    t.write(vec![
+        put("s1", participant("a", "1")),
+        put("s1", participant("b", "2")),
+        put("s2", participant("a", "3")),
+        put("s3", bob),
+    ])
+    .await;
+    let found = t.store.sessions_of(issuer, &subject("alice")).await;
+    let mut found = found.unwrap();
+    found.sort();
+    let mut expected: Vec<Key<Session>> = vec![key("s1"), key("s2")];
+    expected.sort();
+    assert_eq!(found, expected);
+    let nobody = t.store.sessions_of(issuer, &subject("carol")).await;
+    assert!(nobody.unwrap().is_empty());
+    let other = t.store.issuer("https://other.example").await.unwrap();
+    let elsewhere = t.store.sessions_of(other, &subject("alice")).await;
+    assert!(elsewhere.unwrap().is_empty());
+    assert!(
+        t.store
+            .participants(other, key("s1"))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+/// Whoever joins beside the end of the session is either known to whoever reads afterwards, or did not join.
+pub async fn nobody_joins_a_session_that_has_ended(t: Trial) {
+    let issuer = t.issuer().await;
+    for round in 0..t.rounds.div_ceil(10) {
+        let name = format!("s{round}");
+        let session: Key<Session> = key(&name);
+        let record = super::sample::session("alice");
+        t.write(vec![Write::Session(session, Box::new(record))])
+            .await;
+        let joins = |task: u8| {
+            let name = name.clone();
+            std::future::ready(if task == 0 {
+                Commit {
+                    spends: Vec::new(),
+                    writes: vec![Write::EndSession(session)],
+                }
+            } else {
+                Commit {
+                    spends: vec![Spend::Session(session)],
+                    writes: vec![put(&name, participant(&format!("c{task}"), "1"))],
+                }
+            })
+        };
+        let done = t.race(8, joins).await;
+        let joined = t.store.participants(issuer, session).await.unwrap().len();
+        assert_eq!(joined, done - 1, "round {round}");
+        let late = Commit {
+            spends: vec![Spend::Session(session)],
+            writes: vec![put(&name, participant("late", "1"))],
+        };
+        let late = t.store.commit(issuer, late).await.unwrap();
+        assert_eq!(late, Committed::TooLate(0));
+    }
+}
+
+/// They go when the session would have expired.
+pub async fn participants_are_purged_with_their_session(t: Trial) {
+    for bucket in [Bucket(10), Bucket(11)] {
+        let session = Key::from_parts(bucket, sha256(b"s"));
+        for client in ["a", "b", "c"] {
+            let record = Box::new(participant(client, "1"));
+            t.write(vec![Write::Participant(session, record)]).await;
+        }
+    }
+    assert_eq!(t.store.purge(Bucket(11), 2).await.unwrap(), 2);
+    assert_eq!(t.store.purge(Bucket(11), 2).await.unwrap(), 1);
+    let left = of(&t, Key::from_parts(Bucket(11), sha256(b"s"))).await;
+    assert_eq!(left.len(), 3);
+}
