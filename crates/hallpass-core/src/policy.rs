@@ -8,6 +8,7 @@ use hallpass_types::Issuer;
 
 use crate::{
     authorize::{ResponseType, rules::IMPLICIT},
+    client::document::DocumentPolicy,
     token::{
         Grant, authorization_code::AuthorizationCode, client_credentials::ClientCredentials,
         refresh_token::Refresh,
@@ -41,6 +42,8 @@ pub struct Policy {
     pub acr_values: Vec<String>,
     /// Dynamic registration.
     pub registration: RegistrationPolicy,
+    /// Clients whose identifier is the URL of their metadata.
+    pub client_documents: DocumentPolicy,
     /// Whether dynamically registered confidential clients need PKCE too.
     pub pkce_for_registered_clients: bool,
     /// Languages of the pages (BCP 47).
@@ -67,6 +70,7 @@ impl fmt::Debug for Policy {
             grant_types,
             acr_values,
             registration,
+            client_documents,
             pkce_for_registered_clients,
             ui_locales,
             claims_parameter,
@@ -85,6 +89,7 @@ impl fmt::Debug for Policy {
             .field("grant_types", grant_types)
             .field("acr_values", acr_values)
             .field("registration", registration)
+            .field("client_documents", client_documents)
             .field("pkce_for_registered_clients", pkce_for_registered_clients)
             .field("ui_locales", ui_locales)
             .field("claims_parameter", claims_parameter)
@@ -209,6 +214,7 @@ impl Policy {
             .to_vec(),
             acr_values: Vec::new(),
             registration: RegistrationPolicy::default(),
+            client_documents: DocumentPolicy::default(),
             pkce_for_registered_clients: false,
             ui_locales: vec!["en".to_owned()],
             claims_parameter: true,

@@ -48,6 +48,7 @@ const CLIENT: Client<'static> = Client {
     policy_uri: Some("https://print.example.net/privacy"),
     tos_uri: Some("https://print.example.net/terms"),
     unverified: false,
+    document: false,
     loopback_only: false,
 };
 
@@ -111,6 +112,7 @@ fn samples() -> Vec<(&'static str, Page<'static>)> {
         host: "a-rather-long-host-name.of-a-client-that-registered-itself.example.net",
         redirect_host: "127.0.0.1",
         unverified: true,
+        document: false,
         loopback_only: true,
         ..CLIENT
     };

@@ -31,6 +31,7 @@ fn client(text: &str) -> Client<'_> {
         policy_uri: Some("https://app.example/privacy"),
         tos_uri: Some("https://app.example/terms"),
         unverified: true,
+        document: false,
         loopback_only: true,
     }
 }
@@ -112,6 +113,7 @@ fn each_page(text: &str, check: impl Fn(&str, Html)) {
                     policy_uri: None,
                     tos_uri: None,
                     unverified: false,
+                    document: false,
                     loopback_only: false,
                     ..client(text)
                 },

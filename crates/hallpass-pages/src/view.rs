@@ -75,6 +75,8 @@ pub struct Client<'a> {
     pub tos_uri: Option<&'a str>,
     /// Nobody at this service has checked who is behind it (it registered itself).
     pub unverified: bool,
+    /// It is described by a document at `host`, not by a registration.
+    pub document: bool,
     /// Every redirect URI is on a loopback host, so any program on the device may pose as it.
     pub loopback_only: bool,
 }

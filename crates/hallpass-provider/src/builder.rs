@@ -9,6 +9,7 @@ use hallpass_types::{Issuer, IssuerId};
 use crate::{
     Provider,
     clients::ClientCache,
+    documents::Documents,
     keys::CurrentKeys,
     logos::Logos,
     ports::{
@@ -224,6 +225,7 @@ impl Builder {
                 events: self.events,
                 grants: self.grants,
                 clients: ClientCache::default(),
+                documents: Documents::default(),
                 remote_keys: RemoteKeys::default(),
                 logos: Logos::default(),
                 outbox: tokio::sync::Notify::new(),

@@ -10,7 +10,7 @@ use hallpass_core::client::Client;
 use hallpass_store::StoreError;
 use hallpass_types::{ClientId, Timestamp};
 
-use crate::Provider;
+use crate::{Provider, documents::Need};
 
 /// A change by another process is seen after this many seconds at the latest.
 const FRESH: i64 = 1;
@@ -60,7 +60,7 @@ impl ClientCache {
     }
 
     /// Whether it is time to log that a client cannot be read.
-    fn complains(&self, id: &ClientId, now: Timestamp) -> bool {
+    pub(crate) fn complains(&self, id: &ClientId, now: Timestamp) -> bool {
         let mut told = self
             .unreadable
             .lock()
@@ -106,12 +106,35 @@ impl Provider {
     /// # Errors
     /// The store fails, or its secret cannot be opened.
     pub async fn client(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
+        self.find_client(id, Need::Recent).await
+    }
+
+    /// The client with that identifier, which wants something new. One whose metadata cannot be had now gets nothing.
+    ///
+    /// # Errors
+    /// As [`Self::client`].
+    pub(crate) async fn client_now(
+        &self,
+        id: &ClientId,
+    ) -> Result<Option<Arc<Client>>, StoreError> {
+        self.find_client(id, Need::Fresh).await
+    }
+
+    async fn find_client(
+        &self,
+        id: &ClientId,
+        need: Need,
+    ) -> Result<Option<Arc<Client>>, StoreError> {
         let now = self.now();
         if let Some(client) = self.inner.clients.get(id, now) {
             return Ok(Some(client));
         }
+        // Who has a record under the URL of a document is what the record says.
         let Some(record) = self.inner.store.client(self.inner.issuer_id, id).await? else {
-            return Ok(None);
+            return Ok(match self.inner.policy.client_documents.admits(id) {
+                Some(document) => self.document_client(&document, need).await,
+                None => None,
+            });
         };
         if record.disabled {
             return Ok(None);
@@ -139,11 +162,15 @@ impl Provider {
         Ok(Some(client))
     }
 
-    /// Whether a browser application at `origin` belongs to a registered public client.
+    /// Whether a browser application at `origin` belongs to a registered public client. With clients that publish their
+    /// metadata every origin may be one.
     ///
     /// # Errors
     /// The store fails.
     pub async fn origin_allowed(&self, origin: &str) -> Result<bool, StoreError> {
+        if self.inner.policy.client_documents.enabled && is_web_origin(origin) {
+            return Ok(true);
+        }
         let cache = &self.inner.clients;
         let before = cache.origins();
         if let Some(allowed) = before.allows(origin, self.now()) {
@@ -189,6 +216,15 @@ impl Provider {
         }
         Ok(origins)
     }
+}
+
+/// An https origin, or an http one on this machine.
+fn is_web_origin(origin: &str) -> bool {
+    url::Url::parse(origin).is_ok_and(|url| match url.scheme() {
+        "https" => true,
+        "http" => matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]")),
+        _ => false,
+    } && url.origin().ascii_serialization() == origin)
 }
 
 #[cfg(test)]

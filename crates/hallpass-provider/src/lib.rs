@@ -6,6 +6,7 @@
 pub mod browser;
 mod builder;
 mod clients;
+mod documents;
 pub mod endpoints;
 mod failure;
 mod issue;

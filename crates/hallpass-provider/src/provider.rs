@@ -10,6 +10,7 @@ use hallpass_types::{Bucket, Code, GrantId, IssuerId, Key, Timestamp};
 use crate::{
     Failure,
     clients::ClientCache,
+    documents::Documents,
     endpoints::discovery::Document,
     keys::{self, CurrentKeys, KeySet, Rotate, Rotated, Rotation},
     logos::Logos,
@@ -42,6 +43,7 @@ pub(crate) struct Inner {
     pub(crate) events: Arc<dyn Events>,
     pub(crate) grants: Grants,
     pub(crate) clients: ClientCache,
+    pub(crate) documents: Documents,
     pub(crate) remote_keys: RemoteKeys,
     pub(crate) logos: Logos,
     /// Rings when something was put into the outbox.

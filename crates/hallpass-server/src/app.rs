@@ -84,6 +84,12 @@ impl Hallpass {
         } = &*self.0;
         let limit = match route {
             Route::Token | Route::Introspect | Route::Revoke => Some(failed_authentications),
+            // Whoever names a client that has to be looked for elsewhere counts like one that did not authenticate.
+            Route::Authorize | Route::Logout
+                if endpoints.provider().policy().client_documents.enabled =>
+            {
+                Some(failed_authentications)
+            }
             Route::Register if *request.method() == Method::POST => Some(registrations),
             Route::Register
             | Route::Client(_)
@@ -105,7 +111,12 @@ impl Hallpass {
         };
         if let Some(counted) = counted {
             // Every try to register counts, of the others those that failed to authenticate.
-            if route == Route::Register || response.status() == StatusCode::UNAUTHORIZED {
+            let failed = if matches!(route, Route::Authorize | Route::Logout) {
+                StatusCode::BAD_REQUEST
+            } else {
+                StatusCode::UNAUTHORIZED
+            };
+            if route == Route::Register || response.status() == failed {
                 counted.keep();
             } else {
                 counted.give_back();

@@ -76,7 +76,7 @@ impl Entropy for SeededEntropy {
 /// Answers with prepared documents, dials nobody, and remembers what was asked for.
 #[derive(Debug, Default)]
 pub struct TestFetcher {
-    documents: Mutex<HashMap<String, Vec<u8>>>,
+    documents: Mutex<HashMap<String, Fetched>>,
     asked: Mutex<Vec<String>>,
     statuses: Mutex<HashMap<String, u16>>,
     posted: Mutex<Vec<Posted>>,
@@ -98,7 +98,28 @@ pub struct Posted {
 impl TestFetcher {
     /// Puts a document under a URL.
     pub fn put(&self, url: &str, body: impl Into<Vec<u8>>) {
-        lock(&self.documents).insert(url.to_owned(), body.into());
+        self.serve(url, body, Some("application/json"), None);
+    }
+
+    /// Puts a document under a URL, of that media type and to be held for so many seconds.
+    pub fn serve(
+        &self,
+        url: &str,
+        body: impl Into<Vec<u8>>,
+        content_type: Option<&str>,
+        max_age: Option<u32>,
+    ) {
+        let fetched = Fetched {
+            body: body.into(),
+            max_age,
+            content_type: content_type.map(str::to_owned),
+        };
+        lock(&self.documents).insert(url.to_owned(), fetched);
+    }
+
+    /// Takes a document away.
+    pub fn remove(&self, url: &str) {
+        lock(&self.documents).remove(url);
     }
 
     /// Answers POST requests to a URL with that status from now on. Without one nothing can be sent there.
@@ -124,16 +145,14 @@ impl Fetcher for TestFetcher {
     ) -> BoxFuture<'a, Result<Fetched, FetchError>> {
         Box::pin(async move {
             lock(&self.asked).push(request.url.to_owned());
-            let body = lock(&self.documents).get(request.url).cloned();
-            let body = body.ok_or(FetchError::Blocked)?;
-            if body.len() > request.max_bytes {
+            // Others get their turn while it is under way.
+            tokio::task::yield_now().await;
+            let fetched = lock(&self.documents).get(request.url).cloned();
+            let fetched = fetched.ok_or(FetchError::Blocked)?;
+            if fetched.body.len() > request.max_bytes {
                 return Err(FetchError::Failed);
             }
-            Ok(Fetched {
-                body,
-                max_age: None,
-                content_type: Some("application/json".to_owned()),
-            })
+            Ok(fetched)
         })
     }
 

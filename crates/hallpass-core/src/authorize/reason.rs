@@ -13,6 +13,10 @@ reasons! {
         ClientRepeated => InvalidRequest, "authorization_client_repeated", "client_id is repeated";
         /// Unknown, disabled, deleted in the meantime, or not even of the right form.
         ClientUnknown => InvalidRequest, "authorization_client_unknown", "the client is unknown";
+        /// Its identifier is the URL of a document, which could not be fetched or makes no client. One text for
+        /// everything that can be wrong there: nobody learns from us what a server inside our network answers.
+        ClientDocument => InvalidRequest, "authorization_client_document",
+            "the client's metadata document cannot be used";
         /// No `redirect_uri`, even where only one is registered.
         RedirectUriMissing => InvalidRequest, "redirect_uri_missing", "redirect_uri is missing";
         /// Several `redirect_uri`.

@@ -18,6 +18,9 @@ impl Client {
                 .redirect_uris
                 .iter()
                 .any(|own| uri::parse(own).is_ok_and(|own| own.host == parts.host)),
+            // What may be shown in its name is on the host that is shown beside it.
+            ClientOrigin::Document => uri::parse(self.id.as_str())
+                .is_ok_and(|own| own.host.eq_ignore_ascii_case(parts.host)),
             ClientOrigin::Configuration | ClientOrigin::Administration => true,
         };
         shown.then_some(logo)

@@ -1,5 +1,6 @@
 //! Clients: what is known about a registered application.
 
+pub mod document;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod load;
@@ -63,6 +64,8 @@ pub enum ClientOrigin {
     Administration,
     /// Dynamic registration.
     Registration,
+    /// The document that its identifier is the URL of. Such a client is in no store.
+    Document,
 }
 
 /// A client as the rules see it: every member checked and typed, keys parsed. Made once per change, then shared.

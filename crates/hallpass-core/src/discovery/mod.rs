@@ -108,6 +108,10 @@ pub fn metadata(policy: &Policy, endpoints: &Endpoints) -> Map<String, Value> {
     );
     //= OIDC-DISCOVERY#3 MUST: the default of request_uri_parameter_supported is true, so false is said
     document.flag("claims_parameter_supported", policy.claims_parameter);
+    if policy.client_documents.enabled {
+        //= CIMD#6 MUST: support for metadata documents is advertised
+        document.flag("client_id_metadata_document_supported", true);
+    }
     document.flag("request_parameter_supported", false);
     document.flag("request_uri_parameter_supported", false);
     //= RFC8414#2 MUST: without code_challenge_methods_supported clients take it that there is no PKCE

@@ -32,6 +32,7 @@ pub(super) static MESSAGES: Messages = Messages {
         lifetime: "Access lasts {time}, even while you are away.",
         unverified_title: "This app is not verified",
         unverified: "It registered itself and chose its own name. Continue only if you know {host}.",
+        unverified_document: "It describes itself, in a document of {host}. Continue only if you know {host}.",
         loopback_title: "This app runs on your device",
         loopback: "Any program on this device could claim its name. Continue only if you started it yourself just now.",
         redirect: "Afterwards you return to {host}",

@@ -106,6 +106,7 @@ pub(crate) struct Consent {
     pub(crate) lifetime: &'static str,
     pub(crate) unverified_title: &'static str,
     pub(crate) unverified: &'static str,
+    pub(crate) unverified_document: &'static str,
     pub(crate) loopback_title: &'static str,
     pub(crate) loopback: &'static str,
     pub(crate) redirect: &'static str,

@@ -57,19 +57,21 @@ impl BuiltinPages {
         format!("{}{}", self.issuer.path(), path(page, handle))
     }
 
-    /// A client as the pages show it. Its host is that of the redirect URI: nobody has checked `client_uri`.
+    /// A client as the pages show it. Its host is that of the document that describes it, or of the redirect URI: nobody
+    /// has checked `client_uri`.
     pub(super) fn client<'c>(&self, client: &'c ClientView) -> view::Client<'c> {
         let origin = client.redirect_origin.as_deref();
         let host = origin.map_or(client.redirect_host.as_str(), host_of);
         view::Client {
             name: &client.name,
-            host,
+            host: client.document_host.as_deref().unwrap_or(host),
             redirect_host: host,
             client_uri: client.client_uri.as_deref(),
             logo: client.logo.as_deref(),
             policy_uri: client.policy_uri.as_deref(),
             tos_uri: client.tos_uri.as_deref(),
             unverified: client.unverified,
+            document: client.document_host.is_some(),
             // At our own address nobody but this server answers.
             loopback_only: client.loopback_only && origin != Some(self.issuer.origin()),
         }
@@ -127,7 +129,9 @@ impl RenderPages for BuiltinPages {
 fn about(status: u16, id: &str) -> Option<&'static str> {
     match id {
         "page_without_request" => return Some("no_request"),
-        "authorization_client_unknown" | "logout_client_unknown" => return Some("invalid_client"),
+        "authorization_client_unknown"
+        | "authorization_client_document"
+        | "logout_client_unknown" => return Some("invalid_client"),
         "redirect_uri_not_registered" | "post_logout_redirect_uri_not_registered" => {
             return Some("invalid_redirect_uri");
         }
@@ -185,6 +189,7 @@ mod tests {
         ClientView {
             name: "App".to_owned(),
             client_uri: None,
+            document_host: None,
             logo: None,
             policy_uri: None,
             tos_uri: None,

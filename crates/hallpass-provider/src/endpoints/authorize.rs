@@ -2,7 +2,7 @@
 
 use hallpass_core::{
     authorize::{
-        AuthorizationResponse, Received, Valid,
+        AuthorizationResponse, Received, Unidentified, Valid,
         granted::{By, Granted},
         hint,
     },
@@ -64,7 +64,10 @@ impl Provider {
             Ok(id) => id,
             Err(reason) => return Ok(self.page_error(reason.into())),
         };
-        let client = self.client(&id).await?;
+        let client = self.client_now(&id).await?;
+        if client.is_none() && inner.policy.client_documents.admits(&id).is_some() {
+            return Ok(self.page_error(Unidentified::ClientDocument.into()));
+        }
         let identified = match received.identify(client) {
             Ok(identified) => identified,
             Err(reason) => return Ok(self.page_error(reason.into())),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hallpass_core::{
     authorize::{Valid, granted::shown_scope},
     claims_request::personal,
+    client::{Client, ClientOrigin, document::DocumentId},
     interaction::{Ask, Consented, Next, Prompt, next},
     record::{Authentication, SessionRecord},
 };
@@ -25,6 +26,8 @@ pub struct ClientView {
     pub name: String,
     /// `client_uri`.
     pub client_uri: Option<String>,
+    /// The host of the document that describes it, where that is what it is known by.
+    pub document_host: Option<String>,
     /// Its picture as a `data:` URI, where consent is asked.
     pub logo: Option<Arc<str>>,
     /// `policy_uri`.
@@ -345,10 +348,15 @@ pub(crate) fn end_of(key: Key<Session>, session: &SessionRecord) -> Vec<Write> {
         .collect()
 }
 
-pub(crate) fn client_view(
-    client: &hallpass_core::client::Client,
-    redirect_uri: &str,
-) -> ClientView {
+//= CIMD#8.5 SHOULD: the host of the client's identifier is shown where the person decides
+fn document_host(client: &Client) -> Option<String> {
+    (client.origin == ClientOrigin::Document)
+        .then(|| DocumentId::parse(&client.id))
+        .flatten()
+        .map(|id| id.host().to_owned())
+}
+
+pub(crate) fn client_view(client: &Client, redirect_uri: &str) -> ClientView {
     let url = url::Url::parse(redirect_uri).ok();
     let host = url.as_ref().and_then(|u| u.host_str().map(str::to_owned));
     let web = url
@@ -364,6 +372,7 @@ pub(crate) fn client_view(
             .clone()
             .unwrap_or_else(|| client.id.as_str().to_owned()),
         client_uri: client.links.client_uri.clone(),
+        document_host: document_host(client),
         logo: None,
         policy_uri: client.links.policy_uri.clone(),
         tos_uri: client.links.tos_uri.clone(),
@@ -373,7 +382,10 @@ pub(crate) fn client_view(
         redirect_origin: url
             .filter(|_| web)
             .map(|u| u.origin().ascii_serialization()),
-        unverified: client.origin == hallpass_core::client::ClientOrigin::Registration,
+        unverified: matches!(
+            client.origin,
+            ClientOrigin::Registration | ClientOrigin::Document
+        ),
         loopback_only: !client.redirect_uris.is_empty()
             && client.redirect_uris.iter().all(loopback),
     }

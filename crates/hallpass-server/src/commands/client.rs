@@ -215,7 +215,7 @@ fn origin(origin: ClientOrigin) -> &'static str {
         ClientOrigin::Configuration => "configuration",
         ClientOrigin::Administration => "command",
         ClientOrigin::Registration => "registration",
-        _ => "other",
+        ClientOrigin::Document | _ => "other",
     }
 }
 

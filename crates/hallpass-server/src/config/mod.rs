@@ -4,6 +4,7 @@
 //! sections it needs, never the whole.
 
 mod checker;
+mod client_documents;
 mod clients;
 mod danger;
 mod experimental;
@@ -33,6 +34,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use checker::Checker;
+pub use client_documents::ClientDocuments;
 pub use clients::Client;
 pub use danger::Danger;
 pub use experimental::Experimental;
@@ -66,6 +68,7 @@ struct Raw {
     lifetimes: Lifetimes,
     protocol: Protocol,
     registration: registration::Raw,
+    client_documents: ClientDocuments,
     passwords: Passwords,
     rate_limits: RateLimits,
     log: Log,
@@ -94,6 +97,8 @@ pub struct Config {
     pub protocol: Protocol,
     /// `[registration]`.
     pub registration: Registration,
+    /// `[client_documents]`.
+    pub client_documents: ClientDocuments,
     /// `[passwords]`.
     pub passwords: Passwords,
     /// `[rate_limits]`.
@@ -142,6 +147,7 @@ impl Config {
             lifetimes,
             protocol,
             registration,
+            client_documents,
             passwords,
             rate_limits,
             log,
@@ -157,6 +163,7 @@ impl Config {
         lifetimes.check(check);
         protocol.check(check);
         let registration = registration.parse(&danger, check);
+        client_documents.check(&experimental, check);
         passwords.check(check);
         rate_limits.check(check);
         log.check(check);
@@ -180,6 +187,7 @@ impl Config {
             lifetimes,
             protocol,
             registration,
+            client_documents,
             passwords,
             rate_limits,
             log,

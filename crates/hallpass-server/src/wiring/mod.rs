@@ -167,6 +167,7 @@ impl Engine {
                     &config.registration,
                     policy,
                 );
+                config.client_documents.apply(policy);
                 policy.registration.initial_access_tokens = digests;
             })
             .clock(clock)

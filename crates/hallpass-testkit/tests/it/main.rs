@@ -11,6 +11,7 @@
 mod authorization_hints;
 mod authorization_requests;
 mod client_assertions;
+mod client_documents;
 mod client_secrets;
 mod codes;
 mod consent;

@@ -127,6 +127,7 @@ impl Client {
                         stored.require_pkce.unwrap_or(true)
                     }
                     ClientOrigin::Registration => policy.pkce_for_registered_clients,
+                    ClientOrigin::Document => true,
                 },
             skip_consent: trusted && stored.skip_consent,
             //= RFC9700#4.14.2 MUST: refresh tokens of public clients rotate or are bound to a key

@@ -100,7 +100,9 @@ impl Draft<'_> {
             .filter(|alg| !alg.is_symmetric());
         let rs256 = || offered.clone().find(|alg| *alg == JwsAlgorithm::RS256);
         match self.origin {
-            ClientOrigin::Registration => rs256().or_else(|| offered.next()),
+            ClientOrigin::Registration | ClientOrigin::Document => {
+                rs256().or_else(|| offered.next())
+            }
             ClientOrigin::Configuration | ClientOrigin::Administration => offered.next(),
         }
     }

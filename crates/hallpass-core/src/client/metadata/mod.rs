@@ -71,7 +71,7 @@ impl ClientOrigin {
     pub(super) const fn is_trusted(self) -> bool {
         match self {
             Self::Configuration | Self::Administration => true,
-            Self::Registration => false,
+            Self::Registration | Self::Document => false,
         }
     }
 }

@@ -90,7 +90,7 @@ impl Grant for ClientCredentials {
 const fn is_vouched_for(client: &Client) -> bool {
     match client.origin {
         ClientOrigin::Configuration | ClientOrigin::Administration => true,
-        ClientOrigin::Registration => false,
+        ClientOrigin::Registration | ClientOrigin::Document => false,
     }
 }
 
