@@ -14,6 +14,7 @@ use hallpass_core::{
     claims_request,
     client::{ApplicationType, ClientOrigin, metadata, redirect_uri, sector},
     client_auth::Presented,
+    client_request::ClientRequest,
     pkce,
     policy::Policy,
 };
@@ -144,10 +145,10 @@ fn client_authentication(data: &[u8]) {
     let Ok(params) = Params::parse(form.as_bytes()) else {
         return;
     };
-    drop_it(Presented::read(
+    drop_it(Presented::read(&ClientRequest::new(
         &params,
         (!header.is_empty()).then_some(header),
-    ));
+    )));
 }
 
 fn client_metadata(data: &[u8]) {

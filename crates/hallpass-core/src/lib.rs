@@ -4,9 +4,11 @@
 //! looked up before; what must be written is part of its answer.
 
 pub mod authorize;
+pub mod binding;
 pub mod claims_request;
 pub mod client;
 pub mod client_auth;
+pub mod client_request;
 pub mod discovery;
 pub mod interaction;
 pub mod introspect;

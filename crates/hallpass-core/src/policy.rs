@@ -52,6 +52,8 @@ pub struct Policy {
     pub claims_parameter: bool,
     /// Key material for pairwise subject identifiers (OpenID Connect Core §8.1).
     pub pairwise_salt: Arc<[u8; 32]>,
+    /// DPoP (RFC 9449).
+    pub dpop: DpopPolicy,
     /// `service_documentation`, `op_policy_uri` and `op_tos_uri` of the metadata.
     pub documents: Documents,
 }
@@ -75,6 +77,7 @@ impl fmt::Debug for Policy {
             ui_locales,
             claims_parameter,
             pairwise_salt: _,
+            dpop,
             documents,
         } = self;
         f.debug_struct("Policy")
@@ -94,6 +97,7 @@ impl fmt::Debug for Policy {
             .field("ui_locales", ui_locales)
             .field("claims_parameter", claims_parameter)
             .field("pairwise_salt", &format_args!("[redacted]"))
+            .field("dpop", dpop)
             .field("documents", documents)
             .finish()
     }
@@ -181,6 +185,35 @@ pub struct RegistrationPolicy {
     pub max_clients: u32,
 }
 
+/// Demonstrating Proof of Possession (RFC 9449).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DpopPolicy {
+    /// Whether proofs are looked at. Without it tokens are bearer tokens, whatever a request shows.
+    pub enabled: bool,
+    /// Whether proofs need a nonce of this server.
+    pub nonce: DpopNonce,
+}
+
+impl Default for DpopPolicy {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            nonce: DpopNonce::Never,
+        }
+    }
+}
+
+/// Whether DPoP proofs need a nonce of this server (RFC 9449 §8).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "there is no third way")]
+pub enum DpopNonce {
+    /// `iat` and `jti` are enough.
+    #[default]
+    Never,
+    /// A client asks again with the nonce that the first answer carries. It keeps out proofs that were made in advance.
+    Always,
+}
+
 /// Links in the metadata.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Documents {
@@ -219,6 +252,7 @@ impl Policy {
             ui_locales: vec!["en".to_owned()],
             claims_parameter: true,
             pairwise_salt,
+            dpop: DpopPolicy::default(),
             documents: Documents::default(),
         }
     }

@@ -6,7 +6,9 @@ mod participant;
 
 use std::collections::BTreeMap;
 
-use hallpass_types::{ClientId, GrantId, Key, Scope, Session, Sid, Subject, Timestamp, TokenId};
+use hallpass_types::{
+    ClientId, GrantId, Key, Scope, Session, Sid, Subject, Thumbprint, Timestamp, TokenId,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -46,6 +48,21 @@ pub struct Authentication {
     pub amr: Vec<String>,
 }
 
+/// The key that a token is bound to: only who holds it can use the token (RFC 7800 §3.1). Its JSON is the `cnf` claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "sealed into tokens: a new way is a new version"
+)]
+pub enum Confirmation {
+    /// The public key of DPoP proofs (RFC 9449 §6.1).
+    #[serde(rename = "jkt")]
+    Jkt(Thumbprint),
+    /// The client's certificate (RFC 8705 §3.1).
+    #[serde(rename = "x5t#S256")]
+    X5tS256(Thumbprint),
+}
+
 /// A grant: what one person allowed one client. It stands from the redemption of the code until it expires or
 /// is revoked, and every token of it is only as good as it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -83,6 +100,9 @@ pub struct GrantRecord {
     /// Present when refresh tokens are issued for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh: Option<RefreshState>,
+    /// The key that its refresh tokens are bound to; none where the client's authentication is enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmation: Option<Confirmation>,
 }
 
 /// Where a refresh family stands. The tokens themselves are derived from grant and generation, not stored.
@@ -118,6 +138,9 @@ pub struct CodeRecord {
     /// Goes into the ID token untouched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,
+    /// The DPoP key that must be proved at redemption (RFC 9449 §10).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dpop_jkt: Option<Thumbprint>,
     /// When the code was made.
     pub issued_at: Timestamp,
     /// When it ends.
@@ -230,4 +253,8 @@ pub struct AccessToken {
     pub issued_at: Timestamp,
     /// Until when.
     pub expires_at: Timestamp,
+    /// The key that it is bound to.
+    pub confirmation: Option<Confirmation>,
+    /// Further claims (`act`, `authorization_details`, …): the text of a JSON object.
+    pub extra: Option<String>,
 }

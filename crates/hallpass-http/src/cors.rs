@@ -33,7 +33,7 @@ pub(crate) fn permit(response: &mut Response, origin: Option<HeaderValue>) {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.insert(
             ACCESS_CONTROL_EXPOSE_HEADERS,
-            HeaderValue::from_static("WWW-Authenticate"),
+            HeaderValue::from_static("DPoP-Nonce, WWW-Authenticate"),
         );
     }
 }
@@ -51,7 +51,7 @@ pub(crate) fn preflight(origin: Option<HeaderValue>, methods: &'static str) -> R
         );
         headers.insert(
             ACCESS_CONTROL_ALLOW_HEADERS,
-            HeaderValue::from_static("Authorization, Content-Type"),
+            HeaderValue::from_static("Authorization, Content-Type, DPoP"),
         );
         headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     }

@@ -5,6 +5,7 @@
 mod addr;
 mod bearer;
 mod body;
+mod client_request;
 mod cookies;
 mod cors;
 mod dispatch;
@@ -21,6 +22,7 @@ mod signing_in;
 
 pub use addr::ClientAddr;
 pub use body::{BodyError, MAX_FORM, MAX_JSON, read_body};
+pub use client_request::PeerCertificate;
 pub use cookies::{CookieNames, browser_of, set_cookies};
 pub use dispatch::{Route, route};
 pub use form::form;

@@ -56,6 +56,13 @@ impl Problem {
         self
     }
 
+    /// Makes it a 401 with that challenge.
+    #[must_use]
+    pub fn unauthorized(mut self, challenge: HeaderValue) -> Self {
+        self.status = StatusCode::UNAUTHORIZED;
+        self.challenged(challenge)
+    }
+
     /// The status.
     #[must_use]
     pub const fn status(&self) -> StatusCode {

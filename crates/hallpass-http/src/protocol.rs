@@ -1,8 +1,9 @@
 //! Endpoints that machines call.
 
 use bytes::Bytes;
+use hallpass_core::{binding::dpop::ALGS, issue::TokenType};
 use hallpass_provider::{Failure, endpoints::UserInfo};
-use hallpass_types::ErrorCode;
+use hallpass_types::{ErrorCode, Params};
 use http::{
     HeaderMap, HeaderValue, Method, Request, StatusCode,
     header::{
@@ -16,6 +17,7 @@ use http_body_util::Full;
 use crate::{
     Endpoints, Problem, Response,
     bearer::{self, Bearer},
+    client_request::{client_request, next_nonce},
     cors,
     form::{self, form},
     headers::{self, no_store},
@@ -128,16 +130,21 @@ macro_rules! client_endpoint {
             }
             let mut response = if request.method() == Method::POST {
                 let (parts, body) = request.into_parts();
-                match (
+                let mut response = match (
                     authorization(&parts.headers),
                     form(&parts.headers, body).await,
                 ) {
-                    (Ok(header), Ok(params)) => match provider.$call(&params, header).await {
-                        Ok(answer) => $ok(answer),
-                        Err(failure) => client_failure(failure, header.is_some()),
-                    },
+                    (Ok(header), Ok(params)) => {
+                        let request = client_request(&parts, &params, header);
+                        match provider.$call(&request).await {
+                            Ok(answer) => $ok(answer),
+                            Err(failure) => client_failure(failure, header.is_some()),
+                        }
+                    }
                     (Err(problem), _) | (_, Err(problem)) => problem.json(),
-                }
+                };
+                next_nonce(provider, &parts.headers, &mut response);
+                response
             } else {
                 Problem::method("POST, OPTIONS").json()
             };
@@ -181,14 +188,19 @@ where
         return cors::preflight(origin, "GET, POST");
     }
     let (parts, body) = request.into_parts();
-    let mut response = match presented(&parts, body).await {
-        Ok(token) => match provider.userinfo(&token).await {
-            Ok(UserInfo::Json(body)) => headers::json(StatusCode::OK, body),
-            Ok(UserInfo::Jwt(body)) => no_store(StatusCode::OK, "application/jwt", body),
-            Err(failure) => token_failure(failure),
-        },
+    let mut response = match presented(&parts, body, provider.policy().dpop.enabled).await {
+        Ok((presented, token)) => {
+            let none = Params::default();
+            let request = client_request(&parts, &none, None);
+            match provider.userinfo(&token, presented, &request).await {
+                Ok(UserInfo::Json(body)) => headers::json(StatusCode::OK, body),
+                Ok(UserInfo::Jwt(body)) => no_store(StatusCode::OK, "application/jwt", body),
+                Err(failure) => token_failure(failure, presented),
+            }
+        }
         Err(response) => response,
     };
+    next_nonce(provider, &parts.headers, &mut response);
     if cross {
         cors::permit(&mut response, origin);
     }
@@ -196,7 +208,11 @@ where
 }
 
 /// The access token of a UserInfo request: in the header, or in the form body of a POST, not in both.
-async fn presented<B>(parts: &http::request::Parts, body: B) -> Result<String, Response>
+async fn presented<B>(
+    parts: &http::request::Parts,
+    body: B,
+    dpop: bool,
+) -> Result<(TokenType, String), Response>
 where
     B: Body + Send,
     B::Data: Send,
@@ -212,7 +228,7 @@ where
     };
     let header = match bearer::of(&parts.headers) {
         Bearer::None => None,
-        Bearer::Token(token) => Some(token.to_owned()),
+        Bearer::Token(scheme, token) => Some((scheme, token.to_owned())),
         Bearer::Malformed => return Err(refused("Authorization cannot be read")),
     };
     let in_body = if post {
@@ -221,7 +237,10 @@ where
             .map_err(|e| Problem::from(e).json())?;
         match form::decode(&parts.headers, &bytes) {
             Ok(params) if params.duplicated().is_empty() => {
-                params.get("access_token").map(str::to_owned)
+                //= RFC9449#7.1 MUST: a DPoP-bound token travels in the header alone
+                params
+                    .get("access_token")
+                    .map(|token| (TokenType::Bearer, token.to_owned()))
             }
             Ok(_) => return Err(refused("a parameter stands more than once")),
             // With a token in the header the body does not matter.
@@ -242,16 +261,36 @@ where
                 http::header::WWW_AUTHENTICATE,
                 HeaderValue::from_static("Bearer realm=\"hallpass\""),
             );
+            if dpop
+                && let Ok(challenge) =
+                    HeaderValue::from_str(&format!("DPoP realm=\"hallpass\", algs=\"{}\"", algs()))
+            {
+                response
+                    .headers_mut()
+                    .append(http::header::WWW_AUTHENTICATE, challenge);
+            }
             Err(response)
         }
     }
 }
 
-fn token_failure(failure: Failure) -> Response {
+fn token_failure(failure: Failure, presented: TokenType) -> Response {
     let problem = Problem::from(failure);
-    let challenge = if problem.code() == ErrorCode::InvalidToken {
+    let code = problem.code();
+    //= RFC9449#7.1 MUST: the challenge for a token with a proof is of the scheme DPoP and tells the algorithms
+    let proof = matches!(code, ErrorCode::InvalidDpopProof | ErrorCode::UseDpopNonce);
+    if proof || (presented == TokenType::DPoP && code == ErrorCode::InvalidToken) {
+        let error = code.as_str();
+        let text = format!(
+            "DPoP realm=\"hallpass\", error=\"{error}\", algs=\"{}\"",
+            algs()
+        );
+        let challenge = HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("DPoP"));
+        return problem.unauthorized(challenge).json();
+    }
+    let challenge = if code == ErrorCode::InvalidToken {
         "Bearer realm=\"hallpass\", error=\"invalid_token\""
-    } else if problem.code() == ErrorCode::InsufficientScope {
+    } else if code == ErrorCode::InsufficientScope {
         "Bearer realm=\"hallpass\", error=\"insufficient_scope\", scope=\"openid\""
     } else {
         return problem.json();
@@ -259,4 +298,10 @@ fn token_failure(failure: Failure) -> Response {
     problem
         .challenged(HeaderValue::from_static(challenge))
         .json()
+}
+
+/// The algorithms of proofs as a challenge tells them.
+fn algs() -> String {
+    let names: Vec<&str> = ALGS.iter().map(|alg| alg.name()).collect();
+    names.join(" ")
 }

@@ -1,5 +1,6 @@
 //! Registration and management of clients.
 
+use hallpass_core::issue::TokenType;
 use hallpass_provider::{
     Failure,
     endpoints::{Registered, register::RegistrationFailure},
@@ -101,8 +102,8 @@ where
 
 fn token(headers: &http::HeaderMap) -> Result<Option<&str>, Problem> {
     match bearer::of(headers) {
-        Bearer::Token(token) => Ok(Some(token)),
-        Bearer::None => Ok(None),
+        Bearer::Token(TokenType::Bearer, token) => Ok(Some(token)),
+        Bearer::Token(TokenType::DPoP, _) | Bearer::None => Ok(None),
         Bearer::Malformed => {
             let text = "Authorization cannot be read";
             Err(Problem::refused(

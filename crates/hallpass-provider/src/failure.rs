@@ -76,10 +76,22 @@ refuses! {
     hallpass_core::introspect::Reason,
     hallpass_core::revoke::Reason,
     hallpass_core::client_auth::Reason,
+    hallpass_core::binding::Reason,
+    hallpass_core::binding::dpop::Reason,
     hallpass_core::client::MetadataReason,
     hallpass_core::authorize::Unidentified,
     hallpass_core::authorize::Reason,
     hallpass_core::logout::rp_initiated::Reason,
     crate::browser::Reason,
     crate::endpoints::register::Reason,
+}
+
+impl From<hallpass_core::binding::Failure> for Failure {
+    fn from(failure: hallpass_core::binding::Failure) -> Self {
+        use hallpass_core::binding::Failure as Binding;
+        match failure {
+            Binding::Binding(reason) => reason.into(),
+            Binding::Proof(reason) => reason.into(),
+        }
+    }
 }

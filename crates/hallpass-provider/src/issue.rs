@@ -2,8 +2,7 @@
 
 use hallpass_core::{
     client::Client,
-    client_auth::AuthenticatedClient,
-    issue::{IdTokenRequest, TokenResponse, access_token, id_token},
+    issue::{IdTokenRequest, TokenResponse, TokenType, access_token, id_token},
     policy::TokenFormat,
     token::{Issuance, Spend as Decided},
 };
@@ -12,16 +11,19 @@ use hallpass_store::{Commit, Spend, Write};
 use hallpass_types::{Timestamp, TokenId};
 use serde_json::Map;
 
-use crate::{Failure, Provider, registry::Issued};
+use crate::{
+    Failure, Provider,
+    registry::{Call, Issued},
+};
 
 /// Signs and collects. Nothing is written here.
 pub(crate) async fn prepare(
     provider: &Provider,
-    client: &AuthenticatedClient,
+    call: &Call<'_>,
     issuance: Issuance,
     now: Timestamp,
 ) -> Result<(Issued, Commit), Failure> {
-    let client = client.client();
+    let client = call.client.client();
     let inner = &provider.inner;
     let mut id = [0; 16];
     inner.entropy.fill(&mut id);
@@ -44,12 +46,18 @@ pub(crate) async fn prepare(
     };
     let response = TokenResponse {
         access_token: text,
+        token_type: TokenType::of(token.confirmation),
         expires_in: token.expires_at.since(now),
         scope: token.scope.to_string(),
         id_token,
         refresh_token: issuance.refresh.map(|r| inner.secrets.refresh_token(r)),
     };
     let mut commit = Commit::default();
+    //= RFC9449#11.1 SHOULD: a proof that was used is refused when it is shown again
+    if let Some(once) = call.proved.and_then(|proved| proved.once) {
+        commit.spends.push(Spend::Once(once.key));
+    }
+    let proofs = commit.spends.len();
     if let Some(spend) = issuance.spend {
         commit.spends.push(match spend {
             Decided::Code(key) => Spend::Code(key),
@@ -76,8 +84,9 @@ pub(crate) async fn prepare(
         });
     }
     // A repeated or kept refresh token writes nothing: that the grant stands was read a moment ago.
-    if commit.writes.is_empty() && matches!(commit.spends.as_slice(), [Spend::Standing(_)]) {
-        commit.spends.clear();
+    if commit.writes.is_empty() && matches!(commit.spends.get(proofs..), Some([Spend::Standing(_)]))
+    {
+        commit.spends.truncate(proofs);
     }
     Ok((
         Issued {
@@ -86,6 +95,11 @@ pub(crate) async fn prepare(
         },
         commit,
     ))
+}
+
+/// Whether the spend at that index of a prepared commit is the client's proof of possession.
+pub(crate) fn is_proof(call: &Call<'_>, index: usize) -> bool {
+    index == 0 && call.proved.is_some_and(|proved| proved.once.is_some())
 }
 
 async fn sign_id_token(

@@ -21,6 +21,7 @@ pub mod secrets;
 
 pub use builder::{Builder, WantsAccounts, WantsInteraction, WantsMasterKey, WantsStore};
 pub use failure::{Failure, Refusal};
+pub use hallpass_core::client_request::{Certificate, ClientRequest, Header};
 pub use outbox::{Claimed, Outgoing};
 pub use provider::Provider;
-pub use registry::{Fetch, GrantHandler, Grants, Issued};
+pub use registry::{Call, Fetch, GrantHandler, Grants, Issued};

@@ -17,7 +17,12 @@ pub const REFRESH_PREFIX: &str = "hpr_";
 
 /// Sealed access tokens change their key this often (seconds).
 const SEAL_PERIOD: i64 = 30 * 86_400;
-const TOKEN_VERSION: u8 = 1;
+const TOKEN_VERSION: u8 = 2;
+/// Seconds for which the same nonce is handed out.
+const NONCE_PERIOD: i64 = 60;
+/// So many periods later a nonce is still taken.
+const NONCE_PERIODS: u32 = 4;
+const NONCE_LEN: usize = 4 + 16;
 const REFRESH_LEN: usize = 16 + 4 + 32;
 
 /// The master key: 32 random bytes from a file, the environment or a key service.
@@ -53,6 +58,7 @@ pub struct Secrets {
     browser: SealKey,
     key_seal: SealKey,
     delivery_seal: SealKey,
+    nonce: HmacSha256Key,
     pairwise: Zeroizing<[u8; 32]>,
     access: Mutex<Option<(u16, SealKey)>>,
 }
@@ -76,6 +82,7 @@ impl Secrets {
             browser: SealKey::new(&master.derive(issuer, "browser", 0)),
             key_seal: SealKey::new(&master.derive(issuer, "signing-key", 0)),
             delivery_seal: SealKey::new(&master.derive(issuer, "delivery", 0)),
+            nonce: HmacSha256Key::new(master.derive(issuer, "dpop-nonce", 0).as_slice()),
             pairwise: master.derive(issuer, "pairwise", 0),
             access: Mutex::new(None),
             master,
@@ -151,6 +158,41 @@ impl Secrets {
         }
         self.browser
             .open(kind.as_bytes(), &URL_SAFE_NO_PAD.decode(sealed).ok()?)
+    }
+
+    /// The nonce for DPoP proofs (RFC 9449 §8) at that time: the number of its period (4 bytes) and a MAC over it (16).
+    #[must_use]
+    pub fn dpop_nonce(&self, now: Timestamp) -> String {
+        let period = nonce_period(now);
+        let tag = self.nonce.sign(&period.to_be_bytes());
+        let mut bytes = [0; NONCE_LEN];
+        let (head, tail) = bytes.split_at_mut(4);
+        head.copy_from_slice(&period.to_be_bytes());
+        if let Some(short) = tag.first_chunk::<16>() {
+            tail.copy_from_slice(short);
+        }
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// Whether that is a nonce of [`Self::dpop_nonce`] which is not too old.
+    #[must_use]
+    pub fn is_dpop_nonce(&self, text: &str, now: Timestamp) -> bool {
+        let mut bytes = [0; NONCE_LEN + 4];
+        let Ok(NONCE_LEN) = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) else {
+            return false;
+        };
+        let Some((head, rest)) = bytes.split_first_chunk::<4>() else {
+            return false;
+        };
+        let Some(tag) = rest.first_chunk::<16>() else {
+            return false;
+        };
+        let age = nonce_period(now).checked_sub(u32::from_be_bytes(*head));
+        let expected = self.nonce.sign(head);
+        age.is_some_and(|age| age <= NONCE_PERIODS)
+            && expected
+                .first_chunk::<16>()
+                .is_some_and(|expected| constant_time_eq(expected, tag))
     }
 
     /// Seals an access token: prefix, then base64url of key index (2 bytes) and sealed content.
@@ -259,13 +301,18 @@ impl Secrets {
     }
 }
 
+fn nonce_period(at: Timestamp) -> u32 {
+    u32::try_from(at.0.div_euclid(NONCE_PERIOD)).unwrap_or(0)
+}
+
 fn key_index(at: Timestamp) -> Option<u16> {
     u16::try_from(at.0.div_euclid(SEAL_PERIOD)).ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use hallpass_types::{Bucket, ClientId, Scope, TokenId};
+    use hallpass_core::record::Confirmation;
+    use hallpass_types::{Bucket, ClientId, Scope, Thumbprint, TokenId};
 
     use super::*;
 
@@ -283,6 +330,8 @@ mod tests {
             audience: vec!["https://api.example".into()],
             issued_at: Timestamp(1_790_000_000),
             expires_at: Timestamp(1_790_000_600),
+            confirmation: Some(Confirmation::Jkt(Thumbprint([8; 32]))),
+            extra: Some(r#"{"act":{"sub":"agent"}}"#.into()),
         }
     }
 
@@ -343,6 +392,30 @@ mod tests {
                 None,
                 "{index}"
             );
+        }
+    }
+
+    #[test]
+    fn a_nonce_is_taken_everywhere_for_five_minutes_and_cannot_be_made_up() {
+        // TK-48
+        let at = Timestamp(1_790_000_000);
+        let nonce = secrets(1).dpop_nonce(at);
+        assert_eq!(nonce, secrets(1).dpop_nonce(at), "nothing is remembered");
+        for later in [0, 59, 200] {
+            assert!(secrets(1).is_dpop_nonce(&nonce, at.plus(later)), "{later}");
+        }
+        for other in [300, 3600, -61] {
+            assert!(!secrets(1).is_dpop_nonce(&nonce, at.plus(other)), "{other}");
+        }
+        assert!(!secrets(2).is_dpop_nonce(&nonce, at), "another issuer's");
+        for index in 0..nonce.len() {
+            let mut bytes = nonce.clone().into_bytes();
+            bytes[index] = if bytes[index] == b'A' { b'B' } else { b'A' };
+            let changed = String::from_utf8(bytes).unwrap();
+            assert!(!secrets(1).is_dpop_nonce(&changed, at), "{index}");
+        }
+        for bad in ["", "AAAA", &nonce[1..], &format!("{nonce}AAAA")] {
+            assert!(!secrets(1).is_dpop_nonce(bad, at), "{bad}");
         }
     }
 

@@ -198,12 +198,14 @@ fn code(n: u64) -> CodeRecord {
             rotated_at: at(n),
             idle_expires_at: at(n).plus(14 * 86_400),
         }),
+        confirmation: None,
     };
     CodeRecord {
         grant,
         redirect_uri: "https://client.example.org/callback".to_owned(),
         code_challenge: Some("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".to_owned()),
         nonce: Some("n-0S6_WzA2Mj0123456789abcdef".to_owned()),
+        dpop_jkt: None,
         issued_at: at(n),
         expires_at: at(n).plus(60),
     }

@@ -52,6 +52,10 @@ pub enum ErrorCode {
     RegistrationNotSupported,
     /// OpenID Connect Core Unmet Authentication Requirements 1.0 §2.
     UnmetAuthenticationRequirements,
+    /// RFC 9449 §12.2.
+    InvalidDpopProof,
+    /// RFC 9449 §12.2.
+    UseDpopNonce,
 }
 
 impl ErrorCode {
@@ -83,6 +87,8 @@ impl ErrorCode {
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::RegistrationNotSupported => "registration_not_supported",
             Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
+            Self::UseDpopNonce => "use_dpop_nonce",
         }
     }
 
@@ -112,7 +118,9 @@ impl ErrorCode {
             | Self::RequestNotSupported
             | Self::RequestUriNotSupported
             | Self::RegistrationNotSupported
-            | Self::UnmetAuthenticationRequirements => 400,
+            | Self::UnmetAuthenticationRequirements
+            | Self::InvalidDpopProof
+            | Self::UseDpopNonce => 400,
         }
     }
 }

@@ -16,6 +16,6 @@ pub use params::{MAX_PARAMS, Params, ParamsError};
 pub use scope::{InvalidScope, Scope};
 pub use secret::{
     Code, ContentDigest, Delivery, InitialAccess, Key, Kind, Once, Opaque, RANDOM_LEN,
-    RegistrationAccess, Secret, Session, Waiting, constant_time_eq, sha256,
+    RegistrationAccess, Secret, Session, Thumbprint, Waiting, constant_time_eq, sha256,
 };
 pub use time::{Bucket, Timestamp};

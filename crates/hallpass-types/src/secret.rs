@@ -225,6 +225,32 @@ impl fmt::Debug for ContentDigest {
     }
 }
 
+/// SHA-256 of a public key (RFC 7638) or of a certificate (RFC 8705 §3.1): what a token is bound to. Not a secret.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Thumbprint(#[serde(with = "bytes")] pub [u8; 32]);
+
+impl Thumbprint {
+    /// Reads base64url without padding; none unless it is exactly 32 bytes.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        bytes.try_into().ok().map(Self)
+    }
+}
+
+impl fmt::Display for Thumbprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&URL_SAFE_NO_PAD.encode(self.0))
+    }
+}
+
+impl fmt::Debug for Thumbprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Thumbprint({self})")
+    }
+}
+
 /// Secret text that somebody else chose or holds: a client secret, a password. Never printed, wiped on drop.
 pub struct Secret(Zeroizing<String>);
 

@@ -64,6 +64,8 @@ pub(crate) fn web() -> Client {
         default_acr_values: Vec::new(),
         require_pkce: false,
         skip_consent: false,
+        dpop_bound_access_tokens: false,
+        certificate_bound_access_tokens: false,
         rotate_refresh_tokens: false,
         name: None,
         links: ClientLinks::default(),

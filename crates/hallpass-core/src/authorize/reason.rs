@@ -79,6 +79,8 @@ reasons! {
         LoginHintTooLong => InvalidRequest, "login_hint_too_long", "login_hint is too long";
         /// Longer than is kept.
         AcrValuesTooLong => InvalidRequest, "acr_values_too_long", "acr_values is too long";
+        /// RFC 9449 §10.
+        DpopJktMalformed => InvalidRequest, "dpop_jkt_malformed", "dpop_jkt is malformed";
         /// RFC 7636 §4.2.
         CodeChallengeMalformed => InvalidRequest, "code_challenge_malformed",
             "code_challenge is malformed";

@@ -1,6 +1,6 @@
 //! A checked request in the form in which it waits for its person.
 
-use hallpass_types::{ClientId, Scope};
+use hallpass_types::{ClientId, Scope, Thumbprint};
 use serde::{Deserialize, Serialize};
 
 use super::{Display, Prompts, ResponseMode, ResponseType};
@@ -32,6 +32,9 @@ pub struct RequestRecord {
     /// The S256 challenge (RFC 7636).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code_challenge: Option<String>,
+    /// The DPoP key that the code is bound to (RFC 9449 §10).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dpop_jkt: Option<Thumbprint>,
     /// What the client wants the person to be asked.
     #[serde(default, skip_serializing_if = "is_default")]
     pub prompts: Prompts,

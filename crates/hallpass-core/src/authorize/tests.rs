@@ -195,6 +195,7 @@ const PARAMETERS_BUT_IDENTITY: &[&str] = &[
     "code_challenge",
     "code_challenge_method",
     "display",
+    "dpop_jkt",
     "id_token_hint",
     "login_hint",
     "max_age",

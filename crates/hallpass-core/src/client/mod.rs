@@ -122,6 +122,10 @@ pub struct Client {
     pub skip_consent: bool,
     /// Whether its refresh tokens are rotated: public clients without a key binding.
     pub rotate_refresh_tokens: bool,
+    /// `dpop_bound_access_tokens`.
+    pub dpop_bound_access_tokens: bool,
+    /// `tls_client_certificate_bound_access_tokens`.
+    pub certificate_bound_access_tokens: bool,
     /// `client_name`, bounded.
     pub name: Option<String>,
     /// Links for the consent page.

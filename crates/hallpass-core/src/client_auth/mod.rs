@@ -20,7 +20,7 @@ use std::{fmt, sync::Arc};
 use hallpass_jose::{Jwks, JwsAlgorithm};
 use hallpass_types::{ClientId, ContentDigest, Key, Once, Params, Secret, Timestamp};
 
-use crate::{client::Client, policy::Policy, reasons};
+use crate::{client::Client, client_request::ClientRequest, policy::Policy, reasons};
 
 use assertion::Assertion;
 
@@ -180,12 +180,10 @@ pub struct Presented<'p> {
 impl<'p> Presented<'p> {
     /// Reads the credentials of a request: exactly one method.
     ///
-    /// `authorization` is the value of the `Authorization` header; a request with two of them must have been
-    /// refused before.
-    ///
     /// # Errors
     /// More than one method, credentials that cannot be read, or none.
-    pub fn read(params: &'p Params, authorization: Option<&'p str>) -> Result<Self, Reason> {
+    pub fn read(sent: &ClientRequest<'p>) -> Result<Self, Reason> {
+        let (params, authorization) = (sent.params, sent.authorization);
         if params
             .duplicated()
             .iter()

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     authorize::{Display, Prompts, respond},
+    binding::dpop,
     client::metadata::SUBJECT_TYPES,
     client_auth::{Kind, METHODS, Method},
     issue::id_token,
@@ -91,6 +92,12 @@ pub fn metadata(policy: &Policy, endpoints: &Endpoints) -> Map<String, Value> {
     //= RFC7662#2.1 MUST: introspection is for callers that authenticate
     let proving = |method: &&dyn Method| method.kind() != Kind::Public;
     document.auth_methods("introspection", METHODS.iter().copied().filter(proving));
+
+    if policy.dpop.enabled {
+        //= RFC9449#5.1 MUST: the algorithms of proofs are told where DPoP is supported
+        let algs = dpop::ALGS.iter().map(|alg| alg.name());
+        document.list("dpop_signing_alg_values_supported", algs);
+    }
 
     document.list("prompt_values_supported", Prompts::ALL.iter().copied());
     document.list(

@@ -54,6 +54,7 @@ fn the_document_says_what_there_is() {
             "jwks_uri": "https://op.test/jwks",
             "introspection_endpoint": "https://op.test/introspect",
             "revocation_endpoint": "https://op.test/revoke",
+            "dpop_signing_alg_values_supported": ["ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "EdDSA"],
             "end_session_endpoint": "https://op.test/logout",
             "scopes_supported": ["openid", "profile", "email", "address", "phone", "offline_access"],
             "response_types_supported": ["code"],

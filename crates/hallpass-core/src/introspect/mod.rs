@@ -6,7 +6,10 @@ use serde_json::{Map, Value};
 use crate::{
     client::Client,
     client_auth::AuthenticatedClient,
-    issue::access_token::jti,
+    issue::{
+        TokenType,
+        access_token::{extra, jti},
+    },
     policy::Policy,
     reasons,
     record::{AccessToken, FoundGrant},
@@ -65,7 +68,10 @@ pub fn access_token(
         out.insert("scope".to_owned(), Value::from(token.scope.to_string()));
     }
     out.insert("client_id".to_owned(), Value::from(holder.id.as_str()));
-    out.insert("token_type".to_owned(), Value::from("Bearer"));
+    out.insert(
+        "token_type".to_owned(),
+        Value::from(TokenType::of(token.confirmation).as_str()),
+    );
     out.insert("exp".to_owned(), Value::from(token.expires_at.0));
     out.insert("iat".to_owned(), Value::from(token.issued_at.0));
     out.insert("sub".to_owned(), Value::from(token.subject.as_str()));
@@ -80,6 +86,15 @@ pub fn access_token(
     }
     out.insert("iss".to_owned(), Value::from(policy.issuer.as_str()));
     out.insert("jti".to_owned(), Value::from(jti(token)));
+    //= RFC9449#6.2 MUST: introspection of a bound token tells its key
+    //= RFC8705#3.2 MUST: introspection of a bound token tells its certificate
+    if let Some(key) = token.confirmation {
+        let key = serde_json::to_value(key).unwrap_or_default();
+        out.insert("cnf".to_owned(), key);
+    }
+    for (name, value) in extra(token) {
+        out.entry(name).or_insert(value);
+    }
     Some(out)
 }
 

@@ -8,11 +8,15 @@ use std::fmt;
 
 pub use id_token::IdTokenRequest;
 
+use crate::record::Confirmation;
+
 /// A successful token response, [RFC 6749 §5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1).
 #[derive(Clone)]
 pub struct TokenResponse {
     /// The access token.
     pub access_token: String,
+    /// How the access token is used.
+    pub token_type: TokenType,
     /// Its lifetime in seconds.
     pub expires_in: i64,
     /// The granted scope.
@@ -21,6 +25,41 @@ pub struct TokenResponse {
     pub id_token: Option<String>,
     /// The refresh token.
     pub refresh_token: Option<String>,
+}
+
+/// How an access token is used, [RFC 6749 §7.1](https://www.rfc-editor.org/rfc/rfc6749#section-7.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a third way concerns everybody who reads tokens"
+)]
+pub enum TokenType {
+    /// RFC 6750. A token that is bound to a certificate is used in this way, too.
+    Bearer,
+    /// With a proof in every request (RFC 9449 §5).
+    DPoP,
+}
+
+impl TokenType {
+    /// That of a token which is bound to this key.
+    //= RFC9449#5 MUST: the type of a token that is bound to the key of a proof is DPoP
+    //= RFC8705#3 MUST: a token that is bound to a certificate is of type Bearer
+    #[must_use]
+    pub const fn of(confirmation: Option<Confirmation>) -> Self {
+        match confirmation {
+            Some(Confirmation::Jkt(_)) => Self::DPoP,
+            Some(Confirmation::X5tS256(_)) | None => Self::Bearer,
+        }
+    }
+
+    /// Its registered name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bearer => "Bearer",
+            Self::DPoP => "DPoP",
+        }
+    }
 }
 
 /// The tokens are secrets and are not printed.
@@ -49,7 +88,7 @@ impl TokenResponse {
         out.push('{');
         //= RFC6749#5.1 MUST: access_token and token_type are there
         json::text(&mut out, "access_token", &self.access_token);
-        json::text(&mut out, "token_type", "Bearer");
+        json::text(&mut out, "token_type", self.token_type.as_str());
         json::number(&mut out, "expires_in", self.expires_in);
         if let Some(token) = &self.refresh_token {
             json::text(&mut out, "refresh_token", token);

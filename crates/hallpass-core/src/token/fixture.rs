@@ -115,6 +115,7 @@ pub(crate) fn grant(client: &Client) -> GrantRecord {
             rotated_at: NOW.plus(-30),
             idle_expires_at: NOW.plus(14 * 86_400 - 30),
         }),
+        confirmation: None,
     }
 }
 
@@ -139,6 +140,7 @@ pub(crate) fn code_record(client: &Client) -> CodeRecord {
         redirect_uri: CALLBACK.to_owned(),
         code_challenge: Some(CHALLENGE.to_owned()),
         nonce: Some("n-1".to_owned()),
+        dpop_jkt: None,
         issued_at: NOW.plus(-30),
         expires_at: NOW.plus(30),
     }
@@ -156,6 +158,8 @@ pub(crate) fn access_token(client: &Client) -> AccessToken {
         audience: Vec::new(),
         issued_at: NOW.plus(-10),
         expires_at: NOW.plus(590),
+        confirmation: None,
+        extra: None,
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
     issue::IdTokenRequest,
     policy::{Policy, TokenFormat},
     reasons,
-    record::GrantRecord,
+    record::{Confirmation, GrantRecord},
 };
 
 reasons! {
@@ -78,6 +78,10 @@ reasons! {
         TargetUnknown => InvalidTarget, "target_unknown", "the resource is unknown or not allowed";
         /// RFC 8707 §2.
         TargetsDisagree => InvalidTarget, "targets_disagree", "the resources cannot share one token";
+        /// RFC 9449 §10.
+        CodeOfAnotherKey => InvalidGrant, "code_of_another_key", "the grant is not valid";
+        /// RFC 9449 §5, RFC 8705 §4.
+        RefreshTokenOfAnotherKey => InvalidGrant, "refresh_token_of_another_key", "the grant is not valid";
     }
 }
 
@@ -90,6 +94,8 @@ pub struct Context<'a> {
     pub policy: &'a Policy,
     /// Who asks, authenticated.
     pub client: &'a AuthenticatedClient,
+    /// The key that the client has proved to hold, to which tokens are bound.
+    pub binding: Option<Confirmation>,
 }
 
 impl Context<'_> {
@@ -147,6 +153,10 @@ pub struct AccessGrant {
     pub scope: Scope,
     /// For whom, and how it looks.
     pub target: Target,
+    /// The key that it is bound to.
+    pub confirmation: Option<Confirmation>,
+    /// Further claims: the text of a JSON object. Those with a place of their own are not taken from it.
+    pub extra: Option<String>,
 }
 
 impl AccessGrant {
@@ -166,6 +176,8 @@ impl AccessGrant {
             subject: client.subject(cx.policy, &grant.subject),
             scope: target.scope(cx.policy, scope)?,
             target,
+            confirmation: cx.binding,
+            extra: None,
         })
     }
 

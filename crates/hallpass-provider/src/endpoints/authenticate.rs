@@ -5,9 +5,9 @@ use std::sync::Arc;
 use hallpass_core::{
     client::Client,
     client_auth::{self, AuthenticatedClient, Facts, Presented},
+    client_request::ClientRequest,
 };
 use hallpass_store::{Commit, Committed, Spend};
-use hallpass_types::Params;
 
 use crate::{Failure, Provider};
 
@@ -42,11 +42,10 @@ impl Provider {
     pub(crate) async fn authenticate(
         &self,
         endpoint: Endpoint,
-        params: &Params,
-        authorization: Option<&str>,
+        request: &ClientRequest<'_>,
     ) -> Result<AuthenticatedClient, Failure> {
         let inner = &self.inner;
-        let presented = Presented::read(params, authorization)?;
+        let presented = Presented::read(request)?;
         let mut client = self.client(presented.client_id()).await?;
         let digest = |secret: &str| inner.secrets.client_digest(secret);
         let published = |client: Option<&Arc<Client>>| {

@@ -1,7 +1,10 @@
 //! Introspection, [RFC 7662](https://www.rfc-editor.org/rfc/rfc7662#section-2).
 
-use hallpass_core::introspect::{self, INACTIVE, Reason};
-use hallpass_types::{Params, TokenId};
+use hallpass_core::{
+    client_request::ClientRequest,
+    introspect::{self, INACTIVE, Reason},
+};
+use hallpass_types::TokenId;
 use serde_json::Value;
 
 use super::{Endpoint, presented::Presented};
@@ -12,27 +15,18 @@ impl Provider {
     ///
     /// # Errors
     /// The caller did not authenticate, or sent no token.
-    pub async fn introspect(
-        &self,
-        params: &Params,
-        authorization: Option<&str>,
-    ) -> Result<String, Failure> {
-        self.describe(params, authorization)
+    pub async fn introspect(&self, request: &ClientRequest<'_>) -> Result<String, Failure> {
+        self.describe(request)
             .await
             .map_err(|failure| self.failed("introspect", None, failure))
     }
 
-    async fn describe(
-        &self,
-        params: &Params,
-        authorization: Option<&str>,
-    ) -> Result<String, Failure> {
+    async fn describe(&self, request: &ClientRequest<'_>) -> Result<String, Failure> {
+        let params = request.params;
         if !params.duplicated().is_empty() {
             return Err(Reason::ParameterRepeated.into());
         }
-        let caller = self
-            .authenticate(Endpoint::Introspection, params, authorization)
-            .await?;
+        let caller = self.authenticate(Endpoint::Introspection, request).await?;
         //= RFC7662#2.1 MUST: the caller is authorized, so that nobody can scan for tokens
         if caller.client().is_public() {
             return Err(Reason::PublicClient.into());

@@ -7,6 +7,7 @@ mod interaction;
 mod introspect;
 mod logout;
 mod presented;
+mod proof;
 pub mod register;
 mod revoke;
 mod token;

@@ -1,8 +1,10 @@
 //! Revocation, [RFC 7009](https://www.rfc-editor.org/rfc/rfc7009#section-2).
 
-use hallpass_core::revoke::{self, Reason, Revocation};
+use hallpass_core::{
+    client_request::ClientRequest,
+    revoke::{self, Reason, Revocation},
+};
 use hallpass_store::{Commit, Write};
-use hallpass_types::Params;
 
 use super::{Endpoint, presented::Presented};
 use crate::{Failure, Provider};
@@ -12,27 +14,18 @@ impl Provider {
     ///
     /// # Errors
     /// The client did not authenticate, sent no token, or the store failed.
-    pub async fn revoke(
-        &self,
-        params: &Params,
-        authorization: Option<&str>,
-    ) -> Result<(), Failure> {
-        self.decide_and_revoke(params, authorization)
+    pub async fn revoke(&self, request: &ClientRequest<'_>) -> Result<(), Failure> {
+        self.decide_and_revoke(request)
             .await
             .map_err(|failure| self.failed("revoke", None, failure))
     }
 
-    async fn decide_and_revoke(
-        &self,
-        params: &Params,
-        authorization: Option<&str>,
-    ) -> Result<(), Failure> {
+    async fn decide_and_revoke(&self, request: &ClientRequest<'_>) -> Result<(), Failure> {
+        let params = request.params;
         if !params.duplicated().is_empty() {
             return Err(Reason::ParameterRepeated.into());
         }
-        let client = self
-            .authenticate(Endpoint::Revocation, params, authorization)
-            .await?;
+        let client = self.authenticate(Endpoint::Revocation, request).await?;
         let text = params.get("token").ok_or(Reason::TokenMissing)?;
         let now = self.now();
         let decision = match self.open_token(text, now) {

@@ -1,48 +1,47 @@
 //! The token endpoint, [RFC 6749 §3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2).
 
-use hallpass_core::{client_auth::AuthenticatedClient, issue::TokenResponse, token::Reason};
-use hallpass_types::Params;
+use hallpass_core::{
+    client_auth::AuthenticatedClient, client_request::ClientRequest, issue::TokenResponse,
+    token::Reason,
+};
 
 use super::Endpoint;
-use crate::{Failure, Provider, ports::Event};
+use crate::{Call, Failure, Provider, ports::Event};
 
 impl Provider {
-    /// Answers a token request. `authorization` is the header of that name.
+    /// Answers a token request.
     ///
     /// # Errors
     /// The client did not authenticate, or the grant was refused.
-    pub async fn token(
-        &self,
-        params: &Params,
-        authorization: Option<&str>,
-    ) -> Result<TokenResponse, Failure> {
+    pub async fn token(&self, request: &ClientRequest<'_>) -> Result<TokenResponse, Failure> {
         let client = self
-            .identified(params, authorization)
+            .identified(request)
             .await
             .map_err(|failure| self.failed("token", None, failure))?;
-        self.grant_tokens(params, &client)
+        self.grant_tokens(request, &client)
             .await
             .map_err(|failure| self.failed("token", Some(&client.client().id), failure))
     }
 
     async fn identified(
         &self,
-        params: &Params,
-        authorization: Option<&str>,
+        request: &ClientRequest<'_>,
     ) -> Result<AuthenticatedClient, Failure> {
-        if !params.duplicated().is_empty() {
+        if !request.params.duplicated().is_empty() {
             return Err(Reason::ParameterRepeated.into());
         }
-        self.authenticate(Endpoint::Token, params, authorization)
-            .await
+        self.authenticate(Endpoint::Token, request).await
     }
 
     async fn grant_tokens(
         &self,
-        params: &Params,
+        request: &ClientRequest<'_>,
         client: &AuthenticatedClient,
     ) -> Result<TokenResponse, Failure> {
-        let grant_type = params.get("grant_type").ok_or(Reason::GrantTypeMissing)?;
+        let grant_type = request
+            .params
+            .get("grant_type")
+            .ok_or(Reason::GrantTypeMissing)?;
         let handler = self
             .inner
             .grants
@@ -52,9 +51,14 @@ impl Provider {
         if !client.client().may_use(grant_type) {
             return Err(Reason::GrantTypeNotAllowed.into());
         }
-        let issued = handler
-            .handle(self, client, &params.only(handler.params()))
-            .await?;
+        let proved = self.proved(Endpoint::Token.path(), request, client)?;
+        let call = Call {
+            client,
+            params: &request.params.only(handler.params()),
+            proved,
+            request,
+        };
+        let issued = handler.handle(self, call).await?;
         self.emit(&Event::TokensIssued {
             grant_type: handler.grant_type(),
             jwt: issued.jwt,

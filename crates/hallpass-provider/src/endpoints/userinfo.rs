@@ -1,8 +1,16 @@
 //! UserInfo, [OpenID Connect Core §5.3](https://openid.net/specs/openid-connect-core-1_0.html#UserInfo).
 
-use hallpass_core::userinfo::{self, Reason};
+use hallpass_core::{
+    binding::{self, dpop},
+    client_request::ClientRequest,
+    issue::TokenType,
+    record::Confirmation,
+    userinfo::{self, Reason},
+};
+use hallpass_store::{Commit, Committed, Spend};
 use serde_json::{Map, Value};
 
+use super::discovery::USERINFO;
 use crate::{Failure, Provider, issue};
 
 /// A UserInfo response.
@@ -15,17 +23,57 @@ pub enum UserInfo {
 }
 
 impl Provider {
-    /// Answers for the holder of an access token.
+    /// Answers for the holder of an access token, which was presented in that way.
     ///
     /// # Errors
-    /// The token does not stand or does not cover `openid`.
-    pub async fn userinfo(&self, bearer: &str) -> Result<UserInfo, Failure> {
-        self.claims_of(bearer)
+    /// The token does not stand, does not cover `openid`, or is bound to a key that the request does not show.
+    pub async fn userinfo(
+        &self,
+        token: &str,
+        presented: TokenType,
+        request: &ClientRequest<'_>,
+    ) -> Result<UserInfo, Failure> {
+        self.claims_of(token, presented, request)
             .await
             .map_err(|failure| self.failed("userinfo", None, failure))
     }
 
-    async fn claims_of(&self, bearer: &str) -> Result<UserInfo, Failure> {
+    /// Whether the request shows the key that the token is bound to. A proof works once.
+    async fn shows_key(
+        &self,
+        text: &str,
+        confirmation: Option<Confirmation>,
+        presented: TokenType,
+        request: &ClientRequest<'_>,
+    ) -> Result<(), Failure> {
+        let proof = match presented {
+            TokenType::DPoP => self.proof(USERINFO, request, Some(text))?,
+            TokenType::Bearer => None,
+        };
+        //= RFC9449#7.1 MUST: without a proof a DPoP-bound token is refused
+        if presented == TokenType::DPoP && proof.is_none() {
+            return Err(dpop::Reason::Missing.into());
+        }
+        binding::may_use(confirmation, presented, proof, request.certificate)?;
+        //= RFC9449#11.1 SHOULD: a proof that was used is refused when it is shown again
+        if let Some(once) = proof.and_then(|proof| proof.once) {
+            let commit = Commit {
+                spends: vec![Spend::Once(once.key)],
+                writes: Vec::new(),
+            };
+            if self.commit(commit).await? != Committed::Done {
+                return Err(dpop::Reason::Replayed.into());
+            }
+        }
+        Ok(())
+    }
+
+    async fn claims_of(
+        &self,
+        bearer: &str,
+        presented: TokenType,
+        request: &ClientRequest<'_>,
+    ) -> Result<UserInfo, Failure> {
         let now = self.now();
         let policy = &self.inner.policy;
         let token = self.open_access(bearer, now).ok_or(Reason::TokenUnknown)?;
@@ -36,6 +84,8 @@ impl Provider {
         let known = self.known(&token).await?;
         let empty = Map::new();
         let account = known.account.as_ref().map_or(&empty, |a| &a.claims);
+        self.shows_key(bearer, token.confirmation, presented, request)
+            .await?;
         let mut claims = userinfo::answer(&token, &known.facts(), account, &client, policy, now)?;
         let Some(algorithm) = client.userinfo_signed_response_alg else {
             return Ok(UserInfo::Json(Value::Object(claims).to_string()));

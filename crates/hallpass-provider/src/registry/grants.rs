@@ -1,8 +1,11 @@
 //! Grant types of the token endpoint.
 
 use hallpass_core::{
+    binding::{Proved, dpop},
     client_auth::AuthenticatedClient,
+    client_request::ClientRequest,
     issue::TokenResponse,
+    record::Confirmation,
     token::{
         Context, Effect, Grant, Lookup, Nothing, Reason, Refused, Spend,
         authorization_code::{AuthorizationCode, CodeFound, CodeKey},
@@ -24,6 +27,27 @@ pub struct Issued {
     pub jwt: bool,
 }
 
+/// A token request whose client is known.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// Who asks, authenticated.
+    pub client: &'a AuthenticatedClient,
+    /// The parameters that the grant declares; no other.
+    pub params: &'a Params,
+    /// The key that the client has proved to hold.
+    pub proved: Option<Proved>,
+    /// The request itself.
+    pub request: &'a ClientRequest<'a>,
+}
+
+impl Call<'_> {
+    /// The key that tokens are bound to.
+    #[must_use]
+    pub fn binding(&self) -> Option<Confirmation> {
+        self.proved.map(|proved| proved.key)
+    }
+}
+
 /// A grant as the engine runs it. Pure grants get this for free.
 pub trait GrantHandler: Send + Sync + 'static {
     /// The value of `grant_type`.
@@ -34,8 +58,7 @@ pub trait GrantHandler: Send + Sync + 'static {
     fn handle<'a>(
         &'a self,
         provider: &'a Provider,
-        client: &'a AuthenticatedClient,
-        params: &'a Params,
+        call: Call<'a>,
     ) -> BoxFuture<'a, Result<Issued, Failure>>;
 }
 
@@ -174,17 +197,17 @@ impl<G: Grant<Key: Fetch>> GrantHandler for Pure<G> {
     fn handle<'a>(
         &'a self,
         provider: &'a Provider,
-        client: &'a AuthenticatedClient,
-        params: &'a Params,
+        call: Call<'a>,
     ) -> BoxFuture<'a, Result<Issued, Failure>> {
         Box::pin(async move {
             for _ in 0..ATTEMPTS {
-                let request = G::parse(params)?;
+                let request = G::parse(call.params)?;
                 let found = G::key(&request).fetch(provider).await?;
                 let cx = Context {
                     now: provider.now(),
                     policy: &provider.inner.policy,
-                    client,
+                    client: call.client,
+                    binding: call.binding(),
                 };
                 let issuance = match G::decide(&cx, request, found) {
                     Ok(issuance) => issuance,
@@ -192,7 +215,7 @@ impl<G: Grant<Key: Fetch>> GrantHandler for Pure<G> {
                 };
                 let (spend, replay) = (issuance.spend, issuance.replay_revokes);
                 // Signed before it is committed: a failing signer must not burn the code.
-                let (issued, commit) = issue::prepare(provider, client, issuance, cx.now).await?;
+                let (issued, commit) = issue::prepare(provider, &call, issuance, cx.now).await?;
                 if commit.spends.is_empty() && commit.writes.is_empty() {
                     return Ok(issued);
                 }
@@ -203,6 +226,9 @@ impl<G: Grant<Key: Fetch>> GrantHandler for Pure<G> {
                     .await?
                 {
                     Committed::Done => return Ok(issued),
+                    Committed::TooLate(index) if issue::is_proof(&call, index) => {
+                        return Err(dpop::Reason::Replayed.into());
+                    }
                     Committed::TooLate(_) => match spend {
                         //= RFC6749#4.1.2 MUST: a second use of a code is refused; SHOULD: what it had produced is revoked
                         Some(Spend::Code(_)) => {

@@ -2,4 +2,4 @@
 
 mod grants;
 
-pub use grants::{Fetch, GrantHandler, Grants, Issued};
+pub use grants::{Call, Fetch, GrantHandler, Grants, Issued};

@@ -95,6 +95,7 @@ pub(crate) fn grant(n: u32) -> GrantRecord {
             rotated_at: NOW,
             idle_expires_at: NOW,
         }),
+        confirmation: None,
     }
 }
 
@@ -104,6 +105,7 @@ pub(crate) fn code(n: u32) -> CodeRecord {
         redirect_uri: "https://rp.example/cb".to_owned(),
         code_challenge: None,
         nonce: None,
+        dpop_jkt: None,
         issued_at: NOW,
         expires_at: NOW,
     }

@@ -78,6 +78,7 @@ pub(super) fn grant(name: &str) -> GrantRecord {
             rotated_at: NOW,
             idle_expires_at: NOW.plus(86_400),
         }),
+        confirmation: None,
     }
 }
 
@@ -94,6 +95,7 @@ pub(super) fn code(name: &str) -> CodeRecord {
         redirect_uri: "https://rp.example/cb?x=%20".to_owned(),
         code_challenge: Some("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".to_owned()),
         nonce: Some("n-0S6_WzA2Mj".to_owned()),
+        dpop_jkt: None,
         issued_at: NOW,
         expires_at: NOW.plus(60),
     }

@@ -445,7 +445,6 @@ async fn combinations_that_make_no_sense_are_refused() {
         with("subject_type", json!("secret")),
         with("require_signed_request_object", json!(true)),
         with("require_pushed_authorization_requests", json!(true)),
-        with("dpop_bound_access_tokens", json!(true)),
         with("id_token_encrypted_response_alg", json!("RSA-OAEP")),
         json!({"redirect_uris": ["https://new.test/cb"], "token_endpoint_auth_method": "none", "id_token_signed_response_alg": "HS256"}),
     ];

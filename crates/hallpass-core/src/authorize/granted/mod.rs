@@ -124,12 +124,14 @@ impl Granted {
             issued_at: now,
             expires_at,
             refresh,
+            confirmation: None,
         };
         let code = CodeRecord {
             grant,
             redirect_uri: request.redirect_uri.clone(),
             code_challenge: request.code_challenge.clone(),
             nonce: request.nonce.clone(),
+            dpop_jkt: request.dpop_jkt,
             issued_at: now,
             expires_at: now.plus(lifetimes.code),
         };

@@ -6,6 +6,7 @@
 
 mod appearance;
 mod claims;
+mod dpop_jkt;
 mod max_age;
 mod pkce;
 mod prompt;
@@ -18,7 +19,7 @@ mod unsupported;
 
 use std::fmt;
 
-use hallpass_types::{Params, Scope};
+use hallpass_types::{Params, Scope, Thumbprint};
 
 use super::{Reason, RequestRecord, ResponseMode};
 use crate::{
@@ -111,6 +112,7 @@ pub const PARAMETERS: &[&str] = &[
     "code_challenge",
     "code_challenge_method",
     "display",
+    "dpop_jkt",
     "id_token_hint",
     "login_hint",
     "max_age",
@@ -138,6 +140,7 @@ pub(super) struct Draft {
     nonce: Option<String>,
     code_challenge: Option<CodeChallenge>,
     code_challenge_method: Option<Method>,
+    dpop_jkt: Option<Thumbprint>,
     prompts: Prompts,
     max_age: Option<i64>,
     login_hint: Option<String>,
@@ -194,6 +197,7 @@ impl Draft {
             nonce: text::nonce(params)?,
             code_challenge: pkce::challenge(params)?,
             code_challenge_method: pkce::method(params)?,
+            dpop_jkt: dpop_jkt::parse(params)?,
             prompts: prompt::parse(params)?,
             max_age: max_age::parse(params)?,
             login_hint: text::login_hint(params)?,
@@ -240,6 +244,7 @@ impl Draft {
             state: self.state,
             nonce: self.nonce.filter(|_| openid),
             code_challenge: self.code_challenge.map(CodeChallenge::into_string),
+            dpop_jkt: self.dpop_jkt,
             prompts: self.prompts,
             max_age,
             login_hint: self.login_hint,

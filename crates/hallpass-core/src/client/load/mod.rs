@@ -42,6 +42,10 @@ struct Stored {
     require_pkce: Option<bool>,
     #[serde(default)]
     skip_consent: bool,
+    #[serde(default)]
+    dpop_bound_access_tokens: bool,
+    #[serde(default)]
+    tls_client_certificate_bound_access_tokens: bool,
     client_name: Option<String>,
     client_uri: Option<String>,
     logo_uri: Option<String>,
@@ -132,6 +136,8 @@ impl Client {
             skip_consent: trusted && stored.skip_consent,
             //= RFC9700#4.14.2 MUST: refresh tokens of public clients rotate or are bound to a key
             rotate_refresh_tokens: public,
+            dpop_bound_access_tokens: stored.dpop_bound_access_tokens,
+            certificate_bound_access_tokens: stored.tls_client_certificate_bound_access_tokens,
             name: stored.client_name,
             links: ClientLinks {
                 client_uri: stored.client_uri,

@@ -59,6 +59,7 @@ pub fn normalize(
     draft.authentication_wishes()?;
     draft.scope()?;
     draft.endpoints()?;
+    draft.bindings()?;
     draft.presentation()?;
     if origin.is_trusted() {
         draft.trusted(method)?;
@@ -132,7 +133,6 @@ fn refuse_unkept_promises(input: Input<'_>) -> Result<(), MetadataError> {
         "require_signed_request_object",
         "require_pushed_authorization_requests",
         "tls_client_certificate_bound_access_tokens",
-        "dpop_bound_access_tokens",
     ] {
         if input.flag(name)? == Some(true) {
             return Err(MetadataReason::ProtectionUnsupported.at(name));
@@ -292,6 +292,19 @@ impl Draft<'_> {
             })?;
         if let Some(uris) = uris {
             self.put(NAME, uris);
+        }
+        Ok(())
+    }
+
+    /// To what its tokens are bound.
+    fn bindings(&mut self) -> Result<(), MetadataError> {
+        const DPOP: &str = "dpop_bound_access_tokens";
+        if self.input.flag(DPOP)? == Some(true) {
+            // A client that asked for bound tokens must not get others.
+            if !self.policy.dpop.enabled {
+                return Err(MetadataReason::ProtectionUnsupported.at(DPOP));
+            }
+            self.put(DPOP, true);
         }
         Ok(())
     }

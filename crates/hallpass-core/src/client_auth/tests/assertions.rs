@@ -76,7 +76,7 @@ fn sent(assertion: &str) -> Params {
 
 fn verdict(assertion: &str, client: &Arc<Client>) -> Result<OnceUse, Reason> {
     let params = sent(assertion);
-    let presented = Presented::read(&params, None)?;
+    let presented = Presented::read(&ClientRequest::new(&params, None))?;
     decide(&presented, Some(client)).map(|decided| decided.once.expect("an assertion is spent"))
 }
 
@@ -107,7 +107,11 @@ fn an_assertion_under_the_secret_works_and_is_spent() {
         JwsAlgorithm::HS512,
     ] {
         let params = sent(&hmac(alg, SECRET, &claims()));
-        let decided = decide(&Presented::read(&params, None).unwrap(), Some(&client)).unwrap();
+        let decided = decide(
+            &Presented::read(&ClientRequest::new(&params, None)).unwrap(),
+            Some(&client),
+        )
+        .unwrap();
         assert_eq!(decided.client.method(), "client_secret_jwt");
         assert!(decided.once.is_some());
     }
@@ -267,7 +271,7 @@ fn iss_sub_and_client_id_are_one() {
     foreign["iss"] = json!("other");
     foreign["sub"] = json!("other");
     let params = sent(&signed(&foreign));
-    let presented = Presented::read(&params, None).unwrap();
+    let presented = Presented::read(&ClientRequest::new(&params, None)).unwrap();
     assert_eq!(presented.client_id().as_str(), "other");
     assert_eq!(
         decide(&presented, Some(&client)).unwrap_err(),
@@ -506,7 +510,7 @@ fn an_assertion_stands_beside_its_type() {
         ],
     ] {
         assert_eq!(
-            Presented::read(&params(pairs), None).map(drop),
+            Presented::read(&ClientRequest::new(&params(pairs), None)).map(drop),
             Err(Reason::AssertionType)
         );
     }
@@ -526,7 +530,7 @@ fn keys_at_an_address_are_fetched_and_once_more_for_a_new_one() {
     let current = fetched(&keys_of(key()));
     let old = fetched(&keys_of(other_key()));
     let params = sent(&sample());
-    let presented = Presented::read(&params, None).unwrap();
+    let presented = Presented::read(&ClientRequest::new(&params, None)).unwrap();
     assert_eq!(presented.needs_jwks(&client), Some("https://rp.test/jwks"));
     assert_eq!(
         decide(&presented, Some(&client)).unwrap_err(),
@@ -549,7 +553,7 @@ fn keys_at_an_address_are_fetched_and_once_more_for_a_new_one() {
         claims().to_string().as_bytes(),
     );
     let forged = sent(&forged);
-    let presented = Presented::read(&forged, None).unwrap();
+    let presented = Presented::read(&ClientRequest::new(&forged, None)).unwrap();
     assert_eq!(
         decide_with(&presented, Some(&client), Some(&current)).unwrap_err(),
         Reason::Signature
@@ -560,14 +564,14 @@ fn keys_at_an_address_are_fetched_and_once_more_for_a_new_one() {
         &json!({"alg": "ES256"}),
         claims().to_string().as_bytes(),
     ));
-    let presented = Presented::read(&nameless, None).unwrap();
+    let presented = Presented::read(&ClientRequest::new(&nameless, None)).unwrap();
     assert_eq!(
         decide_with(&presented, Some(&client), Some(&old)).unwrap_err(),
         Reason::KeyMiss
     );
     // Claims that do not hold are never worth fetching for.
     let late = sent(&signed(&changed("exp", json!(NOW.0))));
-    let presented = Presented::read(&late, None).unwrap();
+    let presented = Presented::read(&ClientRequest::new(&late, None)).unwrap();
     assert_eq!(
         decide_with(&presented, Some(&client), Some(&old)).unwrap_err(),
         Reason::Time
@@ -577,14 +581,14 @@ fn keys_at_an_address_are_fetched_and_once_more_for_a_new_one() {
 #[test]
 fn only_clients_with_keys_elsewhere_need_them_fetched() {
     let params = sent(&sample());
-    let presented = Presented::read(&params, None).unwrap();
+    let presented = Presented::read(&ClientRequest::new(&params, None)).unwrap();
     assert_eq!(presented.needs_jwks(&by_keys(&[])), None);
     assert_eq!(presented.needs_jwks(&client("client_secret_jwt")), None);
     let elsewhere = by_keys(&[("jwks_uri", json!("https://rp.test/jwks"))]);
     let header = basic("rp", SECRET);
     let none = Params::default();
     assert_eq!(
-        Presented::read(&none, Some(&header))
+        Presented::read(&ClientRequest::new(&none, Some(&header)))
             .unwrap()
             .needs_jwks(&elsewhere),
         None
@@ -600,7 +604,7 @@ fn only_clients_with_keys_elsewhere_need_them_fetched() {
             .sign_compact(None, claims().to_string().as_bytes())
             .unwrap(),
     );
-    let presented = Presented::read(&foreign, None).unwrap();
+    let presented = Presented::read(&ClientRequest::new(&foreign, None)).unwrap();
     assert_eq!(
         decide_with(&presented, Some(&by_keys(&[])), Some(&fetched)).unwrap_err(),
         Reason::Signature

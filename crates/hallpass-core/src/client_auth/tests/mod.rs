@@ -87,7 +87,7 @@ fn methods_have_one_name_each() {
 fn a_public_client_names_itself() {
     //= test RFC6749#3.2.1 a client that does not authenticate sends its client_id
     let params = params(&[("client_id", "rp")]);
-    let presented = Presented::read(&params, None).unwrap();
+    let presented = Presented::read(&ClientRequest::new(&params, None)).unwrap();
     assert_eq!(presented.method(), "none");
     assert!(!presented.used_header());
     let public = client("none");
@@ -131,7 +131,7 @@ fn a_public_client_names_itself() {
 fn nobody_is_not_a_client() {
     //= test RFC6749#2.3.1 a secret in the body stands beside the client_id
     let read = |pairs: &[(&str, &str)], header| {
-        Presented::read(&params(pairs), header)
+        Presented::read(&ClientRequest::new(&params(pairs), header))
             .map(drop)
             .unwrap_err()
     };
@@ -170,7 +170,7 @@ fn two_methods_in_one_request_are_refused() {
         ("client_assertion_type", assertions::JWT_BEARER),
     ];
     let read = |pairs: &[(&str, &str)], header: Option<&str>| {
-        Presented::read(&params(pairs), header).map(drop)
+        Presented::read(&ClientRequest::new(&params(pairs), header)).map(drop)
     };
     let secret = ("client_secret", SECRET);
     assert_eq!(
@@ -205,13 +205,13 @@ fn repeated_parameters_are_refused() {
     for name in PARAMS {
         let twice = Params::from_pairs([("client_id", "rp"), (*name, "a"), (*name, "a")]);
         assert_eq!(
-            Presented::read(&twice, None).map(drop),
+            Presented::read(&ClientRequest::new(&twice, None)).map(drop),
             Err(Reason::Duplicated),
             "{name}"
         );
         let header = basic("rp", SECRET);
         assert_eq!(
-            Presented::read(&twice, Some(&header)).map(drop),
+            Presented::read(&ClientRequest::new(&twice, Some(&header))).map(drop),
             Err(Reason::Duplicated),
             "{name}"
         );
@@ -237,7 +237,7 @@ fn an_unknown_client_costs_what_a_wrong_secret_costs() {
     for secret in ["wrong", "wr%2Bong", "wr+ong"] {
         let header = basic("rp", secret);
         let no_params = Params::default();
-        let presented = Presented::read(&no_params, Some(&header)).unwrap();
+        let presented = Presented::read(&ClientRequest::new(&no_params, Some(&header))).unwrap();
         let mut costs = Vec::new();
         for client in [
             None,

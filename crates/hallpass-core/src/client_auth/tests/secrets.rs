@@ -14,7 +14,11 @@ fn with_secret(secret: &str) -> Arc<Client> {
 
 fn by_header(header: &str, client: &Arc<Client>) -> Result<(), Reason> {
     let params = Params::default();
-    decide(&Presented::read(&params, Some(header))?, Some(client)).map(drop)
+    decide(
+        &Presented::read(&ClientRequest::new(&params, Some(header)))?,
+        Some(client),
+    )
+    .map(drop)
 }
 
 #[test]
@@ -23,11 +27,11 @@ fn the_registered_method_is_the_only_one() {
     //= test RFC6749#5.2 a client that used the Authorization header gets a challenge for its scheme
     let header = basic("rp", SECRET);
     let none = Params::default();
-    let in_header = Presented::read(&none, Some(&header)).unwrap();
+    let in_header = Presented::read(&ClientRequest::new(&none, Some(&header))).unwrap();
     assert!(in_header.used_header());
     assert_eq!(in_header.client_id().as_str(), "rp");
     let body = params(&[("client_id", "rp"), ("client_secret", SECRET)]);
-    let in_body = Presented::read(&body, None).unwrap();
+    let in_body = Presented::read(&ClientRequest::new(&body, None)).unwrap();
     for (method, header_works, body_works) in [
         ("client_secret_basic", true, false),
         ("client_secret_post", false, true),
@@ -72,7 +76,8 @@ fn only_the_whole_secret_works() {
     ] {
         assert!(by_header(&basic("rp", wrong), &basic_client).is_err());
         let body = params(&[("client_id", "rp"), ("client_secret", wrong)]);
-        let decided = Presented::read(&body, None).and_then(|p| decide(&p, Some(&post)));
+        let decided =
+            Presented::read(&ClientRequest::new(&body, None)).and_then(|p| decide(&p, Some(&post)));
         let reason = decided.unwrap_err();
         assert!(matches!(reason, Reason::WrongSecret | Reason::Malformed));
     }
@@ -82,7 +87,7 @@ fn only_the_whole_secret_works() {
     );
     // An empty parameter is an absent one.
     let body = params(&[("client_id", "rp"), ("client_secret", "")]);
-    let presented = Presented::read(&body, None).unwrap();
+    let presented = Presented::read(&ClientRequest::new(&body, None)).unwrap();
     assert_eq!(
         decide(&presented, Some(&post)).unwrap_err(),
         Reason::MethodNotRegistered
@@ -210,7 +215,7 @@ fn identifier_and_secret_are_form_encoded_inside_the_header() {
     let header = basic("a%3Ab%2Bc+d", "x");
     let none = Params::default();
     assert_eq!(
-        Presented::read(&none, Some(&header))
+        Presented::read(&ClientRequest::new(&none, Some(&header)))
             .unwrap()
             .client_id()
             .as_str(),
@@ -218,7 +223,7 @@ fn identifier_and_secret_are_form_encoded_inside_the_header() {
     );
     let header = basic("100%", "x");
     assert_eq!(
-        Presented::read(&none, Some(&header))
+        Presented::read(&ClientRequest::new(&none, Some(&header)))
             .unwrap()
             .client_id()
             .as_str(),
@@ -230,6 +235,9 @@ fn identifier_and_secret_are_form_encoded_inside_the_header() {
 fn a_presented_secret_is_not_printed() {
     let header = basic("rp", "tell-nobody+x");
     let none = Params::default();
-    let printed = format!("{:?}", Presented::read(&none, Some(&header)).unwrap());
+    let printed = format!(
+        "{:?}",
+        Presented::read(&ClientRequest::new(&none, Some(&header))).unwrap()
+    );
     assert!(!printed.contains("tell-nobody"), "{printed}");
 }

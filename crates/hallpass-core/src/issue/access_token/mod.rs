@@ -2,6 +2,7 @@
 
 use hallpass_jose::Claims;
 use hallpass_types::{ClientId, GrantId, Issuer, Scope, Timestamp, TokenId};
+use serde_json::{Map, Value};
 
 use super::json;
 use crate::{
@@ -11,6 +12,25 @@ use crate::{
 
 /// The `typ` of a JWT access token.
 pub const TYP: &str = "at+jwt";
+
+const CNF: &str = "cnf";
+
+/// The claims that have a place of their own, here or in the authentication that the token tells about.
+const CLAIMS: &[&str] = &[
+    "iss",
+    "sub",
+    "aud",
+    "client_id",
+    "exp",
+    "iat",
+    "nbf",
+    "jti",
+    "scope",
+    CNF,
+    "auth_time",
+    "acr",
+    "amr",
+];
 
 /// Makes the content of a token from a decision.
 #[must_use]
@@ -24,6 +44,8 @@ pub fn build(access: AccessGrant, client: &ClientId, now: Timestamp, id: TokenId
         audience: access.target.audience,
         issued_at: now,
         expires_at: now.plus(access.target.lifetime),
+        confirmation: access.confirmation,
+        extra: access.extra,
     }
 }
 
@@ -60,6 +82,15 @@ pub fn jwt_claims(
     if !token.scope.is_empty() {
         json::text(&mut out, "scope", &token.scope.to_string());
     }
+    //= RFC9449#6.1 MUST: a bound JWT says its key in cnf
+    //= RFC8705#3.1 MUST: a bound JWT says its certificate in cnf
+    if let Some(key) = token.confirmation {
+        json::value(
+            &mut out,
+            CNF,
+            &serde_json::to_value(key).unwrap_or_default(),
+        );
+    }
     if let Some(how) = authentication {
         json::number(&mut out, "auth_time", how.auth_time.0);
         if let Some(acr) = &how.acr {
@@ -69,8 +100,23 @@ pub fn jwt_claims(
             json::list(&mut out, "amr", &how.amr);
         }
     }
+    for (name, value) in &extra(token) {
+        json::value(&mut out, name, value);
+    }
     out.push('}');
     out
+}
+
+/// The further claims of a token, without those that have a place of their own.
+#[must_use]
+pub fn extra(token: &AccessToken) -> Map<String, Value> {
+    let mut members: Map<String, Value> = token
+        .extra
+        .as_deref()
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default();
+    members.retain(|name, _| !CLAIMS.contains(&name.as_str()));
+    members
 }
 
 /// Reads the claims of a JWT access token whose signature was verified with our own key, and whose `typ` is [`TYP`].
@@ -86,6 +132,12 @@ pub fn from_claims(claims: &Claims, issuer: &Issuer) -> Option<AccessToken> {
         [one] if *one == issuer.as_str() => Vec::new(),
         several => several.iter().map(|a| (*a).to_owned()).collect(),
     };
+    let confirmation = match claims.get(CNF) {
+        Some(key) => Some(serde_json::from_value(key.clone()).ok()?),
+        None => None,
+    };
+    let mut others = claims.as_map().clone();
+    others.retain(|name, _| !CLAIMS.contains(&name.as_str()));
     Some(AccessToken {
         id,
         grant,
@@ -95,6 +147,8 @@ pub fn from_claims(claims: &Claims, issuer: &Issuer) -> Option<AccessToken> {
         audience,
         issued_at: Timestamp(claims.int_seconds("iat").ok()??),
         expires_at: Timestamp(claims.int_seconds("exp").ok()??),
+        confirmation,
+        extra: (!others.is_empty()).then(|| Value::Object(others).to_string()),
     })
 }
 

@@ -27,12 +27,12 @@ fn read(json: &str) -> Option<AccessToken> {
 }
 
 /// The claims of [`token`] with one replaced, or without it.
-fn with(name: &str, value: Option<serde_json::Value>) -> String {
+fn with(name: &str, value: Option<Value>) -> String {
     let written = jwt_claims(&token(), &issuer(), None);
-    let mut claims: serde_json::Map<_, _> = serde_json::from_str(&written).unwrap();
+    let mut claims: Map<_, _> = serde_json::from_str(&written).unwrap();
     assert!(claims.remove(name).is_some());
     claims.extend(value.map(|value| (name.to_owned(), value)));
-    serde_json::Value::Object(claims).to_string()
+    Value::Object(claims).to_string()
 }
 
 #[test]
@@ -46,6 +46,8 @@ fn a_token_is_made_of_a_decision() {
             format: TokenFormat::Jwt(JwsAlgorithm::ES256),
             lifetime: 300,
         },
+        confirmation: None,
+        extra: None,
     };
     let made = build(access, &web().id, NOW, TokenId([1; 16]));
     let expected = AccessToken {

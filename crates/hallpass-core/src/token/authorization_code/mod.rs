@@ -9,7 +9,11 @@ use super::{
     AccessGrant, AccountFacts, Context, Effect, Grant, Issuance, Lookup, Reason, RefreshToken,
     Refused, Spend, refresh_token::Refresh, standing, target,
 };
-use crate::{issue::IdTokenRequest, pkce, record::FoundCode};
+use crate::{
+    issue::IdTokenRequest,
+    pkce,
+    record::{Confirmation, FoundCode},
+};
 
 /// The grant.
 #[derive(Clone, Copy, Debug)]
@@ -96,6 +100,12 @@ impl Grant for AuthorizationCode {
                 effect: alive.then_some(Effect::BurnCode(key)),
             });
         }
+        //= RFC9449#10 MUST: a code that is bound to a key is redeemed with a proof of that key
+        if let Some(key) = record.dpop_jkt
+            && cx.binding != Some(Confirmation::Jkt(key))
+        {
+            return Err(Reason::CodeOfAnotherKey.into());
+        }
         // Only a request that is right in all else counts as a second use. Codes stand in histories and logs: who
         // merely finds an old one must not be able to end what it was good for.
         //= RFC6749#4.1.2 MUST: a second use of a code is refused; SHOULD: what it had produced is revoked
@@ -112,6 +122,9 @@ impl Grant for AuthorizationCode {
         let mut grant = record.grant;
         standing(&grant, None, found.account, found.session_alive, cx.now)?;
         grant.refresh = grant.refresh.filter(|_| client.may_use(Refresh::TYPE));
+        //= RFC9449#5 MUST: refresh tokens of public clients are bound to the key of the proof
+        //= RFC8705#4 MUST: refresh tokens of public clients are bound to the certificate
+        grant.confirmation = cx.binding.filter(|_| client.is_public());
         let scope = cx.permitted(&grant.scope);
         let access = AccessGrant::of_grant(cx, &grant, &scope, &request.resources)?;
         let id_token = IdTokenRequest::of_grant(&grant, access.subject.clone(), record.nonce)

@@ -66,6 +66,7 @@ impl Scene {
             now: self.now,
             policy: &self.policy,
             client: &proven(&self.client),
+            binding: None,
         };
         let found = CodeFound {
             code: key.filter(|k| *k == code().key()).map(|_| FoundCode {

@@ -78,6 +78,8 @@ impl Grant for ClientCredentials {
                 subject: Subject::of_client(&client.id),
                 scope: request.scope,
                 target,
+                confirmation: cx.binding,
+                extra: None,
             },
             id_token: None,
             refresh: None,

@@ -24,6 +24,7 @@ fn ask_with(policy: &Policy, client: &Client, pairs: &[(&str, &str)]) -> Result<
         now: NOW,
         policy,
         client: &proven(client),
+        binding: None,
     };
     let Nothing = ClientCredentials::key(&request);
     ClientCredentials::decide(&cx, request, ()).map_err(|refused| {
@@ -56,6 +57,8 @@ fn a_service_gets_a_token_and_nothing_else() {
                     format: TokenFormat::Sealed,
                     lifetime: 600,
                 },
+                confirmation: None,
+                extra: None,
             },
             id_token: None,
             refresh: None,

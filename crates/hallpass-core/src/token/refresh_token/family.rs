@@ -83,6 +83,7 @@ impl World {
             now: self.now,
             policy: &self.policy,
             client: &proven(&client),
+            binding: None,
         };
         let found = RefreshFound {
             token: Some(RefreshToken {

@@ -159,6 +159,10 @@ impl Grant for Refresh {
         if grant.client_id != client.id || !client.was_there(grant.issued_at) {
             return Err(Reason::RefreshTokenOfAnotherClient.into());
         }
+        //= RFC9449#5 MUST: a refresh token that is bound to a key is used with a proof of that key
+        if grant.confirmation.is_some() && grant.confirmation != cx.binding {
+            return Err(Reason::RefreshTokenOfAnotherKey.into());
+        }
         standing(
             &grant,
             revoked_at,
@@ -209,7 +213,10 @@ impl Grant for Refresh {
         let lifetimes = &cx.policy.lifetimes;
         let idle = idle_limit(&grant, lifetimes, cx.now);
         let rotated = match turn {
-            Turn::Current if client.rotate_refresh_tokens => state.generation.checked_add(1),
+            //= RFC9700#4.14.2 MUST: refresh tokens of public clients are bound to a key or rotate
+            Turn::Current if client.rotate_refresh_tokens && grant.confirmation.is_none() => {
+                state.generation.checked_add(1)
+            }
             Turn::Current | Turn::Retry | Turn::Reused | Turn::Unknown => None,
         };
         let (generation, spend, touch_idle) = match rotated {

@@ -68,6 +68,7 @@ impl Scene {
             now: self.now,
             policy: &self.policy,
             client: &proven(&self.client),
+            binding: None,
         };
         let found = RefreshFound {
             token: self.grant.as_ref().map(|g| RefreshToken {

@@ -261,7 +261,6 @@ fn protections_that_cannot_be_given_are_refused_and_not_forgotten() {
     for name in [
         "require_signed_request_object",
         "require_pushed_authorization_requests",
-        "dpop_bound_access_tokens",
         "tls_client_certificate_bound_access_tokens",
     ] {
         assert_eq!(
@@ -285,4 +284,18 @@ fn a_grant_of_the_engines_own_can_be_registered() {
     assert_eq!(metadata["grant_types"], json!(["urn:example:own"]));
     policy.grant_types.clear();
     assert!(normalize(&input, Registration, &policy).is_err());
+}
+
+#[test]
+fn bound_tokens_are_promised_only_where_they_exist() {
+    //= test RFC9449#5.2 without a proof there is no token for a client that registered dpop_bound_access_tokens
+    const NAME: &str = "dpop_bound_access_tokens";
+    let metadata = run(&with(NAME, &json!(true)), Registration).unwrap();
+    assert_eq!(metadata[NAME], json!(true));
+    let off = run(&with(NAME, &json!(false)), Registration).unwrap();
+    assert!(!off.contains_key(NAME));
+    let mut policy = policy();
+    policy.dpop.enabled = false;
+    let refused = normalize(&object(&with(NAME, &json!(true))), Registration, &policy).unwrap_err();
+    assert_eq!(refused.reason, MetadataReason::ProtectionUnsupported);
 }

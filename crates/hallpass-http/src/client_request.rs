@@ -1,0 +1,60 @@
+//! What a client shows beside parameters: proofs, certificates, attestations.
+
+use std::sync::Arc;
+
+use hallpass_core::client_request::{Certificate, ClientRequest, Header};
+use hallpass_provider::Provider;
+use hallpass_types::Params;
+use http::{HeaderMap, HeaderName, HeaderValue, request::Parts};
+
+use crate::Response;
+
+/// The certificate whose key the client proved to hold in the TLS handshake, here or at a trusted proxy. Whoever accepts
+/// connections puts it into the request's extensions.
+#[derive(Clone, Debug)]
+pub struct PeerCertificate(pub Arc<Certificate>);
+
+/// The request of a client as the engine takes it.
+pub(crate) fn client_request<'a>(
+    parts: &'a Parts,
+    params: &'a Params,
+    authorization: Option<&'a str>,
+) -> ClientRequest<'a> {
+    let mut request = ClientRequest::new(params, authorization);
+    request.method = parts.method.as_str();
+    request.dpop = header(&parts.headers, DPOP);
+    request.attestation = header(&parts.headers, ATTESTATION);
+    request.attestation_pop = header(&parts.headers, ATTESTATION_POP);
+    request.certificate = parts
+        .extensions
+        .get::<PeerCertificate>()
+        .map(|certificate| certificate.0.as_ref());
+    request
+}
+
+fn header<'h>(headers: &'h HeaderMap, name: &'static str) -> Header<'h> {
+    let mut all = headers.get_all(name).iter();
+    match (all.next(), all.next()) {
+        (None, _) => Header::Absent,
+        (Some(value), None) => value.to_str().map_or(Header::Unusable, Header::Once),
+        (Some(_), Some(_)) => Header::Unusable,
+    }
+}
+
+/// Tells a client that uses proofs which nonce the next one needs. The one that is handed out is always the newest.
+//= RFC9449#8.2 MAY: a server supplies a new nonce in any answer
+pub(crate) fn next_nonce(provider: &Provider, request: &HeaderMap, response: &mut Response) {
+    if !request.contains_key(DPOP) {
+        return;
+    }
+    let nonce = provider.dpop_nonce();
+    if let Some(value) = nonce.and_then(|nonce| HeaderValue::from_str(&nonce).ok()) {
+        response
+            .headers_mut()
+            .insert(HeaderName::from_static("dpop-nonce"), value);
+    }
+}
+
+const DPOP: &str = "dpop";
+const ATTESTATION: &str = "oauth-client-attestation";
+const ATTESTATION_POP: &str = "oauth-client-attestation-pop";

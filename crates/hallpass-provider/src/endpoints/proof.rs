@@ -1,0 +1,72 @@
+//! Proofs of possession: what a request shows, and the nonces that go into it.
+
+use hallpass_core::{
+    binding::{self, Proved, dpop},
+    client::Client,
+    client_request::{ClientRequest, Header},
+    policy::DpopNonce,
+};
+use hallpass_types::Timestamp;
+
+use crate::{Failure, Provider};
+
+impl Provider {
+    /// The key to which the tokens of this request are bound.
+    ///
+    /// # Errors
+    /// The proof is refused, or there is none where the client needs one.
+    pub(crate) fn proved(
+        &self,
+        path: &str,
+        request: &ClientRequest<'_>,
+        client: &Client,
+    ) -> Result<Option<Proved>, Failure> {
+        let proof = self.proof(path, request, None)?;
+        Ok(binding::to_bind(client, proof, request.certificate)?)
+    }
+
+    /// The verified DPoP proof of a request to the endpoint at that path, if there is one.
+    ///
+    /// # Errors
+    /// The proof is refused.
+    pub(crate) fn proof(
+        &self,
+        path: &str,
+        request: &ClientRequest<'_>,
+        access_token: Option<&str>,
+    ) -> Result<Option<Proved>, dpop::Reason> {
+        let policy = &self.inner.policy;
+        if request.dpop == Header::Absent || !policy.dpop.enabled {
+            return Ok(None);
+        }
+        //= RFC9449#4.3 MUST: htu is compared with what this server is called, not with what a header says
+        let url = policy.issuer.url(path);
+        let now = self.now();
+        let is_ours = |nonce: &str| self.inner.secrets.is_dpop_nonce(nonce, now);
+        let facts = dpop::Facts {
+            now,
+            method: request.method,
+            urls: &[&url],
+            access_token,
+            nonce: match policy.dpop.nonce {
+                DpopNonce::Never => dpop::Nonce::Ignored,
+                DpopNonce::Always => dpop::Nonce::Demanded(&is_ours),
+            },
+        };
+        binding::read_proof(request.dpop, &facts)
+    }
+
+    /// The nonce that belongs into the next proof (RFC 9449 §8), where proofs need one. Every process that has the master
+    /// key makes and takes the same ones; nothing is stored.
+    #[must_use]
+    pub fn dpop_nonce(&self) -> Option<String> {
+        let dpop = &self.inner.policy.dpop;
+        match dpop.nonce {
+            DpopNonce::Always if dpop.enabled => {
+                let now: Timestamp = self.now();
+                Some(self.inner.secrets.dpop_nonce(now))
+            }
+            DpopNonce::Always | DpopNonce::Never => None,
+        }
+    }
+}
