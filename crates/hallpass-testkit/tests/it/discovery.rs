@@ -231,7 +231,6 @@ async fn what_is_advertised_is_tried_and_what_is_not_is_refused() {
         "device_authorization_endpoint",
         "backchannel_authentication_endpoint",
         "check_session_iframe",
-        "dpop_signing_alg_values_supported",
     ] {
         assert_eq!(metadata.get(later), None);
     }
