@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use hallpass_jose::JwsAlgorithm;
+use hallpass_jose::{ContentEncryption, JweAlgorithm, JwsAlgorithm};
 use hallpass_types::Issuer;
 
 use crate::{
@@ -36,6 +36,8 @@ pub struct Policy {
     pub jarm: bool,
     /// Whether answers may go to another window by script: the response mode `web_message`. Experimental.
     pub web_message: bool,
+    /// Encryption of what clients get and of what they send.
+    pub encryption: EncryptionPolicy,
     /// Grant types of the token endpoint, which clients may register. An engine that has others says so here.
     pub grant_types: Vec<String>,
     /// Authentication context classes that sign-in can reach, weakest first.
@@ -69,6 +71,7 @@ impl fmt::Debug for Policy {
             response_types,
             jarm,
             web_message,
+            encryption,
             grant_types,
             acr_values,
             registration,
@@ -89,6 +92,7 @@ impl fmt::Debug for Policy {
             .field("response_types", response_types)
             .field("jarm", jarm)
             .field("web_message", web_message)
+            .field("encryption", encryption)
             .field("grant_types", grant_types)
             .field("acr_values", acr_values)
             .field("registration", registration)
@@ -172,6 +176,43 @@ pub enum TokenFormat {
     Jwt(JwsAlgorithm),
 }
 
+/// Encryption, RFC 7516.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncryptionPolicy {
+    /// Key management for what clients get. Empty: nothing is encrypted for anybody.
+    pub algs: Vec<JweAlgorithm>,
+    /// Content encryption, in both directions.
+    pub encs: Vec<ContentEncryption>,
+    /// Key management with keys of ours, for request objects and hints. There is one key for all that use RSA, and one for
+    /// all that agree on a key over P-256. Symmetric ones do not stand here: they follow from the client's registration.
+    pub own: Vec<JweAlgorithm>,
+}
+
+impl Default for EncryptionPolicy {
+    /// Everything that exists here towards clients; key agreement towards us, whose keys cost next to nothing to make.
+    fn default() -> Self {
+        Self {
+            algs: JweAlgorithm::ALL.to_vec(),
+            encs: ContentEncryption::ALL.to_vec(),
+            own: vec![
+                JweAlgorithm::EcdhEs,
+                JweAlgorithm::EcdhEsA128Kw,
+                JweAlgorithm::EcdhEsA192Kw,
+                JweAlgorithm::EcdhEsA256Kw,
+            ],
+        }
+    }
+}
+
+impl EncryptionPolicy {
+    /// Key management algorithms for what clients send: with our keys, and with their secret where they registered that.
+    pub fn incoming(&self) -> impl Iterator<Item = JweAlgorithm> {
+        let own = self.own.iter().filter(|a| !a.is_symmetric());
+        own.chain(self.algs.iter().filter(|a| a.is_symmetric()))
+            .copied()
+    }
+}
+
 /// Dynamic registration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RegistrationPolicy {
@@ -238,6 +279,7 @@ impl Policy {
             response_types: vec![ResponseType::Code],
             jarm: false,
             web_message: false,
+            encryption: EncryptionPolicy::default(),
             grant_types: [
                 AuthorizationCode::TYPE,
                 Refresh::TYPE,

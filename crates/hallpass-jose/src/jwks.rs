@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::algorithm::JwsAlgorithm;
+use crate::algorithm::{JwsAlgorithm, KeyUse};
 use crate::error::JwkError;
 use crate::json as strict;
 use crate::jwe::{ContentEncryption, EncryptionKey, JweAlgorithm};
@@ -123,17 +123,25 @@ impl Jwks {
         named.chain(nameless).filter(fitting)
     }
 
-    /// The first key that can encrypt with these algorithms.
+    /// The key that can encrypt with these algorithms: the first that is declared for encryption or for one of the
+    /// algorithms, else the first that declares nothing.
     #[must_use]
     pub fn encryption_key(
         &self,
         algorithm: JweAlgorithm,
         encryption: ContentEncryption,
     ) -> Option<&EncryptionKey> {
-        self.entries
-            .iter()
-            .filter_map(|entry| entry.encrypting.as_ref())
-            .find(|key| key.supports(algorithm, encryption))
+        let fitting = || {
+            self.entries
+                .iter()
+                .filter_map(|entry| Some((&entry.jwk, entry.encrypting.as_ref()?)))
+                .filter(|(_, key)| key.supports(algorithm, encryption))
+        };
+        let declared = |jwk: &Jwk| jwk.key_use() == Some(KeyUse::Encryption) || jwk.alg().is_some();
+        fitting()
+            .find(|(jwk, _)| declared(jwk))
+            .or_else(|| fitting().next())
+            .map(|(_, key)| key)
     }
 
     /// The public parts as a JSON document, for publishing; symmetric keys are left out.

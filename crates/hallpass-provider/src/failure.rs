@@ -79,6 +79,7 @@ refuses! {
     hallpass_core::binding::Reason,
     hallpass_core::binding::dpop::Reason,
     hallpass_core::client::MetadataReason,
+    hallpass_core::client::encryption::Reason,
     hallpass_core::authorize::Unidentified,
     hallpass_core::authorize::Reason,
     hallpass_core::logout::rp_initiated::Reason,

@@ -1,7 +1,7 @@
 //! Turns a decision into signed tokens and a commit.
 
 use hallpass_core::{
-    client::Client,
+    client::{Client, Signed},
     issue::{IdTokenRequest, TokenResponse, TokenType, access_token, id_token},
     policy::TokenFormat,
     token::{Issuance, Spend as Decided},
@@ -126,17 +126,16 @@ async fn sign_id_token(
     let empty = Map::new();
     let claims = account.as_ref().map_or(&empty, |a| &a.claims);
     let body = id_token::claims(request, client, &inner.policy, claims, now);
-    let algorithm = client.id_token_signed_response_alg;
-    if !algorithm.is_symmetric() {
-        return provider.sign(algorithm, None, &body);
-    }
-    symmetric(client, algorithm, &body)
+    provider
+        .sign_and_maybe_encrypt(client, Signed::IdToken, &body)
+        .await
 }
 
 /// Signs with the client's secret (OpenID Connect Core §10.1).
 pub(crate) fn symmetric(
     client: &Client,
     algorithm: JwsAlgorithm,
+    typ: Option<&str>,
     body: &str,
 ) -> Result<String, Failure> {
     let secret = client.secret.as_ref().and_then(|s| s.plain.as_ref());
@@ -144,5 +143,5 @@ pub(crate) fn symmetric(
     let key = key.ok_or_else(|| {
         Failure::Internal("a client's secret does not fit its algorithm".to_owned())
     })?;
-    Ok(key.sign_compact(None, body.as_bytes()))
+    Ok(key.sign_compact(typ, body.as_bytes()))
 }

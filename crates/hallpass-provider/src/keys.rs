@@ -1,15 +1,86 @@
-//! Signing keys and their life: next, active, retiring.
+//! Our keys and their life: next, active, retiring.
+//!
+//! Keys for signatures are published in every phase, since tokens live on after their key has retired. A key that opens
+//! what others encrypt is published while it is active, so that nobody encrypts to one that is about to go; every node
+//! holds the next one already, and the retiring one opens what is still on its way.
 
 use std::{
     collections::HashMap,
     sync::{Arc, PoisonError, RwLock},
 };
 
-use hallpass_jose::{Jwks, JwsAlgorithm, SigningKey, VerifyingKey};
+use hallpass_jose::{DecryptionKey, JweAlgorithm, Jwks, JwsAlgorithm, SigningKey, VerifyingKey};
 use hallpass_store::{KeyPhase, KeyRecord, StoreError};
 use hallpass_types::Timestamp;
 
 use crate::{endpoints::discovery::Document, secrets::Secrets};
+
+/// What a key of ours is for. Its name is what the store keeps beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeyAlgorithm {
+    /// It signs.
+    Sign(JwsAlgorithm),
+    /// It decrypts, by every algorithm that uses a key of the same kind as this one.
+    Decrypt(JweAlgorithm),
+}
+
+impl KeyAlgorithm {
+    /// The registered name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sign(algorithm) => algorithm.name(),
+            Self::Decrypt(algorithm) => algorithm.name(),
+        }
+    }
+
+    /// Reads a name of an algorithm for which there can be a key of ours.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        let signs = JwsAlgorithm::parse(name).filter(|a| !a.is_symmetric());
+        signs
+            .map(Self::Sign)
+            .or_else(|| JweAlgorithm::parse(name).and_then(Self::decrypting))
+    }
+
+    /// The one kind of key that serves an encryption algorithm; none for symmetric ones.
+    #[must_use]
+    pub const fn decrypting(algorithm: JweAlgorithm) -> Option<Self> {
+        match algorithm {
+            JweAlgorithm::RsaOaep | JweAlgorithm::RsaOaep256 => {
+                Some(Self::Decrypt(JweAlgorithm::RsaOaep256))
+            }
+            JweAlgorithm::EcdhEs
+            | JweAlgorithm::EcdhEsA128Kw
+            | JweAlgorithm::EcdhEsA192Kw
+            | JweAlgorithm::EcdhEsA256Kw => Some(Self::Decrypt(JweAlgorithm::EcdhEs)),
+            JweAlgorithm::A128Kw
+            | JweAlgorithm::A192Kw
+            | JweAlgorithm::A256Kw
+            | JweAlgorithm::A128GcmKw
+            | JweAlgorithm::A192GcmKw
+            | JweAlgorithm::A256GcmKw
+            | JweAlgorithm::Dir => None,
+        }
+    }
+}
+
+/// One key for decryption in memory.
+#[derive(Clone, Debug)]
+pub struct HeldDecryptionKey {
+    /// The parsed key.
+    pub key: DecryptionKey,
+    /// Its identifier.
+    pub kid: String,
+    /// The algorithm that names its kind.
+    pub algorithm: JweAlgorithm,
+    /// Where it stands.
+    pub phase: KeyPhase,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it entered its phase.
+    pub phase_since: Timestamp,
+}
 
 /// One key in memory.
 #[derive(Clone, Debug)]
@@ -30,6 +101,7 @@ pub struct HeldKey {
 #[derive(Debug, Default)]
 pub struct KeySet {
     keys: Vec<HeldKey>,
+    decryption: Vec<HeldDecryptionKey>,
     active: HashMap<JwsAlgorithm, usize>,
     document: Document,
 }
@@ -41,17 +113,21 @@ impl KeySet {
     /// [`StoreError::Corrupt`] when a key cannot be opened: another master key, or damage.
     pub fn open(records: &[KeyRecord], secrets: &Secrets) -> Result<Self, StoreError> {
         let mut keys = Vec::with_capacity(records.len());
+        let mut decryption = Vec::new();
         for record in records {
-            keys.push(open_one(record, secrets).ok_or_else(|| {
+            match open_one(record, secrets).ok_or_else(|| {
                 StoreError::Corrupt(
-                    format!(
-                        "signing key {} cannot be opened with this master key",
-                        record.kid
-                    )
-                    .into(),
+                    format!("key {} cannot be opened with this master key", record.kid).into(),
                 )
-            })?);
+            })? {
+                Opened::Signs(held) => keys.push(*held),
+                Opened::Decrypts(held) => decryption.push(held),
+            }
         }
+        decryption.sort_by(|a, b| {
+            let order = |k: &HeldDecryptionKey| (k.algorithm.name(), k.created_at);
+            order(a).cmp(&order(b)).then_with(|| a.kid.cmp(&b.kid))
+        });
         keys.sort_by_key(|k: &HeldKey| {
             (
                 k.key.algorithm().name(),
@@ -66,10 +142,15 @@ impl KeySet {
                 active.entry(held.key.algorithm()).or_insert(index);
             }
         }
-        let document =
-            Document::new(Jwks::from_keys(keys.iter().map(|k| k.key.public_jwk())).to_json());
+        let encrypting = decryption
+            .iter()
+            .filter(|k| k.phase == KeyPhase::Active)
+            .filter_map(|k| k.key.public_jwk());
+        let published = keys.iter().map(|k| k.key.public_jwk()).chain(encrypting);
+        let document = Document::new(Jwks::from_keys(published).to_json());
         Ok(Self {
             keys,
+            decryption,
             active,
             document,
         })
@@ -84,7 +165,12 @@ impl KeySet {
             .map(|k| &k.key)
     }
 
-    /// All keys, whatever their phase.
+    /// All keys for decryption, whatever their phase.
+    pub fn decryption(&self) -> impl Iterator<Item = &HeldDecryptionKey> {
+        self.decryption.iter()
+    }
+
+    /// All keys that sign, whatever their phase.
     pub fn iter(&self) -> impl Iterator<Item = &HeldKey> {
         self.keys.iter()
     }
@@ -101,21 +187,40 @@ impl KeySet {
     }
 }
 
-fn open_one(record: &KeyRecord, secrets: &Secrets) -> Option<HeldKey> {
-    let algorithm = JwsAlgorithm::parse(&record.alg)?;
+enum Opened {
+    Signs(Box<HeldKey>),
+    Decrypts(HeldDecryptionKey),
+}
+
+fn open_one(record: &KeyRecord, secrets: &Secrets) -> Option<Opened> {
     let pkcs8 = secrets.open_signing_key(&record.kid, &record.sealed)?;
+    let algorithm = match KeyAlgorithm::parse(&record.alg)? {
+        KeyAlgorithm::Sign(algorithm) => algorithm,
+        KeyAlgorithm::Decrypt(algorithm) => {
+            let key = DecryptionKey::from_pkcs8_shared(algorithm, &pkcs8).ok()?;
+            let kid = key.kid().filter(|kid| *kid == record.kid)?.to_owned();
+            return Some(Opened::Decrypts(HeldDecryptionKey {
+                key,
+                kid,
+                algorithm,
+                phase: record.phase,
+                created_at: record.created_at,
+                phase_since: record.phase_since,
+            }));
+        }
+    };
     let key = SigningKey::from_pkcs8(algorithm, &pkcs8).ok()?;
     if key.kid() != record.kid {
         return None;
     }
     let public = key.verifying_key().ok()?;
-    Some(HeldKey {
+    Some(Opened::Signs(Box::new(HeldKey {
         public,
         key,
         phase: record.phase,
         created_at: record.created_at,
         phase_since: record.phase_since,
-    })
+    })))
 }
 
 /// Makes a key and seals it for the store.
@@ -123,19 +228,28 @@ fn open_one(record: &KeyRecord, secrets: &Secrets) -> Option<HeldKey> {
 /// # Errors
 /// [`StoreError::Unavailable`] when the backend cannot make one.
 pub fn generate(
-    algorithm: JwsAlgorithm,
+    algorithm: KeyAlgorithm,
     phase: KeyPhase,
     secrets: &Secrets,
     now: Timestamp,
 ) -> Result<KeyRecord, StoreError> {
     let failed = |e| StoreError::Unavailable(Box::new(e));
-    let key = SigningKey::generate(algorithm).map_err(failed)?;
-    let pkcs8 = key.to_pkcs8().map_err(failed)?;
+    let (kid, pkcs8) = match algorithm {
+        KeyAlgorithm::Sign(algorithm) => {
+            let key = SigningKey::generate(algorithm).map_err(failed)?;
+            (key.kid().to_owned(), key.to_pkcs8().map_err(failed)?)
+        }
+        KeyAlgorithm::Decrypt(algorithm) => {
+            let key = DecryptionKey::generate_shared(algorithm).map_err(failed)?;
+            let kid = key.kid().unwrap_or_default().to_owned();
+            (kid, key.to_pkcs8().map_err(failed)?)
+        }
+    };
     Ok(KeyRecord {
-        kid: key.kid().to_owned(),
         alg: algorithm.name().to_owned(),
         phase,
-        sealed: secrets.seal_signing_key(key.kid(), &pkcs8),
+        sealed: secrets.seal_signing_key(&kid, &pkcs8),
+        kid,
         created_at: now,
         phase_since: now,
     })
@@ -160,21 +274,21 @@ pub enum Rotate {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rotated {
     /// These algorithms have a new key.
-    pub done: Vec<JwsAlgorithm>,
+    pub done: Vec<KeyAlgorithm>,
     /// The successors of these are not ripe, and will be after so many seconds.
-    pub waiting: Vec<(JwsAlgorithm, i64)>,
+    pub waiting: Vec<(KeyAlgorithm, i64)>,
     /// Another process changed the keys at the same moment: nothing was done.
     pub overtaken: bool,
 }
 
 /// Adds the writes of one rotation of an algorithm: the oldest next key signs from now on, the active ones retire, and
-/// a new next key is published.
+/// a new next key is made.
 ///
 /// # Errors
 /// As [`generate`].
 pub(crate) fn rotation(
     records: &[KeyRecord],
-    algorithm: JwsAlgorithm,
+    algorithm: KeyAlgorithm,
     when: Rotate,
     secrets: &Secrets,
     now: Timestamp,

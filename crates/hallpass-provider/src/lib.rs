@@ -7,6 +7,7 @@ pub mod browser;
 mod builder;
 mod clients;
 mod documents;
+mod encrypt;
 pub mod endpoints;
 mod failure;
 mod issue;

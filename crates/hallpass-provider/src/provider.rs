@@ -12,7 +12,7 @@ use crate::{
     clients::ClientCache,
     documents::Documents,
     endpoints::discovery::Document,
-    keys::{self, CurrentKeys, KeySet, Rotate, Rotated, Rotation},
+    keys::{self, CurrentKeys, KeyAlgorithm, KeySet, Rotate, Rotated, Rotation},
     logos::Logos,
     ports::{Accounts, Clock, Entropy, Event, Events, Fetcher, Interaction},
     registry::Grants,
@@ -200,13 +200,13 @@ impl Provider {
         let inner = &self.inner;
         for _ in 0..ATTEMPTS {
             let records = inner.store.signing_keys(inner.issuer_id).await?;
-            let lacks = |a: &JwsAlgorithm| {
+            let lacks = |a: &KeyAlgorithm| {
                 !records
                     .iter()
                     .any(|r| r.alg == a.name() && r.phase == phase)
             };
             let mut made = Vec::new();
-            for algorithm in self.signing_algorithms().into_iter().filter(lacks) {
+            for algorithm in self.key_algorithms().into_iter().filter(lacks) {
                 made.push(keys::generate(
                     algorithm,
                     phase,
@@ -271,14 +271,14 @@ impl Provider {
     /// As [`Self::load_keys`].
     pub async fn rotate_keys(
         &self,
-        only: Option<JwsAlgorithm>,
+        only: Option<KeyAlgorithm>,
         when: Rotate,
     ) -> Result<Rotated, StoreError> {
         let inner = &self.inner;
         let records = inner.store.signing_keys(inner.issuer_id).await?;
         let mut rotated = Rotated::default();
         let mut changed = Vec::new();
-        for algorithm in self.signing_algorithms() {
+        for algorithm in self.key_algorithms() {
             if only.is_none_or(|o| o == algorithm) {
                 let now = self.now();
                 let (writes, became) =
@@ -340,8 +340,8 @@ impl Provider {
         inner.store.purge(Bucket::purgeable_below(now), 1000).await
     }
 
-    /// Every algorithm that the policy signs with.
-    fn signing_algorithms(&self) -> Vec<JwsAlgorithm> {
+    /// Every algorithm for which the policy wants a key: first those that it signs with.
+    fn key_algorithms(&self) -> Vec<KeyAlgorithm> {
         let mut all = self.inner.policy.signing_algs.clone();
         for resource in &self.inner.policy.resources {
             if let hallpass_core::policy::TokenFormat::Jwt(algorithm) = resource.format
@@ -351,6 +351,14 @@ impl Provider {
             }
         }
         all.retain(|a| !a.is_symmetric());
-        all
+        let mut keys: Vec<_> = all.into_iter().map(KeyAlgorithm::Sign).collect();
+        for algorithm in &self.inner.policy.encryption.own {
+            if let Some(key) = KeyAlgorithm::decrypting(*algorithm)
+                && !keys.contains(&key)
+            {
+                keys.push(key);
+            }
+        }
+        keys
     }
 }

@@ -52,9 +52,11 @@ async fn stored_phases(provider: &Provider) -> Result<Phases, StoreError> {
 
 fn held_phases(provider: &Provider) -> Phases {
     let keys = provider.signing_keys();
-    keys.iter()
-        .map(|held| (held.key.kid().to_owned(), held.phase))
-        .collect()
+    let signing = keys
+        .iter()
+        .map(|held| (held.key.kid().to_owned(), held.phase));
+    let decryption = keys.decryption().map(|held| (held.kid.clone(), held.phase));
+    signing.chain(decryption).collect()
 }
 
 /// Publishes the next keys soon after the start, and takes them into use when the active ones are old.
@@ -81,7 +83,7 @@ async fn turn_keys(provider: &Provider, rotation: Seconds) -> Result<(), StoreEr
     }
     let rotated = provider.rotate_keys(None, Rotate::Older(period)).await?;
     for algorithm in rotated.done {
-        tracing::info!(alg = algorithm.name(), "signing key is rotated");
+        tracing::info!(alg = algorithm.name(), "key is rotated");
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Clients: what is known about a registered application.
 
 pub mod document;
+pub mod encryption;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod load;
@@ -20,6 +21,7 @@ use serde_json::{Map, Value};
 
 use crate::policy::{Resource, canonical};
 
+pub use encryption::{Encryption, Encryptions, Signed};
 pub use metadata::{needs_plain_secret, needs_secret};
 pub use reason::{MetadataError, MetadataReason};
 
@@ -110,6 +112,12 @@ pub struct Client {
     pub id_token_signed_response_alg: JwsAlgorithm,
     /// `userinfo_signed_response_alg`; none means plain JSON.
     pub userinfo_signed_response_alg: Option<JwsAlgorithm>,
+    /// `introspection_signed_response_alg`, RFC 9701 §6.
+    pub introspection_signed_response_alg: JwsAlgorithm,
+    /// `authorization_signed_response_alg`, JARM §3.
+    pub authorization_signed_response_alg: JwsAlgorithm,
+    /// What is encrypted for it, and how.
+    pub encryption: Encryptions,
     /// `default_max_age` in seconds.
     pub default_max_age: Option<i64>,
     /// `require_auth_time`.

@@ -49,7 +49,7 @@ reasons! {
             "grant types and response types contradict each other";
         /// No key, or no secret, for the algorithm.
         AlgorithmUnsupported => InvalidClientMetadata, "metadata_algorithm_unsupported",
-            "a signing algorithm is not supported for this client";
+            "an algorithm is not supported for this client";
         /// RFC 7518 §3.2: an HMAC key is at least as long as the digest.
         SecretTooShort => InvalidClientMetadata, "client_secret_too_short",
             "the client secret is too short for the algorithm";
@@ -59,6 +59,9 @@ reasons! {
         /// OpenID Connect Core §9: `private_key_jwt` needs the client's keys.
         KeysMissing => InvalidClientMetadata, "client_keys_missing",
             "the authentication method needs keys in jwks or jwks_uri";
+        /// OpenID Connect Core §10.2: encryption needs the client's keys.
+        EncryptionKeyMissing => InvalidClientMetadata, "client_encryption_key_missing",
+            "the encryption algorithm needs a fitting key in jwks or jwks_uri";
         /// RFC 7591 §2: one or the other.
         KeysTwice => InvalidClientMetadata, "client_keys_twice",
             "jwks and jwks_uri exclude each other";

@@ -16,7 +16,7 @@ use crate::{
     client_auth::{Kind, METHODS, Method},
     issue::id_token,
     pkce,
-    policy::Policy,
+    policy::{EncryptionPolicy, Policy},
 };
 
 /// Absolute URLs of the endpoints.
@@ -79,12 +79,15 @@ pub fn metadata(policy: &Policy, endpoints: &Endpoints) -> Map<String, Value> {
     ] {
         document.list(name, policy.signing_algs.iter().map(|alg| alg.name()));
     }
+    document.encryption("id_token", policy);
+    document.encryption("userinfo", policy);
 
     if policy.jarm {
         document.list(
             "authorization_signing_alg_values_supported",
             policy.signing_algs.iter().map(|alg| alg.name()),
         );
+        document.encryption("authorization", policy);
     }
 
     document.auth_methods("token", METHODS.iter().copied());
@@ -169,6 +172,21 @@ impl Document {
         }
         if !list.is_empty() {
             self.0.insert(name.to_owned(), Value::Array(list));
+        }
+    }
+
+    /// How a kind of answer can be encrypted for a client.
+    fn encryption(&mut self, kind: &str, policy: &Policy) {
+        let EncryptionPolicy { algs, encs, own: _ } = &policy.encryption;
+        if !algs.is_empty() && !encs.is_empty() {
+            self.list(
+                &format!("{kind}_encryption_alg_values_supported"),
+                algs.iter().map(|alg| alg.name()),
+            );
+            self.list(
+                &format!("{kind}_encryption_enc_values_supported"),
+                encs.iter().map(|enc| enc.name()),
+            );
         }
     }
 

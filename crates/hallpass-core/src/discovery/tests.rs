@@ -44,6 +44,29 @@ fn the_document_says_what_there_is() {
         "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256",
         "ES384", "ES512", "EdDSA",
     ];
+    let key_management = [
+        "RSA-OAEP",
+        "RSA-OAEP-256",
+        "ECDH-ES",
+        "ECDH-ES+A128KW",
+        "ECDH-ES+A192KW",
+        "ECDH-ES+A256KW",
+        "A128KW",
+        "A192KW",
+        "A256KW",
+        "A128GCMKW",
+        "A192GCMKW",
+        "A256GCMKW",
+        "dir",
+    ];
+    let content = [
+        "A128CBC-HS256",
+        "A192CBC-HS384",
+        "A256CBC-HS512",
+        "A128GCM",
+        "A192GCM",
+        "A256GCM",
+    ];
     assert_eq!(
         shown,
         json!({
@@ -63,6 +86,10 @@ fn the_document_says_what_there_is() {
             "subject_types_supported": ["public", "pairwise"],
             "id_token_signing_alg_values_supported": ["ES256", "RS256"],
             "userinfo_signing_alg_values_supported": ["ES256", "RS256"],
+            "id_token_encryption_alg_values_supported": key_management,
+            "id_token_encryption_enc_values_supported": content,
+            "userinfo_encryption_alg_values_supported": key_management,
+            "userinfo_encryption_enc_values_supported": content,
             "token_endpoint_auth_methods_supported": methods,
             "token_endpoint_auth_signing_alg_values_supported": algs,
             "revocation_endpoint_auth_methods_supported": methods,

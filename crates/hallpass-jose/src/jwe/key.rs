@@ -140,12 +140,23 @@ impl DecryptionKey {
     /// # Errors
     /// If the algorithm is symmetric or the backend fails.
     pub fn generate(algorithm: JweAlgorithm) -> Result<Self, KeyError> {
-        let key = match algorithm.mode() {
+        Self::own(Self::random(algorithm)?, Some(algorithm))
+    }
+
+    /// As [`Self::generate`], for every algorithm that uses a key of this kind: the public key names none.
+    ///
+    /// # Errors
+    /// If the algorithm is symmetric or the backend fails.
+    pub fn generate_shared(algorithm: JweAlgorithm) -> Result<Self, KeyError> {
+        Self::own(Self::random(algorithm)?, None)
+    }
+
+    fn random(algorithm: JweAlgorithm) -> Result<Private, KeyError> {
+        Ok(match algorithm.mode() {
             Mode::Oaep(_) => Private::Rsa(RsaPrivateKey::generate()?),
             Mode::Agree(_) => Private::Agree(AgreementKey::generate(Curve::Ec(EcCurve::P256))?),
             Mode::Wrap(_) | Mode::GcmWrap(_) | Mode::Direct => return Err(KeyError::Algorithm),
-        };
-        Self::own(key, algorithm)
+        })
     }
 
     /// Reads a PKCS #8 document with an RSA, EC or X25519 key.
@@ -153,12 +164,23 @@ impl DecryptionKey {
     /// # Errors
     /// If the document is none of these, or its key is weak or does not fit the algorithm.
     pub fn from_pkcs8(algorithm: JweAlgorithm, document: &[u8]) -> Result<Self, KeyError> {
-        let key = match algorithm.mode() {
+        Self::own(Self::read(algorithm, document)?, Some(algorithm))
+    }
+
+    /// As [`Self::from_pkcs8`], for every algorithm that uses a key of this kind: the public key names none.
+    ///
+    /// # Errors
+    /// As for [`Self::from_pkcs8`].
+    pub fn from_pkcs8_shared(algorithm: JweAlgorithm, document: &[u8]) -> Result<Self, KeyError> {
+        Self::own(Self::read(algorithm, document)?, None)
+    }
+
+    fn read(algorithm: JweAlgorithm, document: &[u8]) -> Result<Private, KeyError> {
+        Ok(match algorithm.mode() {
             Mode::Oaep(_) => Private::Rsa(RsaPrivateKey::from_pkcs8(document)?),
             Mode::Agree(_) => Private::Agree(AgreementKey::from_pkcs8(document)?),
             Mode::Wrap(_) | Mode::GcmWrap(_) | Mode::Direct => return Err(KeyError::Algorithm),
-        };
-        Self::own(key, algorithm)
+        })
     }
 
     /// Takes the private or symmetric key of a JSON Web Key.
@@ -256,7 +278,7 @@ impl DecryptionKey {
         &self.0.key
     }
 
-    fn own(key: Private, algorithm: JweAlgorithm) -> Result<Self, KeyError> {
+    fn own(key: Private, algorithm: Option<JweAlgorithm>) -> Result<Self, KeyError> {
         let material = match &key {
             Private::Rsa(key) => key.public()?,
             Private::Agree(key) => key.public_material()?,
@@ -265,13 +287,13 @@ impl DecryptionKey {
         let mut public = Jwk::from_material(material)?;
         let kid = public.thumbprint();
         public.kid = Some(kid.clone());
-        public.alg = Some(algorithm.name().to_owned());
+        public.alg = algorithm.map(|a| a.name().to_owned());
         public.key_use = Some(KeyUse::Encryption.name().to_owned());
         Ok(Self(Arc::new(DecryptionInner {
             key,
             public: Some(public),
             kid: Some(kid),
-            declared: Declared::Management(algorithm),
+            declared: algorithm.map_or(Declared::Nothing, Declared::Management),
         })))
     }
 }

@@ -281,8 +281,10 @@ impl Provider {
 
     /// Verifies an ID token of ours that came back as a hint. Expiry does not matter (OpenID Connect Core §3.1.2.1).
     /// One that is signed with a secret can only be checked for the client that has it.
+    //= OIDC-CORE#3.1.2.1 MAY: a client encrypts the ID token to the provider before it sends it as a hint
     pub(crate) fn open_hint(&self, text: &str, client: Option<&Client>) -> Option<Claims> {
-        let jws = UnverifiedJws::parse(text).ok()?;
+        let text = self.opened(text, client)?;
+        let jws = UnverifiedJws::parse(&text).ok()?;
         let algorithm = jws.algorithm();
         // An access token is no hint: only ID tokens have no typ or "JWT".
         if jws.typ().is_some_and(|t| !t.eq_ignore_ascii_case("jwt")) {

@@ -50,9 +50,14 @@ impl Provider {
             Err(reason) => return Ok(self.logout_error(reason.into())),
         };
         // Who the hint claims to be for decides whose secret might have signed it; nothing else follows from it.
-        let unverified = request
-            .id_token_hint()
-            .and_then(|text| UnverifiedJws::parse(text).ok()?.claims_unverified().ok());
+        let named = match request.client_id(None) {
+            Some(id) => self.client(&id).await?,
+            None => None,
+        };
+        let unverified = request.id_token_hint().and_then(|text| {
+            let text = self.opened(text, named.as_deref())?;
+            UnverifiedJws::parse(&text).ok()?.claims_unverified().ok()
+        });
         let client = match request.client_id(unverified.as_ref()) {
             Some(id) => self.client(&id).await?,
             None => None,

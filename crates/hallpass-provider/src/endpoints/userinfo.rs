@@ -2,6 +2,7 @@
 
 use hallpass_core::{
     binding::{self, dpop},
+    client::Signed,
     client_request::ClientRequest,
     issue::TokenType,
     record::Confirmation,
@@ -11,14 +12,15 @@ use hallpass_store::{Commit, Committed, Spend};
 use serde_json::{Map, Value};
 
 use super::discovery::USERINFO;
-use crate::{Failure, Provider, issue};
+use crate::{Failure, Provider};
 
 /// A UserInfo response.
 #[derive(Debug)]
 pub enum UserInfo {
     /// `application/json`.
     Json(String),
-    /// `application/jwt`, for a client that registered `userinfo_signed_response_alg`.
+    /// `application/jwt`, for a client that registered `userinfo_signed_response_alg` or
+    /// `userinfo_encrypted_response_alg`.
     Jwt(String),
 }
 
@@ -87,19 +89,16 @@ impl Provider {
         self.shows_key(bearer, token.confirmation, presented, request)
             .await?;
         let mut claims = userinfo::answer(&token, &known.facts(), account, &client, policy, now)?;
-        let Some(algorithm) = client.userinfo_signed_response_alg else {
+        let signed = Signed::UserInfo;
+        if signed.algorithm(&client).is_none() && signed.encryption(&client).is_none() {
             return Ok(UserInfo::Json(Value::Object(claims).to_string()));
-        };
+        }
         //= OIDC-CORE#5.3.2 SHOULD: a signed response carries iss and aud
         claims.insert("iss".to_owned(), Value::from(policy.issuer.as_str()));
         claims.insert("aud".to_owned(), Value::from(client.id.as_str()));
         claims.insert("iat".to_owned(), Value::from(now.0));
         let body = Value::Object(claims).to_string();
-        let jwt = if algorithm.is_symmetric() {
-            issue::symmetric(&client, algorithm, &body)?
-        } else {
-            self.sign(algorithm, None, &body)?
-        };
+        let jwt = self.sign_and_maybe_encrypt(&client, signed, &body).await?;
         Ok(UserInfo::Jwt(jwt))
     }
 }

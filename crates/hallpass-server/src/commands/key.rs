@@ -1,7 +1,8 @@
 //! `hallpass key`
 
-use hallpass_jose::JwsAlgorithm;
-use hallpass_provider::keys::{HeldKey, Rotate, Rotated};
+use hallpass_provider::keys::{KeyAlgorithm, KeySet, Rotate, Rotated};
+use hallpass_store::KeyPhase;
+use hallpass_types::Timestamp;
 use serde_json::{Value, json};
 
 use crate::cli;
@@ -14,7 +15,11 @@ pub(super) async fn run(command: cli::Key, engine: Engine, output: Output) -> Re
         cli::Key::List => list(&engine, output),
         cli::Key::Rotate(options) => {
             let only = options.alg.as_deref().map(algorithm).transpose()?;
-            let used = |alg| engine.provider.signing_keys().active(alg).is_some();
+            let used = |alg: KeyAlgorithm| {
+                all(&engine.provider.signing_keys())
+                    .iter()
+                    .any(|held| held.alg == alg.name() && held.phase == KeyPhase::Active)
+            };
             if let Some(alg) = only.filter(|alg| !used(*alg)) {
                 return Err(Failure::new(format!(
                     "--alg {}: there is no such key here",
@@ -60,13 +65,15 @@ fn undone(rotated: &Rotated) -> Option<String> {
 fn list(engine: &Engine, output: Output) -> Result<(), Failure> {
     let now = engine.provider.now();
     let keys = engine.provider.signing_keys();
+    let keys = all(&keys);
     let values: Vec<Value> = keys
         .iter()
         .map(|held| {
             json!({
-                "kid": held.key.kid(),
-                "alg": held.key.algorithm().name(),
-                "phase": phase_name(held),
+                "kid": held.kid,
+                "alg": held.alg,
+                "use": held.purpose,
+                "phase": crate::telemetry::phase_name(held.phase),
                 "created_at": held.created_at,
                 "phase_since": held.phase_since,
             })
@@ -76,27 +83,49 @@ fn list(engine: &Engine, output: Output) -> Result<(), Failure> {
         .iter()
         .map(|held| {
             let days = now.since(held.phase_since).div_euclid(86_400);
-            let (alg, kid) = (
-                held.key.algorithm().name().to_owned(),
-                held.key.kid().to_owned(),
-            );
             vec![
-                alg,
-                phase_name(held).to_owned(),
+                held.alg.to_owned(),
+                crate::telemetry::phase_name(held.phase).to_owned(),
                 format!("{days} days"),
-                kid,
+                held.kid.clone(),
             ]
         })
         .collect();
     output.table(&values, &["ALG", "PHASE", "SINCE", "KID"], &rows)
 }
 
-fn phase_name(held: &HeldKey) -> &'static str {
-    crate::telemetry::phase_name(held.phase)
+/// A key of either kind, as it is listed.
+struct Listed {
+    kid: String,
+    alg: &'static str,
+    purpose: &'static str,
+    phase: KeyPhase,
+    created_at: Timestamp,
+    phase_since: Timestamp,
 }
 
-fn algorithm(name: &str) -> Result<JwsAlgorithm, Failure> {
-    JwsAlgorithm::parse(name)
-        .filter(|alg| !alg.is_symmetric())
-        .ok_or_else(|| Failure::new(format!("--alg {name:?} is no signature algorithm")))
+/// Keys that sign, then keys that decrypt.
+fn all(keys: &KeySet) -> Vec<Listed> {
+    let signing = keys.iter().map(|held| Listed {
+        kid: held.key.kid().to_owned(),
+        alg: held.key.algorithm().name(),
+        purpose: "sig",
+        phase: held.phase,
+        created_at: held.created_at,
+        phase_since: held.phase_since,
+    });
+    let decryption = keys.decryption().map(|held| Listed {
+        kid: held.kid.clone(),
+        alg: held.algorithm.name(),
+        purpose: "enc",
+        phase: held.phase,
+        created_at: held.created_at,
+        phase_since: held.phase_since,
+    });
+    signing.chain(decryption).collect()
+}
+
+fn algorithm(name: &str) -> Result<KeyAlgorithm, Failure> {
+    KeyAlgorithm::parse(name)
+        .ok_or_else(|| Failure::new(format!("--alg {name:?} is no algorithm of a key")))
 }

@@ -46,6 +46,7 @@ pub(crate) fn apply(
         .iter()
         .filter_map(|alg| jws(*alg))
         .collect();
+    policy.encryption = protocol.encryption.policy();
     let default_alg = policy
         .signing_algs
         .first()

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::checker::Checker;
+use super::encryption::Encryption;
 use super::value::Seconds;
 
 /// What the issuer offers to its clients.
@@ -25,6 +26,8 @@ pub struct Protocol {
     /// Signature algorithms; the first signs our own tokens and those of clients that name none. A key is made for
     /// each.
     pub signing_algs: Vec<SigningAlg>,
+    /// Encryption of what clients get and of what they send.
+    pub encryption: Encryption,
     /// Page with the documentation for developers, for discovery.
     pub service_documentation: Option<String>,
     /// Page with the policy, for discovery.
@@ -123,6 +126,7 @@ impl Default for Protocol {
             resources: Vec::new(),
             acr_values: Vec::new(),
             signing_algs: vec![SigningAlg::ES256, SigningAlg::RS256],
+            encryption: Encryption::default(),
             service_documentation: None,
             op_policy_uri: None,
             op_tos_uri: None,
@@ -166,6 +170,7 @@ impl Protocol {
             }
         }
         self.check_resources(check);
+        self.encryption.check(check);
         let pages = [
             (
                 "protocol.service_documentation",

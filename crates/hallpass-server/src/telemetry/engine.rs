@@ -61,21 +61,26 @@ fn watch_keys(metrics: &Metrics, provider: Provider) {
     let ages = move || {
         let now = provider.now();
         let keys = provider.signing_keys();
-        keys.iter()
-            .map(|held| -> Reading<f64> {
-                let labels = vec![
-                    ("alg", held.key.algorithm().name().to_owned()),
-                    ("phase", phase_name(held.phase).to_owned()),
-                    ("kid", held.key.kid().to_owned()),
-                ];
-                (
-                    labels,
-                    float(u64::try_from(now.since(held.phase_since)).unwrap_or(0)),
-                )
-            })
-            .collect()
+        let reading = |alg: &'static str, phase, kid: &str, since| -> Reading<f64> {
+            let labels = vec![
+                ("alg", alg.to_owned()),
+                ("phase", phase_name(phase).to_owned()),
+                ("kid", kid.to_owned()),
+            ];
+            let age = float(u64::try_from(now.since(since)).unwrap_or(0));
+            (labels, age)
+        };
+        let signing = keys.iter().map(|held| {
+            let alg = held.key.algorithm().name();
+            reading(alg, held.phase, held.key.kid(), held.phase_since)
+        });
+        let decryption = keys.decryption().map(|held| {
+            let alg = held.algorithm.name();
+            reading(alg, held.phase, &held.kid, held.phase_since)
+        });
+        signing.chain(decryption).collect()
     };
-    let help = "Time since a signing key entered its phase";
+    let help = "Time since a key entered its phase";
     metrics.observe(
         "hallpass_key_age_seconds",
         help,

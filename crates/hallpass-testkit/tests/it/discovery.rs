@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use hallpass_jose::JwsAlgorithm;
-use hallpass_provider::keys::{RIPE, Rotate};
+use hallpass_provider::keys::{KeyAlgorithm, RIPE, Rotate};
 use hallpass_store::KeyPhase;
 use hallpass_testkit::{Ask, Op, Setup};
 use serde_json::Value;
@@ -109,15 +109,17 @@ async fn published_keys_are_public_keys_with_unique_names() {
     let mut browser = op.browser();
     let keys = browser.get("/jwks").await.json();
     let keys = keys["keys"].as_array().unwrap();
-    // Retiring, active and next, of two algorithms.
-    assert_eq!(keys.len(), 6);
+    // Retiring, active and next, of two algorithms; and one to encrypt to.
+    assert_eq!(keys.len(), 7);
     let mut names = HashSet::new();
     for key in keys {
         for secret in ["d", "p", "q", "dp", "dq", "qi", "oth", "k"] {
             assert!(key.get(secret).is_none(), "{secret}");
         }
-        assert_eq!(key["use"], "sig");
-        assert!(matches!(key["alg"].as_str(), Some("ES256" | "RS256")));
+        match key["use"].as_str() {
+            Some("sig") => assert!(matches!(key["alg"].as_str(), Some("ES256" | "RS256"))),
+            used => assert_eq!((used, &key["kty"]), (Some("enc"), &Value::from("EC"))),
+        }
         assert!(names.insert(key["kid"].as_str().unwrap().to_owned()));
     }
 }
@@ -330,7 +332,7 @@ async fn an_issuer_with_a_path_answers_below_it_only() {
 
 #[tokio::test]
 async fn no_key_signs_before_everybody_can_know_it() {
-    const ES: Option<JwsAlgorithm> = Some(JwsAlgorithm::ES256);
+    const ES: Option<KeyAlgorithm> = Some(KeyAlgorithm::Sign(JwsAlgorithm::ES256));
     let op = Op::start().await;
     let early = op.provider.rotate_keys(ES, Rotate::Ripe).await.unwrap();
     assert_eq!((early.done.len(), early.waiting.len()), (0, 1));
@@ -351,7 +353,7 @@ async fn no_key_signs_before_everybody_can_know_it() {
 
 #[tokio::test]
 async fn of_two_rotations_at_once_each_key_is_retired_once() {
-    const ES: Option<JwsAlgorithm> = Some(JwsAlgorithm::ES256);
+    const ES: Option<KeyAlgorithm> = Some(KeyAlgorithm::Sign(JwsAlgorithm::ES256));
     let op = Op::start().await;
     let other = op.another_node().await;
     let (one, two) = tokio::join!(

@@ -146,7 +146,7 @@ async fn every_token_verifies_while_keys_are_rotated() {
             let keys = Jwks::parse(keys, JwksPolicy::Client).unwrap();
             let keys: Vec<VerifyingKey> = keys
                 .keys()
-                .map(|k| VerifyingKey::from_jwk(k).unwrap())
+                .filter_map(|k| VerifyingKey::from_jwk(k).ok())
                 .collect();
             for token in tokens {
                 let jws = UnverifiedJws::parse(token).unwrap();
@@ -170,5 +170,6 @@ async fn every_token_verifies_while_keys_are_rotated() {
         .as_array()
         .unwrap()
         .len();
-    assert_eq!(left, 4);
+    // Two of each algorithm, and one to encrypt to.
+    assert_eq!(left, 5);
 }

@@ -34,6 +34,8 @@ struct Stored {
     sector_identifier_uri: Option<String>,
     id_token_signed_response_alg: JwsAlgorithm,
     userinfo_signed_response_alg: Option<JwsAlgorithm>,
+    introspection_signed_response_alg: Option<JwsAlgorithm>,
+    authorization_signed_response_alg: Option<JwsAlgorithm>,
     default_max_age: Option<i64>,
     #[serde(default)]
     require_auth_time: bool,
@@ -83,13 +85,27 @@ impl Client {
         if !offered(&stored.id_token_signed_response_alg) {
             return Err(MetadataReason::AlgorithmUnsupported.at("id_token_signed_response_alg"));
         }
-        if !stored
-            .userinfo_signed_response_alg
-            .as_ref()
-            .is_none_or(offered)
-        {
-            return Err(MetadataReason::AlgorithmUnsupported.at("userinfo_signed_response_alg"));
+        for (name, alg) in [
+            (
+                "userinfo_signed_response_alg",
+                &stored.userinfo_signed_response_alg,
+            ),
+            (
+                "introspection_signed_response_alg",
+                &stored.introspection_signed_response_alg,
+            ),
+            (
+                "authorization_signed_response_alg",
+                &stored.authorization_signed_response_alg,
+            ),
+        ] {
+            if !alg.as_ref().is_none_or(offered) {
+                return Err(MetadataReason::AlgorithmUnsupported.at(name));
+            }
         }
+        let default_alg = metadata::default_alg(record.origin, policy)
+            .unwrap_or(stored.id_token_signed_response_alg);
+        let encryption = metadata::encryptions(&record.metadata, policy)?;
         let trusted = record.origin.is_trusted();
         Ok(Self {
             id: record.client_id.clone(),
@@ -121,6 +137,13 @@ impl Client {
             },
             id_token_signed_response_alg: stored.id_token_signed_response_alg,
             userinfo_signed_response_alg: stored.userinfo_signed_response_alg,
+            introspection_signed_response_alg: stored
+                .introspection_signed_response_alg
+                .unwrap_or(default_alg),
+            authorization_signed_response_alg: stored
+                .authorization_signed_response_alg
+                .unwrap_or(default_alg),
+            encryption,
             default_max_age: stored.default_max_age,
             require_auth_time: stored.require_auth_time,
             default_acr_values: stored.default_acr_values,

@@ -7,20 +7,30 @@ use super::{
     super::{ClientOrigin, MetadataError, MetadataReason},
     Draft, SHORT,
 };
-use crate::client_auth::{Kind, Method};
+use crate::{
+    client_auth::{Kind, Method},
+    policy::Policy,
+};
 
 const JWKS: &str = "jwks";
 const JWKS_URI: &str = "jwks_uri";
 const AUTH_ALG: &str = "token_endpoint_auth_signing_alg";
 const ID_TOKEN_ALG: &str = "id_token_signed_response_alg";
 const USERINFO_ALG: &str = "userinfo_signed_response_alg";
+const INTROSPECTION_ALG: &str = "introspection_signed_response_alg";
+const AUTHORIZATION_ALG: &str = "authorization_signed_response_alg";
 
 /// The symmetric algorithms for which the server needs the client's secret itself.
 pub(super) fn symmetric(metadata: &Map<String, Value>) -> impl Iterator<Item = JwsAlgorithm> {
-    [ID_TOKEN_ALG, USERINFO_ALG]
-        .into_iter()
-        .filter_map(|name| metadata.get(name)?.as_str().and_then(JwsAlgorithm::parse))
-        .filter(|alg| alg.is_symmetric())
+    [
+        ID_TOKEN_ALG,
+        USERINFO_ALG,
+        INTROSPECTION_ALG,
+        AUTHORIZATION_ALG,
+    ]
+    .into_iter()
+    .filter_map(|name| metadata.get(name)?.as_str().and_then(JwsAlgorithm::parse))
+    .filter(|alg| alg.is_symmetric())
 }
 
 impl Draft<'_> {
@@ -78,33 +88,16 @@ impl Draft<'_> {
     pub(super) fn algorithms(&mut self, method: &dyn Method) -> Result<(), MetadataError> {
         let id_token = match self.signing_alg(ID_TOKEN_ALG, method)? {
             Some(alg) => alg,
-            None => self
-                .default_alg()
+            None => default_alg(self.origin, self.policy)
                 .ok_or(MetadataReason::AlgorithmUnsupported.at(ID_TOKEN_ALG))?,
         };
         self.put(ID_TOKEN_ALG, id_token.name());
-        if let Some(alg) = self.signing_alg(USERINFO_ALG, method)? {
-            self.put(USERINFO_ALG, alg.name());
+        for name in [USERINFO_ALG, INTROSPECTION_ALG, AUTHORIZATION_ALG] {
+            if let Some(alg) = self.signing_alg(name, method)? {
+                self.put(name, alg.name());
+            }
         }
         Ok(())
-    }
-
-    //= OIDC-REG#2 MUST: the default algorithm of ID tokens is RS256
-    //= OIDC-REG#2 exception: clients that an operator made get the issuer's first algorithm
-    fn default_alg(&self) -> Option<JwsAlgorithm> {
-        let mut offered = self
-            .policy
-            .signing_algs
-            .iter()
-            .copied()
-            .filter(|alg| !alg.is_symmetric());
-        let rs256 = || offered.clone().find(|alg| *alg == JwsAlgorithm::RS256);
-        match self.origin {
-            ClientOrigin::Registration | ClientOrigin::Document => {
-                rs256().or_else(|| offered.next())
-            }
-            ClientOrigin::Configuration | ClientOrigin::Administration => offered.next(),
-        }
     }
 
     fn signing_alg(
@@ -121,6 +114,25 @@ impl Draft<'_> {
             .filter(|alg| !alg.is_symmetric() || method.kind() == Kind::Secret)
             .map(Some)
             .ok_or_else(|| MetadataReason::AlgorithmUnsupported.at(name))
+    }
+}
+
+/// The algorithm that signs for a client which named none.
+//= OIDC-REG#2 MUST: the default algorithm of ID tokens is RS256
+//= OIDC-REG#2 exception: clients that an operator made get the issuer's first algorithm
+pub(in crate::client) fn default_alg(
+    origin: ClientOrigin,
+    policy: &Policy,
+) -> Option<JwsAlgorithm> {
+    let mut offered = policy
+        .signing_algs
+        .iter()
+        .copied()
+        .filter(|alg| !alg.is_symmetric());
+    let rs256 = || offered.clone().find(|alg| *alg == JwsAlgorithm::RS256);
+    match origin {
+        ClientOrigin::Registration | ClientOrigin::Document => rs256().or_else(|| offered.next()),
+        ClientOrigin::Configuration | ClientOrigin::Administration => offered.next(),
     }
 }
 

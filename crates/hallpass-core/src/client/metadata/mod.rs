@@ -2,16 +2,15 @@
 //! [RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2),
 //! [OpenID Connect Dynamic Client Registration §2](https://openid.net/specs/openid-connect-registration-1_0.html#ClientMetadata).
 //!
-//! Members that this server does not know are dropped, so nothing can be set that has no rule here. Three kinds of
+//! Members that this server does not know are dropped, so nothing can be set that has no rule here. Two kinds of
 //! known members are not stored:
 //!
-//! - Encryption of ID tokens and UserInfo (`id_token_encrypted_response_alg` and the like) is *refused*: a client
-//!   that asks for encryption must not get plain text instead.
 //! - Demands on requests that this server does not take (`require_signed_request_object`,
-//!   `require_pushed_authorization_requests`, sender-constrained tokens) are *refused* when they are `true`, for the same reason.
-//! - What describes such requests or answers (`request_object_signing_alg`, `authorization_signed_response_alg`,
-//!   their encryption, `software_statement`, …) is *dropped*: without the feature it has no effect.
+//!   `require_pushed_authorization_requests`, sender-constrained tokens) are *refused* when they are `true`: a
+//!   client that asks for a protection must not be told that all is well without it.
+//! - What describes such requests (`request_object_signing_alg`, `software_statement`, …) is *dropped*: without the feature it has no effect.
 
+mod encryption;
 mod flows;
 mod input;
 mod keys;
@@ -22,6 +21,7 @@ mod tests;
 use serde_json::{Map, Value};
 
 use self::input::Input;
+pub(super) use self::{encryption::encryptions, keys::default_alg};
 use super::{
     ApplicationType, ClientOrigin, MetadataError, MetadataReason, redirect_uri, sector::sector_of,
     uri,
@@ -55,6 +55,7 @@ pub fn normalize(
     draft.redirect_uris(application_type)?;
     draft.keys(method)?;
     draft.algorithms(method)?;
+    draft.encryption(method)?;
     draft.subject()?;
     draft.authentication_wishes()?;
     draft.scope()?;
@@ -90,6 +91,7 @@ pub fn needs_plain_secret(metadata: &Map<String, Value>) -> bool {
     auth_method_of(metadata)
         .is_some_and(|m| m.kind() == client_auth::Kind::Secret && !m.signing_algs().is_empty())
         || keys::symmetric(metadata).next().is_some()
+        || encryption::is_symmetric(metadata)
 }
 
 /// The shortest secret, in bytes, that serves every HMAC algorithm of this metadata; 0 when it uses none.
@@ -119,16 +121,6 @@ fn auth_method_of(metadata: &Map<String, Value>) -> Option<&'static dyn client_a
 
 /// The client asked for a protection; without it, it must not be told that all is well.
 fn refuse_unkept_promises(input: Input<'_>) -> Result<(), MetadataError> {
-    for name in [
-        "id_token_encrypted_response_alg",
-        "id_token_encrypted_response_enc",
-        "userinfo_encrypted_response_alg",
-        "userinfo_encrypted_response_enc",
-    ] {
-        if input.value(name).is_some() {
-            return Err(MetadataReason::ProtectionUnsupported.at(name));
-        }
-    }
     for name in [
         "require_signed_request_object",
         "require_pushed_authorization_requests",

@@ -248,17 +248,6 @@ fn flows_that_do_not_exist_cannot_be_registered() {
 #[test]
 fn protections_that_cannot_be_given_are_refused_and_not_forgotten() {
     for name in [
-        "id_token_encrypted_response_alg",
-        "id_token_encrypted_response_enc",
-        "userinfo_encrypted_response_alg",
-        "userinfo_encrypted_response_enc",
-    ] {
-        assert_eq!(
-            refused(&with(name, &json!("RSA-OAEP"))),
-            (MetadataReason::ProtectionUnsupported, name)
-        );
-    }
-    for name in [
         "require_signed_request_object",
         "require_pushed_authorization_requests",
         "tls_client_certificate_bound_access_tokens",

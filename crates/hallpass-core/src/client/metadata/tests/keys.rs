@@ -5,6 +5,8 @@ fn algorithms_are_those_of_the_issuer() {
     for name in [
         "id_token_signed_response_alg",
         "userinfo_signed_response_alg",
+        "introspection_signed_response_alg",
+        "authorization_signed_response_alg",
     ] {
         for alg in ["RS256", "ES256"] {
             assert_eq!(

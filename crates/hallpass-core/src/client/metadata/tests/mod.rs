@@ -1,3 +1,4 @@
+mod encryption;
 mod flows;
 mod keys;
 
@@ -159,9 +160,6 @@ fn what_only_the_server_decides_has_no_effect() {
         ("default_acr_values", json!(["urn:admin"])),
         ("__proto__", json!({"trusted": true})),
         ("request_object_signing_alg", json!("none")),
-        ("request_object_encryption_alg", json!("RSA-OAEP")),
-        ("authorization_signed_response_alg", json!("none")),
-        ("introspection_encrypted_response_alg", json!("RSA-OAEP")),
         ("tls_client_auth_subject_dn", json!("CN=x")),
         ("software_statement", json!("e30.e30.")),
     ] {
