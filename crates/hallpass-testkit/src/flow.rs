@@ -123,10 +123,18 @@ impl Tokens {
     /// # Panics
     /// It is none.
     pub fn of(answer: &Answer) -> Self {
+        Self::of_type(answer, "Bearer")
+    }
+
+    /// Reads a token response with that `token_type`.
+    ///
+    /// # Panics
+    /// It is none.
+    pub fn of_type(answer: &Answer, token_type: &str) -> Self {
         assert_eq!(answer.status, 200, "{}", answer.text());
         let body = answer.json();
         let text = |name: &str| body[name].as_str().map(str::to_owned);
-        assert_eq!(body["token_type"], "Bearer");
+        assert_eq!(body["token_type"], token_type);
         assert!(body["expires_in"].is_i64());
         Self {
             access: text("access_token").expect("there is an access token"),

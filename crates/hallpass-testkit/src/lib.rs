@@ -22,9 +22,11 @@ pub mod html;
 mod op;
 pub mod oracle;
 pub mod ports;
+mod prover;
 pub mod wire;
 
 pub use browser::Browser;
 pub use flow::{Request, Tokens};
 pub use op::{App, Op, Setup};
+pub use prover::Prover;
 pub use wire::{Answer, Ask};

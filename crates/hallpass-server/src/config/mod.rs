@@ -7,6 +7,7 @@ mod checker;
 mod client_documents;
 mod clients;
 mod danger;
+mod dpop;
 mod encryption;
 mod experimental;
 mod keys;
@@ -38,6 +39,7 @@ use checker::Checker;
 pub use client_documents::ClientDocuments;
 pub use clients::Client;
 pub use danger::Danger;
+pub use dpop::Dpop;
 pub use encryption::Encryption;
 pub use experimental::Experimental;
 pub use keys::{Keys, decode as decode_master_key};
@@ -69,6 +71,7 @@ struct Raw {
     keys: keys::Raw,
     lifetimes: Lifetimes,
     protocol: Protocol,
+    dpop: Dpop,
     registration: registration::Raw,
     client_documents: ClientDocuments,
     passwords: Passwords,
@@ -97,6 +100,8 @@ pub struct Config {
     pub lifetimes: Lifetimes,
     /// `[protocol]`.
     pub protocol: Protocol,
+    /// `[dpop]`.
+    pub dpop: Dpop,
     /// `[registration]`.
     pub registration: Registration,
     /// `[client_documents]`.
@@ -148,6 +153,7 @@ impl Config {
             keys,
             lifetimes,
             protocol,
+            dpop,
             registration,
             client_documents,
             passwords,
@@ -173,7 +179,10 @@ impl Config {
         danger.check(check);
         let issuer = server.issuer(tls.files().is_some(), server.port());
         let clients = policy::provisional(&issuer, &lifetimes, &protocol, &registration)
-            .map(|policy| clients::parse(clients, &policy, check))
+            .map(|mut policy| {
+                dpop.apply(&mut policy);
+                clients::parse(clients, &policy, check)
+            })
             .unwrap_or_default();
         let users = users::parse(users, &passwords, check);
         let problems = checker.into_problems();
@@ -188,6 +197,7 @@ impl Config {
             keys,
             lifetimes,
             protocol,
+            dpop,
             registration,
             client_documents,
             passwords,

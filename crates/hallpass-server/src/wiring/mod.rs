@@ -168,6 +168,7 @@ impl Engine {
                     policy,
                 );
                 config.client_documents.apply(policy);
+                config.dpop.apply(policy);
                 policy.registration.initial_access_tokens = digests;
             })
             .clock(clock)

@@ -16,6 +16,7 @@ mod client_secrets;
 mod codes;
 mod consent;
 mod discovery;
+mod dpop;
 mod encryption;
 mod faults;
 mod http;

@@ -1,0 +1,422 @@
+//! Tokens that are bound to the key of a proof.
+
+use hallpass_core::policy::DpopNonce;
+use hallpass_jose::{JwsAlgorithm, base64url};
+use hallpass_testkit::{
+    Answer, Ask, Browser, Op, Prover, Request, Setup, Tokens, fixture::Seed, flow,
+};
+use serde_json::{Value, json};
+
+fn redemption(browser: &Browser, client: &str, code: &str) -> Ask {
+    let pairs = [
+        ("grant_type", "authorization_code"),
+        ("code", code),
+        ("redirect_uri", flow::redirect_uri(client)),
+        ("code_verifier", flow::VERIFIER),
+    ];
+    browser.ask_as(client, "/token", &pairs)
+}
+
+fn refreshing(browser: &Browser, client: &str, token: &str) -> Ask {
+    let pairs = [("grant_type", "refresh_token"), ("refresh_token", token)];
+    browser.ask_as(client, "/token", &pairs)
+}
+
+fn machine(browser: &Browser) -> Ask {
+    browser.ask_as("machine", "/token", &[("grant_type", "client_credentials")])
+}
+
+fn used(token: &str, proof: &str) -> Ask {
+    Ask::get("/userinfo")
+        .header("Authorization", &format!("DPoP {token}"))
+        .header("DPoP", proof)
+}
+
+async fn bound(op: &Op, browser: &mut Browser, client: &str, prover: &Prover) -> Tokens {
+    let code = browser
+        .code("alice", &Request::of(client, "openid email offline_access"))
+        .await;
+    let proof = prover.post("/token", op.clock.seconds());
+    let ask = redemption(browser, client, &code).header("DPoP", &proof);
+    Tokens::of_type(&browser.send(ask).await, "DPoP")
+}
+
+fn refused(answer: &Answer, status: u16, error: &str) {
+    assert_eq!(
+        (answer.status, &*answer.error()),
+        (status, error),
+        "{}",
+        answer.text()
+    );
+}
+
+// TK-50, UI-04, IN-06
+#[tokio::test]
+async fn a_proof_binds_the_token_and_only_its_key_uses_it() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let (prover, other) = (Prover::default(), Prover::default());
+    let now = op.clock.seconds();
+    let tokens = bound(&op, &mut browser, "web", &prover).await;
+    let access = &tokens.access;
+
+    let answer = browser
+        .send(used(access, &prover.userinfo(access, now)))
+        .await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.json()["email"], "alice@example.test");
+
+    // As a bearer token, in the header or in the body, it is of no use.
+    let proof = prover.userinfo(access, now);
+    for ask in [
+        Ask::get("/userinfo").bearer(access),
+        Ask::get("/userinfo").bearer(access).header("DPoP", &proof),
+        Ask::form("/userinfo", &[("access_token", access)]),
+    ] {
+        refused(&browser.send(ask).await, 401, "invalid_token");
+    }
+    let without = Ask::get("/userinfo").header("Authorization", &format!("DPoP {access}"));
+    let answer = browser.send(without).await;
+    refused(&answer, 401, "invalid_dpop_proof");
+    let challenge = answer.header("www-authenticate").unwrap();
+    assert!(
+        challenge.starts_with("DPoP ") && challenge.contains("algs=\"ES256"),
+        "{challenge}"
+    );
+    let answer = browser
+        .send(used(access, &other.userinfo(access, now)))
+        .await;
+    refused(&answer, 401, "invalid_token");
+    assert!(
+        answer
+            .header("www-authenticate")
+            .unwrap()
+            .starts_with("DPoP ")
+    );
+
+    // An unbound token is not used with a proof.
+    let bearer = browser.code_flow("web", "openid email").await.access;
+    let answer = browser
+        .send(used(&bearer, &prover.userinfo(&bearer, now)))
+        .await;
+    refused(&answer, 401, "invalid_token");
+
+    let told = browser
+        .call("web", "/introspect", &[("token", access)])
+        .await
+        .json();
+    assert_eq!(told["token_type"], "DPoP");
+    assert_eq!(told["cnf"], json!({"jkt": prover.thumbprint()}));
+    let told = browser
+        .call("web", "/introspect", &[("token", &bearer)])
+        .await
+        .json();
+    assert_eq!(
+        (&told["token_type"], told.get("cnf")),
+        (&json!("Bearer"), None)
+    );
+}
+
+// TK-45
+#[tokio::test]
+async fn a_proof_that_is_wrong_in_anything_gets_no_token() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let prover = Prover::default();
+    let now = op.clock.seconds();
+    let good = || Prover::claims("POST", "/token", now);
+    let header = |name: &str, value: Value| {
+        let mut header = prover.header();
+        header[name] = value;
+        prover.sign(&header, &good())
+    };
+    let claim = |name: &str, value: Value| {
+        let mut claims = good();
+        claims[name] = value;
+        prover.sign(&prover.header(), &claims)
+    };
+    let without = |name: &str| {
+        let mut claims = good();
+        claims.as_object_mut().unwrap().remove(name);
+        prover.sign(&prover.header(), &claims)
+    };
+    let mut private = prover.header();
+    private["jwk"]["d"] = json!(base64url::encode([7; 32]));
+    let signed = prover.post("/token", now);
+    let (head, _) = signed.rsplit_once('.').unwrap();
+    let wrong = [
+        "x".to_owned(),
+        "a.b.c".to_owned(),
+        header("typ", json!("JWT")),
+        header("typ", Value::Null),
+        header("alg", json!("none")),
+        header("alg", json!("HS256")),
+        header("alg", json!("RS256")),
+        header("alg", Value::Null),
+        header("jwk", Value::Null),
+        header("jwk", Prover::default().header()["jwk"].clone()),
+        prover.sign(&private, &good()),
+        format!("{head}.{}", base64url::encode([9; 64])),
+        without("jti"),
+        without("htm"),
+        without("htu"),
+        without("iat"),
+        claim("jti", json!("")),
+        claim("htm", json!("GET")),
+        claim("htm", json!("post")),
+        claim("htu", json!("https://op.test/userinfo")),
+        claim("htu", json!("https://evil.test/token")),
+        claim("htu", json!("http://op.test/token")),
+        claim("htu", json!("https://op.test/token/")),
+        claim("htu", json!("https://op.test//token")),
+        claim("htu", json!("https://op.test/%74oken")),
+        claim("htu", json!(["https://op.test/token"])),
+        claim("iat", json!(now - 3600)),
+        claim("iat", json!(now + 3600)),
+        claim("iat", json!("now")),
+    ];
+    for proof in wrong {
+        let answer = browser.send(machine(&browser).header("DPoP", &proof)).await;
+        refused(&answer, 400, "invalid_dpop_proof");
+    }
+    let two = machine(&browser)
+        .header("DPoP", &prover.post("/token", now))
+        .header("dpop", &prover.post("/token", now));
+    refused(&browser.send(two).await, 400, "invalid_dpop_proof");
+    // TK-49: what is called is what the issuer says, whatever a header claims.
+    for (name, value) in [("Host", "evil.test"), ("X-Forwarded-Host", "evil.test")] {
+        let proof = claim("htu", json!("https://evil.test/token"));
+        let ask = machine(&browser).header("DPoP", &proof).header(name, value);
+        refused(&browser.send(ask).await, 400, "invalid_dpop_proof");
+    }
+    let right = [
+        claim("htu", json!("https://op.test/token?a=b#c")),
+        claim("htu", json!("HTTPS://OP.TEST:443/token")),
+        claim("iat", json!(now - 10)),
+        claim("iat", json!(now + 10)),
+        claim("unknown", json!({})),
+        header("unknown", json!(1)),
+    ];
+    for proof in right {
+        let ask = machine(&browser).header("DPOP", &proof);
+        Tokens::of_type(&browser.send(ask).await, "DPoP");
+    }
+    for algorithm in [JwsAlgorithm::ES384, JwsAlgorithm::EdDSA] {
+        let proof = Prover::new(algorithm).post("/token", now);
+        let ask = machine(&browser).header("DPoP", &proof);
+        Tokens::of_type(&browser.send(ask).await, "DPoP");
+    }
+}
+
+// TK-46, F03
+#[tokio::test]
+async fn a_proof_works_once_on_every_node_and_at_every_endpoint() {
+    let op = Setup::default().start().await;
+    let node = op.another_node().await;
+    let (mut here, mut there) = (op.browser(), node.browser());
+    let prover = Prover::default();
+    let now = op.clock.seconds();
+    let proof = prover.post("/token", now);
+    let ask = machine(&here).header("DPoP", &proof);
+    Tokens::of_type(&here.send(ask.clone()).await, "DPoP");
+    refused(&here.send(ask.clone()).await, 400, "invalid_dpop_proof");
+    refused(&there.send(ask).await, 400, "invalid_dpop_proof");
+
+    let tokens = bound(&op, &mut here, "web", &prover).await;
+    let ask = used(&tokens.access, &prover.userinfo(&tokens.access, now));
+    assert_eq!(there.send(ask.clone()).await.status, 200);
+    refused(&here.send(ask.clone()).await, 401, "invalid_dpop_proof");
+    refused(&there.send(ask).await, 401, "invalid_dpop_proof");
+    // Another key may use the same jti: nobody uses up the proofs of somebody else.
+    let claims = Prover::claims("POST", "/token", now);
+    for each in [Prover::default(), Prover::default()] {
+        let proof = each.sign(&each.header(), &claims);
+        let ask = machine(&here).header("DPoP", &proof);
+        Tokens::of_type(&here.send(ask).await, "DPoP");
+    }
+}
+
+// TK-46
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_thirty_requests_with_one_proof_at_once_one_gets_a_token() {
+    let op = Setup::default().start().await;
+    let prover = Prover::default();
+    for _ in 0..5 {
+        let proof = prover.post("/token", op.clock.seconds());
+        let mut all = tokio::task::JoinSet::new();
+        for _ in 0..30 {
+            let mut browser = op.browser();
+            let ask = machine(&browser).header("DPoP", &proof);
+            all.spawn(async move { browser.send(ask).await.status });
+        }
+        let statuses = all.join_all().await;
+        assert_eq!(
+            statuses.iter().filter(|s| **s == 200).count(),
+            1,
+            "{statuses:?}"
+        );
+    }
+}
+
+// TK-47
+#[tokio::test]
+async fn a_code_that_is_bound_to_a_key_is_redeemed_with_it_alone() {
+    //= test RFC9449#10 a code that is bound to a key is redeemed with a proof of that key
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let (prover, other) = (Prover::default(), Prover::default());
+    let now = op.clock.seconds();
+    for client in ["web", "spa"] {
+        let request = Request::of(client, "openid").with("dpop_jkt", &prover.thumbprint());
+        let code = browser.code("alice", &request).await;
+        refused(&browser.redeem(client, &code).await, 400, "invalid_grant");
+        let ask = redemption(&browser, client, &code).header("DPoP", &other.post("/token", now));
+        refused(&browser.send(ask).await, 400, "invalid_grant");
+        // Whoever lacks the key has not used the code up.
+        let ask = redemption(&browser, client, &code).header("DPoP", &prover.post("/token", now));
+        Tokens::of_type(&browser.send(ask).await, "DPoP");
+    }
+    let request = Request::of("web", "openid").with("dpop_jkt", "x");
+    let answer = browser.send(request.get()).await;
+    assert!(answer.location().contains("error=invalid_request"));
+}
+
+// TK-47
+#[tokio::test]
+async fn a_public_clients_refresh_token_works_with_its_key_alone_and_stays() {
+    //= test RFC9449#5 refresh tokens of public clients are bound to the key of the proof
+    //= test RFC9449#5 a refresh token that is bound to a key is used with a proof of that key
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let (prover, other) = (Prover::default(), Prover::default());
+    let now = op.clock.seconds();
+    let tokens = bound(&op, &mut browser, "spa", &prover).await;
+    let refresh = tokens.refresh();
+    refused(&browser.refresh("spa", refresh).await, 400, "invalid_grant");
+    let ask = refreshing(&browser, "spa", refresh);
+    let theirs = ask.clone().header("DPoP", &other.post("/token", now));
+    refused(&browser.send(theirs).await, 400, "invalid_grant");
+    for _ in 0..3 {
+        let own = ask.clone().header("DPoP", &prover.post("/token", now));
+        let next = Tokens::of_type(&browser.send(own).await, "DPoP");
+        assert_eq!(next.refresh(), refresh, "a bound token does not rotate");
+    }
+    // A confidential client's is not bound: it may take another key, or none.
+    let tokens = bound(&op, &mut browser, "web", &prover).await;
+    let ask = refreshing(&browser, "web", tokens.refresh());
+    let next = ask.clone().header("DPoP", &other.post("/token", now));
+    Tokens::of_type(&browser.send(next).await, "DPoP");
+    Tokens::of(&browser.send(ask).await);
+}
+
+// TK-50
+#[tokio::test]
+async fn a_client_that_registered_bound_tokens_gets_no_others() {
+    let op = Setup::default()
+        .client(Seed {
+            id: "machine2",
+            secret: Some("hpk_machine2-0123456789abcdefghijklmnopqrst"),
+            disabled: false,
+            metadata: json!({
+                "redirect_uris": [], "response_types": [], "grant_types": ["client_credentials"],
+                "dpop_bound_access_tokens": true,
+            }),
+        })
+        .start()
+        .await;
+    let mut browser = op.browser();
+    let ask = Ask::form("/token", &[("grant_type", "client_credentials")])
+        .basic("machine2", "hpk_machine2-0123456789abcdefghijklmnopqrst");
+    refused(&browser.send(ask.clone()).await, 400, "invalid_dpop_proof");
+    let proof = Prover::default().post("/token", op.clock.seconds());
+    Tokens::of_type(&browser.send(ask.header("DPoP", &proof)).await, "DPoP");
+}
+
+// TK-48
+#[tokio::test]
+async fn where_nonces_are_needed_the_answer_brings_one_that_every_node_takes() {
+    let setup = Setup::default().policy(|policy| policy.dpop.nonce = DpopNonce::Always);
+    let op = setup.start().await;
+    let mut browser = op.browser();
+    let prover = Prover::default();
+    let now = op.clock.seconds();
+    let with = |nonce: Value| {
+        let mut claims = Prover::claims("POST", "/token", now);
+        claims["nonce"] = nonce;
+        prover.sign(&prover.header(), &claims)
+    };
+    let ask = machine(&browser);
+    let answer = browser
+        .send(ask.clone().header("DPoP", &prover.post("/token", now)))
+        .await;
+    refused(&answer, 400, "use_dpop_nonce");
+    let nonce = answer.header("dpop-nonce").unwrap().to_owned();
+    for bad in ["", "x", &nonce[1..], &"A".repeat(27)] {
+        let answer = browser
+            .send(ask.clone().header("DPoP", &with(json!(bad))))
+            .await;
+        refused(&answer, 400, "use_dpop_nonce");
+        assert_eq!(answer.header("dpop-nonce"), Some(&*nonce));
+    }
+    let answer = browser
+        .send(ask.clone().header("DPoP", &with(json!(nonce))))
+        .await;
+    assert_eq!(
+        answer.header("dpop-nonce"),
+        Some(&*nonce),
+        "the newest is always told"
+    );
+    Tokens::of_type(&answer, "DPoP");
+    // Without a proof there is nothing to say, and nothing to demand.
+    let answer = browser.send(ask).await;
+    assert_eq!(answer.header("dpop-nonce"), None);
+    Tokens::of(&answer);
+
+    let code = browser.code("alice", &Request::of("web", "openid")).await;
+    let ask = redemption(&browser, "web", &code).header("DPoP", &with(json!(nonce)));
+    let access = Tokens::of_type(&browser.send(ask).await, "DPoP").access;
+    let answer = browser
+        .send(used(&access, &prover.userinfo(&access, now)))
+        .await;
+    refused(&answer, 401, "use_dpop_nonce");
+    assert!(
+        answer
+            .header("www-authenticate")
+            .unwrap()
+            .contains("error=\"use_dpop_nonce\"")
+    );
+    let nonce = answer.header("dpop-nonce").unwrap();
+    let mut claims = Prover::claims("GET", "/userinfo", now);
+    claims["ath"] = json!(Prover::ath(&access));
+    claims["nonce"] = json!(nonce);
+    let proof = prover.sign(&prover.header(), &claims);
+    assert_eq!(browser.send(used(&access, &proof)).await.status, 200);
+    // Half an hour later it is too old.
+    op.clock.advance(1800);
+    let mut claims = Prover::claims("POST", "/token", op.clock.seconds());
+    claims["nonce"] = json!(nonce);
+    let proof = prover.sign(&prover.header(), &claims);
+    let answer = browser.send(machine(&browser).header("DPoP", &proof)).await;
+    refused(&answer, 400, "use_dpop_nonce");
+    assert_ne!(answer.header("dpop-nonce"), Some(nonce));
+}
+
+// JW-08
+#[tokio::test]
+async fn where_it_is_off_it_is_not_advertised_and_binds_nothing() {
+    let op = Op::with(|policy| policy.dpop.enabled = false).await;
+    let mut browser = op.browser();
+    let metadata = browser
+        .get("/.well-known/openid-configuration")
+        .await
+        .json();
+    assert_eq!(metadata.get("dpop_signing_alg_values_supported"), None);
+    let proof = Prover::default().post("/token", op.clock.seconds());
+    Tokens::of(&browser.send(machine(&browser).header("DPoP", &proof)).await);
+    let challenge = browser.get("/userinfo").await;
+    assert_eq!(challenge.all("www-authenticate").count(), 1);
+
+    let on = Op::start().await;
+    let challenge = on.browser().get("/userinfo").await;
+    assert_eq!(challenge.all("www-authenticate").count(), 2);
+}
