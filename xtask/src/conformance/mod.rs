@@ -9,6 +9,7 @@ mod keys;
 mod options;
 mod plan;
 mod report;
+mod resource;
 mod rest;
 mod run;
 mod server;

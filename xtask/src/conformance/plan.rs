@@ -24,6 +24,9 @@ pub(crate) struct Plan {
     /// Parts of the server's configuration beside `server.toml`: files in `conformance/server/` without `.toml`.
     #[serde(default)]
     pub(crate) server: Vec<String>,
+    /// Whether the plan calls a protected resource.
+    #[serde(default)]
+    pub(crate) resource: bool,
     /// Whether a real browser is needed: the suite's own cannot run these modules.
     #[serde(default)]
     pub(crate) chromium: bool,

@@ -3,7 +3,8 @@
 use super::Result;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::header::{ACCEPT, CONTENT_TYPE, HOST};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
+use hyper::http::request::Builder;
 use hyper::{Method, Request, Uri};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
@@ -47,13 +48,37 @@ impl Answer {
 /// # Errors
 /// The host is not loopback, or the connection or the exchange failed.
 pub(crate) async fn request(method: Method, url: &str, body: Option<&Value>) -> Result<Answer> {
-    tokio::time::timeout(REQUEST_TIMEOUT, exchange(method, url, body))
+    let content = match body {
+        Some(value) => serde_json::to_vec(value).map_err(|error| error.to_string())?,
+        None => Vec::new(),
+    };
+    let request = Request::builder()
+        .method(method)
+        .header(ACCEPT, "application/json")
+        .header(CONTENT_TYPE, "application/json");
+    send(url, request, content).await
+}
+
+/// Posts a form on a connection of its own.
+///
+/// # Errors
+/// As [`request`].
+pub(crate) async fn form(url: &str, authorization: &str, form: String) -> Result<Answer> {
+    let request = Request::builder()
+        .method(Method::POST)
+        .header(AUTHORIZATION, authorization)
+        .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+    send(url, request, form.into_bytes()).await
+}
+
+async fn send(url: &str, request: Builder, content: Vec<u8>) -> Result<Answer> {
+    tokio::time::timeout(REQUEST_TIMEOUT, exchange(url, request, content))
         .await
         .map_err(|_| format!("{url}: no answer in {} s", REQUEST_TIMEOUT.as_secs()))?
         .map_err(|error| format!("{url}: {error}"))
 }
 
-async fn exchange(method: Method, url: &str, body: Option<&Value>) -> Result<Answer> {
+async fn exchange(url: &str, request: Builder, content: Vec<u8>) -> Result<Answer> {
     let uri: Uri = url.parse().map_err(|_| "not a URL".to_owned())?;
     let authority = uri.authority().ok_or("no host")?.as_str().to_owned();
     let stream = connect(&uri).await?;
@@ -61,16 +86,9 @@ async fn exchange(method: Method, url: &str, body: Option<&Value>) -> Result<Ans
         .await
         .map_err(|error| error.to_string())?;
     let driver = tokio::spawn(connection);
-    let content = match body {
-        Some(value) => serde_json::to_vec(value).map_err(|error| error.to_string())?,
-        None => Vec::new(),
-    };
-    let request = Request::builder()
-        .method(method)
+    let request = request
         .uri(uri.path_and_query().map_or("/", |path| path.as_str()))
         .header(HOST, authority)
-        .header(ACCEPT, "application/json")
-        .header(CONTENT_TYPE, "application/json")
         .body(Full::new(Bytes::from(content)))
         .map_err(|error| error.to_string())?;
     let response = sender

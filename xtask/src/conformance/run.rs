@@ -5,6 +5,7 @@ use super::expected::Expected;
 use super::options::Options;
 use super::plan::{self, Plan, Scripts, Words, in_file};
 use super::report::{self, Outcome, PlanOutcome};
+use super::resource::{Introspection, Resource};
 use super::server::{self, Server};
 use super::suite::{Module, Suite};
 use super::{Result, rest};
@@ -98,6 +99,13 @@ async fn run_plan(shared: &Shared, plan: &Plan) -> Result<PlanOutcome> {
     let work = fresh_folder(&options.out.join(&plan.name))?;
     let mut words = server::words(&options.suite)?;
     plan.add_words(&mut words);
+    let bound = if plan.resource {
+        let (listener, url) = Resource::bind().await?;
+        words.set("resource", &url);
+        Some((listener, url))
+    } else {
+        None
+    };
     let certificate = rest::certificate(&options.suite).await?;
     let server = Server::start(
         &options.server,
@@ -108,6 +116,14 @@ async fn run_plan(shared: &Shared, plan: &Plan) -> Result<PlanOutcome> {
     )
     .await?;
 
+    let introspection = || Introspection {
+        url: words.fill("{issuer}/introspect"),
+        client: "conformance-resource",
+        secret: words.fill("{secret_resource}"),
+    };
+    let resource = bound
+        .map(|bound| Resource::start(bound, &work, introspection()))
+        .transpose()?;
     let configuration = plan.configuration(scripts, &words)?;
     let created = suite
         .create_plan(&plan.plan, &plan.variant, &configuration)
@@ -133,6 +149,7 @@ async fn run_plan(shared: &Shared, plan: &Plan) -> Result<PlanOutcome> {
         None
     };
     let context = Arc::new(Context {
+        _resource: resource,
         chromium,
         words,
         suite: suite.clone(),
@@ -165,6 +182,7 @@ async fn run_plan(shared: &Shared, plan: &Plan) -> Result<PlanOutcome> {
 }
 
 struct Context {
+    _resource: Option<Resource>,
     chromium: Option<Chromium>,
     words: Words,
     suite: Suite,

@@ -37,7 +37,13 @@ pub(crate) fn words(suite: &str) -> Result<Words> {
     words.set("issuer", format!("https://{HOST}:{port}"));
     words.set("suite", suite);
     words.set("username", "conformance");
-    for name in ["password", "secret_one", "secret_two", "secret_post"] {
+    for name in [
+        "password",
+        "secret_one",
+        "secret_two",
+        "secret_post",
+        "secret_resource",
+    ] {
         words.set(name, random()?);
     }
     keys::add(&mut words)?;
@@ -220,7 +226,7 @@ fn write(path: &Path, content: &str) -> Result<()> {
 }
 
 /// The suite's own name for loopback; some rules of OpenID Connect treat `localhost` apart.
-const HOST: &str = "localhost.emobix.co.uk";
+pub(crate) const HOST: &str = "localhost.emobix.co.uk";
 
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 /// A running server looks for rotated keys every other second.
