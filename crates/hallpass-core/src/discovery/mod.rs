@@ -112,10 +112,14 @@ pub fn metadata(policy: &Policy, endpoints: &Endpoints) -> Map<String, Value> {
         .scopes
         .iter()
         .flat_map(|scope| scope.claims.iter().map(String::as_str));
-    document.list(
-        "claims_supported",
-        released.chain(id_token::CLAIMS.iter().copied()),
-    );
+    let reachable = |claim: &&str| match *claim {
+        "acr" => !policy.acr_values.is_empty(),
+        // Only those who ask for it are told.
+        "sid" => policy.claims_parameter,
+        _ => true,
+    };
+    let own = id_token::CLAIMS.iter().copied().filter(reachable);
+    document.list("claims_supported", released.chain(own));
     //= OIDC-DISCOVERY#3 MUST: the default of request_uri_parameter_supported is true, so false is said
     document.flag("claims_parameter_supported", policy.claims_parameter);
     if policy.client_documents.enabled {

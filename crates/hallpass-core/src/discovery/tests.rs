@@ -138,6 +138,9 @@ fn what_is_switched_off_or_empty_is_left_out() {
         assert!(!document.contains_key(absent), "{absent}");
     }
     assert_eq!(document["claims_parameter_supported"], false);
+    let acr = Value::from("acr");
+    let claims = |document: &Map<String, Value>| document["claims_supported"].as_array().cloned();
+    assert!(!claims(&document).unwrap().contains(&acr));
 
     policy.registration.enabled = true;
     policy.acr_values = vec!["urn:two".to_owned()];
@@ -148,6 +151,7 @@ fn what_is_switched_off_or_empty_is_left_out() {
         "https://op.test/register"
     );
     assert_eq!(document["acr_values_supported"], json!(["urn:two"]));
+    assert!(claims(&document).unwrap().contains(&acr));
     assert_eq!(document["op_tos_uri"], "https://op.test/tos");
 }
 

@@ -8,6 +8,7 @@
     reason = "a test that slices or counts wrongly fails"
 )]
 
+mod advertised;
 mod authorization_hints;
 mod authorization_requests;
 mod client_assertions;

@@ -1,0 +1,177 @@
+//! The metadata document says the truth: each advertised value is accepted, its unadvertised neighbour is refused, and no
+//! member is there that nobody tries.
+//!
+//! [`PROBES`] has a row for every member of the document. Each issuer below is asked for its document, and every row is
+//! tried with all the values that any issuer could advertise: what is listed has to work, what is not listed has to be
+//! refused, and a member that is absent lists nothing.
+
+mod algorithms;
+mod authentication;
+mod desk;
+mod endpoints;
+mod people;
+mod probes;
+mod requests;
+
+use std::{future::Future, pin::Pin};
+
+use hallpass_core::policy::{Documents, Policy};
+use hallpass_jose::JwsAlgorithm;
+use hallpass_testkit::Ask;
+
+use self::{desk::Desk, probes::PROBES};
+
+/// Whether something was accepted.
+type Tried<'a> = Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
+
+/// How the values of a member are tried.
+enum Probe {
+    /// A list of words.
+    List {
+        /// Values to be refused where they are not listed: all that any issuer could list, and some that none may.
+        neighbours: &'static [&'static str],
+        /// Tries one value of the member.
+        accepts: for<'a> fn(&'a Desk, &'a str, &'a str) -> Tried<'a>,
+    },
+    /// A flag.
+    Flag {
+        /// What its absence means.
+        absent: bool,
+        /// Whether the issuer behaves as the flag says when it is true.
+        holds: for<'a> fn(&'a Desk) -> Tried<'a>,
+    },
+    /// The URL of an endpoint, which is not there when it is not advertised.
+    Endpoint {
+        /// Where it is, under the issuer.
+        path: &'static str,
+        /// A request that it takes or refuses, but knows.
+        ask: fn(&str) -> Ask,
+    },
+    /// Anything else; says whether the value is right.
+    Text {
+        /// Holds the value against what it says.
+        fits: for<'a> fn(&'a Desk, &'a str) -> Tried<'a>,
+    },
+}
+
+/// Everything that can be switched on, at once.
+fn everything(policy: &mut Policy) {
+    policy.signing_algs = JwsAlgorithm::ALL
+        .iter()
+        .copied()
+        .filter(|alg| !alg.is_symmetric())
+        .collect();
+    policy.acr_values = ["bronze", "silver"].map(str::to_owned).to_vec();
+    policy.documents = Documents {
+        service_documentation: Some("https://op.test/docs".to_owned()),
+        op_policy_uri: Some("https://op.test/policy".to_owned()),
+        op_tos_uri: Some("https://op.test/terms".to_owned()),
+    };
+}
+
+/// As little as there can be.
+fn nothing(policy: &mut Policy) {
+    policy.signing_algs = vec![JwsAlgorithm::ES256];
+    policy.claims_parameter = false;
+    policy.registration.enabled = false;
+}
+
+// JW-08
+#[tokio::test]
+async fn an_issuer_with_the_defaults_advertises_what_it_does() {
+    Desk::open(|_| ()).await.try_everything().await;
+}
+
+#[tokio::test]
+async fn an_issuer_with_everything_switched_on_advertises_what_it_does() {
+    Desk::open(everything).await.try_everything().await;
+}
+
+#[tokio::test]
+async fn an_issuer_with_next_to_nothing_advertises_what_it_does() {
+    Desk::open(nothing).await.try_everything().await;
+}
+
+/// A new member needs a probe before anybody can land it, and a probe that no issuer needs is a probe of nothing.
+#[tokio::test]
+async fn every_member_has_a_probe_and_every_probe_a_member() {
+    let desk = Desk::open(everything).await;
+    let probed: Vec<&str> = PROBES.iter().map(|(name, _)| *name).collect();
+    for member in desk.metadata.keys() {
+        assert!(probed.contains(&member.as_str()), "{member} has no probe");
+    }
+    for (at, name) in probed.iter().enumerate() {
+        assert!(
+            desk.metadata.contains_key(*name),
+            "{name} is not advertised"
+        );
+        assert!(!probed[..at].contains(name), "{name} is probed twice");
+    }
+}
+
+impl Desk {
+    /// Tries every member, listed or not.
+    async fn try_everything(&self) {
+        let known = |name: &String| PROBES.iter().any(|(probed, _)| probed == name);
+        let unknown: Vec<_> = self.metadata.keys().filter(|name| !known(name)).collect();
+        assert!(unknown.is_empty(), "no probe: {unknown:?}");
+        for (member, probe) in PROBES {
+            match probe {
+                Probe::List {
+                    neighbours,
+                    accepts,
+                } => self.try_list(member, neighbours, *accepts).await,
+                Probe::Flag { absent, holds } => {
+                    let said = match self.metadata.get(*member) {
+                        Some(value) => value.as_bool().expect("a flag is a boolean"),
+                        None => *absent,
+                    };
+                    assert_eq!(holds(self).await, said, "{member}");
+                }
+                Probe::Endpoint { path, ask } => self.try_endpoint(member, path, *ask).await,
+                Probe::Text { fits } => {
+                    let said = self
+                        .metadata
+                        .get(*member)
+                        .map_or("", |v| v.as_str().unwrap());
+                    assert!(fits(self, said).await, "{member}: {said:?}");
+                }
+            }
+        }
+    }
+
+    async fn try_list(
+        &self,
+        member: &str,
+        neighbours: &[&str],
+        accepts: for<'a> fn(&'a Self, &'a str, &'a str) -> Tried<'a>,
+    ) {
+        let listed = self.listed(member);
+        for value in &listed {
+            assert!(
+                accepts(self, member, value).await,
+                "{member} lists {value}, which is refused"
+            );
+        }
+        for value in neighbours {
+            if !listed.iter().any(|l| l == value) {
+                assert!(
+                    !accepts(self, member, value).await,
+                    "{member} does not list {value}, which is accepted"
+                );
+            }
+        }
+    }
+
+    async fn try_endpoint(&self, member: &str, path: &str, ask: fn(&str) -> Ask) {
+        let said = self.metadata.get(member).map(|v| v.as_str().unwrap());
+        let answer = self.op.browser().send(ask(path)).await;
+        match said {
+            Some(url) => {
+                assert_eq!(url, format!("https://op.test{path}"), "{member}");
+                assert!(!matches!(answer.status, 404 | 405), "{member} is not there");
+            }
+            None => assert_eq!(answer.status, 404, "{member} is not advertised"),
+        }
+    }
+}
