@@ -1,10 +1,11 @@
 //! Algorithms of what we sign for a client: it registers one and gets it.
 
-use hallpass_testkit::Ask;
+use hallpass_jose::JwsAlgorithm;
+use hallpass_testkit::{Answer, Ask, assertion, fixture};
 use serde_json::json;
 
 use super::{
-    desk::{Desk, Rp},
+    desk::{Desk, Rp, key, next},
     endpoints::algorithm,
 };
 
@@ -34,4 +35,38 @@ pub(super) async fn userinfo(desk: &Desk, value: &str) -> bool {
     let answer = desk.op.browser().send(ask).await;
     assert_eq!(answer.media(), "application/jwt", "{}", answer.text());
     algorithm(&answer.text()) == value
+}
+
+/// Whether a token is bound to the key of a proof that names this algorithm.
+pub(super) async fn dpop(desk: &Desk, value: &str) -> bool {
+    let first = shown(desk, value, None).await;
+    let answer = match first.header("dpop-nonce") {
+        Some(nonce) if first.error() == "use_dpop_nonce" => shown(desk, value, Some(nonce)).await,
+        Some(_) | None => first,
+    };
+    if answer.status != 200 {
+        assert_eq!(answer.error(), "invalid_dpop_proof", "{value}");
+        return false;
+    }
+    answer.json()["token_type"] == "DPoP"
+}
+
+async fn shown(desk: &Desk, value: &str, nonce: Option<&str>) -> Answer {
+    // An algorithm that nobody has a key for is claimed for another one's signature.
+    let algorithm = JwsAlgorithm::parse(value).filter(|algorithm| !algorithm.is_symmetric());
+    let key = key(algorithm.unwrap_or(JwsAlgorithm::ES256));
+    let header =
+        json!({"typ": "dpop+jwt", "alg": value, "jwk": key.public_jwk().to_public_value()});
+    let mut claims = json!({
+        "jti": format!("proof-{}", next()), "htm": "POST", "htu": "https://op.test/token",
+        "iat": desk.op.clock.seconds(),
+    });
+    if let Some(nonce) = nonce {
+        claims["nonce"] = json!(nonce);
+    }
+    let proof = assertion::sign_with_header(&key, &header, claims.to_string().as_bytes());
+    let ask = Ask::form("/token", &[("grant_type", "client_credentials")])
+        .basic("machine", fixture::secret("machine"))
+        .header("DPoP", &proof);
+    desk.op.browser().send(ask).await
 }

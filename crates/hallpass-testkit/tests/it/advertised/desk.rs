@@ -208,7 +208,7 @@ impl Desk {
 }
 
 /// A number that nobody had before.
-fn next() -> u64 {
+pub(super) fn next() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }

@@ -7,6 +7,7 @@
 
 mod algorithms;
 mod authentication;
+mod clients;
 mod desk;
 mod endpoints;
 mod people;
@@ -15,7 +16,7 @@ mod requests;
 
 use std::{future::Future, pin::Pin};
 
-use hallpass_core::policy::{Documents, Policy};
+use hallpass_core::policy::{Documents, DpopNonce, Policy};
 use hallpass_jose::JwsAlgorithm;
 use hallpass_testkit::Ask;
 
@@ -62,6 +63,8 @@ fn everything(policy: &mut Policy) {
         .filter(|alg| !alg.is_symmetric())
         .collect();
     policy.acr_values = ["bronze", "silver"].map(str::to_owned).to_vec();
+    policy.client_documents.enabled = true;
+    policy.dpop.nonce = DpopNonce::Always;
     policy.documents = Documents {
         service_documentation: Some("https://op.test/docs".to_owned()),
         op_policy_uri: Some("https://op.test/policy".to_owned()),
@@ -73,6 +76,7 @@ fn everything(policy: &mut Policy) {
 fn nothing(policy: &mut Policy) {
     policy.signing_algs = vec![JwsAlgorithm::ES256];
     policy.claims_parameter = false;
+    policy.dpop.enabled = false;
     policy.registration.enabled = false;
 }
 

@@ -4,7 +4,7 @@ use hallpass_testkit::Ask;
 
 use super::{
     Probe::{self, Endpoint, Flag, List, Text},
-    algorithms, authentication, endpoints, people, requests,
+    algorithms, authentication, clients, endpoints, people, requests,
 };
 
 const JWS: &[&str] = &[
@@ -271,6 +271,20 @@ pub(super) static PROBES: &[(&str, Probe)] = &[
     (
         "introspection_endpoint_auth_signing_alg_values_supported",
         AUTH_ALGORITHMS,
+    ),
+    (
+        "dpop_signing_alg_values_supported",
+        List {
+            neighbours: JWS,
+            accepts: |desk, _, value| Box::pin(algorithms::dpop(desk, value)),
+        },
+    ),
+    (
+        "client_id_metadata_document_supported",
+        Flag {
+            absent: false,
+            holds: |desk| Box::pin(clients::of_a_document(desk)),
+        },
     ),
     ("service_documentation", DOCUMENT),
     ("op_policy_uri", DOCUMENT),

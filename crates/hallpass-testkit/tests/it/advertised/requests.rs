@@ -12,7 +12,7 @@ async fn asked(desk: &Desk, client: &str, name: &str, value: &str) -> Answer {
 }
 
 /// Whether the request goes on to a page of ours.
-fn goes_on(answer: &Answer) -> bool {
+pub(super) fn goes_on(answer: &Answer) -> bool {
     answer.status == 303 && answer.location().starts_with("https://op.test/")
 }
 
