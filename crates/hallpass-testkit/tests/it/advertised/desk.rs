@@ -37,7 +37,7 @@ pub(super) struct Desk {
 #[derive(Debug)]
 pub(super) struct Rp {
     pub(super) id: String,
-    secret: Option<String>,
+    pub(super) secret: Option<String>,
     /// What the issuer made of its metadata.
     pub(super) metadata: Value,
 }

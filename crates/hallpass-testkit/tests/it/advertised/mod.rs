@@ -9,6 +9,7 @@ mod algorithms;
 mod authentication;
 mod clients;
 mod desk;
+mod encryption;
 mod endpoints;
 mod people;
 mod probes;
@@ -77,6 +78,8 @@ fn nothing(policy: &mut Policy) {
     policy.signing_algs = vec![JwsAlgorithm::ES256];
     policy.claims_parameter = false;
     policy.dpop.enabled = false;
+    policy.encryption.algs.clear();
+    policy.encryption.own.clear();
     policy.registration.enabled = false;
 }
 

@@ -4,13 +4,29 @@ use hallpass_testkit::Ask;
 
 use super::{
     Probe::{self, Endpoint, Flag, List, Text},
-    algorithms, authentication, clients, endpoints, people, requests,
+    algorithms, authentication, clients, encryption, endpoints, people, requests,
 };
 
 const JWS: &[&str] = &[
     "none", "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512",
     "ES256", "ES384", "ES512", "EdDSA", "ES256K", "RS1", "es256",
 ];
+#[rustfmt::skip]
+const JWE_ALGS: Probe = List {
+    neighbours: &[
+        "RSA1_5", "RSA-OAEP", "RSA-OAEP-256", "RSA-OAEP-384", "ECDH-ES", "ECDH-ES+A128KW", "ECDH-ES+A192KW",
+        "ECDH-ES+A256KW", "A128KW", "A192KW", "A256KW", "A128GCMKW", "A192GCMKW", "A256GCMKW", "dir", "PBES2-HS256+A128KW",
+        "none", "DIR",
+    ],
+    accepts: |desk, member, value| Box::pin(encryption::algorithm(desk, member, value)),
+};
+#[rustfmt::skip]
+const JWE_ENCS: Probe = List {
+    neighbours: &[
+        "A128CBC-HS256", "A192CBC-HS384", "A256CBC-HS512", "A128GCM", "A192GCM", "A256GCM", "A128CBC", "C20P", "a128gcm",
+    ],
+    accepts: |desk, member, value| Box::pin(encryption::content(desk, member, value)),
+};
 const METHODS: &[&str] = &[
     "none",
     "client_secret_basic",
@@ -254,6 +270,10 @@ pub(super) static PROBES: &[(&str, Probe)] = &[
             accepts: |desk, _, value| Box::pin(algorithms::userinfo(desk, value)),
         },
     ),
+    ("id_token_encryption_alg_values_supported", JWE_ALGS),
+    ("id_token_encryption_enc_values_supported", JWE_ENCS),
+    ("userinfo_encryption_alg_values_supported", JWE_ALGS),
+    ("userinfo_encryption_enc_values_supported", JWE_ENCS),
     ("token_endpoint_auth_methods_supported", AUTH_METHODS),
     ("revocation_endpoint_auth_methods_supported", AUTH_METHODS),
     (
