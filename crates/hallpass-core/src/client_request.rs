@@ -25,6 +25,8 @@ pub struct ClientRequest<'a> {
     pub attestation: Header<'a>,
     /// The `OAuth-Client-Attestation-PoP` header.
     pub attestation_pop: Header<'a>,
+    /// The `Accept` header.
+    pub accept: Option<&'a str>,
 }
 
 impl<'a> ClientRequest<'a> {
@@ -39,6 +41,7 @@ impl<'a> ClientRequest<'a> {
             certificate: None,
             attestation: Header::Absent,
             attestation_pop: Header::Absent,
+            accept: None,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hallpass_core::client_request::{Certificate, ClientRequest, Header};
 use hallpass_provider::Provider;
 use hallpass_types::Params;
-use http::{HeaderMap, HeaderName, HeaderValue, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, header::ACCEPT, request::Parts};
 
 use crate::Response;
 
@@ -22,6 +22,7 @@ pub(crate) fn client_request<'a>(
 ) -> ClientRequest<'a> {
     let mut request = ClientRequest::new(params, authorization);
     request.method = parts.method.as_str();
+    request.accept = parts.headers.get(ACCEPT).and_then(|v| v.to_str().ok());
     request.dpop = header(&parts.headers, DPOP);
     request.attestation = header(&parts.headers, ATTESTATION);
     request.attestation_pop = header(&parts.headers, ATTESTATION_POP);

@@ -1,8 +1,11 @@
 //! Endpoints that machines call.
 
 use bytes::Bytes;
-use hallpass_core::{binding::dpop::ALGS, issue::TokenType};
-use hallpass_provider::{Failure, endpoints::UserInfo};
+use hallpass_core::{binding::dpop::ALGS, introspect::JWT_MEDIA, issue::TokenType};
+use hallpass_provider::{
+    Failure,
+    endpoints::{Introspection, UserInfo},
+};
 use hallpass_types::{ErrorCode, Params};
 use http::{
     HeaderMap, HeaderValue, Method, Request, StatusCode,
@@ -163,10 +166,14 @@ client_endpoint!(
         headers::json(StatusCode::OK, answer.to_json())
     }
 );
-client_endpoint!(introspect, introspect, |body: String| headers::json(
-    StatusCode::OK,
-    body
-));
+client_endpoint!(
+    introspect,
+    introspect,
+    |answer: Introspection| match answer {
+        Introspection::Json(body) => headers::json(StatusCode::OK, body),
+        Introspection::Jwt(body) => no_store(StatusCode::OK, JWT_MEDIA, body),
+    }
+);
 client_endpoint!(revoke, revoke, |()| headers::json(
     StatusCode::OK,
     Bytes::new()

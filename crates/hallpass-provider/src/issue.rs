@@ -28,15 +28,16 @@ pub(crate) async fn prepare(
     let mut id = [0; 16];
     inner.entropy.fill(&mut id);
     let format = issuance.access.format();
-    let token = access_token::build(issuance.access, &client.id, now, TokenId(id));
+    let mut access = issuance.access;
+    let how = access.authentication.take();
+    let token = access_token::build(access, &client.id, now, TokenId(id));
     let text = match format {
         TokenFormat::Sealed => inner
             .secrets
             .seal_access(&token)
             .ok_or_else(|| Failure::Internal("an access token could not be sealed".to_owned()))?,
         TokenFormat::Jwt(algorithm) => {
-            let how = issuance.id_token.as_ref().map(|r| &r.authentication);
-            let claims = access_token::jwt_claims(&token, &inner.policy.issuer, how);
+            let claims = access_token::jwt_claims(&token, &inner.policy.issuer, how.as_ref());
             provider.sign(algorithm, Some(access_token::TYP), &claims)?
         }
     };

@@ -50,6 +50,7 @@ pub(crate) fn web() -> Client {
         response_modes: None,
         scope: None,
         resources: None,
+        introspects: Vec::new(),
         auth_method: "client_secret_basic".to_owned(),
         auth_signing_alg: None,
         secret: None,

@@ -94,6 +94,9 @@ pub struct Client {
     pub scope: Option<Scope>,
     /// `resources`: indicators that this client may ask for. None: every one of the issuer's.
     pub resources: Option<Vec<String>>,
+    /// `introspection_resources`: indicators about whose tokens it may ask, whoever holds them. The issuer's own name stands for
+    /// tokens that name no resource.
+    pub introspects: Vec<String>,
     /// `token_endpoint_auth_method` by its registered name.
     pub auth_method: String,
     /// `token_endpoint_auth_signing_alg`.

@@ -81,6 +81,11 @@ pub fn metadata(policy: &Policy, endpoints: &Endpoints) -> Map<String, Value> {
     }
     document.encryption("id_token", policy);
     document.encryption("userinfo", policy);
+    document.list(
+        "introspection_signing_alg_values_supported",
+        policy.signing_algs.iter().map(|alg| alg.name()),
+    );
+    document.encryption("introspection", policy);
 
     if policy.jarm {
         document.list(

@@ -4,7 +4,7 @@ use hallpass_types::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::{
-    client::Client,
+    client::{Client, Signed},
     client_auth::AuthenticatedClient,
     issue::{
         TokenType,
@@ -12,7 +12,7 @@ use crate::{
     },
     policy::Policy,
     reasons,
-    record::{AccessToken, FoundGrant},
+    record::{AccessToken, Authentication, FoundGrant},
     token::{
         AccountFacts, RefreshToken,
         refresh_token::{Turn, turn},
@@ -30,6 +30,9 @@ reasons! {
         TokenMissing => InvalidRequest, "introspection_token_missing", "token is missing";
         /// RFC 7662 §2.1.
         ParameterRepeated => InvalidRequest, "introspection_parameter_repeated", "a parameter stands more than once";
+        /// RFC 9701 §6: a client that wants its answers encrypted must not get them in plain text.
+        JwtNotAccepted => InvalidRequest, "introspection_jwt_not_accepted",
+            "the client registered encryption, and the request does not accept application/token-introspection+jwt";
     }
 }
 
@@ -51,8 +54,10 @@ pub fn access_token(
         return None;
     }
     let holder = holder.filter(|h| h.id == token.client_id && h.was_there(token.issued_at))?;
+    let mut authentication = None;
     if token.grant.is_some() {
         let found = facts.grant?;
+        authentication = Some(&found.record.authentication);
         standing(
             &found.record,
             found.revoked_at,
@@ -92,10 +97,66 @@ pub fn access_token(
         let key = serde_json::to_value(key).unwrap_or_default();
         out.insert("cnf".to_owned(), key);
     }
+    if let Some(how) = authentication {
+        tell(&mut out, how);
+    }
     for (name, value) in extra(token) {
         out.entry(name).or_insert(value);
     }
     Some(out)
+}
+
+/// How and when the person authenticated, so that a resource server can ask for more.
+//= RFC9470#6.2 MUST: introspection tells acr and auth_time
+fn tell(out: &mut Map<String, Value>, how: &Authentication) {
+    out.insert("auth_time".to_owned(), Value::from(how.auth_time.0));
+    if let Some(acr) = &how.acr {
+        out.insert("acr".to_owned(), Value::from(acr.as_str()));
+    }
+}
+
+/// The media type of a signed answer.
+pub const JWT_MEDIA: &str = "application/token-introspection+jwt";
+
+/// Whether a request with this `Accept` header gets a signed answer (RFC 9701 §4).
+///
+/// # Errors
+/// The client registered encryption and does not ask for a signed answer.
+pub fn wants_jwt(accept: Option<&str>, caller: &Client) -> Result<bool, Reason> {
+    let named = |range: &str| {
+        let mut parts = range.split(';').map(str::trim);
+        let media = parts.next().unwrap_or_default();
+        media.eq_ignore_ascii_case(JWT_MEDIA) && !parts.any(|p| matches!(p, "q=0" | "q=0.0"))
+    };
+    let wanted = accept.is_some_and(|accept| accept.split(',').any(named));
+    if !wanted && Signed::Introspection.encryption(caller).is_some() {
+        return Err(Reason::JwtNotAccepted);
+    }
+    Ok(wanted)
+}
+
+/// The claims of a signed answer. `body` is what [`access_token`] or [`refresh_token`] said.
+//= RFC9701#5 MUST: iss, aud and iat stand at the top, what is told of the token in token_introspection
+//= RFC9701#5 MUST NOT: there is no sub and no exp at the top, so that the answer is no token itself
+#[must_use]
+pub fn jwt_claims(
+    caller: &Client,
+    body: Option<Map<String, Value>>,
+    policy: &Policy,
+    now: Timestamp,
+) -> String {
+    let inactive = || Map::from_iter([("active".to_owned(), Value::Bool(false))]);
+    let claims = [
+        ("iss", Value::from(policy.issuer.as_str())),
+        ("aud", Value::from(caller.id.as_str())),
+        ("iat", Value::from(now.0)),
+        (
+            "token_introspection",
+            Value::Object(body.unwrap_or_else(inactive)),
+        ),
+    ];
+    let claims = claims.into_iter().map(|(n, v)| (n.to_owned(), v));
+    Value::Object(claims.collect()).to_string()
 }
 
 /// What is known about a refresh token's grant.
@@ -160,7 +221,7 @@ pub fn refresh_token(
 }
 
 /// Whether the caller may learn about the token: it holds it, it is a resource server that the token is for, or it
-/// serves the provider's own audience (its `resources` name the issuer). A public client has shown no identity by which
+/// serves the provider's own audience (its `introspection_resources` name the issuer). A public client has shown no identity by which
 /// it could be allowed anything.
 fn may_see(caller: &AuthenticatedClient, token: &AccessToken, policy: &Policy) -> bool {
     //= RFC7662#2.1 MUST: the caller is authorized, so that nobody can scan for tokens
@@ -171,9 +232,7 @@ fn may_see(caller: &AuthenticatedClient, token: &AccessToken, policy: &Policy) -
     if caller.id == token.client_id {
         return true;
     }
-    let Some(own) = &caller.resources else {
-        return false;
-    };
+    let own = &caller.introspects;
     if token.audience.is_empty() {
         return own.iter().any(|r| r == policy.issuer.as_str());
     }

@@ -24,7 +24,7 @@ struct Scene {
 /// A resource server: a client that serves these resources.
 fn server(id: &str, resources: &[&str]) -> Client {
     Client {
-        resources: Some(texts(resources)),
+        introspects: texts(resources),
         grant_types: Vec::new(),
         ..other(id)
     }
@@ -85,6 +85,8 @@ fn the_resource_server_of_a_token_learns_this() {
             "sub": "alice",
             "aud": READ,
             "iss": ISSUER,
+            "acr": "urn:acr:1",
+            "auth_time": NOW.0 - 100,
             "jti": format!("AQEBAQEBAQEBAQEBAQEBAQ.{}", grant(&web()).id),
         })
     );
@@ -131,7 +133,7 @@ fn a_public_client_learns_nothing_not_even_about_its_own() {
     scene.holder = Some(spa());
     assert!(!scene.is_active());
     let named = Client {
-        resources: Some(texts(&[READ])),
+        introspects: texts(&[READ]),
         ..spa()
     };
     assert!(!Scene::new(named, &[READ]).is_active());

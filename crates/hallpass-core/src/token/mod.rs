@@ -18,7 +18,7 @@ use crate::{
     issue::IdTokenRequest,
     policy::{Policy, TokenFormat},
     reasons,
-    record::{Confirmation, GrantRecord},
+    record::{Authentication, Confirmation, GrantRecord},
 };
 
 reasons! {
@@ -157,6 +157,8 @@ pub struct AccessGrant {
     pub confirmation: Option<Confirmation>,
     /// Further claims: the text of a JSON object. Those with a place of their own are not taken from it.
     pub extra: Option<String>,
+    /// How the person authenticated, where the token itself tells it.
+    pub authentication: Option<Authentication>,
 }
 
 impl AccessGrant {
@@ -171,6 +173,7 @@ impl AccessGrant {
         let mut target = Target::choose(cx.policy, client, asked, Some(&grant.resources))?;
         // An access token does not outlive its grant, and expires_in tells the truth about it.
         target.lifetime = target.lifetime.min(grant.expires_at.since(cx.now));
+        let format = target.format;
         Ok(Self {
             grant: Some(grant.id),
             subject: client.subject(cx.policy, &grant.subject),
@@ -178,6 +181,11 @@ impl AccessGrant {
             target,
             confirmation: cx.binding,
             extra: None,
+            //= RFC9470#6.1 MUST: a JWT access token tells acr and auth_time
+            authentication: match format {
+                TokenFormat::Jwt(_) => Some(grant.authentication.clone()),
+                TokenFormat::Sealed => None,
+            },
         })
     }
 

@@ -1,6 +1,7 @@
 //! Introspection, [RFC 7662](https://www.rfc-editor.org/rfc/rfc7662#section-2).
 
 use hallpass_core::{
+    client::Signed,
     client_request::ClientRequest,
     introspect::{self, INACTIVE, Reason},
 };
@@ -10,18 +11,27 @@ use serde_json::Value;
 use super::{Endpoint, presented::Presented};
 use crate::{Failure, Provider};
 
+/// An introspection response.
+#[derive(Debug)]
+pub enum Introspection {
+    /// `application/json`.
+    Json(String),
+    /// `application/token-introspection+jwt`, for a caller that accepts it (RFC 9701).
+    Jwt(String),
+}
+
 impl Provider {
-    /// Answers an introspection request with a JSON body.
+    /// Answers an introspection request.
     ///
     /// # Errors
     /// The caller did not authenticate, or sent no token.
-    pub async fn introspect(&self, request: &ClientRequest<'_>) -> Result<String, Failure> {
+    pub async fn introspect(&self, request: &ClientRequest<'_>) -> Result<Introspection, Failure> {
         self.describe(request)
             .await
             .map_err(|failure| self.failed("introspect", None, failure))
     }
 
-    async fn describe(&self, request: &ClientRequest<'_>) -> Result<String, Failure> {
+    async fn describe(&self, request: &ClientRequest<'_>) -> Result<Introspection, Failure> {
         let params = request.params;
         if !params.duplicated().is_empty() {
             return Err(Reason::ParameterRepeated.into());
@@ -31,6 +41,7 @@ impl Provider {
         if caller.client().is_public() {
             return Err(Reason::PublicClient.into());
         }
+        let jwt = introspect::wants_jwt(request.accept, caller.client())?;
         let text = params.get("token").ok_or(Reason::TokenMissing)?;
         let (now, policy, inner) = (self.now(), &self.inner.policy, &self.inner);
         let body = match self.open_token(text, now) {
@@ -71,6 +82,15 @@ impl Provider {
             }
             Presented::Unknown => None,
         };
-        Ok(body.map_or_else(|| INACTIVE.to_owned(), |map| Value::Object(map).to_string()))
+        if jwt {
+            let client = caller.client();
+            let claims = introspect::jwt_claims(client, body, policy, now);
+            return self
+                .sign_and_maybe_encrypt(client, Signed::Introspection, &claims)
+                .await
+                .map(Introspection::Jwt);
+        }
+        let json = body.map_or_else(|| INACTIVE.to_owned(), |map| Value::Object(map).to_string());
+        Ok(Introspection::Json(json))
     }
 }

@@ -20,6 +20,7 @@ use crate::{Failure, Provider, ports::Event};
 pub use authenticate::Endpoint;
 pub use authorize::{Answer, Answered, PageError, page_for};
 pub use interaction::{ClientView, ConsentDecision, InteractionDetails, ScopeView};
+pub use introspect::Introspection;
 pub use logout::{LogoutAnswer, LogoutDetails};
 pub use register::Registered;
 pub use userinfo::UserInfo;

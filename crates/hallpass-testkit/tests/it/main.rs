@@ -22,6 +22,7 @@ mod encryption;
 mod faults;
 mod http;
 mod introspection;
+mod introspection_jwt;
 mod keys;
 mod logout;
 mod outbox;

@@ -26,6 +26,7 @@ struct Stored {
     response_modes: Option<Vec<String>>,
     scope: Option<Scope>,
     resources: Option<Vec<String>>,
+    introspection_resources: Option<Vec<String>>,
     token_endpoint_auth_method: String,
     token_endpoint_auth_signing_alg: Option<JwsAlgorithm>,
     jwks: Option<Value>,
@@ -107,6 +108,14 @@ impl Client {
             .unwrap_or(stored.id_token_signed_response_alg);
         let encryption = metadata::encryptions(&record.metadata, policy)?;
         let trusted = record.origin.is_trusted();
+        // A resource server has no grant of its own. For an application `resources` says what it may ask for, which gives it
+        // no right to look at what others hold.
+        let serves = |_: &Vec<String>| trusted && stored.grant_types.is_empty();
+        let introspects = stored
+            .introspection_resources
+            .filter(|_| trusted)
+            .or_else(|| stored.resources.clone().filter(serves))
+            .unwrap_or_default();
         Ok(Self {
             id: record.client_id.clone(),
             origin: record.origin,
@@ -124,6 +133,7 @@ impl Client {
             grant_types: stored.grant_types,
             response_modes: stored.response_modes,
             scope: stored.scope,
+            introspects,
             resources: stored.resources.filter(|_| trusted),
             auth_method: stored.token_endpoint_auth_method,
             auth_signing_alg: stored.token_endpoint_auth_signing_alg,

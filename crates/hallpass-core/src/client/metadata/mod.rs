@@ -313,16 +313,21 @@ impl Draft<'_> {
         if let Some(flag) = self.input.flag("skip_consent")? {
             self.put("skip_consent", flag);
         }
-        if let Some(resources) = self.input.texts("resources", SMALL_LIST, uri::MAX_LEN)? {
-            // The issuer's own name stands for tokens that name no resource: who has it may introspect those.
-            let known = |name: &String| {
-                *name == self.policy.issuer.as_str()
-                    || self.policy.resources.iter().any(|r| r.identifier == *name)
+        for name in ["resources", "introspection_resources"] {
+            let Some(resources) = self.input.texts(name, SMALL_LIST, uri::MAX_LEN)? else {
+                continue;
             };
-            if !resources.iter().all(known) {
-                return Err(MetadataReason::Unsupported.at("resources"));
+            // The issuer's own name stands for tokens that name no resource: who has it may introspect those.
+            let known = |uri: &String| {
+                *uri == self.policy.issuer.as_str()
+                    || self.policy.resources.iter().any(|r| r.identifier == *uri)
+            };
+            //= RFC7662#2.1 MUST: the caller is authorized, so that nobody can scan for tokens
+            let asks = name == "introspection_resources" && public && !resources.is_empty();
+            if asks || !resources.iter().all(known) {
+                return Err(MetadataReason::Unsupported.at(name));
             }
-            self.put("resources", resources);
+            self.put(name, resources);
         }
         Ok(())
     }

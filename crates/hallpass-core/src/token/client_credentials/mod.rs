@@ -80,6 +80,7 @@ impl Grant for ClientCredentials {
                 target,
                 confirmation: cx.binding,
                 extra: None,
+                authentication: None,
             },
             id_token: None,
             refresh: None,

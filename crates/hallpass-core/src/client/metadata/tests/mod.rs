@@ -149,6 +149,7 @@ fn what_only_the_server_decides_has_no_effect() {
         ("skip_consent", json!(true)),
         ("require_pkce", json!(false)),
         ("resources", json!(["https://api.test"])),
+        ("introspection_resources", json!(["https://api.test"])),
         ("enabled", json!(true)),
         ("disabled", json!(false)),
         ("origin", json!("configuration")),
