@@ -11,7 +11,7 @@ use crate::{
     client::document::DocumentPolicy,
     token::{
         Grant, authorization_code::AuthorizationCode, client_credentials::ClientCredentials,
-        refresh_token::Refresh,
+        device_code::DeviceCode, refresh_token::Refresh,
     },
 };
 
@@ -56,6 +56,10 @@ pub struct Policy {
     pub pairwise_salt: Arc<[u8; 32]>,
     /// DPoP (RFC 9449).
     pub dpop: DpopPolicy,
+    /// The device grant (RFC 8628).
+    pub device: DevicePolicy,
+    /// Client-initiated backchannel authentication (CIBA).
+    pub backchannel: BackchannelPolicy,
     /// `service_documentation`, `op_policy_uri` and `op_tos_uri` of the metadata.
     pub documents: Documents,
 }
@@ -81,6 +85,8 @@ impl fmt::Debug for Policy {
             claims_parameter,
             pairwise_salt: _,
             dpop,
+            device,
+            backchannel,
             documents,
         } = self;
         f.debug_struct("Policy")
@@ -102,6 +108,8 @@ impl fmt::Debug for Policy {
             .field("claims_parameter", claims_parameter)
             .field("pairwise_salt", &format_args!("[redacted]"))
             .field("dpop", dpop)
+            .field("device", device)
+            .field("backchannel", backchannel)
             .field("documents", documents)
             .finish()
     }
@@ -266,7 +274,110 @@ pub struct Documents {
     pub op_tos_uri: Option<String>,
 }
 
+/// The device grant ([RFC 8628](https://www.rfc-editor.org/rfc/rfc8628)). Times are in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DevicePolicy {
+    /// Whether it is offered.
+    pub enabled: bool,
+    /// How long both codes stand; at most [`device::MAX_LIFETIME`](crate::device::MAX_LIFETIME).
+    pub lifetime: i64,
+    /// Between two polls, at first.
+    pub interval: i64,
+    /// Requests that one client may begin within a minute.
+    pub per_client_per_minute: u32,
+    /// Wrong codes that one address, and one browser, may type within a quarter of an hour.
+    pub wrong_codes: u32,
+}
+
+impl Default for DevicePolicy {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            lifetime: 600,
+            interval: 5,
+            per_client_per_minute: 600,
+            wrong_codes: 10,
+        }
+    }
+}
+
+/// Client-initiated backchannel authentication (CIBA Core). Times are in seconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackchannelPolicy {
+    /// Whether it is offered.
+    pub enabled: bool,
+    /// How a client may learn of the answer.
+    pub delivery_modes: Vec<DeliveryMode>,
+    /// How long a request stands, when the client does not ask for less.
+    pub lifetime: i64,
+    /// Between two polls, at first.
+    pub interval: i64,
+    /// Requests that may wait for one person at a time.
+    pub pending_per_person: u32,
+    /// Whether people have a secret code that a request may have to carry (`user_code`). The port for their devices
+    /// checks it.
+    pub user_code: bool,
+    /// Answers requests at a call of whoever knows their `auth_req_id`, for tests: nobody is asked.
+    pub automatic_approval: bool,
+}
+
+impl Default for BackchannelPolicy {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            delivery_modes: vec![DeliveryMode::Poll, DeliveryMode::Ping],
+            lifetime: 600,
+            interval: 5,
+            pending_per_person: 3,
+            user_code: false,
+            automatic_approval: false,
+        }
+    }
+}
+
+/// How a client learns of the answer (CIBA Core §5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeliveryMode {
+    /// It asks again and again.
+    Poll,
+    /// It is told that there is an answer, and fetches it.
+    Ping,
+    /// The tokens are sent to it.
+    Push,
+}
+
+impl DeliveryMode {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[Self::Poll, Self::Ping, Self::Push];
+
+    /// Its name in metadata.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Poll => "poll",
+            Self::Ping => "ping",
+            Self::Push => "push",
+        }
+    }
+
+    /// Reads a name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|mode| mode.as_str() == text)
+    }
+}
+
 impl Policy {
+    /// Whether a grant that is built in is offered: some are switched on one by one.
+    #[must_use]
+    pub fn offers_grant(&self, grant_type: &str) -> bool {
+        match grant_type {
+            DeviceCode::TYPE => self.device.enabled,
+            _ => true,
+        }
+    }
+
     /// The defaults for an issuer.
     #[must_use]
     pub fn new(issuer: Issuer, pairwise_salt: Arc<[u8; 32]>) -> Self {
@@ -295,6 +406,8 @@ impl Policy {
             claims_parameter: true,
             pairwise_salt,
             dpop: DpopPolicy::default(),
+            device: DevicePolicy::default(),
+            backchannel: BackchannelPolicy::default(),
             documents: Documents::default(),
         }
     }

@@ -7,11 +7,12 @@ mod participant;
 use std::collections::BTreeMap;
 
 use hallpass_types::{
-    ClientId, GrantId, Key, Scope, Session, Sid, Subject, Thumbprint, Timestamp, TokenId,
+    ClientId, GrantId, Key, Scope, Session, Sid, Subject, Thumbprint, Timestamp, TokenId, Waiting,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::device::DeviceRecord;
 pub use delivery::{DeliveryContent, DeliveryRecord, SealedRequest, is_over, next_attempt};
 pub use participant::{ParticipantRecord, participant_tag};
 
@@ -163,6 +164,19 @@ pub struct FoundCode {
 pub enum WaitingRecord {
     /// A pushed authorization request (RFC 9126), until its person finished it.
     Pushed(Box<PushedRequest>),
+    /// The request of a device (RFC 8628), until the device fetched its tokens.
+    Device(Box<DeviceRecord>),
+    /// The code that a person types for a device: where the request of the device waits.
+    UserCode(UserCodePointer),
+}
+
+/// Where the request of a device waits.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UserCodePointer {
+    /// The device's own handle.
+    pub device: Key<Waiting>,
+    /// Until when the code is good.
+    pub expires_at: Timestamp,
 }
 
 /// An authorization request that a client pushed (RFC 9126): checked parameters that wait for a browser.

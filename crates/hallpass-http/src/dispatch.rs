@@ -26,6 +26,8 @@ pub enum Route<'p> {
     Client(&'p str),
     /// RP-initiated logout.
     Logout,
+    /// Device authorization.
+    DeviceAuthorization,
 }
 
 impl Route<'_> {
@@ -41,6 +43,7 @@ impl Route<'_> {
         "register",
         "client",
         "logout",
+        "device_authorization",
     ];
 
     /// A label for metrics and logs.
@@ -57,6 +60,7 @@ impl Route<'_> {
             Self::Register => "register",
             Self::Client(_) => "client",
             Self::Logout => "logout",
+            Self::DeviceAuthorization => "device_authorization",
         }
     }
 }
@@ -84,6 +88,7 @@ pub fn route<'p>(issuer: &Issuer, path: &'p str) -> Option<Route<'p>> {
         discovery::REVOCATION => Some(Route::Revoke),
         discovery::END_SESSION => Some(Route::Logout),
         discovery::REGISTRATION => Some(Route::Register),
+        discovery::DEVICE_AUTHORIZATION => Some(Route::DeviceAuthorization),
         OPENID => Some(Route::Metadata),
         _ => {
             let id = own
@@ -128,6 +133,7 @@ mod tests {
             Route::Register,
             Route::Client(""),
             Route::Logout,
+            Route::DeviceAuthorization,
         ];
         assert_eq!(routes.map(Route::label), Route::LABELS);
     }

@@ -137,6 +137,13 @@ impl From<Failure> for Problem {
                 problem.retry_after = Some(retry_after.max(1));
                 problem
             }
+            Failure::Throttled { retry_after } => {
+                let text = "too many requests, try again later";
+                let mut problem =
+                    Self::refused(429, ErrorCode::TemporarilyUnavailable, "throttled", text);
+                problem.retry_after = Some(retry_after.max(1));
+                problem
+            }
             Failure::Internal(error) => {
                 tracing::error!(error, "a request failed");
                 Self::refused(

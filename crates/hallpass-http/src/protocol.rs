@@ -179,6 +179,14 @@ client_endpoint!(revoke, revoke, |()| headers::json(
     Bytes::new()
 ));
 
+client_endpoint!(
+    device_authorization,
+    device_authorization,
+    |answer: hallpass_core::device::DeviceAuthorization| {
+        headers::json(StatusCode::OK, answer.to_json())
+    }
+);
+
 pub(crate) async fn userinfo<B>(endpoints: &Endpoints, request: Request<B>) -> Response
 where
     B: Body + Send,

@@ -150,7 +150,9 @@ fn failed(endpoints: &Endpoints, failure: RegistrationFailure) -> Response {
     let reason = match &failure {
         RegistrationFailure::Metadata(error) => Some(error.reason.id()),
         RegistrationFailure::Other(Failure::Refused(refusal)) => Some(refusal.id),
-        RegistrationFailure::Other(Failure::Unavailable { .. } | Failure::Internal(_)) => None,
+        RegistrationFailure::Other(
+            Failure::Unavailable { .. } | Failure::Throttled { .. } | Failure::Internal(_),
+        ) => None,
     };
     if let Some(reason) = reason {
         endpoints.provider.emit(&Event::Refused {

@@ -90,6 +90,10 @@ impl Endpoints {
         let Some(route) = dispatch::route(&self.provider.policy().issuer, &path) else {
             return Err(request);
         };
+        // What the issuer does not offer is not there.
+        if route == dispatch::Route::DeviceAuthorization && !self.provider.policy().device.enabled {
+            return Err(request);
+        }
         let mut response = match route {
             dispatch::Route::Metadata => protocol::metadata(self, &request),
             dispatch::Route::Jwks => protocol::jwks(self, &request),
@@ -100,6 +104,9 @@ impl Endpoints {
             dispatch::Route::Authorize => signing_in::authorize(self, request).await,
             dispatch::Route::Logout => signing_in::logout(self, request).await,
             dispatch::Route::Register => registration::register(self, request).await,
+            dispatch::Route::DeviceAuthorization => {
+                protocol::device_authorization(self, request).await
+            }
             dispatch::Route::Client(id) => registration::client(self, id, request).await,
         };
         headers::secure(

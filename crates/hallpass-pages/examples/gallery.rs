@@ -7,8 +7,8 @@ use std::{error::Error, fs, path::Path};
 use hallpass_pages::{
     Chrome, Lang, Page, Pages,
     view::{
-        self, Account, Client, ConfirmLogout, Consent, Demo, FormPost, Home, Link, Scope,
-        SelectAccount, SignIn, SignInError, SignedOut,
+        self, Account, Client, ConfirmLogout, Consent, Demo, Device, DeviceDone, DeviceError,
+        FormPost, Home, Link, Scope, SelectAccount, SignIn, SignInError, SignedOut,
     },
 };
 
@@ -50,6 +50,13 @@ const CLIENT: Client<'static> = Client {
     unverified: false,
     document: false,
     loopback_only: false,
+};
+
+const TELEVISION: Client<'static> = Client {
+    name: "Living Room TV",
+    host: "tv.example.net",
+    redirect_host: "tv.example.net",
+    ..CLIENT
 };
 
 const SIGN_IN: SignIn<'static> = SignIn {
@@ -104,6 +111,16 @@ const CONSENT: Consent<'static> = Consent {
     claims: &[],
     resources: &[],
     lifetime: Some(14 * 86_400),
+    user_code: None,
+};
+
+const DEVICE: Device<'static> = Device {
+    action: "/device",
+    user_code: "",
+    carried: false,
+    error: None,
+    retry_after: None,
+    address: None,
 };
 
 fn samples() -> Vec<(&'static str, Page<'static>)> {
@@ -147,6 +164,55 @@ fn samples() -> Vec<(&'static str, Page<'static>)> {
             }),
         ),
         ("consent", Page::Consent(CONSENT)),
+        ("device", Page::Device(DEVICE)),
+        (
+            "device-carried",
+            Page::Device(Device {
+                user_code: "BCDF-GHJK",
+                carried: true,
+                address: Some("https://id.example.com/device?user_code=BCDF-GHJK"),
+                ..DEVICE
+            }),
+        ),
+        (
+            "device-unknown",
+            Page::Device(Device {
+                user_code: "BCDF-GHJX",
+                error: Some(DeviceError::Unknown),
+                ..DEVICE
+            }),
+        ),
+        (
+            "device-throttled",
+            Page::Device(Device {
+                user_code: "BCDF-GHJX",
+                error: Some(DeviceError::Throttled),
+                retry_after: Some(840),
+                ..DEVICE
+            }),
+        ),
+        (
+            "device-consent",
+            Page::Consent(Consent {
+                client: TELEVISION,
+                user_code: Some("BCDF-GHJK"),
+                ..CONSENT
+            }),
+        ),
+        (
+            "device-allowed",
+            Page::DeviceDone(DeviceDone {
+                client: TELEVISION,
+                allowed: true,
+            }),
+        ),
+        (
+            "device-denied",
+            Page::DeviceDone(DeviceDone {
+                client: TELEVISION,
+                allowed: false,
+            }),
+        ),
         (
             "consent-harsh",
             Page::Consent(Consent {

@@ -13,6 +13,7 @@ pub mod assets;
 mod csp;
 mod message;
 mod messages;
+mod qr;
 mod render;
 pub mod routes;
 mod text;

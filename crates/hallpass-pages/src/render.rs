@@ -9,7 +9,7 @@ use crate::{
     csp::{FORM_POST_SCRIPT, Forms, Scripts, policy},
     message,
     messages::Lang,
-    text,
+    qr, text,
     view::{Chrome, Page, Scope},
 };
 
@@ -123,6 +123,21 @@ impl Pages {
                 let view = context! { script => FORM_POST_SCRIPT, ..Value::from(Serde(view)) };
                 ("form_post.html", view, Scripts::FormPost, Forms::Client)
             }
+            Page::Device(view) => {
+                let retry = view
+                    .retry_after
+                    .map(|seconds| message::duration(chrome.lang, seconds));
+                let qr = view.address.and_then(qr::Symbol::of);
+                let qr = qr.map(|symbol| Value::from(Serde(symbol)));
+                let view = context! { retry, qr, ..Value::from(Serde(view)) };
+                ("device.html", view, Scripts::None, Forms::Client)
+            }
+            Page::DeviceDone(view) => (
+                "device_done.html",
+                Value::from(Serde(view)),
+                Scripts::None,
+                Forms::Own,
+            ),
             Page::Home(view) => (
                 "home.html",
                 Value::from(Serde(view)),
@@ -217,6 +232,11 @@ pub(crate) static TEMPLATES: &[(&str, &str)] = &[
     (
         "form_post.html",
         include_str!("../templates/form_post.html"),
+    ),
+    ("device.html", include_str!("../templates/device.html")),
+    (
+        "device_done.html",
+        include_str!("../templates/device_done.html"),
     ),
     ("home.html", include_str!("../templates/home.html")),
     ("demo.html", include_str!("../templates/demo.html")),

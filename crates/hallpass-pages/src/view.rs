@@ -40,6 +40,10 @@ pub enum Page<'a> {
     Error(Error<'a>),
     /// Carries an authorization response to the client as a form post.
     FormPost(FormPost<'a>),
+    /// Asks for the code that a device shows.
+    Device(Device<'a>),
+    /// Says that a device is connected, or is not.
+    DeviceDone(DeviceDone<'a>),
     /// The page at `/`.
     Home(Home<'a>),
     /// The page at `/demo`, a small client of its own.
@@ -154,6 +158,47 @@ pub struct Consent<'a> {
     pub resources: &'a [&'a str],
     /// Seconds for which the access stands without asking again, where it outlasts the visit.
     pub lifetime: Option<u64>,
+    /// The code on the screen of the device that asks, where it is one; then nobody is sent back to a client.
+    #[serde(serialize_with = "text::optional")]
+    pub user_code: Option<&'a str>,
+}
+
+/// Why the page for the code of a device is shown again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceError {
+    /// No device waits under this code: mistyped, answered, or too old.
+    Unknown,
+    /// Too many wrong codes.
+    Throttled,
+}
+
+/// See [`Page::Device`].
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Device<'a> {
+    /// Where the form is posted to.
+    pub action: &'a str,
+    /// What to put into the field: from the address that the device shows, or what was typed before.
+    #[serde(serialize_with = "text::input")]
+    pub user_code: &'a str,
+    /// The code came along with the address, and was not typed.
+    pub carried: bool,
+    /// Why the page is shown again.
+    pub error: Option<DeviceError>,
+    /// Seconds until another try makes sense.
+    pub retry_after: Option<u64>,
+    /// The address of this page with its code, to go on with another device; shown as a QR code.
+    #[serde(skip)]
+    pub address: Option<&'a str>,
+}
+
+/// See [`Page::DeviceDone`].
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct DeviceDone<'a> {
+    /// Whose device it is.
+    pub client: Client<'a>,
+    /// It was allowed.
+    pub allowed: bool,
 }
 
 /// An account to choose.

@@ -1,7 +1,7 @@
 //! What a browser carries between requests: the session cookie, a binding cookie, and sealed state in URLs.
 
 use hallpass_core::{authorize::RequestRecord, interaction::Done, reasons};
-use hallpass_types::{ClientId, Opaque, Session, Sid, Timestamp, sha256};
+use hallpass_types::{ClientId, Key, Opaque, Session, Sid, Timestamp, Waiting, sha256};
 use serde::{Deserialize, Serialize};
 
 use crate::ports::PageKind;
@@ -61,6 +61,29 @@ pub(crate) struct Pending {
     pub(crate) shown_to: Option<Sid>,
     #[serde(rename = "r")]
     pub(crate) request: RequestRecord,
+    /// The device that asks, when it is one.
+    #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) device: Option<PendingDevice>,
+}
+
+/// A device whose person is here.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct PendingDevice {
+    /// Where its request waits.
+    #[serde(rename = "k")]
+    pub(crate) key: Key<Waiting>,
+    /// The code that the person typed, as it is shown.
+    #[serde(rename = "c")]
+    pub(crate) user_code: String,
+}
+
+/// For some minutes the code is a secret; it is not printed.
+impl std::fmt::Debug for PendingDevice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PendingDevice")
+            .field("key", &self.key)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A logout request that waits for its person.

@@ -20,6 +20,7 @@ use crate::{
     registry::Grants,
     remote_keys::RemoteKeys,
     secrets::{MasterKey, Secrets},
+    tries::Tries,
 };
 
 /// First step: where state lives.
@@ -208,6 +209,7 @@ impl Builder {
     /// # Errors
     /// The store fails, or stored keys do not open with this master key.
     pub async fn build(mut self) -> Result<Provider, StoreError> {
+        self.grants.retain_offered(&self.policy);
         self.policy.grant_types = self.grants.names().map(str::to_owned).collect();
         let metadata = crate::endpoints::discovery::document(&self.policy);
         let provider = Provider {
@@ -229,6 +231,8 @@ impl Builder {
                 remote_keys: RemoteKeys::default(),
                 logos: Logos::default(),
                 outbox: tokio::sync::Notify::new(),
+                device_requests: Tries::new(60),
+                wrong_codes: Tries::new(900),
                 metadata,
             }),
         };

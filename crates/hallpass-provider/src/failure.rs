@@ -13,6 +13,11 @@ pub enum Failure {
         /// Seconds.
         retry_after: u32,
     },
+    /// The caller does something too often: again after so many seconds.
+    Throttled {
+        /// Seconds.
+        retry_after: u32,
+    },
     /// Ours. The text is for the log and never leaves the process otherwise.
     Internal(String),
 }
@@ -82,6 +87,7 @@ refuses! {
     hallpass_core::client::encryption::Reason,
     hallpass_core::authorize::Unidentified,
     hallpass_core::authorize::Reason,
+    hallpass_core::device::Reason,
     hallpass_core::logout::rp_initiated::Reason,
     crate::browser::Reason,
     crate::endpoints::register::Reason,

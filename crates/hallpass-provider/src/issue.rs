@@ -73,6 +73,11 @@ pub(crate) async fn prepare(
                 idle_expires_at,
             },
             Decided::Standing(grant) => Spend::Standing(grant),
+            Decided::Waiting { key, revision } => Spend::Waiting {
+                key,
+                revision,
+                next: None,
+            },
         });
     }
     if let Some(grant) = issuance.new_grant {

@@ -19,6 +19,7 @@ mod provider;
 mod registry;
 mod remote_keys;
 pub mod secrets;
+mod tries;
 
 pub use builder::{Builder, WantsAccounts, WantsInteraction, WantsMasterKey, WantsStore};
 pub use failure::{Failure, Refusal};

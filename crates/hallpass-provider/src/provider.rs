@@ -18,6 +18,7 @@ use crate::{
     registry::Grants,
     remote_keys::RemoteKeys,
     secrets::Secrets,
+    tries::Tries,
 };
 
 /// So often keys are made anew when another process changes them at the same moment.
@@ -48,6 +49,10 @@ pub(crate) struct Inner {
     pub(crate) logos: Logos,
     /// Rings when something was put into the outbox.
     pub(crate) outbox: tokio::sync::Notify,
+    /// Requests of devices, by client.
+    pub(crate) device_requests: Tries,
+    /// Wrong codes of devices, by address and browser.
+    pub(crate) wrong_codes: Tries,
     pub(crate) metadata: Document,
 }
 

@@ -59,6 +59,7 @@ pub struct Secrets {
     key_seal: SealKey,
     delivery_seal: SealKey,
     nonce: HmacSha256Key,
+    user_code: HmacSha256Key,
     pairwise: Zeroizing<[u8; 32]>,
     access: Mutex<Option<(u16, SealKey)>>,
 }
@@ -83,6 +84,7 @@ impl Secrets {
             key_seal: SealKey::new(&master.derive(issuer, "signing-key", 0)),
             delivery_seal: SealKey::new(&master.derive(issuer, "delivery", 0)),
             nonce: HmacSha256Key::new(master.derive(issuer, "dpop-nonce", 0).as_slice()),
+            user_code: HmacSha256Key::new(master.derive(issuer, "user-code", 0).as_slice()),
             pairwise: master.derive(issuer, "pairwise", 0),
             access: Mutex::new(None),
             master,
@@ -100,6 +102,12 @@ impl Secrets {
     #[must_use]
     pub fn client_digest(&self, secret: &str) -> ContentDigest {
         ContentDigest(self.client.sign(secret.as_bytes()))
+    }
+
+    /// The digest under which the code of a device is kept.
+    #[must_use]
+    pub fn user_code_digest(&self, code: &hallpass_core::device::UserCode) -> [u8; 32] {
+        self.user_code.sign(code.as_bytes())
     }
 
     /// Seals a client's secret for the store.

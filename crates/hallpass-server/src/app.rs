@@ -83,7 +83,9 @@ impl Hallpass {
             ..
         } = &*self.0;
         let limit = match route {
-            Route::Token | Route::Introspect | Route::Revoke => Some(failed_authentications),
+            Route::Token | Route::Introspect | Route::Revoke | Route::DeviceAuthorization => {
+                Some(failed_authentications)
+            }
             // Whoever names a client that has to be looked for elsewhere counts like one that did not authenticate.
             Route::Authorize | Route::Logout
                 if endpoints.provider().policy().client_documents.enabled =>
@@ -192,6 +194,7 @@ fn nameless(route: Route<'_>) -> Route<'static> {
         Route::Revoke => Route::Revoke,
         Route::Register => Route::Register,
         Route::Logout => Route::Logout,
+        Route::DeviceAuthorization => Route::DeviceAuthorization,
     }
 }
 

@@ -158,6 +158,16 @@ impl Setup {
         self
     }
 
+    /// Another node of a provider that runs: another process would share the store and the master key, nothing else.
+    #[must_use]
+    pub fn joining(mut self, op: &Op) -> Self {
+        self.store = op.provider.store().clone();
+        self.clock = op.clock.clone();
+        self.folder = op.folder.clone();
+        self.joins = Some(op.subjects.clone());
+        self
+    }
+
     /// Starts it.
     ///
     /// # Panics
@@ -305,14 +315,7 @@ impl Op {
 
     /// Another node of the same provider: another process would share the store and the master key, nothing else.
     pub async fn another_node(&self) -> Self {
-        let setup = Setup {
-            store: self.provider.store().clone(),
-            clock: self.clock.clone(),
-            folder: self.folder.clone(),
-            joins: Some(self.subjects.clone()),
-            ..Setup::default()
-        };
-        setup.start().await
+        Setup::default().joining(self).start().await
     }
 
     /// The folder of its store, when that is on disk.

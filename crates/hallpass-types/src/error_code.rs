@@ -56,6 +56,22 @@ pub enum ErrorCode {
     InvalidDpopProof,
     /// RFC 9449 §12.2.
     UseDpopNonce,
+    /// RFC 8628 §3.5, CIBA Core §11.
+    AuthorizationPending,
+    /// RFC 8628 §3.5, CIBA Core §11.
+    SlowDown,
+    /// RFC 8628 §3.5, CIBA Core §11.
+    ExpiredToken,
+    /// CIBA Core §13.
+    ExpiredLoginHintToken,
+    /// CIBA Core §13.
+    UnknownUserId,
+    /// CIBA Core §13.
+    MissingUserCode,
+    /// CIBA Core §13.
+    InvalidUserCode,
+    /// CIBA Core §13.
+    InvalidBindingMessage,
 }
 
 impl ErrorCode {
@@ -89,6 +105,14 @@ impl ErrorCode {
             Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Self::InvalidDpopProof => "invalid_dpop_proof",
             Self::UseDpopNonce => "use_dpop_nonce",
+            Self::AuthorizationPending => "authorization_pending",
+            Self::SlowDown => "slow_down",
+            Self::ExpiredToken => "expired_token",
+            Self::ExpiredLoginHintToken => "expired_login_hint_token",
+            Self::UnknownUserId => "unknown_user_id",
+            Self::MissingUserCode => "missing_user_code",
+            Self::InvalidUserCode => "invalid_user_code",
+            Self::InvalidBindingMessage => "invalid_binding_message",
         }
     }
 
@@ -120,7 +144,15 @@ impl ErrorCode {
             | Self::RegistrationNotSupported
             | Self::UnmetAuthenticationRequirements
             | Self::InvalidDpopProof
-            | Self::UseDpopNonce => 400,
+            | Self::UseDpopNonce
+            | Self::AuthorizationPending
+            | Self::SlowDown
+            | Self::ExpiredToken
+            | Self::ExpiredLoginHintToken
+            | Self::UnknownUserId
+            | Self::MissingUserCode
+            | Self::InvalidUserCode
+            | Self::InvalidBindingMessage => 400,
         }
     }
 }

@@ -15,7 +15,7 @@ pub use id::{ClientId, GrantId, InvalidId, Issuer, IssuerId, Sid, Subject, Token
 pub use params::{MAX_PARAMS, Params, ParamsError};
 pub use scope::{InvalidScope, Scope};
 pub use secret::{
-    Code, ContentDigest, Delivery, InitialAccess, Key, Kind, Once, Opaque, RANDOM_LEN,
-    RegistrationAccess, Secret, Session, Thumbprint, Waiting, constant_time_eq, sha256,
+    AuthReqId, Code, ContentDigest, Delivery, DeviceCode, InitialAccess, Key, Kind, Once, Opaque,
+    RANDOM_LEN, RegistrationAccess, Secret, Session, Thumbprint, Waiting, constant_time_eq, sha256,
 };
 pub use time::{Bucket, Timestamp};

@@ -41,6 +41,10 @@ kinds! {
     InitialAccess = "hpi_";
     /// Something that waits for its second half: a pushed request, a device or backchannel authorization.
     Waiting = "hpw_";
+    /// A device code, RFC 8628 §3.2.
+    DeviceCode = "hpd_";
+    /// An `auth_req_id`, CIBA Core §7.3.
+    AuthReqId = "hpb_";
     /// Something that may happen once (an assertion's `jti`).
     Once = "hpo_";
     /// A request to a client that waits to be sent.

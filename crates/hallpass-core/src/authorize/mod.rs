@@ -57,6 +57,7 @@
 //! }
 //! ```
 
+pub mod direct;
 pub mod granted;
 pub mod hint;
 mod identified;

@@ -54,6 +54,14 @@ impl Valid {
         if !redirect_uri::matches(&client, &record.redirect_uri) {
             return Err(Unidentified::RedirectUriNotRegistered);
         }
+        Ok(Self::still_allowed(record, client, policy))
+    }
+
+    pub(super) fn still_allowed(
+        record: RequestRecord,
+        client: Arc<Client>,
+        policy: &Policy,
+    ) -> Self {
         let mut request = record;
         request.scope = request
             .scope
@@ -63,7 +71,7 @@ impl Valid {
                 .resource(uri)
                 .is_some_and(|resource| client.may_name(resource))
         });
-        Ok(Self { client, request })
+        Self { client, request }
     }
 
     /// Allows a positive answer for this person only: the subject of a genuine `id_token_hint`

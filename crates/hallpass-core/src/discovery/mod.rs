@@ -38,6 +38,10 @@ pub struct Endpoints {
     pub revocation: String,
     /// `end_session_endpoint`.
     pub end_session: String,
+    /// `device_authorization_endpoint`.
+    pub device_authorization: String,
+    /// `backchannel_authentication_endpoint`.
+    pub backchannel_authentication: String,
 }
 
 /// The metadata document.
@@ -57,6 +61,14 @@ pub fn metadata(policy: &Policy, endpoints: &Endpoints) -> Map<String, Value> {
     document.text("introspection_endpoint", &endpoints.introspection);
     document.text("revocation_endpoint", &endpoints.revocation);
     document.text("end_session_endpoint", &endpoints.end_session);
+    //= RFC8628#4 MAY: the metadata names the device authorization endpoint
+    if policy.device.enabled {
+        document.text(
+            "device_authorization_endpoint",
+            &endpoints.device_authorization,
+        );
+    }
+    document.backchannel(policy, &endpoints.backchannel_authentication);
 
     document.list(
         "scopes_supported",
@@ -164,6 +176,20 @@ struct Document(Map<String, Value>);
 impl Document {
     fn text(&mut self, name: &str, value: &str) {
         self.0.insert(name.to_owned(), value.into());
+    }
+
+    //= CIBA#4 MUST: endpoint, delivery modes, and whether user codes are known
+    fn backchannel(&mut self, policy: &Policy, endpoint: &str) {
+        let ciba = &policy.backchannel;
+        if !ciba.enabled {
+            return;
+        }
+        self.text("backchannel_authentication_endpoint", endpoint);
+        self.list(
+            "backchannel_token_delivery_modes_supported",
+            ciba.delivery_modes.iter().map(|mode| mode.as_str()),
+        );
+        self.flag("backchannel_user_code_parameter_supported", ciba.user_code);
     }
 
     fn flag(&mut self, name: &str, value: bool) {

@@ -14,6 +14,8 @@ fn endpoints() -> Endpoints {
         introspection: url("/introspect"),
         revocation: url("/revoke"),
         end_session: url("/logout"),
+        device_authorization: url("/device/auth"),
+        backchannel_authentication: url("/backchannel"),
     }
 }
 
@@ -262,4 +264,15 @@ fn every_advertised_value_can_be_registered_and_no_other() {
             );
         }
     }
+}
+
+#[test]
+fn the_device_grant_is_named_when_it_is_offered() {
+    //= test RFC8628#4 the metadata names the device authorization endpoint
+    let mut policy = policy();
+    let named =
+        |policy: &Policy| metadata(policy, &endpoints()).remove("device_authorization_endpoint");
+    assert_eq!(named(&policy), None);
+    policy.device.enabled = true;
+    assert_eq!(named(&policy), Some(json!("https://op.test/device/auth")));
 }

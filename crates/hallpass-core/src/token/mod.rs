@@ -5,12 +5,15 @@
 
 pub mod authorization_code;
 pub mod client_credentials;
+pub mod device_code;
+mod polled;
 pub mod refresh_token;
 mod target;
 
+pub use polled::{PolledFound, PolledKey};
 pub use target::Target;
 
-use hallpass_types::{Code, GrantId, Key, Params, Scope, Timestamp};
+use hallpass_types::{Code, GrantId, Key, Params, Scope, Timestamp, Waiting};
 
 use crate::{
     authorize::rules::scope,
@@ -18,7 +21,7 @@ use crate::{
     issue::IdTokenRequest,
     policy::{Policy, TokenFormat},
     reasons,
-    record::{Authentication, Confirmation, GrantRecord},
+    record::{Authentication, Confirmation, GrantRecord, WaitingRecord},
 };
 
 reasons! {
@@ -70,6 +73,20 @@ reasons! {
         SessionEnded => InvalidGrant, "session_ended", "the grant is not valid";
         /// The client may not have `offline_access` any more.
         OfflineAccessWithdrawn => InvalidGrant, "offline_access_withdrawn", "the grant is not valid";
+        /// RFC 8628 §3.4.
+        DeviceCodeMissing => InvalidRequest, "device_code_missing", "device_code is missing";
+        /// RFC 8628 §3.5, CIBA Core §11. One text for every handle that leads to nothing.
+        PolledUnknown => InvalidGrant, "polled_unknown", "the grant is not valid";
+        /// RFC 8628 §3.4, CIBA Core §11.
+        PolledByAnotherClient => InvalidGrant, "polled_by_another_client", "the grant is not valid";
+        /// RFC 8628 §3.5, CIBA Core §11.
+        AuthorizationPending => AuthorizationPending, "authorization_pending", "the person has not answered yet";
+        /// RFC 8628 §3.5, CIBA Core §11.
+        PolledTooSoon => SlowDown, "polled_too_soon", "wait longer between two requests";
+        /// RFC 8628 §3.5, CIBA Core §11.
+        PolledTooLate => ExpiredToken, "polled_too_late", "the request has expired";
+        /// RFC 8628 §3.5, CIBA Core §11.
+        PersonDenied => AccessDenied, "person_denied", "the person denied the request";
         /// RFC 6749 §3.3.
         ScopeMalformed => InvalidScope, "token_scope_malformed", "scope is malformed";
         /// RFC 6749 §6, §3.3.
@@ -129,6 +146,13 @@ pub struct RefreshToken {
 pub enum Spend {
     /// Redeem a code.
     Code(Key<Code>),
+    /// Fetch what a person allowed to a client that polls: consumes it.
+    Waiting {
+        /// Where it waits.
+        key: Key<Waiting>,
+        /// The revision that was looked at.
+        revision: u32,
+    },
     /// Rotate a refresh family.
     Refresh {
         /// The grant.
@@ -216,7 +240,7 @@ pub struct Issuance {
 }
 
 /// A refusal and what it does to the grant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Refused {
     /// Why.
     pub reason: Reason,
@@ -225,10 +249,19 @@ pub struct Refused {
 }
 
 /// What a refused request leaves behind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// Revoke the whole grant: a spent credential was shown again.
     RevokeGrant(GrantId),
+    /// Remember when a client polled, unless somebody else changed what waits meanwhile.
+    Polled {
+        /// Where it waits.
+        key: Key<Waiting>,
+        /// The revision that was looked at.
+        revision: u32,
+        /// What waits from now on.
+        next: Box<WaitingRecord>,
+    },
     /// Burn the code: its holder does not have the verifier.
     BurnCode(Key<Code>),
 }

@@ -1,7 +1,7 @@
 //! English.
 
 use super::{
-    Consent, Demo, Errors, FormPost, Home, Logout, Messages, Named, Plural, Select, SignIn,
+    Consent, Demo, Device, Errors, FormPost, Home, Logout, Messages, Named, Plural, Select, SignIn,
     SignedOut,
 };
 
@@ -144,6 +144,11 @@ pub(super) static MESSAGES: Messages = Messages {
                 text: "The sign-in was started too long ago, or in another browser. Go back to the app and start again.",
             },
             Named {
+                name: "device_over",
+                title: "This code is over",
+                text: "It was answered already, or it is too old. Start again on the device to get a new one.",
+            },
+            Named {
                 name: "no_request",
                 title: "Start at the app",
                 text: "This page is one step of signing in to an app. Open the app that you want to use and sign in from there.",
@@ -190,6 +195,27 @@ pub(super) static MESSAGES: Messages = Messages {
         text: "Taking you back to {host}",
         submit: "Continue",
         no_script: "Your browser does not run scripts, so one more step is needed.",
+    },
+    device: Device {
+        title: "Connect a device",
+        lead: "Type the code that your device shows.",
+        carried: "Check that your device shows this code, then continue.",
+        code: "Code",
+        submit: "Continue",
+        unknown: "No device is waiting for this code. Check it, or start again on the device if it has been a while.",
+        throttled: "There have been too many wrong codes.",
+        retry: "Try again in {time}.",
+        retry_later: "Please try again a little later.",
+        qr: "Scan to continue on your phone",
+        qr_label: "QR code with the address of this page",
+        consent_lead: "{client} wants to connect to your account from another device.",
+        compare: "The device must show this code",
+        warning_title: "Only if you started this yourself",
+        warning: "Did somebody send you this code or link? Press Deny, or they get into your account.",
+        allowed_title: "Your device is connected",
+        allowed: "{client} can go on now. You can close this window.",
+        denied_title: "Nothing was connected",
+        denied: "{client} did not get access to your account. You can close this window.",
     },
     home: Home {
         title: "Sign-in for your apps",

@@ -70,6 +70,7 @@ pub(crate) struct Messages {
     pub(crate) signed_out: SignedOut,
     pub(crate) error: Errors,
     pub(crate) form_post: FormPost,
+    pub(crate) device: Device,
     pub(crate) home: Home,
     pub(crate) demo: Demo,
     pub(crate) seconds: Plural,
@@ -174,6 +175,29 @@ pub(crate) struct FormPost {
     pub(crate) text: &'static str,
     pub(crate) submit: &'static str,
     pub(crate) no_script: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Device {
+    pub(crate) title: &'static str,
+    pub(crate) lead: &'static str,
+    pub(crate) carried: &'static str,
+    pub(crate) code: &'static str,
+    pub(crate) submit: &'static str,
+    pub(crate) unknown: &'static str,
+    pub(crate) throttled: &'static str,
+    pub(crate) retry: &'static str,
+    pub(crate) retry_later: &'static str,
+    pub(crate) qr: &'static str,
+    pub(crate) qr_label: &'static str,
+    pub(crate) consent_lead: &'static str,
+    pub(crate) compare: &'static str,
+    pub(crate) warning_title: &'static str,
+    pub(crate) warning: &'static str,
+    pub(crate) allowed_title: &'static str,
+    pub(crate) allowed: &'static str,
+    pub(crate) denied_title: &'static str,
+    pub(crate) denied: &'static str,
 }
 
 #[derive(Debug, Serialize)]

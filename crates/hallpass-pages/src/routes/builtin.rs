@@ -9,7 +9,7 @@ use hallpass_provider::{
 };
 use hallpass_types::{ErrorCode, Issuer};
 
-use super::path::{CONFIRM_LOGOUT, CONSENT, SELECT_ACCOUNT, SIGN_IN, SIGNED_OUT};
+use super::path::{CONFIRM_LOGOUT, CONSENT, DEVICE_DONE, SELECT_ACCOUNT, SIGN_IN, SIGNED_OUT};
 use crate::{
     Chrome, Lang, Page, Pages,
     view::{self, FormPost},
@@ -97,6 +97,7 @@ fn path(page: PageKind, handle: &str) -> String {
         PageKind::Consent => format!("{CONSENT}?handle={handle}"),
         PageKind::Logout => format!("{CONFIRM_LOGOUT}?handle={handle}"),
         PageKind::SignedOut => SIGNED_OUT.to_owned(),
+        PageKind::DeviceDone => format!("{DEVICE_DONE}?handle={handle}"),
     }
 }
 
@@ -135,6 +136,7 @@ fn about(status: u16, id: &str) -> Option<&'static str> {
         "redirect_uri_not_registered" | "post_logout_redirect_uri_not_registered" => {
             return Some("invalid_redirect_uri");
         }
+        "device_request_over" => return Some("device_over"),
         _ if id.starts_with("interaction_") => return Some("session_expired"),
         _ => {}
     }
@@ -257,6 +259,7 @@ mod tests {
             (400, "authorization_client_unknown"),
             (400, "redirect_uri_not_registered"),
             (400, "interaction_expired"),
+            (400, "device_request_over"),
             (403, "cross_site_form"),
             (404, "not_found"),
             (405, "method_not_allowed"),

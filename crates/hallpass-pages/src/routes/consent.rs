@@ -78,6 +78,7 @@ impl PageRoutes {
                 claims: &claims,
                 resources: &resources,
                 lifetime: u64::try_from(lifetime).ok().filter(|_| offline),
+                user_code: details.user_code.as_deref(),
             }),
         )
     }

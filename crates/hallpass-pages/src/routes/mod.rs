@@ -6,6 +6,7 @@
 
 mod builtin;
 mod consent;
+mod device;
 mod logout;
 mod path;
 mod plain;
@@ -92,6 +93,7 @@ impl PageRoutes {
         let exists = match route {
             PageRoute::Demo => self.demo.is_some(),
             PageRoute::Asset(path) => self.pages.pages().assets().at(path).is_some(),
+            PageRoute::Device | PageRoute::DeviceDone => self.provider().policy().device.enabled,
             PageRoute::Home
             | PageRoute::Icon
             | PageRoute::SignIn
@@ -128,6 +130,8 @@ impl PageRoutes {
             PageRoute::SelectAccount => self.select_account(&head, body).await,
             PageRoute::Consent => self.consent(&head, body).await,
             PageRoute::ConfirmLogout => self.confirm_logout(&head, body).await,
+            PageRoute::Device => self.device(&head, body).await,
+            PageRoute::DeviceDone => self.device_done(&head).await,
         };
         let response = answer.unwrap_or_else(|problem| {
             self.provider().emit(&Event::Refused {

@@ -1,5 +1,6 @@
 //! Where the pages are under the issuer. Paths are compared as they are sent: nothing is decoded or normalised.
 
+use hallpass_provider::endpoints::discovery;
 use hallpass_types::Issuer;
 
 /// A page, or a file of the pages.
@@ -23,6 +24,10 @@ pub enum PageRoute<'p> {
     ConfirmLogout,
     /// `/signed-out`
     SignedOut,
+    /// `/device`: where a person types the code of a device.
+    Device,
+    /// `/device/done`
+    DeviceDone,
 }
 
 pub(super) const SIGN_IN: &str = "/sign-in";
@@ -30,6 +35,7 @@ pub(super) const SELECT_ACCOUNT: &str = "/select-account";
 pub(super) const CONSENT: &str = "/consent";
 pub(super) const CONFIRM_LOGOUT: &str = "/logout/confirm";
 pub(super) const SIGNED_OUT: &str = "/signed-out";
+pub(super) const DEVICE_DONE: &str = "/device/done";
 pub(super) const DEMO: &str = "/demo";
 
 impl<'p> PageRoute<'p> {
@@ -46,6 +52,8 @@ impl<'p> PageRoute<'p> {
             CONSENT => Self::Consent,
             CONFIRM_LOGOUT => Self::ConfirmLogout,
             SIGNED_OUT => Self::SignedOut,
+            discovery::DEVICE => Self::Device,
+            DEVICE_DONE => Self::DeviceDone,
             own if own.starts_with("/assets/") => Self::Asset(own),
             _ => return None,
         })
@@ -61,6 +69,8 @@ impl<'p> PageRoute<'p> {
         "consent",
         "confirm_logout",
         "signed_out",
+        "device",
+        "device_done",
     ];
 
     /// A label for metrics and logs.
@@ -75,6 +85,8 @@ impl<'p> PageRoute<'p> {
             Self::Consent => "consent",
             Self::ConfirmLogout => "confirm_logout",
             Self::SignedOut => "signed_out",
+            Self::Device => "device",
+            Self::DeviceDone => "device_done",
         }
     }
 }
@@ -133,6 +145,8 @@ mod tests {
             PageRoute::Consent,
             PageRoute::ConfirmLogout,
             PageRoute::SignedOut,
+            PageRoute::Device,
+            PageRoute::DeviceDone,
         ];
         let mut labels: Vec<_> = routes.iter().map(|route| route.label()).collect();
         labels.dedup();

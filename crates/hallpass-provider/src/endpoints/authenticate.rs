@@ -20,6 +20,8 @@ pub enum Endpoint {
     Introspection,
     /// Revocation.
     Revocation,
+    /// Device authorization.
+    DeviceAuthorization,
 }
 
 impl Endpoint {
@@ -30,6 +32,7 @@ impl Endpoint {
             Self::Token => super::discovery::TOKEN,
             Self::Introspection => super::discovery::INTROSPECTION,
             Self::Revocation => super::discovery::REVOCATION,
+            Self::DeviceAuthorization => super::discovery::DEVICE_AUTHORIZATION,
         }
     }
 }

@@ -16,7 +16,7 @@ use hallpass_types::{Bucket, Code, Key, Once, Opaque, Params, Session, Timestamp
 
 use crate::{
     Failure, Provider, Refusal,
-    browser::{Browser, Pending, SetCookies, binding_digest, is_binding},
+    browser::{Browser, Pending, PendingDevice, SetCookies, binding_digest, is_binding},
     ports::{Account, Event, PageKind},
 };
 
@@ -95,6 +95,7 @@ impl Provider {
             started_at: now,
             consented: None,
             handle: None,
+            device: None,
         };
         self.proceed(flow, browser, SetCookies::default()).await
     }
@@ -113,6 +114,10 @@ impl Provider {
             let fresh = cookies.session.as_ref().map(|(s, _)| s.key());
             let person = self.person(&flow, fresh.or(presented)).await?;
             match interaction::next(&flow.valid, &person.facts(&flow, self)) {
+                Next::Refuse(_) if let Some(device) = &flow.device => {
+                    let answer = self.refuse_device(&flow, device, browser).await?;
+                    return Ok(Answered { answer, cookies });
+                }
                 Next::Refuse(reason) => {
                     let mut answered = self.respond_error(&flow.valid.reject(reason));
                     answered.cookies = cookies;
@@ -124,6 +129,13 @@ impl Provider {
                         answer: Answer::Page(url),
                         cookies,
                     });
+                }
+                Next::Ready if let Some(device) = &flow.device => {
+                    if let Some(answer) = self.allow_device(&flow, device, &person).await? {
+                        return Ok(Answered { answer, cookies });
+                    }
+                    flow.consented = None;
+                    flow.handle = None;
                 }
                 Next::Ready => {
                     if let Some(response) = self.grant(&flow, &person).await? {
@@ -187,6 +199,7 @@ impl Provider {
             page,
             shown_to: person.signed_in.as_ref().map(|s| s.session.sid.clone()),
             request: flow.valid.to_record().clone(),
+            device: flow.device,
         };
         Ok(inner.interaction.url(page, &self.seal_pending(&pending)?))
     }
@@ -222,6 +235,7 @@ impl Provider {
             session_key: signed_in.key,
             consented: flow.consented.as_ref(),
             remembered: person.consent.as_ref(),
+            redeem_within: inner.policy.lifetimes.code,
         };
         let granted = Granted::new(
             &flow.valid,
@@ -343,6 +357,8 @@ pub(crate) struct Flow {
     pub(crate) consented: Option<Consented>,
     /// Names the page whose answer this is; it counts once.
     pub(crate) handle: Option<Key<Once>>,
+    /// The device that asks, when it is one.
+    pub(crate) device: Option<PendingDevice>,
 }
 
 /// Who sits before the browser, and what they allowed the client earlier.

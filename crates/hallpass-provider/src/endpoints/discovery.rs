@@ -40,6 +40,12 @@ pub const REVOCATION: &str = "/revoke";
 pub const REGISTRATION: &str = "/register";
 /// Path of the key set.
 pub const JWKS: &str = "/jwks";
+/// Path of the device authorization endpoint.
+pub const DEVICE_AUTHORIZATION: &str = "/device/auth";
+/// Path of the page where a person types the code of a device.
+pub const DEVICE: &str = "/device";
+/// Path of the backchannel authentication endpoint.
+pub const BACKCHANNEL_AUTHENTICATION: &str = "/backchannel";
 /// Path of RP-initiated logout.
 pub const END_SESSION: &str = "/logout";
 
@@ -55,6 +61,8 @@ pub(crate) fn document(policy: &Policy) -> Document {
         registration: url(REGISTRATION),
         jwks: url(JWKS),
         end_session: url(END_SESSION),
+        device_authorization: url(DEVICE_AUTHORIZATION),
+        backchannel_authentication: url(BACKCHANNEL_AUTHENTICATION),
     };
     Document::new(Value::Object(discovery::metadata(policy, &endpoints)).to_string())
 }

@@ -74,6 +74,8 @@ pub struct InteractionDetails {
     pub claims: Vec<String>,
     /// Resources.
     pub resources: Vec<String>,
+    /// The code that the device shows, when it is a device that asks.
+    pub user_code: Option<String>,
 }
 
 /// What a person decided on the consent page.
@@ -105,12 +107,17 @@ impl Provider {
             return Err(Reason::OtherBrowser.into());
         }
         let client = self.client(&pending.request.client_id).await?;
-        let valid = Valid::resume(pending.request.clone(), client, &self.inner.policy)?;
+        let request = pending.request.clone();
+        let valid = match &pending.device {
+            None => Valid::resume(request, client, &self.inner.policy)?,
+            Some(_) => self.resume_device(request, client)?,
+        };
         let flow = Flow {
             valid,
             done: pending.done.clone(),
             started_at: pending.started_at,
             consented: None,
+            device: pending.device.clone(),
             handle: Some(Key::from_parts(
                 Bucket::holding(pending.expires_at),
                 sha256(handle.as_bytes()),
@@ -170,6 +177,7 @@ impl Provider {
             scopes,
             claims,
             resources: request.resources.clone(),
+            user_code: flow.device.as_ref().map(|device| device.user_code.clone()),
         })
     }
 
@@ -305,6 +313,12 @@ impl Provider {
 
     /// The person said no. Once somebody is signed in, the page that was answered cannot be answered again.
     async fn denied(&self, flow: Flow, browser: &Browser) -> Result<Answered, Failure> {
+        if let Some(device) = &flow.device {
+            return Ok(Answered {
+                answer: self.refuse_device(&flow, device, browser).await?,
+                cookies: SetCookies::default(),
+            });
+        }
         let signed_in = self
             .signed_in(browser.session.as_ref().map(Opaque::key))
             .await?;
@@ -359,6 +373,12 @@ fn document_host(client: &Client) -> Option<String> {
 pub(crate) fn client_view(client: &Client, redirect_uri: &str) -> ClientView {
     let url = url::Url::parse(redirect_uri).ok();
     let host = url.as_ref().and_then(|u| u.host_str().map(str::to_owned));
+    // A request without redirect URI answers its client directly; then its identifier says who it is.
+    let direct = redirect_uri.is_empty().then(|| {
+        let own = url::Url::parse(client.id.as_str()).ok();
+        let own = own.and_then(|u| u.host_str().map(str::to_owned));
+        own.unwrap_or_else(|| client.id.as_str().to_owned())
+    });
     let web = url
         .as_ref()
         .is_some_and(|u| matches!(u.scheme(), "http" | "https"));
@@ -378,6 +398,7 @@ pub(crate) fn client_view(client: &Client, redirect_uri: &str) -> ClientView {
         tos_uri: client.links.tos_uri.clone(),
         redirect_host: host
             .or_else(|| url.as_ref().map(|u| format!("{}:", u.scheme())))
+            .or(direct)
             .unwrap_or_default(),
         redirect_origin: url
             .filter(|_| web)
@@ -386,7 +407,8 @@ pub(crate) fn client_view(client: &Client, redirect_uri: &str) -> ClientView {
             client.origin,
             ClientOrigin::Registration | ClientOrigin::Document
         ),
-        loopback_only: !client.redirect_uris.is_empty()
+        loopback_only: !redirect_uri.is_empty()
+            && !client.redirect_uris.is_empty()
             && client.redirect_uris.iter().all(loopback),
     }
 }

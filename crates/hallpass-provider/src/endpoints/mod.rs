@@ -2,6 +2,7 @@
 
 mod authenticate;
 mod authorize;
+mod device;
 pub mod discovery;
 mod interaction;
 mod introspect;
@@ -19,6 +20,7 @@ use crate::{Failure, Provider, ports::Event};
 
 pub use authenticate::Endpoint;
 pub use authorize::{Answer, Answered, PageError, page_for};
+pub use device::{CodeEntered, DeviceDone};
 pub use interaction::{ClientView, ConsentDecision, InteractionDetails, ScopeView};
 pub use introspect::Introspection;
 pub use logout::{LogoutAnswer, LogoutDetails};
@@ -40,6 +42,11 @@ impl Provider {
                 client,
             }),
             Failure::Internal(error) => self.emit(&Event::Internal { endpoint, error }),
+            Failure::Throttled { .. } => self.emit(&Event::Refused {
+                endpoint,
+                reason: "throttled",
+                client,
+            }),
             Failure::Unavailable { .. } => {}
         }
         failure

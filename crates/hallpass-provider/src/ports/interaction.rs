@@ -16,6 +16,8 @@ pub enum PageKind {
     Logout,
     /// You are signed out.
     SignedOut,
+    /// Your device is connected, or is not.
+    DeviceDone,
 }
 
 /// Says where the pages are. The built-in pages answer paths under the issuer; an embedder may name any URL of its own.

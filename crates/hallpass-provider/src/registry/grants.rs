@@ -5,15 +5,18 @@ use hallpass_core::{
     client_auth::AuthenticatedClient,
     client_request::ClientRequest,
     issue::TokenResponse,
-    record::Confirmation,
+    policy::Policy,
+    polling::Verdict,
+    record::{Confirmation, WaitingRecord},
     token::{
-        Context, Effect, Grant, Lookup, Nothing, Reason, Refused, Spend,
+        Context, Effect, Grant, Lookup, Nothing, PolledFound, PolledKey, Reason, Refused, Spend,
         authorization_code::{AuthorizationCode, CodeFound, CodeKey},
         client_credentials::ClientCredentials,
+        device_code::DeviceCode,
         refresh_token::{Refresh, RefreshFound, RefreshKey},
     },
 };
-use hallpass_store::{BoxFuture, Committed, StoreError};
+use hallpass_store::{BoxFuture, Commit, Committed, StoreError};
 use hallpass_types::{Params, TokenId};
 
 use crate::{Failure, Provider, issue};
@@ -79,6 +82,13 @@ impl Grants {
             .with::<AuthorizationCode>()
             .with::<Refresh>()
             .with::<ClientCredentials>()
+            .with::<DeviceCode>()
+    }
+
+    /// Leaves out what the policy has switched off.
+    pub(crate) fn retain_offered(&mut self, policy: &Policy) {
+        self.0
+            .retain(|grant| policy.offers_grant(grant.grant_type()));
     }
 
     /// Adds a pure grant.
@@ -147,6 +157,37 @@ impl Fetch for CodeKey {
     }
 }
 
+impl Fetch for PolledKey {
+    fn fetch(self, provider: &Provider) -> BoxFuture<'_, Result<PolledFound, StoreError>> {
+        Box::pin(async move {
+            let mut found = PolledFound {
+                waiting: None,
+                account: None,
+                session_alive: false,
+            };
+            let Some(key) = self.0 else { return Ok(found) };
+            let inner = &provider.inner;
+            found.waiting = inner.store.waiting(inner.issuer_id, key).await?;
+            let polled = match found.waiting.as_ref().map(|f| &f.record) {
+                Some(WaitingRecord::Device(record)) => &record.polled,
+                Some(_) | None => return Ok(found),
+            };
+            if let Verdict::Allowed(grant) = &polled.verdict {
+                found.account = provider.account_facts(&grant.subject).await?;
+                found.session_alive = match grant.session {
+                    Some(session) if grant.session_bound => inner
+                        .store
+                        .session(inner.issuer_id, session)
+                        .await?
+                        .is_some(),
+                    Some(_) | None => true,
+                };
+            }
+            Ok(found)
+        })
+    }
+}
+
 impl Fetch for RefreshKey {
     fn fetch(self, provider: &Provider) -> BoxFuture<'_, Result<RefreshFound, StoreError>> {
         Box::pin(async move {
@@ -200,6 +241,7 @@ impl<G: Grant<Key: Fetch>> GrantHandler for Pure<G> {
         call: Call<'a>,
     ) -> BoxFuture<'a, Result<Issued, Failure>> {
         Box::pin(async move {
+            let mut last = None;
             for _ in 0..ATTEMPTS {
                 let request = G::parse(call.params)?;
                 let found = G::key(&request).fetch(provider).await?;
@@ -211,6 +253,31 @@ impl<G: Grant<Key: Fetch>> GrantHandler for Pure<G> {
                 };
                 let issuance = match G::decide(&cx, request, found) {
                     Ok(issuance) => issuance,
+                    Err(Refused {
+                        reason,
+                        effect:
+                            Some(Effect::Polled {
+                                key,
+                                revision,
+                                next,
+                            }),
+                    }) => {
+                        let spend = hallpass_store::Spend::Waiting {
+                            key,
+                            revision,
+                            next: Some(next),
+                        };
+                        let commit = Commit {
+                            spends: vec![spend],
+                            writes: Vec::new(),
+                        };
+                        if provider.commit(commit).await? == Committed::Done {
+                            return Err(reason.into());
+                        }
+                        // Somebody else polled, or the person answered: decide again.
+                        last = Some(reason);
+                        continue;
+                    }
                     Err(refused) => return Err(refuse(provider, refused).await?),
                 };
                 let (spend, replay) = (issuance.spend, issuance.replay_revokes);
@@ -243,11 +310,16 @@ impl<G: Grant<Key: Fetch>> GrantHandler for Pure<G> {
                             .await?);
                         }
                         // Another refresh with the same token was faster: decide again on what it left.
-                        Some(Spend::Refresh { .. } | Spend::Standing(_)) | None => {}
+                        // What a person allowed was fetched by another poll: deciding again finds nothing.
+                        Some(
+                            Spend::Refresh { .. } | Spend::Standing(_) | Spend::Waiting { .. },
+                        )
+                        | None => {}
                     },
                 }
             }
-            Err(Failure::Unavailable { retry_after: 1 })
+            // A client that polls many times at once is told what its polls are told, without the writing.
+            Err(last.map_or(Failure::Unavailable { retry_after: 1 }, Failure::from))
         })
     }
 }
@@ -259,7 +331,8 @@ async fn refuse(provider: &Provider, refused: Refused) -> Result<Failure, Failur
             provider.revoke_grant(grant, refused.reason.id()).await?;
         }
         Some(Effect::BurnCode(key)) => provider.burn_code(key).await?,
-        None => {}
+        // Needs to be decided again when it comes too late; not done here.
+        Some(Effect::Polled { .. }) | None => {}
     }
     Ok(refused.reason.into())
 }

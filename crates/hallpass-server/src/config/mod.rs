@@ -7,6 +7,7 @@ mod checker;
 mod client_documents;
 mod clients;
 mod danger;
+mod device;
 mod dpop;
 mod encryption;
 mod experimental;

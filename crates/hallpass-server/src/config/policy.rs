@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hallpass_core::policy::{self, Documents, Policy, ScopeSpec};
+use hallpass_core::token::{Grant as _, device_code::DeviceCode};
 use hallpass_jose::JwsAlgorithm;
 use hallpass_types::Issuer;
 
@@ -58,6 +59,11 @@ pub(crate) fn apply(
         .map(|each| resource(each, default_alg))
         .collect();
     policy.acr_values.clone_from(&protocol.acr_values);
+    policy.device = protocol.device.policy();
+    // The provider lists the grants that it has; clients of the configuration are checked before there is one.
+    if policy.device.enabled {
+        policy.grant_types.push(DeviceCode::TYPE.to_owned());
+    }
     policy.registration.enabled = registration.enabled;
     policy.registration.open = registration.open;
     policy.registration.max_clients = registration.max_clients;

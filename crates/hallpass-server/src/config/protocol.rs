@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::checker::Checker;
+use super::device::Device;
 use super::encryption::Encryption;
 use super::value::Seconds;
 
@@ -28,6 +29,8 @@ pub struct Protocol {
     pub signing_algs: Vec<SigningAlg>,
     /// Encryption of what clients get and of what they send.
     pub encryption: Encryption,
+    /// The device grant.
+    pub device: Device,
     /// Page with the documentation for developers, for discovery.
     pub service_documentation: Option<String>,
     /// Page with the policy, for discovery.
@@ -127,6 +130,7 @@ impl Default for Protocol {
             acr_values: Vec::new(),
             signing_algs: vec![SigningAlg::ES256, SigningAlg::RS256],
             encryption: Encryption::default(),
+            device: Device::default(),
             service_documentation: None,
             op_policy_uri: None,
             op_tos_uri: None,
@@ -171,6 +175,7 @@ impl Protocol {
         }
         self.check_resources(check);
         self.encryption.check(check);
+        self.device.check(check);
         let pages = [
             (
                 "protocol.service_documentation",

@@ -16,6 +16,7 @@ mod client_documents;
 mod client_secrets;
 mod codes;
 mod consent;
+mod device;
 mod discovery;
 mod dpop;
 mod encryption;

@@ -26,6 +26,8 @@ pub struct By<'a> {
     pub consented: Option<&'a Consented>,
     /// What the person allowed earlier.
     pub remembered: Option<&'a ConsentRecord>,
+    /// Seconds within which the client comes for its tokens.
+    pub redeem_within: i64,
 }
 
 /// A request that its person allowed. A code for it can be made.
@@ -98,7 +100,7 @@ impl Granted {
         };
         // A request of plain OAuth has nothing to do with the session in which it was allowed.
         let session_bound = request.is_openid() && !allowed.scope.contains(OFFLINE);
-        let mut expires_at = now.plus(lifetimes.code).plus(longest);
+        let mut expires_at = now.plus(by.redeem_within).plus(longest);
         if session_bound {
             expires_at = expires_at.min(by.session.expires_at);
         }

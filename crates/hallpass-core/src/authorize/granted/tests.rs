@@ -19,6 +19,7 @@ fn grant(
         session_key: key(),
         consented,
         remembered,
+        redeem_within: 60,
     };
     Granted::new(valid, by, &policy(), NOW, [3; 12])
 }
@@ -75,6 +76,7 @@ fn a_grant_without_refresh_ends_with_its_last_access_token_or_the_session() {
         session_key: key(),
         consented: Some(&Consented::of(&valid, None)),
         remembered: None,
+        redeem_within: 60,
     };
     let longer = Granted::new(&valid, by, &policy, NOW, [3; 12]);
     let grant = longer.code_record().grant;
@@ -199,6 +201,7 @@ fn a_session_bound_grant_ends_with_the_session_at_the_latest() {
             session_key: key(),
             consented: Some(&Consented::of(valid, None)),
             remembered: None,
+            redeem_within: 60,
         };
         Granted::new(valid, by, &policy(), NOW, [3; 12])
             .code_record()

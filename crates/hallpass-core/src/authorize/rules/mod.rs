@@ -45,6 +45,10 @@ pub enum Endpoint {
     Authorization,
     /// The pushed authorization request endpoint (RFC 9126).
     PushedAuthorization,
+    /// The device authorization endpoint (RFC 8628).
+    DeviceAuthorization,
+    /// The backchannel authentication endpoint (CIBA Core §7).
+    BackchannelAuthentication,
 }
 
 impl Endpoint {
@@ -52,12 +56,36 @@ impl Endpoint {
         match self {
             Self::Authorization => A,
             Self::PushedAuthorization => PAR,
+            Self::DeviceAuthorization => DA,
+            Self::BackchannelAuthentication => BC,
+        }
+    }
+
+    /// The parameters that mean nothing here: those of a request that comes through a browser and goes back there.
+    const fn foreign(self) -> &'static [&'static str] {
+        match self {
+            Self::Authorization | Self::PushedAuthorization => &[],
+            Self::DeviceAuthorization | Self::BackchannelAuthentication => &[
+                "code_challenge",
+                "code_challenge_method",
+                "display",
+                "id_token_hint",
+                "login_hint",
+                "nonce",
+                "prompt",
+                "redirect_uri",
+                "response_mode",
+                "response_type",
+                "state",
+            ],
         }
     }
 }
 
 const A: u8 = 1;
 const PAR: u8 = 2;
+const DA: u8 = 4;
+const BC: u8 = 8;
 
 /// One row of [`RULES`].
 #[derive(Clone, Copy)]
@@ -94,12 +122,12 @@ pub static RULES: &[Rule] = &[
     rule(prompt::none_is_alone,                  A | PAR),
     rule(pkce::challenge_comes_with_its_method,  A | PAR),
     rule(pkce::challenge_is_present,             A | PAR),
-    rule(resource::is_known,                     A | PAR),
-    rule(resource::client_may_use_it,            A | PAR),
-    rule(scope::client_may_use_it,               A | PAR),
-    rule(scope::is_not_empty,                    A | PAR),
+    rule(resource::is_known,                     A | PAR | DA | BC),
+    rule(resource::client_may_use_it,            A | PAR | DA | BC),
+    rule(scope::client_may_use_it,               A | PAR | DA | BC),
+    rule(scope::is_not_empty,                    A | PAR | DA | BC),
     rule(response_type::scope_has_openid,        A | PAR),
-    rule(claims::essential_acr_is_reachable,     A | PAR),
+    rule(claims::essential_acr_is_reachable,     A | PAR | DA | BC),
 ];
 
 /// Every parameter that is read or refused. Others are ignored, even when they are repeated.
@@ -171,7 +199,14 @@ pub(super) fn check(
         return Err(Reason::ParameterRepeated);
     }
     unsupported::refuse(params)?;
-    let draft = Draft::parse(params, policy)?;
+    let foreign = endpoint.foreign();
+    let draft = if foreign.is_empty() {
+        Draft::parse(params, policy)?
+    } else {
+        let own = params.iter().filter(|(name, _)| !foreign.contains(name));
+        let own = own.chain([("response_type", ResponseType::default().as_str())]);
+        Draft::parse(&Params::from_pairs(own), policy)?
+    };
     let context = Context { client, policy };
     for rule in RULES.iter().filter(|rule| rule.applies_at(endpoint)) {
         (rule.check)(&draft, &context)?;

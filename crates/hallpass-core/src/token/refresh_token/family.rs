@@ -165,7 +165,9 @@ impl World {
                 // Nothing to write: the answer goes out on what was read.
                 None => true,
             },
-            Some(Spend::Code(_)) | None => unreachable!("a refresh spends its family"),
+            Some(Spend::Code(_) | Spend::Waiting { .. }) | None => {
+                unreachable!("a refresh spends its family")
+            }
         };
         if done {
             let generation = issued.refresh.unwrap().generation;

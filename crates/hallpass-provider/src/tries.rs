@@ -1,0 +1,164 @@
+//! How often something may be done within a window: in memory, bounded, one process.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, Hash, RandomState},
+    net::{IpAddr, Ipv6Addr},
+    sync::{Mutex, PoisonError},
+};
+
+use hallpass_types::Timestamp;
+
+/// Counts within windows of fixed length that begin with the first count.
+#[derive(Debug)]
+pub(crate) struct Tries {
+    window: i64,
+    /// Two keys make 128 bits, so that none collide and nobody chooses them.
+    keys: [RandomState; 2],
+    counts: Mutex<HashMap<[u64; 2], Count>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Count {
+    since: Timestamp,
+    count: u32,
+}
+
+/// Keys that are remembered at most.
+const REMEMBERED: usize = 65_536;
+
+impl Tries {
+    pub(crate) fn new(window: i64) -> Self {
+        Self {
+            window,
+            keys: [RandomState::new(), RandomState::new()],
+            counts: Mutex::default(),
+        }
+    }
+
+    /// Counts one for every key, unless one of them has reached `most`: then nothing is counted, and the answer is the
+    /// number of seconds to wait.
+    pub(crate) fn count<K: Hash>(&self, keys: &[K], most: u32, now: Timestamp) -> Result<(), u32> {
+        let keys: Vec<[u64; 2]> = keys.iter().map(|key| self.key(key)).collect();
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let alive = |count: &Count| (0..self.window).contains(&now.since(count.since));
+        let full = |count: &&Count| alive(count) && count.count >= most;
+        let wait = keys
+            .iter()
+            .filter_map(|key| counts.get(key).filter(full))
+            .map(|count| self.window.saturating_sub(now.since(count.since)))
+            .max();
+        if let Some(wait) = wait {
+            return Err(u32::try_from(wait).unwrap_or(u32::MAX).max(1));
+        }
+        if counts.len().saturating_add(keys.len()) > REMEMBERED {
+            counts.retain(|_, count| alive(count));
+            // A flood from everywhere. To begin again is better than to grow, or to turn everybody away.
+            if counts.len().saturating_add(keys.len()) > REMEMBERED {
+                counts.clear();
+            }
+        }
+        for key in keys {
+            let fresh = Count {
+                since: now,
+                count: 0,
+            };
+            let count = counts.entry(key).or_insert(fresh);
+            if !alive(count) {
+                *count = fresh;
+            }
+            count.count = count.count.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    /// What was counted last turned out not to count.
+    pub(crate) fn give_back<K: Hash>(&self, keys: &[K]) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        for key in keys {
+            if let Some(count) = counts.get_mut(&self.key(key)) {
+                count.count = count.count.saturating_sub(1);
+            }
+        }
+    }
+
+    fn key(&self, of: &impl Hash) -> [u64; 2] {
+        self.keys.each_ref().map(|key| key.hash_one(of))
+    }
+}
+
+/// Whom a count is about.
+#[derive(Debug, Hash)]
+pub(crate) enum By<'a> {
+    /// A client.
+    Client(&'a str),
+    /// An IPv4 address, or the /64 of an IPv6 address.
+    Network(IpAddr),
+    /// A browser, by its binding cookie.
+    Browser(&'a str),
+}
+
+impl By<'_> {
+    pub(crate) fn network(peer: IpAddr) -> Self {
+        Self::Network(match peer.to_canonical() {
+            IpAddr::V4(address) => IpAddr::V4(address),
+            IpAddr::V6(address) => {
+                IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)))
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_800_000_000);
+
+    #[test]
+    fn so_many_are_allowed_within_a_window_and_no_more() {
+        let tries = Tries::new(60);
+        let one = [By::Client("a")];
+        for _ in 0..3 {
+            assert_eq!(tries.count(&one, 3, NOW), Ok(()));
+        }
+        assert_eq!(tries.count(&one, 3, NOW.plus(10)), Err(50));
+        assert_eq!(tries.count(&[By::Client("b")], 3, NOW), Ok(()));
+        assert_eq!(tries.count(&one, 3, NOW.plus(60)), Ok(()), "a new window");
+    }
+
+    #[test]
+    fn one_key_that_is_full_counts_nothing_for_the_others() {
+        let tries = Tries::new(60);
+        let address = By::network("192.0.2.1".parse().unwrap());
+        assert_eq!(tries.count(&[address], 1, NOW), Ok(()));
+        let both = || [By::network("192.0.2.1".parse().unwrap()), By::Browser("x")];
+        assert_eq!(tries.count(&both(), 1, NOW), Err(60));
+        assert_eq!(tries.count(&[By::Browser("x")], 1, NOW), Ok(()));
+        tries.give_back(&both());
+        assert_eq!(tries.count(&both(), 1, NOW), Ok(()));
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_and_a_mapped_address_is_what_it_maps() {
+        let tries = Tries::new(60);
+        let of = |text: &str| [By::network(text.parse().unwrap())];
+        assert_eq!(tries.count(&of("2001:db8::1"), 1, NOW), Ok(()));
+        assert_eq!(tries.count(&of("2001:db8::ffff:2"), 1, NOW), Err(60));
+        assert_eq!(tries.count(&of("2001:db8:0:1::1"), 1, NOW), Ok(()));
+        assert_eq!(tries.count(&of("192.0.2.9"), 1, NOW), Ok(()));
+        assert_eq!(tries.count(&of("::ffff:192.0.2.9"), 1, NOW), Err(60));
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded_and_a_clock_that_steps_back_locks_nobody() {
+        let tries = Tries::new(60);
+        for number in 0..70_000_u32 {
+            assert_eq!(tries.count(&[number], 1, NOW), Ok(()));
+        }
+        assert!(tries.counts.lock().unwrap().len() <= REMEMBERED);
+        let tries = Tries::new(60);
+        assert_eq!(tries.count(&["a"], 1, NOW), Ok(()));
+        assert_eq!(tries.count(&["a"], 1, NOW.plus(-100)), Ok(()));
+    }
+}
