@@ -179,6 +179,23 @@ fn spend(db: &Connection, id: IssuerId, spend: &SpendRow) -> Result<bool> {
             let values = params![issuer, client.as_str(), registered, record];
             run(db, sql::PUT_CLIENT, values).map(any)
         }
+        SpendRow::NewRegistration(registration) => {
+            let values = params![
+                issuer,
+                registration.client.as_str(),
+                registration.used.0,
+                registration.software,
+                registration.fold
+            ];
+            run(db, sql::SPEND_NEW_REGISTRATION, values).map(any)
+        }
+        SpendRow::IdleClient(client, before) => {
+            let values = params![issuer, client.as_str(), before.0];
+            cached(db, sql::SPEND_IDLE_CLIENT)?.exists(values)
+        }
+        SpendRow::InitialAccess(id) => {
+            run(db, sql::SPEND_INITIAL_ACCESS, params![issuer, id]).map(any)
+        }
         SpendRow::SigningKeys(expected) => {
             let held = readable(read::signing_keys(db, id))?;
             Ok(held.is_some_and(|held| same_signing_keys(&held, expected)))
@@ -269,6 +286,22 @@ fn write(db: &Connection, IssuerId(issuer): IssuerId, write: &WriteRow) -> Resul
         }
         WriteRow::SigningKey(kid, record) => {
             run(db, sql::PUT_SIGNING_KEY, params![issuer, kid, record])
+        }
+        WriteRow::ClientUsed(client, day) => {
+            let values = params![issuer, client.as_str(), day.0];
+            run(db, sql::CLIENT_USED, values)
+        }
+        WriteRow::InitialAccess {
+            id,
+            uses,
+            max_uses,
+            record,
+        } => {
+            let values = params![issuer, id, uses, max_uses, record];
+            run(db, sql::PUT_INITIAL_ACCESS, values)
+        }
+        WriteRow::DeleteInitialAccess(id) => {
+            run(db, sql::DELETE_INITIAL_ACCESS, params![issuer, id])
         }
         WriteRow::DeleteSigningKey(kid) => run(db, sql::DELETE_SIGNING_KEY, params![issuer, kid]),
         WriteRow::Delivery {

@@ -8,7 +8,7 @@ use hallpass_core::{
     },
 };
 use hallpass_store::{
-    KeyRecord, StoreError, UserRecord,
+    InitialAccessRecord, KeyRecord, StoreError, UserRecord,
     encoding::{Record, decode},
 };
 use hallpass_types::IssuerId;
@@ -29,6 +29,7 @@ pub(crate) fn check(db: &Connection) -> Result<Vec<String>, StoreError> {
         records::<UserRecord>(db, "users", "subject, ''", problems)?;
         records::<ParticipantRecord>(db, "participants", "bucket, id", problems)?;
         records::<DeliveryRecord>(db, "deliveries", "bucket, id", problems)?;
+        records::<InitialAccessRecord>(db, "initial_access", "id, ''", problems)?;
         records::<KeyRecord>(db, "signing_keys", "kid, ''", problems)
     };
     if let Err(error) = all(&mut problems) {

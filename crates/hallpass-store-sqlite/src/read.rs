@@ -13,12 +13,12 @@ use hallpass_core::{
     },
 };
 use hallpass_store::{
-    KeyRecord, MAX_PAGE, Page, Standing, StoreError, UserRecord,
+    Day, InitialAccessRecord, KeyRecord, MAX_PAGE, Page, Standing, StoreError, UserRecord,
     encoding::{Record, decode},
 };
 use hallpass_types::{
-    Bucket, ClientId, Code, Delivery, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId,
-    Waiting,
+    Bucket, ClientId, Code, ContentDigest, Delivery, GrantId, IssuerId, Key, Session, Subject,
+    Timestamp, TokenId, Waiting,
 };
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 
@@ -178,6 +178,83 @@ pub(crate) fn count_registered_clients(db: &Connection, issuer: IssuerId) -> Rea
         .query_row([issuer.0], |row| row.get(0))
         .optional()?;
     Ok(n.unwrap_or(0).into())
+}
+
+pub(crate) fn count_clients_of_software(
+    db: &Connection,
+    issuer: IssuerId,
+    software: [u8; 32],
+) -> Read<u64> {
+    let n: u32 = cached(db, sql::COUNT_OF_SOFTWARE)?
+        .query_row(params![issuer.0, software], |row| row.get(0))?;
+    Ok(n.into())
+}
+
+pub(crate) fn folded_client(
+    db: &Connection,
+    issuer: IssuerId,
+    fold: [u8; 32],
+) -> Read<Option<ClientId>> {
+    let found: Option<String> = cached(db, sql::FOLDED_CLIENT)?
+        .query_row(params![issuer.0, fold], |row| row.get(0))
+        .optional()?;
+    found.as_deref().map(client_id).transpose()
+}
+
+pub(crate) fn idle_clients(
+    db: &Connection,
+    issuer: IssuerId,
+    before: Day,
+    limit: usize,
+) -> Read<Vec<ClientId>> {
+    let limit = i64::try_from(limit.clamp(1, MAX_PAGE)).unwrap_or(i64::MAX);
+    let mut statement = cached(db, sql::IDLE_CLIENTS)?;
+    let mut rows = statement.query(params![issuer.0, before.0, limit])?;
+    let mut clients = Vec::new();
+    while let Some(row) = rows.next()? {
+        let text: String = row.get(0)?;
+        clients.push(client_id(&text)?);
+    }
+    Ok(clients)
+}
+
+fn client_id(text: &str) -> Read<ClientId> {
+    ClientId::parse(text)
+        .map_err(|_| StoreError::corrupt("a client identifier cannot be read").into())
+}
+
+pub(crate) fn initial_access(
+    db: &Connection,
+    issuer: IssuerId,
+    digest: ContentDigest,
+) -> Read<Option<InitialAccessRecord>> {
+    let mut statement = cached(db, sql::INITIAL_ACCESS)?;
+    let mut rows = statement.query(params![issuer.0, digest.0])?;
+    match rows.next()? {
+        Some(row) => Ok(Some(access_of(issuer, row)?.1)),
+        None => Ok(None),
+    }
+}
+
+pub(crate) fn initial_accesses(
+    db: &Connection,
+    issuer: IssuerId,
+) -> Read<Vec<(ContentDigest, InitialAccessRecord)>> {
+    let mut statement = cached(db, sql::INITIAL_ACCESSES)?;
+    let most = i64::try_from(MAX_PAGE).unwrap_or(i64::MAX);
+    let mut rows = statement.query(params![issuer.0, most])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(access_of(issuer, row)?);
+    }
+    Ok(found)
+}
+
+fn access_of(issuer: IssuerId, row: &Row<'_>) -> Read<(ContentDigest, InitialAccessRecord)> {
+    let id: [u8; 32] = row.get(0)?;
+    let mut record: InitialAccessRecord = record_of(row, 1, |bytes| decode(issuer, &[&id], bytes))?;
+    record.uses = row.get(2)?;
+    Ok((ContentDigest(id), record))
 }
 
 pub(crate) fn code(db: &Connection, issuer: IssuerId, key: Key<Code>) -> Read<Option<FoundCode>> {

@@ -13,6 +13,11 @@ statements! {
     CLIENTS = "SELECT client, record FROM clients WHERE issuer = ?1 AND client > ?2 ORDER BY client LIMIT ?3";
     CLIENTS_FIRST = "SELECT client, record FROM clients WHERE issuer = ?1 ORDER BY client LIMIT ?2";
     COUNT_REGISTERED = "SELECT n FROM registered_clients WHERE issuer = ?1";
+    COUNT_OF_SOFTWARE = "SELECT count(*) FROM registrations WHERE issuer = ?1 AND software = ?2";
+    FOLDED_CLIENT = "SELECT client FROM registrations WHERE issuer = ?1 AND fold = ?2";
+    IDLE_CLIENTS = "SELECT client FROM registrations WHERE issuer = ?1 AND used < ?2 ORDER BY used LIMIT ?3";
+    INITIAL_ACCESS = "SELECT id, record, uses FROM initial_access WHERE issuer = ?1 AND id = ?2";
+    INITIAL_ACCESSES = "SELECT id, record, uses FROM initial_access WHERE issuer = ?1 LIMIT ?2";
     CODE = "SELECT spent, record FROM codes WHERE issuer = ?1 AND bucket = ?2 AND id = ?3";
     WAITING = "SELECT revision, record FROM waiting WHERE issuer = ?1 AND bucket = ?2 AND id = ?3";
     GRANT = "SELECT revoked_at, generation, rotated_at, idle_expires_at, record
@@ -56,6 +61,11 @@ statements! {
         VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
     SPEND_NEW_CLIENT = "INSERT INTO clients (issuer, client, registered, record)
         VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+    SPEND_NEW_REGISTRATION = "INSERT INTO registrations (issuer, client, used, software, fold)
+        VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
+    SPEND_IDLE_CLIENT = "SELECT 1 FROM registrations WHERE issuer = ?1 AND client = ?2 AND used < ?3";
+    SPEND_INITIAL_ACCESS = "UPDATE initial_access SET uses = uses + 1
+        WHERE issuer = ?1 AND id = ?2 AND (max_uses IS NULL OR uses < max_uses)";
     SPEND_USER = "UPDATE OR IGNORE users SET username_key = ?4, revision = ?5, record = ?6
         WHERE issuer = ?1 AND subject = ?2 AND revision = ?3";
 
@@ -83,6 +93,10 @@ statements! {
     PUT_CLIENT = "INSERT INTO clients (issuer, client, registered, record) VALUES (?1, ?2, ?3, ?4)
         ON CONFLICT DO UPDATE SET registered = excluded.registered, record = excluded.record";
     DELETE_CLIENT = "DELETE FROM clients WHERE issuer = ?1 AND client = ?2";
+    CLIENT_USED = "UPDATE registrations SET used = ?3 WHERE issuer = ?1 AND client = ?2 AND used < ?3";
+    PUT_INITIAL_ACCESS = "INSERT INTO initial_access (issuer, id, uses, max_uses, record) VALUES (?1, ?2, ?3, ?4, ?5)
+        ON CONFLICT DO UPDATE SET uses = excluded.uses, max_uses = excluded.max_uses, record = excluded.record";
+    DELETE_INITIAL_ACCESS = "DELETE FROM initial_access WHERE issuer = ?1 AND id = ?2";
     PUT_SIGNING_KEY = "INSERT INTO signing_keys (issuer, kid, record) VALUES (?1, ?2, ?3)
         ON CONFLICT DO UPDATE SET record = excluded.record";
     DELETE_SIGNING_KEY = "DELETE FROM signing_keys WHERE issuer = ?1 AND kid = ?2";

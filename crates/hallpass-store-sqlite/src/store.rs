@@ -13,11 +13,12 @@ use hallpass_core::{
     },
 };
 use hallpass_store::{
-    BoxFuture, Commit, Committed, KeyRecord, Page, Standing, Store, StoreError, UserRecord,
+    BoxFuture, Commit, Committed, Day, InitialAccessRecord, KeyRecord, Page, Standing, Store,
+    StoreError, UserRecord,
 };
 use hallpass_types::{
-    Bucket, ClientId, Code, Delivery, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId,
-    Waiting,
+    Bucket, ClientId, Code, ContentDigest, Delivery, GrantId, IssuerId, Key, Session, Subject,
+    Timestamp, TokenId, Waiting,
 };
 use rusqlite::Connection;
 
@@ -148,6 +149,38 @@ impl Store for SqliteStore {
 
     fn count_registered_clients(&self, issuer: IssuerId) -> Answer<'_, u64> {
         self.read(move |db| read::count_registered_clients(db, issuer))
+    }
+
+    fn count_clients_of_software(&self, issuer: IssuerId, software: [u8; 32]) -> Answer<'_, u64> {
+        self.read(move |db| read::count_clients_of_software(db, issuer, software))
+    }
+
+    fn folded_client(&self, issuer: IssuerId, fold: [u8; 32]) -> Answer<'_, Option<ClientId>> {
+        self.read(move |db| read::folded_client(db, issuer, fold))
+    }
+
+    fn idle_clients(
+        &self,
+        issuer: IssuerId,
+        before: Day,
+        limit: usize,
+    ) -> Answer<'_, Vec<ClientId>> {
+        self.read(move |db| read::idle_clients(db, issuer, before, limit))
+    }
+
+    fn initial_access(
+        &self,
+        issuer: IssuerId,
+        digest: ContentDigest,
+    ) -> Answer<'_, Option<InitialAccessRecord>> {
+        self.read(move |db| read::initial_access(db, issuer, digest))
+    }
+
+    fn initial_accesses(
+        &self,
+        issuer: IssuerId,
+    ) -> Answer<'_, Vec<(ContentDigest, InitialAccessRecord)>> {
+        self.read(move |db| read::initial_accesses(db, issuer))
     }
 
     fn code(&self, issuer: IssuerId, key: Key<Code>) -> Answer<'_, Option<FoundCode>> {

@@ -5,7 +5,7 @@ use hallpass_core::{
     record::{GrantRecord, RefreshState, participant_tag},
 };
 use hallpass_store::{
-    Commit, Committed, KeyRecord, Spend, StoreError, UserRecord, Write,
+    Commit, Committed, Day, KeyRecord, Registration, Spend, StoreError, UserRecord, Write,
     encoding::{Record, encode},
 };
 use hallpass_types::{Bucket, ClientId, GrantId, IssuerId, Key, Session, Subject};
@@ -79,6 +79,9 @@ pub(crate) enum SpendRow {
         expected: Box<ClientRecord>,
         row: ClientRow,
     },
+    NewRegistration(Box<Registration>),
+    IdleClient(ClientId, Day),
+    InitialAccess([u8; 32]),
     SigningKeys(Vec<KeyRecord>),
     Delivery {
         place: Place,
@@ -109,6 +112,14 @@ pub(crate) enum WriteRow {
     DeleteClient(ClientId),
     SigningKey(String, Vec<u8>),
     DeleteSigningKey(String),
+    ClientUsed(ClientId, Day),
+    InitialAccess {
+        id: [u8; 32],
+        uses: u32,
+        max_uses: Option<u32>,
+        record: Vec<u8>,
+    },
+    DeleteInitialAccess([u8; 32]),
     Delivery {
         place: Place,
         attempts: u32,
@@ -178,7 +189,9 @@ impl SpendRow {
     /// Whether it changes anything, so that it must be undone when a later spend is too late.
     pub(crate) const fn changes(&self) -> bool {
         match self {
-            Self::Standing(_) | Self::Session(_) | Self::SigningKeys(_) => false,
+            Self::Standing(_) | Self::Session(_) | Self::SigningKeys(_) | Self::IdleClient(..) => {
+                false
+            }
             Self::Code(_)
             | Self::Refresh { .. }
             | Self::Once(_)
@@ -186,6 +199,8 @@ impl SpendRow {
             | Self::Waiting { .. }
             | Self::NewUser(_)
             | Self::NewClient(_)
+            | Self::NewRegistration(_)
+            | Self::InitialAccess(_)
             | Self::User { .. }
             | Self::Client { .. }
             | Self::Delivery { .. } => true,
@@ -241,6 +256,9 @@ fn spend_row(issuer: IssuerId, spend: Spend) -> Result<SpendRow, StoreError> {
             expected,
             row: client_row(issuer, &record)?,
         },
+        Spend::NewRegistration(registration) => SpendRow::NewRegistration(registration),
+        Spend::IdleClient { client, before } => SpendRow::IdleClient(client, before),
+        Spend::InitialAccess(digest) => SpendRow::InitialAccess(digest.0),
         Spend::SigningKeys(expected) => SpendRow::SigningKeys(expected),
         Spend::Delivery {
             key,
@@ -299,6 +317,18 @@ fn write_row(issuer: IssuerId, write: Write) -> Result<WriteRow, StoreError> {
             WriteRow::SigningKey(record.kid, encoded)
         }
         Write::DeleteSigningKey(kid) => WriteRow::DeleteSigningKey(kid),
+        Write::ClientUsed(client, day) => WriteRow::ClientUsed(client, day),
+        Write::InitialAccess(digest, mut record) => {
+            // In a column, since it changes.
+            let uses = std::mem::take(&mut record.uses);
+            WriteRow::InitialAccess {
+                id: digest.0,
+                uses,
+                max_uses: record.max_uses,
+                record: encode(issuer, &[&digest.0], &*record)?,
+            }
+        }
+        Write::DeleteInitialAccess(digest) => WriteRow::DeleteInitialAccess(digest.0),
         Write::Delivery(key, record) => {
             let place = Place::from(key);
             WriteRow::Delivery {

@@ -8,10 +8,11 @@ use hallpass_core::{
     },
 };
 use hallpass_types::{
-    ClientId, Code, Delivery, GrantId, Key, Once, Session, Subject, Timestamp, TokenId, Waiting,
+    ClientId, Code, ContentDigest, Delivery, GrantId, Key, Once, Session, Subject, Timestamp,
+    TokenId, Waiting,
 };
 
-use crate::{KeyRecord, UserRecord};
+use crate::{Day, InitialAccessRecord, KeyRecord, Registration, UserRecord};
 
 /// Spends and writes that happen together or not at all, durable when acknowledged.
 #[derive(Clone, Debug, Default)]
@@ -62,6 +63,18 @@ pub enum Spend {
     NewUser(Box<UserRecord>),
     /// Inserts a client if the identifier is free: too late when it is taken.
     NewClient(Box<ClientRecord>),
+    /// Inserts what stands beside a client that registered itself: too late when there is one for that client, or the
+    /// digest of the metadata is taken.
+    NewRegistration(Box<Registration>),
+    /// Asserts that a client that registered itself was not used since a day: too late when it was, or is unknown.
+    IdleClient {
+        /// The client.
+        client: ClientId,
+        /// It was last used before this day.
+        before: Day,
+    },
+    /// Uses an initial access token once more: too late when it is unknown or used up.
+    InitialAccess(ContentDigest),
     /// Replaces the user of the same subject if its revision is still this one: too late when the user is unknown,
     /// has another revision, or the new name is somebody else's.
     User {
@@ -142,8 +155,14 @@ pub enum Write {
     ForgetConsent(Subject, ClientId),
     /// Inserts or replaces a client.
     Client(Box<ClientRecord>),
-    /// Deletes a client. Its grants die with it, since every use looks the client up.
+    /// Deletes a client and what stands beside it. Its grants die with it, since every use looks the client up.
     DeleteClient(ClientId),
+    /// A client that registered itself was used on that day. Never goes back; nothing for one that is unknown.
+    ClientUsed(ClientId, Day),
+    /// Inserts or replaces an initial access token.
+    InitialAccess(ContentDigest, Box<InitialAccessRecord>),
+    /// Deletes an initial access token.
+    DeleteInitialAccess(ContentDigest),
     /// Inserts or replaces a signing key by its `kid`.
     SigningKey(Box<KeyRecord>),
     /// Deletes a signing key.

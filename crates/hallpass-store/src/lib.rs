@@ -9,8 +9,10 @@ pub mod encoding;
 mod error;
 mod memory;
 mod port;
+mod registration;
 
 pub use commit::{Commit, Committed, Spend, Write, same_client, same_signing_keys};
 pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use port::{BoxFuture, KeyPhase, KeyRecord, MAX_PAGE, Page, Standing, Store, UserRecord};
+pub use registration::{Day, InitialAccessRecord, Registration};

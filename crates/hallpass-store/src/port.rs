@@ -10,13 +10,13 @@ use hallpass_core::{
     },
 };
 use hallpass_types::{
-    Bucket, ClientId, Code, Delivery, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId,
-    Waiting,
+    Bucket, ClientId, Code, ContentDigest, Delivery, GrantId, IssuerId, Key, Session, Subject,
+    Timestamp, TokenId, Waiting,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Commit, Committed, StoreError};
+use crate::{Commit, Committed, Day, InitialAccessRecord, StoreError};
 
 /// A boxed future that can be sent between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -147,6 +147,28 @@ pub trait Store: Send + Sync + 'static {
     ) -> Answer<'a, Page<ClientRecord>>;
     /// How many dynamically registered clients there are.
     fn count_registered_clients(&self, issuer: IssuerId) -> Answer<'_, u64>;
+    /// How many of them are counted under that digest of a `software_id`.
+    fn count_clients_of_software(&self, issuer: IssuerId, software: [u8; 32]) -> Answer<'_, u64>;
+    /// The client that everybody gets who registers metadata of that digest.
+    fn folded_client(&self, issuer: IssuerId, fold: [u8; 32]) -> Answer<'_, Option<ClientId>>;
+    /// Dynamically registered clients that were last used before a day, the longest unused first.
+    fn idle_clients(
+        &self,
+        issuer: IssuerId,
+        before: Day,
+        limit: usize,
+    ) -> Answer<'_, Vec<ClientId>>;
+    /// An initial access token, used up or not.
+    fn initial_access(
+        &self,
+        issuer: IssuerId,
+        digest: ContentDigest,
+    ) -> Answer<'_, Option<InitialAccessRecord>>;
+    /// Initial access tokens, in any order; at most [`MAX_PAGE`].
+    fn initial_accesses(
+        &self,
+        issuer: IssuerId,
+    ) -> Answer<'_, Vec<(ContentDigest, InitialAccessRecord)>>;
     /// A code, spent or not.
     fn code(&self, issuer: IssuerId, key: Key<Code>) -> Answer<'_, Option<FoundCode>>;
     /// What waits under a handle; none once it was consumed.

@@ -13,11 +13,12 @@ use hallpass_core::{
     },
 };
 use hallpass_store::{
-    BoxFuture, Commit, Committed, KeyRecord, Page, Standing, Store, StoreError, UserRecord,
+    BoxFuture, Commit, Committed, Day, InitialAccessRecord, KeyRecord, Page, Standing, Store,
+    StoreError, UserRecord,
 };
 use hallpass_types::{
-    Bucket, ClientId, Code, Delivery, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId,
-    Waiting,
+    Bucket, ClientId, Code, ContentDigest, Delivery, GrantId, IssuerId, Key, Session, Subject,
+    Timestamp, TokenId, Waiting,
 };
 
 /// Passes everything on to another store until it is broken.
@@ -87,6 +88,46 @@ impl Store for Breakable {
 
     fn count_registered_clients(&self, issuer: IssuerId) -> BoxFuture<'_, Result<u64, StoreError>> {
         self.read(self.store.count_registered_clients(issuer))
+    }
+
+    fn count_clients_of_software(
+        &self,
+        issuer: IssuerId,
+        software: [u8; 32],
+    ) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.read(self.store.count_clients_of_software(issuer, software))
+    }
+
+    fn folded_client(
+        &self,
+        issuer: IssuerId,
+        fold: [u8; 32],
+    ) -> BoxFuture<'_, Result<Option<ClientId>, StoreError>> {
+        self.read(self.store.folded_client(issuer, fold))
+    }
+
+    fn idle_clients(
+        &self,
+        issuer: IssuerId,
+        before: Day,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<ClientId>, StoreError>> {
+        self.read(self.store.idle_clients(issuer, before, limit))
+    }
+
+    fn initial_access(
+        &self,
+        issuer: IssuerId,
+        digest: ContentDigest,
+    ) -> BoxFuture<'_, Result<Option<InitialAccessRecord>, StoreError>> {
+        self.read(self.store.initial_access(issuer, digest))
+    }
+
+    fn initial_accesses(
+        &self,
+        issuer: IssuerId,
+    ) -> BoxFuture<'_, Result<Vec<(ContentDigest, InitialAccessRecord)>, StoreError>> {
+        self.read(self.store.initial_accesses(issuer))
     }
 
     fn code(

@@ -27,7 +27,8 @@ migrations!(
     "0001_initial",
     "0002_waiting",
     "0003_deliveries",
-    "0004_participants"
+    "0004_participants",
+    "0005_registrations"
 );
 
 /// The names of the steps that a database still lacks.

@@ -147,6 +147,7 @@ pub(crate) fn client(n: u32) -> ClientRecord {
         secret_sealed: None,
         secret_expires_at: None,
         registration_token: None,
+        policies: Vec::new(),
         origin: ClientOrigin::Registration,
         disabled: false,
         created_at: NOW,

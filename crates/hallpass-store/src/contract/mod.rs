@@ -22,6 +22,7 @@ pub mod names;
 pub mod participants;
 pub mod purge;
 pub mod races;
+pub mod registrations;
 mod sample;
 pub mod sessions;
 pub mod standing;
@@ -170,6 +171,12 @@ macro_rules! contract_cases {
             races::no_rotation_succeeds_after_a_revocation_was_acknowledged,
             races::what_was_acknowledged_is_read_by_everybody,
             races::two_commits_that_want_the_same_two_keys_do_not_both_fail_or_win,
+            registrations::unused_clients_are_found_by_the_day_of_their_last_use,
+            registrations::a_client_that_was_used_meanwhile_is_not_idle,
+            registrations::clients_of_one_software_are_counted,
+            registrations::the_same_metadata_makes_one_client,
+            registrations::an_initial_access_token_is_used_as_often_as_it_allows,
+            registrations::a_use_is_taken_back_with_its_commit,
             sessions::a_session_is_found_until_it_ends,
             sessions::writing_a_session_replaces_it,
             sessions::an_ended_session_cannot_be_renewed,

@@ -148,6 +148,7 @@ pub(super) fn client(id: &str) -> ClientRecord {
         secret_sealed: Some(vec![0, 255]),
         secret_expires_at: None,
         registration_token: Some(ContentDigest([8; 32])),
+        policies: Vec::new(),
         origin: ClientOrigin::Administration,
         disabled: false,
         created_at: NOW,

@@ -14,7 +14,7 @@ use hallpass_core::{
 use hallpass_types::{IssuerId, sha256};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{KeyRecord, StoreError, UserRecord};
+use crate::{InitialAccessRecord, KeyRecord, StoreError, UserRecord};
 
 /// A record that stores write.
 pub trait Record: Serialize + DeserializeOwned {
@@ -41,6 +41,7 @@ records! {
     WaitingRecord = 8;
     DeliveryRecord = 9;
     ParticipantRecord = 10;
+    InitialAccessRecord = 11;
 }
 
 /// Writes a record that is stored under `key`. The parts of the key are taken in order.

@@ -1,5 +1,6 @@
 //! The in-memory store: everything is lost when the process ends. For tests and for trying things out.
 
+mod registrations;
 mod tenant;
 
 use std::{
@@ -16,12 +17,13 @@ use hallpass_core::{
     },
 };
 use hallpass_types::{
-    Bucket, ClientId, Code, Delivery, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId,
-    Waiting,
+    Bucket, ClientId, Code, ContentDigest, Delivery, GrantId, IssuerId, Key, Session, Subject,
+    Timestamp, TokenId, Waiting,
 };
 
 use crate::{
-    BoxFuture, Commit, Committed, KeyRecord, Page, Standing, Store, StoreError, UserRecord,
+    BoxFuture, Commit, Committed, Day, InitialAccessRecord, KeyRecord, Page, Standing, Store,
+    StoreError, UserRecord,
 };
 use tenant::Tenant;
 
@@ -117,6 +119,38 @@ impl Store for MemoryStore {
 
     fn count_registered_clients(&self, issuer: IssuerId) -> Answer<'_, u64> {
         self.read(issuer, Tenant::count_registered_clients)
+    }
+
+    fn count_clients_of_software(&self, issuer: IssuerId, software: [u8; 32]) -> Answer<'_, u64> {
+        self.read(issuer, move |t| t.registrations.of_software(&software))
+    }
+
+    fn folded_client(&self, issuer: IssuerId, fold: [u8; 32]) -> Answer<'_, Option<ClientId>> {
+        self.read(issuer, move |t| t.registrations.folded(&fold))
+    }
+
+    fn idle_clients(
+        &self,
+        issuer: IssuerId,
+        before: Day,
+        limit: usize,
+    ) -> Answer<'_, Vec<ClientId>> {
+        self.read(issuer, move |t| t.registrations.idle(before, limit))
+    }
+
+    fn initial_access(
+        &self,
+        issuer: IssuerId,
+        digest: ContentDigest,
+    ) -> Answer<'_, Option<InitialAccessRecord>> {
+        self.read(issuer, move |t| t.registrations.access(digest))
+    }
+
+    fn initial_accesses(
+        &self,
+        issuer: IssuerId,
+    ) -> Answer<'_, Vec<(ContentDigest, InitialAccessRecord)>> {
+        self.read(issuer, |t| t.registrations.accesses())
     }
 
     fn code(&self, issuer: IssuerId, key: Key<Code>) -> Answer<'_, Option<FoundCode>> {

@@ -17,7 +17,10 @@ use hallpass_types::{
     Waiting,
 };
 
-use super::full;
+use super::{
+    full,
+    registrations::{self, Registrations},
+};
 use crate::{
     Commit, Committed, KeyRecord, MAX_PAGE, Page, Spend, Standing, StoreError, UserRecord, Write,
     same_client, same_signing_keys,
@@ -38,6 +41,7 @@ pub(super) struct Tenant {
     keys: BTreeMap<String, KeyRecord>,
     deliveries: BTreeMap<Key<Delivery>, DeliveryRecord>,
     participants: BTreeMap<(Key<Session>, [u8; 16]), ParticipantRecord>,
+    pub(super) registrations: Registrations,
 }
 
 /// How a spend is taken back when a later one of the same commit is too late.
@@ -53,6 +57,7 @@ enum Undo {
     NewClient(ClientId),
     Client(Box<ClientRecord>),
     Delivery(Key<Delivery>, Box<DeliveryRecord>),
+    Registration(registrations::Undo),
 }
 
 impl Tenant {
@@ -262,6 +267,11 @@ impl Tenant {
             (self.once.len(), spends(|s| matches!(s, Spend::Once(_)))),
             (self.users.len(), spends(|s| matches!(s, Spend::NewUser(_)))),
             (self.clients.len(), clients),
+            (
+                self.registrations.len(),
+                spends(|s| matches!(s, Spend::NewRegistration(_)))
+                    .max(writes(|w| matches!(w, Write::InitialAccess(..)))),
+            ),
         ]
         .iter()
         .all(|(held, added)| *added == 0 || held.saturating_add(*added) <= limit);
@@ -289,6 +299,9 @@ impl Tenant {
             | Write::ForgetConsent(..)
             | Write::Client(_)
             | Write::DeleteClient(_)
+            | Write::ClientUsed(..)
+            | Write::InitialAccess(..)
+            | Write::DeleteInitialAccess(_)
             | Write::SigningKey(_)
             | Write::DeleteSigningKey(_) => false,
         })
@@ -394,6 +407,18 @@ impl Tenant {
                 let old = std::mem::replace(held, *record);
                 Some(Undo::Client(Box::new(old)))
             }
+            Spend::NewRegistration(registration) => {
+                let added = self.registrations.add(*registration);
+                added.map(Undo::Registration)
+            }
+            Spend::IdleClient { client, before } => self
+                .registrations
+                .is_idle(&client, before)
+                .then_some(Undo::Nothing),
+            Spend::InitialAccess(digest) => {
+                let used = self.registrations.use_access(digest);
+                used.map(Undo::Registration)
+            }
             Spend::SigningKeys(expected) => {
                 same_signing_keys(&self.signing_keys(), &expected).then_some(Undo::Nothing)
             }
@@ -455,6 +480,7 @@ impl Tenant {
                     self.clients
                         .insert(before.client_id.as_str().to_owned(), *before);
                 }
+                Undo::Registration(undo) => self.registrations.take_back(undo),
                 Undo::Delivery(key, before) => {
                     self.deliveries.insert(key, *before);
                 }
@@ -534,7 +560,11 @@ impl Tenant {
             }
             Write::DeleteClient(id) => {
                 self.clients.remove(id.as_str());
+                self.registrations.forget(&id);
             }
+            Write::ClientUsed(client, day) => self.registrations.used(&client, day),
+            Write::InitialAccess(digest, record) => self.registrations.put_access(digest, *record),
+            Write::DeleteInitialAccess(digest) => self.registrations.delete_access(digest),
             Write::SigningKey(record) => {
                 self.keys.insert(record.kid.clone(), *record);
             }

@@ -10,12 +10,12 @@ use hallpass_core::{
     },
 };
 use hallpass_store::{
-    BoxFuture, Commit, Committed, KeyRecord, MemoryStore, Page, Standing, Store, StoreError,
-    UserRecord,
+    BoxFuture, Commit, Committed, Day, InitialAccessRecord, KeyRecord, MemoryStore, Page, Standing,
+    Store, StoreError, UserRecord,
 };
 use hallpass_types::{
-    Bucket, ClientId, Code, Delivery, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId,
-    Waiting,
+    Bucket, ClientId, Code, ContentDigest, Delivery, GrantId, IssuerId, Key, Session, Subject,
+    Timestamp, TokenId, Waiting,
 };
 
 type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
@@ -45,6 +45,11 @@ impl Store for Counting {
         client(issuer: IssuerId, id: &'a ClientId) -> Option<ClientRecord>;
         clients(issuer: IssuerId, after: Option<&'a str>, limit: usize) -> Page<ClientRecord>;
         count_registered_clients(issuer: IssuerId) -> u64;
+        count_clients_of_software(issuer: IssuerId, software: [u8; 32]) -> u64;
+        folded_client(issuer: IssuerId, fold: [u8; 32]) -> Option<ClientId>;
+        idle_clients(issuer: IssuerId, before: Day, limit: usize) -> Vec<ClientId>;
+        initial_access(issuer: IssuerId, digest: ContentDigest) -> Option<InitialAccessRecord>;
+        initial_accesses(issuer: IssuerId) -> Vec<(ContentDigest, InitialAccessRecord)>;
         code(issuer: IssuerId, key: Key<Code>) -> Option<FoundCode>;
         waiting(issuer: IssuerId, key: Key<Waiting>) -> Option<FoundWaiting>;
         grant(issuer: IssuerId, id: GrantId) -> Option<FoundGrant>;
