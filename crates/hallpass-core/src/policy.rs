@@ -1,5 +1,6 @@
 //! What an issuer allows: every optional rule as a documented field with a safe default.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,7 +9,10 @@ use hallpass_types::Issuer;
 
 use crate::{
     authorize::{ResponseType, rules::IMPLICIT},
-    client::document::DocumentPolicy,
+    client::{
+        document::DocumentPolicy,
+        registration::{rules::Rules, statement::StatementIssuer},
+    },
     token::{
         Grant, authorization_code::AuthorizationCode, client_credentials::ClientCredentials,
         device_code::DeviceCode, refresh_token::Refresh,
@@ -232,6 +236,20 @@ pub struct RegistrationPolicy {
     pub initial_access_tokens: Vec<hallpass_types::ContentDigest>,
     /// At most so many dynamically registered clients; 0 means no limit.
     pub max_clients: u32,
+    /// At most so many of them with one `software_id`; 0 means no limit.
+    pub max_per_software: u32,
+    /// Whether public clients with the same metadata are one client, which nobody manages.
+    pub fold_identical: bool,
+    /// A client that was not used for so many days is deleted; 0 means never.
+    pub unused_days: u32,
+    /// Rules by their names.
+    pub rules: BTreeMap<String, Rules>,
+    /// Names of the rules that every registration is held to.
+    pub rules_for_all: Vec<String>,
+    /// Whose software statements are believed.
+    pub statement_issuers: Vec<StatementIssuer>,
+    /// Whether a registration needs a software statement.
+    pub require_statement: bool,
 }
 
 /// Demonstrating Proof of Possession (RFC 9449).

@@ -6,8 +6,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
-use hallpass_core::client::Client;
-use hallpass_store::StoreError;
+use hallpass_core::client::{Client, ClientOrigin};
+use hallpass_store::{Commit, Day, StoreError, Write};
 use hallpass_types::{ClientId, Timestamp};
 
 use crate::{Provider, documents::Need};
@@ -32,6 +32,8 @@ pub(crate) struct ClientCache {
     scan: tokio::sync::Mutex<()>,
     /// Clients that cannot be read, and when that was logged.
     unreadable: Mutex<HashMap<ClientId, Timestamp>>,
+    /// Clients that registered themselves, and the day for which it is written down that they were used.
+    used: Mutex<HashMap<ClientId, Day>>,
 }
 
 /// Origins of the browser applications that were there at one time.
@@ -74,6 +76,19 @@ impl ClientCache {
             told.clear();
         }
         told.insert(id.clone(), now);
+        true
+    }
+
+    /// Whether it must be written down that a client is used on this day.
+    fn marks(&self, id: &ClientId, day: Day) -> bool {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        if used.get(id).is_some_and(|written| *written >= day) {
+            return false;
+        }
+        if used.len() >= CAPACITY {
+            used.clear();
+        }
+        used.insert(id.clone(), day);
         true
     }
 
@@ -162,6 +177,27 @@ impl Provider {
         Ok(Some(client))
     }
 
+    /// Remembers that a client that registered itself is in use: once a day at most, so that it costs nothing.
+    pub(crate) async fn client_used(&self, client: &Client) {
+        if client.origin != ClientOrigin::Registration
+            || self.inner.policy.registration.unused_days == 0
+        {
+            return;
+        }
+        let day = Day::of(self.now());
+        if !self.inner.clients.marks(&client.id, day) {
+            return;
+        }
+        let commit = Commit {
+            spends: Vec::new(),
+            writes: vec![Write::ClientUsed(client.id.clone(), day)],
+        };
+        // What was asked for is done already. The next use of another day tries again.
+        if let Err(error) = self.commit(commit).await {
+            tracing::warn!(%error, "the use of a client could not be remembered");
+        }
+    }
+
     /// Whether a browser application at `origin` belongs to a registered public client. With clients that publish their
     /// metadata every origin may be one.
     ///
@@ -244,6 +280,17 @@ mod tests {
         assert_eq!(asks("https://other.example", 1001), Some(false));
         assert_eq!(asks("https://other.example", 1002), None);
         assert_eq!(asks("https://other.example", 999), None, "a clock set back");
+    }
+
+    #[test]
+    fn that_a_client_is_used_is_written_once_a_day() {
+        let cache = ClientCache::default();
+        let [a, b] = ["a", "b"].map(|id| ClientId::parse(id).unwrap());
+        assert!(cache.marks(&a, Day(5)));
+        assert!(!cache.marks(&a, Day(5)));
+        assert!(!cache.marks(&a, Day(4)), "a clock set back");
+        assert!(cache.marks(&b, Day(5)));
+        assert!(cache.marks(&a, Day(6)));
     }
 
     #[test]

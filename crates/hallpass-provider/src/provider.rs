@@ -306,7 +306,7 @@ impl Provider {
         Ok(rotated)
     }
 
-    /// Deletes retired keys whose last token is over, and expired records. Answers how many records went.
+    /// Deletes retired keys whose last token is over, clients that nobody uses any more, and expired records. Answers how many records went.
     ///
     /// # Errors
     /// The store fails.
@@ -342,7 +342,12 @@ impl Provider {
             .await?;
             self.reload_keys().await?;
         }
-        inner.store.purge(Bucket::purgeable_below(now), 1000).await
+        let idle = self.forget_idle_clients().await?;
+        let gone = inner
+            .store
+            .purge(Bucket::purgeable_below(now), 1000)
+            .await?;
+        Ok(gone.saturating_add(idle))
     }
 
     /// Every algorithm for which the policy wants a key: first those that it signs with.

@@ -41,6 +41,9 @@ pub enum Command {
     /// Make and look at clients.
     #[command(subcommand)]
     Client(Client),
+    /// Make, look at and revoke tokens that let somebody register clients.
+    #[command(subcommand)]
+    RegistrationToken(RegistrationToken),
     /// Look at the signing keys and rotate them.
     #[command(subcommand)]
     Key(Key),
@@ -173,6 +176,41 @@ pub struct ClientCreate {
     /// Anything else, as a JSON object in the names of RFC 7591.
     #[arg(long, value_name = "JSON")]
     pub metadata: Option<String>,
+}
+
+/// What to do with tokens that let somebody register clients (RFC 7591 §1.2).
+#[derive(Debug, Subcommand)]
+pub enum RegistrationToken {
+    /// Make a token and print it. It is not shown again.
+    Create(RegistrationTokenCreate),
+    /// List the tokens and how often they were used.
+    List,
+    /// Revoke a token. Clients that it has let in stay.
+    Revoke(RegistrationTokenId),
+}
+
+/// Options of `registration-token create`.
+#[derive(Debug, Default, Args)]
+pub struct RegistrationTokenCreate {
+    /// What it is for.
+    #[arg(long)]
+    pub label: Option<String>,
+    /// It ends after this time: `12h`, `7d`. For ever, if not given.
+    #[arg(long, value_name = "TIME", value_parser = crate::config::Seconds::from_argument)]
+    pub expires: Option<crate::config::Seconds>,
+    /// So many clients can be registered with it. Any number, if not given.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    pub uses: Option<u32>,
+    /// A policy of the configuration that the clients are held to (`registration.policy.NAME`). Can be repeated.
+    #[arg(long = "policy", value_name = "NAME")]
+    pub policies: Vec<String>,
+}
+
+/// Which token.
+#[derive(Debug, Args)]
+pub struct RegistrationTokenId {
+    /// Its identifier in the list.
+    pub id: String,
 }
 
 /// What to do with keys.

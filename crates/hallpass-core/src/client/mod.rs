@@ -46,6 +46,9 @@ pub struct ClientRecord {
     pub registration_token: Option<ContentDigest>,
     /// Where it came from.
     pub origin: ClientOrigin,
+    /// The registration policies that it was registered under, and that its changes are held to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<String>,
     /// A disabled client is unknown to every endpoint.
     #[serde(default)]
     pub disabled: bool,

@@ -74,6 +74,15 @@ reasons! {
         /// OpenID Connect Dynamic Client Registration §5.
         SectorDocument => InvalidClientMetadata, "sector_identifier_document",
             "the document at sector_identifier_uri does not list every redirect URI";
+        /// RFC 7591 §3.2.2.
+        StatementInvalid => InvalidSoftwareStatement, "software_statement_invalid",
+            "the software statement is not valid";
+        /// RFC 7591 §3.2.2.
+        StatementUnapproved => UnapprovedSoftwareStatement, "software_statement_unapproved",
+            "the software statement is missing, or made by somebody who is not believed here";
+        /// The operator's rules for registrations.
+        NotAllowed => InvalidClientMetadata, "registration_not_allowed",
+            "a registration policy does not allow this";
         /// RFC 7592 §2.2.
         MemberForbidden => InvalidClientMetadata, "metadata_member_forbidden",
             "an update may not contain this member";

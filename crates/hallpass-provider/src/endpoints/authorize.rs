@@ -258,7 +258,10 @@ impl Provider {
         let mut spends = vec![Spend::Session(signed_in.key)];
         spends.extend(flow.handle.map(Spend::Once));
         match self.commit(Commit { spends, writes }).await? {
-            Committed::Done => Ok(Some(granted.respond(&code, &inner.policy))),
+            Committed::Done => {
+                self.client_used(flow.valid.client()).await;
+                Ok(Some(granted.respond(&code, &inner.policy)))
+            }
             Committed::TooLate(_) => Ok(None),
         }
     }

@@ -1,5 +1,6 @@
 //! The endpoints: look up, decide, sign, commit. One file each.
 
+mod acceptance;
 mod authenticate;
 mod authorize;
 mod device;

@@ -1,22 +1,17 @@
 //! Dynamic registration, [RFC 7591](https://www.rfc-editor.org/rfc/rfc7591#section-3), and management,
 //! [RFC 7592](https://www.rfc-editor.org/rfc/rfc7592#section-2).
 
-use std::time::Duration;
-
 use hallpass_core::{
-    client::{Client, ClientOrigin, ClientRecord, MetadataError, metadata, registration, sector},
+    client::{Client, ClientOrigin, ClientRecord, MetadataError, metadata, registration},
     reasons,
 };
 use hallpass_jose::{base64url, json};
-use hallpass_store::{Commit, Committed, Spend, Write};
+use hallpass_store::{Commit, Committed, Day, Registration, Spend, Write};
 use hallpass_types::{Bucket, ClientId, Opaque, RegistrationAccess, Secret};
 use serde_json::{Map, Value};
 
-use super::discovery::REGISTRATION;
-use crate::{
-    Failure, Provider,
-    ports::{Event, FetchRequest},
-};
+use super::{acceptance::software_of, discovery::REGISTRATION};
+use crate::{Failure, Provider, ports::Event};
 
 reasons! {
     /// Why a registration request was refused, beside what its metadata says.
@@ -27,6 +22,10 @@ reasons! {
         NoAccess => InvalidToken, "registration_access_denied", "the registration access token is not valid";
         /// RFC 7591 §3.1.
         BodyMalformed => InvalidClientMetadata, "registration_body_malformed", "the body is not a JSON object";
+        /// The operator's rules that the client was registered under are gone.
+        RulesGone => AccessDenied, "registration_rules_gone", "the rules for this registration are gone";
+        /// An operator switched off the client that everybody gets who registers this.
+        SwitchedOff => AccessDenied, "registration_switched_off", "this client is not allowed here";
         /// Too many clients registered themselves.
         QuotaReached => TemporarilyUnavailable, "registration_quota", "no more clients can be registered";
         /// A URL that we would have to call leads where we do not go.
@@ -38,13 +37,6 @@ reasons! {
 
 /// Deeper JSON than this is refused.
 const MAX_DEPTH: u8 = 16;
-
-/// Members whose URLs the server calls.
-const CALLED: &[&str] = &[
-    "jwks_uri",
-    "sector_identifier_uri",
-    "backchannel_logout_uri",
-];
 
 /// A registration response.
 #[derive(Debug)]
@@ -78,62 +70,67 @@ impl Provider {
         body: &[u8],
         bearer: Option<&str>,
     ) -> Result<Registered, RegistrationFailure> {
-        let (inner, policy) = (&self.inner, &self.inner.policy.registration);
-        //= RFC7591#3 MAY: the endpoint is protected by an initial access token
-        if !policy.open {
-            // An operator may have chosen it in any form.
-            let digest = bearer.map(|token| inner.secrets.client_digest(token));
-            // Every token is compared, so that the time does not tell which one came close.
-            let known = digest.is_some_and(|d| {
-                policy
-                    .initial_access_tokens
-                    .iter()
-                    .filter(|t| **t == d)
-                    .count()
-                    > 0
-            });
-            if !known {
-                return Err(Reason::NoInitialAccess.into());
-            }
-        }
+        let inner = &self.inner;
+        let access = self.initial_access(bearer).await?;
         let input = object(body)?;
-        let metadata = metadata::normalize(&input, ClientOrigin::Registration, &inner.policy)
-            .map_err(RegistrationFailure::Metadata)?;
+        let metadata = self.accepted(input, &access.policies).await?;
         self.check_addresses(&metadata).await?;
         self.check_sector(&metadata).await?;
-        if policy.max_clients > 0
-            && inner
-                .store
-                .count_registered_clients(inner.issuer_id)
-                .await?
-                >= u64::from(policy.max_clients)
+        let fold = self.fold(&metadata, &access.policies);
+        if let Some(digest) = fold
+            && let Some(registered) = self.folded(digest, &access).await?
         {
-            return Err(Reason::QuotaReached.into());
+            return Ok(registered);
         }
+        let software = software_of(&metadata);
+        self.check_quotas(software).await?;
         let id = ClientId::parse(&format!("c_{}", base64url::encode(self.random::<16>())))
             .map_err(|_| Failure::Internal("a client identifier could not be made".to_owned()))?;
         let secret = metadata_needs_secret(&metadata).then(|| self.new_client_secret());
-        let (token, record) =
+        let (token, mut record) =
             self.new_record(id, metadata, secret.as_ref(), ClientOrigin::Registration);
+        record.policies.clone_from(&access.policies);
+        // What everybody may get nobody may change.
+        let token = Some(token).filter(|_| fold.is_none());
+        if token.is_none() {
+            record.registration_token = None;
+        }
         // What will be read later must be readable now.
         Client::from_record(&record, &inner.policy, secret.clone())
             .map_err(RegistrationFailure::Metadata)?;
-        let spends = vec![Spend::NewClient(Box::new(record.clone()))];
-        if self
-            .commit(Commit {
-                spends,
-                writes: Vec::new(),
-            })
-            .await?
-            != Committed::Done
-        {
-            return Err(Failure::Internal("a fresh client identifier was taken".to_owned()).into());
+        let beside = Registration {
+            client: record.client_id.clone(),
+            used: Day::of(self.now()),
+            software,
+            fold,
+        };
+        let mut spends = vec![
+            Spend::NewRegistration(Box::new(beside)),
+            Spend::NewClient(Box::new(record.clone())),
+        ];
+        spends.extend(access.token.map(Spend::InitialAccess));
+        let writes = Vec::new();
+        match self.commit(Commit { spends, writes }).await? {
+            Committed::Done => {}
+            // Somebody registered the same at the same moment.
+            Committed::TooLate(0) if let Some(digest) = fold => {
+                return match self.folded(digest, &access).await? {
+                    Some(registered) => Ok(registered),
+                    None => Err(Failure::Unavailable { retry_after: 1 }.into()),
+                };
+            }
+            Committed::TooLate(2) => return Err(Reason::NoInitialAccess.into()),
+            Committed::TooLate(_) => {
+                let text = "a fresh client identifier was taken";
+                return Err(Failure::Internal(text.to_owned()).into());
+            }
         }
         self.emit(&Event::ClientChanged {
             action: "registered",
             client: &record.client_id,
         });
-        Ok(self.registered(&record, secret.as_ref(), Some(token.expose())))
+        let token = token.as_ref().map(Opaque::expose);
+        Ok(self.registered(&record, secret.as_ref(), token))
     }
 
     /// A fresh client secret: 384 random bits behind a prefix that scanners recognise, long enough for every HMAC.
@@ -161,6 +158,7 @@ impl Provider {
             secret_expires_at: None,
             registration_token: Some(secrets.client_digest(token.expose())),
             origin,
+            policies: Vec::new(),
             disabled: false,
             created_at: now,
             updated_at: now,
@@ -170,7 +168,7 @@ impl Provider {
         (token, record)
     }
 
-    fn registered(
+    pub(super) fn registered(
         &self,
         record: &ClientRecord,
         secret: Option<&Secret>,
@@ -244,8 +242,10 @@ impl Provider {
         let expected = Box::new(record.clone());
         let input = object(body)?;
         let digest = |secret: &str| inner.secrets.client_digest(secret);
-        let metadata = registration::check_update(&input, &record, &digest, &inner.policy)
+        registration::check_update(&input, &record, &digest)
             .map_err(RegistrationFailure::Metadata)?;
+        //= RFC7592#2.2 MUST: the update replaces all metadata; what is left out is deleted
+        let metadata = self.accepted(input, &record.policies).await?;
         self.check_addresses(&metadata).await?;
         self.check_sector(&metadata).await?;
         // A secret is kept where there is one that can serve; a method that newly needs one gets a new one.
@@ -314,38 +314,6 @@ impl Provider {
             client: &record.client_id,
         });
         Ok(())
-    }
-
-    /// Refuses URLs that we would call later and that lead inside our own network.
-    async fn check_addresses(&self, metadata: &Map<String, Value>) -> Result<(), Failure> {
-        for name in CALLED {
-            if let Some(url) = metadata.get(*name).and_then(Value::as_str)
-                && !self.inner.fetcher.permits(url).await
-            {
-                return Err(Reason::AddressBlocked.into());
-            }
-        }
-        Ok(())
-    }
-
-    /// Fetches and checks `sector_identifier_uri` (OpenID Connect Registration §5).
-    async fn check_sector(&self, metadata: &Map<String, Value>) -> Result<(), RegistrationFailure> {
-        let Some(uri) = sector::needed(metadata) else {
-            return Ok(());
-        };
-        let request = FetchRequest {
-            url: uri,
-            accept: "application/json",
-            max_bytes: sector::MAX_DOCUMENT,
-            timeout: Duration::from_secs(5),
-        };
-        let fetched = self
-            .inner
-            .fetcher
-            .fetch(request)
-            .await
-            .map_err(|_| Reason::SectorUnavailable)?;
-        sector::check_metadata(metadata, &fetched.body).map_err(RegistrationFailure::Metadata)
     }
 }
 

@@ -59,6 +59,7 @@ impl Provider {
             request,
         };
         let issued = handler.handle(self, call).await?;
+        self.client_used(client.client()).await;
         self.emit(&Event::TokensIssued {
             grant_type: handler.grant_type(),
             jwt: issued.jwt,

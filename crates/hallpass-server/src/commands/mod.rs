@@ -5,6 +5,7 @@ mod config;
 mod key;
 mod migrate;
 mod password;
+mod registration_token;
 mod serve;
 mod user;
 
@@ -42,6 +43,9 @@ pub fn run(cli: Cli, output: Output) -> Result<(), Failure> {
         Command::Client(command) => {
             with_engine(&load(path)?, |engine| client::run(command, engine, output))
         }
+        Command::RegistrationToken(command) => with_engine(&load(path)?, |engine| {
+            registration_token::run(command, engine, output)
+        }),
         Command::Key(command) => {
             with_engine(&load(path)?, |engine| key::run(command, engine, output))
         }

@@ -67,6 +67,20 @@ pub(crate) fn apply(
     policy.registration.enabled = registration.enabled;
     policy.registration.open = registration.open;
     policy.registration.max_clients = registration.max_clients;
+    policy.registration.max_per_software = registration.max_clients_per_software;
+    policy.registration.unused_days = registration.unused_days;
+    policy.registration.fold_identical = registration.fold_identical;
+    policy
+        .registration
+        .rules_for_all
+        .clone_from(&registration.policies);
+    let rules = registration.policy.iter();
+    policy.registration.rules = rules
+        .map(|(name, rules)| (name.clone(), rules.rules()))
+        .collect();
+    policy.registration.require_statement = registration.require_software_statement;
+    let issuers = registration.statement_issuers.iter();
+    policy.registration.statement_issuers = issuers.map(|issuer| issuer.0.clone()).collect();
     policy.pkce_for_registered_clients = match protocol.pkce {
         Pkce::Default => false,
         Pkce::Always => true,
@@ -154,6 +168,8 @@ mod tests {
             &mut policy,
         );
         policy.registration.max_clients = 0;
+        policy.registration.max_per_software = 0;
+        policy.registration.unused_days = 0;
         assert!(library.contains(text));
         assert_eq!(format!("{policy:?}"), library);
     }

@@ -98,6 +98,15 @@ impl Seconds {
         Duration::from_secs(self.0)
     }
 
+    /// Reads an argument of the command line.
+    ///
+    /// # Errors
+    /// It is no span of time.
+    pub fn from_argument(text: &str) -> Result<Self, String> {
+        Self::parse(text)
+            .ok_or_else(|| "is no span of time such as 90s, 10m, 12h or 14d".to_owned())
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
         let unit = match text.strip_prefix(digits)? {

@@ -278,6 +278,61 @@ fn clients_that_would_not_work_are_refused() {
 }
 
 #[test]
+fn registration_tokens_are_made_listed_and_revoked() {
+    let folder = Folder::new();
+    folder.write(
+        "hallpass.toml",
+        "[registration]\nenabled = true\n[registration.policy.spa]\nrequired = [\"client_name\"]\n",
+    );
+    let run = |arguments: &[&str]| {
+        let all = [&["--config", "hallpass.toml"], arguments].concat();
+        folder.run(&all)
+    };
+    let json = |arguments: &[&str]| -> Value {
+        let all = [arguments, &["--json"]].concat();
+        serde_json::from_slice(&run(&all).stdout).unwrap()
+    };
+    let make = [
+        "registration-token",
+        "create",
+        "--label",
+        "CI",
+        "--uses",
+        "2",
+    ];
+    let made = json(&[&make[..], &["--expires", "7d", "--policy", "spa"]].concat());
+    let (id, token) = (
+        made["id"].as_str().unwrap(),
+        made["token"].as_str().unwrap(),
+    );
+    assert!(token.starts_with("hpi_") && !token.contains(id));
+    assert_eq!(
+        made["expires_at"].as_i64().unwrap() - made["created_at"].as_i64().unwrap(),
+        7 * 86_400
+    );
+    let listed = json(&["registration-token", "list"]);
+    assert_eq!(listed[0]["label"], "CI");
+    assert_eq!(
+        (&listed[0]["uses"], &listed[0]["max_uses"]),
+        (&Value::from(0), &Value::from(2))
+    );
+    assert!(!listed.to_string().contains(token));
+    for bad in [
+        &["registration-token", "create", "--policy", "none"][..],
+        &["registration-token", "create", "--uses", "0"],
+        &["registration-token", "create", "--expires", "soon"],
+        &["registration-token", "revoke", "x"],
+    ] {
+        assert!(!run(bad).status.success(), "{bad:?}");
+    }
+    assert!(run(&["registration-token", "revoke", id]).status.success());
+    assert_eq!(
+        json(&["registration-token", "list"]),
+        Value::Array(Vec::new())
+    );
+}
+
+#[test]
 fn keys_are_listed_and_rotated() {
     let folder = Folder::new();
     let before = folder.json(&["key", "list", "--json"]);

@@ -32,6 +32,7 @@ mod redirect_uris;
 mod refresh_tokens;
 mod registered_clients;
 mod registration;
+mod registration_control;
 mod registration_uris;
 mod revocation;
 mod secrets;

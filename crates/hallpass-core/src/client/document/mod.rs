@@ -197,6 +197,7 @@ pub fn read(
         secret_sealed: None,
         secret_expires_at: None,
         registration_token: None,
+        policies: Vec::new(),
         origin: ClientOrigin::Document,
         disabled: false,
         // The URL is the client's identity, for as long as there are URLs: what was granted to it earlier is its own,

@@ -2,6 +2,9 @@
 //! [RFC 7591 §3](https://www.rfc-editor.org/rfc/rfc7591#section-3),
 //! [RFC 7592 §2](https://www.rfc-editor.org/rfc/rfc7592#section-2).
 
+pub mod choices;
+pub mod rules;
+pub mod statement;
 #[cfg(test)]
 mod tests;
 
@@ -10,8 +13,7 @@ use std::fmt::Write as _;
 use hallpass_types::{ClientId, ContentDigest, Secret};
 use serde_json::{Map, Value};
 
-use super::{ClientRecord, MetadataError, MetadataReason, metadata};
-use crate::policy::Policy;
+use super::{ClientRecord, MetadataError, MetadataReason};
 
 /// The client information response: normalised metadata and what the server decided.
 ///
@@ -65,19 +67,17 @@ pub fn client_uri(registration_endpoint: &str, client_id: &ClientId) -> String {
     uri
 }
 
-/// Checks an update and answers the metadata that replaces what was registered.
+/// Checks what an update says of the client itself. Its metadata is checked like that of a registration.
 ///
 /// `secret_digest` makes the keyed digest of a secret under which the record holds it.
 ///
 /// # Errors
-/// [`MetadataError`] when the update names another client or secret, contains what only the server decides, or
-/// holds metadata that a registration would be refused for.
+/// [`MetadataError`] when the update names another client or secret, or contains what only the server decides.
 pub fn check_update(
     input: &Map<String, Value>,
     record: &ClientRecord,
     secret_digest: &dyn Fn(&str) -> ContentDigest,
-    policy: &Policy,
-) -> Result<Map<String, Value>, MetadataError> {
+) -> Result<(), MetadataError> {
     //= RFC7592#2.2 MUST: an update does not contain what only the server decides
     for name in [
         "registration_access_token",
@@ -100,6 +100,5 @@ pub fn check_update(
             return Err(MetadataReason::ClientSecretMismatch.at("client_secret"));
         }
     }
-    //= RFC7592#2.2 MUST: the update replaces all metadata; what is left out is deleted
-    metadata::normalize(input, record.origin, policy)
+    Ok(())
 }

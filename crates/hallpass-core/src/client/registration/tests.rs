@@ -5,6 +5,12 @@ use super::*;
 use crate::client::{
     ClientOrigin,
     fixtures::{SECRET, digest, object, policy, record},
+    metadata,
+    registration::{
+        choices,
+        rules::Rules,
+        statement::{self, StatementIssuer},
+    },
 };
 
 const ENDPOINT: &str = "https://op.test/register";
@@ -12,6 +18,15 @@ const ENDPOINT: &str = "https://op.test/register";
 fn rp() -> ClientRecord {
     let metadata = json!({"redirect_uris": ["https://rp.test/cb"], "client_name": "RP", "logo_uri": "https://rp.test/l"});
     record("rp/1", &metadata, ClientOrigin::Registration, &policy()).unwrap()
+}
+
+/// What an update leaves, where the operator has no further rules.
+fn updated(
+    input: &Map<String, Value>,
+    record: &ClientRecord,
+) -> Result<Map<String, Value>, MetadataError> {
+    check_update(input, record, &digest)?;
+    metadata::normalize(input, record.origin, &policy())
 }
 
 #[test]
@@ -74,7 +89,7 @@ fn an_update_names_the_client_and_its_secret_and_nothing_that_the_server_decides
         let mut input =
             object(&json!({"client_id": "rp/1", "redirect_uris": ["https://rp.test/new"]}));
         input.extend(object(&more));
-        check_update(&input, &rp(), &digest, &policy())
+        updated(&input, &rp())
     };
     assert!(update(json!({})).is_ok());
     assert!(update(json!({"client_secret": SECRET})).is_ok());
@@ -151,11 +166,9 @@ fn an_update_names_the_client_and_its_secret_and_nothing_that_the_server_decides
         assert_eq!((error.reason, error.field), (reason, field), "{more}");
     }
     assert_eq!(
-        check_update(
+        updated(
             &object(&json!({"redirect_uris": ["https://rp.test/cb"]})),
-            &rp(),
-            &digest,
-            &policy()
+            &rp()
         )
         .unwrap_err()
         .reason,
@@ -170,17 +183,233 @@ fn a_client_without_a_secret_cannot_send_one() {
     let public = record("rp", &metadata, ClientOrigin::Registration, &policy()).unwrap();
     let mut input = object(&metadata);
     input.insert("client_id".into(), json!("rp"));
-    assert!(check_update(&input, &public, &digest, &policy()).is_ok());
+    assert!(updated(&input, &public).is_ok());
     input.insert("client_secret".into(), json!("chosen"));
-    assert!(check_update(&input, &public, &digest, &policy()).is_err());
+    assert!(updated(&input, &public).is_err());
 }
 
 #[test]
 fn an_update_replaces_and_does_not_add() {
     //= test RFC7592#2.2 the update replaces all metadata; what is left out is deleted
     let input = json!({"client_id": "rp/1", "redirect_uris": ["https://rp.test/new"], "client_name": null, "trusted": true, "skip_consent": true});
-    let metadata = check_update(&object(&input), &rp(), &digest, &policy()).unwrap();
+    let metadata = updated(&object(&input), &rp()).unwrap();
     let fresh = json!({"redirect_uris": ["https://rp.test/new"]});
     let fresh = record("rp", &fresh, ClientOrigin::Registration, &policy()).unwrap();
     assert_eq!(metadata, fresh.metadata);
+}
+
+fn chosen(metadata: &Value) -> Result<Map<String, Value>, MetadataError> {
+    let mut input = object(&json!({"redirect_uris": ["https://rp.test/cb"]}));
+    input.extend(object(metadata));
+    choices::choose(input, ClientOrigin::Registration, &policy())
+}
+
+//= test OIDC-RP-CHOICES#2 a single value that stands beside a list is in the list
+//= test OIDC-RP-CHOICES#4 one of the values that are supported is used, or the registration is refused
+#[test]
+fn of_a_list_the_preferred_or_the_first_value_that_is_taken_is_chosen() {
+    const METHODS: &str = "token_endpoint_auth_methods_supported";
+    const METHOD: &str = "token_endpoint_auth_method";
+    for (metadata, member, expected) in [
+        (json!({METHODS: ["none"]}), METHOD, "none"),
+        (
+            json!({METHODS: ["unheard_of", "client_secret_post", "none"]}),
+            METHOD,
+            "client_secret_post",
+        ),
+        (
+            json!({METHODS: ["none", "client_secret_post"], METHOD: "client_secret_post"}),
+            METHOD,
+            "client_secret_post",
+        ),
+        (
+            json!({METHODS: ["unheard_of", "none"], METHOD: "unheard_of"}),
+            METHOD,
+            "none",
+        ),
+        (
+            json!({"id_token_signing_alg_values_supported": ["PS512", "ES256"], "id_token_signed_response_alg": "PS512"}),
+            "id_token_signed_response_alg",
+            "ES256",
+        ),
+        (
+            json!({"subject_types_supported": ["ephemeral", "pairwise"]}),
+            "subject_type",
+            "pairwise",
+        ),
+    ] {
+        let chosen = chosen(&metadata).unwrap();
+        assert_eq!(chosen[member], expected, "{metadata}");
+        assert!(
+            !chosen.keys().any(|name| name.ends_with("_supported")),
+            "{metadata}"
+        );
+    }
+    for metadata in [
+        json!({METHODS: ["unheard_of"]}),
+        json!({METHODS: []}),
+        json!({METHODS: "none"}),
+        json!({METHODS: [1]}),
+        json!({METHODS: ["none"], METHOD: "client_secret_basic"}),
+        json!({METHODS: vec!["none"; 31]}),
+        json!({"id_token_signing_alg_values_supported": ["none", "HS256x"]}),
+    ] {
+        let error = chosen(&metadata).unwrap_err();
+        assert_eq!(
+            error.reason.code(),
+            hallpass_types::ErrorCode::InvalidClientMetadata,
+            "{metadata}"
+        );
+    }
+    assert!(
+        chosen(&json!({METHODS: null}))
+            .unwrap()
+            .get(METHODS)
+            .is_none()
+    );
+}
+
+#[test]
+fn the_rules_of_an_operator_complete_force_and_forbid() {
+    let set = |value: Value| object(&value);
+    let first = Rules {
+        defaults: set(json!({"client_name": "A", "grant_types": ["authorization_code"]})),
+        forced: set(json!({"subject_type": "pairwise"})),
+        ..Rules::default()
+    };
+    let second = Rules {
+        defaults: set(json!({"client_name": "B"})),
+        allowed: [
+            ("grant_types", vec!["authorization_code", "refresh_token"]),
+            ("scope", vec!["openid", "email"]),
+            ("require_auth_time", vec!["true"]),
+        ]
+        .map(|(name, list)| {
+            (
+                name.to_owned(),
+                list.into_iter().map(str::to_owned).collect(),
+            )
+        })
+        .into(),
+        required: vec!["client_name".to_owned()],
+        ..Rules::default()
+    };
+    let all = [&first, &second];
+    let mut input = set(json!({"subject_type": "public", "client_name": null}));
+    rules::complete(&all, &mut input);
+    rules::force(&all, &mut input);
+    assert_eq!(
+        Value::Object(input),
+        json!({
+            "client_name": "A", "grant_types": ["authorization_code"], "subject_type": "pairwise",
+        })
+    );
+    for (metadata, good) in [
+        (json!({"client_name": "x"}), true),
+        (json!({}), false),
+        (
+            json!({"client_name": "x", "grant_types": ["refresh_token"]}),
+            true,
+        ),
+        (
+            json!({"client_name": "x", "grant_types": ["refresh_token", "client_credentials"]}),
+            false,
+        ),
+        (json!({"client_name": "x", "grant_types": [1]}), false),
+        (json!({"client_name": "x", "scope": "email openid"}), true),
+        (json!({"client_name": "x", "scope": "openid phone"}), false),
+        (json!({"client_name": "x", "require_auth_time": true}), true),
+        (
+            json!({"client_name": "x", "require_auth_time": false}),
+            false,
+        ),
+    ] {
+        assert_eq!(
+            rules::check(&all, &set(metadata.clone())).is_ok(),
+            good,
+            "{metadata}"
+        );
+    }
+}
+
+// RG-15
+//= test RFC7591#2.3 a statement is signed
+//= test RFC7591#2.3 a value in a statement wins over the one in the request
+//= test RFC7591#2.3 a statement names its issuer
+//= test RFC7591#3.2.2 a statement of somebody who is not believed is unapproved
+#[test]
+fn a_software_statement_wins_where_it_is_believed() {
+    use hallpass_jose::{HmacKey, Jwks, JwsAlgorithm, SigningKey};
+    let key = SigningKey::generate(JwsAlgorithm::ES256).unwrap();
+    let keys = Jwks::from_keys([key.public_jwk()]);
+    let issuer = StatementIssuer {
+        issuer: "https://vendor.test".to_owned(),
+        jwks: None,
+        jwks_uri: None,
+    };
+    let now = Timestamp(1_800_000_000);
+    let sign = |claims: &Value| {
+        key.sign_compact(None, claims.to_string().as_bytes())
+            .unwrap()
+    };
+    let good = json!({
+        "iss": "https://vendor.test", "client_name": "Vouched", "software_id": "s", "client_id": "chosen",
+        "client_secret": "chosen", "exp": now.0 + 60,
+    });
+    let apply = |text: &str| {
+        let mut input = object(
+            &json!({"client_name": "Claimed", "software_statement": text, "tos_uri": "https://a.test"}),
+        );
+        let issuers = [issuer.clone()];
+        let read = input.clone();
+        let (text, issuer) = statement::read(&read, &issuers)?.unwrap();
+        statement::apply(text, issuer, &keys, "https://op.test", now, &mut input)?;
+        input.remove("software_statement");
+        Ok::<_, MetadataError>(Value::Object(input))
+    };
+    let applied = apply(&sign(&good)).unwrap();
+    assert_eq!(
+        applied,
+        json!({"client_name": "Vouched", "software_id": "s", "tos_uri": "https://a.test"})
+    );
+    let with = |name: &str, value: Value| {
+        let mut claims = good.clone();
+        claims[name] = value;
+        sign(&claims)
+    };
+    assert!(apply(&with("aud", json!(["https://op.test"]))).is_ok());
+    let other = SigningKey::generate(JwsAlgorithm::ES256).unwrap();
+    let hmac = HmacKey::new(JwsAlgorithm::HS256, &[1; 32]).unwrap();
+    let unsigned = "eyJhbGciOiJub25lIn0.eyJpc3MiOiJodHRwczovL3ZlbmRvci50ZXN0In0.";
+    for (what, text) in [
+        (
+            "another key",
+            other
+                .sign_compact(None, good.to_string().as_bytes())
+                .unwrap(),
+        ),
+        (
+            "a secret",
+            hmac.sign_compact(None, good.to_string().as_bytes()),
+        ),
+        ("none", unsigned.to_owned()),
+        ("over", with("exp", json!(now.0 - 60))),
+        ("early", with("nbf", json!(now.0 + 61))),
+        ("no time", with("exp", json!("soon"))),
+        (
+            "for somebody else",
+            with("aud", json!("https://other.test")),
+        ),
+        ("no issuer", with("iss", json!(1))),
+        ("no statement", "x".to_owned()),
+        ("long", format!("{}{}", sign(&good), "A".repeat(20_000))),
+    ] {
+        assert_eq!(
+            apply(&text).unwrap_err().reason,
+            MetadataReason::StatementInvalid,
+            "{what}"
+        );
+    }
+    let stranger = apply(&with("iss", json!("https://other.test"))).unwrap_err();
+    assert_eq!(stranger.reason, MetadataReason::StatementUnapproved);
 }

@@ -205,6 +205,7 @@ impl World {
             secret_sealed: None,
             secret_expires_at: None,
             registration_token: None,
+            policies: Vec::new(),
             origin,
             disabled: false,
             created_at: now,

@@ -1,0 +1,78 @@
+//! What an operator demands of registrations: named sets, for everybody or for the holders of a token.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::super::{MetadataError, MetadataReason};
+
+/// A registration policy.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// Members that have these values, whatever the client says.
+    pub forced: Map<String, Value>,
+    /// Members that have these values when the client says nothing.
+    pub defaults: Map<String, Value>,
+    /// Members that may have these values and no others; of a list, and of `scope`, each entry.
+    pub allowed: BTreeMap<String, Vec<String>>,
+    /// Members that the client must have in the end.
+    pub required: Vec<String>,
+}
+
+/// Where the rules of a registration are not the client's business, the place that is named.
+const PLACE: &str = "metadata";
+
+/// Fills in what the client left open. Before anything else is looked at.
+pub fn complete(rules: &[&Rules], input: &mut Map<String, Value>) {
+    for rules in rules {
+        for (name, value) in &rules.defaults {
+            if input.get(name).is_none_or(Value::is_null) {
+                input.insert(name.clone(), value.clone());
+            }
+        }
+    }
+}
+
+/// Sets what is not the client's to choose. After the client and a software statement have had their say.
+pub fn force(rules: &[&Rules], input: &mut Map<String, Value>) {
+    for rules in rules {
+        for (name, value) in &rules.forced {
+            input.insert(name.clone(), value.clone());
+        }
+    }
+}
+
+/// Checks what came out, defaults included.
+///
+/// # Errors
+/// [`MetadataReason::NotAllowed`] when a member has another value than those allowed, or one that is required is missing.
+pub fn check(rules: &[&Rules], metadata: &Map<String, Value>) -> Result<(), MetadataError> {
+    let refused = || MetadataReason::NotAllowed.at(PLACE);
+    for rules in rules {
+        if rules
+            .required
+            .iter()
+            .any(|name| !metadata.contains_key(name))
+        {
+            return Err(refused());
+        }
+        for (name, allowed) in &rules.allowed {
+            let is_allowed = |text: &str| allowed.iter().any(|value| value == text);
+            let fits = match metadata.get(name) {
+                None => true,
+                Some(Value::String(text)) if name == "scope" => text.split(' ').all(is_allowed),
+                Some(Value::String(text)) => is_allowed(text),
+                Some(Value::Array(entries)) => entries
+                    .iter()
+                    .all(|entry| entry.as_str().is_some_and(is_allowed)),
+                Some(Value::Bool(flag)) => is_allowed(&flag.to_string()),
+                Some(Value::Number(number)) => is_allowed(&number.to_string()),
+                Some(Value::Null | Value::Object(_)) => false,
+            };
+            if !fits {
+                return Err(refused());
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,369 @@
+//! What an operator controls of registrations: tokens, policies, statements, quotas, and how long a client lives.
+
+use std::collections::BTreeMap;
+
+use hallpass_core::{
+    client::registration::{rules::Rules, statement::StatementIssuer},
+    policy::RegistrationPolicy,
+};
+use hallpass_jose::{Jwks, JwsAlgorithm, SigningKey};
+use hallpass_store::{Commit, InitialAccessRecord, Write};
+use hallpass_testkit::{Answer, Ask, Browser, Op};
+use hallpass_types::{Bucket, InitialAccess, Opaque, Timestamp};
+use serde_json::{Value, json};
+
+use crate::registration::{assert_refused, register, with};
+
+async fn op(change: impl FnOnce(&mut RegistrationPolicy) + Send + 'static) -> Op {
+    Op::with(move |policy| {
+        policy.registration.open = true;
+        change(&mut policy.registration);
+    })
+    .await
+}
+
+fn public() -> Value {
+    with("token_endpoint_auth_method", json!("none"))
+}
+
+fn id(answer: &Answer) -> String {
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    answer.json()["client_id"].as_str().unwrap().to_owned()
+}
+
+/// A token in the store.
+async fn token(op: &Op, change: impl FnOnce(&mut InitialAccessRecord)) -> String {
+    let token = Opaque::<InitialAccess>::from_random(Bucket(u32::MAX), &op.provider.random());
+    let mut record = InitialAccessRecord {
+        label: String::new(),
+        policies: Vec::new(),
+        created_at: Timestamp(op.clock.seconds()),
+        expires_at: None,
+        max_uses: None,
+        uses: 0,
+    };
+    change(&mut record);
+    let digest = op.provider.secrets().client_digest(token.expose());
+    write(op, Write::InitialAccess(digest, Box::new(record))).await;
+    token.expose().to_owned()
+}
+
+async fn write(op: &Op, write: Write) {
+    let commit = Commit {
+        spends: Vec::new(),
+        writes: vec![write],
+    };
+    let store = op.provider.store();
+    store.commit(op.provider.issuer_id(), commit).await.unwrap();
+}
+
+async fn register_with(browser: &mut Browser, token: &str, metadata: &Value) -> Answer {
+    browser
+        .send(Ask::json("/register", metadata).bearer(token))
+        .await
+}
+
+// RG-01
+#[tokio::test]
+async fn a_token_lets_in_as_many_as_it_says_for_as_long_as_it_says() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let twice = token(&op, |record| record.max_uses = Some(2)).await;
+    for status in [201, 201, 401, 401] {
+        let answer = register_with(&mut browser, &twice, &public()).await;
+        assert_eq!(answer.status, status, "{}", answer.text());
+    }
+    // A registration that is refused uses nothing up.
+    let once = token(&op, |record| record.max_uses = Some(1)).await;
+    let bad = with("redirect_uris", json!(["javascript:x"]));
+    assert_eq!(register_with(&mut browser, &once, &bad).await.status, 400);
+    assert_eq!(
+        register_with(&mut browser, &once, &public()).await.status,
+        201
+    );
+    let now = Timestamp(op.clock.seconds());
+    let short = token(&op, |record| record.expires_at = Some(now.plus(60))).await;
+    assert_eq!(
+        register_with(&mut browser, &short, &public()).await.status,
+        201
+    );
+    op.clock.advance(60);
+    assert_eq!(
+        register_with(&mut browser, &short, &public()).await.status,
+        401
+    );
+    let digest = op.provider.secrets().client_digest(&twice);
+    write(&op, Write::DeleteInitialAccess(digest)).await;
+    assert_eq!(
+        register_with(&mut browser, &twice, &public()).await.status,
+        401
+    );
+}
+
+// RG-14
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_at_once_do_not_use_a_token_more_often_than_it_allows() {
+    let op = Op::start().await;
+    let token = token(&op, |record| record.max_uses = Some(3)).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let (mut browser, token) = (op.browser(), token.clone());
+        tasks.spawn(async move { register_with(&mut browser, &token, &public()).await.status });
+    }
+    let answers = tasks.join_all().await;
+    assert_eq!(answers.iter().filter(|status| **status == 201).count(), 3);
+    assert_eq!(answers.iter().filter(|status| **status == 401).count(), 17);
+}
+
+// RG-10, R8.5
+#[tokio::test]
+async fn the_policies_of_a_token_hold_for_the_registration_and_for_every_change() {
+    let rules = Rules {
+        forced: object(&json!({"subject_type": "pairwise", "client_name": "Partner app"})),
+        defaults: object(&json!({"token_endpoint_auth_method": "none"})),
+        allowed: BTreeMap::from([
+            (
+                "scope".to_owned(),
+                vec!["openid".to_owned(), "email".to_owned()],
+            ),
+            (
+                "token_endpoint_auth_method".to_owned(),
+                vec!["none".to_owned()],
+            ),
+        ]),
+        required: vec!["scope".to_owned()],
+    };
+    let op = op(|policy| {
+        policy.open = false;
+        policy.rules = BTreeMap::from([("partner".to_owned(), rules)]);
+    })
+    .await;
+    let mut browser = op.browser();
+    let token = token(&op, |record| record.policies = vec!["partner".to_owned()]).await;
+    for bad in [
+        json!({}),
+        json!({"scope": "openid phone"}),
+        json!({"scope": "openid", "token_endpoint_auth_method": "client_secret_basic"}),
+    ] {
+        let mut metadata = json!({"redirect_uris": ["https://new.test/cb"]});
+        metadata.as_object_mut().unwrap().extend(object(&bad));
+        let answer = register_with(&mut browser, &token, &metadata).await;
+        assert_refused(&answer, "invalid_client_metadata", &bad.to_string());
+    }
+    let metadata = json!({"redirect_uris": ["https://new.test/cb"], "scope": "openid", "client_name": "Mine", "subject_type": "public"});
+    let answer = register_with(&mut browser, &token, &metadata).await;
+    let path = format!("/register/{}", id(&answer));
+    let client = answer.json();
+    assert_eq!(client["client_name"], "Partner app");
+    assert_eq!(client["subject_type"], "pairwise");
+    assert_eq!(client["token_endpoint_auth_method"], "none");
+    let access = client["registration_access_token"].as_str().unwrap();
+    let mut update = metadata.clone();
+    update["client_id"] = client["client_id"].clone();
+    let changed = browser
+        .send(Ask::json(&path, &update).method("PUT").bearer(access))
+        .await;
+    assert_eq!(
+        changed.json()["client_name"],
+        "Partner app",
+        "{}",
+        changed.text()
+    );
+    update["scope"] = json!("openid phone");
+    let refused = browser
+        .send(Ask::json(&path, &update).method("PUT").bearer(access))
+        .await;
+    assert_refused(&refused, "invalid_client_metadata", "a wider scope");
+}
+
+#[tokio::test]
+async fn a_policy_that_is_gone_lets_nobody_in() {
+    let op = Op::start().await;
+    let token = token(&op, |record| record.policies = vec!["gone".to_owned()]).await;
+    let answer = register_with(&mut op.browser(), &token, &public()).await;
+    assert_eq!(
+        (answer.status, answer.error().as_str()),
+        (400, "access_denied")
+    );
+}
+
+// RG-15
+#[tokio::test]
+async fn a_software_statement_is_demanded_believed_and_given_back() {
+    //= test RFC7591#3.2.1 a software statement stands in the response as it was sent
+    let key = SigningKey::generate(JwsAlgorithm::ES256).unwrap();
+    let jwks = Jwks::from_keys([key.public_jwk()]).to_json();
+    let op = op(|policy| {
+        policy.require_statement = true;
+        policy.statement_issuers = vec![StatementIssuer {
+            issuer: "https://vendor.test".to_owned(),
+            jwks: None,
+            jwks_uri: Some("https://vendor.test/jwks".to_owned()),
+        }];
+    })
+    .await;
+    let mut browser = op.browser();
+    let answer = register(&mut browser, &public()).await;
+    assert_refused(&answer, "unapproved_software_statement", "none");
+    let sign = |key: &SigningKey, issuer: &str| {
+        let claims = json!({"iss": issuer, "client_name": "Vouched", "redirect_uris": ["https://vouched.test/cb"]});
+        key.sign_compact(None, claims.to_string().as_bytes())
+            .unwrap()
+    };
+    let good = sign(&key, "https://vendor.test");
+    let answer = register(&mut browser, &with("software_statement", json!(good))).await;
+    assert_eq!(answer.status, 503, "its keys cannot be had");
+    op.fetcher.put("https://vendor.test/jwks", jwks);
+    op.clock.advance(5);
+    let stranger = sign(&key, "https://stranger.test");
+    let answer = register(&mut browser, &with("software_statement", json!(stranger))).await;
+    assert_refused(&answer, "unapproved_software_statement", "a stranger");
+    let other = SigningKey::generate(JwsAlgorithm::ES256).unwrap();
+    let forged = sign(&other, "https://vendor.test");
+    let answer = register(&mut browser, &with("software_statement", json!(forged))).await;
+    assert_refused(&answer, "invalid_software_statement", "forged");
+    let answer = register(&mut browser, &with("software_statement", json!(good))).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let client = answer.json();
+    assert_eq!(client["client_name"], "Vouched");
+    assert_eq!(client["redirect_uris"], json!(["https://vouched.test/cb"]));
+    assert_eq!(client["software_statement"], json!(good));
+}
+
+// DC-03
+#[tokio::test]
+async fn the_same_public_metadata_is_one_client_that_nobody_manages() {
+    let op = op(|policy| policy.fold_identical = true).await;
+    let mut browser = op.browser();
+    let first = register(&mut browser, &public()).await;
+    let second = register(&mut browser, &public()).await;
+    assert_eq!(id(&first), id(&second));
+    for answer in [&first, &second] {
+        for member in [
+            "registration_access_token",
+            "registration_client_uri",
+            "client_secret",
+        ] {
+            assert_eq!(answer.json().get(member), None, "{member}");
+        }
+    }
+    let path = format!("/register/{}", id(&first));
+    assert_eq!(
+        browser
+            .send(Ask::new("DELETE", &path).bearer("hpm_x"))
+            .await
+            .status,
+        401
+    );
+    let mut other = public();
+    other["client_name"] = json!("Another");
+    assert_ne!(id(&first), id(&register(&mut browser, &other).await));
+    // What has a secret is never shared.
+    let secret = with("client_name", json!("x"));
+    let one = register(&mut browser, &secret).await;
+    let two = register(&mut browser, &secret).await;
+    assert_ne!(id(&one), id(&two));
+    assert_ne!(one.json()["client_secret"], two.json()["client_secret"]);
+    assert!(one.json()["registration_access_token"].is_string());
+    // An operator's decision is not undone by registering again.
+    op.disable_client(&id(&first)).await;
+    let answer = register(&mut browser, &public()).await;
+    assert_eq!(
+        (answer.status, answer.error().as_str()),
+        (400, "access_denied")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_who_register_the_same_at_once_get_one_client() {
+    let op = op(|policy| policy.fold_identical = true).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let mut browser = op.browser();
+        tasks.spawn(async move { id(&register(&mut browser, &public()).await) });
+    }
+    let mut ids = tasks.join_all().await;
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 1);
+    let (store, issuer) = (op.provider.store(), op.provider.issuer_id());
+    assert_eq!(store.count_registered_clients(issuer).await.unwrap(), 1);
+}
+
+// RG-14, DC-03
+#[tokio::test]
+async fn one_software_makes_no_more_clients_than_its_quota() {
+    let op = op(|policy| policy.max_per_software = 2).await;
+    let mut browser = op.browser();
+    let of = |software: &str| with("software_id", json!(software));
+    for (software, status) in [("a", 201), ("a", 201), ("a", 503), ("b", 201), ("a", 503)] {
+        let answer = register(&mut browser, &of(software)).await;
+        assert_eq!(answer.status, status, "{}", answer.text());
+    }
+    assert_eq!(register(&mut browser, &public()).await.status, 201, "none");
+}
+
+// RG-14, DC-04
+#[tokio::test]
+async fn a_client_that_nobody_uses_is_forgotten() {
+    const DAY: i64 = 86_400;
+    let op = op(|policy| policy.unused_days = 30).await;
+    let mut browser = op.browser();
+    let metadata = with("grant_types", json!(["client_credentials"]));
+    let mut metadata = metadata;
+    metadata["response_types"] = json!([]);
+    let mut clients = Vec::new();
+    for _ in 0..2 {
+        let client = register(&mut browser, &metadata).await.json();
+        let text = |name: &str| client[name].as_str().unwrap().to_owned();
+        clients.push((text("client_id"), text("client_secret")));
+    }
+    let ask = |(id, secret): &(String, String)| {
+        Ask::form("/token", &[("grant_type", "client_credentials")]).basic(id, secret)
+    };
+    for _ in 0..3 {
+        op.clock.advance(20 * DAY);
+        assert_eq!(browser.send(ask(&clients[0])).await.status, 200);
+        op.provider.purge().await.unwrap();
+    }
+    assert_eq!(browser.send(ask(&clients[0])).await.status, 200);
+    let gone = browser.send(ask(&clients[1])).await;
+    // DC-02
+    assert_eq!(
+        (gone.status, gone.error().as_str()),
+        (401, "invalid_client")
+    );
+    assert_eq!(op.events.count("expired"), 1);
+    // Those of the operator stay.
+    op.clock.advance(400 * DAY);
+    op.provider.purge().await.unwrap();
+    assert_eq!(
+        browser
+            .call("machine", "/token", &[("grant_type", "client_credentials")])
+            .await
+            .status,
+        200
+    );
+    assert_eq!(browser.send(ask(&clients[0])).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_client_names_what_it_can_do_and_is_told_what_was_chosen() {
+    let op = op(|_| ()).await;
+    let mut metadata = with(
+        "token_endpoint_auth_methods_supported",
+        json!(["tls_of_mars", "none"]),
+    );
+    metadata["id_token_signing_alg_values_supported"] = json!(["PS512", "ES256"]);
+    let client = register(&mut op.browser(), &metadata).await.json();
+    assert_eq!(client["token_endpoint_auth_method"], "none");
+    assert_eq!(client["id_token_signed_response_alg"], "ES256");
+    assert_eq!(client.get("token_endpoint_auth_methods_supported"), None);
+    metadata["token_endpoint_auth_method"] = json!("client_secret_basic");
+    let answer = register(&mut op.browser(), &metadata).await;
+    assert_refused(&answer, "invalid_client_metadata", "not in its list");
+}
+
+fn object(value: &Value) -> serde_json::Map<String, Value> {
+    value.as_object().unwrap().clone()
+}
