@@ -142,6 +142,9 @@ pub struct CodeRecord {
     /// The DPoP key that must be proved at redemption (RFC 9449 §10).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dpop_jkt: Option<Thumbprint>,
+    /// Whether the grant was written with the code, since tokens came with it (OpenID Connect Core §3.3).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub grant_stands: bool,
     /// When the code was made.
     pub issued_at: Timestamp,
     /// When it ends.

@@ -4,7 +4,8 @@ use hallpass_core::{
     client::{Client, Signed},
     issue::{IdTokenRequest, TokenResponse, TokenType, access_token, id_token},
     policy::TokenFormat,
-    token::{Issuance, Spend as Decided},
+    record::AccessToken,
+    token::{AccessGrant, Issuance, Spend as Decided},
 };
 use hallpass_jose::{HmacKey, JwsAlgorithm};
 use hallpass_store::{Commit, Spend, Write};
@@ -25,22 +26,8 @@ pub(crate) async fn prepare(
 ) -> Result<(Issued, Commit), Failure> {
     let client = call.client.client();
     let inner = &provider.inner;
-    let mut id = [0; 16];
-    inner.entropy.fill(&mut id);
     let format = issuance.access.format();
-    let mut access = issuance.access;
-    let how = access.authentication.take();
-    let token = access_token::build(access, &client.id, now, TokenId(id));
-    let text = match format {
-        TokenFormat::Sealed => inner
-            .secrets
-            .seal_access(&token)
-            .ok_or_else(|| Failure::Internal("an access token could not be sealed".to_owned()))?,
-        TokenFormat::Jwt(algorithm) => {
-            let claims = access_token::jwt_claims(&token, &inner.policy.issuer, how.as_ref());
-            provider.sign(algorithm, Some(access_token::TYP), &claims)?
-        }
-    };
+    let (token, text) = make_access_token(provider, client, issuance.access, now)?;
     let id_token = match &issuance.id_token {
         Some(request) => Some(sign_id_token(provider, client, request, now).await?),
         None => None,
@@ -60,8 +47,11 @@ pub(crate) async fn prepare(
     }
     let proofs = commit.spends.len();
     if let Some(spend) = issuance.spend {
+        if let Decided::CodeOf { grant, .. } = spend {
+            commit.spends.push(Spend::Standing(grant));
+        }
         commit.spends.push(match spend {
-            Decided::Code(key) => Spend::Code(key),
+            Decided::Code(key) | Decided::CodeOf { code: key, .. } => Spend::Code(key),
             Decided::Refresh {
                 grant,
                 from,
@@ -108,7 +98,34 @@ pub(crate) fn is_proof(call: &Call<'_>, index: usize) -> bool {
     index == 0 && call.proved.is_some_and(|proved| proved.once.is_some())
 }
 
-async fn sign_id_token(
+/// Seals or signs an access token.
+pub(crate) fn make_access_token(
+    provider: &Provider,
+    client: &Client,
+    mut access: AccessGrant,
+    now: Timestamp,
+) -> Result<(AccessToken, String), Failure> {
+    let inner = &provider.inner;
+    let mut id = [0; 16];
+    inner.entropy.fill(&mut id);
+    let format = access.format();
+    let how = access.authentication.take();
+    let token = access_token::build(access, &client.id, now, TokenId(id));
+    let text = match format {
+        TokenFormat::Sealed => inner
+            .secrets
+            .seal_access(&token)
+            .ok_or_else(|| Failure::Internal("an access token could not be sealed".to_owned()))?,
+        TokenFormat::Jwt(algorithm) => {
+            let claims = access_token::jwt_claims(&token, &inner.policy.issuer, how.as_ref());
+            provider.sign(algorithm, Some(access_token::TYP), &claims)?
+        }
+    };
+    Ok((token, text))
+}
+
+/// Signs an ID token.
+pub(crate) async fn sign_id_token(
     provider: &Provider,
     client: &Client,
     request: &IdTokenRequest,

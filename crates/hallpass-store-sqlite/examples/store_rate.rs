@@ -206,6 +206,7 @@ fn code(n: u64) -> CodeRecord {
         code_challenge: Some("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".to_owned()),
         nonce: Some("n-0S6_WzA2Mj0123456789abcdef".to_owned()),
         dpop_jkt: None,
+        grant_stands: false,
         issued_at: at(n),
         expires_at: at(n).plus(60),
     }

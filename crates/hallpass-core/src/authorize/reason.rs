@@ -55,6 +55,9 @@ reasons! {
             "response_mode is not registered for this client";
         /// OpenID Connect Core §3.2.2.1.
         NonceMissing => InvalidRequest, "nonce_missing", "nonce is missing";
+        /// RFC 9449 §5.2, RFC 8705 §3.4: the client's access tokens are bound to a key, which this one cannot be.
+        TokenUnbound => InvalidRequest, "token_unbound",
+            "the authorization endpoint cannot bind this client's access token";
         /// OpenID Connect Core §3.2.2.1.
         OpenidMissing => InvalidScope, "openid_missing", "an ID token needs the scope openid";
         /// RFC 6749 §3.3.
@@ -113,6 +116,9 @@ reasons! {
         /// RFC 8707 §2: outside the client's `resources`.
         ResourceNotAllowed => InvalidTarget, "resource_not_allowed",
             "resource is not allowed for this client";
+        /// RFC 8707 §2: the answer would hold one token for resources that want different ones.
+        ResourcesDisagree => InvalidTarget, "resources_disagree",
+            "the resources cannot share one token";
         /// OpenID Connect Core §3.1.2.1: not a genuine ID token of this issuer.
         IdTokenHintInvalid => InvalidRequest, "id_token_hint_invalid", "id_token_hint is not valid";
         /// OpenID Connect Core §3.1.2.1: issued to another client.

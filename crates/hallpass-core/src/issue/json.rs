@@ -1,7 +1,7 @@
 //! Writes flat JSON objects without a tree in between.
 
 /// Adds a member with a text value.
-pub(super) fn text(out: &mut String, name: &str, value: &str) {
+pub(crate) fn text(out: &mut String, name: &str, value: &str) {
     comma(out);
     quoted(out, name);
     out.push(':');
@@ -9,7 +9,7 @@ pub(super) fn text(out: &mut String, name: &str, value: &str) {
 }
 
 /// Adds a member with a number.
-pub(super) fn number(out: &mut String, name: &str, value: i64) {
+pub(crate) fn number(out: &mut String, name: &str, value: i64) {
     comma(out);
     quoted(out, name);
     out.push(':');
@@ -17,7 +17,7 @@ pub(super) fn number(out: &mut String, name: &str, value: i64) {
 }
 
 /// Adds a member with any value.
-pub(super) fn value(out: &mut String, name: &str, value: &serde_json::Value) {
+pub(crate) fn value(out: &mut String, name: &str, value: &serde_json::Value) {
     comma(out);
     quoted(out, name);
     out.push(':');
@@ -25,7 +25,7 @@ pub(super) fn value(out: &mut String, name: &str, value: &serde_json::Value) {
 }
 
 /// Adds a member with a list of texts.
-pub(super) fn list(out: &mut String, name: &str, values: &[String]) {
+pub(crate) fn list(out: &mut String, name: &str, values: &[String]) {
     comma(out);
     quoted(out, name);
     out.push_str(":[");

@@ -2,7 +2,7 @@
 
 pub mod access_token;
 pub mod id_token;
-mod json;
+pub(crate) mod json;
 
 use std::fmt;
 

@@ -141,6 +141,7 @@ pub(crate) fn code_record(client: &Client) -> CodeRecord {
         code_challenge: Some(CHALLENGE.to_owned()),
         nonce: Some("n-1".to_owned()),
         dpop_jkt: None,
+        grant_stands: false,
         issued_at: NOW.plus(-30),
         expires_at: NOW.plus(30),
     }

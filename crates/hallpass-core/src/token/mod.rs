@@ -17,6 +17,7 @@ use hallpass_types::{Code, GrantId, Key, Params, Scope, Timestamp, Waiting};
 
 use crate::{
     authorize::rules::scope,
+    client::Client,
     client_auth::AuthenticatedClient,
     issue::IdTokenRequest,
     policy::{Policy, TokenFormat},
@@ -153,6 +154,13 @@ pub enum Spend {
         /// The revision that was looked at.
         revision: u32,
     },
+    /// Redeem a code whose grant stands since tokens came with it.
+    CodeOf {
+        /// The code.
+        code: Key<Code>,
+        /// Its grant, which must still stand.
+        grant: GrantId,
+    },
     /// Rotate a refresh family.
     Refresh {
         /// The grant.
@@ -194,16 +202,39 @@ impl AccessGrant {
         asked: &[String],
     ) -> Result<Self, Reason> {
         let client = cx.client.client();
-        let mut target = Target::choose(cx.policy, client, asked, Some(&grant.resources))?;
+        Ok(Self {
+            confirmation: cx.binding,
+            ..Self::of((cx.policy, client, cx.now), grant, scope, asked)?
+        })
+    }
+
+    /// The token that the authorization endpoint itself issues for a grant, for all of it.
+    ///
+    /// # Errors
+    /// The resources cannot share one token.
+    pub fn at_authorization(
+        (policy, client, now): (&Policy, &Client, Timestamp),
+        grant: &GrantRecord,
+    ) -> Result<Self, Reason> {
+        Self::of((policy, client, now), grant, &grant.scope, &[])
+    }
+
+    fn of(
+        (policy, client, now): (&Policy, &Client, Timestamp),
+        grant: &GrantRecord,
+        scope: &Scope,
+        asked: &[String],
+    ) -> Result<Self, Reason> {
+        let mut target = Target::choose(policy, client, asked, Some(&grant.resources))?;
         // An access token does not outlive its grant, and expires_in tells the truth about it.
-        target.lifetime = target.lifetime.min(grant.expires_at.since(cx.now));
+        target.lifetime = target.lifetime.min(grant.expires_at.since(now));
         let format = target.format;
         Ok(Self {
             grant: Some(grant.id),
-            subject: client.subject(cx.policy, &grant.subject),
-            scope: target.scope(cx.policy, scope)?,
+            subject: client.subject(policy, &grant.subject),
+            scope: target.scope(policy, scope)?,
             target,
-            confirmation: cx.binding,
+            confirmation: None,
             extra: None,
             //= RFC9470#6.1 MUST: a JWT access token tells acr and auth_time
             authentication: match format {

@@ -2,12 +2,13 @@
 
 use hallpass_core::{
     authorize::{
-        AuthorizationResponse, Received, Unidentified, Valid,
-        granted::{By, Granted},
-        hint,
+        AuthorizationResponse, Reason, Received, Redirect, Unidentified, Valid,
+        granted::{By, FrontToken, Granted, Made},
+        hint, respond,
     },
-    client::Client,
+    client::{Client, Signed},
     interaction::{self, Consented, Done, Facts, Next, Prompt},
+    issue::TokenType,
     record::{ConsentRecord, SessionRecord},
 };
 use hallpass_jose::{Claims, HmacKey, UnverifiedJws};
@@ -17,6 +18,7 @@ use hallpass_types::{Bucket, Code, Key, Once, Opaque, Params, Session, Timestamp
 use crate::{
     Failure, Provider, Refusal,
     browser::{Browser, Pending, PendingDevice, SetCookies, binding_digest, is_binding},
+    issue,
     ports::{Account, Event, PageKind},
 };
 
@@ -77,15 +79,15 @@ impl Provider {
             .map(|text| self.open_hint(text, Some(identified.client())));
         let mut valid = match identified.validate(&inner.policy) {
             Ok(valid) => valid,
-            Err(redirect) => return Ok(self.respond_error(&redirect)),
+            Err(redirect) => return self.respond_error(&redirect).await,
         };
         if let Some(claims) = hint {
             let checked = claims
-                .ok_or(hallpass_core::authorize::Reason::IdTokenHintInvalid)
+                .ok_or(Reason::IdTokenHintInvalid)
                 .and_then(|claims| hint::check(&claims, valid.client(), &inner.policy));
             match checked {
                 Ok(subject) => valid.require_subject(subject),
-                Err(reason) => return Ok(self.respond_error(&valid.reject(reason))),
+                Err(reason) => return self.respond_error(&valid.reject(reason)).await,
             }
         }
         let now = self.now();
@@ -119,7 +121,7 @@ impl Provider {
                     return Ok(Answered { answer, cookies });
                 }
                 Next::Refuse(reason) => {
-                    let mut answered = self.respond_error(&flow.valid.reject(reason));
+                    let mut answered = self.respond_error(&flow.valid.reject(reason)).await?;
                     answered.cookies = cookies;
                     return Ok(answered);
                 }
@@ -138,9 +140,19 @@ impl Provider {
                     flow.handle = None;
                 }
                 Next::Ready => {
-                    if let Some(response) = self.grant(&flow, &person).await? {
-                        let answer = Answer::Respond(Box::new(response));
-                        return Ok(Answered { answer, cookies });
+                    match self.grant(&flow, &person).await? {
+                        Outcome::Granted(response) => {
+                            let response = self.travelling(response, flow.valid.client()).await?;
+                            let answer = Answer::Respond(Box::new(response));
+                            return Ok(Answered { answer, cookies });
+                        }
+                        Outcome::Refused(reason) => {
+                            let redirect = flow.valid.reject(reason);
+                            let mut answered = self.respond_error(&redirect).await?;
+                            answered.cookies = cookies;
+                            return Ok(answered);
+                        }
+                        Outcome::TooLate => {}
                     }
                     flow.consented = None;
                     flow.handle = None;
@@ -217,13 +229,8 @@ impl Provider {
         }
     }
 
-    /// Makes a code and commits it, together with what was allowed. None when the answer of a page was used before,
-    /// or the session ended in this very moment.
-    async fn grant(
-        &self,
-        flow: &Flow,
-        person: &Person,
-    ) -> Result<Option<AuthorizationResponse>, Failure> {
+    /// Makes what the answer holds and commits it, together with what was allowed.
+    async fn grant(&self, flow: &Flow, person: &Person) -> Result<Outcome, Failure> {
         let inner = &self.inner;
         let Some(signed_in) = &person.signed_in else {
             return Err(Failure::Internal(
@@ -237,32 +244,53 @@ impl Provider {
             remembered: person.consent.as_ref(),
             redeem_within: inner.policy.lifetimes.code,
         };
-        let granted = Granted::new(
-            &flow.valid,
-            by,
-            &inner.policy,
-            self.now(),
-            self.random::<12>(),
-        );
-        let record = granted.code_record();
-        // The code stays known after its end, so that a late replay still finds what to revoke.
-        let keep = record.expires_at.plus(inner.policy.lifetimes.access_token);
-        let code = Opaque::<Code>::from_random(Bucket::holding(keep), &self.random());
-        let mut writes = vec![Write::Code(code.key(), Box::new(record))];
+        let client = flow.valid.client();
+        let now = self.now();
+        let granted = Granted::new(&flow.valid, by, &inner.policy, now, self.random::<12>());
+        let mut writes = Vec::with_capacity(2);
+        let mut made = Made::default();
+        if let Some(record) = granted.code_record() {
+            // The code stays known after its end, so that a late replay still finds what to revoke.
+            let keep = record.expires_at.plus(inner.policy.lifetimes.access_token);
+            let code = Opaque::<Code>::from_random(Bucket::holding(keep), &self.random());
+            writes.push(Write::Code(code.key(), Box::new(record)));
+            made.code = Some(code);
+        }
+        // Signed before it is committed, as at the token endpoint.
+        match granted.access_token(client, &inner.policy, now) {
+            Ok(None) => {}
+            Ok(Some(access)) => {
+                let (token, text) = issue::make_access_token(self, client, access, now)?;
+                made.access_token = Some(FrontToken {
+                    text,
+                    expires_in: token.expires_at.since(now),
+                    token_type: TokenType::of(token.confirmation),
+                    scope: token.scope,
+                });
+            }
+            Err(reason) => return Ok(Outcome::Refused(reason)),
+        }
+        if let Some(request) = granted.id_token(&made, client, &inner.policy) {
+            made.id_token = Some(issue::sign_id_token(self, client, &request, now).await?);
+        }
+        writes.extend(granted.standing_grant().map(|g| Write::Grant(Box::new(g))));
         if let Some(consent) = granted.consent_record() {
             let account = signed_in.account.subject.clone();
-            let client = flow.valid.client().id.clone();
-            writes.push(Write::Consent(account, client, Box::new(consent)));
+            writes.push(Write::Consent(
+                account,
+                client.id.clone(),
+                Box::new(consent),
+            ));
         }
         // The session must still be there at the moment of the commit, not only when it was read.
         let mut spends = vec![Spend::Session(signed_in.key)];
         spends.extend(flow.handle.map(Spend::Once));
         match self.commit(Commit { spends, writes }).await? {
             Committed::Done => {
-                self.client_used(flow.valid.client()).await;
-                Ok(Some(granted.respond(&code, &inner.policy)))
+                self.client_used(client).await;
+                Ok(Outcome::Granted(granted.respond(made, &inner.policy)))
             }
-            Committed::TooLate(_) => Ok(None),
+            Committed::TooLate(_) => Ok(Outcome::TooLate),
         }
     }
 
@@ -337,18 +365,53 @@ impl Provider {
         }
     }
 
-    pub(crate) fn respond_error(&self, redirect: &hallpass_core::authorize::Redirect) -> Answered {
+    pub(crate) async fn respond_error(&self, redirect: &Redirect) -> Result<Answered, Failure> {
         self.emit(&Event::Refused {
             endpoint: "authorize",
             reason: redirect.reason().id(),
             client: None,
         });
-        let response = redirect.respond(&self.inner.policy);
-        Answered {
+        let policy = &self.inner.policy;
+        let mut response = redirect.respond(policy);
+        if response.mode.is_jwt() {
+            // The client went away in this very moment: nobody knows how to sign for it.
+            let Some(client) = self.client(redirect.client_id()).await? else {
+                return Ok(self.page_error(Unidentified::ClientUnknown.into()));
+            };
+            response = self.travelling(response, &client).await?;
+        }
+        Ok(Answered {
             answer: Answer::Respond(Box::new(response)),
             cookies: SetCookies::default(),
-        }
+        })
     }
+
+    /// The answer in the form in which it travels: in a mode that signs, its parameters become one. Whatever else goes
+    /// into an answer was added before.
+    async fn travelling(
+        &self,
+        response: AuthorizationResponse,
+        client: &Client,
+    ) -> Result<AuthorizationResponse, Failure> {
+        if !response.mode.is_jwt() {
+            return Ok(response);
+        }
+        let claims = respond::jwt::claims(&response, client, &self.inner.policy, self.now());
+        let jwt = self
+            .sign_and_maybe_encrypt(client, Signed::Authorization, &claims)
+            .await?;
+        Ok(response.sealed(jwt))
+    }
+}
+
+/// How a request that was ready ended.
+enum Outcome {
+    /// Everything is written; this is the answer.
+    Granted(AuthorizationResponse),
+    /// What it asks for cannot be made.
+    Refused(Reason),
+    /// The answer of a page was used before, or the session ended in this very moment.
+    TooLate,
 }
 
 /// An authorization request on its way, and what was done for it.

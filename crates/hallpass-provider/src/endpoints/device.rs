@@ -306,7 +306,7 @@ impl Provider {
                 redeem_within: record.polled.expires_at.since(now),
             };
             let granted = Granted::new(&flow.valid, by, &inner.policy, now, self.random::<12>());
-            let grant = granted.code_record().grant;
+            let grant = granted.grant().clone();
             let next = Polled {
                 verdict: Verdict::Allowed(Box::new(grant)),
                 ..record.polled

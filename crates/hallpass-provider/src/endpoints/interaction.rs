@@ -331,7 +331,7 @@ impl Provider {
             .await?;
         }
         let redirect = flow.valid.reject(hallpass_core::authorize::Reason::Denied);
-        Ok(self.respond_error(&redirect))
+        self.respond_error(&redirect).await
     }
 
     /// A person left the sign-in page.

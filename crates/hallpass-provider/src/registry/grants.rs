@@ -298,7 +298,7 @@ impl<G: Grant<Key: Fetch>> GrantHandler for Pure<G> {
                     }
                     Committed::TooLate(_) => match spend {
                         //= RFC6749#4.1.2 MUST: a second use of a code is refused; SHOULD: what it had produced is revoked
-                        Some(Spend::Code(_)) => {
+                        Some(Spend::Code(_) | Spend::CodeOf { .. }) => {
                             let effect = replay.map(Effect::RevokeGrant);
                             return Err(refuse(
                                 provider,

@@ -24,6 +24,7 @@ struct Feature {
 #[rustfmt::skip]
 const FEATURES: &[Feature] = &[
     Feature { name: "client_documents", version: "draft-03", document: "draft-ietf-oauth-client-id-metadata-document" },
+    Feature { name: "web_message", version: "draft-00", document: "draft-sakimura-oauth-wmrm" },
 ];
 
 impl Experimental {

@@ -172,7 +172,7 @@ impl Config {
         store.check(check);
         let keys = keys.parse(check);
         lifetimes.check(check);
-        protocol.check(check);
+        protocol.check(&experimental, check);
         let registration = registration.parse(&danger, check);
         client_documents.check(&experimental, check);
         passwords.check(check);

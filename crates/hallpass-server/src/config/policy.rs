@@ -42,6 +42,9 @@ pub(crate) fn apply(
             scope.claims.extend(claims.iter().cloned());
         }
     }
+    policy.response_types = protocol.response_types();
+    policy.jarm = protocol.signed_responses;
+    policy.web_message = protocol.web_message;
     policy.signing_algs = protocol
         .signing_algs
         .iter()

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hallpass_core::authorize::ResponseType;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::checker::Checker;
 use super::device::Device;
 use super::encryption::Encryption;
+use super::experimental::Experimental;
 use super::value::Seconds;
 
 /// What the issuer offers to its clients.
@@ -16,6 +18,14 @@ use super::value::Seconds;
 pub struct Protocol {
     /// Who must use PKCE.
     pub pkce: Pkce,
+    /// What the authorization endpoint can answer with: `code`, and for clients that register them `id_token`,
+    /// `id_token token`, `code id_token`, `code token`, `code id_token token` and `none`.
+    pub response_types: Vec<String>,
+    /// Whether the answers of the authorization endpoint can be signed (JARM): the response modes `jwt`, `query.jwt`,
+    /// `fragment.jwt` and `form_post.jwt`.
+    pub signed_responses: bool,
+    /// Whether answers can go to another window by script, in the response mode `web_message`. Experimental.
+    pub web_message: bool,
     /// Scopes beside those of OpenID Connect, each with the sentence that the consent page shows.
     pub scopes: BTreeMap<String, String>,
     /// Claims that a scope releases, beside those of OpenID Connect.
@@ -124,6 +134,9 @@ impl Default for Protocol {
     fn default() -> Self {
         Self {
             pkce: Pkce::Default,
+            response_types: vec![ResponseType::Code.as_str().to_owned()],
+            signed_responses: false,
+            web_message: false,
             scopes: BTreeMap::new(),
             claims: BTreeMap::new(),
             resources: Vec::new(),
@@ -139,7 +152,43 @@ impl Default for Protocol {
 }
 
 impl Protocol {
-    pub(super) fn check(&self, check: &mut Checker<'_>) {
+    /// The response types, without what is none.
+    pub(super) fn response_types(&self) -> Vec<ResponseType> {
+        self.response_types
+            .iter()
+            .filter_map(|text| ResponseType::parse(text))
+            .collect()
+    }
+
+    fn check_responses(&self, experimental: &Experimental, check: &mut Checker<'_>) {
+        const SETTING: &str = "protocol.response_types";
+        for (index, text) in self.response_types.iter().enumerate() {
+            if ResponseType::parse(text).is_none() {
+                let all: Vec<_> = ResponseType::ALL.iter().map(|r| r.as_str()).collect();
+                let message = format!("there is no {text:?}, only {}", all.join(", "));
+                check.problem(&format!("{SETTING}[{index}]"), message);
+            }
+        }
+        let types = self.response_types();
+        let twice = |(index, wanted): (usize, &ResponseType)| {
+            types
+                .iter()
+                .skip(index.saturating_add(1))
+                .any(|t| t == wanted)
+        };
+        if types.iter().enumerate().any(twice) {
+            check.problem(SETTING, "holds a value twice");
+        }
+        if !types.contains(&ResponseType::Code) {
+            check.problem(SETTING, "lacks \"code\", which every client may use");
+        }
+        if self.web_message {
+            experimental.demand("web_message", "protocol.web_message", check);
+        }
+    }
+
+    pub(super) fn check(&self, experimental: &Experimental, check: &mut Checker<'_>) {
+        self.check_responses(experimental, check);
         distinct(check, "protocol.signing_algs", &self.signing_algs);
         for scope in self.scopes.keys() {
             let setting = format!("protocol.scopes.{scope}");

@@ -106,6 +106,7 @@ pub(crate) fn code(n: u32) -> CodeRecord {
         code_challenge: None,
         nonce: None,
         dpop_jkt: None,
+        grant_stands: false,
         issued_at: NOW,
         expires_at: NOW,
     }

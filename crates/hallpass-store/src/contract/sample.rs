@@ -96,6 +96,7 @@ pub(super) fn code(name: &str) -> CodeRecord {
         code_challenge: Some("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".to_owned()),
         nonce: Some("n-0S6_WzA2Mj".to_owned()),
         dpop_jkt: None,
+        grant_stands: false,
         issued_at: NOW,
         expires_at: NOW.plus(60),
     }

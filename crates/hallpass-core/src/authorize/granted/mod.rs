@@ -1,18 +1,22 @@
-//! The person is signed in and has consented: what the code will be worth.
+//! The person is signed in and has consented: what the answer holds, and what the code in it will be worth.
 
+use std::fmt;
+
+use hallpass_jose::left_half_hash;
 use hallpass_types::{Bucket, Code, GrantId, Key, Opaque, Scope, Session, Timestamp};
 
-use super::{AuthorizationResponse, RequestRecord, ResponseMode, Valid};
+use super::{AuthorizationResponse, Reason, RequestRecord, ResponseMode, ResponseType, Valid};
 use crate::{
     claims_request,
     client::Client,
     interaction::{Consented, acr},
+    issue::{IdTokenRequest, TokenType, id_token::Hashes},
     policy::Policy,
     record::{
-        Authentication, ClaimsRequest, CodeRecord, ConsentRecord, GrantRecord, RefreshState,
-        SessionRecord,
+        Authentication, ClaimsRequest, CodeRecord, Confirmation, ConsentRecord, GrantRecord,
+        RefreshState, SessionRecord,
     },
-    token::{Grant, refresh_token::Refresh},
+    token::{AccessGrant, Grant, refresh_token::Refresh},
 };
 
 /// By whose leave a request is granted.
@@ -30,17 +34,63 @@ pub struct By<'a> {
     pub redeem_within: i64,
 }
 
-/// A request that its person allowed. A code for it can be made.
+/// A request that its person allowed. What it asks for can be made.
 #[derive(Clone, Debug)]
 pub struct Granted {
     code: CodeRecord,
     consent: Option<ConsentRecord>,
+    response_type: ResponseType,
     mode: ResponseMode,
     state: Option<String>,
 }
 
+/// An access token that goes into the answer.
+#[derive(Clone)]
+pub struct FrontToken {
+    /// The token itself.
+    pub text: String,
+    /// Its lifetime in seconds.
+    pub expires_in: i64,
+    /// What it allows.
+    pub scope: Scope,
+    /// How it is used.
+    pub token_type: TokenType,
+}
+
+/// The token is a secret and is not printed.
+impl fmt::Debug for FrontToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FrontToken")
+            .field("expires_in", &self.expires_in)
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What was made for the answer.
+#[derive(Default)]
+pub struct Made {
+    /// The code.
+    pub code: Option<Opaque<Code>>,
+    /// The access token.
+    pub access_token: Option<FrontToken>,
+    /// The ID token.
+    pub id_token: Option<String>,
+}
+
+/// Codes and tokens are secrets and are not printed.
+impl fmt::Debug for Made {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Made")
+            .field("has_code", &self.code.is_some())
+            .field("access_token", &self.access_token)
+            .field("has_id_token", &self.id_token.is_some())
+            .finish()
+    }
+}
+
 /// Whether a request is for access that lasts when the person has gone, so that refresh tokens are issued for it: the
-/// client registered the `refresh_token` grant, and
+/// client registered the `refresh_token` grant, the answer has a code with which a refresh token could be had, and
 ///
 /// - the request has `offline_access`, or
 /// - it is plain OAuth, without `openid`. There `offline_access` means nothing special and a session of OpenID Connect
@@ -51,7 +101,10 @@ pub struct Granted {
 /// whose consent the operator waived, the operator has given it.
 #[must_use]
 pub fn wants_refresh(client: &Client, request: &RequestRecord) -> bool {
-    client.may_use(Refresh::TYPE) && (request.scope.contains(OFFLINE) || !request.is_openid())
+    //= OIDC-CORE#11 MUST: a response type without a code never leads to access that lasts
+    client.may_use(Refresh::TYPE)
+        && request.response_type.has_code()
+        && (request.scope.contains(OFFLINE) || !request.is_openid())
 }
 
 /// What the person is asked to allow: the scope of the request, and `offline_access` wherever access lasts, whether the
@@ -126,7 +179,11 @@ impl Granted {
             issued_at: now,
             expires_at,
             refresh,
-            confirmation: None,
+            //= RFC9449#10 MUST: the key that the authorization request names is the one that is proved later
+            confirmation: request
+                .dpop_jkt
+                .filter(|_| client.is_public() && request.response_type.has_token())
+                .map(Confirmation::Jkt),
         };
         let code = CodeRecord {
             grant,
@@ -134,10 +191,12 @@ impl Granted {
             code_challenge: request.code_challenge.clone(),
             nonce: request.nonce.clone(),
             dpop_jkt: request.dpop_jkt,
+            grant_stands: request.response_type.has_token(),
             issued_at: now,
             expires_at: now.plus(lifetimes.code),
         };
         Self {
+            response_type: request.response_type,
             mode: request.response_mode,
             state: request.state.clone(),
             code,
@@ -145,10 +204,76 @@ impl Granted {
         }
     }
 
-    /// The record of the code, which becomes the grant when it is redeemed.
+    /// What was granted.
     #[must_use]
-    pub fn code_record(&self) -> CodeRecord {
-        self.code.clone()
+    pub const fn grant(&self) -> &GrantRecord {
+        &self.code.grant
+    }
+
+    /// The record of the code; none when the answer holds no code.
+    #[must_use]
+    pub fn code_record(&self) -> Option<CodeRecord> {
+        self.response_type.has_code().then(|| self.code.clone())
+    }
+
+    /// The grant to write with the answer, which holds an access token: a token is only as good as its grant. When a
+    /// code comes along it belongs to the same grant, so that whatever ends one ends both.
+    #[must_use]
+    pub fn standing_grant(&self) -> Option<GrantRecord> {
+        let mut grant = self
+            .response_type
+            .has_token()
+            .then(|| self.code.grant.clone())?;
+        if !self.response_type.has_code() {
+            grant.refresh = None;
+        }
+        Some(grant)
+    }
+
+    /// The access token of the answer itself. It is bound to the key that the request named (RFC 9449 §10), as what the
+    /// code yields will be.
+    ///
+    /// # Errors
+    /// The resources cannot share one token.
+    pub fn access_token(
+        &self,
+        client: &Client,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Result<Option<AccessGrant>, Reason> {
+        if !self.response_type.has_token() {
+            return Ok(None);
+        }
+        let mut access = AccessGrant::at_authorization((policy, client, now), &self.code.grant)
+            .map_err(|_| Reason::ResourcesDisagree)?;
+        access.confirmation = self.code.dpop_jkt.map(Confirmation::Jkt);
+        Ok(Some(access))
+    }
+
+    /// The ID token of the answer itself. It vouches for what comes with it.
+    #[must_use]
+    pub fn id_token(
+        &self,
+        made: &Made,
+        client: &Client,
+        policy: &Policy,
+    ) -> Option<IdTokenRequest> {
+        if !self.response_type.has_id_token() {
+            return None;
+        }
+        let grant = &self.code.grant;
+        let subject = client.subject(policy, &grant.subject);
+        let mut request = IdTokenRequest::of_grant(grant, subject, self.code.nonce.clone())?;
+        let hash = |value: &str| left_half_hash(client.id_token_signed_response_alg, value);
+        request.hashes = Hashes {
+            access_token: made.access_token.as_ref().map(|token| hash(&token.text)),
+            code: made.code.as_ref().map(|code| hash(code.expose())),
+            state: self.state.as_deref().map(hash),
+        };
+        if self.response_type == ResponseType::IdToken {
+            request.include_scope_claims(&grant.scope, policy);
+        }
+        Some(request)
     }
 
     /// What to remember of the person's answer; none when nothing was asked.
@@ -157,10 +282,22 @@ impl Granted {
         self.consent.clone()
     }
 
-    /// The answer that carries the code to the client.
+    /// The answer to the client.
     #[must_use]
-    pub fn respond(&self, code: &Opaque<Code>, policy: &Policy) -> AuthorizationResponse {
-        let mut params = vec![("code", code.expose().to_owned())];
+    pub fn respond(&self, made: Made, policy: &Policy) -> AuthorizationResponse {
+        let mut params = Vec::with_capacity(8);
+        params.extend(made.code.map(|code| ("code", code.expose().to_owned())));
+        //= RFC6749#4.2.2 MUST: an access token comes with its type; SHOULD: with its lifetime
+        if let Some(token) = made.access_token {
+            params.push(("access_token", token.text));
+            params.push(("token_type", token.token_type.as_str().to_owned()));
+            params.push(("expires_in", token.expires_in.to_string()));
+            //= RFC6749#4.2.2 MUST: and with its scope when that differs from what was asked for; here, always
+            if !token.scope.is_empty() {
+                params.push(("scope", token.scope.to_string()));
+            }
+        }
+        params.extend(made.id_token.map(|token| ("id_token", token)));
         //= RFC6749#4.1.2 MUST: state is returned exactly as it came, and only if it came
         params.extend(self.state.clone().map(|state| ("state", state)));
         //= RFC9207#2 MUST: iss is in every authorization response
@@ -250,10 +387,11 @@ impl Allowed {
         }
     }
 
-    /// Whether it is too little for a code: nothing at all, or an OpenID Connect request without `openid`.
+    /// Whether it is too little for an answer: nothing at all, or an OpenID Connect request without `openid`.
     pub(crate) fn is_useless(&self, request: &RequestRecord) -> bool {
         let empty = self.scope.is_empty() && self.resources.is_empty();
-        empty || (request.is_openid() && !self.scope.contains("openid"))
+        let openid = request.is_openid() || request.response_type.has_id_token();
+        empty || (openid && !self.scope.contains("openid"))
     }
 }
 

@@ -42,7 +42,7 @@ fn earlier(allowed: &str, refused: &str) -> ConsentRecord {
 #[test]
 fn the_code_holds_what_redemption_needs() {
     let valid = valid(&[("scope", "openid email"), ("nonce", "n-1")]);
-    let code = allowed(&valid).code_record();
+    let code = allowed(&valid).code_record().unwrap();
     assert_eq!(code.redirect_uri, CALLBACK);
     assert_eq!(code.code_challenge.as_deref(), Some(CHALLENGE));
     assert_eq!(code.nonce.as_deref(), Some("n-1"));
@@ -62,7 +62,7 @@ fn the_code_holds_what_redemption_needs() {
 
 #[test]
 fn a_grant_without_refresh_ends_with_its_last_access_token_or_the_session() {
-    let plain = allowed(&valid(&[])).code_record().grant;
+    let plain = allowed(&valid(&[])).grant().clone();
     assert!(plain.session_bound);
     assert_eq!(plain.refresh, None);
     assert_eq!(plain.expires_at, NOW.plus(60 + 600));
@@ -79,14 +79,14 @@ fn a_grant_without_refresh_ends_with_its_last_access_token_or_the_session() {
         redeem_within: 60,
     };
     let longer = Granted::new(&valid, by, &policy, NOW, [3; 12]);
-    let grant = longer.code_record().grant;
+    let grant = longer.grant().clone();
     assert_eq!(grant.expires_at, NOW.plus(60 + 1800));
 }
 
 #[test]
 fn offline_access_outlives_the_session_and_refreshes() {
     let valid = valid(&[("scope", "openid offline_access")]);
-    let grant = allowed(&valid).code_record().grant;
+    let grant = allowed(&valid).grant().clone();
     assert!(!grant.session_bound);
     assert_eq!(grant.expires_at, NOW.plus(60 + 90 * 86_400));
     assert_eq!(
@@ -136,7 +136,7 @@ fn access_lasts_by_offline_access_or_in_plain_oauth_for_a_client_that_refreshes(
 fn plain_oauth_refreshes_and_has_no_session() {
     let plain = valid(&[("scope", "api:read"), ("resource", "https://api1.test")]);
     let granted = allowed(&plain);
-    let grant = granted.code_record().grant;
+    let grant = granted.grant().clone();
     assert_eq!(grant.scope, scope("api:read"), "only what was asked for");
     assert!(!grant.session_bound);
     assert_eq!(grant.refresh.unwrap().generation, 0);
@@ -150,7 +150,7 @@ fn plain_oauth_refreshes_and_has_no_session() {
     };
     let plain = validated(unable, &[("scope", "api:read")]).unwrap();
     let granted = allowed(&plain);
-    let grant = granted.code_record().grant;
+    let grant = granted.grant().clone();
     assert!(!grant.session_bound);
     assert_eq!(grant.refresh, None);
     assert_eq!(grant.expires_at, NOW.plus(60 + 600));
@@ -171,7 +171,7 @@ fn who_unticks_lasting_access_gets_none() {
         let ticked = ["api:read".to_owned()];
         let answer = Consented::of(&valid, Some(&ticked));
         let granted = grant(&valid, Some(&answer), None);
-        let grant_record = granted.code_record().grant;
+        let grant_record = granted.grant().clone();
         assert_eq!(grant_record.refresh, None, "{asked}");
         assert!(!grant_record.scope.contains("offline_access"));
         assert_eq!(grant_record.session_bound, asked.starts_with("openid"));
@@ -179,18 +179,18 @@ fn who_unticks_lasting_access_gets_none() {
         assert_eq!(record.refused, scope("offline_access"), "{asked}");
         // And it stays so.
         let again = grant(&valid, None, Some(&record));
-        assert_eq!(again.code_record().grant.refresh, None, "{asked}");
+        assert_eq!(again.grant().clone().refresh, None, "{asked}");
     }
     let plain = valid(&[("scope", "api:read")]);
     let before = grant(&plain, None, Some(&earlier("openid api:read", "")));
     assert_eq!(
-        before.code_record().grant.refresh,
+        before.grant().clone().refresh,
         None,
         "allowed only while the person was there"
     );
     let lasting = earlier("api:read offline_access", "");
     let before = grant(&plain, None, Some(&lasting));
-    assert!(before.code_record().grant.refresh.is_some());
+    assert!(before.grant().clone().refresh.is_some());
 }
 
 #[test]
@@ -204,8 +204,8 @@ fn a_session_bound_grant_ends_with_the_session_at_the_latest() {
             redeem_within: 60,
         };
         Granted::new(valid, by, &policy(), NOW, [3; 12])
-            .code_record()
-            .grant
+            .grant()
+            .clone()
     };
     let mut ending = session(5);
     ending.expires_at = NOW.plus(90);
@@ -234,7 +234,7 @@ fn never_more_is_granted_than_was_asked_for() {
             .to_vec(),
     };
     let granted = grant(&valid, Some(&answer), None);
-    let code = granted.code_record().grant;
+    let code = granted.grant().clone();
     assert_eq!(code.scope, scope("openid email"));
     assert_eq!(code.resources, ["https://api1.test"]);
     assert_eq!(code.claims, valid.request().claims);
@@ -267,14 +267,14 @@ fn never_more_is_granted_than_was_allowed() {
         grant(&valid, Some(&answer), Some(&earlier("openid profile", ""))),
         grant(&valid, None, Some(&remembered)),
     ] {
-        let code = granted.code_record().grant;
+        let code = granted.grant().clone();
         assert_eq!(code.scope, scope("openid email"));
         assert!(code.resources.is_empty());
         let names: Vec<_> = code.claims.userinfo.keys().map(String::as_str).collect();
         assert_eq!(names, ["email"], "the email scope releases it anyway");
         assert!(code.claims.id_token.contains_key("acr"));
     }
-    let nothing = grant(&valid, None, None).code_record().grant;
+    let nothing = grant(&valid, None, None).grant().clone();
     assert!(nothing.scope.is_empty() && nothing.resources.is_empty());
     assert!(nothing.claims.userinfo.is_empty());
 }
@@ -293,18 +293,18 @@ fn waived_consent_covers_the_request_but_for_what_was_once_refused() {
     let valid = validated(client, &changes).unwrap();
     let granted = grant(&valid, None, None);
     assert_eq!(granted.consent_record(), None);
-    let code = granted.code_record().grant;
+    let code = granted.grant().clone();
     assert_eq!(code.scope, valid.request().scope);
     assert_eq!(code.resources, valid.request().resources);
     assert_eq!(code.claims, valid.request().claims);
     let refused = grant(&valid, None, Some(&earlier("openid", "profile")));
-    assert_eq!(refused.code_record().grant.scope, scope("openid email"));
+    assert_eq!(refused.grant().clone().scope, scope("openid email"));
     // Who is asked after all is taken at their word.
     let answer = Consented {
         scope: scope("openid"),
         ..Consented::default()
     };
-    let asked = grant(&valid, Some(&answer), None).code_record().grant;
+    let asked = grant(&valid, Some(&answer), None).grant().clone();
     assert_eq!(asked.scope, scope("openid"));
     assert!(asked.resources.is_empty() && asked.claims.userinfo.is_empty());
 }
@@ -353,22 +353,26 @@ fn answers_for_other_redirect_uris_are_forgotten() {
 fn nothing_is_remembered_when_nothing_was_asked() {
     let granted = grant(&valid(&[]), None, Some(&earlier("openid", "")));
     assert_eq!(granted.consent_record(), None);
-    assert_eq!(granted.code_record().grant.scope, scope("openid"));
+    assert_eq!(granted.grant().clone().scope, scope("openid"));
 }
 
 #[test]
 fn the_answer_carries_code_state_and_issuer_once() {
     //= test RFC9207#2 iss is in every authorization response
     //= test RFC6749#4.1.2 state is returned exactly as it came, and only if it came
-    let code = Opaque::<Code>::from_random(Bucket(9), &[7; RANDOM_LEN]);
+    let code = || Opaque::<Code>::from_random(Bucket(9), &[7; RANDOM_LEN]);
     for (state, mode) in [
         ("s-1", "query"),
         ("&code=evil#", "fragment"),
         ("", "form_post"),
     ] {
         let valid = valid(&[("state", state), ("response_mode", mode)]);
-        let answer = allowed(&valid).respond(&code, &policy());
-        let mut expected = vec![("code", code.expose().to_owned())];
+        let made = Made {
+            code: Some(code()),
+            ..Made::default()
+        };
+        let answer = allowed(&valid).respond(made, &policy());
+        let mut expected = vec![("code", code().expose().to_owned())];
         if !state.is_empty() {
             expected.push(("state", state.to_owned()));
         }

@@ -4,6 +4,7 @@
 
 mod form_post;
 mod fragment;
+pub mod jwt;
 mod query;
 
 use std::fmt;

@@ -119,6 +119,7 @@ pub static RULES: &[Rule] = &[
     rule(response_type::client_may_use_it,       A | PAR),
     rule(response_mode::client_may_use_it,       A | PAR),
     rule(response_type::nonce_is_present,        A | PAR),
+    rule(response_type::token_can_be_bound,      A | PAR),
     rule(prompt::none_is_alone,                  A | PAR),
     rule(pkce::challenge_comes_with_its_method,  A | PAR),
     rule(pkce::challenge_is_present,             A | PAR),
@@ -126,6 +127,7 @@ pub static RULES: &[Rule] = &[
     rule(resource::client_may_use_it,            A | PAR | DA | BC),
     rule(scope::client_may_use_it,               A | PAR | DA | BC),
     rule(scope::is_not_empty,                    A | PAR | DA | BC),
+    rule(resource::one_token_serves,             A | PAR),
     rule(response_type::scope_has_openid,        A | PAR),
     rule(claims::essential_acr_is_reachable,     A | PAR | DA | BC),
 ];

@@ -9,6 +9,7 @@ use super::{Context, Draft};
 use crate::{
     authorize::Reason,
     policy::{Policy, Resource, canonical},
+    token::Target,
 };
 
 const MAX_RESOURCES: usize = 8;
@@ -44,6 +45,19 @@ pub(super) fn client_may_use_it(draft: &Draft, cx: &Context<'_>) -> Result<(), R
     } else {
         Err(Reason::ResourceNotAllowed)
     }
+}
+
+/// An answer with an access token has one for all of the resources.
+pub(super) fn one_token_serves(draft: &Draft, cx: &Context<'_>) -> Result<(), Reason> {
+    if !draft.response_type.has_token() {
+        return Ok(());
+    }
+    let asked = identifiers(draft, cx.policy);
+    let scope = super::scope::effective(draft, cx);
+    Target::choose(cx.policy, cx.client, &asked, Some(&asked))
+        .and_then(|target| target.scope(cx.policy, &scope))
+        .map(|_| ())
+        .map_err(|_| Reason::ResourcesDisagree)
 }
 
 /// Configured identifiers of what was named, each once.

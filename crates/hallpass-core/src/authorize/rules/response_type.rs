@@ -190,6 +190,18 @@ pub(super) fn nonce_is_present(draft: &Draft, _: &Context<'_>) -> Result<(), Rea
     }
 }
 
+/// A client whose access tokens are bound gets none that is not.
+pub(super) fn token_can_be_bound(draft: &Draft, cx: &Context<'_>) -> Result<(), Reason> {
+    let client = cx.client;
+    let unbound = client.certificate_bound_access_tokens
+        || (client.dpop_bound_access_tokens && draft.dpop_jkt.is_none());
+    if draft.response_type.has_token() && unbound {
+        Err(Reason::TokenUnbound)
+    } else {
+        Ok(())
+    }
+}
+
 //= OIDC-CORE#3.2.2.1 MUST: a request for an ID token has openid in its scope
 pub(super) fn scope_has_openid(draft: &Draft, cx: &Context<'_>) -> Result<(), Reason> {
     if draft.response_type.has_id_token() && !super::scope::effective(draft, cx).contains("openid")

@@ -4,7 +4,7 @@
 //! - A scope that exists and that the client may not have is an error: leaving it out would surprise later.
 //! - Without `scope` the default is the client's registered `scope`, but for `openid` and `offline_access`, which
 //!   are only had for the asking. A request that names a resource may do without any scope.
-//! - `offline_access` is left out for a client that cannot refresh.
+//! - `offline_access` is left out for a client that cannot refresh, and where the answer has no code.
 
 use hallpass_types::{Params, Scope};
 
@@ -59,7 +59,7 @@ pub(super) fn is_not_empty(draft: &Draft, cx: &Context<'_>) -> Result<(), Reason
 
 /// The scope that is asked for in effect.
 pub(super) fn effective(draft: &Draft, cx: &Context<'_>) -> Scope {
-    let refreshes = cx.client.may_use("refresh_token");
+    let refreshes = cx.client.may_use("refresh_token") && draft.response_type.has_code();
     match (&draft.scope, &cx.client.scope) {
         (Some(asked), _) => asked.filtered(|token| {
             //= OIDC-CORE#3.1.2.1 SHOULD: scopes that are not understood are ignored

@@ -26,7 +26,7 @@ use super::{
     ApplicationType, ClientOrigin, MetadataError, MetadataReason, redirect_uri, sector::sector_of,
     uri,
 };
-use crate::{client_auth, policy::Policy};
+use crate::{authorize::rules::IMPLICIT, client_auth, policy::Policy};
 
 /// Checks metadata and completes it with the defaults of where it comes from.
 ///
@@ -181,6 +181,16 @@ impl Draft<'_> {
         let redirects = self.out.get("response_types") != Some(&Value::Array(Vec::new()));
         if registered.is_empty() && redirects {
             return Err(MetadataReason::RedirectUriMissing.at(NAME));
+        }
+        //= OIDC-REG#2 MUST: web clients that get tokens by redirect use https, and not the host localhost
+        //= OIDC-REG#2 exception: clients that an operator made may use http on a loopback host, for development
+        let implicit = strings(self.out.get("grant_types")).contains(&IMPLICIT);
+        if implicit
+            && application_type == ApplicationType::Web
+            && !self.origin.is_trusted()
+            && !registered.iter().all(|uri| redirect_uri::is_remote(uri))
+        {
+            return Err(MetadataReason::RedirectUriScheme.at(NAME));
         }
         self.put(NAME, registered);
 

@@ -92,6 +92,12 @@ pub fn validate(text: &str, application_type: ApplicationType) -> Result<(), Met
         .ok_or(MetadataReason::RedirectUriScheme)
 }
 
+/// Whether a URI that [`validate`] accepted leads to another machine, by https.
+#[must_use]
+pub fn is_remote(text: &str) -> bool {
+    text.starts_with("https:") && host(text).is_some_and(|host| host != "localhost")
+}
+
 /// The host of a URI that [`validate`] accepted; none for schemes of an application's own.
 #[must_use]
 pub fn host(text: &str) -> Option<&str> {

@@ -1,6 +1,6 @@
 //! ID tokens, [OpenID Connect Core §2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken).
 
-use hallpass_types::{Sid, Subject, Timestamp};
+use hallpass_types::{Scope, Sid, Subject, Timestamp};
 use serde_json::{Map, Value};
 
 use super::json;
@@ -9,6 +9,18 @@ use crate::{
     policy::Policy,
     record::{Authentication, ClaimsRequest, GrantRecord},
 };
+
+/// What an ID token says about the values that came with it from the authorization endpoint. Each is the left half of
+/// the digest that the ID token's algorithm uses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hashes {
+    /// `at_hash`: of the access token.
+    pub access_token: Option<String>,
+    /// `c_hash`: of the code.
+    pub code: Option<String>,
+    /// `s_hash`: of `state`.
+    pub state: Option<String>,
+}
 
 /// The ID token to make.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +37,8 @@ pub struct IdTokenRequest {
     pub claims: ClaimsRequest,
     /// The session's name for clients; goes in when it was asked for.
     pub sid: Option<Sid>,
+    /// What came with it from the authorization endpoint.
+    pub hashes: Hashes,
 }
 
 impl IdTokenRequest {
@@ -38,7 +52,21 @@ impl IdTokenRequest {
             nonce,
             claims: grant.claims.clone(),
             sid: grant.sid.clone(),
+            hashes: Hashes::default(),
         })
+    }
+
+    /// Asks for the claims of the scope too: nothing but this ID token is issued, so there is no UserInfo response that
+    /// could have them.
+    //= OIDC-CORE#5.4 MUST: claims of the scope are in the ID token when no access token is issued
+    pub fn include_scope_claims(&mut self, scope: &Scope, policy: &Policy) {
+        let released = scope.iter().filter_map(|token| policy.scope(token));
+        for name in released.flat_map(|spec| &spec.claims) {
+            self.claims
+                .id_token
+                .entry(name.clone())
+                .or_insert(Value::Null);
+        }
     }
 }
 
@@ -85,8 +113,9 @@ pub fn is_reserved(name: &str) -> bool {
     RESERVED.contains(&name)
 }
 
-/// The claims as JSON. Claims of scopes stay at UserInfo, since an access token is always issued along
-/// (OpenID Connect Core §5.4); what the `claims` parameter asked for under `id_token` goes in.
+/// The claims as JSON. Claims of scopes stay at UserInfo where an access token is issued along
+/// (OpenID Connect Core §5.4; [`IdTokenRequest::include_scope_claims`]); what the `claims` parameter asked for under
+/// `id_token` goes in.
 #[must_use]
 pub fn claims(
     request: &IdTokenRequest,
@@ -114,6 +143,19 @@ pub fn claims(
     }
     if !request.authentication.amr.is_empty() {
         json::list(&mut out, "amr", &request.authentication.amr);
+    }
+    let hashes = &request.hashes;
+    for (name, hash) in [
+        //= OIDC-CORE#3.3.2.11 MUST: at_hash is there when an access token comes along from the authorization endpoint
+        ("at_hash", &hashes.access_token),
+        //= OIDC-CORE#3.3.2.11 MUST: c_hash is there when a code comes along
+        ("c_hash", &hashes.code),
+        //= FAPI1-ADV#5.2.2.1 MUST: s_hash is there when state came, so that the ID token signs the whole answer
+        ("s_hash", &hashes.state),
+    ] {
+        if let Some(hash) = hash {
+            json::text(&mut out, name, hash);
+        }
     }
     for name in request.claims.id_token.keys() {
         if name == "sid" {

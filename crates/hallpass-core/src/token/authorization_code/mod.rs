@@ -124,7 +124,13 @@ impl Grant for AuthorizationCode {
         grant.refresh = grant.refresh.filter(|_| client.may_use(Refresh::TYPE));
         //= RFC9449#5 MUST: refresh tokens of public clients are bound to the key of the proof
         //= RFC8705#4 MUST: refresh tokens of public clients are bound to the certificate
-        grant.confirmation = cx.binding.filter(|_| client.is_public());
+        let binding = cx.binding.filter(|_| client.is_public());
+        //= RFC9449#5 MUST: a refresh token of a public client that shows a proof is bound to its key
+        // A grant that stands already is bound to what the authorization request named, or to nothing: then none is issued.
+        if record.grant_stands && grant.confirmation != binding {
+            grant.refresh = None;
+        }
+        grant.confirmation = binding;
         let scope = cx.permitted(&grant.scope);
         let access = AccessGrant::of_grant(cx, &grant, &scope, &request.resources)?;
         let id_token = IdTokenRequest::of_grant(&grant, access.subject.clone(), record.nonce)
@@ -133,10 +139,18 @@ impl Grant for AuthorizationCode {
             grant: grant.id,
             generation: state.generation,
         });
+        let (id, stands) = (grant.id, record.grant_stands);
         Ok(Issuance {
-            spend: Some(Spend::Code(key)),
-            replay_revokes: Some(grant.id),
-            new_grant: Some(Box::new(grant)),
+            spend: Some(if stands {
+                Spend::CodeOf {
+                    code: key,
+                    grant: id,
+                }
+            } else {
+                Spend::Code(key)
+            }),
+            replay_revokes: Some(id),
+            new_grant: (!stands).then(|| Box::new(grant)),
             touch_idle: None,
             access,
             id_token,
