@@ -160,7 +160,12 @@ fn redirect(view: &View<'_>, answer: &Answer, found: &mut Vec<String>) {
             view.registered
         ));
     }
-    if location.contains("access_token=") && !is_ours(view, location) {
+    // A browser keeps a fragment to itself.
+    let sent = location.split('#').next().unwrap_or_default();
+    let leaks = ["access_token=", "id_token="]
+        .iter()
+        .any(|name| sent.contains(name));
+    if leaks && !is_ours(view, location) {
         found.push("a token in a URL".to_owned());
     }
 }

@@ -21,6 +21,7 @@ mod discovery;
 mod dpop;
 mod encryption;
 mod faults;
+mod front_channel;
 mod http;
 mod introspection;
 mod introspection_jwt;
