@@ -15,7 +15,7 @@ use crate::{
     },
     token::{
         Grant, authorization_code::AuthorizationCode, client_credentials::ClientCredentials,
-        device_code::DeviceCode, refresh_token::Refresh,
+        device_code::DeviceCode, exchange::TokenExchange, refresh_token::Refresh,
     },
 };
 
@@ -42,6 +42,8 @@ pub struct Policy {
     pub web_message: bool,
     /// Encryption of what clients get and of what they send.
     pub encryption: EncryptionPolicy,
+    /// Who may exchange which tokens for which (RFC 8693). Empty: the grant does not exist.
+    pub token_exchange: Vec<ExchangeRule>,
     /// Grant types of the token endpoint, which clients may register. An engine that has others says so here.
     pub grant_types: Vec<String>,
     /// Authentication context classes that sign-in can reach, weakest first.
@@ -80,6 +82,7 @@ impl fmt::Debug for Policy {
             jarm,
             web_message,
             encryption,
+            token_exchange,
             grant_types,
             acr_values,
             registration,
@@ -103,6 +106,7 @@ impl fmt::Debug for Policy {
             .field("jarm", jarm)
             .field("web_message", web_message)
             .field("encryption", encryption)
+            .field("token_exchange", token_exchange)
             .field("grant_types", grant_types)
             .field("acr_values", acr_values)
             .field("registration", registration)
@@ -223,6 +227,22 @@ impl EncryptionPolicy {
         own.chain(self.algs.iter().filter(|a| a.is_symmetric()))
             .copied()
     }
+}
+
+/// Lets clients exchange tokens, RFC 8693.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExchangeRule {
+    /// The clients that may.
+    pub clients: Vec<String>,
+    /// The resources that the new token may be for. The issuer's own name stands for the provider's endpoints.
+    pub resources: Vec<String>,
+    /// Whose tokens may be shown. Empty: the client's own, and those that were made for a resource that it serves
+    /// (`introspection_resources`).
+    pub subject_clients: Vec<String>,
+    /// The scopes that the new token may have at most. None: those of the token that was shown.
+    pub scopes: Option<Vec<String>>,
+    /// Whether the client may act as the person without being named in `act`.
+    pub impersonation: bool,
 }
 
 /// Dynamic registration.
@@ -392,6 +412,8 @@ impl Policy {
     pub fn offers_grant(&self, grant_type: &str) -> bool {
         match grant_type {
             DeviceCode::TYPE => self.device.enabled,
+            // Without rules it would do nothing.
+            TokenExchange::TYPE => !self.token_exchange.is_empty(),
             _ => true,
         }
     }
@@ -409,6 +431,7 @@ impl Policy {
             jarm: false,
             web_message: false,
             encryption: EncryptionPolicy::default(),
+            token_exchange: Vec::new(),
             grant_types: [
                 AuthorizationCode::TYPE,
                 Refresh::TYPE,

@@ -27,6 +27,7 @@ pub(crate) async fn prepare(
     let client = call.client.client();
     let inner = &provider.inner;
     let format = issuance.access.format();
+    let issued_token_type = issuance.access.issued_as;
     let (token, text) = make_access_token(provider, client, issuance.access, now)?;
     let id_token = match &issuance.id_token {
         Some(request) => Some(sign_id_token(provider, client, request, now).await?),
@@ -38,6 +39,7 @@ pub(crate) async fn prepare(
         expires_in: token.expires_at.since(now),
         scope: token.scope.to_string(),
         id_token,
+        issued_token_type,
         refresh_token: issuance.refresh.map(|r| inner.secrets.refresh_token(r)),
     };
     let mut commit = Commit::default();

@@ -41,9 +41,9 @@ reasons! {
         /// A URI other than a redirect URI has a scheme that may not stand there.
         UriScheme => InvalidClientMetadata, "metadata_uri_scheme",
             "a URI in the metadata must use https";
-        /// RFC 6749 §4.4: a client that cannot prove who it is cannot act for itself.
+        /// RFC 6749 §4.4: a client that cannot prove who it is cannot act for itself or others.
         PublicClientCredentials => InvalidClientMetadata, "public_client_credentials",
-            "client_credentials needs a client that authenticates";
+            "the grant type needs a client that authenticates";
         /// RFC 7591 §2.1.
         FlowMismatch => InvalidClientMetadata, "flow_mismatch",
             "grant types and response types contradict each other";

@@ -25,6 +25,8 @@ pub struct TokenResponse {
     pub id_token: Option<String>,
     /// The refresh token.
     pub refresh_token: Option<String>,
+    /// What an exchange yielded (RFC 8693 §2.2.1).
+    pub issued_token_type: Option<&'static str>,
 }
 
 /// How an access token is used, [RFC 6749 §7.1](https://www.rfc-editor.org/rfc/rfc6749#section-7.1).
@@ -95,6 +97,10 @@ impl TokenResponse {
         }
         if let Some(token) = &self.id_token {
             json::text(&mut out, "id_token", token);
+        }
+        //= RFC8693#2.2.1 MUST: issued_token_type is there after an exchange
+        if let Some(kind) = self.issued_token_type {
+            json::text(&mut out, "issued_token_type", kind);
         }
         //= RFC6749#5.1 MUST: scope is there when it differs from what was asked for; here, always
         if !self.scope.is_empty() {

@@ -7,6 +7,7 @@ fn response() -> TokenResponse {
         expires_in: 600,
         scope: "openid api:read".to_owned(),
         id_token: Some("e.y.s".to_owned()),
+        issued_token_type: None,
         refresh_token: Some("hpr_R".to_owned()),
     }
 }

@@ -6,6 +6,7 @@
 pub mod authorization_code;
 pub mod client_credentials;
 pub mod device_code;
+pub mod exchange;
 mod polled;
 pub mod refresh_token;
 mod target;
@@ -96,6 +97,22 @@ reasons! {
         TargetUnknown => InvalidTarget, "target_unknown", "the resource is unknown or not allowed";
         /// RFC 8707 §2.
         TargetsDisagree => InvalidTarget, "targets_disagree", "the resources cannot share one token";
+        /// RFC 8693 §2.1.
+        SubjectTokenMissing => InvalidRequest, "subject_token_missing", "subject_token or subject_token_type is missing";
+        /// RFC 8693 §2.1.
+        ActorTokenType => InvalidRequest, "actor_token_type", "actor_token and actor_token_type stand together";
+        /// RFC 8693 §3.
+        TokenTypeUnsupported => InvalidRequest, "token_type_unsupported", "this token type is not exchanged or not issued here";
+        /// RFC 8693 §2.2.2.
+        SubjectTokenInvalid => InvalidRequest, "subject_token_invalid", "subject_token is not valid";
+        /// RFC 8693 §2.2.2.
+        ActorTokenInvalid => InvalidRequest, "actor_token_invalid", "actor_token is not valid";
+        /// RFC 8693 §4.4.
+        MayNotAct => InvalidRequest, "may_not_act", "the actor may not act for the subject";
+        /// A bound of this server.
+        ActorsTooMany => InvalidRequest, "actors_too_many", "the chain of actors is too long";
+        /// No rule lets the client exchange tokens.
+        ExchangeNotAllowed => UnauthorizedClient, "exchange_not_allowed", "the client may not exchange tokens";
         /// RFC 9449 §10.
         CodeOfAnotherKey => InvalidGrant, "code_of_another_key", "the grant is not valid";
         /// RFC 9449 §5, RFC 8705 §4.
@@ -191,6 +208,8 @@ pub struct AccessGrant {
     pub extra: Option<String>,
     /// How the person authenticated, where the token itself tells it.
     pub authentication: Option<Authentication>,
+    /// `issued_token_type` of the response (RFC 8693 §2.2.1).
+    pub issued_as: Option<&'static str>,
 }
 
 impl AccessGrant {
@@ -241,6 +260,7 @@ impl AccessGrant {
                 TokenFormat::Jwt(_) => Some(grant.authentication.clone()),
                 TokenFormat::Sealed => None,
             },
+            issued_as: None,
         })
     }
 

@@ -13,6 +13,7 @@ use hallpass_core::{
         authorization_code::{AuthorizationCode, CodeFound, CodeKey},
         client_credentials::ClientCredentials,
         device_code::DeviceCode,
+        exchange::{ExchangeFound, ExchangeKey, Shown, TokenExchange},
         refresh_token::{Refresh, RefreshFound, RefreshKey},
     },
 };
@@ -83,6 +84,7 @@ impl Grants {
             .with::<Refresh>()
             .with::<ClientCredentials>()
             .with::<DeviceCode>()
+            .with::<TokenExchange>()
     }
 
     /// Leaves out what the policy has switched off.
@@ -219,6 +221,39 @@ impl Fetch for RefreshKey {
             Ok(found)
         })
     }
+}
+
+impl Fetch for ExchangeKey {
+    fn fetch(self, provider: &Provider) -> BoxFuture<'_, Result<ExchangeFound, StoreError>> {
+        Box::pin(async move {
+            let actor = match &self.actor {
+                Some(text) => shown(provider, text).await?,
+                None => None,
+            };
+            Ok(ExchangeFound {
+                subject: shown(provider, &self.subject).await?,
+                actor,
+            })
+        })
+    }
+}
+
+/// An access token of ours that was shown as a proof, and what is known about it.
+async fn shown(provider: &Provider, text: &str) -> Result<Option<Shown>, StoreError> {
+    let Some(token) = provider.open_access(text, provider.now()) else {
+        return Ok(None);
+    };
+    let known = provider.known(&token).await?;
+    let holder = provider.client(&token.client_id).await?;
+    let facts = known.facts();
+    Ok(Some(Shown {
+        holder_stands: holder.is_some_and(|holder| holder.was_there(token.issued_at)),
+        grant: facts.grant.cloned(),
+        denied: facts.token_denied,
+        session_alive: facts.session_alive,
+        account: facts.account,
+        token,
+    }))
 }
 
 struct Pure<G>(std::marker::PhantomData<fn() -> G>);

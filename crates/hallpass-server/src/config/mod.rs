@@ -26,6 +26,7 @@ mod server;
 mod source;
 mod store;
 mod tls;
+mod token_exchange;
 mod users;
 mod value;
 
@@ -59,6 +60,7 @@ pub use server::{ForwardedHeader, Server};
 pub use source::{ENVIRONMENT_PREFIX, Source};
 pub use store::{Store, StoreKind};
 pub use tls::Tls;
+pub use token_exchange::TokenExchange;
 pub use users::User;
 pub use value::{Listen, Range, Seconds, Secret};
 
@@ -184,6 +186,7 @@ impl Config {
         let clients = policy::provisional(&issuer, &lifetimes, &protocol, &registration)
             .map(|mut policy| {
                 dpop.apply(&mut policy);
+                token_exchange::check(&protocol.token_exchange, &policy, check);
                 clients::parse(clients, &policy, check)
             })
             .unwrap_or_default();

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use hallpass_core::policy::{self, Documents, Policy, ScopeSpec};
-use hallpass_core::token::{Grant as _, device_code::DeviceCode};
+use hallpass_core::token::{Grant as _, device_code::DeviceCode, exchange};
 use hallpass_jose::JwsAlgorithm;
 use hallpass_types::Issuer;
 
 use super::lifetimes::Lifetimes;
 use super::protocol::{Pkce, Protocol, Resource, SigningAlg, TokenFormat};
 use super::registration::Registration;
+use super::token_exchange::TokenExchange;
 use super::value::Seconds;
 
 /// Changes a policy from its defaults to what is configured. Digests of initial access tokens are not in it: they need
@@ -51,6 +52,8 @@ pub(crate) fn apply(
         .filter_map(|alg| jws(*alg))
         .collect();
     policy.encryption = protocol.encryption.policy();
+    let rules = protocol.token_exchange.iter().map(TokenExchange::rule);
+    policy.token_exchange = rules.collect();
     let default_alg = policy
         .signing_algs
         .first()
@@ -64,8 +67,10 @@ pub(crate) fn apply(
     policy.acr_values.clone_from(&protocol.acr_values);
     policy.device = protocol.device.policy();
     // The provider lists the grants that it has; clients of the configuration are checked before there is one.
-    if policy.device.enabled {
-        policy.grant_types.push(DeviceCode::TYPE.to_owned());
+    for grant in [DeviceCode::TYPE, exchange::TokenExchange::TYPE] {
+        if policy.offers_grant(grant) {
+            policy.grant_types.push(grant.to_owned());
+        }
     }
     policy.registration.enabled = registration.enabled;
     policy.registration.open = registration.open;

@@ -10,6 +10,7 @@ use super::checker::Checker;
 use super::device::Device;
 use super::encryption::Encryption;
 use super::experimental::Experimental;
+use super::token_exchange::TokenExchange;
 use super::value::Seconds;
 
 /// What the issuer offers to its clients.
@@ -41,6 +42,8 @@ pub struct Protocol {
     pub encryption: Encryption,
     /// The device grant.
     pub device: Device,
+    /// Who may exchange which tokens.
+    pub token_exchange: Vec<TokenExchange>,
     /// Page with the documentation for developers, for discovery.
     pub service_documentation: Option<String>,
     /// Page with the policy, for discovery.
@@ -143,6 +146,7 @@ impl Default for Protocol {
             acr_values: Vec::new(),
             signing_algs: vec![SigningAlg::ES256, SigningAlg::RS256],
             encryption: Encryption::default(),
+            token_exchange: Vec::new(),
             device: Device::default(),
             service_documentation: None,
             op_policy_uri: None,

@@ -7,7 +7,10 @@ use super::{
 use crate::{
     authorize::{ResponseType, respond, rules::IMPLICIT},
     client_auth::{Kind, Method},
-    token::{Grant, authorization_code::AuthorizationCode, client_credentials::ClientCredentials},
+    token::{
+        Grant, authorization_code::AuthorizationCode, client_credentials::ClientCredentials,
+        exchange::TokenExchange,
+    },
 };
 
 const CODE_GRANT: &str = AuthorizationCode::TYPE;
@@ -55,7 +58,12 @@ impl Draft<'_> {
             }
         }
         let policy = self.policy;
-        let offered = |g: &String| policy.registrable_grant_types().any(|known| known == g);
+        // What needs a rule of the operator is nothing that a client can register for itself.
+        let trusted = self.origin.is_trusted();
+        let offered = |g: &String| {
+            (trusted || g != TokenExchange::TYPE)
+                && policy.registrable_grant_types().any(|known| known == g)
+        };
         if !grants.iter().all(offered) {
             // A registering client names what it could use anywhere; an operator means what they wrote.
             if self.origin.is_trusted() {
@@ -67,7 +75,8 @@ impl Draft<'_> {
             }
         }
         //= RFC6749#4.4 MUST: only confidential clients use the client credentials grant
-        if method.kind() == Kind::Public && grants.iter().any(|g| g == ClientCredentials::TYPE) {
+        let proves = |g: &String| g == ClientCredentials::TYPE || g == TokenExchange::TYPE;
+        if method.kind() == Kind::Public && grants.iter().any(proves) {
             return Err(MetadataReason::PublicClientCredentials.at(GRANTS));
         }
         let redirects = !responses.is_empty();

@@ -49,6 +49,7 @@ fn a_token_is_made_of_a_decision() {
         confirmation: None,
         extra: None,
         authentication: None,
+        issued_as: None,
     };
     let made = build(access, &web().id, NOW, TokenId([1; 16]));
     let expected = AccessToken {

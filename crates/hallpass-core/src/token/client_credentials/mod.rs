@@ -81,6 +81,7 @@ impl Grant for ClientCredentials {
                 confirmation: cx.binding,
                 extra: None,
                 authentication: None,
+                issued_as: None,
             },
             id_token: None,
             refresh: None,

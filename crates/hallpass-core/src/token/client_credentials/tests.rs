@@ -60,6 +60,7 @@ fn a_service_gets_a_token_and_nothing_else() {
                 confirmation: None,
                 extra: None,
                 authentication: None,
+                issued_as: None,
             },
             id_token: None,
             refresh: None,

@@ -28,7 +28,19 @@ pub struct Target {
 /// # Errors
 /// Too many of them.
 pub(super) fn read(params: &Params) -> Result<Vec<String>, Reason> {
-    let resources: Vec<String> = params.all("resource").map(str::to_owned).collect();
+    read_all(params, &["resource"])
+}
+
+/// Reads the parameters of these names that each name a target.
+///
+/// # Errors
+/// Too many of them.
+pub(super) fn read_all(params: &Params, names: &[&str]) -> Result<Vec<String>, Reason> {
+    let resources: Vec<String> = names
+        .iter()
+        .flat_map(|name| params.all(name))
+        .map(str::to_owned)
+        .collect();
     if resources.len() > MAX_RESOURCES {
         Err(Reason::TargetUnknown)
     } else {
@@ -56,17 +68,28 @@ impl Target {
         } else {
             asked
         };
+        //= RFC8707#2.2 MUST: a token is not for a resource that the grant does not cover
+        Self::among(policy, names, |resource| {
+            client.may_name(resource) && granted.is_none_or(|g| g.contains(&resource.identifier))
+        })
+    }
+
+    /// The target of a token for these resources, each of which must be allowed. Without any it is the provider itself.
+    ///
+    /// # Errors
+    /// A resource is unknown or not allowed, or the resources want tokens of different forms.
+    pub(super) fn among(
+        policy: &Policy,
+        names: &[String],
+        allowed: impl Fn(&Resource) -> bool,
+    ) -> Result<Self, Reason> {
         let mut found: Vec<&Resource> = Vec::with_capacity(names.len());
         for name in names {
             //= RFC8707#2 MUST: a resource that is unknown or not acceptable is refused with invalid_target
             let resource = policy
                 .resource(name)
-                .filter(|r| client.may_name(r))
+                .filter(|r| allowed(r))
                 .ok_or(Reason::TargetUnknown)?;
-            //= RFC8707#2.2 MUST: a token is not for a resource that the grant does not cover
-            if granted.is_some_and(|g| !g.contains(&resource.identifier)) {
-                return Err(Reason::TargetUnknown);
-            }
             if !found.iter().any(|r| r.identifier == resource.identifier) {
                 found.push(resource);
             }
