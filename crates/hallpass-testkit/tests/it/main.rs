@@ -39,5 +39,6 @@ mod revocation;
 mod secrets;
 mod sign_in;
 mod tenants;
+mod token_exchange;
 mod token_requests;
 mod userinfo;
