@@ -20,6 +20,7 @@ pub mod policy;
 pub mod polling;
 pub mod reason;
 pub mod record;
+pub mod request_object;
 pub mod revoke;
 pub mod token;
 pub mod userinfo;

@@ -56,6 +56,8 @@ pub struct Policy {
     pub pkce_for_registered_clients: bool,
     /// Languages of the pages (BCP 47).
     pub ui_locales: Vec<String>,
+    /// Signed, pushed and detailed authorization requests.
+    pub requests: RequestPolicy,
     /// Whether the `claims` parameter is honoured.
     pub claims_parameter: bool,
     /// Key material for pairwise subject identifiers (OpenID Connect Core §8.1).
@@ -89,6 +91,7 @@ impl fmt::Debug for Policy {
             client_documents,
             pkce_for_registered_clients,
             ui_locales,
+            requests,
             claims_parameter,
             pairwise_salt: _,
             dpop,
@@ -113,6 +116,7 @@ impl fmt::Debug for Policy {
             .field("client_documents", client_documents)
             .field("pkce_for_registered_clients", pkce_for_registered_clients)
             .field("ui_locales", ui_locales)
+            .field("requests", requests)
             .field("claims_parameter", claims_parameter)
             .field("pairwise_salt", &format_args!("[redacted]"))
             .field("dpop", dpop)
@@ -138,6 +142,8 @@ pub struct Lifetimes {
     pub refresh_absolute: i64,
     /// Within this time after a rotation the parent yields the same successor again; 0 switches it off.
     pub refresh_retry: i64,
+    /// A pushed authorization request (RFC 9126), until a browser brings it.
+    pub pushed_request: i64,
     /// A browser session.
     pub session: i64,
     /// An authorization request that waits for its person.
@@ -153,6 +159,7 @@ impl Default for Lifetimes {
             refresh_idle: 14 * 86_400,
             refresh_absolute: 90 * 86_400,
             refresh_retry: 60,
+            pushed_request: 60,
             session: 14 * 86_400,
             interaction: 3600,
         }
@@ -272,6 +279,44 @@ pub struct RegistrationPolicy {
     pub require_statement: bool,
 }
 
+/// Request objects (RFC 9101) and pushed authorization requests (RFC 9126).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+pub struct RequestPolicy {
+    /// Whether request objects are taken by value (`request`).
+    pub by_value: bool,
+    /// Whether request objects are fetched from a registered address (`request_uri`).
+    pub by_reference: bool,
+    /// Whether every client must sign its authorization requests.
+    pub require_signed: bool,
+    /// Whether parameters that a request object lacks are taken from beside it (OpenID Connect Core §6.1). RFC 9101 §6.3
+    /// says that they are not.
+    pub complete_from_query: bool,
+    /// Algorithms of request objects. `none` is not one.
+    pub signing_algs: Vec<JwsAlgorithm>,
+    /// Whether requests can be pushed.
+    pub pushed: bool,
+    /// Whether every client must push its authorization requests.
+    pub require_pushed: bool,
+    /// So many pushed requests of one client wait at most, as far as one process can count them.
+    pub max_pushed: u32,
+}
+
+impl Default for RequestPolicy {
+    fn default() -> Self {
+        Self {
+            by_value: true,
+            by_reference: false,
+            require_signed: false,
+            complete_from_query: false,
+            signing_algs: REQUEST_ALGS.to_vec(),
+            pushed: true,
+            require_pushed: false,
+            max_pushed: 10_000,
+        }
+    }
+}
+
 /// Demonstrating Proof of Possession (RFC 9449).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DpopPolicy {
@@ -300,6 +345,21 @@ pub enum DpopNonce {
     /// A client asks again with the nonce that the first answer carries. It keeps out proofs that were made in advance.
     Always,
 }
+const REQUEST_ALGS: &[JwsAlgorithm] = &[
+    JwsAlgorithm::ES256,
+    JwsAlgorithm::ES384,
+    JwsAlgorithm::ES512,
+    JwsAlgorithm::PS256,
+    JwsAlgorithm::PS384,
+    JwsAlgorithm::PS512,
+    JwsAlgorithm::RS256,
+    JwsAlgorithm::RS384,
+    JwsAlgorithm::RS512,
+    JwsAlgorithm::EdDSA,
+    JwsAlgorithm::HS256,
+    JwsAlgorithm::HS384,
+    JwsAlgorithm::HS512,
+];
 
 /// Links in the metadata.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -444,6 +504,7 @@ impl Policy {
             client_documents: DocumentPolicy::default(),
             pkce_for_registered_clients: false,
             ui_locales: vec!["en".to_owned()],
+            requests: RequestPolicy::default(),
             claims_parameter: true,
             pairwise_salt,
             dpop: DpopPolicy::default(),

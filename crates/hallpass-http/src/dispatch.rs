@@ -20,6 +20,8 @@ pub enum Route<'p> {
     Introspect,
     /// Revocation.
     Revoke,
+    /// Pushed authorization requests.
+    PushedAuthorization,
     /// Registration.
     Register,
     /// One registered client, by its percent-encoded identifier.
@@ -40,6 +42,7 @@ impl Route<'_> {
         "userinfo",
         "introspect",
         "revoke",
+        "par",
         "register",
         "client",
         "logout",
@@ -57,6 +60,7 @@ impl Route<'_> {
             Self::UserInfo => "userinfo",
             Self::Introspect => "introspect",
             Self::Revoke => "revoke",
+            Self::PushedAuthorization => "par",
             Self::Register => "register",
             Self::Client(_) => "client",
             Self::Logout => "logout",
@@ -87,6 +91,7 @@ pub fn route<'p>(issuer: &Issuer, path: &'p str) -> Option<Route<'p>> {
         discovery::JWKS => Some(Route::Jwks),
         discovery::REVOCATION => Some(Route::Revoke),
         discovery::END_SESSION => Some(Route::Logout),
+        discovery::PUSHED_AUTHORIZATION => Some(Route::PushedAuthorization),
         discovery::REGISTRATION => Some(Route::Register),
         discovery::DEVICE_AUTHORIZATION => Some(Route::DeviceAuthorization),
         OPENID => Some(Route::Metadata),
@@ -130,6 +135,7 @@ mod tests {
             Route::UserInfo,
             Route::Introspect,
             Route::Revoke,
+            Route::PushedAuthorization,
             Route::Register,
             Route::Client(""),
             Route::Logout,

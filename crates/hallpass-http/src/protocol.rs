@@ -174,6 +174,10 @@ client_endpoint!(
         Introspection::Jwt(body) => no_store(StatusCode::OK, JWT_MEDIA, body),
     }
 );
+client_endpoint!(push, push, |body: String| headers::json(
+    StatusCode::CREATED,
+    body
+));
 client_endpoint!(revoke, revoke, |()| headers::json(
     StatusCode::OK,
     Bytes::new()

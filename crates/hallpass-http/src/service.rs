@@ -91,7 +91,22 @@ impl Endpoints {
             return Err(request);
         };
         // What the issuer does not offer is not there.
-        if route == dispatch::Route::DeviceAuthorization && !self.provider.policy().device.enabled {
+        let policy = self.provider.policy();
+        let off = match route {
+            dispatch::Route::DeviceAuthorization => !policy.device.enabled,
+            dispatch::Route::PushedAuthorization => !policy.requests.pushed,
+            dispatch::Route::Metadata
+            | dispatch::Route::Jwks
+            | dispatch::Route::Authorize
+            | dispatch::Route::Token
+            | dispatch::Route::UserInfo
+            | dispatch::Route::Introspect
+            | dispatch::Route::Revoke
+            | dispatch::Route::Register
+            | dispatch::Route::Client(_)
+            | dispatch::Route::Logout => false,
+        };
+        if off {
             return Err(request);
         }
         let mut response = match route {
@@ -101,6 +116,7 @@ impl Endpoints {
             dispatch::Route::UserInfo => protocol::userinfo(self, request).await,
             dispatch::Route::Introspect => protocol::introspect(self, request).await,
             dispatch::Route::Revoke => protocol::revoke(self, request).await,
+            dispatch::Route::PushedAuthorization => protocol::push(self, request).await,
             dispatch::Route::Authorize => signing_in::authorize(self, request).await,
             dispatch::Route::Logout => signing_in::logout(self, request).await,
             dispatch::Route::Register => registration::register(self, request).await,

@@ -12,11 +12,13 @@ use crate::{
     documents::Documents,
     keys::CurrentKeys,
     logos::Logos,
+    outstanding::Outstanding,
     ports::{
         Accounts, Clock, Entropy, Events, Fetcher, Interaction, NoEvents, NoFetcher, SystemClock,
         SystemEntropy,
     },
     provider::Inner,
+    referenced::Referenced,
     registry::Grants,
     remote_keys::RemoteKeys,
     secrets::{MasterKey, Secrets},
@@ -233,6 +235,8 @@ impl Builder {
                 outbox: tokio::sync::Notify::new(),
                 device_requests: Tries::new(60),
                 wrong_codes: Tries::new(900),
+                referenced: Referenced::default(),
+                outstanding: Outstanding::default(),
                 metadata,
             }),
         };

@@ -14,7 +14,9 @@ use crate::{
     endpoints::discovery::Document,
     keys::{self, CurrentKeys, KeyAlgorithm, KeySet, Rotate, Rotated, Rotation},
     logos::Logos,
+    outstanding::Outstanding,
     ports::{Accounts, Clock, Entropy, Event, Events, Fetcher, Interaction},
+    referenced::Referenced,
     registry::Grants,
     remote_keys::RemoteKeys,
     secrets::Secrets,
@@ -53,6 +55,8 @@ pub(crate) struct Inner {
     pub(crate) device_requests: Tries,
     /// Wrong codes of devices, by address and browser.
     pub(crate) wrong_codes: Tries,
+    pub(crate) referenced: Referenced,
+    pub(crate) outstanding: Outstanding,
     pub(crate) metadata: Document,
 }
 

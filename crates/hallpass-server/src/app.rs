@@ -83,9 +83,11 @@ impl Hallpass {
             ..
         } = &*self.0;
         let limit = match route {
-            Route::Token | Route::Introspect | Route::Revoke | Route::DeviceAuthorization => {
-                Some(failed_authentications)
-            }
+            Route::Token
+            | Route::Introspect
+            | Route::Revoke
+            | Route::PushedAuthorization
+            | Route::DeviceAuthorization => Some(failed_authentications),
             // Whoever names a client that has to be looked for elsewhere counts like one that did not authenticate.
             Route::Authorize | Route::Logout
                 if endpoints.provider().policy().client_documents.enabled =>
@@ -192,6 +194,7 @@ fn nameless(route: Route<'_>) -> Route<'static> {
         Route::UserInfo => Route::UserInfo,
         Route::Introspect => Route::Introspect,
         Route::Revoke => Route::Revoke,
+        Route::PushedAuthorization => Route::PushedAuthorization,
         Route::Register => Route::Register,
         Route::Logout => Route::Logout,
         Route::DeviceAuthorization => Route::DeviceAuthorization,

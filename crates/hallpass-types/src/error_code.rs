@@ -49,6 +49,10 @@ pub enum ErrorCode {
     /// OpenID Connect Core §3.1.2.6.
     AccountSelectionRequired,
     /// OpenID Connect Core §3.1.2.6.
+    InvalidRequestObject,
+    /// OpenID Connect Core §3.1.2.6.
+    InvalidRequestUri,
+    /// OpenID Connect Core §3.1.2.6.
     RequestNotSupported,
     /// OpenID Connect Core §3.1.2.6.
     RequestUriNotSupported,
@@ -105,6 +109,8 @@ impl ErrorCode {
             Self::ConsentRequired => "consent_required",
             Self::InteractionRequired => "interaction_required",
             Self::AccountSelectionRequired => "account_selection_required",
+            Self::InvalidRequestObject => "invalid_request_object",
+            Self::InvalidRequestUri => "invalid_request_uri",
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::RegistrationNotSupported => "registration_not_supported",
@@ -147,6 +153,8 @@ impl ErrorCode {
             | Self::ConsentRequired
             | Self::InteractionRequired
             | Self::AccountSelectionRequired
+            | Self::InvalidRequestObject
+            | Self::InvalidRequestUri
             | Self::RequestNotSupported
             | Self::RequestUriNotSupported
             | Self::RegistrationNotSupported

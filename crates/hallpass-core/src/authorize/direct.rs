@@ -9,7 +9,7 @@ use std::sync::Arc;
 use hallpass_types::Params;
 
 use super::{
-    Prompts, Reason, RequestRecord, Unidentified, Valid,
+    Prompts, Reason, RequestRecord, Unidentified, Valid, Via,
     rules::{self, Endpoint},
 };
 use crate::{client::Client, policy::Policy};
@@ -24,14 +24,19 @@ pub fn validate(
     policy: &Policy,
     endpoint: Endpoint,
 ) -> Result<Valid, Reason> {
-    let draft = rules::check(params, &client, policy, endpoint)?;
+    let context = rules::Context {
+        client: &client,
+        policy,
+        via: Via::default(),
+    };
+    let draft = rules::check(params, &context, endpoint)?;
     let request = RequestRecord {
         //= RFC8628#5.4 SHOULD: the person confirms that they mean this device, each time
         prompts: Prompts {
             consent: true,
             ..Prompts::default()
         },
-        ..draft.settle(&client, policy, String::new())
+        ..draft.settle(&context, String::new())
     };
     Ok(Valid::new(client, request))
 }

@@ -7,7 +7,7 @@ use hallpass_types::{ClientId, Issuer, Params, Scope, Sid, Subject, Timestamp};
 
 use super::{Identified, Reason, Received, Redirect, Valid};
 use crate::{
-    client::{ApplicationType, Client, ClientLinks, ClientOrigin, SubjectType},
+    client::{ApplicationType, Client, ClientLinks, ClientOrigin, ClientRequests, SubjectType},
     policy::{Policy, Resource, ScopeSpec, TokenFormat},
     record::{Authentication, SessionRecord},
 };
@@ -63,6 +63,7 @@ pub(crate) fn web() -> Client {
         introspection_signed_response_alg: JwsAlgorithm::ES256,
         authorization_signed_response_alg: JwsAlgorithm::ES256,
         encryption: crate::client::Encryptions::default(),
+        requests: ClientRequests::default(),
         default_max_age: None,
         require_auth_time: false,
         default_acr_values: Vec::new(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hallpass_types::Params;
 
 use super::{
-    Reason, Redirect, Valid,
+    Reason, Redirect, Valid, Via,
     rules::{self, Endpoint},
 };
 use crate::{client::Client, policy::Policy};
@@ -16,15 +16,38 @@ pub struct Identified {
     params: Params,
     client: Arc<Client>,
     redirect_uri: String,
+    via: Via,
 }
 
 impl Identified {
-    pub(super) const fn new(params: Params, client: Arc<Client>, redirect_uri: String) -> Self {
+    pub(super) const fn new(
+        params: Params,
+        client: Arc<Client>,
+        redirect_uri: String,
+        via: Via,
+    ) -> Self {
         Self {
             params,
             client,
             redirect_uri,
+            via,
         }
+    }
+
+    /// The parameters of client and request alone, to keep while the browser is awaited (RFC 9126).
+    #[must_use]
+    pub fn to_pushed(&self) -> Vec<(String, String)> {
+        self.params
+            .only(rules::PARAMETERS)
+            .iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect()
+    }
+
+    /// How the parameters came.
+    #[must_use]
+    pub const fn via(&self) -> Via {
+        self.via
     }
 
     /// The client.
@@ -67,9 +90,14 @@ impl Identified {
     /// # Errors
     /// As [`Self::validate`].
     pub fn validate_at(self, policy: &Policy, endpoint: Endpoint) -> Result<Valid, Redirect> {
-        match rules::check(&self.params, &self.client, policy, endpoint) {
+        let context = rules::Context {
+            client: &self.client,
+            policy,
+            via: self.via,
+        };
+        match rules::check(&self.params, &context, endpoint) {
             Ok(draft) => {
-                let request = draft.settle(&self.client, policy, self.redirect_uri);
+                let request = draft.settle(&context, self.redirect_uri);
                 Ok(Valid::new(self.client, request))
             }
             Err(reason) => Err(self.reject(reason)),

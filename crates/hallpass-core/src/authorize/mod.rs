@@ -77,7 +77,7 @@ mod tests;
 pub use granted::{By, Granted};
 pub use identified::Identified;
 pub use reason::{Reason, Unidentified};
-pub use received::Received;
+pub use received::{Carried, PUSHED_URI, Pushed, Received, Via};
 pub use redirect::Redirect;
 pub use request::RequestRecord;
 pub use respond::{AuthorizationResponse, ResponseMode};

@@ -37,6 +37,65 @@ reasons! {
         /// OpenID Connect Core §6.2.
         RequestUriNotSupported => RequestUriNotSupported, "request_uri_not_supported",
             "request_uri is not supported";
+        /// RFC 9101 §5: by value or by reference, not both.
+        RequestTwice => InvalidRequest, "request_twice", "request and request_uri exclude each other";
+        /// RFC 9101 §6.3: no signed JWT at all.
+        RequestObjectMalformed => InvalidRequestObject, "request_object_malformed",
+            "the request object is not a signed JWT";
+        /// RFC 9101 §4: its `typ` says that it is something else.
+        RequestObjectType => InvalidRequestObject, "request_object_type",
+            "the JWT is not a request object";
+        /// RFC 9101 §6.2: not the registered algorithm, or none that is taken.
+        RequestObjectAlgorithm => InvalidRequestObject, "request_object_algorithm",
+            "the algorithm of the request object is not allowed for this client";
+        /// A claim is missing, of the wrong type, or makes it a token for another use.
+        RequestObjectClaims => InvalidRequestObject, "request_object_claims",
+            "the request object has a claim that is missing or malformed";
+        /// `iss` is not the client.
+        RequestObjectIssuer => InvalidRequestObject, "request_object_issuer",
+            "iss of the request object is not the client";
+        /// `aud` is not this issuer.
+        RequestObjectAudience => InvalidRequestObject, "request_object_audience",
+            "the request object is not for this issuer";
+        /// Expired, not begun, or valid for too long.
+        RequestObjectTime => InvalidRequestObject, "request_object_time",
+            "the request object is not valid at this time, or for too long";
+        /// The signature is wrong.
+        RequestObjectSignature => InvalidRequestObject, "request_object_signature",
+            "the signature of the request object is wrong";
+        /// No key at `jwks_uri` fits; fetching it again may help, once.
+        RequestObjectKeyMiss => InvalidRequestObject, "request_object_key_miss",
+            "the key of the request object is unknown";
+        /// The client has no key for it, or its `jwks_uri` does not answer.
+        RequestObjectKeysUnavailable => InvalidRequestObject, "request_object_keys_unavailable",
+            "the keys of the client are not available";
+        /// RFC 9101 §4.
+        RequestObjectNested => InvalidRequestObject, "request_object_nested",
+            "the request object holds request or request_uri";
+        /// A parameter inside has another JSON type than it should have.
+        RequestObjectMember => InvalidRequestObject, "request_object_member",
+            "a parameter in the request object has the wrong type";
+        /// `client_id` or `response_type` differ inside and outside.
+        RequestObjectMismatch => InvalidRequestObject, "request_object_mismatch",
+            "the request object contradicts the parameters beside it";
+        /// RFC 9101 §10.5: `require_signed_request_object`.
+        RequestObjectRequired => InvalidRequest, "request_object_required",
+            "a signed request object is required";
+        /// Unknown, expired, used, or another client's.
+        RequestUriInvalid => InvalidRequestUri, "request_uri_invalid",
+            "request_uri is unknown, was used or has expired";
+        /// OpenID Connect Core §6.2: `request_uris`.
+        RequestUriNotRegistered => InvalidRequestUri, "request_uri_not_registered",
+            "request_uri is not registered for this client";
+        /// OpenID Connect Core §6.2.
+        RequestUriUnreachable => InvalidRequestUri, "request_uri_unreachable",
+            "request_uri did not yield a request object";
+        /// RFC 9126 §2.1.
+        RequestUriPushed => InvalidRequest, "request_uri_pushed",
+            "request_uri may not be pushed";
+        /// RFC 9126 §6: `require_pushed_authorization_requests`.
+        PushRequired => InvalidRequest, "push_required",
+            "authorization requests must be pushed";
         /// OpenID Connect Core §7.2.1.
         RegistrationNotSupported => RegistrationNotSupported, "registration_not_supported",
             "registration is not supported";

@@ -2,22 +2,71 @@
 
 use std::sync::Arc;
 
-use hallpass_types::{ClientId, Params};
+use hallpass_types::{ClientId, Key, Opaque, Params, Timestamp, Waiting};
+use serde::{Deserialize, Serialize};
 
-use super::{Identified, Unidentified};
-use crate::client::{Client, redirect_uri};
+use super::{Identified, Reason, Unidentified, rules::PARAMETERS};
+use crate::{
+    client::{Client, redirect_uri},
+    policy::RequestPolicy,
+    record::{FoundWaiting, WaitingRecord},
+    request_object::{self, Verified},
+};
 
 /// An authorization request as it arrived.
 #[derive(Clone, Debug)]
 pub struct Received {
     params: Params,
+    via: Via,
+}
+
+/// How the parameters came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Via {
+    /// In an object that the client signed.
+    pub signed: bool,
+    /// When that object ends.
+    pub expires_at: Option<Timestamp>,
+    /// By the pushed authorization request endpoint.
+    pub pushed: Option<Pushed>,
+}
+
+/// A pushed request that is being used. It is consumed together with the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pushed {
+    /// Its handle.
+    #[serde(rename = "k")]
+    pub key: Key<Waiting>,
+    /// What it was when it was read.
+    #[serde(rename = "r", default)]
+    pub revision: u32,
+}
+
+/// Where the parameters of a request are.
+#[derive(Debug)]
+pub enum Carried<'p> {
+    /// In the request itself.
+    Here,
+    /// In a request object (RFC 9101).
+    Object(&'p str),
+    /// In a request object at an address of the client.
+    Reference(&'p str),
+    /// In a request that was pushed before (RFC 9126).
+    Pushed(Opaque<Waiting>),
 }
 
 impl Received {
     /// Takes the decoded parameters, of a query or of a form body.
     #[must_use]
     pub const fn new(params: Params) -> Self {
-        Self { params }
+        Self {
+            params,
+            via: Via {
+                signed: false,
+                expires_at: None,
+                pushed: None,
+            },
+        }
     }
 
     /// The client to look up.
@@ -33,6 +82,121 @@ impl Received {
             .get("client_id")
             .ok_or(Unidentified::ClientMissing)?;
         ClientId::parse(id).map_err(|_| Unidentified::ClientUnknown)
+    }
+
+    /// Where the parameters are that count.
+    ///
+    /// # Errors
+    /// A way that is not offered, or two at once. The error goes where [`Self::refused_with`] says.
+    pub fn carried(&self, policy: &RequestPolicy) -> Result<Carried<'_>, Reason> {
+        match (self.params.get("request"), self.params.get("request_uri")) {
+            (None, None) => Ok(Carried::Here),
+            //= RFC9101#5 MUST: request and request_uri do not stand together
+            (Some(_), Some(_)) => Err(Reason::RequestTwice),
+            //= OIDC-CORE#6.1 MUST: an OP that does not take request answers request_not_supported
+            (Some(_), None) if !policy.by_value => Err(Reason::RequestNotSupported),
+            (Some(object), None) => Ok(Carried::Object(object)),
+            (None, Some(uri)) => match uri.strip_prefix(PUSHED_URI) {
+                Some(handle) if policy.pushed => Opaque::parse(handle)
+                    .map(Carried::Pushed)
+                    .ok_or(Reason::RequestUriInvalid),
+                //= OIDC-CORE#6.2 MUST: an OP that does not take request_uri answers request_uri_not_supported
+                Some(_) | None if !policy.by_reference => Err(Reason::RequestUriNotSupported),
+                Some(_) | None => Ok(Carried::Reference(uri)),
+            },
+        }
+    }
+
+    /// The request with the parameters of its object in place of its own.
+    ///
+    /// # Errors
+    /// Object and parameters contradict each other, or a parameter has the wrong type.
+    //= RFC9101#6.3 MUST: only the parameters in the object count, whatever stands beside it
+    pub fn with_object(self, object: &Verified, policy: &RequestPolicy) -> Result<Self, Reason> {
+        let mut inside = object.params(PARAMETERS)?;
+        //= OIDC-CORE#6.1 MUST: response_type and client_id beside the object are those inside it
+        for name in ["client_id", "response_type"] {
+            if let (Some(outside), Some(inside)) = (self.params.get(name), inside.get(name))
+                && outside != inside
+            {
+                return Err(Reason::RequestObjectMismatch);
+            }
+        }
+        //= OIDC-CORE#6.1 MUST: where both have a parameter, the object's counts
+        if policy.complete_from_query {
+            let missing = self.params.iter().filter(|(name, _)| {
+                *name != "request" && *name != "request_uri" && inside.all(name).next().is_none()
+            });
+            inside = Params::from_pairs(inside.iter().chain(missing));
+        }
+        Ok(Self {
+            params: inside,
+            via: Via {
+                signed: true,
+                expires_at: object.expires_at(),
+                pushed: self.via.pushed,
+            },
+        })
+    }
+
+    /// The request that was pushed, in place of what the browser brought.
+    ///
+    /// # Errors
+    /// It is unknown, was used, has expired, or another client pushed it: all the same to the outside.
+    //= RFC9126#2.2 MUST: a request_uri is bound to the client that posted the request
+    //= RFC9126#4 MUST: expired request_uri values are invalid
+    pub fn with_pushed(
+        &self,
+        key: Key<Waiting>,
+        found: Option<FoundWaiting>,
+        now: Timestamp,
+    ) -> Result<Self, Reason> {
+        let found = found.ok_or(Reason::RequestUriInvalid)?;
+        let request = match found.record {
+            WaitingRecord::Pushed(request) => request,
+            WaitingRecord::Device(_) | WaitingRecord::UserCode(_) => {
+                return Err(Reason::RequestUriInvalid);
+            }
+        };
+        let own = self.params.get("client_id") == Some(request.client_id.as_str());
+        if !own || request.expires_at.is_over(now) {
+            return Err(Reason::RequestUriInvalid);
+        }
+        Ok(Self {
+            params: Params::from_pairs(request.params),
+            via: Via {
+                signed: request.signed,
+                expires_at: None,
+                pushed: Some(Pushed {
+                    key,
+                    revision: found.revision,
+                }),
+            },
+        })
+    }
+
+    /// The request as one that cannot be taken, for an answer: `hints` of its object go over its own parameters. Where the
+    /// client is known and the redirect URI registered, the error can go there.
+    #[must_use]
+    pub fn refused_with(&self, hints: Params) -> Self {
+        let own = self
+            .params
+            .iter()
+            .filter(|(name, _)| hints.get(name).is_none() && !CARRIERS.contains(name))
+            .filter(|(name, _)| self.params.get(name).is_some());
+        Self {
+            params: Params::from_pairs(hints.iter().chain(own)),
+            via: self.via,
+        }
+    }
+
+    /// Where a request object that is not even read wants its answer; see [`request_object::hints`].
+    #[must_use]
+    pub fn hints(&self) -> Params {
+        self.params
+            .get("request")
+            .map(request_object::hints)
+            .unwrap_or_default()
     }
 
     /// Settles who asks and where the answer goes. `client` is what the look-up of [`Self::client_id`] found; none
@@ -60,13 +224,18 @@ impl Received {
             return Err(Unidentified::RedirectUriNotRegistered);
         }
         let redirect_uri = uri.to_owned();
-        Ok(Identified::new(self.params, client, redirect_uri))
+        Ok(Identified::new(self.params, client, redirect_uri, self.via))
     }
 
     fn is_repeated(&self, name: &str) -> bool {
         self.params.duplicated().iter().any(|n| n == name)
     }
 }
+
+/// What stands before the handle in the `request_uri` of a pushed request.
+pub const PUSHED_URI: &str = "urn:ietf:params:oauth:request_uri:";
+
+const CARRIERS: &[&str] = &["request", "request_uri"];
 
 /// Registered URIs are shorter; longer ones are not even compared.
 const MAX_REDIRECT_URI: usize = 4096;

@@ -3,7 +3,7 @@
 use hallpass_types::{ClientId, Scope, Thumbprint};
 use serde::{Deserialize, Serialize};
 
-use super::{Display, Prompts, ResponseMode, ResponseType};
+use super::{Display, Prompts, Pushed, ResponseMode, ResponseType};
 use crate::record::ClaimsRequest;
 
 /// Everything that a valid request asks for. It is sealed into the browser while the person is asked, so
@@ -66,6 +66,9 @@ pub struct RequestRecord {
     /// Resources for which tokens will be wanted (RFC 8707), by their configured identifiers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resources: Vec<String>,
+    /// The pushed request that this is. It is consumed together with the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pushed: Option<Pushed>,
 }
 
 impl RequestRecord {

@@ -19,7 +19,10 @@ use hallpass_types::{ClientId, ContentDigest, Scope, Secret, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::policy::{Resource, canonical};
+use crate::{
+    policy::{Resource, canonical},
+    request_object::Demands,
+};
 
 pub use encryption::{Encryption, Encryptions, Signed};
 pub use metadata::{needs_plain_secret, needs_secret};
@@ -124,6 +127,8 @@ pub struct Client {
     pub authorization_signed_response_alg: JwsAlgorithm,
     /// What is encrypted for it, and how.
     pub encryption: Encryptions,
+    /// How it sends authorization requests.
+    pub requests: ClientRequests,
     /// `default_max_age` in seconds.
     pub default_max_age: Option<i64>,
     /// `require_auth_time`.
@@ -163,6 +168,19 @@ pub struct ClientSecret {
     pub plain: Option<Secret>,
     /// When it ends.
     pub expires_at: Option<Timestamp>,
+}
+
+/// How a client sends authorization requests.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientRequests {
+    /// `request_object_signing_alg`.
+    pub signing_alg: Option<JwsAlgorithm>,
+    /// `require_signed_request_object`.
+    pub require_signed: bool,
+    /// `require_pushed_authorization_requests`.
+    pub require_pushed: bool,
+    /// `request_uris`.
+    pub uris: Vec<String>,
 }
 
 /// Links of the consent page.
@@ -209,6 +227,18 @@ pub enum SubjectType {
 }
 
 impl Client {
+    /// What its request objects must have beside what every one must have.
+    #[must_use]
+    pub const fn request_object_demands(&self) -> Demands {
+        Demands {
+            exp: false,
+            nbf: false,
+            iat: false,
+            jti: false,
+            longest: None,
+        }
+    }
+
     /// Whether it has no way to authenticate (`token_endpoint_auth_method` `none`).
     #[must_use]
     pub fn is_public(&self) -> bool {

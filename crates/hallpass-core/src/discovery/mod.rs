@@ -30,6 +30,8 @@ pub struct Endpoints {
     pub userinfo: String,
     /// `jwks_uri`.
     pub jwks: String,
+    /// `pushed_authorization_request_endpoint`.
+    pub pushed_authorization: String,
     /// `registration_endpoint`.
     pub registration: String,
     /// `introspection_endpoint`.
@@ -143,8 +145,31 @@ pub fn metadata(policy: &Policy, endpoints: &Endpoints) -> Map<String, Value> {
         //= CIMD#6 MUST: support for metadata documents is advertised
         document.flag("client_id_metadata_document_supported", true);
     }
-    document.flag("request_parameter_supported", false);
-    document.flag("request_uri_parameter_supported", false);
+    let requests = &policy.requests;
+    document.flag("request_parameter_supported", requests.by_value);
+    document.flag("request_uri_parameter_supported", requests.by_reference);
+    if requests.by_reference {
+        document.flag("require_request_uri_registration", true);
+    }
+    if requests.by_value || requests.by_reference {
+        document.list(
+            "request_object_signing_alg_values_supported",
+            requests.signing_algs.iter().map(|alg| alg.name()),
+        );
+        //= RFC9101#10.5 MUST: require_signed_request_object says whether every request must be signed
+        document.flag("require_signed_request_object", requests.require_signed);
+    }
+    if requests.pushed {
+        document.text(
+            "pushed_authorization_request_endpoint",
+            &endpoints.pushed_authorization,
+        );
+        //= RFC9126#5 MUST: require_pushed_authorization_requests says whether every request must be pushed
+        document.flag(
+            "require_pushed_authorization_requests",
+            requests.require_pushed,
+        );
+    }
     //= RFC8414#2 MUST: without code_challenge_methods_supported clients take it that there is no PKCE
     document.list(
         "code_challenge_methods_supported",

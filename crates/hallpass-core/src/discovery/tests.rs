@@ -10,6 +10,7 @@ fn endpoints() -> Endpoints {
         token: url("/token"),
         userinfo: url("/userinfo"),
         jwks: url("/jwks"),
+        pushed_authorization: url("/par"),
         registration: url("/register"),
         introspection: url("/introspect"),
         revocation: url("/revoke"),
@@ -69,6 +70,23 @@ fn the_document_says_what_there_is() {
         "A192GCM",
         "A256GCM",
     ];
+    let request_algs = [
+        "ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512", "EdDSA",
+        "HS256", "HS384", "HS512",
+    ];
+    // Apart, since the macro does not nest as deep as the whole document.
+    let requests = json!({
+        "request_parameter_supported": true,
+        "request_uri_parameter_supported": false,
+        "request_object_signing_alg_values_supported": request_algs,
+        "require_signed_request_object": false,
+        "pushed_authorization_request_endpoint": "https://op.test/par",
+        "require_pushed_authorization_requests": false,
+    });
+    for (name, expected) in requests.as_object().unwrap() {
+        let said = shown.as_object_mut().unwrap().remove(name);
+        assert_eq!(said.as_ref(), Some(expected), "{name}");
+    }
     assert_eq!(
         shown,
         json!({
@@ -105,8 +123,6 @@ fn the_document_says_what_there_is() {
             "display_values_supported": ["page", "popup", "touch", "wap"],
             "claim_types_supported": ["normal"],
             "claims_parameter_supported": true,
-            "request_parameter_supported": false,
-            "request_uri_parameter_supported": false,
             "code_challenge_methods_supported": ["S256"],
             "authorization_response_iss_parameter_supported": true,
             "ui_locales_supported": ["en"],
@@ -131,9 +147,16 @@ fn what_is_switched_off_or_empty_is_left_out() {
     let mut policy = policy();
     policy.ui_locales.clear();
     policy.claims_parameter = false;
+    policy.requests.by_value = false;
+    policy.requests.pushed = false;
     let document = metadata(&policy, &endpoints());
     for absent in [
         "registration_endpoint",
+        "pushed_authorization_request_endpoint",
+        "require_pushed_authorization_requests",
+        "request_object_signing_alg_values_supported",
+        "require_signed_request_object",
+        "require_request_uri_registration",
         "acr_values_supported",
         "ui_locales_supported",
         "service_documentation",

@@ -22,6 +22,8 @@ pub enum Endpoint {
     Revocation,
     /// Device authorization.
     DeviceAuthorization,
+    /// Pushed authorization requests.
+    PushedAuthorization,
 }
 
 impl Endpoint {
@@ -33,6 +35,7 @@ impl Endpoint {
             Self::Introspection => super::discovery::INTROSPECTION,
             Self::Revocation => super::discovery::REVOCATION,
             Self::DeviceAuthorization => super::discovery::DEVICE_AUTHORIZATION,
+            Self::PushedAuthorization => super::discovery::PUSHED_AUTHORIZATION,
         }
     }
 }

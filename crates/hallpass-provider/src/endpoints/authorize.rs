@@ -15,6 +15,7 @@ use hallpass_jose::{Claims, HmacKey, UnverifiedJws};
 use hallpass_store::{Commit, Committed, Spend, StoreError, Write};
 use hallpass_types::{Bucket, Code, Key, Once, Opaque, Params, Session, Timestamp};
 
+use super::{par::spend_of, resolve::Unresolved};
 use crate::{
     Failure, Provider, Refusal,
     browser::{Browser, Pending, PendingDevice, SetCookies, binding_digest, is_binding},
@@ -70,9 +71,12 @@ impl Provider {
         if client.is_none() && inner.policy.client_documents.admits(&id).is_some() {
             return Ok(self.page_error(Unidentified::ClientDocument.into()));
         }
-        let identified = match received.identify(client) {
+        let identified = match self.resolve(received, client).await? {
             Ok(identified) => identified,
-            Err(reason) => return Ok(self.page_error(reason.into())),
+            Err(Unresolved::Redirect(identified, reason)) => {
+                return self.respond_error(&identified.reject(reason)).await;
+            }
+            Err(Unresolved::Page(refusal)) => return Ok(self.page_error(refusal)),
         };
         let hint = identified
             .id_token_hint()
@@ -121,7 +125,7 @@ impl Provider {
                     return Ok(Answered { answer, cookies });
                 }
                 Next::Refuse(reason) => {
-                    let mut answered = self.respond_error(&flow.valid.reject(reason)).await?;
+                    let mut answered = self.refuse(flow.valid, reason).await?;
                     answered.cookies = cookies;
                     return Ok(answered);
                 }
@@ -147,8 +151,7 @@ impl Provider {
                             return Ok(Answered { answer, cookies });
                         }
                         Outcome::Refused(reason) => {
-                            let redirect = flow.valid.reject(reason);
-                            let mut answered = self.respond_error(&redirect).await?;
+                            let mut answered = self.refuse(flow.valid, reason).await?;
                             answered.cookies = cookies;
                             return Ok(answered);
                         }
@@ -229,6 +232,13 @@ impl Provider {
         }
     }
 
+    /// Refuses a request that may have been pushed, which consumes it: this is its answer.
+    pub(crate) async fn refuse(&self, valid: Valid, reason: Reason) -> Result<Answered, Failure> {
+        let pushed = valid.request().pushed;
+        self.finish_pushed(&valid.client().id, pushed).await?;
+        self.respond_error(&valid.reject(reason)).await
+    }
+
     /// Makes what the answer holds and commits it, together with what was allowed.
     async fn grant(&self, flow: &Flow, person: &Person) -> Result<Outcome, Failure> {
         let inner = &self.inner;
@@ -285,10 +295,22 @@ impl Provider {
         // The session must still be there at the moment of the commit, not only when it was read.
         let mut spends = vec![Spend::Session(signed_in.key)];
         spends.extend(flow.handle.map(Spend::Once));
+        let pushed = flow.valid.request().pushed;
+        let place = pushed.map(|pushed| {
+            spends.push(spend_of(pushed));
+            spends.len().saturating_sub(1)
+        });
         match self.commit(Commit { spends, writes }).await? {
             Committed::Done => {
                 self.client_used(client).await;
+                if let Some(pushed) = pushed {
+                    inner.outstanding.remove(&client.id, pushed.key.bucket);
+                }
                 Ok(Outcome::Granted(granted.respond(made, &inner.policy)))
+            }
+            // Somebody was faster with the same pushed request.
+            Committed::TooLate(at) if Some(at) == place => {
+                Ok(Outcome::Refused(Reason::RequestUriInvalid))
             }
             Committed::TooLate(_) => Ok(Outcome::TooLate),
         }

@@ -36,6 +36,8 @@ pub const USERINFO: &str = "/userinfo";
 pub const INTROSPECTION: &str = "/introspect";
 /// Path of revocation.
 pub const REVOCATION: &str = "/revoke";
+/// Path of pushed authorization requests.
+pub const PUSHED_AUTHORIZATION: &str = "/par";
 /// Path of registration; a registered client is below it.
 pub const REGISTRATION: &str = "/register";
 /// Path of the key set.
@@ -58,6 +60,7 @@ pub(crate) fn document(policy: &Policy) -> Document {
         userinfo: url(USERINFO),
         introspection: url(INTROSPECTION),
         revocation: url(REVOCATION),
+        pushed_authorization: url(PUSHED_AUTHORIZATION),
         registration: url(REGISTRATION),
         jwks: url(JWKS),
         end_session: url(END_SESSION),

@@ -330,8 +330,8 @@ impl Provider {
             })
             .await?;
         }
-        let redirect = flow.valid.reject(hallpass_core::authorize::Reason::Denied);
-        self.respond_error(&redirect).await
+        self.refuse(flow.valid, hallpass_core::authorize::Reason::Denied)
+            .await
     }
 
     /// A person left the sign-in page.

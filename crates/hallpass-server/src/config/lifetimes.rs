@@ -20,6 +20,8 @@ pub struct Lifetimes {
     pub refresh_idle: Seconds,
     /// Refresh tokens, since the first of their family was issued.
     pub refresh_absolute: Seconds,
+    /// Pushed authorization requests, until a browser brings them; at most ten minutes.
+    pub pushed_request: Seconds,
     /// A sign-in in a browser.
     pub session: Seconds,
     /// From the arrival of an authorization request to the end of sign-in and consent.
@@ -37,6 +39,7 @@ impl Default for Lifetimes {
             id_token: Seconds(600),
             refresh_idle: Seconds(14 * DAY),
             refresh_absolute: Seconds(90 * DAY),
+            pushed_request: Seconds(60),
             session: Seconds(14 * DAY),
             interaction: Seconds(60 * 60),
             refresh_retry_seconds: Seconds(60),
@@ -57,6 +60,8 @@ impl Lifetimes {
             1,
             TEN_YEARS,
         );
+        //= RFC9126#2.2 SHOULD: a pushed request lives for a short time, five to 600 seconds
+        check.between("lifetimes.pushed_request", self.pushed_request, 5, 599);
         check.between("lifetimes.session", self.session, 1, 366 * DAY);
         check.between("lifetimes.interaction", self.interaction, 60, DAY);
         check.between(

@@ -22,6 +22,7 @@ mod protocol;
 mod rate_limits;
 mod registration;
 mod registration_rules;
+mod requests;
 mod server;
 mod source;
 mod store;
@@ -55,6 +56,7 @@ pub use protocol::{Pkce, Protocol, Resource, SigningAlg, TokenFormat};
 pub use rate_limits::RateLimits;
 pub use registration::Registration;
 pub use registration_rules::{RegistrationRules, StatementIssuer};
+pub use requests::{PushedRequests, RequestObjects};
 pub(crate) use server::is_local;
 pub use server::{ForwardedHeader, Server};
 pub use source::{ENVIRONMENT_PREFIX, Source};
@@ -79,6 +81,8 @@ struct Raw {
     dpop: Dpop,
     registration: registration::Raw,
     client_documents: ClientDocuments,
+    request_objects: RequestObjects,
+    pushed_requests: PushedRequests,
     passwords: Passwords,
     rate_limits: RateLimits,
     log: Log,
@@ -111,6 +115,10 @@ pub struct Config {
     pub registration: Registration,
     /// `[client_documents]`.
     pub client_documents: ClientDocuments,
+    /// `[request_objects]`.
+    pub request_objects: RequestObjects,
+    /// `[pushed_requests]`.
+    pub pushed_requests: PushedRequests,
     /// `[passwords]`.
     pub passwords: Passwords,
     /// `[rate_limits]`.
@@ -161,6 +169,8 @@ impl Config {
             dpop,
             registration,
             client_documents,
+            request_objects,
+            pushed_requests,
             passwords,
             rate_limits,
             log,
@@ -177,6 +187,7 @@ impl Config {
         protocol.check(&experimental, check);
         let registration = registration.parse(&danger, check);
         client_documents.check(&experimental, check);
+        request_objects.check(&pushed_requests, check);
         passwords.check(check);
         rate_limits.check(check);
         log.check(check);
@@ -187,6 +198,7 @@ impl Config {
             .map(|mut policy| {
                 dpop.apply(&mut policy);
                 token_exchange::check(&protocol.token_exchange, &policy, check);
+                request_objects.apply(&pushed_requests, &mut policy);
                 clients::parse(clients, &policy, check)
             })
             .unwrap_or_default();
@@ -206,6 +218,8 @@ impl Config {
             dpop,
             registration,
             client_documents,
+            request_objects,
+            pushed_requests,
             passwords,
             rate_limits,
             log,

@@ -28,6 +28,7 @@ pub(crate) fn apply(
         refresh_idle: seconds(lifetimes.refresh_idle),
         refresh_absolute: seconds(lifetimes.refresh_absolute),
         refresh_retry: seconds(lifetimes.refresh_retry_seconds),
+        pushed_request: seconds(lifetimes.pushed_request),
         session: seconds(lifetimes.session),
         interaction: seconds(lifetimes.interaction),
     };
@@ -175,6 +176,9 @@ mod tests {
             &config.registration,
             &mut policy,
         );
+        config
+            .request_objects
+            .apply(&config.pushed_requests, &mut policy);
         policy.registration.max_clients = 0;
         policy.registration.max_per_software = 0;
         policy.registration.unused_days = 0;

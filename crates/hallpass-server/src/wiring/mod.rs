@@ -169,6 +169,9 @@ impl Engine {
                 );
                 config.client_documents.apply(policy);
                 config.dpop.apply(policy);
+                config
+                    .request_objects
+                    .apply(&config.pushed_requests, policy);
                 policy.registration.initial_access_tokens = digests;
             })
             .clock(clock)

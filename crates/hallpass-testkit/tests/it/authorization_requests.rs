@@ -455,7 +455,7 @@ async fn request_objects_are_not_taken_and_nothing_is_fetched() {
         assert_refused(
             &mut browser,
             &good.clone().with("request", &object),
-            "request_not_supported",
+            "invalid_request_object",
             &object,
         )
         .await;

@@ -444,7 +444,7 @@ async fn combinations_that_make_no_sense_are_refused() {
         with("token_endpoint_auth_method", json!("client_secret")),
         with("subject_type", json!("secret")),
         with("require_signed_request_object", json!(true)),
-        with("require_pushed_authorization_requests", json!(true)),
+        with("request_object_signing_alg", json!("none")),
         with("id_token_encrypted_response_alg", json!("RSA-OAEP")),
         with("id_token_encrypted_response_alg", json!("RSA1_5")),
         json!({"redirect_uris": ["https://new.test/cb"], "token_endpoint_auth_method": "none", "id_token_signed_response_alg": "HS256"}),

@@ -6,6 +6,7 @@
 
 mod appearance;
 mod claims;
+mod delivery;
 mod dpop_jkt;
 mod max_age;
 mod pkce;
@@ -21,7 +22,7 @@ use std::fmt;
 
 use hallpass_types::{Params, Scope, Thumbprint};
 
-use super::{Reason, RequestRecord, ResponseMode};
+use super::{Reason, RequestRecord, ResponseMode, Via};
 use crate::{
     claims_request::{self, Requested},
     client::Client,
@@ -116,6 +117,8 @@ const fn rule(check: fn(&Draft, &Context<'_>) -> Result<(), Reason>, applies_at:
 #[rustfmt::skip]
 pub static RULES: &[Rule] = &[
     //   rule                                    applies at
+    rule(delivery::is_signed_where_required,     A | PAR),
+    rule(delivery::is_pushed_where_required,     A      ),
     rule(response_type::client_may_use_it,       A | PAR),
     rule(response_mode::client_may_use_it,       A | PAR),
     rule(response_type::nonce_is_present,        A | PAR),
@@ -184,15 +187,15 @@ pub(super) struct Draft {
 /// What a rule may look at beside the parameters.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Context<'a> {
-    client: &'a Client,
-    policy: &'a Policy,
+    pub(super) client: &'a Client,
+    pub(super) policy: &'a Policy,
+    pub(super) via: Via,
 }
 
 /// Grammar first, then the table.
 pub(super) fn check(
     params: &Params,
-    client: &Client,
-    policy: &Policy,
+    context: &Context<'_>,
     endpoint: Endpoint,
 ) -> Result<Draft, Reason> {
     //= RFC6749#3.1 MUST: a repeated parameter makes the request invalid
@@ -203,15 +206,14 @@ pub(super) fn check(
     unsupported::refuse(params)?;
     let foreign = endpoint.foreign();
     let draft = if foreign.is_empty() {
-        Draft::parse(params, policy)?
+        Draft::parse(params, context.policy)?
     } else {
         let own = params.iter().filter(|(name, _)| !foreign.contains(name));
         let own = own.chain([("response_type", ResponseType::default().as_str())]);
-        Draft::parse(&Params::from_pairs(own), policy)?
+        Draft::parse(&Params::from_pairs(own), context.policy)?
     };
-    let context = Context { client, policy };
     for rule in RULES.iter().filter(|rule| rule.applies_at(endpoint)) {
-        (rule.check)(&draft, &context)?;
+        (rule.check)(&draft, context)?;
     }
     Ok(draft)
 }
@@ -247,14 +249,13 @@ impl Draft {
     }
 
     /// Fills in what the client registered and what the policy says, and drops what means nothing here.
-    pub(super) fn settle(
-        self,
-        client: &Client,
-        policy: &Policy,
-        redirect_uri: String,
-    ) -> RequestRecord {
-        let context = Context { client, policy };
-        let scope = scope::effective(&self, &context);
+    pub(super) fn settle(self, context: &Context<'_>, redirect_uri: String) -> RequestRecord {
+        let Context {
+            client,
+            policy,
+            via,
+        } = *context;
+        let scope = scope::effective(&self, context);
         let resources = resource::identifiers(&self, policy);
         let openid = scope.contains("openid");
         //= OIDC-REG#2 MUST: default_max_age holds where the request has no max_age
@@ -292,6 +293,7 @@ impl Draft {
             ui_locales: self.ui_locales,
             display: self.display,
             resources,
+            pushed: via.pushed,
             scope,
         }
     }

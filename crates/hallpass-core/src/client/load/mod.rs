@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    ApplicationType, Client, ClientLinks, ClientOrigin, ClientRecord, ClientSecret, MetadataError,
-    MetadataReason, SubjectType, metadata, needs_secret, sector,
+    ApplicationType, Client, ClientLinks, ClientOrigin, ClientRecord, ClientRequests, ClientSecret,
+    MetadataError, MetadataReason, SubjectType, metadata, needs_secret, sector,
 };
 use crate::{client_auth, policy::Policy};
 
@@ -37,6 +37,13 @@ struct Stored {
     userinfo_signed_response_alg: Option<JwsAlgorithm>,
     introspection_signed_response_alg: Option<JwsAlgorithm>,
     authorization_signed_response_alg: Option<JwsAlgorithm>,
+    request_object_signing_alg: Option<JwsAlgorithm>,
+    #[serde(default)]
+    require_signed_request_object: bool,
+    #[serde(default)]
+    require_pushed_authorization_requests: bool,
+    #[serde(default)]
+    request_uris: Vec<String>,
     default_max_age: Option<i64>,
     #[serde(default)]
     require_auth_time: bool,
@@ -154,6 +161,12 @@ impl Client {
                 .authorization_signed_response_alg
                 .unwrap_or(default_alg),
             encryption,
+            requests: ClientRequests {
+                signing_alg: stored.request_object_signing_alg,
+                require_signed: stored.require_signed_request_object,
+                require_pushed: stored.require_pushed_authorization_requests,
+                uris: stored.request_uris,
+            },
             default_max_age: stored.default_max_age,
             require_auth_time: stored.require_auth_time,
             default_acr_values: stored.default_acr_values,

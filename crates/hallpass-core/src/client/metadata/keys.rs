@@ -18,6 +18,7 @@ const AUTH_ALG: &str = "token_endpoint_auth_signing_alg";
 const ID_TOKEN_ALG: &str = "id_token_signed_response_alg";
 const USERINFO_ALG: &str = "userinfo_signed_response_alg";
 const INTROSPECTION_ALG: &str = "introspection_signed_response_alg";
+const REQUEST_ALG: &str = "request_object_signing_alg";
 const AUTHORIZATION_ALG: &str = "authorization_signed_response_alg";
 
 /// The symmetric algorithms for which the server needs the client's secret itself.
@@ -27,6 +28,7 @@ pub(super) fn symmetric(metadata: &Map<String, Value>) -> impl Iterator<Item = J
         USERINFO_ALG,
         INTROSPECTION_ALG,
         AUTHORIZATION_ALG,
+        REQUEST_ALG,
     ]
     .into_iter()
     .filter_map(|name| metadata.get(name)?.as_str().and_then(JwsAlgorithm::parse))
@@ -98,6 +100,23 @@ impl Draft<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The one algorithm of the client's request objects. `none` is refused: unsigned objects are never taken.
+    //= RFC9101#10.1 MUST: the algorithm none is not taken for a signature
+    pub(super) fn request_object_alg(
+        &mut self,
+        method: &dyn Method,
+    ) -> Result<Option<JwsAlgorithm>, MetadataError> {
+        let Some(text) = self.input.text(REQUEST_ALG, SHORT)? else {
+            return Ok(None);
+        };
+        let alg = JwsAlgorithm::parse(text)
+            .filter(|alg| self.policy.requests.signing_algs.contains(alg))
+            .filter(|alg| !alg.is_symmetric() || method.kind() == Kind::Secret)
+            .ok_or_else(|| MetadataReason::AlgorithmUnsupported.at(REQUEST_ALG))?;
+        self.put(REQUEST_ALG, alg.name());
+        Ok(Some(alg))
     }
 
     fn signing_alg(

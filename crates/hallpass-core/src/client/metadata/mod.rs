@@ -5,10 +5,10 @@
 //! Members that this server does not know are dropped, so nothing can be set that has no rule here. Two kinds of
 //! known members are not stored:
 //!
-//! - Demands on requests that this server does not take (`require_signed_request_object`,
-//!   `require_pushed_authorization_requests`, sender-constrained tokens) are *refused* when they are `true`: a
-//!   client that asks for a protection must not be told that all is well without it.
-//! - What describes such requests (`request_object_signing_alg`, `software_statement`, …) is *dropped*: without the feature it has no effect.
+//! - Demands on requests that this server does not take (sender-constrained tokens; signed or pushed requests where they
+//!   are switched off) are *refused* when they are `true`: a client that asks for a protection must not be told that all is
+//!   well without it.
+//! - What describes features that do not exist (`software_statement`, …) is *dropped*: it has no effect.
 
 mod encryption;
 mod flows;
@@ -61,6 +61,7 @@ pub fn normalize(
     draft.scope()?;
     draft.endpoints()?;
     draft.bindings()?;
+    draft.requests(method)?;
     draft.presentation()?;
     if origin.is_trusted() {
         draft.trusted(method)?;
@@ -121,11 +122,7 @@ fn auth_method_of(metadata: &Map<String, Value>) -> Option<&'static dyn client_a
 
 /// The client asked for a protection; without it, it must not be told that all is well.
 fn refuse_unkept_promises(input: Input<'_>) -> Result<(), MetadataError> {
-    for name in [
-        "require_signed_request_object",
-        "require_pushed_authorization_requests",
-        "tls_client_certificate_bound_access_tokens",
-    ] {
+    for name in ["tls_client_certificate_bound_access_tokens"] {
         if input.flag(name)? == Some(true) {
             return Err(MetadataReason::ProtectionUnsupported.at(name));
         }
@@ -271,6 +268,33 @@ impl Draft<'_> {
             }
         }
         self.request_uris()
+    }
+
+    /// How authorization requests come.
+    fn requests(&mut self, method: &dyn client_auth::Method) -> Result<(), MetadataError> {
+        const SIGNED: &str = "require_signed_request_object";
+        const PUSHED: &str = "require_pushed_authorization_requests";
+        let requests = &self.policy.requests;
+        let (objects, pushed) = (requests.by_value || requests.by_reference, requests.pushed);
+        let alg = self.request_object_alg(method)?;
+        for (name, possible) in [(SIGNED, objects), (PUSHED, pushed)] {
+            let Some(flag) = self.input.flag(name)? else {
+                continue;
+            };
+            if flag && !possible {
+                return Err(MetadataReason::ProtectionUnsupported.at(name));
+            }
+            let keys = || self.out.contains_key("jwks") || self.out.contains_key("jwks_uri");
+            if name == SIGNED
+                && flag
+                && !alg.is_some_and(hallpass_jose::JwsAlgorithm::is_symmetric)
+                && !keys()
+            {
+                return Err(MetadataReason::KeysMissing.at(name));
+            }
+            self.put(name, flag);
+        }
+        Ok(())
     }
 
     fn request_uris(&mut self) -> Result<(), MetadataError> {

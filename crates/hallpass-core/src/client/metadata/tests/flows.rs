@@ -247,11 +247,7 @@ fn flows_that_do_not_exist_cannot_be_registered() {
 
 #[test]
 fn protections_that_cannot_be_given_are_refused_and_not_forgotten() {
-    for name in [
-        "require_signed_request_object",
-        "require_pushed_authorization_requests",
-        "tls_client_certificate_bound_access_tokens",
-    ] {
+    for name in ["tls_client_certificate_bound_access_tokens"] {
         assert_eq!(
             refused(&with(name, &json!(true))),
             (MetadataReason::ProtectionUnsupported, name)
@@ -287,4 +283,62 @@ fn bound_tokens_are_promised_only_where_they_exist() {
     policy.dpop.enabled = false;
     let refused = normalize(&object(&with(NAME, &json!(true))), Registration, &policy).unwrap_err();
     assert_eq!(refused.reason, MetadataReason::ProtectionUnsupported);
+}
+
+#[test]
+fn demands_on_requests_are_kept_where_they_can_be_met_and_refused_elsewhere() {
+    let with_keys = |more: Value| {
+        let mut input = object(&json!({
+            "redirect_uris": ["https://rp.test/cb"], "jwks_uri": "https://rp.test/jwks"
+        }));
+        input.extend(object(&more));
+        Value::Object(input)
+    };
+    let demands = json!({
+        "require_signed_request_object": true, "require_pushed_authorization_requests": true,
+        "request_object_signing_alg": "PS256",
+    });
+    let metadata = run(&with_keys(demands.clone()), Registration).unwrap();
+    for (name, value) in demands.as_object().unwrap() {
+        assert_eq!(metadata[name], *value);
+    }
+    let mut none = policy();
+    none.requests.by_value = false;
+    none.requests.pushed = false;
+    for name in [
+        "require_signed_request_object",
+        "require_pushed_authorization_requests",
+    ] {
+        let error = normalize(
+            &object(&with_keys(json!({name: true}))),
+            Registration,
+            &none,
+        )
+        .unwrap_err();
+        assert_eq!(error.reason, MetadataReason::ProtectionUnsupported);
+    }
+    assert_eq!(
+        refused(&with("require_signed_request_object", &json!(true))),
+        (MetadataReason::KeysMissing, "require_signed_request_object")
+    );
+}
+
+#[test]
+fn unsigned_request_objects_cannot_be_registered() {
+    //= test RFC9101#10.1 the algorithm none is not taken for a signature
+    for alg in ["none", "RSA-OAEP", "ES256K", ""] {
+        assert_eq!(
+            refused(&with("request_object_signing_alg", &json!(alg))),
+            (
+                MetadataReason::AlgorithmUnsupported,
+                "request_object_signing_alg"
+            )
+        );
+    }
+    let public = json!({
+        "redirect_uris": ["https://rp.test/cb"], "token_endpoint_auth_method": "none",
+        "request_object_signing_alg": "HS256",
+    });
+    let error = run(&public, Registration).unwrap_err();
+    assert_eq!(error.reason, MetadataReason::AlgorithmUnsupported);
 }

@@ -160,7 +160,6 @@ fn what_only_the_server_decides_has_no_effect() {
         ("protocol_mappers", json!([{}])),
         ("default_acr_values", json!(["urn:admin"])),
         ("__proto__", json!({"trusted": true})),
-        ("request_object_signing_alg", json!("none")),
         ("tls_client_auth_subject_dn", json!("CN=x")),
         ("software_statement", json!("e30.e30.")),
     ] {

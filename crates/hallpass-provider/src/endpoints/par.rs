@@ -1,0 +1,130 @@
+//! Pushed authorization requests, [RFC 9126](https://www.rfc-editor.org/rfc/rfc9126).
+
+use hallpass_core::{
+    authorize::{Endpoint as Rules, PUSHED_URI, Pushed, Reason, Received, rules::PARAMETERS},
+    client_auth::AuthenticatedClient,
+    client_request::ClientRequest,
+    record::{PushedRequest, WaitingRecord},
+};
+use hallpass_store::{Commit, Committed, Spend};
+use hallpass_types::{Bucket, ClientId, Opaque, Params, Waiting};
+use serde_json::json;
+
+use super::Endpoint;
+use crate::{Failure, Provider};
+
+impl Provider {
+    /// Takes a pushed authorization request; answers the body of the 201 response.
+    ///
+    /// # Errors
+    /// The client did not authenticate, the request breaks a rule, or too many requests of the client wait already.
+    pub async fn push(&self, request: &ClientRequest<'_>) -> Result<String, Failure> {
+        //= RFC9126#2 MUST: clients authenticate as at the token endpoint
+        let client = self
+            .authenticate(Endpoint::PushedAuthorization, request)
+            .await
+            .map_err(|failure| self.failed("par", None, failure))?;
+        self.keep(request.params, &client)
+            .await
+            .map_err(|failure| self.failed("par", Some(&client.client().id), failure))
+    }
+
+    async fn keep(&self, params: &Params, client: &AuthenticatedClient) -> Result<String, Failure> {
+        let inner = &self.inner;
+        let repeated = |name: &String| PARAMETERS.contains(&name.as_str());
+        if params.duplicated().iter().any(repeated) {
+            return Err(Reason::ParameterRepeated.into());
+        }
+        //= RFC9126#2.1 MUST: request_uri is not pushed
+        if params.get("request_uri").is_some() {
+            return Err(Reason::RequestUriPushed.into());
+        }
+        let own = params.iter().filter(|(name, _)| *name != "client_id");
+        let received = Received::new(Params::from_pairs(
+            own.chain([("client_id", client.client().id.as_str())]),
+        ));
+        let identified = self
+            .resolve(received, Some(client.client().clone()))
+            .await??;
+        //= RFC9126#2.1 MUST: the request is checked as the authorization endpoint would
+        let (via, kept) = (identified.via(), identified.to_pushed());
+        identified
+            .validate_at(&inner.policy, Rules::PushedAuthorization)
+            .map_err(|redirect| Failure::from(redirect.reason()))?;
+        let now = self.now();
+        let latest = now.plus(inner.policy.lifetimes.pushed_request);
+        let expires_at = via.expires_at.map_or(latest, |exp| exp.min(latest));
+        let record = PushedRequest {
+            client_id: client.client().id.clone(),
+            params: kept,
+            signed: via.signed,
+            issued_at: now,
+            expires_at,
+        };
+        // It is looked at until it expires, and consumed as long as somebody may still be signing in for it.
+        let last = expires_at.plus(inner.policy.lifetimes.interaction);
+        let bucket = Bucket::holding(last);
+        let handle = Opaque::<Waiting>::from_random(bucket, &self.random());
+        let current = Bucket::purgeable_below(now);
+        let limit = inner.policy.requests.max_pushed;
+        if !inner
+            .outstanding
+            .add(&record.client_id, bucket, current, limit)
+        {
+            return Err(Failure::Unavailable { retry_after: 60 });
+        }
+        let client_id = record.client_id.clone();
+        let spends = vec![Spend::NewWaiting(
+            handle.key(),
+            Box::new(WaitingRecord::Pushed(Box::new(record))),
+        )];
+        let commit = Commit {
+            spends,
+            writes: Vec::new(),
+        };
+        match self.commit(commit).await {
+            Ok(Committed::Done) => {}
+            Ok(Committed::TooLate(_)) => {
+                return Err(Failure::Internal("a handle was given twice".to_owned()));
+            }
+            Err(error) => {
+                inner.outstanding.remove(&client_id, bucket);
+                return Err(error.into());
+            }
+        }
+        //= RFC9126#2.2 MUST: request_uri cannot be guessed and has a lifetime
+        Ok(json!({
+            "request_uri": format!("{PUSHED_URI}{}", handle.expose()),
+            "expires_in": expires_at.since(now),
+        })
+        .to_string())
+    }
+
+    /// Consumes a pushed request whose answer is an error. It does not matter whether somebody was faster.
+    pub(crate) async fn finish_pushed(
+        &self,
+        client: &ClientId,
+        pushed: Option<Pushed>,
+    ) -> Result<(), Failure> {
+        let Some(pushed) = pushed else { return Ok(()) };
+        let spends = vec![spend_of(pushed)];
+        let commit = Commit {
+            spends,
+            writes: Vec::new(),
+        };
+        if self.commit(commit).await? == Committed::Done {
+            self.inner.outstanding.remove(client, pushed.key.bucket);
+        }
+        Ok(())
+    }
+}
+
+/// Consumes a pushed request.
+//= RFC9126#7.3 SHOULD: a request_uri works once; here, until the request has its answer
+pub(crate) fn spend_of(pushed: Pushed) -> Spend {
+    Spend::Waiting {
+        key: pushed.key,
+        revision: pushed.revision,
+        next: None,
+    }
+}
