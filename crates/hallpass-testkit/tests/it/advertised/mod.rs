@@ -11,6 +11,7 @@ mod clients;
 mod desk;
 mod encryption;
 mod endpoints;
+mod objects;
 mod people;
 mod probes;
 mod requests;
@@ -65,6 +66,7 @@ fn everything(policy: &mut Policy) {
         .collect();
     policy.acr_values = ["bronze", "silver"].map(str::to_owned).to_vec();
     policy.client_documents.enabled = true;
+    policy.requests.by_reference = true;
     policy.dpop.nonce = DpopNonce::Always;
     policy.documents = Documents {
         service_documentation: Some("https://op.test/docs".to_owned()),
@@ -81,6 +83,8 @@ fn nothing(policy: &mut Policy) {
     policy.encryption.algs.clear();
     policy.encryption.own.clear();
     policy.registration.enabled = false;
+    policy.requests.by_value = false;
+    policy.requests.pushed = false;
 }
 
 // JW-08

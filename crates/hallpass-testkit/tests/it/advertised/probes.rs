@@ -4,7 +4,7 @@ use hallpass_testkit::Ask;
 
 use super::{
     Probe::{self, Endpoint, Flag, List, Text},
-    algorithms, authentication, clients, encryption, endpoints, people, requests,
+    algorithms, authentication, clients, encryption, endpoints, objects, people, requests,
 };
 
 const JWS: &[&str] = &[
@@ -77,6 +77,35 @@ pub(super) static PROBES: &[(&str, Probe)] = &[
     ("introspection_endpoint", post("/introspect")),
     ("revocation_endpoint", post("/revoke")),
     ("end_session_endpoint", get("/logout")),
+    ("pushed_authorization_request_endpoint", post("/par")),
+    (
+        "require_pushed_authorization_requests",
+        Flag {
+            absent: false,
+            holds: |desk| Box::pin(objects::plain_is_refused(desk)),
+        },
+    ),
+    (
+        "require_signed_request_object",
+        Flag {
+            absent: false,
+            holds: |desk| Box::pin(objects::plain_is_refused(desk)),
+        },
+    ),
+    (
+        "require_request_uri_registration",
+        Flag {
+            absent: false,
+            holds: |desk| Box::pin(objects::unregistered_is_refused(desk)),
+        },
+    ),
+    (
+        "request_object_signing_alg_values_supported",
+        List {
+            neighbours: JWS,
+            accepts: |desk, _, value| Box::pin(objects::algorithm(desk, value)),
+        },
+    ),
     (
         "registration_endpoint",
         Endpoint {
