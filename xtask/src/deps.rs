@@ -36,6 +36,8 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
         "hallpass-fetch",
         &["hallpass-types", "hallpass-store", "hallpass-provider"],
     ),
+    // Beside the provider: for those who take its tokens.
+    ("hallpass-resource", &["hallpass-types", "hallpass-jose"]),
     (
         "hallpass-accounts",
         &[

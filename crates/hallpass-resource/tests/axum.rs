@@ -1,0 +1,566 @@
+//! An axum program whose API takes the tokens of a provider.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicI64, Ordering},
+};
+
+use axum::{Extension, Router, body::Body, routing::get};
+use hallpass_jose::{Jwks, JwsAlgorithm, SigningKey};
+use hallpass_resource::{
+    AccessToken, BoxFuture, Clock, Demand, Http, HttpError, Outgoing, PeerCertificate, Received,
+    ResourceServer,
+};
+use hallpass_testkit::{Answer, Ask, Op, Prover, fixture, wire};
+use hallpass_types::Timestamp;
+use http::{Request, Response, header::WWW_AUTHENTICATE};
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+/// Goes to the provider of the fixture, whatever host the URL names.
+struct ToProvider {
+    op: Arc<Op>,
+    asked: Mutex<Vec<String>>,
+}
+
+impl Http for ToProvider {
+    fn send<'a>(&'a self, request: Outgoing<'a>) -> BoxFuture<'a, Result<Received, HttpError>> {
+        Box::pin(async move {
+            let path = request.url.strip_prefix(fixture::ISSUER).ok_or(HttpError)?;
+            self.asked.lock().unwrap().push(path.to_owned());
+            let ask = match request.form {
+                Some(form) => Ask::post(path, "application/x-www-form-urlencoded", form),
+                None => Ask::get(path),
+            };
+            let ask = match request.authorization {
+                Some(value) => ask.header("Authorization", value),
+                None => ask,
+            };
+            let bytes = wire::exchange(self.op.address(), &ask.to_bytes()).await;
+            let answer = Answer::parse(&bytes);
+            if answer.status != 200 {
+                return Err(HttpError);
+            }
+            Ok(Received {
+                body: answer.body,
+                max_age: Some(300),
+            })
+        })
+    }
+}
+
+/// The clock of the fixture.
+struct OfFixture(Arc<Op>);
+
+impl Clock for OfFixture {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.clock.seconds())
+    }
+}
+
+struct Api {
+    op: Arc<Op>,
+    http: Arc<ToProvider>,
+    app: Router,
+}
+
+async fn api(resource: &str) -> Api {
+    let op = Arc::new(Op::start().await);
+    let http = Arc::new(ToProvider {
+        op: op.clone(),
+        asked: Mutex::default(),
+    });
+    let server = ResourceServer::builder(fixture::ISSUER, resource)
+        .scope("api:read")
+        .scope("api:write")
+        .introspect_as("rs2", fixture::secret("rs2"))
+        .metadata_member("resource_name", "Orders")
+        .clock(Arc::new(OfFixture(op.clone())))
+        .build(http.clone())
+        .unwrap();
+    Api {
+        op,
+        http,
+        app: router(&server),
+    }
+}
+
+fn router(server: &ResourceServer) -> Router {
+    let document = server.metadata();
+    let who = |Extension(token): Extension<AccessToken>| async move {
+        format!("{} {}", token.client_id, token.scope)
+    };
+    Router::new()
+        .route("/write", get(who))
+        .layer(server.layer(Demand::scope("api:write")))
+        .merge(
+            Router::new()
+                .route("/orders", get(who).post(who))
+                .layer(server.layer(Demand::scope("api:read"))),
+        )
+        .route(
+            &server.metadata_path(),
+            get(move || async move { Body::from(document.to_string()) }),
+        )
+}
+
+impl Api {
+    async fn token(&self, client: &str, resource: &str, prover: Option<&Prover>) -> String {
+        let browser = self.op.browser();
+        let pairs = [
+            ("grant_type", "client_credentials"),
+            ("scope", "api:read"),
+            ("resource", resource),
+        ];
+        let mut ask = browser.ask_as(client, "/token", &pairs);
+        if let Some(prover) = prover {
+            let proof = prover.post("/token", self.op.clock.seconds());
+            ask = ask.header("DPoP", &proof);
+        }
+        let mut browser = browser;
+        let answer = browser.send(ask).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()["access_token"].as_str().unwrap().to_owned()
+    }
+
+    async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Response<Body> {
+        self.send("GET", path, headers).await
+    }
+
+    async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Response<Body> {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::empty()).unwrap();
+        self.app.clone().oneshot(request).await.unwrap()
+    }
+
+    async fn bearer(&self, path: &str, token: &str) -> Response<Body> {
+        let value = format!("Bearer {token}");
+        self.get(path, &[("authorization", &value)]).await
+    }
+
+    fn proof(&self, prover: &Prover, token: &str, change: impl FnOnce(&mut Value)) -> String {
+        let mut claims = Prover::claims("GET", "", self.op.clock.seconds());
+        claims["htu"] = json!("https://api1.test/orders");
+        claims["ath"] = Prover::ath(token).into();
+        change(&mut claims);
+        prover.sign(&prover.header(), &claims)
+    }
+
+    async fn with_proof(&self, token: &str, proof: &str) -> Response<Body> {
+        let value = format!("DPoP {token}");
+        let headers = [("authorization", value.as_str()), ("dpop", proof)];
+        self.get("/orders?page=2", &headers).await
+    }
+}
+
+async fn text(response: Response<Body>) -> String {
+    let body = axum::body::to_bytes(response.into_body(), 100_000)
+        .await
+        .unwrap();
+    String::from_utf8(body.to_vec()).unwrap()
+}
+
+#[track_caller]
+fn assert_refused(response: &Response<Body>, status: u16, error: &str) {
+    assert_eq!(response.status(), status);
+    let lines = response.headers().get_all(WWW_AUTHENTICATE).iter();
+    let lines: Vec<&str> = lines.map(|line| line.to_str().unwrap()).collect();
+    let expected = format!("error=\"{error}\"");
+    assert!(
+        lines.iter().all(|line| line.contains(&expected)),
+        "{lines:?}"
+    );
+    assert!(
+        lines
+            .iter()
+            .all(|line| line.contains("resource_metadata=\"https://")),
+        "{lines:?}"
+    );
+    assert_eq!(lines.len(), 2);
+}
+
+#[tokio::test]
+async fn a_jwt_is_verified_with_published_keys_that_are_fetched_once() {
+    let api = api(fixture::API1).await;
+    let token = api.token("machine", fixture::API1, None).await;
+    for _ in 0..3 {
+        let response = api.bearer("/orders", &token).await;
+        assert_eq!(response.status(), 200);
+        assert_eq!(text(response).await, "machine api:read");
+    }
+    assert_eq!(
+        *api.http.asked.lock().unwrap(),
+        ["/.well-known/oauth-authorization-server", "/jwks"]
+    );
+    assert_refused(
+        &api.bearer("/write", &token).await,
+        403,
+        "insufficient_scope",
+    );
+    let line = api.bearer("/write", &token).await;
+    let line = line.headers()[WWW_AUTHENTICATE]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    assert!(line.contains("scope=\"api:read api:write\""), "{line}");
+    api.op.clock.advance(600);
+    assert_refused(&api.bearer("/orders", &token).await, 401, "invalid_token");
+}
+
+#[tokio::test]
+async fn without_a_good_token_the_client_learns_where_to_get_one() {
+    //= test RFC9728#2 resource is the resource's identifier
+    let api = api(fixture::API1).await;
+    let response = api.get("/orders", &[]).await;
+    assert_eq!(response.status(), 401);
+    let line = response.headers()[WWW_AUTHENTICATE].to_str().unwrap();
+    assert_eq!(
+        line,
+        "Bearer scope=\"api:read api:write\", \
+         resource_metadata=\"https://api1.test/.well-known/oauth-protected-resource\""
+    );
+    let document = text(api.get("/.well-known/oauth-protected-resource", &[]).await).await;
+    let document: Value = serde_json::from_str(&document).unwrap();
+    assert_eq!(document["resource"], fixture::API1);
+    assert_eq!(document["authorization_servers"], json!([fixture::ISSUER]));
+    assert_eq!(
+        document["scopes_supported"],
+        json!(["api:read", "api:write"])
+    );
+    assert_eq!(document["bearer_methods_supported"], json!(["header"]));
+    assert_eq!(document["resource_name"], "Orders");
+    let token = api.token("machine", fixture::API1, None).await;
+    let value = format!("Bearer {token}");
+    for headers in [
+        &[("authorization", "Bearer")][..],
+        &[("authorization", "Bearer ")],
+        &[("authorization", "Bearer a b")],
+        &[("authorization", "Bearer \"x\"")],
+        &[("authorization", &value), ("authorization", &value)],
+        &[("authorization", &value), ("dpop", "x"), ("dpop", "x")],
+    ] {
+        assert_refused(&api.get("/orders", headers).await, 400, "invalid_request");
+    }
+    let path = format!("/orders?access_token={token}");
+    assert_eq!(
+        api.get(&path, &[]).await.status(),
+        401,
+        "a query is no place for a token"
+    );
+    assert_eq!(
+        api.get("/orders", &[("authorization", "Basic eDp4")])
+            .await
+            .status(),
+        401
+    );
+}
+
+#[tokio::test]
+async fn a_token_for_somebody_else_or_by_nobody_is_refused() {
+    let api = api(fixture::API1).await;
+    let good = api.token("machine", fixture::API1, None).await;
+    let mut parts: Vec<&str> = good.split('.').collect();
+    let last = parts.pop().unwrap().to_owned();
+    let flipped = format!(
+        "{}.{}",
+        parts.join("."),
+        last.chars().rev().collect::<String>()
+    );
+    let none = format!("eyJhbGciOiJub25lIn0.{}.", parts[1]);
+    for token in [&flipped, &none, &format!("{good}x"), "x", "x.y.z"] {
+        assert_refused(&api.bearer("/orders", token).await, 401, "invalid_token");
+    }
+    // An ID token is signed with the same keys.
+    let mut browser = api.op.browser();
+    let tokens = browser.code_flow("web", "openid api:read").await;
+    assert_refused(
+        &api.bearer("/orders", &tokens.id.unwrap()).await,
+        401,
+        "invalid_token",
+    );
+    // A sealed one is for the provider itself.
+    assert_refused(
+        &api.bearer("/orders", &tokens.access).await,
+        401,
+        "invalid_token",
+    );
+}
+
+#[tokio::test]
+async fn other_tokens_are_asked_about_and_the_answer_is_held_for_a_moment() {
+    let api = api(fixture::API2).await;
+    let mut browser = api.op.browser();
+    let request =
+        hallpass_testkit::Request::of("web", "openid api:read").with("resource", fixture::API2);
+    let tokens = browser.flow_of("alice", "web", &request).await;
+    for _ in 0..3 {
+        let response = api.bearer("/orders", &tokens.access).await;
+        assert_eq!(response.status(), 200);
+    }
+    let asked = api.http.asked.lock().unwrap().clone();
+    assert_eq!(
+        asked.iter().filter(|path| *path == "/introspect").count(),
+        1,
+        "{asked:?}"
+    );
+    browser
+        .call("web", "/revoke", &[("token", &tokens.access)])
+        .await;
+    assert_eq!(
+        api.bearer("/orders", &tokens.access).await.status(),
+        200,
+        "held"
+    );
+    api.op.clock.advance(10);
+    assert_refused(
+        &api.bearer("/orders", &tokens.access).await,
+        401,
+        "invalid_token",
+    );
+    // A JWT for the neighbour.
+    let other = api.token("machine", fixture::API1, None).await;
+    assert_refused(&api.bearer("/orders", &other).await, 401, "invalid_token");
+}
+
+//= test RFC9449#7.2 a token that is bound to a key is not taken as a bearer token
+//= test RFC9449#7.1 the scheme DPoP is for tokens that are bound to a key
+//= test RFC9449#7.1 ath is the hash of the access token
+//= test RFC9449#11.1 a proof is taken once
+#[tokio::test]
+async fn a_token_that_is_bound_to_a_key_needs_a_fresh_proof() {
+    let api = api(fixture::API1).await;
+    let (prover, other) = (Prover::default(), Prover::default());
+    let token = api.token("machine", fixture::API1, Some(&prover)).await;
+    let proof = api.proof(&prover, &token, |_| ());
+    assert_eq!(api.with_proof(&token, &proof).await.status(), 200);
+    assert_refused(
+        &api.with_proof(&token, &proof).await,
+        401,
+        "invalid_dpop_proof",
+    );
+    assert_refused(&api.bearer("/orders", &token).await, 401, "invalid_token");
+    let value = format!("DPoP {token}");
+    let without = api.get("/orders", &[("authorization", &value)]).await;
+    assert_refused(&without, 401, "invalid_dpop_proof");
+    let stranger = api.proof(&other, &token, |_| ());
+    assert_refused(
+        &api.with_proof(&token, &stranger).await,
+        401,
+        "invalid_token",
+    );
+    let now = api.op.clock.seconds();
+    for (what, name, value) in [
+        ("method", "htm", json!("POST")),
+        ("url", "htu", json!("https://api1.test/other")),
+        ("host", "htu", json!("https://evil.test/orders")),
+        ("old", "iat", json!(now - 60)),
+        ("early", "iat", json!(now + 61)),
+        ("token", "ath", json!(Prover::ath("other"))),
+        ("no token", "ath", json!(null)),
+        ("no name", "jti", json!("")),
+        ("long name", "jti", json!("x".repeat(300))),
+    ] {
+        let proof = api.proof(&prover, &token, |claims| claims[name] = value);
+        let response = api.with_proof(&token, &proof).await;
+        assert_eq!(response.status(), 401, "{what}");
+        assert_refused(&response, 401, "invalid_dpop_proof");
+    }
+    let same = api.proof(&prover, &token, |claims| {
+        claims["htu"] = json!("HTTPS://API1.test:443/orders?x#y");
+    });
+    assert_eq!(api.with_proof(&token, &same).await.status(), 200);
+    // A proof makes no bound token out of another.
+    let free = api.token("machine", fixture::API1, None).await;
+    let proof = api.proof(&prover, &free, |_| ());
+    assert_refused(&api.with_proof(&free, &proof).await, 401, "invalid_token");
+}
+
+/// An authorization server of three documents, for tokens that the fixture does not make.
+struct Fixed {
+    key: SigningKey,
+    served: Mutex<Vec<String>>,
+    now: AtomicI64,
+}
+
+impl Http for Fixed {
+    fn send<'a>(&'a self, request: Outgoing<'a>) -> BoxFuture<'a, Result<Received, HttpError>> {
+        Box::pin(async move {
+            self.served.lock().unwrap().push(request.url.to_owned());
+            let body = match request.url {
+                "https://as.test/.well-known/oauth-authorization-server/tenant" => json!({
+                    "issuer": "https://as.test/tenant", "jwks_uri": "https://as.test/keys",
+                })
+                .to_string(),
+                "https://as.test/keys" => Jwks::from_keys([self.key.public_jwk()]).to_json(),
+                _ => return Err(HttpError),
+            };
+            Ok(Received {
+                body: body.into_bytes(),
+                max_age: None,
+            })
+        })
+    }
+}
+
+impl Clock for Fixed {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.now.load(Ordering::SeqCst))
+    }
+}
+
+const NOW: i64 = 1_800_000_000;
+
+fn fixed() -> (Arc<Fixed>, ResourceServer) {
+    let fixed = Arc::new(Fixed {
+        key: SigningKey::generate(JwsAlgorithm::ES256).unwrap(),
+        served: Mutex::default(),
+        now: AtomicI64::new(NOW),
+    });
+    let server = ResourceServer::builder("https://as.test/tenant", "https://api.test/mcp")
+        .clock(fixed.clone())
+        .build(fixed.clone())
+        .unwrap();
+    (fixed, server)
+}
+
+fn claims() -> Value {
+    json!({
+        "iss": "https://as.test/tenant", "sub": "alice", "client_id": "c", "aud": "https://api.test/mcp",
+        "iat": NOW, "exp": NOW + 600, "jti": "t",
+    })
+}
+
+async fn status(server: &ResourceServer, token: &str, certificate: Option<[u8; 32]>) -> u16 {
+    let mut request = Request::get("/mcp").header("authorization", format!("Bearer {token}"));
+    if let Some(digest) = certificate {
+        request = request.extension(PeerCertificate(digest));
+    }
+    let (parts, ()) = request.body(()).unwrap().into_parts();
+    match server.check(&parts, &Demand::nothing()).await {
+        Ok(_) => 200,
+        Err(rejected) => rejected.status.as_u16(),
+    }
+}
+
+//= test RFC9068#4 issuer and audience of a token are the expected ones
+//= test RFC9068#4 the typ of a token is at+jwt
+//= test RFC9068#4 a token that is over is not taken
+//= test RFC9068#4 only algorithms that were chosen are taken, and none is not among them
+//= test RFC7800#3.1 a confirmation that is not understood is not taken for none
+//= test RFC8705#3 the certificate of the connection is the one that the token is bound to
+#[tokio::test]
+async fn every_claim_of_a_jwt_counts() {
+    let (fixed, server) = fixed();
+    let sign = |typ: Option<&str>, change: &dyn Fn(&mut Value)| {
+        let mut claims = claims();
+        change(&mut claims);
+        fixed
+            .key
+            .sign_compact(typ, claims.to_string().as_bytes())
+            .unwrap()
+    };
+    let good = |change: &dyn Fn(&mut Value)| sign(Some("at+jwt"), change);
+    assert_eq!(status(&server, &good(&|_| ()), None).await, 200);
+    assert_eq!(
+        status(&server, &sign(Some("application/at+jwt"), &|_| ()), None).await,
+        200
+    );
+    let list = good(&|c| c["aud"] = json!(["https://other.test", "https://api.test/mcp"]));
+    assert_eq!(status(&server, &list, None).await, 200);
+    for typ in [None, Some("JWT"), Some("dpop+jwt")] {
+        assert_eq!(
+            status(&server, &sign(typ, &|_| ()), None).await,
+            401,
+            "{typ:?}"
+        );
+    }
+    for (name, value) in [
+        ("iss", json!("https://as.test")),
+        ("iss", json!("https://as.test/tenant/")),
+        ("aud", json!("https://api.test")),
+        ("aud", json!([])),
+        ("aud", json!(["https://api.test/mcp", 1])),
+        ("exp", json!(NOW)),
+        ("exp", json!("later")),
+        ("iat", json!(NOW + 61)),
+        ("nbf", json!(NOW + 61)),
+        ("sub", json!(1)),
+        ("scope", json!("a  b")),
+        ("cnf", json!({})),
+        ("cnf", json!({"kid": "x"})),
+        ("cnf", json!({"jkt": "x", "x5t#S256": "x"})),
+        ("cnf", json!({"jkt": 1})),
+        ("cnf", json!("x")),
+    ] {
+        let token = good(&|c| c[name] = value.clone());
+        assert_eq!(status(&server, &token, None).await, 401, "{name} {value}");
+    }
+    for name in ["iss", "aud", "exp", "iat", "sub", "client_id", "jti"] {
+        let token = good(&|c| drop(c.as_object_mut().unwrap().remove(name)));
+        assert_eq!(status(&server, &token, None).await, 401, "{name}");
+    }
+    let bound = good(&|c| {
+        let digest = hallpass_jose::base64url::encode([7; 32]);
+        c["cnf"] = json!({"x5t#S256": digest});
+    });
+    assert_eq!(status(&server, &bound, None).await, 401);
+    assert_eq!(status(&server, &bound, Some([8; 32])).await, 401);
+    assert_eq!(status(&server, &bound, Some([7; 32])).await, 200);
+}
+
+#[tokio::test]
+async fn made_up_keys_do_not_make_us_fetch_and_an_outage_says_so() {
+    let (fixed, server) = fixed();
+    let good = fixed
+        .key
+        .sign_compact(Some("at+jwt"), claims().to_string().as_bytes())
+        .unwrap();
+    assert_eq!(status(&server, &good, None).await, 200);
+    for _ in 0..100 {
+        let stranger = SigningKey::generate(JwsAlgorithm::ES256).unwrap();
+        let token = stranger
+            .sign_compact(Some("at+jwt"), claims().to_string().as_bytes())
+            .unwrap();
+        assert_eq!(status(&server, &token, None).await, 401);
+    }
+    assert_eq!(
+        fixed.served.lock().unwrap().len(),
+        2,
+        "metadata and keys, once"
+    );
+    let server = ResourceServer::builder("https://down.test", "https://api.test/mcp")
+        .clock(fixed.clone())
+        .build(fixed.clone())
+        .unwrap();
+    assert_eq!(status(&server, &good, None).await, 503);
+}
+
+#[test]
+fn what_is_no_resource_or_issuer_is_refused() {
+    let (fixed, _) = fixed();
+    let build = |issuer: &str, resource: &str| {
+        let builder = ResourceServer::builder(issuer, resource);
+        builder.build(fixed.clone()).is_ok()
+    };
+    assert!(build("https://as.test", "https://api.test/x?y"));
+    assert!(build("http://localhost:3000", "http://127.0.0.1:4000/mcp"));
+    for (issuer, resource) in [
+        ("https://as.test", "api"),
+        ("https://as.test", "urn:api"),
+        ("https://as.test", "http://api.test"),
+        ("https://as.test", "https://api.test#x"),
+        ("https://as.test?x", "https://api.test"),
+        ("http://as.test", "https://api.test"),
+        ("", "https://api.test"),
+    ] {
+        assert!(!build(issuer, resource), "{issuer} {resource}");
+    }
+}
