@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::{deps, generate, report, size, workspace::run};
+use crate::{deps, features, generate, report, size, workspace::run};
 
 const CARGO: &str = env!("CARGO");
 
@@ -26,6 +26,7 @@ pub(crate) fn check() -> ExitCode {
     note(documentation());
     problems.extend(size::problems().unwrap_or_else(|e| vec![e]));
     problems.extend(deps::problems().unwrap_or_else(|e| vec![e]));
+    problems.extend(features::problems().unwrap_or_else(|e| vec![e]));
     problems.extend(generate::all(true).unwrap_or_else(|e| vec![e]));
     if problems.is_empty() {
         println!("check: clean");

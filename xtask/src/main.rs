@@ -9,6 +9,7 @@ mod bench;
 mod check;
 mod conformance;
 mod deps;
+mod features;
 mod generate;
 mod size;
 mod spec;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         "conformance" => conformance::main(arguments),
         "deps" => report(deps::problems()),
         "dev" => check::dev(arguments),
+        "features" => report(features::problems()),
         "generate" => generate::main(arguments),
         "size" => report(size::problems()),
         "spec" => spec::main(arguments),
@@ -38,10 +40,11 @@ fn main() -> ExitCode {
 
 const USAGE: &str = "usage: cargo xtask COMMAND
 
-  check               format, lints, documentation, size, deps, generate --check, spec --check
+  check               format, lints, documentation, size, deps, features, generate --check, spec --check
   test [FILTER]       all tests
   generate [--check]  everything that is derived from code, in docs/reference
   spec [--check]      which demands of which specification the code and the tests name
+  features            whether the table beside node-oidc-provider is whole
   size                how long files may be
   deps                which crate may depend on which
   dev [ARGUMENTS]     the server with a demo user and clients, from a debug build
