@@ -1,5 +1,6 @@
 //! Algorithms of what we sign for a client: it registers one and gets it.
 
+use hallpass_core::introspect::JWT_MEDIA;
 use hallpass_jose::JwsAlgorithm;
 use hallpass_testkit::{Answer, Ask, assertion, fixture};
 use serde_json::json;
@@ -35,6 +36,26 @@ pub(super) async fn userinfo(desk: &Desk, value: &str) -> bool {
     let answer = desk.op.browser().send(ask).await;
     assert_eq!(answer.media(), "application/jwt", "{}", answer.text());
     algorithm(&answer.text()) == value
+}
+
+pub(super) async fn introspection(desk: &Desk, value: &str) -> bool {
+    let Some(rp) = registered(desk, "introspection_signed_response_alg", value).await else {
+        return false;
+    };
+    let answer = desk.introspected(&rp).await;
+    assert_eq!(answer.media(), JWT_MEDIA, "{}", answer.text());
+    algorithm(&answer.text()) == value
+}
+
+pub(super) async fn authorization(desk: &Desk, value: &str) -> bool {
+    let Some(rp) = registered(desk, "authorization_signed_response_alg", value).await else {
+        return false;
+    };
+    let Some(response) = desk.signed_response(&rp).await else {
+        return false;
+    };
+    assert_eq!(assertion::payload(&response)["iss"], fixture::ISSUER);
+    algorithm(&response) == value
 }
 
 /// Whether a token is bound to the key of a proof that names this algorithm.

@@ -10,6 +10,7 @@ use std::{
 
 use hallpass_core::{
     client::{ClientOrigin, metadata},
+    introspect::JWT_MEDIA,
     policy::Policy,
 };
 use hallpass_jose::{Jwks, JwsAlgorithm, SigningKey};
@@ -98,6 +99,14 @@ impl Desk {
         Some(rp)
     }
 
+    /// Whether an operator could make such a client.
+    pub(super) fn operator_may_register(&self, mut members: Value) -> bool {
+        members["redirect_uris"] = json!([CALLBACK]);
+        let origin = ClientOrigin::Configuration;
+        let members = members.as_object().unwrap();
+        metadata::normalize(members, origin, self.op.provider.policy()).is_ok()
+    }
+
     /// What registration does, where there is none.
     async fn put(&self, body: &Value) -> Option<Value> {
         let (provider, origin) = (&self.op.provider, ClientOrigin::Registration);
@@ -163,11 +172,39 @@ impl Desk {
         answer.json()
     }
 
+    /// What a client hears, signed if it may be, about a token that is none.
+    pub(super) async fn introspected(&self, rp: &Rp) -> Answer {
+        let ask = self.ask(rp, "/introspect", &[("token", "x")]);
+        self.op
+            .browser()
+            .send(ask.header("Accept", JWT_MEDIA))
+            .await
+    }
+
+    /// The JWT in which an answer of the authorization endpoint travels; none where that mode is refused.
+    pub(super) async fn signed_response(&self, rp: &Rp) -> Option<String> {
+        let request = self.request(rp, "openid").with("response_mode", "jwt");
+        let answer = self.agreed(&request).await;
+        let location = answer.location();
+        let response = wire::param(location, "response");
+        let error = wire::param(location, "error");
+        assert_eq!(
+            response.is_none(),
+            error.as_deref() == Some("invalid_request")
+        );
+        response
+    }
+
     /// A request of a client that authenticates as it has registered.
     pub(super) async fn call(&self, rp: &Rp, path: &str, pairs: &[(&str, &str)]) -> Answer {
+        self.op.browser().send(self.ask(rp, path, pairs)).await
+    }
+
+    /// The request of [`Self::call`].
+    fn ask(&self, rp: &Rp, path: &str, pairs: &[(&str, &str)]) -> Ask {
         let id = [("client_id", rp.id.as_str())];
         let algorithm = rp.metadata["token_endpoint_auth_signing_alg"].as_str();
-        let ask = match rp.metadata["token_endpoint_auth_method"].as_str().unwrap() {
+        match rp.metadata["token_endpoint_auth_method"].as_str().unwrap() {
             "client_secret_basic" => {
                 Ask::form(path, pairs).basic(&rp.id, rp.secret.as_deref().unwrap())
             }
@@ -187,8 +224,7 @@ impl Desk {
                 self.asserting(path, pairs, &jwt)
             }
             other => panic!("nobody authenticates by {other} here"),
-        };
-        self.op.browser().send(ask).await
+        }
     }
 
     /// Claims of a good assertion.

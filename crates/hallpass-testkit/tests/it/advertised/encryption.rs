@@ -5,6 +5,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use hallpass_core::introspect::JWT_MEDIA;
 use hallpass_jose::{ContentEncryption, DecryptionKey, JweAlgorithm, Jwks, UnverifiedJwe};
 use hallpass_testkit::Ask;
 use serde_json::{Value, json};
@@ -42,18 +43,29 @@ async fn works(desk: &Desk, member: &str, alg: &str, enc: &str) -> bool {
     let pair = pair.unwrap_or_else(|| {
         DecryptionKey::from_client_secret(rp.secret.as_deref().unwrap(), alg, enc).unwrap()
     });
-    let answer = answer(desk, &rp, kind).await;
+    let Some(answer) = answer(desk, &rp, kind).await else {
+        return false;
+    };
     let opened = UnverifiedJwe::parse(&answer)
         .unwrap()
         .decrypt(&pair, &[alg], &[enc]);
     !opened.unwrap().plaintext().is_empty()
 }
 
-/// What the client gets of that kind.
-async fn answer(desk: &Desk, rp: &Rp, kind: &str) -> String {
+/// What the client gets of that kind; none where it can get nothing.
+async fn answer(desk: &Desk, rp: &Rp, kind: &str) -> Option<String> {
+    match kind {
+        "introspection" => {
+            let answer = desk.introspected(rp).await;
+            assert_eq!(answer.media(), JWT_MEDIA, "{}", answer.text());
+            return Some(answer.text());
+        }
+        "authorization" => return desk.signed_response(rp).await,
+        _ => {}
+    }
     let tokens: Value = desk.tokens(rp, &desk.request(rp, "openid")).await;
     let text = |name: &str| tokens[name].as_str().unwrap().to_owned();
-    match kind {
+    Some(match kind {
         "id_token" => text("id_token"),
         "userinfo" => {
             let ask = Ask::get("/userinfo").bearer(&text("access_token"));
@@ -62,7 +74,7 @@ async fn answer(desk: &Desk, rp: &Rp, kind: &str) -> String {
             answer.text()
         }
         other => panic!("{other} is not asked for here"),
-    }
+    })
 }
 
 /// A client's key pair. Each is made once, since that takes long.

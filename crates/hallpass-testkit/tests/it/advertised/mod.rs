@@ -18,7 +18,10 @@ mod requests;
 
 use std::{future::Future, pin::Pin};
 
-use hallpass_core::policy::{Documents, DpopNonce, Policy};
+use hallpass_core::{
+    authorize::ResponseType,
+    policy::{Documents, DpopNonce, ExchangeRule, Policy},
+};
 use hallpass_jose::JwsAlgorithm;
 use hallpass_testkit::Ask;
 
@@ -64,6 +67,13 @@ fn everything(policy: &mut Policy) {
         .copied()
         .filter(|alg| !alg.is_symmetric())
         .collect();
+    policy.response_types = ResponseType::ALL.to_vec();
+    policy.jarm = true;
+    policy.device.enabled = true;
+    policy.token_exchange = vec![ExchangeRule {
+        clients: vec!["web".to_owned()],
+        ..ExchangeRule::default()
+    }];
     policy.acr_values = ["bronze", "silver"].map(str::to_owned).to_vec();
     policy.client_documents.enabled = true;
     policy.requests.by_reference = true;

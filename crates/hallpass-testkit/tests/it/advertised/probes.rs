@@ -76,6 +76,7 @@ pub(super) static PROBES: &[(&str, Probe)] = &[
     ("userinfo_endpoint", get("/userinfo")),
     ("introspection_endpoint", post("/introspect")),
     ("revocation_endpoint", post("/revoke")),
+    ("device_authorization_endpoint", post("/device/auth")),
     ("end_session_endpoint", get("/logout")),
     ("pushed_authorization_request_endpoint", post("/par")),
     (
@@ -299,10 +300,28 @@ pub(super) static PROBES: &[(&str, Probe)] = &[
             accepts: |desk, _, value| Box::pin(algorithms::userinfo(desk, value)),
         },
     ),
+    (
+        "introspection_signing_alg_values_supported",
+        List {
+            neighbours: JWS,
+            accepts: |desk, _, value| Box::pin(algorithms::introspection(desk, value)),
+        },
+    ),
+    (
+        "authorization_signing_alg_values_supported",
+        List {
+            neighbours: JWS,
+            accepts: |desk, _, value| Box::pin(algorithms::authorization(desk, value)),
+        },
+    ),
     ("id_token_encryption_alg_values_supported", JWE_ALGS),
     ("id_token_encryption_enc_values_supported", JWE_ENCS),
     ("userinfo_encryption_alg_values_supported", JWE_ALGS),
     ("userinfo_encryption_enc_values_supported", JWE_ENCS),
+    ("introspection_encryption_alg_values_supported", JWE_ALGS),
+    ("introspection_encryption_enc_values_supported", JWE_ENCS),
+    ("authorization_encryption_alg_values_supported", JWE_ALGS),
+    ("authorization_encryption_enc_values_supported", JWE_ENCS),
     ("token_endpoint_auth_methods_supported", AUTH_METHODS),
     ("revocation_endpoint_auth_methods_supported", AUTH_METHODS),
     (
