@@ -53,7 +53,8 @@ fn hallpass(arguments: &[&str]) -> Result<String, String> {
     Ok(text)
 }
 
-const COMMANDS: &[&[&str]] = &[
+/// Every command of our binary.
+pub(crate) const COMMANDS: &[&[&str]] = &[
     &[],
     &["serve"],
     &["config"],
@@ -70,6 +71,10 @@ const COMMANDS: &[&[&str]] = &[
     &["client", "list"],
     &["client", "show"],
     &["client", "delete"],
+    &["registration-token"],
+    &["registration-token", "create"],
+    &["registration-token", "list"],
+    &["registration-token", "revoke"],
     &["key"],
     &["key", "list"],
     &["key", "rotate"],

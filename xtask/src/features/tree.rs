@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::workspace;
+use crate::{generate, workspace};
 
 /// Names of what exists.
 pub(super) struct Tree {
@@ -45,10 +45,9 @@ impl Tree {
             tree.add_code(&file, &workspace::read(&file)?);
         }
         tree.add_settings(&workspace::read("hallpass.example.toml")?);
-        for line in workspace::read("docs/reference/command-line.md")?.lines() {
-            if let Some(name) = line.strip_prefix("## `").and_then(|l| l.strip_suffix('`')) {
-                tree.names.insert(("command", name.to_owned()));
-            }
+        for command in generate::COMMANDS {
+            tree.names
+                .insert(("command", format!("hallpass {}", command.join(" "))));
         }
         let expected = workspace::read("conformance/expected.json")?;
         let expected: Value =
