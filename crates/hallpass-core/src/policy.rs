@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use hallpass_jose::{ContentEncryption, JweAlgorithm, JwsAlgorithm};
-use hallpass_types::Issuer;
+use hallpass_jose::{ContentEncryption, JweAlgorithm, Jwks, JwsAlgorithm};
+use hallpass_types::{Issuer, Scope};
 
 use crate::{
     authorize::{ResponseType, rules::IMPLICIT},
@@ -15,7 +15,8 @@ use crate::{
     },
     token::{
         Grant, authorization_code::AuthorizationCode, client_credentials::ClientCredentials,
-        device_code::DeviceCode, exchange::TokenExchange, refresh_token::Refresh,
+        device_code::DeviceCode, exchange::TokenExchange, jwt_bearer::JwtBearer,
+        refresh_token::Refresh,
     },
 };
 
@@ -44,6 +45,8 @@ pub struct Policy {
     pub encryption: EncryptionPolicy,
     /// Who may exchange which tokens for which (RFC 8693). Empty: the grant does not exist.
     pub token_exchange: Vec<ExchangeRule>,
+    /// Issuers whose assertions say who a person is (RFC 7523 §2.1). Empty: the grant does not exist.
+    pub jwt_bearer: Vec<TrustedIssuer>,
     /// Grant types of the token endpoint, which clients may register. An engine that has others says so here.
     pub grant_types: Vec<String>,
     /// Authentication context classes that sign-in can reach, weakest first.
@@ -85,6 +88,7 @@ impl fmt::Debug for Policy {
             web_message,
             encryption,
             token_exchange,
+            jwt_bearer,
             grant_types,
             acr_values,
             registration,
@@ -110,6 +114,7 @@ impl fmt::Debug for Policy {
             .field("web_message", web_message)
             .field("encryption", encryption)
             .field("token_exchange", token_exchange)
+            .field("jwt_bearer", jwt_bearer)
             .field("grant_types", grant_types)
             .field("acr_values", acr_values)
             .field("registration", registration)
@@ -234,6 +239,29 @@ impl EncryptionPolicy {
         own.chain(self.algs.iter().filter(|a| a.is_symmetric()))
             .copied()
     }
+}
+
+/// An issuer whose word is taken for who a person is, RFC 7523 §2.1.
+#[derive(Clone, Debug)]
+pub struct TrustedIssuer {
+    /// Its `iss`, compared byte for byte.
+    pub issuer: String,
+    /// Its keys, when they are written down here.
+    pub jwks: Option<Arc<Jwks>>,
+    /// Where it publishes them otherwise.
+    pub jwks_uri: Option<String>,
+    /// Algorithms of its signatures; symmetric ones are never taken.
+    pub algs: Vec<JwsAlgorithm>,
+    /// The clients that may show its assertions.
+    pub clients: Vec<String>,
+    /// Whom its subjects are here: `sub` to the account's own subject. None: the same.
+    pub subjects: Option<BTreeMap<String, String>>,
+    /// The scopes that a token may have at most. `openid` and `offline_access` are never among them.
+    pub scopes: Scope,
+    /// The resources that a token may be for. The issuer's own name stands for the provider's endpoints.
+    pub resources: Vec<String>,
+    /// An assertion ends at most so many seconds ahead.
+    pub max_lifetime: i64,
 }
 
 /// Lets clients exchange tokens, RFC 8693.
@@ -474,6 +502,7 @@ impl Policy {
             DeviceCode::TYPE => self.device.enabled,
             // Without rules it would do nothing.
             TokenExchange::TYPE => !self.token_exchange.is_empty(),
+            JwtBearer::TYPE => !self.jwt_bearer.is_empty(),
             _ => true,
         }
     }
@@ -492,6 +521,7 @@ impl Policy {
             web_message: false,
             encryption: EncryptionPolicy::default(),
             token_exchange: Vec::new(),
+            jwt_bearer: Vec::new(),
             grant_types: [
                 AuthorizationCode::TYPE,
                 Refresh::TYPE,

@@ -39,7 +39,7 @@ impl ClaimsRequest {
 /// How and when a person authenticated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Authentication {
-    /// When the person last proved who they are.
+    /// When the person last proved who they are; 0 when that was not here ([`Self::elsewhere`]).
     pub auth_time: Timestamp,
     /// The authentication context class that was reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -62,6 +62,24 @@ pub enum Confirmation {
     /// The client's certificate (RFC 8705 §3.1).
     #[serde(rename = "x5t#S256")]
     X5tS256(Thumbprint),
+}
+
+impl Authentication {
+    /// That of a person whom another issuer vouched for: nothing is known about how and when.
+    #[must_use]
+    pub const fn elsewhere() -> Self {
+        Self {
+            auth_time: Timestamp(0),
+            acr: None,
+            amr: Vec::new(),
+        }
+    }
+
+    /// Whether the person proved here who they are.
+    #[must_use]
+    pub const fn was_here(&self) -> bool {
+        self.auth_time.0 > 0
+    }
 }
 
 /// A grant: what one person allowed one client. It stands from the redemption of the code until it expires or

@@ -64,6 +64,7 @@ pub(crate) async fn prepare(
                 at: now,
                 idle_expires_at,
             },
+            Decided::Once(key) => Spend::Once(key),
             Decided::Standing(grant) => Spend::Standing(grant),
             Decided::Waiting { key, revision } => Spend::Waiting {
                 key,

@@ -97,7 +97,7 @@ pub fn access_token(
         let key = serde_json::to_value(key).unwrap_or_default();
         out.insert("cnf".to_owned(), key);
     }
-    if let Some(how) = authentication {
+    if let Some(how) = authentication.filter(|how| how.was_here()) {
         tell(&mut out, how);
     }
     for (name, value) in extra(token) {

@@ -7,6 +7,7 @@ pub mod authorization_code;
 pub mod client_credentials;
 pub mod device_code;
 pub mod exchange;
+pub mod jwt_bearer;
 mod polled;
 pub mod refresh_token;
 mod target;
@@ -14,7 +15,7 @@ mod target;
 pub use polled::{PolledFound, PolledKey};
 pub use target::Target;
 
-use hallpass_types::{Code, GrantId, Key, Params, Scope, Timestamp, Waiting};
+use hallpass_types::{Code, GrantId, Key, Once, Params, Scope, Timestamp, Waiting};
 
 use crate::{
     authorize::rules::scope,
@@ -113,6 +114,18 @@ reasons! {
         ActorsTooMany => InvalidRequest, "actors_too_many", "the chain of actors is too long";
         /// No rule lets the client exchange tokens.
         ExchangeNotAllowed => UnauthorizedClient, "exchange_not_allowed", "the client may not exchange tokens";
+        /// RFC 7523 §2.1.
+        AssertionMissing => InvalidRequest, "assertion_missing", "assertion is missing";
+        /// RFC 7523 §3.1. One text for every bad assertion, so that nothing is told about it.
+        AssertionInvalid => InvalidGrant, "assertion_invalid", "the grant is not valid";
+        /// RFC 7523 §3.
+        AssertionAudience => InvalidGrant, "assertion_audience", "the grant is not valid";
+        /// RFC 7523 §3.
+        AssertionTime => InvalidGrant, "assertion_time", "the grant is not valid";
+        /// RFC 7523 §3.
+        AssertionReplayed => InvalidGrant, "assertion_replayed", "the grant is not valid";
+        /// The operator's entry for the issuer does not name the client.
+        AssertionNotForClient => UnauthorizedClient, "assertion_not_for_client", "the client may not use this grant type";
         /// RFC 9449 §10.
         CodeOfAnotherKey => InvalidGrant, "code_of_another_key", "the grant is not valid";
         /// RFC 9449 §5, RFC 8705 §4.
@@ -189,6 +202,8 @@ pub enum Spend {
     },
     /// The grant must stand.
     Standing(GrantId),
+    /// Use something that works once: an assertion.
+    Once(Key<Once>),
 }
 
 /// The access token to make.

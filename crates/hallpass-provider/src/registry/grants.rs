@@ -5,7 +5,7 @@ use hallpass_core::{
     client_auth::AuthenticatedClient,
     client_request::ClientRequest,
     issue::TokenResponse,
-    policy::Policy,
+    policy::{Policy, TrustedIssuer},
     polling::Verdict,
     record::{Confirmation, WaitingRecord},
     token::{
@@ -14,9 +14,11 @@ use hallpass_core::{
         client_credentials::ClientCredentials,
         device_code::DeviceCode,
         exchange::{ExchangeFound, ExchangeKey, Shown, TokenExchange},
+        jwt_bearer::{self, AssertionFound, AssertionKey, JwtBearer},
         refresh_token::{Refresh, RefreshFound, RefreshKey},
     },
 };
+use hallpass_jose::{Claims, Jwks, UnverifiedJws};
 use hallpass_store::{BoxFuture, Commit, Committed, StoreError};
 use hallpass_types::{Params, TokenId};
 
@@ -85,6 +87,7 @@ impl Grants {
             .with::<ClientCredentials>()
             .with::<DeviceCode>()
             .with::<TokenExchange>()
+            .with::<JwtBearer>()
     }
 
     /// Leaves out what the policy has switched off.
@@ -256,6 +259,63 @@ async fn shown(provider: &Provider, text: &str) -> Result<Option<Shown>, StoreEr
     }))
 }
 
+impl Fetch for AssertionKey {
+    fn fetch(self, provider: &Provider) -> BoxFuture<'_, Result<AssertionFound, StoreError>> {
+        Box::pin(async move {
+            let mut found = AssertionFound {
+                claims: None,
+                account: None,
+                random: provider.random(),
+            };
+            let policy = &provider.inner.policy;
+            let Ok(jws) = UnverifiedJws::parse_with_limit(&self.0, MAX_ASSERTION) else {
+                return Ok(found);
+            };
+            let Some(entry) = jwt_bearer::issuer_of(&jws, policy) else {
+                return Ok(found);
+            };
+            found.claims = vouched(provider, &jws, entry).await;
+            let subject = found.claims.as_ref();
+            if let Some(subject) = subject.and_then(|c| jwt_bearer::account_of(entry, c)) {
+                let facts = provider.account_facts(&subject).await?;
+                found.account = facts.map(|facts| (subject, facts));
+            }
+            Ok(found)
+        })
+    }
+}
+
+/// The claims of an assertion, when its issuer signed it. Published keys are fetched again when none of them has.
+async fn vouched(
+    provider: &Provider,
+    jws: &UnverifiedJws<'_>,
+    entry: &TrustedIssuer,
+) -> Option<Claims> {
+    let algorithm = jws.algorithm();
+    let verify = |keys: &Jwks| {
+        let candidates = keys.candidates(algorithm, jws.kid());
+        let verified = jws.clone().verify(&[algorithm], candidates).ok()?;
+        verified.claims().ok()
+    };
+    if let Some(keys) = &entry.jwks {
+        return verify(keys);
+    }
+    let uri = entry.jwks_uri.as_deref()?;
+    for again in [false, true] {
+        if let Some(claims) = provider
+            .remote_keys(uri, again)
+            .await
+            .and_then(|k| verify(&k))
+        {
+            return Some(claims);
+        }
+    }
+    None
+}
+
+/// The longest assertion, in bytes.
+const MAX_ASSERTION: usize = 16 * 1024;
+
 struct Pure<G>(std::marker::PhantomData<fn() -> G>);
 
 /// How often a decision is made again because somebody else was faster.
@@ -344,6 +404,8 @@ impl<G: Grant<Key: Fetch>> GrantHandler for Pure<G> {
                             )
                             .await?);
                         }
+                        //= RFC7523#3 MAY: an assertion whose jti was seen is refused; here, each needs one and works once
+                        Some(Spend::Once(_)) => return Err(Reason::AssertionReplayed.into()),
                         // Another refresh with the same token was faster: decide again on what it left.
                         // What a person allowed was fetched by another poll: deciding again finds nothing.
                         Some(

@@ -11,6 +11,7 @@ mod device;
 mod dpop;
 mod encryption;
 mod experimental;
+mod jwt_bearer;
 mod keys;
 mod lifetimes;
 mod log;
@@ -46,6 +47,7 @@ pub use danger::Danger;
 pub use dpop::Dpop;
 pub use encryption::Encryption;
 pub use experimental::Experimental;
+pub use jwt_bearer::JwtBearer;
 pub use keys::{Keys, decode as decode_master_key};
 pub use lifetimes::Lifetimes;
 pub use log::{Log, LogFormat};
@@ -199,6 +201,7 @@ impl Config {
                 dpop.apply(&mut policy);
                 token_exchange::check(&protocol.token_exchange, &policy, check);
                 request_objects.apply(&pushed_requests, &mut policy);
+                jwt_bearer::check(&protocol.jwt_bearer, &policy, check);
                 clients::parse(clients, &policy, check)
             })
             .unwrap_or_default();

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use hallpass_core::policy::{self, Documents, Policy, ScopeSpec};
-use hallpass_core::token::{Grant as _, device_code::DeviceCode, exchange};
+use hallpass_core::token::{Grant as _, device_code::DeviceCode, exchange, jwt_bearer};
 use hallpass_jose::JwsAlgorithm;
 use hallpass_types::Issuer;
 
+use super::jwt_bearer::JwtBearer;
 use super::lifetimes::Lifetimes;
 use super::protocol::{Pkce, Protocol, Resource, SigningAlg, TokenFormat};
 use super::registration::Registration;
@@ -55,6 +56,7 @@ pub(crate) fn apply(
     policy.encryption = protocol.encryption.policy();
     let rules = protocol.token_exchange.iter().map(TokenExchange::rule);
     policy.token_exchange = rules.collect();
+    policy.jwt_bearer = protocol.jwt_bearer.iter().map(JwtBearer::entry).collect();
     let default_alg = policy
         .signing_algs
         .first()
@@ -68,7 +70,11 @@ pub(crate) fn apply(
     policy.acr_values.clone_from(&protocol.acr_values);
     policy.device = protocol.device.policy();
     // The provider lists the grants that it has; clients of the configuration are checked before there is one.
-    for grant in [DeviceCode::TYPE, exchange::TokenExchange::TYPE] {
+    for grant in [
+        DeviceCode::TYPE,
+        exchange::TokenExchange::TYPE,
+        jwt_bearer::JwtBearer::TYPE,
+    ] {
         if policy.offers_grant(grant) {
             policy.grant_types.push(grant.to_owned());
         }

@@ -10,6 +10,7 @@ use super::checker::Checker;
 use super::device::Device;
 use super::encryption::Encryption;
 use super::experimental::Experimental;
+use super::jwt_bearer::JwtBearer;
 use super::token_exchange::TokenExchange;
 use super::value::Seconds;
 
@@ -44,6 +45,8 @@ pub struct Protocol {
     pub device: Device,
     /// Who may exchange which tokens.
     pub token_exchange: Vec<TokenExchange>,
+    /// Issuers whose assertions are taken as grants.
+    pub jwt_bearer: Vec<JwtBearer>,
     /// Page with the documentation for developers, for discovery.
     pub service_documentation: Option<String>,
     /// Page with the policy, for discovery.
@@ -147,6 +150,7 @@ impl Default for Protocol {
             signing_algs: vec![SigningAlg::ES256, SigningAlg::RS256],
             encryption: Encryption::default(),
             token_exchange: Vec::new(),
+            jwt_bearer: Vec::new(),
             device: Device::default(),
             service_documentation: None,
             op_policy_uri: None,

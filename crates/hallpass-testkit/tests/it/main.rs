@@ -25,6 +25,7 @@ mod front_channel;
 mod http;
 mod introspection;
 mod introspection_jwt;
+mod jwt_bearer;
 mod keys;
 mod logout;
 mod outbox;

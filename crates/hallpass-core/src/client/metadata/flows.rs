@@ -9,7 +9,7 @@ use crate::{
     client_auth::{Kind, Method},
     token::{
         Grant, authorization_code::AuthorizationCode, client_credentials::ClientCredentials,
-        exchange::TokenExchange,
+        exchange::TokenExchange, jwt_bearer::JwtBearer,
     },
 };
 
@@ -61,8 +61,7 @@ impl Draft<'_> {
         // What needs a rule of the operator is nothing that a client can register for itself.
         let trusted = self.origin.is_trusted();
         let offered = |g: &String| {
-            (trusted || g != TokenExchange::TYPE)
-                && policy.registrable_grant_types().any(|known| known == g)
+            (trusted || !by_rule(g)) && policy.registrable_grant_types().any(|known| known == g)
         };
         if !grants.iter().all(offered) {
             // A registering client names what it could use anywhere; an operator means what they wrote.
@@ -75,7 +74,7 @@ impl Draft<'_> {
             }
         }
         //= RFC6749#4.4 MUST: only confidential clients use the client credentials grant
-        let proves = |g: &String| g == ClientCredentials::TYPE || g == TokenExchange::TYPE;
+        let proves = |g: &String| g == ClientCredentials::TYPE || by_rule(g);
         if method.kind() == Kind::Public && grants.iter().any(proves) {
             return Err(MetadataReason::PublicClientCredentials.at(GRANTS));
         }
@@ -98,4 +97,9 @@ impl Draft<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a grant follows from a rule of the operator that names the client.
+fn by_rule(grant_type: &str) -> bool {
+    [TokenExchange::TYPE, JwtBearer::TYPE].contains(&grant_type)
 }

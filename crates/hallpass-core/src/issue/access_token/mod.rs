@@ -91,7 +91,7 @@ pub fn jwt_claims(
             &serde_json::to_value(key).unwrap_or_default(),
         );
     }
-    if let Some(how) = authentication {
+    if let Some(how) = authentication.filter(|how| how.was_here()) {
         json::number(&mut out, "auth_time", how.auth_time.0);
         if let Some(acr) = &how.acr {
             json::text(&mut out, "acr", acr);

@@ -165,7 +165,10 @@ impl World {
                 // Nothing to write: the answer goes out on what was read.
                 None => true,
             },
-            Some(Spend::Code(_) | Spend::CodeOf { .. } | Spend::Waiting { .. }) | None => {
+            Some(
+                Spend::Code(_) | Spend::CodeOf { .. } | Spend::Waiting { .. } | Spend::Once(_),
+            )
+            | None => {
                 unreachable!("a refresh spends its family")
             }
         };
