@@ -51,6 +51,8 @@ pub struct Policy {
     pub grant_types: Vec<String>,
     /// Authentication context classes that sign-in can reach, weakest first.
     pub acr_values: Vec<String>,
+    /// How clients learn that a session has ended.
+    pub logout: LogoutPolicy,
     /// Dynamic registration.
     pub registration: RegistrationPolicy,
     /// Clients whose identifier is the URL of their metadata.
@@ -91,6 +93,7 @@ impl fmt::Debug for Policy {
             jwt_bearer,
             grant_types,
             acr_values,
+            logout,
             registration,
             client_documents,
             pkce_for_registered_clients,
@@ -117,6 +120,7 @@ impl fmt::Debug for Policy {
             .field("jwt_bearer", jwt_bearer)
             .field("grant_types", grant_types)
             .field("acr_values", acr_values)
+            .field("logout", logout)
             .field("registration", registration)
             .field("client_documents", client_documents)
             .field("pkce_for_registered_clients", pkce_for_registered_clients)
@@ -202,6 +206,29 @@ pub enum TokenFormat {
     Sealed,
     /// A signed JWT (RFC 9068).
     Jwt(JwsAlgorithm),
+}
+
+/// How clients learn that a session has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogoutPolicy {
+    /// Whether logout tokens are posted to clients that registered for it (OpenID Connect Back-Channel Logout).
+    pub back_channel: bool,
+    /// Whether the signed-out page loads frames of clients that registered for it (OpenID Connect Front-Channel
+    /// Logout).
+    pub front_channel: bool,
+    /// Whether clients can ask by frame whether the person is still signed in (OpenID Connect Session Management).
+    /// Browsers that keep third-party cookies apart answer that the state has changed.
+    pub session_management: bool,
+}
+
+impl Default for LogoutPolicy {
+    fn default() -> Self {
+        Self {
+            back_channel: true,
+            front_channel: true,
+            session_management: false,
+        }
+    }
 }
 
 /// Encryption, RFC 7516.
@@ -530,6 +557,7 @@ impl Policy {
             .map(str::to_owned)
             .to_vec(),
             acr_values: Vec::new(),
+            logout: LogoutPolicy::default(),
             registration: RegistrationPolicy::default(),
             client_documents: DocumentPolicy::default(),
             pkce_for_registered_clients: false,

@@ -253,6 +253,7 @@ fn samples() -> Vec<(&'static str, Page<'static>)> {
                 hidden: &[("transaction", "sample")],
                 client: Some(CLIENT),
                 account: Some("ada"),
+                client_alone: true,
             }),
         ),
         (
@@ -260,6 +261,10 @@ fn samples() -> Vec<(&'static str, Page<'static>)> {
             Page::SignedOut(SignedOut {
                 client: Some(CLIENT),
                 kept: false,
+                left: false,
+                frames: &[],
+                frame_origins: &[],
+                next: None,
             }),
         ),
         (
@@ -267,6 +272,10 @@ fn samples() -> Vec<(&'static str, Page<'static>)> {
             Page::SignedOut(SignedOut {
                 client: None,
                 kept: true,
+                left: false,
+                frames: &[],
+                frame_origins: &[],
+                next: None,
             }),
         ),
         (

@@ -6,7 +6,7 @@ use minijinja::{
 
 use crate::{
     assets::Assets,
-    csp::{FORM_POST_SCRIPT, Forms, Scripts, policy},
+    csp::{FORM_POST_SCRIPT, Forms, GO_ON_SCRIPT, Scripts, policy},
     message,
     messages::Lang,
     qr, text,
@@ -72,6 +72,7 @@ impl Pages {
 
     /// Renders a page. Should a template fail, the answer is a plain page that says so.
     pub fn render(&self, page: Page<'_>, chrome: &Chrome<'_>) -> Html {
+        let mut frames: &[String] = &[];
         let (name, view, scripts, forms) = match page {
             Page::SignIn(view) => {
                 let retry = view
@@ -104,12 +105,15 @@ impl Pages {
                 Scripts::None,
                 Forms::Client,
             ),
-            Page::SignedOut(view) => (
-                "signed_out.html",
-                Value::from(Serde(view)),
-                Scripts::None,
-                Forms::Own,
-            ),
+            Page::SignedOut(view) => {
+                let scripts = match view.next {
+                    Some(_) => Scripts::GoOn,
+                    None => Scripts::None,
+                };
+                frames = view.frame_origins;
+                let view = context! { script => GO_ON_SCRIPT, ..Value::from(Serde(view)) };
+                ("signed_out.html", view, scripts, Forms::Own)
+            }
             Page::Error(view) => {
                 let (title, text) = chrome
                     .lang
@@ -157,7 +161,7 @@ impl Pages {
         });
         Html {
             body,
-            csp: policy(scripts, forms),
+            csp: policy(scripts, forms, frames),
         }
     }
 

@@ -39,6 +39,8 @@ fn client(text: &str) -> Client<'_> {
 /// Calls `check` with every page, all of whose texts are `text`.
 fn each_page(text: &str, check: impl Fn(&str, Html)) {
     let hidden = [(text, text), ("csrf", "1")];
+    let frames = ["https://rp.example/out?a&b".to_owned()];
+    let origins = ["https://rp.example".to_owned()];
     let scope = |optional, title, description| Scope {
         name: text,
         title,
@@ -138,6 +140,7 @@ fn each_page(text: &str, check: impl Fn(&str, Html)) {
                 hidden: &hidden,
                 client: Some(client(text)),
                 account: Some(text),
+                client_alone: true,
             }),
         ),
         (
@@ -147,6 +150,7 @@ fn each_page(text: &str, check: impl Fn(&str, Html)) {
                 hidden: &[],
                 client: None,
                 account: None,
+                client_alone: false,
             }),
         ),
         (
@@ -154,6 +158,21 @@ fn each_page(text: &str, check: impl Fn(&str, Html)) {
             Page::SignedOut(SignedOut {
                 client: Some(client(text)),
                 kept: false,
+                left: false,
+                frames: &[],
+                frame_origins: &[],
+                next: None,
+            }),
+        ),
+        (
+            "signed_out_frames",
+            Page::SignedOut(SignedOut {
+                client: Some(client(text)),
+                kept: false,
+                left: false,
+                frames: &frames,
+                frame_origins: &origins,
+                next: Some("https://rp.example/bye?a&b"),
             }),
         ),
         (
@@ -161,6 +180,10 @@ fn each_page(text: &str, check: impl Fn(&str, Html)) {
             Page::SignedOut(SignedOut {
                 client: None,
                 kept: true,
+                left: false,
+                frames: &[],
+                frame_origins: &[],
+                next: None,
             }),
         ),
         (
@@ -438,10 +461,10 @@ fn every_page_is_a_whole_document_without_inline_style_or_handlers() {
 }
 
 #[test]
-fn only_two_pages_have_scripts() {
+fn only_three_pages_have_scripts() {
     each_page("plain", |name, Html { body, csp }| {
         let scripts = tags(&body, "script").len();
-        let expected = usize::from(matches!(name, "form_post" | "demo"));
+        let expected = usize::from(matches!(name, "form_post" | "demo" | "signed_out_frames"));
         assert_eq!(scripts, expected, "{name}");
         assert_eq!(csp.contains("script-src"), expected == 1, "{name}");
     });
@@ -462,10 +485,22 @@ fn pages_load_nothing_but_their_own_assets_below_the_base() {
                 .unwrap_or_else(|| panic!("{name}: {path}"));
             assert!(assets.assets().at(path).is_some(), "{name}: {path}");
         }
-        assert!(
-            tags(&body, "img").is_empty() && tags(&body, "iframe").is_empty(),
-            "{name}"
-        );
+        assert!(tags(&body, "img").is_empty(), "{name}");
+        let framed = !tags(&body, "iframe").is_empty();
+        assert_eq!(framed, name == "signed_out_frames", "{name}");
+    });
+}
+
+#[test]
+fn the_signed_out_page_loads_frames_and_leads_on() {
+    one_page("signed_out_frames", |Html { body, csp }| {
+        let frames = tags(body, "iframe");
+        assert!(frames[0].contains("src=\"https:&#x2f;&#x2f;rp.example&#x2f;out?a&amp;b\""));
+        assert!(tag_with_id(body, "a", "continue").contains("bye?a&amp;b\""));
+        assert!(csp.contains("; frame-src https://rp.example"), "{csp}");
+    });
+    one_page("signed_out", |Html { csp, .. }| {
+        assert!(!csp.contains("frame-src") && !csp.contains("script-src"));
     });
 }
 

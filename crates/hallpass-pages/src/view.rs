@@ -239,6 +239,8 @@ pub struct ConfirmLogout<'a> {
     /// Name of the signed-in account.
     #[serde(serialize_with = "text::optional")]
     pub account: Option<&'a str>,
+    /// Offers to sign out of the client alone.
+    pub client_alone: bool,
 }
 
 /// See [`Page::SignedOut`].
@@ -248,6 +250,14 @@ pub struct SignedOut<'a> {
     pub client: Option<Client<'a>>,
     /// The person chose to stay signed in.
     pub kept: bool,
+    /// The person signed out of the client alone.
+    pub left: bool,
+    /// Pages of clients to load in hidden frames.
+    pub frames: &'a [String],
+    /// Their origins.
+    pub frame_origins: &'a [String],
+    /// Where to go on to when they are loaded.
+    pub next: Option<&'a str>,
 }
 
 /// See [`Page::Error`].

@@ -102,6 +102,25 @@ pub(crate) struct PendingLogout {
     pub(crate) redirect: Option<String>,
 }
 
+/// A sign-out of which clients are still to be told by the browser.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct PendingFrames {
+    #[serde(rename = "b")]
+    pub(crate) binding: [u8; 16],
+    #[serde(rename = "e")]
+    pub(crate) expires_at: Timestamp,
+    /// Sessions that ended: every client that took part is told.
+    #[serde(rename = "s", default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) sessions: Vec<Key<Session>>,
+    /// Sessions that one client alone was signed out of, by their names.
+    #[serde(rename = "o", default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) only: Vec<Sid>,
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) client_id: Option<ClientId>,
+    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) redirect: Option<String>,
+}
+
 /// What stands in sealed state for a binding cookie.
 pub(crate) fn binding_digest(cookie: &str) -> [u8; 16] {
     let mut out = [0; 16];

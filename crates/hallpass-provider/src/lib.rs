@@ -21,6 +21,7 @@ mod referenced;
 mod registry;
 mod remote_keys;
 pub mod secrets;
+mod sessions;
 mod tries;
 
 pub use builder::{Builder, WantsAccounts, WantsInteraction, WantsMasterKey, WantsStore};

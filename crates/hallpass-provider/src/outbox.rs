@@ -54,6 +54,8 @@ enum Attempt {
     Busy,
     /// The receiver does not want it, or there is nobody to send it to.
     Final,
+    /// It has become other deliveries, and is gone.
+    Resolved,
 }
 
 impl Provider {
@@ -149,6 +151,7 @@ impl Provider {
                 self.settle(key, record.attempts, None).await?;
                 self.tell_delivery(&record.content, "refused");
             }
+            Attempt::Resolved => {}
             Attempt::Failed => self.tell_delivery(&record.content, "failed"),
             Attempt::Busy => {
                 let soon = self.now().plus(1);
@@ -202,10 +205,27 @@ impl Provider {
                     Err(FetchError::Busy) => Attempt::Busy,
                 })
             }
+            DeliveryContent::SessionsEnded { sessions } => {
+                self.tell_participants(key, record, sessions).await?;
+                Ok(Attempt::Resolved)
+            }
+            // A client that cannot sign its person out now may be able to later, so that no status is final.
+            DeliveryContent::LogoutToken {
+                client_id,
+                subject,
+                sid,
+            } => Ok(
+                match self.post_logout_token(client_id, subject, sid).await? {
+                    Some(Ok(200..=299)) => Attempt::Done,
+                    Some(Ok(_) | Err(FetchError::Failed | FetchError::Blocked)) => Attempt::Failed,
+                    Some(Err(FetchError::Busy)) => Attempt::Busy,
+                    None => Attempt::Final,
+                },
+            ),
         }
     }
 
-    async fn post(&self, url: &str, request: &SealedRequest) -> Result<u16, FetchError> {
+    pub(crate) async fn post(&self, url: &str, request: &SealedRequest) -> Result<u16, FetchError> {
         let request = PostRequest {
             url,
             content_type: &request.content_type,
@@ -241,6 +261,12 @@ impl Provider {
                 client: client_id,
                 outcome,
             }),
+            DeliveryContent::LogoutToken { client_id, .. } => self.emit(&Event::Delivery {
+                kind: "logout_token",
+                client: client_id,
+                outcome,
+            }),
+            DeliveryContent::SessionsEnded { .. } => {}
         }
     }
 }

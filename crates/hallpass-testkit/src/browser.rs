@@ -145,6 +145,7 @@ impl Browser {
         let view = View {
             issuer: &self.face.issuer,
             registered: &registered,
+            frames: &self.face.frames,
         };
         oracle::check(&view, ask, &answer);
         for cookie in answer.all("set-cookie") {

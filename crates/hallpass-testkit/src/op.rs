@@ -105,6 +105,19 @@ impl Setup {
         self
     }
 
+    /// Adds members to the metadata of a fixture client, or replaces them.
+    ///
+    /// # Panics
+    /// There is no such client.
+    #[must_use]
+    pub fn metadata(mut self, client: &str, members: &Value) -> Self {
+        let seed = self.clients.iter_mut().find(|seed| seed.id == client);
+        let held = seed.and_then(|seed| seed.metadata.as_object_mut()).unwrap();
+        let members = members.as_object().unwrap().clone();
+        held.extend(members);
+        self
+    }
+
     /// Keeps state somewhere else.
     #[must_use]
     pub fn store(mut self, store: Arc<dyn Store>) -> Self {
@@ -209,8 +222,11 @@ impl Setup {
         }
         let provider = builder.build().await.unwrap();
         let mut registered = HashMap::new();
+        let mut frames = Vec::new();
         for seed in &self.clients {
             registered.insert(seed.id.to_owned(), uris(&seed.metadata));
+            let frame = seed.metadata["frontchannel_logout_uri"].as_str();
+            frames.extend(frame.map(str::to_owned));
             if self.joins.is_none() {
                 store_client(&provider, seed).await;
             }
@@ -235,6 +251,7 @@ impl Setup {
                 address,
                 issuer: self.issuer.to_owned(),
                 registered: Mutex::new(registered),
+                frames,
                 clock: clock.clone(),
             }),
             provider,
@@ -277,6 +294,8 @@ pub(crate) struct Face {
     pub(crate) issuer: String,
     /// Redirect URIs of each client, for signing in and out.
     pub(crate) registered: Mutex<HashMap<String, Vec<String>>>,
+    /// Pages of clients that the signed-out page loads in frames.
+    pub(crate) frames: Vec<String>,
     pub(crate) clock: Arc<TestClock>,
 }
 
@@ -346,6 +365,7 @@ impl Op {
             address,
             issuer: self.face.issuer.clone(),
             registered: Mutex::new(self.face.registered.lock().unwrap().clone()),
+            frames: self.face.frames.clone(),
             clock: self.clock.clone(),
         }))
     }

@@ -9,6 +9,8 @@ pub struct View<'a> {
     pub issuer: &'a str,
     /// The URIs to which the client of this request may be redirected.
     pub registered: &'a [String],
+    /// Pages of clients that may be loaded in frames.
+    pub frames: &'a [String],
 }
 
 /// Holds an answer against everything that is true of all of them.
@@ -261,7 +263,8 @@ fn page(view: &View<'_>, answer: &Answer, found: &mut Vec<String>) {
                 && ["png", "jpeg", "gif"]
                     .iter()
                     .any(|kind| value.starts_with(&format!("data:image/{kind};base64,")));
-            if leads && !picture && !value.is_empty() && !may_lead_to(view, value) {
+            let frame = tag.name == "iframe" && is_frame(view, value);
+            if leads && !picture && !frame && !value.is_empty() && !may_lead_to(view, value) {
                 found.push(format!("<{} {name}={value}>", tag.name));
             }
             let scheme = value.trim_start().to_ascii_lowercase();
@@ -274,10 +277,16 @@ fn page(view: &View<'_>, answer: &Answer, found: &mut Vec<String>) {
                 found.push(format!("<{} {name}={value}>", tag.name));
             }
         }
-        if tag.name == "base" || tag.name == "iframe" || tag.name == "object" {
+        let framed = tag.name == "iframe" && !tag.get("src").is_some_and(|f| is_frame(view, f));
+        if framed || matches!(tag.name.as_str(), "base" | "object") {
             found.push(format!("<{}>", tag.name));
         }
     }
+}
+
+/// A page that a client registered for its frame, with issuer and session or without.
+fn is_frame(view: &View<'_>, value: &str) -> bool {
+    view.frames.iter().any(|uri| is_response_to(uri, value))
 }
 
 /// The marker that tests put into parameters comes back encoded or not at all.
@@ -310,6 +319,7 @@ mod tests {
         let view = View {
             issuer: "https://op.test",
             registered: &registered,
+            frames: &[],
         };
         may_lead_to(&view, target)
     }

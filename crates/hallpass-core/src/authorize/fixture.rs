@@ -72,6 +72,8 @@ pub(crate) fn web() -> Client {
         dpop_bound_access_tokens: false,
         certificate_bound_access_tokens: false,
         rotate_refresh_tokens: false,
+        backchannel_logout: None,
+        frontchannel_logout: None,
         name: None,
         links: ClientLinks::default(),
         redirect_uris_digest: [1; 32],

@@ -6,7 +6,7 @@ use hallpass_jose::{
 };
 
 use super::Client;
-use crate::reasons;
+use crate::{logout::back_channel, reasons};
 
 reasons! {
     /// Why an answer for a client cannot be encrypted.
@@ -52,6 +52,8 @@ pub enum Signed {
     Introspection,
     /// An authorization response, JARM.
     Authorization,
+    /// A logout token: made as ID tokens are (OpenID Connect Back-Channel Logout §2.4).
+    LogoutToken,
 }
 
 impl Signed {
@@ -61,6 +63,7 @@ impl Signed {
         match self {
             //= RFC9701#5 MUST: the typ of the signed response is token-introspection+jwt
             Self::Introspection => Some("token-introspection+jwt"),
+            Self::LogoutToken => Some(back_channel::TYP),
             Self::IdToken | Self::UserInfo | Self::Authorization => None,
         }
     }
@@ -69,7 +72,8 @@ impl Signed {
     #[must_use]
     pub const fn algorithm(self, client: &Client) -> Option<JwsAlgorithm> {
         match self {
-            Self::IdToken => Some(client.id_token_signed_response_alg),
+            //= OIDC-BACKCHANNEL#2.4 MUST: a logout token is signed, and encrypted, as ID tokens for this client are
+            Self::IdToken | Self::LogoutToken => Some(client.id_token_signed_response_alg),
             Self::UserInfo => client.userinfo_signed_response_alg,
             Self::Introspection => Some(client.introspection_signed_response_alg),
             Self::Authorization => Some(client.authorization_signed_response_alg),
@@ -80,7 +84,7 @@ impl Signed {
     #[must_use]
     pub const fn encryption(self, client: &Client) -> Option<Encryption> {
         match self {
-            Self::IdToken => client.encryption.id_token,
+            Self::IdToken | Self::LogoutToken => client.encryption.id_token,
             Self::UserInfo => client.encryption.userinfo,
             Self::Introspection => client.encryption.introspection,
             Self::Authorization => client.encryption.authorization,

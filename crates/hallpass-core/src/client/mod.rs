@@ -145,6 +145,10 @@ pub struct Client {
     pub dpop_bound_access_tokens: bool,
     /// `tls_client_certificate_bound_access_tokens`.
     pub certificate_bound_access_tokens: bool,
+    /// `backchannel_logout_uri`, where the issuer offers it: logout tokens are posted there.
+    pub backchannel_logout: Option<LogoutUri>,
+    /// `frontchannel_logout_uri`, where the issuer offers it: a frame of the signed-out page loads it.
+    pub frontchannel_logout: Option<LogoutUri>,
     /// `client_name`, bounded.
     pub name: Option<String>,
     /// Links for the consent page.
@@ -181,6 +185,15 @@ pub struct ClientRequests {
     pub require_pushed: bool,
     /// `request_uris`.
     pub uris: Vec<String>,
+}
+
+/// Where and how a client wants to be told that a session has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogoutUri {
+    /// An https URL, or http on a loopback host.
+    pub uri: String,
+    /// Whether the client wants to know which session.
+    pub session_required: bool,
 }
 
 /// Links of the consent page.
@@ -259,6 +272,22 @@ impl Client {
     #[must_use]
     pub const fn was_there(&self, at: Timestamp) -> bool {
         at.0 >= self.created_at.0
+    }
+
+    /// Whether it wants to be told when a session ends.
+    #[must_use]
+    pub const fn is_told_of_logout(&self) -> bool {
+        self.backchannel_logout.is_some() || self.frontchannel_logout.is_some()
+    }
+
+    /// Whether its ID tokens name the session, so that it knows which one ended.
+    //= OIDC-BACKCHANNEL#2.2 MUST: a client that is told which session ended has sid in its ID tokens
+    #[must_use]
+    pub fn knows_sessions(&self) -> bool {
+        [&self.backchannel_logout, &self.frontchannel_logout]
+            .into_iter()
+            .flatten()
+            .any(|to| to.session_required)
     }
 
     /// Whether it may use a grant type.

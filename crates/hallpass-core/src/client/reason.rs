@@ -41,6 +41,9 @@ reasons! {
         /// A URI other than a redirect URI has a scheme that may not stand there.
         UriScheme => InvalidClientMetadata, "metadata_uri_scheme",
             "a URI in the metadata must use https";
+        /// OpenID Connect Front-Channel Logout §2.
+        FrameOrigin => InvalidClientMetadata, "frontchannel_logout_origin",
+            "frontchannel_logout_uri is not on the origin of a redirect URI";
         /// RFC 6749 §4.4: a client that cannot prove who it is cannot act for itself or others.
         PublicClientCredentials => InvalidClientMetadata, "public_client_credentials",
             "the grant type needs a client that authenticates";

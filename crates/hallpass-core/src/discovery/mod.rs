@@ -44,6 +44,8 @@ pub struct Endpoints {
     pub device_authorization: String,
     /// `backchannel_authentication_endpoint`.
     pub backchannel_authentication: String,
+    /// `check_session_iframe`.
+    pub check_session: String,
 }
 
 /// The metadata document.
@@ -71,6 +73,26 @@ pub fn metadata(policy: &Policy, endpoints: &Endpoints) -> Map<String, Value> {
         );
     }
     document.backchannel(policy, &endpoints.backchannel_authentication);
+    if policy.logout.session_management {
+        document.text("check_session_iframe", &endpoints.check_session);
+    }
+    for (offered, supported, by_session) in [
+        (
+            policy.logout.back_channel,
+            "backchannel_logout_supported",
+            "backchannel_logout_session_supported",
+        ),
+        (
+            policy.logout.front_channel,
+            "frontchannel_logout_supported",
+            "frontchannel_logout_session_supported",
+        ),
+    ] {
+        if offered {
+            document.flag(supported, true);
+            document.flag(by_session, true);
+        }
+    }
 
     document.list(
         "scopes_supported",

@@ -17,6 +17,7 @@ fn endpoints() -> Endpoints {
         end_session: url("/logout"),
         device_authorization: url("/device/auth"),
         backchannel_authentication: url("/backchannel"),
+        check_session: url("/session/check"),
     }
 }
 
@@ -36,6 +37,13 @@ fn the_document_says_what_there_is() {
         .unwrap()
         .remove("claims_supported")
         .unwrap();
+    for channel in ["backchannel", "frontchannel"] {
+        for what in ["logout_supported", "logout_session_supported"] {
+            let members = shown.as_object_mut().unwrap();
+            let said = members.remove(&format!("{channel}_{what}"));
+            assert_eq!(said, Some(json!(true)));
+        }
+    }
     let methods = [
         "client_secret_basic",
         "client_secret_post",

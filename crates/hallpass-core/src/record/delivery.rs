@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use hallpass_types::{ClientId, Timestamp};
+use hallpass_types::{ClientId, Key, Session, Sid, Subject, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// A request to a client's server that waits to be sent.
@@ -34,6 +34,20 @@ pub enum DeliveryContent {
         /// [`SealedRequest`] as JSON, sealed under the master key, since it may hold tokens.
         sealed: Vec<u8>,
     },
+    /// Sessions have ended: becomes a logout token for each client that took part in them.
+    SessionsEnded {
+        /// Which.
+        sessions: Vec<Key<Session>>,
+    },
+    /// A logout token, which is made anew for every attempt.
+    LogoutToken {
+        /// Whom it is for.
+        client_id: ClientId,
+        /// Who was signed in: the account's own subject.
+        subject: Subject,
+        /// The session that ended.
+        sid: Sid,
+    },
 }
 
 /// The part of a prepared request that is nobody's business.
@@ -62,6 +76,20 @@ impl fmt::Debug for DeliveryContent {
                 .field("kind", kind)
                 .field("url", url)
                 .finish_non_exhaustive(),
+            Self::SessionsEnded { sessions } => f
+                .debug_struct("SessionsEnded")
+                .field("sessions", sessions)
+                .finish(),
+            Self::LogoutToken {
+                client_id,
+                subject,
+                sid,
+            } => f
+                .debug_struct("LogoutToken")
+                .field("client_id", client_id)
+                .field("subject", subject)
+                .field("sid", sid)
+                .finish(),
         }
     }
 }

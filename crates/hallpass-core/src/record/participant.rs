@@ -12,7 +12,7 @@ pub struct ParticipantRecord {
     pub subject: Subject,
     /// The session's name for clients.
     pub sid: Sid,
-    /// The newest grant that the client got in it.
+    /// The newest grant that the client got in it and that ends with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant: Option<GrantId>,
 }

@@ -87,6 +87,7 @@ pub(super) static MESSAGES: Messages = Messages {
         by_nobody: "This ends your session at {host}.",
         account: "Signed in as {account}",
         yes: "Sign out",
+        client_alone: "Sign out of {client} only",
         no: "Stay signed in",
     },
     signed_out: SignedOut {
@@ -94,7 +95,9 @@ pub(super) static MESSAGES: Messages = Messages {
         text: "Your session has ended. You can close this window.",
         kept_title: "You are still signed in",
         kept: "Nothing was changed. You can close this window.",
+        left: "You are signed out of the app alone. You can close this window.",
         back: "Return to {client}",
+        go_on: "Continue",
     },
     error: Errors {
         code: "Code",

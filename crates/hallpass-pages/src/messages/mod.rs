@@ -135,6 +135,7 @@ pub(crate) struct Logout {
     pub(crate) by_nobody: &'static str,
     pub(crate) account: &'static str,
     pub(crate) yes: &'static str,
+    pub(crate) client_alone: &'static str,
     pub(crate) no: &'static str,
 }
 
@@ -144,7 +145,9 @@ pub(crate) struct SignedOut {
     pub(crate) text: &'static str,
     pub(crate) kept_title: &'static str,
     pub(crate) kept: &'static str,
+    pub(crate) left: &'static str,
     pub(crate) back: &'static str,
+    pub(crate) go_on: &'static str,
 }
 
 #[derive(Debug, Serialize)]

@@ -96,8 +96,9 @@ fn path(page: PageKind, handle: &str) -> String {
         PageKind::SelectAccount => format!("{SELECT_ACCOUNT}?handle={handle}"),
         PageKind::Consent => format!("{CONSENT}?handle={handle}"),
         PageKind::Logout => format!("{CONFIRM_LOGOUT}?handle={handle}"),
-        PageKind::SignedOut => SIGNED_OUT.to_owned(),
         PageKind::DeviceDone => format!("{DEVICE_DONE}?handle={handle}"),
+        PageKind::SignedOut if handle.is_empty() => SIGNED_OUT.to_owned(),
+        PageKind::SignedOut => format!("{SIGNED_OUT}?handle={handle}"),
     }
 }
 

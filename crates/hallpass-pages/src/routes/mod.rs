@@ -125,7 +125,7 @@ impl PageRoutes {
             PageRoute::Demo => self.demo(&head),
             PageRoute::Icon => self.icon(&head),
             PageRoute::Asset(path) => self.asset(path, &head),
-            PageRoute::SignedOut => self.signed_out(&head),
+            PageRoute::SignedOut => self.signed_out(&head).await,
             PageRoute::SignIn => self.sign_in(&head, body).await,
             PageRoute::SelectAccount => self.select_account(&head, body).await,
             PageRoute::Consent => self.consent(&head, body).await,

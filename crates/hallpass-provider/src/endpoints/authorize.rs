@@ -292,6 +292,8 @@ impl Provider {
                 Box::new(consent),
             ));
         }
+        let grant = granted.session_bound();
+        writes.extend(Self::participation(flow.valid.client(), signed_in, grant));
         // The session must still be there at the moment of the commit, not only when it was read.
         let mut spends = vec![Spend::Session(signed_in.key)];
         spends.extend(flow.handle.map(Spend::Once));

@@ -51,6 +51,9 @@ pub const BACKCHANNEL_AUTHENTICATION: &str = "/backchannel";
 /// Path of RP-initiated logout.
 pub const END_SESSION: &str = "/logout";
 
+/// Path of the page that says whether a session has changed.
+pub const CHECK_SESSION: &str = "/session/check";
+
 /// The metadata document as JSON.
 pub(crate) fn document(policy: &Policy) -> Document {
     let url = |path: &str| policy.issuer.url(path);
@@ -66,6 +69,7 @@ pub(crate) fn document(policy: &Policy) -> Document {
         end_session: url(END_SESSION),
         device_authorization: url(DEVICE_AUTHORIZATION),
         backchannel_authentication: url(BACKCHANNEL_AUTHENTICATION),
+        check_session: url(CHECK_SESSION),
     };
     Document::new(Value::Object(discovery::metadata(policy, &endpoints)).to_string())
 }

@@ -17,6 +17,7 @@ use crate::{
     Failure, Provider,
     browser::{Browser, Pending, Reason, SetCookies, binding_digest},
     ports::{Account, PageKind},
+    sessions::with_earlier,
 };
 
 /// A client as pages show it.
@@ -240,9 +241,8 @@ impl Provider {
                 record.earlier = old.session.earlier.clone();
                 record.earlier.push(old.key);
                 let surplus = record.earlier.len().saturating_sub(MAX_EARLIER);
-                commit
-                    .writes
-                    .extend(record.earlier.drain(..surplus).map(Write::EndSession));
+                let surplus = record.earlier.drain(..surplus).collect();
+                commit.writes.extend(self.end_sessions(surplus));
                 let kept = SessionRecord {
                     superseded: true,
                     earlier: Vec::new(),
@@ -251,7 +251,10 @@ impl Provider {
                 commit.spends.push(Spend::Session(old.key));
                 commit.writes.push(Write::Session(old.key, Box::new(kept)));
             }
-            Some(old) => commit.writes.extend(end_of(old.key, &old.session)),
+            Some(old) => {
+                let ended = with_earlier(old.key, &old.session);
+                commit.writes.extend(self.end_sessions(ended));
+            }
             None => {}
         }
         commit
@@ -350,17 +353,6 @@ impl Provider {
 
 /// So many earlier sessions of one person in one browser go on with the newest.
 const MAX_EARLIER: usize = 16;
-
-/// The writes that end a session and those that it superseded.
-pub(crate) fn end_of(key: Key<Session>, session: &SessionRecord) -> Vec<Write> {
-    session
-        .earlier
-        .iter()
-        .copied()
-        .chain([key])
-        .map(Write::EndSession)
-        .collect()
-}
 
 //= CIMD#8.5 SHOULD: the host of the client's identifier is shown where the person decides
 fn document_host(client: &Client) -> Option<String> {

@@ -1,19 +1,26 @@
 //! RP-initiated logout, [OpenID Connect RP-Initiated Logout §2](https://openid.net/specs/openid-connect-rpinitiated-1_0.html#RPLogout).
 
-use hallpass_core::logout::rp_initiated::{Facts, Hint, Request, Step, decide};
+use hallpass_core::{
+    client::Client,
+    logout::{
+        front_channel,
+        rp_initiated::{Facts, Hint, Request, Step, decide},
+    },
+};
 use hallpass_jose::UnverifiedJws;
 use hallpass_store::Commit;
-use hallpass_types::{Opaque, Params};
+use hallpass_types::{ClientId, Key, Opaque, Params, Session, Sid};
 
 use super::{
     authorize::SignedIn,
-    interaction::{ClientView, client_view, end_of},
+    interaction::{ClientView, client_view},
 };
 use crate::{
     Failure, Provider, Refusal,
-    browser::{Browser, PendingLogout, Reason, SetCookies, binding_digest},
+    browser::{Browser, PendingFrames, PendingLogout, Reason, SetCookies, binding_digest},
     endpoints::PageError,
     ports::{Event, PageKind},
+    sessions::with_earlier,
 };
 
 /// What the browser gets.
@@ -32,6 +39,36 @@ pub struct LogoutDetails {
     pub client: Option<ClientView>,
     /// Who is signed in.
     pub account: Option<String>,
+    /// Whether the person can sign out of that client alone.
+    pub client_alone: bool,
+}
+
+/// What a person answers to the confirmation page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogoutDecision {
+    /// The session ends, and with it what every client got in it.
+    Everywhere,
+    /// The session goes on; the client that asks is signed out.
+    ClientAlone,
+    /// Nothing ends.
+    Stay,
+}
+
+/// What the page shows to somebody who has signed out.
+#[derive(Clone, Debug, Default)]
+pub struct SignedOutDetails {
+    /// Pages of clients to load in hidden frames (OpenID Connect Front-Channel Logout §3).
+    pub frames: Vec<String>,
+    /// Their origins, for the `Content-Security-Policy`.
+    pub frame_origins: Vec<String>,
+    /// Where to go on to when they are loaded: a URI that the client registered.
+    pub redirect: Option<String>,
+    /// The client that asked.
+    pub client: Option<ClientView>,
+    /// The person is still signed in.
+    pub kept: bool,
+    /// They signed out of that client alone.
+    pub left: bool,
 }
 
 impl Provider {
@@ -88,9 +125,16 @@ impl Provider {
         match step {
             Step::Proceed { redirect } => {
                 let mut cookies = SetCookies::default();
-                self.end(browser, &mut cookies).await?;
+                let ended = self.end(browser, &mut cookies).await?;
+                let after = After {
+                    sessions: ended,
+                    only: Vec::new(),
+                    client_id: id,
+                    redirect,
+                };
+                let target = self.after_logout(after, browser, &mut cookies).await?;
                 let target =
-                    redirect.unwrap_or_else(|| inner.interaction.url(PageKind::SignedOut, ""));
+                    target.unwrap_or_else(|| inner.interaction.url(PageKind::SignedOut, ""));
                 Ok((LogoutAnswer::Redirect(target), cookies))
             }
             Step::Confirm { redirect } => {
@@ -158,15 +202,35 @@ impl Provider {
             Some(id) => self.client(id).await?,
             None => None,
         };
+        let client_alone = match (&client, &signed_in) {
+            (Some(client), Some(person)) => self.takes_part(client, person).await?,
+            (Some(_) | None, _) => false,
+        };
         Ok(LogoutDetails {
+            client_alone,
             client: client
                 .map(|c| client_view(&c, pending.redirect.as_deref().unwrap_or_default())),
             account: signed_in.map(|s| s.account.display_name),
         })
     }
 
-    /// The person decided. Whether they sign out or stay, they go where the client asked to be told; nowhere, when it
-    /// did not ask.
+    /// Whether a client that is to be told of sign-outs got anything in this session, or one that it superseded.
+    async fn takes_part(&self, client: &Client, person: &SignedIn) -> Result<bool, Failure> {
+        if !client.is_told_of_logout() {
+            return Ok(false);
+        }
+        let inner = &self.inner;
+        for session in with_earlier(person.key, &person.session) {
+            let all = inner.store.participants(inner.issuer_id, session).await?;
+            if all.iter().any(|p| p.client_id == client.id) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The person decided. Whatever they decided, they go where the client asked to be told; nowhere, when it did not
+    /// ask and no client is to be told by the browser.
     ///
     /// # Errors
     /// The handle is not valid in this browser, or the store fails.
@@ -174,31 +238,147 @@ impl Provider {
         &self,
         handle: &str,
         browser: &Browser,
-        sign_out: bool,
+        decision: LogoutDecision,
     ) -> Result<(Option<String>, SetCookies), Failure> {
-        let (pending, _) = self.open_logout(handle, browser).await?;
+        let (pending, signed_in) = self.open_logout(handle, browser).await?;
         let mut cookies = SetCookies::default();
-        if sign_out {
-            self.end(browser, &mut cookies).await?;
+        let mut after = After {
+            sessions: Vec::new(),
+            only: Vec::new(),
+            client_id: pending.client_id,
+            redirect: pending.redirect,
+        };
+        match decision {
+            LogoutDecision::Everywhere => after.sessions = self.end(browser, &mut cookies).await?,
+            LogoutDecision::ClientAlone => {
+                let client = match &after.client_id {
+                    Some(id) => self.client(id).await?,
+                    None => None,
+                };
+                if let (Some(client), Some(person)) = (client, signed_in) {
+                    let sessions = with_earlier(person.key, &person.session);
+                    let left = self.end_participation(&client, &sessions).await?;
+                    after.only = left.into_iter().map(|p| p.sid).collect();
+                }
+            }
+            LogoutDecision::Stay => {}
         }
-        Ok((pending.redirect, cookies))
+        let target = self.after_logout(after, browser, &mut cookies).await?;
+        Ok((target, cookies))
     }
 
-    async fn end(&self, browser: &Browser, cookies: &mut SetCookies) -> Result<(), Failure> {
+    /// Ends the browser's session; answers which ones ended.
+    async fn end(
+        &self,
+        browser: &Browser,
+        cookies: &mut SetCookies,
+    ) -> Result<Vec<Key<Session>>, Failure> {
+        let mut ended = Vec::new();
         if let Some(presented) = &browser.session {
             let key = presented.key();
             if let Some(session) = self.inner.store.session(self.inner.issuer_id, key).await? {
-                let writes = end_of(key, &session);
-                self.commit(Commit {
-                    spends: Vec::new(),
-                    writes,
-                })
-                .await?;
+                ended = with_earlier(key, &session);
+                let writes = self.end_sessions(ended.clone());
+                let spends = Vec::new();
+                self.commit(Commit { spends, writes }).await?;
                 self.emit(&Event::SignedOut);
             }
         }
         cookies.end_session = true;
-        Ok(())
+        Ok(ended)
+    }
+
+    /// Where the browser goes: to the page with the frames, when some client is told by frame, else where the client
+    /// asked to be told.
+    async fn after_logout(
+        &self,
+        after: After,
+        browser: &Browser,
+        cookies: &mut SetCookies,
+    ) -> Result<Option<String>, Failure> {
+        let inner = &self.inner;
+        let pending = PendingFrames {
+            binding: binding_digest(&self.binding(browser, cookies)),
+            expires_at: self.now().plus(inner.policy.lifetimes.interaction),
+            sessions: after.sessions,
+            only: after.only,
+            client_id: after.client_id,
+            redirect: after.redirect,
+        };
+        if self.frames(&pending).await?.is_empty() {
+            return Ok(pending.redirect);
+        }
+        let plain = serde_json::to_vec(&pending).map_err(|e| Failure::Internal(e.to_string()))?;
+        let handle = inner.secrets.seal_browser("signed_out", &plain);
+        Ok(Some(inner.interaction.url(PageKind::SignedOut, &handle)))
+    }
+
+    /// The frames that tell clients, each once.
+    async fn frames(&self, pending: &PendingFrames) -> Result<Vec<String>, Failure> {
+        let inner = &self.inner;
+        let mut frames = Vec::new();
+        if !inner.policy.logout.front_channel {
+            return Ok(frames);
+        }
+        let mut told = Vec::new();
+        for session in &pending.sessions {
+            for participant in inner.store.participants(inner.issuer_id, *session).await? {
+                told.push((participant.client_id, participant.sid));
+            }
+        }
+        if let Some(id) = &pending.client_id {
+            told.extend(pending.only.iter().map(|sid| (id.clone(), sid.clone())));
+        }
+        for (id, sid) in told {
+            if let Some(client) = self.client(&id).await?
+                && let Some(frame) = front_channel::frame(&client, &inner.policy.issuer, &sid)
+                && !frames.contains(&frame)
+            {
+                frames.push(frame);
+            }
+        }
+        Ok(frames)
+    }
+
+    /// What the page for those who have signed out shows.
+    ///
+    /// # Errors
+    /// The handle is not valid in this browser, or the store fails.
+    pub async fn signed_out_details(
+        &self,
+        handle: &str,
+        browser: &Browser,
+    ) -> Result<SignedOutDetails, Failure> {
+        let plain = self
+            .inner
+            .secrets
+            .open_browser("signed_out", handle)
+            .ok_or(Reason::StateUnknown)?;
+        let pending: PendingFrames =
+            serde_json::from_slice(&plain).map_err(|_| Reason::StateUnknown)?;
+        if pending.expires_at.is_over(self.now()) {
+            return Err(Reason::StateExpired.into());
+        }
+        if browser.binding.as_deref().map(binding_digest) != Some(pending.binding) {
+            return Err(Reason::OtherBrowser.into());
+        }
+        let client = match &pending.client_id {
+            Some(id) => self.client(id).await?,
+            None => None,
+        };
+        let frames = self.frames(&pending).await?;
+        Ok(SignedOutDetails {
+            frame_origins: frames
+                .iter()
+                .filter_map(|frame| front_channel::origin(frame))
+                .collect(),
+            frames,
+            client: client
+                .map(|c| client_view(&c, pending.redirect.as_deref().unwrap_or_default())),
+            kept: pending.sessions.is_empty(),
+            left: !pending.only.is_empty(),
+            redirect: pending.redirect,
+        })
     }
 
     fn logout_error(&self, refusal: Refusal) -> (LogoutAnswer, SetCookies) {
@@ -212,4 +392,12 @@ impl Provider {
             SetCookies::default(),
         )
     }
+}
+
+/// What follows a sign-out.
+struct After {
+    sessions: Vec<Key<Session>>,
+    only: Vec<Sid>,
+    client_id: Option<ClientId>,
+    redirect: Option<String>,
 }

@@ -22,11 +22,12 @@ use hallpass_types::ClientId;
 use crate::{Failure, Provider, ports::Event};
 
 pub use authenticate::Endpoint;
+pub(crate) use authorize::SignedIn;
 pub use authorize::{Answer, Answered, PageError, page_for};
 pub use device::{CodeEntered, DeviceDone};
 pub use interaction::{ClientView, ConsentDecision, InteractionDetails, ScopeView};
 pub use introspect::Introspection;
-pub use logout::{LogoutAnswer, LogoutDetails};
+pub use logout::{LogoutAnswer, LogoutDecision, LogoutDetails, SignedOutDetails};
 pub use register::Registered;
 pub use userinfo::UserInfo;
 

@@ -23,6 +23,6 @@ pub enum PageKind {
 /// Says where the pages are. The built-in pages answer paths under the issuer; an embedder may name any URL of its own.
 pub trait Interaction: Send + Sync + 'static {
     /// The URL of a page. `handle` is opaque and URL safe; the page gives it back when the person has acted. It is
-    /// empty for [`PageKind::SignedOut`].
+    /// empty for [`PageKind::SignedOut`] when there is nothing to tell.
     fn url(&self, page: PageKind, handle: &str) -> String;
 }

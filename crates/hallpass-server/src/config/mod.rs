@@ -15,6 +15,7 @@ mod jwt_bearer;
 mod keys;
 mod lifetimes;
 mod log;
+mod logout;
 mod operations;
 mod passwords;
 pub(crate) mod policy;
@@ -51,6 +52,7 @@ pub use jwt_bearer::JwtBearer;
 pub use keys::{Keys, decode as decode_master_key};
 pub use lifetimes::Lifetimes;
 pub use log::{Log, LogFormat};
+pub use logout::Logout;
 pub use operations::Operations;
 pub use passwords::Passwords;
 pub use problem::{Problem, Problems};
@@ -81,6 +83,7 @@ struct Raw {
     lifetimes: Lifetimes,
     protocol: Protocol,
     dpop: Dpop,
+    logout: Logout,
     registration: registration::Raw,
     client_documents: ClientDocuments,
     request_objects: RequestObjects,
@@ -113,6 +116,8 @@ pub struct Config {
     pub protocol: Protocol,
     /// `[dpop]`.
     pub dpop: Dpop,
+    /// `[logout]`.
+    pub logout: Logout,
     /// `[registration]`.
     pub registration: Registration,
     /// `[client_documents]`.
@@ -169,6 +174,7 @@ impl Config {
             lifetimes,
             protocol,
             dpop,
+            logout,
             registration,
             client_documents,
             request_objects,
@@ -219,6 +225,7 @@ impl Config {
             lifetimes,
             protocol,
             dpop,
+            logout,
             registration,
             client_documents,
             request_objects,

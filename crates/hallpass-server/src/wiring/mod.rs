@@ -172,6 +172,7 @@ impl Engine {
                 config
                     .request_objects
                     .apply(&config.pushed_requests, policy);
+                policy.logout = config.logout.policy();
                 policy.registration.initial_access_tokens = digests;
             })
             .clock(clock)

@@ -11,6 +11,7 @@
 mod advertised;
 mod authorization_hints;
 mod authorization_requests;
+mod back_channel_logout;
 mod client_assertions;
 mod client_documents;
 mod client_secrets;
@@ -22,6 +23,7 @@ mod dpop;
 mod encryption;
 mod faults;
 mod front_channel;
+mod front_channel_logout;
 mod http;
 mod introspection;
 mod introspection_jwt;

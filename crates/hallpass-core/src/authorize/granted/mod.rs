@@ -276,6 +276,13 @@ impl Granted {
         Some(request)
     }
 
+    /// The grant that this becomes, when it ends with the session.
+    #[must_use]
+    pub fn session_bound(&self) -> Option<GrantId> {
+        let grant = &self.code.grant;
+        grant.session_bound.then_some(grant.id)
+    }
+
     /// What to remember of the person's answer; none when nothing was asked.
     #[must_use]
     pub fn consent_record(&self) -> Option<ConsentRecord> {

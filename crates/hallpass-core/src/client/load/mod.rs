@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{
     ApplicationType, Client, ClientLinks, ClientOrigin, ClientRecord, ClientRequests, ClientSecret,
-    MetadataError, MetadataReason, SubjectType, metadata, needs_secret, sector,
+    LogoutUri, MetadataError, MetadataReason, SubjectType, metadata, needs_secret, sector,
 };
 use crate::{client_auth, policy::Policy};
 
@@ -56,6 +56,12 @@ struct Stored {
     dpop_bound_access_tokens: bool,
     #[serde(default)]
     tls_client_certificate_bound_access_tokens: bool,
+    backchannel_logout_uri: Option<String>,
+    #[serde(default)]
+    backchannel_logout_session_required: bool,
+    frontchannel_logout_uri: Option<String>,
+    #[serde(default)]
+    frontchannel_logout_session_required: bool,
     client_name: Option<String>,
     client_uri: Option<String>,
     logo_uri: Option<String>,
@@ -184,6 +190,20 @@ impl Client {
             rotate_refresh_tokens: public,
             dpop_bound_access_tokens: stored.dpop_bound_access_tokens,
             certificate_bound_access_tokens: stored.tls_client_certificate_bound_access_tokens,
+            backchannel_logout: stored
+                .backchannel_logout_uri
+                .filter(|_| policy.logout.back_channel)
+                .map(|uri| LogoutUri {
+                    uri,
+                    session_required: stored.backchannel_logout_session_required,
+                }),
+            frontchannel_logout: stored
+                .frontchannel_logout_uri
+                .filter(|_| policy.logout.front_channel)
+                .map(|uri| LogoutUri {
+                    uri,
+                    session_required: stored.frontchannel_logout_session_required,
+                }),
             name: stored.client_name,
             links: ClientLinks {
                 client_uri: stored.client_uri,

@@ -257,7 +257,7 @@ impl Draft<'_> {
     fn endpoints(&mut self) -> Result<(), MetadataError> {
         //= OIDC-CORE#4 MUST: initiate_login_uri uses https
         self.https("initiate_login_uri")?;
-        self.web("frontchannel_logout_uri")?;
+        self.frontchannel_logout()?;
         self.web("backchannel_logout_uri")?;
         for name in [
             "frontchannel_logout_session_required",
@@ -293,6 +293,21 @@ impl Draft<'_> {
                 return Err(MetadataReason::KeysMissing.at(name));
             }
             self.put(name, flag);
+        }
+        Ok(())
+    }
+
+    fn frontchannel_logout(&mut self) -> Result<(), MetadataError> {
+        const NAME: &str = "frontchannel_logout_uri";
+        let Some(uri) = self.web(NAME)? else {
+            return Ok(());
+        };
+        //= OIDC-FRONTCHANNEL#2 MUST: scheme, host and port are those of a redirect URI
+        let origin = |uri: &str| url::Url::parse(uri).ok().map(|url| url.origin());
+        let wanted = origin(&uri);
+        let redirects = strings(self.out.get("redirect_uris"));
+        if wanted.is_none() || !redirects.iter().any(|known| origin(known) == wanted) {
+            return Err(MetadataReason::FrameOrigin.at(NAME));
         }
         Ok(())
     }

@@ -35,7 +35,7 @@ pub struct IdTokenRequest {
     pub nonce: Option<String>,
     /// Claims that were asked for in the ID token.
     pub claims: ClaimsRequest,
-    /// The session's name for clients; goes in when it was asked for.
+    /// The session's name for clients; goes in when it was asked for, or the client is told when it ends.
     pub sid: Option<Sid>,
     /// What came with it from the authorization endpoint.
     pub hashes: Hashes,
@@ -157,12 +157,13 @@ pub fn claims(
             json::text(&mut out, name, hash);
         }
     }
+    if let Some(sid) = &request.sid
+        && (client.knows_sessions() || request.claims.id_token.contains_key("sid"))
+    {
+        json::text(&mut out, "sid", sid.as_str());
+    }
     for name in request.claims.id_token.keys() {
-        if name == "sid" {
-            if let Some(sid) = &request.sid {
-                json::text(&mut out, "sid", sid.as_str());
-            }
-        } else if !is_reserved(name)
+        if !is_reserved(name)
             && let Some(found) = account.get(name).filter(|v| !v.is_null())
         {
             json::value(&mut out, name, found);

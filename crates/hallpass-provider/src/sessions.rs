@@ -1,0 +1,213 @@
+//! What happens to clients when sessions begin to matter to them and when they end.
+
+use std::collections::BTreeSet;
+
+use hallpass_core::{
+    client::{Client, Signed},
+    logout::back_channel,
+    record::{DeliveryContent, DeliveryRecord, ParticipantRecord, SealedRequest, SessionRecord},
+};
+use hallpass_jose::base64url;
+use hallpass_store::{Commit, Spend, StoreError, Write};
+use hallpass_types::{ClientId, Delivery, GrantId, Key, Session, Sid, Subject};
+use url::form_urlencoded;
+
+use crate::{
+    Provider,
+    endpoints::SignedIn,
+    ports::{Event, FetchError},
+};
+
+impl Provider {
+    /// What is written beside something that a client gets in a session, so that it is told when the session ends. For
+    /// most clients nothing.
+    pub(crate) fn participation(
+        client: &Client,
+        person: &SignedIn,
+        grant: Option<GrantId>,
+    ) -> Option<Write> {
+        client.is_told_of_logout().then(|| {
+            let record = ParticipantRecord {
+                client_id: client.id.clone(),
+                subject: person.session.subject.clone(),
+                sid: person.session.sid.clone(),
+                grant,
+            };
+            Write::Participant(person.key, Box::new(record))
+        })
+    }
+
+    /// The writes that end sessions and tell every client about it. Who took part is looked up after the commit: until
+    /// then more may join, and none can join afterwards.
+    pub(crate) fn end_sessions(&self, sessions: Vec<Key<Session>>) -> Vec<Write> {
+        let mut writes: Vec<_> = sessions.iter().copied().map(Write::EndSession).collect();
+        if self.inner.policy.logout.back_channel && !sessions.is_empty() {
+            let expires_at = self.now().plus(DELIVERED_WITHIN);
+            let content = DeliveryContent::SessionsEnded { sessions };
+            writes.push(self.delivery(self.delivery_key(expires_at), content, expires_at));
+        }
+        writes
+    }
+
+    /// Ends every session of a person in which clients take part that want to be told. Sessions in which none does are
+    /// not found; raising the account's epoch ends those. Answers how many sessions ended.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn end_sessions_of(&self, subject: &Subject) -> Result<usize, StoreError> {
+        let inner = &self.inner;
+        let mut alive = Vec::new();
+        for key in inner.store.sessions_of(inner.issuer_id, subject).await? {
+            if inner.store.session(inner.issuer_id, key).await?.is_some() {
+                alive.push(key);
+            }
+        }
+        let count = alive.len();
+        if count > 0 {
+            let writes = self.end_sessions(alive);
+            let spends = Vec::new();
+            self.commit(Commit { spends, writes }).await?;
+        }
+        Ok(count)
+    }
+
+    /// Signs a person out of one client alone: it is told, and what it got last in these sessions ends. Answers in which
+    /// sessions it took part.
+    pub(crate) async fn end_participation(
+        &self,
+        client: &Client,
+        sessions: &[Key<Session>],
+    ) -> Result<Vec<ParticipantRecord>, StoreError> {
+        let now = self.now();
+        let expires_at = now.plus(DELIVERED_WITHIN);
+        let mut commit = Commit::default();
+        let mut left = Vec::new();
+        let mut revoked = Vec::new();
+        for session in sessions {
+            let inner = &self.inner;
+            let all = inner.store.participants(inner.issuer_id, *session).await?;
+            let Some(record) = all.into_iter().find(|p| p.client_id == client.id) else {
+                continue;
+            };
+            if let Some(grant) = record.grant {
+                commit.writes.push(Write::RevokeGrant(grant, now));
+                revoked.push(grant);
+            }
+            let forget = Write::ForgetParticipant(*session, client.id.clone());
+            commit.writes.push(forget);
+            if client.backchannel_logout.is_some() {
+                let content = logout_token(&record);
+                let key = self.delivery_key(expires_at);
+                commit.writes.push(self.delivery(key, content, expires_at));
+            }
+            left.push(record);
+        }
+        if !commit.writes.is_empty() {
+            self.commit(commit).await?;
+        }
+        for grant in revoked {
+            self.emit(&Event::GrantRevoked {
+                grant,
+                reason: "signed_out_of_client",
+            });
+        }
+        Ok(left)
+    }
+
+    /// Turns the end of sessions into one logout token for each client, in one step: either all are in the outbox and
+    /// the end is done with, or nothing happened.
+    pub(crate) async fn tell_participants(
+        &self,
+        key: Key<Delivery>,
+        record: &DeliveryRecord,
+        sessions: &[Key<Session>],
+    ) -> Result<(), StoreError> {
+        let inner = &self.inner;
+        let mut told = BTreeSet::new();
+        let mut writes = Vec::new();
+        for session in sessions {
+            for participant in inner.store.participants(inner.issuer_id, *session).await? {
+                let Some(client) = self.client(&participant.client_id).await? else {
+                    continue;
+                };
+                let Some(to) = &client.backchannel_logout else {
+                    continue;
+                };
+                // Who is told about the person as a whole is told once.
+                let of = to.session_required.then(|| participant.sid.clone());
+                if told.insert((participant.client_id.clone(), of)) {
+                    let delivery = self.delivery_key(record.expires_at);
+                    let content = logout_token(&participant);
+                    writes.push(self.delivery(delivery, content, record.expires_at));
+                }
+            }
+        }
+        let spends = vec![Spend::Delivery {
+            key,
+            attempts: record.attempts,
+            next_at: None,
+        }];
+        // Too late means that another node was faster.
+        self.commit(Commit { spends, writes }).await?;
+        Ok(())
+    }
+
+    /// Posts a logout token that is made now, since it is good for two minutes only. Answers the status; none when there
+    /// is nobody to tell any more.
+    //= OIDC-BACKCHANNEL#2.5 MUST: the token is posted as the form parameter logout_token
+    pub(crate) async fn post_logout_token(
+        &self,
+        client: &ClientId,
+        subject: &Subject,
+        sid: &Sid,
+    ) -> Result<Option<Result<u16, FetchError>>, StoreError> {
+        let Some(client) = self.client(client).await? else {
+            return Ok(None);
+        };
+        let Some(to) = &client.backchannel_logout else {
+            return Ok(None);
+        };
+        let policy = &self.inner.policy;
+        let subject = client.subject(policy, subject);
+        let jti = base64url::encode(self.random::<16>());
+        let claims = back_channel::claims(&client, policy, &subject, sid, &jti, self.now());
+        let made = self.sign_and_maybe_encrypt(&client, Signed::LogoutToken, &claims);
+        let token = match made.await {
+            Ok(token) => token,
+            // Keys of a client can be out of reach for a while.
+            Err(error) => {
+                tracing::warn!(
+                    ?error,
+                    client.id = client.id.as_str(),
+                    "a logout token cannot be made"
+                );
+                return Ok(Some(Err(FetchError::Failed)));
+            }
+        };
+        let body = form_urlencoded::Serializer::new(String::new())
+            .append_pair("logout_token", &token)
+            .finish();
+        let request = SealedRequest {
+            content_type: "application/x-www-form-urlencoded".to_owned(),
+            authorization: None,
+            body,
+        };
+        Ok(Some(self.post(&to.uri, &request).await))
+    }
+}
+
+fn logout_token(participant: &ParticipantRecord) -> DeliveryContent {
+    DeliveryContent::LogoutToken {
+        client_id: participant.client_id.clone(),
+        subject: participant.subject.clone(),
+        sid: participant.sid.clone(),
+    }
+}
+
+/// A session and those that it superseded, which end with it.
+pub(crate) fn with_earlier(key: Key<Session>, session: &SessionRecord) -> Vec<Key<Session>> {
+    session.earlier.iter().copied().chain([key]).collect()
+}
+
+/// A client that cannot be reached for a day keeps its session.
+const DELIVERED_WITHIN: i64 = 86_400;
