@@ -63,6 +63,7 @@ pub enum Header<'a> {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Certificate {
     der: Vec<u8>,
+    chain: Vec<Vec<u8>>,
     thumbprint: Thumbprint,
 }
 
@@ -74,7 +75,21 @@ impl Certificate {
         Self {
             thumbprint: Thumbprint(sha256(&der)),
             der,
+            chain: Vec::new(),
         }
+    }
+
+    /// With the certificates that were shown along with it, in DER.
+    #[must_use]
+    pub fn with_chain(mut self, chain: Vec<Vec<u8>>) -> Self {
+        self.chain = chain;
+        self
+    }
+
+    /// The certificates that were shown along with it, which may lead to a root.
+    #[must_use]
+    pub fn chain(&self) -> &[Vec<u8>] {
+        &self.chain
     }
 
     /// Its DER encoding.

@@ -73,6 +73,8 @@ pub struct Policy {
     pub device: DevicePolicy,
     /// Client-initiated backchannel authentication (CIBA).
     pub backchannel: BackchannelPolicy,
+    /// Mutual TLS (RFC 8705).
+    pub mtls: MtlsPolicy,
     /// `service_documentation`, `op_policy_uri` and `op_tos_uri` of the metadata.
     pub documents: Documents,
 }
@@ -104,6 +106,7 @@ impl fmt::Debug for Policy {
             dpop,
             device,
             backchannel,
+            mtls,
             documents,
         } = self;
         f.debug_struct("Policy")
@@ -131,6 +134,7 @@ impl fmt::Debug for Policy {
             .field("dpop", dpop)
             .field("device", device)
             .field("backchannel", backchannel)
+            .field("mtls", mtls)
             .field("documents", documents)
             .finish()
     }
@@ -416,6 +420,56 @@ const REQUEST_ALGS: &[JwsAlgorithm] = &[
     JwsAlgorithm::HS512,
 ];
 
+/// Mutual TLS (RFC 8705).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MtlsPolicy {
+    /// Whether certificates of clients are looked at. Something in front of the engine must ask for them.
+    pub enabled: bool,
+    /// The authorities that vouch for clients of `tls_client_auth`. Without any that method does not exist.
+    pub roots: Roots,
+    /// The URL, like an issuer's, under which the endpoints ask for certificates, where that is not the issuer's own
+    /// (`mtls_endpoint_aliases`).
+    pub base: Option<String>,
+}
+
+impl MtlsPolicy {
+    /// The URL of the endpoint at that path where certificates are asked for, when it is not the issuer's own.
+    #[must_use]
+    pub fn alias(&self, path: &str) -> Option<String> {
+        let base = self.base.as_ref().filter(|_| self.enabled)?;
+        Some(format!("{base}{path}"))
+    }
+}
+
+/// Root certificates in DER.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Roots(Arc<Vec<Vec<u8>>>);
+
+impl Roots {
+    /// Takes certificates over. They are read when a client's certificate is checked.
+    #[must_use]
+    pub fn new(der: Vec<Vec<u8>>) -> Self {
+        Self(Arc::new(der))
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Each.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.iter().map(Vec::as_slice)
+    }
+}
+
+impl fmt::Debug for Roots {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Roots({})", self.0.len())
+    }
+}
+
 /// Links in the metadata.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Documents {
@@ -568,6 +622,7 @@ impl Policy {
             dpop: DpopPolicy::default(),
             device: DevicePolicy::default(),
             backchannel: BackchannelPolicy::default(),
+            mtls: MtlsPolicy::default(),
             documents: Documents::default(),
         }
     }

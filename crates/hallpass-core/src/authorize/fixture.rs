@@ -69,6 +69,7 @@ pub(crate) fn web() -> Client {
         default_acr_values: Vec::new(),
         require_pkce: false,
         skip_consent: false,
+        tls_subject: None,
         dpop_bound_access_tokens: false,
         certificate_bound_access_tokens: false,
         rotate_refresh_tokens: false,

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
+    client_auth::certificate,
     policy::{Resource, canonical},
     request_object::Demands,
 };
@@ -141,6 +142,8 @@ pub struct Client {
     pub skip_consent: bool,
     /// Whether its refresh tokens are rotated: public clients without a key binding.
     pub rotate_refresh_tokens: bool,
+    /// Whom its certificate names, for `tls_client_auth`.
+    pub tls_subject: Option<certificate::Subject>,
     /// `dpop_bound_access_tokens`.
     pub dpop_bound_access_tokens: bool,
     /// `tls_client_certificate_bound_access_tokens`.

@@ -62,6 +62,12 @@ reasons! {
         /// OpenID Connect Core §9: `private_key_jwt` needs the client's keys.
         KeysMissing => InvalidClientMetadata, "client_keys_missing",
             "the authentication method needs keys in jwks or jwks_uri";
+        /// RFC 8705 §2.1.2: exactly one, and well formed.
+        CertificateSubject => InvalidClientMetadata, "metadata_certificate_subject",
+            "tls_client_auth needs exactly one well-formed subject";
+        /// A token is bound to one key.
+        BoundTwice => InvalidClientMetadata, "metadata_bound_twice",
+            "access tokens are bound to a DPoP key or to a certificate, not to both";
         /// OpenID Connect Core §10.2: encryption needs the client's keys.
         EncryptionKeyMissing => InvalidClientMetadata, "client_encryption_key_missing",
             "the encryption algorithm needs a fitting key in jwks or jwks_uri";

@@ -86,10 +86,8 @@ impl<'p> Assertion<'p> {
             facts.token_endpoint,
             facts.endpoint,
         ];
-        accepted
-            .contains(audience)
-            .then_some(())
-            .ok_or(Reason::Audience)
+        let named = accepted.contains(audience) || facts.aliases.iter().any(|url| url == audience);
+        named.then_some(()).ok_or(Reason::Audience)
     }
 
     fn check_times(&self, now: Timestamp) -> Result<Timestamp, Reason> {

@@ -6,6 +6,7 @@
 //! on the wire is the same; only the reason's identifier, for logs, tells more.
 
 mod assertion;
+pub mod certificate;
 mod none;
 mod private_key_jwt;
 mod secret;
@@ -20,9 +21,15 @@ use std::{fmt, sync::Arc};
 use hallpass_jose::{Jwks, JwsAlgorithm};
 use hallpass_types::{ClientId, ContentDigest, Key, Once, Params, Secret, Timestamp};
 
-use crate::{client::Client, client_request::ClientRequest, policy::Policy, reasons};
+use crate::{
+    client::Client,
+    client_request::{Certificate, ClientRequest},
+    policy::Policy,
+    reasons,
+};
 
 use assertion::Assertion;
+use certificate::SELF_SIGNED;
 
 /// Every authentication method. Discovery and registration offer exactly these.
 pub static METHODS: &[&dyn Method] = &[
@@ -30,6 +37,8 @@ pub static METHODS: &[&dyn Method] = &[
     &secret_post::SecretPost,
     &secret_jwt::SecretJwt,
     &private_key_jwt::PrivateKeyJwt,
+    &certificate::TlsClientAuth,
+    &certificate::SelfSigned,
     &none::Nothing,
 ];
 
@@ -50,6 +59,11 @@ pub trait Method: Sync + fmt::Debug {
     /// Algorithms of assertions, for methods that use them; the weakest first.
     fn signing_algs(&self) -> &'static [JwsAlgorithm] {
         &[]
+    }
+
+    /// Whether an issuer with this policy takes it.
+    fn is_offered(&self, _policy: &Policy) -> bool {
+        true
     }
 
     /// Takes its own credential out of a request; none when the request does not use this method.
@@ -79,6 +93,8 @@ pub enum Kind {
     Secret,
     /// A key pair.
     Keys,
+    /// A certificate for TLS.
+    Certificate,
 }
 
 reasons! {
@@ -128,6 +144,16 @@ reasons! {
         KeyMiss => InvalidClient, "client_auth_key_miss", "client authentication failed";
         /// The keys at `jwks_uri` could not be had.
         KeysUnavailable => InvalidClient, "client_auth_keys_unavailable", "client authentication failed";
+        /// The client has shown no certificate.
+        CertificateMissing => InvalidClient, "client_auth_certificate_missing", "client authentication failed";
+        /// The certificate cannot be read, or is not valid at this time.
+        CertificateInvalid => InvalidClient, "client_auth_certificate_invalid", "client authentication failed";
+        /// No trusted authority vouches for the certificate.
+        CertificateUntrusted => InvalidClient, "client_auth_certificate_untrusted", "client authentication failed";
+        /// The certificate names somebody else.
+        CertificateSubject => InvalidClient, "client_auth_certificate_subject", "client authentication failed";
+        /// The certificate is none that the client registered.
+        CertificateUnknown => InvalidClient, "client_auth_certificate_unknown", "client authentication failed";
         /// The assertion was used before. The engine says so when the store finds its key taken.
         Replayed => InvalidClient, "client_auth_replayed", "client authentication failed";
     }
@@ -157,6 +183,8 @@ pub enum Credential<'p> {
     Secret(PresentedSecret),
     /// A signed assertion, form and claims read, nothing verified.
     Assertion(Assertion<'p>),
+    /// A certificate whose key the client holds.
+    Certificate(&'p Certificate),
 }
 
 /// A secret as it was presented.
@@ -174,6 +202,7 @@ pub struct Presented<'p> {
     client_id: ClientId,
     method: &'static dyn Method,
     credential: Credential<'p>,
+    certificate: Option<&'p Certificate>,
     used_header: bool,
 }
 
@@ -209,6 +238,7 @@ impl<'p> Presented<'p> {
                 client_id: found.client_id,
                 method: *method,
                 credential: found.credential,
+                certificate: sent.certificate,
                 used_header: authorization.is_some(),
             });
         }
@@ -245,10 +275,24 @@ impl<'p> Presented<'p> {
         self.used_header
     }
 
+    /// The method by which a client shows a certificate, when this is such a client and the request names it and does
+    /// nothing else.
+    fn certificate_method(&self, client: &Client, policy: &Policy) -> Option<&'static dyn Method> {
+        if self.method.kind() != Kind::Public {
+            return None;
+        }
+        method(&client.auth_method)
+            .filter(|method| method.kind() == Kind::Certificate && method.is_offered(policy))
+    }
+
     /// The `jwks_uri` whose keys must be in [`Facts::fetched_jwks`] to decide, if any.
     #[must_use]
     pub fn needs_jwks<'c>(&self, client: &'c Client) -> Option<&'c str> {
-        let by_keys = self.method.kind() == Kind::Keys && client.auth_method == self.method.name();
+        let by_keys = match self.method.kind() {
+            Kind::Keys => client.auth_method == self.method.name(),
+            Kind::Public => self.certificate.is_some() && client.auth_method == SELF_SIGNED,
+            Kind::Secret | Kind::Certificate => false,
+        };
         if by_keys && client.jwks.is_none() {
             client.jwks_uri.as_deref()
         } else {
@@ -267,6 +311,8 @@ pub struct Facts<'a> {
     pub token_endpoint: &'a str,
     /// The URL of the endpoint that was called.
     pub endpoint: &'a str,
+    /// Both under the URL at which certificates are asked for, where there is another.
+    pub aliases: &'a [String],
     /// The keyed digest under which client secrets are stored.
     pub secret_digest: &'a (dyn Fn(&str) -> ContentDigest + Sync),
     /// The keys at the client's `jwks_uri`, where [`Presented::needs_jwks`] asked for them.
@@ -359,6 +405,17 @@ pub fn authenticate(
         return Err(Reason::UnknownClient);
     };
     //= RFC6749#2.3 MUST: the server accepts the method that suits its requirements; here, the registered one alone
+    if let Some(method) = presented.certificate_method(client, facts.policy) {
+        let shown = presented.certificate.ok_or(Reason::CertificateMissing)?;
+        let once = method.verify(&Credential::Certificate(shown), client, facts)?;
+        return Ok(Authenticated {
+            client: AuthenticatedClient {
+                client: Arc::clone(client),
+                method: method.name(),
+            },
+            once,
+        });
+    }
     if client.auth_method != presented.method.name() {
         secret::pretend(&presented.credential, facts);
         return Err(Reason::MethodNotRegistered);
@@ -388,7 +445,7 @@ pub fn identify_public(
         .ok_or(Reason::UnknownClient)?;
     let named = match &presented.credential {
         Credential::None => client.is_public(),
-        Credential::Secret(_) | Credential::Assertion(_) => false,
+        Credential::Secret(_) | Credential::Assertion(_) | Credential::Certificate(_) => false,
     };
     if !named {
         return Err(Reason::MethodNotRegistered);

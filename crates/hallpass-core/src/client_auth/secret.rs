@@ -47,7 +47,9 @@ pub(super) fn verify(
 ) -> Result<(), Reason> {
     let presented = match credential {
         Credential::Secret(presented) => presented,
-        Credential::None | Credential::Assertion(_) => return Err(Reason::Malformed),
+        Credential::None | Credential::Assertion(_) | Credential::Certificate(_) => {
+            return Err(Reason::Malformed);
+        }
     };
     let Some(secret) = &client.secret else {
         pretend(credential, facts);
@@ -74,6 +76,6 @@ pub(super) fn pretend(credential: &Credential<'_>, facts: &Facts<'_>) {
         Credential::Secret(presented) => {
             let _ = std::hint::black_box(presented.is(ContentDigest([0; 32]), facts));
         }
-        Credential::None | Credential::Assertion(_) => {}
+        Credential::None | Credential::Assertion(_) | Credential::Certificate(_) => {}
     }
 }

@@ -44,7 +44,9 @@ impl Method for SecretJwt {
     ) -> Result<Option<OnceUse>, Reason> {
         let assertion = match credential {
             Credential::Assertion(assertion) => assertion,
-            Credential::None | Credential::Secret(_) => return Err(Reason::Malformed),
+            Credential::None | Credential::Secret(_) | Credential::Certificate(_) => {
+                return Err(Reason::Malformed);
+            }
         };
         let once = assertion.check_claims(facts)?;
         let alg = assertion.jws.algorithm();

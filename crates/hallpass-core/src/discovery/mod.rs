@@ -131,16 +131,21 @@ pub fn metadata(policy: &Policy, endpoints: &Endpoints) -> Map<String, Value> {
         document.encryption("authorization", policy);
     }
 
-    document.auth_methods("token", METHODS.iter().copied());
-    document.auth_methods("revocation", METHODS.iter().copied());
+    let methods = || METHODS.iter().copied().filter(|m| m.is_offered(policy));
+    document.auth_methods("token", methods());
+    document.auth_methods("revocation", methods());
     //= RFC7662#2.1 MUST: introspection is for callers that authenticate
     let proving = |method: &&dyn Method| method.kind() != Kind::Public;
-    document.auth_methods("introspection", METHODS.iter().copied().filter(proving));
+    document.auth_methods("introspection", methods().filter(proving));
 
     if policy.dpop.enabled {
         //= RFC9449#5.1 MUST: the algorithms of proofs are told where DPoP is supported
         let algs = dpop::ALGS.iter().map(|alg| alg.name());
         document.list("dpop_signing_alg_values_supported", algs);
+    }
+    if policy.mtls.enabled {
+        //= RFC8705#3.3 MAY: that tokens can be bound to certificates is told
+        document.flag("tls_client_certificate_bound_access_tokens", true);
     }
 
     document.list("prompt_values_supported", Prompts::ALL.iter().copied());
@@ -215,8 +220,23 @@ pub fn metadata(policy: &Policy, endpoints: &Endpoints) -> Map<String, Value> {
             document.text(name, link);
         }
     }
+    if let Some(base) = policy.mtls.base.as_deref().filter(|_| policy.mtls.enabled) {
+        document.aliases(policy.issuer.as_str(), base);
+    }
     document.0
 }
+
+/// Endpoints that clients call themselves, and may call with a certificate.
+const CALLED: &[&str] = &[
+    "token_endpoint",
+    "userinfo_endpoint",
+    "revocation_endpoint",
+    "introspection_endpoint",
+    "pushed_authorization_request_endpoint",
+    "device_authorization_endpoint",
+    "backchannel_authentication_endpoint",
+    "registration_endpoint",
+];
 
 struct Document(Map<String, Value>);
 
@@ -241,6 +261,20 @@ impl Document {
 
     fn flag(&mut self, name: &str, value: bool) {
         self.0.insert(name.to_owned(), value.into());
+    }
+
+    /// The endpoints under the URL at which certificates are asked for.
+    //= RFC8705#5 MUST: clients that use mutual TLS prefer the endpoints of mtls_endpoint_aliases
+    fn aliases(&mut self, issuer: &str, base: &str) {
+        let mut aliases = Map::new();
+        for name in CALLED {
+            let path = self.0.get(*name).and_then(Value::as_str);
+            if let Some(path) = path.and_then(|url| url.strip_prefix(issuer)) {
+                aliases.insert((*name).to_owned(), format!("{base}{path}").into());
+            }
+        }
+        self.0
+            .insert("mtls_endpoint_aliases".to_owned(), Value::Object(aliases));
     }
 
     /// Each value once, in the order of its first appearance.

@@ -7,6 +7,7 @@ mod tests;
 
 use std::fmt;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
@@ -25,6 +26,7 @@ pub struct Jwk {
     pub(crate) key_use: Option<String>,
     pub(crate) key_ops: Option<Vec<String>>,
     pub(crate) alg: Option<String>,
+    pub(crate) certificates: Vec<Vec<u8>>,
 }
 
 impl Jwk {
@@ -97,6 +99,12 @@ impl Jwk {
         self.alg.as_deref()
     }
 
+    /// The certificates of `x5c` in DER, that of this key first. Nobody has verified them.
+    #[must_use]
+    pub fn certificates(&self) -> &[Vec<u8>] {
+        &self.certificates
+    }
+
     /// The SHA-256 thumbprint in base64url, RFC 7638.
     #[must_use]
     pub fn thumbprint(&self) -> String {
@@ -149,6 +157,10 @@ impl Jwk {
         }
         if let Some(ops) = &self.key_ops {
             map.insert("key_ops".to_owned(), Value::from(ops.clone()));
+        }
+        if !self.certificates.is_empty() {
+            let all = self.certificates.iter().map(|der| STANDARD.encode(der));
+            map.insert("x5c".to_owned(), all.collect());
         }
         Value::Object(map)
     }

@@ -1,5 +1,6 @@
 //! Reading and checking the members of a key.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
@@ -25,6 +26,7 @@ impl Jwk {
             key_use: name(map, "use")?,
             key_ops: key_ops(map)?,
             alg: name(map, "alg")?,
+            certificates: certificates(map)?,
         };
         key.check_use()?;
         Ok(key)
@@ -41,6 +43,7 @@ impl Jwk {
             key_use: None,
             key_ops: None,
             alg: None,
+            certificates: Vec::new(),
         })
     }
 
@@ -68,6 +71,27 @@ impl Jwk {
         }
     }
 }
+
+/// The members of `x5c`, in DER.
+//= RFC7517#4.7 MUST: each certificate is DER in base64, not base64url
+fn certificates(map: &Members) -> Result<Vec<Vec<u8>>, JwkError> {
+    let Some(value) = map.get("x5c") else {
+        return Ok(Vec::new());
+    };
+    let list = value.as_array().ok_or(JwkError::Malformed)?;
+    if list.len() > MAX_CERTIFICATES {
+        return Err(JwkError::TooLarge);
+    }
+    list.iter()
+        .map(|each| {
+            let text = each.as_str().ok_or(JwkError::Malformed)?;
+            STANDARD.decode(text).map_err(|_| JwkError::Malformed)
+        })
+        .collect()
+}
+
+/// More certificates for one key than anybody has.
+const MAX_CERTIFICATES: usize = 8;
 
 fn rsa(map: &Members) -> Result<Material, JwkError> {
     let n = bytes(map, "n")?.ok_or(JwkError::Missing)?;

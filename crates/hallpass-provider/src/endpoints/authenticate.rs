@@ -61,6 +61,10 @@ impl Provider {
         };
         let token_endpoint = inner.policy.issuer.url(Endpoint::Token.path());
         let called = inner.policy.issuer.url(endpoint.path());
+        let aliases: Vec<String> = [Endpoint::Token.path(), endpoint.path()]
+            .into_iter()
+            .filter_map(|path| inner.policy.mtls.alias(path))
+            .collect();
         let mut again = false;
         let authenticated = loop {
             let uri = published(client.as_ref());
@@ -76,6 +80,7 @@ impl Provider {
                 policy: &inner.policy,
                 token_endpoint: &token_endpoint,
                 endpoint: &called,
+                aliases: &aliases,
                 secret_digest: &digest,
                 fetched_jwks: fetched.as_deref(),
             };

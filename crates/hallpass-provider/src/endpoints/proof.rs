@@ -41,12 +41,14 @@ impl Provider {
         }
         //= RFC9449#4.3 MUST: htu is compared with what this server is called, not with what a header says
         let url = policy.issuer.url(path);
+        let alias = policy.mtls.alias(path);
+        let alias = alias.as_deref().unwrap_or(&url);
         let now = self.now();
         let is_ours = |nonce: &str| self.inner.secrets.is_dpop_nonce(nonce, now);
         let facts = dpop::Facts {
             now,
             method: request.method,
-            urls: &[&url],
+            urls: &[&url, alias],
             access_token,
             nonce: match policy.dpop.nonce {
                 DpopNonce::Never => dpop::Nonce::Ignored,

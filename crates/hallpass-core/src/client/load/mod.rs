@@ -12,7 +12,10 @@ use super::{
     ApplicationType, Client, ClientLinks, ClientOrigin, ClientRecord, ClientRequests, ClientSecret,
     LogoutUri, MetadataError, MetadataReason, SubjectType, metadata, needs_secret, sector,
 };
-use crate::{client_auth, policy::Policy};
+use crate::{
+    client_auth::{self, certificate},
+    policy::Policy,
+};
 
 /// The members that rules read. What is stored was normalised, so an absent list is an empty one.
 #[derive(Deserialize)]
@@ -188,6 +191,7 @@ impl Client {
             skip_consent: trusted && stored.skip_consent,
             //= RFC9700#4.14.2 MUST: refresh tokens of public clients rotate or are bound to a key
             rotate_refresh_tokens: public,
+            tls_subject: tls_subject(record),
             dpop_bound_access_tokens: stored.dpop_bound_access_tokens,
             certificate_bound_access_tokens: stored.tls_client_certificate_bound_access_tokens,
             backchannel_logout: stored
@@ -245,6 +249,13 @@ fn secret(
         plain,
         expires_at: record.secret_expires_at,
     }))
+}
+
+/// Whom the certificate of a client names.
+fn tls_subject(record: &ClientRecord) -> Option<certificate::Subject> {
+    certificate::MEMBERS.iter().find_map(|member| {
+        certificate::Subject::parse(member, record.metadata.get(*member)?.as_str()?)
+    })
 }
 
 /// SHA-256 over the sorted URIs, each ended by a line feed, which no URI holds.

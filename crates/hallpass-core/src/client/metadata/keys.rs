@@ -5,10 +5,10 @@ use serde_json::{Map, Value};
 
 use super::{
     super::{ClientOrigin, MetadataError, MetadataReason},
-    Draft, SHORT,
+    Draft, LONG, SHORT,
 };
 use crate::{
-    client_auth::{Kind, Method},
+    client_auth::{Kind, Method, certificate},
     policy::Policy,
 };
 
@@ -58,6 +58,15 @@ impl Draft<'_> {
                 return Err(MetadataReason::KeysMissing.at(JWKS));
             }
         }
+        self.tls_subject(method)?;
+        //= RFC8705#2.2.2 MUST: a self-signed certificate is registered in jwks or jwks_uri
+        if method.name() == certificate::SELF_SIGNED
+            && !keys
+                .as_ref()
+                .map_or_else(|| uri.is_some(), certificate::holds_certificate)
+        {
+            return Err(MetadataReason::KeysMissing.at(JWKS));
+        }
         if let Some(keys) = keys {
             let public: Vec<Value> = keys
                 .keys()
@@ -67,6 +76,30 @@ impl Draft<'_> {
                 JWKS,
                 Value::Object(Map::from_iter([("keys".to_owned(), Value::Array(public))])),
             );
+        }
+        Ok(())
+    }
+
+    /// Whom the client's certificate names.
+    //= RFC8705#2.1.2 MUST: a client of tls_client_auth registers exactly one subject member
+    fn tls_subject(&mut self, method: &dyn Method) -> Result<(), MetadataError> {
+        let mut named = None;
+        for member in certificate::MEMBERS {
+            let Some(text) = self.input.text(member, LONG)? else {
+                continue;
+            };
+            if named.is_some() {
+                return Err(MetadataReason::CertificateSubject.at(member));
+            }
+            certificate::Subject::parse(member, text)
+                .ok_or(MetadataReason::CertificateSubject.at(member))?;
+            named = Some((*member, text));
+        }
+        // Another method has no use for it.
+        if method.name() == certificate::TLS_CLIENT_AUTH {
+            let first = certificate::MEMBERS.first().copied().unwrap_or_default();
+            let (member, text) = named.ok_or(MetadataReason::CertificateSubject.at(first))?;
+            self.put(member, text);
         }
         Ok(())
     }

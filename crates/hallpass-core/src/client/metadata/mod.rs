@@ -42,7 +42,6 @@ pub fn normalize(
     policy: &Policy,
 ) -> Result<Map<String, Value>, MetadataError> {
     let input = Input(input);
-    refuse_unkept_promises(input)?;
     let mut draft = Draft {
         input,
         origin,
@@ -120,16 +119,6 @@ fn auth_method_of(metadata: &Map<String, Value>) -> Option<&'static dyn client_a
     client_auth::method(metadata.get("token_endpoint_auth_method")?.as_str()?)
 }
 
-/// The client asked for a protection; without it, it must not be told that all is well.
-fn refuse_unkept_promises(input: Input<'_>) -> Result<(), MetadataError> {
-    for name in ["tls_client_certificate_bound_access_tokens"] {
-        if input.flag(name)? == Some(true) {
-            return Err(MetadataReason::ProtectionUnsupported.at(name));
-        }
-    }
-    Ok(())
-}
-
 /// Metadata on its way from what was sent to what is stored.
 struct Draft<'a> {
     input: Input<'a>,
@@ -158,7 +147,9 @@ impl Draft<'_> {
             .input
             .text(NAME, SHORT)?
             .unwrap_or("client_secret_basic");
-        let method = client_auth::method(name).ok_or(MetadataReason::Unsupported.at(NAME))?;
+        let method = client_auth::method(name)
+            .filter(|method| method.is_offered(self.policy))
+            .ok_or(MetadataReason::Unsupported.at(NAME))?;
         self.put(NAME, method.name());
         Ok(method)
     }
@@ -340,12 +331,23 @@ impl Draft<'_> {
     /// To what its tokens are bound.
     fn bindings(&mut self) -> Result<(), MetadataError> {
         const DPOP: &str = "dpop_bound_access_tokens";
-        if self.input.flag(DPOP)? == Some(true) {
-            // A client that asked for bound tokens must not get others.
-            if !self.policy.dpop.enabled {
-                return Err(MetadataReason::ProtectionUnsupported.at(DPOP));
+        const CERTIFICATE: &str = "tls_client_certificate_bound_access_tokens";
+        let offered = [
+            (DPOP, self.policy.dpop.enabled),
+            (CERTIFICATE, self.policy.mtls.enabled),
+        ];
+        for (name, offered) in offered {
+            if self.input.flag(name)? == Some(true) {
+                // A client that asked for bound tokens must not get others.
+                if !offered {
+                    return Err(MetadataReason::ProtectionUnsupported.at(name));
+                }
+                self.put(name, true);
             }
-            self.put(DPOP, true);
+        }
+        // A token is bound to one key.
+        if self.out.contains_key(DPOP) && self.out.contains_key(CERTIFICATE) {
+            return Err(MetadataReason::BoundTwice.at(CERTIFICATE));
         }
         Ok(())
     }

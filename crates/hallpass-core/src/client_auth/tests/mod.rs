@@ -34,6 +34,7 @@ fn decide_with(
         now: NOW,
         policy: &policy,
         token_endpoint: TOKEN,
+        aliases: &[],
         endpoint: REVOKE,
         secret_digest: &fixtures::digest,
         fetched_jwks,
@@ -78,8 +79,9 @@ fn methods_have_one_name_each() {
     for known in METHODS {
         assert_eq!(method(known.name()).unwrap().name(), known.name());
         assert!(!known.signing_algs().is_empty() || known.kind() != Kind::Keys);
+        let by_certificate = known.kind() == Kind::Certificate;
+        assert_eq!(known.is_offered(&policy()), !by_certificate);
     }
-    assert!(method("tls_client_auth").is_none());
     assert!(method("").is_none());
 }
 
@@ -230,6 +232,7 @@ fn an_unknown_client_costs_what_a_wrong_secret_costs() {
         now: NOW,
         policy: &policy,
         token_endpoint: TOKEN,
+        aliases: &[],
         endpoint: TOKEN,
         secret_digest: &counting,
         fetched_jwks: None,
