@@ -3,16 +3,18 @@
 use std::net::{IpAddr, SocketAddr};
 
 use hallpass_fetch::Cidr;
-use hallpass_http::ClientAddr;
+use hallpass_http::{ClientAddr, PeerCertificate};
 use http::{HeaderMap, HeaderName};
 
-use crate::config::{ForwardedHeader, Server};
+use crate::client_certificate::{self, Malformed};
+use crate::config::{CertificateHeader, ForwardedHeader, Server};
 
 /// Whose word about the client is believed, and in which header.
 #[derive(Clone, Debug)]
 pub struct Trust {
     proxies: Vec<Cidr>,
     header: ForwardedHeader,
+    certificate: CertificateHeader,
 }
 
 impl Trust {
@@ -23,6 +25,32 @@ impl Trust {
         Self {
             proxies,
             header: server.forwarded_header,
+            certificate: CertificateHeader::None,
+        }
+    }
+
+    /// With the header in which the proxies pass certificates of clients on.
+    #[must_use]
+    pub fn with_certificates_in(mut self, header: CertificateHeader) -> Self {
+        self.certificate = header;
+        self
+    }
+
+    /// The certificate of the client behind a connection from `peer`, which has shown `own` in its handshake. A proxy's own
+    /// certificate is never the client's, and only a proxy may speak of another's.
+    ///
+    /// # Errors
+    /// The proxy's header cannot be read.
+    pub fn certificate(
+        &self,
+        peer: SocketAddr,
+        own: Option<&PeerCertificate>,
+        headers: &HeaderMap,
+    ) -> Result<Option<PeerCertificate>, Malformed> {
+        if self.trusts(peer.ip().to_canonical()) {
+            client_certificate::of_header(self.certificate, headers)
+        } else {
+            Ok(own.cloned())
         }
     }
 
@@ -148,6 +176,7 @@ mod tests {
         Trust {
             proxies: vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()],
             header,
+            certificate: CertificateHeader::None,
         }
     }
 

@@ -3,6 +3,7 @@
 pub mod app;
 pub mod cli;
 pub mod client_addr;
+pub mod client_certificate;
 pub mod commands;
 pub mod config;
 pub mod data_folder;

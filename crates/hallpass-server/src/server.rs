@@ -16,12 +16,13 @@ use crate::operations::{Check, Operations};
 use crate::shutdown::{Shutdown, Stage};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::request_id::RequestIds;
-use crate::tls::Certificate;
+use crate::tls::{Certificate, Clients};
 
 /// The sockets of both listeners, open but not yet answered.
 #[derive(Debug)]
 pub struct Sockets {
     public: Vec<TcpListener>,
+    mutual: Vec<TcpListener>,
     operations: Vec<TcpListener>,
 }
 
@@ -32,6 +33,8 @@ pub struct Settings<'a> {
     pub server: &'a config::Server,
     /// `[tls]`.
     pub tls: &'a config::Tls,
+    /// `[mtls]`.
+    pub mtls: &'a config::Mtls,
     /// Whether the issuer is https, here or at a proxy.
     pub https: bool,
 }
@@ -41,7 +44,11 @@ impl Sockets {
     ///
     /// # Errors
     /// An address is taken or not ours.
-    pub fn open(server: &config::Server, operations: &config::Operations) -> io::Result<Self> {
+    pub fn open(
+        server: &config::Server,
+        mtls: &config::Mtls,
+        operations: &config::Operations,
+    ) -> io::Result<Self> {
         let mut public = listen::bind(&server.listen.0)?;
         if let Some(twin) = twin(&server.listen) {
             match listen::bind(&[twin]) {
@@ -55,7 +62,15 @@ impl Sockets {
         } else {
             Vec::new()
         };
-        Ok(Self { public, operations })
+        let mutual = match mtls.listen.as_ref().filter(|_| mtls.enabled) {
+            Some(listen) => listen::bind(&listen.0)?,
+            None => Vec::new(),
+        };
+        Ok(Self {
+            public,
+            mutual,
+            operations,
+        })
     }
 
     /// The first address of the public listener, with the port that it got.
@@ -91,13 +106,19 @@ impl Sockets {
     ) -> io::Result<()> {
         let mut accepting = JoinSet::new();
         let mut certificate = None;
-        let tls = match settings.tls.files() {
-            None => None,
+        let (tls, mutual_tls) = match settings.tls.files() {
+            None => (None, None),
             Some((cert, key)) => {
                 let loaded = Certificate::load(cert, key).map_err(io::Error::other)?;
-                let acceptor = loaded.acceptor().map_err(io::Error::other)?;
+                let clients = if settings.mtls.asks_in_public() {
+                    Clients::Asked
+                } else {
+                    Clients::NotAsked
+                };
+                let acceptor = |clients| loaded.acceptor(clients).map_err(io::Error::other);
+                let both = (Some(acceptor(clients)?), Some(acceptor(Clients::Asked)?));
                 certificate = Some(loaded);
-                Some(acceptor)
+                both
             }
         };
         // Without certificates, too: nobody expects SIGHUP to end a server.
@@ -117,8 +138,15 @@ impl Sockets {
             usize::try_from(settings.server.max_connections_per_address).unwrap_or(usize::MAX);
         let open = OpenConnections::new(most, per_address);
         watch_connections(&metrics, &open);
-        let public_front = front(Trust::new(settings.server), settings.https);
-        let acceptor = Acceptor::new(public_front, Arc::clone(&open), tls);
+        let trust =
+            Trust::new(settings.server).with_certificates_in(settings.mtls.certificate_header);
+        let public_front = front(trust, settings.https);
+        let acceptor = Acceptor::new(Arc::clone(&public_front), Arc::clone(&open), tls);
+        let mutual = Acceptor::new(public_front, Arc::clone(&open), mutual_tls);
+        for socket in self.mutual {
+            let (mutual, app) = (mutual.clone(), app.clone());
+            accepting.spawn(async move { mutual.accept(socket, app).await });
+        }
         for socket in self.public {
             let (acceptor, app) = (acceptor.clone(), app.clone());
             accepting.spawn(async move { acceptor.accept(socket, app).await });

@@ -5,12 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
-use rustls::ServerConfig;
+use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::CryptoProvider;
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use rustls::{
+    CipherSuite, DigitallySignedStruct, DistinguishedName, ServerConfig, SignatureScheme,
+};
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use tokio_rustls::TlsAcceptor;
 
 /// A certificate with its key, read from two files and read again when they change.
@@ -38,7 +42,7 @@ impl Certificate {
     /// # Errors
     /// A file cannot be read or is not PEM, or the key does not belong to the certificate.
     pub fn load(cert_file: &Path, key_file: &Path) -> Result<Arc<Self>, CertificateError> {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let provider = Arc::new(crypto());
         let current = read(cert_file, key_file, &provider)?;
         Ok(Arc::new(Self {
             cert_file: cert_file.to_owned(),
@@ -72,16 +76,93 @@ impl Certificate {
     ///
     /// # Errors
     /// The library offers no TLS 1.2 and 1.3; does not happen.
-    pub fn acceptor(self: &Arc<Self>) -> Result<TlsAcceptor, CertificateError> {
+    pub fn acceptor(self: &Arc<Self>, clients: Clients) -> Result<TlsAcceptor, CertificateError> {
         let failed = |error: rustls::Error| CertificateError(error.to_string());
-        let mut config = ServerConfig::builder_with_provider(Arc::clone(&self.provider))
+        let config = ServerConfig::builder_with_provider(Arc::clone(&self.provider))
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-            .map_err(failed)?
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::new(Resolver(Arc::clone(self))));
+            .map_err(failed)?;
+        let config = match clients {
+            Clients::NotAsked => config.with_no_client_auth(),
+            Clients::Asked => {
+                config.with_client_cert_verifier(Arc::new(AnyClient(Arc::clone(&self.provider))))
+            }
+        };
+        let mut config = config.with_cert_resolver(Arc::new(Resolver(Arc::clone(self))));
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new().map_err(failed)?;
         Ok(TlsAcceptor::from(Arc::new(config)))
+    }
+}
+
+/// What TLS is done with. Of TLS 1.2 there is what RFC 9325 recommends and nothing else, as the profiles of FAPI demand.
+//= RFC9325#4.2 SHOULD: with TLS 1.2, ECDHE with AES-GCM
+fn crypto() -> CryptoProvider {
+    let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+    provider.cipher_suites.retain(|suite| {
+        !matches!(
+            suite.suite(),
+            CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
+                | CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256
+        )
+    });
+    provider
+}
+
+/// Whether a listener asks for certificates of clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clients {
+    /// It does not.
+    NotAsked,
+    /// It does; a client may show none.
+    Asked,
+}
+
+/// Takes any certificate whose key the client holds. Whether it is the right one is for the protocol to decide: RFC 8705
+/// knows certificates that no authority has signed.
+#[derive(Debug)]
+struct AnyClient(Arc<CryptoProvider>);
+
+impl ClientCertVerifier for AnyClient {
+    fn client_auth_mandatory(&self) -> bool {
+        false
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        Ok(ClientCertVerified::assertion())
+    }
+
+    //= RFC8705#7.2 MUST: possession of the key is proved by the handshake
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let known = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, cert, dss, known)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let known = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, cert, dss, known)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
     }
 }
 

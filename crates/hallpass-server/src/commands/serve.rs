@@ -57,7 +57,7 @@ async fn serve(mut config: Config, demo: bool, output: Output) -> Result<(), Fai
     let shutdown = shutdown::on_signals().map_err(|error| Failure::doing("signals", &error))?;
     // The folder's lock comes first: who does not get it has touched nothing.
     let ground = Ground::open(&config, Purpose::Serve)?;
-    let sockets = Sockets::open(&config.server, &config.operations)
+    let sockets = Sockets::open(&config.server, &config.mtls, &config.operations)
         .map_err(|error| Failure::new(error.to_string()))?;
     let address = sockets
         .public_address()
@@ -113,6 +113,7 @@ async fn serve(mut config: Config, demo: bool, output: Output) -> Result<(), Fai
     let settings = Settings {
         server: &config.server,
         tls: &config.tls,
+        mtls: &config.mtls,
         https: issuer.is_https(),
     };
     let served = sockets

@@ -16,6 +16,7 @@ mod keys;
 mod lifetimes;
 mod log;
 mod logout;
+mod mtls;
 mod operations;
 mod passwords;
 pub(crate) mod policy;
@@ -53,6 +54,7 @@ pub use keys::{Keys, decode as decode_master_key};
 pub use lifetimes::Lifetimes;
 pub use log::{Log, LogFormat};
 pub use logout::Logout;
+pub use mtls::{CertificateHeader, Mtls};
 pub use operations::Operations;
 pub use passwords::Passwords;
 pub use problem::{Problem, Problems};
@@ -77,6 +79,7 @@ pub use value::{Listen, Range, Seconds, Secret};
 struct Raw {
     server: Server,
     tls: Tls,
+    mtls: mtls::Raw,
     operations: Operations,
     store: Store,
     keys: keys::Raw,
@@ -104,6 +107,8 @@ pub struct Config {
     pub server: Server,
     /// `[tls]`.
     pub tls: Tls,
+    /// `[mtls]`.
+    pub mtls: Mtls,
     /// `[operations]`.
     pub operations: Operations,
     /// `[store]`.
@@ -168,6 +173,7 @@ impl Config {
         let Raw {
             server,
             tls,
+            mtls,
             operations,
             store,
             keys,
@@ -189,6 +195,7 @@ impl Config {
         } = raw;
         server.check(&danger, check);
         tls.check(check);
+        let mtls = mtls.parse(&server, &tls, check);
         store.check(check);
         let keys = keys.parse(check);
         lifetimes.check(check);
@@ -208,6 +215,7 @@ impl Config {
                 token_exchange::check(&protocol.token_exchange, &policy, check);
                 request_objects.apply(&pushed_requests, &mut policy);
                 jwt_bearer::check(&protocol.jwt_bearer, &policy, check);
+                mtls.apply(&mut policy);
                 clients::parse(clients, &policy, check)
             })
             .unwrap_or_default();
@@ -219,6 +227,7 @@ impl Config {
         Ok(Self {
             server,
             tls,
+            mtls,
             operations,
             store,
             keys,

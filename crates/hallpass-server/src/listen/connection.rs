@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hallpass_http::PeerCertificate;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -38,6 +39,13 @@ pub(super) fn http() -> Builder<TokioExecutor> {
     builder
 }
 
+/// Who is at the other end.
+pub(super) struct Peer {
+    pub(super) address: SocketAddr,
+    /// What it has shown in the TLS handshake.
+    pub(super) certificate: Option<PeerCertificate>,
+}
+
 /// Serves requests until the client leaves, the connection has been idle for too long, or it is told to close.
 ///
 /// A request that has not wholly arrived and an answer that the client does not take count as idleness, so slow clients
@@ -47,7 +55,7 @@ pub(super) async fn serve<I, S>(
     http: Arc<Builder<TokioExecutor>>,
     front: Arc<Front>,
     connection: OpenConnection,
-    peer: SocketAddr,
+    peer: Peer,
     app: S,
 ) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -57,7 +65,8 @@ pub(super) async fn serve<I, S>(
     let door = Arc::new(Door {
         front,
         connection: Arc::clone(&connection),
-        peer,
+        peer: peer.address,
+        certificate: peer.certificate,
         app,
     });
     let service = service_fn(move |request| Arc::clone(&door).answer(request));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use hallpass_http::PeerCertificate;
 use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::{Either, Full};
@@ -39,6 +40,8 @@ pub(super) struct Door<S> {
     pub(super) front: Arc<Front>,
     pub(super) connection: Arc<OpenConnection>,
     pub(super) peer: SocketAddr,
+    /// What the peer has shown in the handshake.
+    pub(super) certificate: Option<PeerCertificate>,
     pub(super) app: S,
 }
 
@@ -49,7 +52,7 @@ impl<S: App> Door<S> {
     /// Answers a request.
     pub(super) async fn answer(
         self: Arc<Self>,
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
     ) -> Result<Response<ResponseBody<S::Body>>, Infallible> {
         let begin = Instant::now();
         let _busy = self.connection.busy();
@@ -57,12 +60,16 @@ impl<S: App> Door<S> {
         let method = request.method().clone();
         let http1 = request.version() <= Version::HTTP_11;
         let mut last = http1 && is_chunked(request.headers());
-        let (mut response, endpoint) = match check(&request) {
+        let checked = check(&request).and_then(|()| self.certificate(&request));
+        let (mut response, endpoint) = match checked {
             Err(status) => {
                 last = http1;
                 (refuse(status, self.front.strict_transport), "none")
             }
-            Ok(()) => {
+            Ok(certificate) => {
+                if let Some(certificate) = certificate {
+                    request.extensions_mut().insert(certificate);
+                }
                 let answered = self.pass_on(request, begin);
                 let Answer { response, endpoint } = REQUEST_ID.scope(id, answered).await;
                 (response.map(Either::Left), endpoint)
@@ -77,6 +84,13 @@ impl<S: App> Door<S> {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         Ok(response)
+    }
+
+    fn certificate<B>(&self, request: &Request<B>) -> Result<Option<PeerCertificate>, StatusCode> {
+        self.front
+            .trust
+            .certificate(self.peer, self.certificate.as_ref(), request.headers())
+            .map_err(|_| StatusCode::BAD_REQUEST)
     }
 
     async fn pass_on(&self, request: Request<Incoming>, begin: Instant) -> Answer<S::Body> {

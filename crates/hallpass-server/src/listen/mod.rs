@@ -22,7 +22,9 @@ pub use front::Front;
 pub(crate) use open::share;
 pub use open::{OpenConnection, OpenConnections, Told};
 
+use crate::client_certificate;
 use crate::telemetry::metrics::process;
+use connection::Peer;
 
 /// Everything that a listener needs but its sockets and the program behind it.
 #[derive(Clone)]
@@ -73,6 +75,10 @@ impl Acceptor {
         let (http, front) = (Arc::clone(&self.http), Arc::clone(&self.front));
         match &self.tls {
             None => {
+                let peer = Peer {
+                    address: peer,
+                    certificate: None,
+                };
                 tokio::spawn(connection::serve(
                     stream, http, front, connection, peer, app,
                 ));
@@ -86,6 +92,11 @@ impl Acceptor {
                     };
                     match stream {
                         Ok(Ok(stream)) => {
+                            let shown = stream.get_ref().1.peer_certificates();
+                            let peer = Peer {
+                                address: peer,
+                                certificate: client_certificate::of_handshake(shown),
+                            };
                             connection::serve(stream, http, front, connection, peer, app).await;
                         }
                         Ok(Err(error)) => {

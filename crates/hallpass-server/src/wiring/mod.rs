@@ -173,6 +173,7 @@ impl Engine {
                     .request_objects
                     .apply(&config.pushed_requests, policy);
                 policy.logout = config.logout.policy();
+                config.mtls.apply(policy);
                 policy.registration.initial_access_tokens = digests;
             })
             .clock(clock)

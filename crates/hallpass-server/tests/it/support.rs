@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hallpass_http::ClientAddr;
+use hallpass_http::{ClientAddr, PeerCertificate};
 use hallpass_server::config::{Config, Source};
 use hallpass_server::listen::{Answer, App, BodyError, RequestBody};
 use hallpass_server::server::{Settings, Sockets};
@@ -33,6 +33,8 @@ impl App for Echo {
         client: ClientAddr,
     ) -> Answer<Full<Bytes>> {
         let (head, mut body) = request.into_parts();
+        let shown = head.extensions.get::<PeerCertificate>();
+        let shown = shown.map(|shown| shown.0.thumbprint().to_string());
         let enough = head.uri.path() == "/enough";
         let read = if enough {
             drop(body.frame().await);
@@ -51,8 +53,9 @@ impl App for Echo {
             self.arrived.add_permits(1);
             self.go.acquire().await.unwrap().forget();
         }
+        let shown = shown.map_or_else(String::new, |shown| format!(" by {shown}"));
         let text = format!(
-            "{} {} from {} with {length}",
+            "{} {} from {} with {length}{shown}",
             head.method,
             head.uri.path(),
             client.0
@@ -82,7 +85,7 @@ pub(crate) fn start(configuration: &str) -> Running {
     );
     let config = Source::parse(None, text, std::iter::empty()).unwrap();
     let config = Config::parse(config).unwrap();
-    let sockets = Sockets::open(&config.server, &config.operations).unwrap();
+    let sockets = Sockets::open(&config.server, &config.mtls, &config.operations).unwrap();
     let address = sockets.public_address().unwrap();
     let operations = sockets.operations_address().unwrap();
     let (ender, shutdown) = shutdown::running();
@@ -95,6 +98,7 @@ pub(crate) fn start(configuration: &str) -> Running {
         let settings = Settings {
             server: &config.server,
             tls: &config.tls,
+            mtls: &config.mtls,
             https: true,
         };
         let metrics = Arc::new(Metrics::new(Names {

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use hallpass_server::tls::Certificate;
+use hallpass_server::tls::{Certificate, Clients};
 use rcgen::{CertificateParams, KeyPair};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
-use rustls_pki_types::{CertificateDer, ServerName};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -74,14 +74,52 @@ async fn handshake(
     version: &'static SupportedProtocolVersion,
     protocol: &str,
 ) -> std::io::Result<TlsStream<tokio::net::TcpStream>> {
+    handshake_as(address, trusted, version, protocol, None).await
+}
+
+/// A client's certificate and key.
+struct Client {
+    certificate: CertificateDer<'static>,
+    key: KeyPair,
+}
+
+impl Client {
+    fn new() -> Self {
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::default().self_signed(&key).unwrap();
+        Self {
+            certificate: certificate.der().clone(),
+            key,
+        }
+    }
+
+    fn thumbprint(&self) -> String {
+        hallpass_jose::base64url::encode(hallpass_types::sha256(&self.certificate))
+    }
+}
+
+async fn handshake_as(
+    address: std::net::SocketAddr,
+    trusted: &CertificateDer<'static>,
+    version: &'static SupportedProtocolVersion,
+    protocol: &str,
+    client: Option<&Client>,
+) -> std::io::Result<TlsStream<tokio::net::TcpStream>> {
     let mut roots = RootCertStore::empty();
     roots.add(trusted.clone()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
+    let config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[version])
         .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+        .with_root_certificates(roots);
+    let mut config = match client {
+        None => config.with_no_client_auth(),
+        Some(client) => {
+            let key = PrivateKeyDer::try_from(client.key.serialize_der()).unwrap();
+            let chain = vec![client.certificate.clone()];
+            config.with_client_auth_cert(chain, key).unwrap()
+        }
+    };
     config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
     let name = ServerName::try_from("localhost").unwrap();
     TlsConnector::from(Arc::new(config))
@@ -178,7 +216,7 @@ async fn a_new_certificate_is_taken_and_a_bad_one_is_not() {
 
 /// Whether a client that trusts this certificate alone is content.
 async fn shows(certificate: &Arc<Certificate>, trusted: &CertificateDer<'static>) -> bool {
-    let acceptor = certificate.acceptor().unwrap();
+    let acceptor = certificate.acceptor(Clients::NotAsked).unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let served = tokio::spawn(async move {
@@ -201,4 +239,131 @@ async fn files_that_do_not_fit_are_refused() {
     assert!(Certificate::load(&one.cert(), &one.cert()).is_err());
     assert!(Certificate::load(&one.folder.join("missing"), &one.key()).is_err());
     assert!(Certificate::load(&one.cert(), &one.key()).is_ok());
+}
+
+async fn ask(mut stream: TlsStream<tokio::net::TcpStream>, more: &str) -> String {
+    let text = format!("GET /x HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{more}\r\n");
+    stream.write_all(text.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn the_certificate_of_a_client_is_known_where_one_is_asked_for() {
+    let files = Files::new("clients");
+    let asks = format!("{}\nmtls.enabled = true", files.configuration());
+    let (asks, asks_not) = (start(&asks), start(&files.configuration()));
+    let client = Client::new();
+    let shown = format!(" by {}", client.thumbprint());
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let own = |address| handshake_as(address, &files.der, version, "http/1.1", Some(&client));
+        let answer = ask(own(asks.address).await.unwrap(), "").await;
+        assert!(answer.ends_with(&shown), "{answer}");
+        let answer = ask(own(asks_not.address).await.unwrap(), "").await;
+        assert!(answer.ends_with("with 0"), "{answer}");
+        // Nobody has to have one, and nobody is believed who merely speaks of one (TK-51).
+        let without = handshake(asks.address, &files.der, version, "http/1.1").await;
+        let header =
+            "client-cert: :AQID:\r\nssl-client-cert: x\r\nx-forwarded-client-cert: Hash=1\r\n";
+        let answer = ask(without.unwrap(), header).await;
+        assert!(answer.ends_with("with 0"), "{answer}");
+    }
+    // Somebody else's certificate without its key does not get through the handshake.
+    let thief = Client {
+        certificate: Client::new().certificate,
+        key: KeyPair::generate().unwrap(),
+    };
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    let key = PrivateKeyDer::try_from(thief.key.serialize_der()).unwrap();
+    let key = provider.key_provider.load_private_key(key).unwrap();
+    let stolen = rustls::sign::CertifiedKey::new(vec![thief.certificate], key);
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let mut roots = RootCertStore::empty();
+        roots.add(files.der.clone()).unwrap();
+        let config = ClientConfig::builder_with_provider(Arc::new(provider.clone()))
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_client_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(
+                stolen.clone(),
+            )));
+        let name = ServerName::try_from("localhost").unwrap();
+        let connected = TlsConnector::from(Arc::new(config))
+            .connect(name, connect(asks.address).await)
+            .await;
+        // With TLS 1.3 the client hears of it after its own part is done.
+        if let Ok(mut stream) = connected {
+            drop(
+                stream
+                    .write_all(b"GET /x HTTP/1.1\r\nhost: a\r\n\r\n")
+                    .await,
+            );
+            let mut answer = Vec::new();
+            assert!(stream.read_to_end(&mut answer).await.is_err() || answer.is_empty());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_passes_certificates_on_in_one_header_and_once() {
+    // TK-51
+    let configuration = "server.trusted_proxies = [\"127.0.0.1\"]\nserver.forwarded_header = \"forwarded\"\n\
+        mtls.enabled = true\nmtls.certificate_header = \"client-cert\"";
+    let server = start(configuration);
+    let asked = async |lines: &str| {
+        let text = format!("GET /x HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{lines}\r\n");
+        send(server.address, text.as_bytes()).await
+    };
+    let thumbprint = hallpass_jose::base64url::encode(hallpass_types::sha256(&[1, 2, 3]));
+    let answer = asked("Client-Cert: :AQID:\r\n").await;
+    assert!(answer.ends_with(&format!(" by {thumbprint}")), "{answer}");
+    for nothing in [
+        "",
+        "Client-Cert:\r\n",
+        "SSL-Client-Cert: x\r\n",
+        "Client_Cert: :AQID:\r\n",
+    ] {
+        let answer = asked(nothing).await;
+        assert!(answer.ends_with("with 0"), "{nothing}: {answer}");
+    }
+    for bad in [
+        "Client-Cert: :AQID:\r\nclient-cert: :AQID:\r\n",
+        "Client-Cert: AQID\r\n",
+        "Client-Cert: :AQID:, :AQID:\r\n",
+    ] {
+        let answer = asked(bad).await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{bad}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn of_tls_1_2_only_what_is_recommended_is_spoken() {
+    //= test RFC9325#4.2 with TLS 1.2, ECDHE with AES-GCM
+    let files = Files::new("suites");
+    let server = start(&files.configuration());
+    for suite in rustls::crypto::aws_lc_rs::ALL_CIPHER_SUITES {
+        if suite.version() != &rustls::version::TLS12 {
+            continue;
+        }
+        let name = format!("{:?}", suite.suite());
+        let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+        provider.cipher_suites = vec![*suite];
+        let mut roots = RootCertStore::empty();
+        roots.add(files.der.clone()).unwrap();
+        let config = ClientConfig::builder_with_provider(Arc::new(provider))
+            .with_protocol_versions(&[&rustls::version::TLS12])
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let connected = TlsConnector::from(Arc::new(config))
+            .connect(
+                ServerName::try_from("localhost").unwrap(),
+                connect(server.address).await,
+            )
+            .await;
+        // The certificate of the test is for ECDSA.
+        let expected = name.contains("ECDSA") && name.contains("AES");
+        assert_eq!(connected.is_ok(), expected, "{name}");
+    }
 }
