@@ -19,7 +19,7 @@ pub mod fault;
 pub mod fixture;
 pub mod flow;
 pub mod html;
-mod op;
+pub mod op;
 pub mod oracle;
 pub mod ports;
 mod prover;

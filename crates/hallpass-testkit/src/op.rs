@@ -10,6 +10,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hallpass_accounts::{
     BuiltinAccounts, NewUser, Surroundings,
     hash::{Cost, HashPool, Options},
@@ -19,11 +20,11 @@ use hallpass_core::{
     client::{ClientOrigin, metadata},
     policy::Policy,
 };
-use hallpass_http::{ClientAddr, Endpoints, Response};
+use hallpass_http::{ClientAddr, Endpoints, PeerCertificate, Response};
 use hallpass_jose::{base64url, random};
 use hallpass_pages::{BuiltinPages, PageRoutes, Pages};
 use hallpass_provider::{
-    Provider,
+    Certificate, Provider,
     ports::{Clock, Entropy, SystemEntropy},
     secrets::MasterKey,
 };
@@ -42,6 +43,9 @@ use crate::{
     fixture::{self, Seed},
     ports::{SeededEntropy, TestClock, TestEvents, TestFetcher},
 };
+
+/// The header whose content, DER in base64, counts as a certificate that was shown in a TLS handshake.
+pub const CERTIFICATE: &str = "x-fixture-certificate";
 
 type Change = Box<dyn FnOnce(&mut Policy) + Send>;
 
@@ -472,6 +476,11 @@ async fn serve(listener: TcpListener, app: App) {
         let app = app.clone();
         let answer = service_fn(move |mut request: Request<hyper::body::Incoming>| {
             request.extensions_mut().insert(ClientAddr(peer.ip()));
+            let shown = request.headers().get(CERTIFICATE);
+            if let Some(der) = shown.and_then(|text| STANDARD.decode(text).ok()) {
+                let shown = PeerCertificate(Arc::new(Certificate::from_der(der)));
+                request.extensions_mut().insert(shown);
+            }
             app.call(request)
         });
         connections.spawn(async move {

@@ -57,7 +57,7 @@ fn accept_loop(op: &Op, configuration: &str) -> Loop {
     let text =
         format!("server.listen = \"127.0.0.1:0\"\noperations.enabled = false\n{configuration}");
     let config = Config::parse(Source::parse(None, text, std::iter::empty()).unwrap()).unwrap();
-    let sockets = Sockets::open(&config.server, &config.operations).unwrap();
+    let sockets = Sockets::open(&config.server, &config.mtls, &config.operations).unwrap();
     let address = sockets.public_address().unwrap();
     let (ender, shutdown) = shutdown::running();
     let app = Behind(op.app());
@@ -65,6 +65,7 @@ fn accept_loop(op: &Op, configuration: &str) -> Loop {
         let settings = Settings {
             server: &config.server,
             tls: &config.tls,
+            mtls: &config.mtls,
             https: true,
         };
         let names = Names {

@@ -30,6 +30,7 @@ mod introspection_jwt;
 mod jwt_bearer;
 mod keys;
 mod logout;
+mod mutual_tls;
 mod outbox;
 mod pushed_requests;
 mod races;
