@@ -10,6 +10,7 @@
 mod authlib;
 mod browser;
 mod kill9;
+mod mcp;
 mod node;
 mod openidconnect;
 mod support;

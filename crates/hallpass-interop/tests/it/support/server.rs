@@ -67,8 +67,20 @@ impl Server {
         server
     }
 
+    /// A server with a folder of its own and further settings, as variables of the environment.
+    pub(crate) fn start_with(name: &str, settings: &[(&str, &str)]) -> Self {
+        let folder = Folder::new(name);
+        let mut server = Self::start_configured(folder.path(), Ports::free(), settings);
+        server.folder = Some(folder);
+        server
+    }
+
     /// A server on that folder, where another one may have been before.
     pub(crate) fn start_in(folder: &Path, ports: Ports) -> Self {
+        Self::start_configured(folder, ports, &[])
+    }
+
+    fn start_configured(folder: &Path, ports: Ports, settings: &[(&str, &str)]) -> Self {
         let log = folder.join("stderr");
         let to_log = File::options()
             .create(true)
@@ -84,6 +96,7 @@ impl Server {
             // All tests come from one address.
             .env("HALLPASS__RATE_LIMITS__SIGN_IN_PER_ADDRESS", "100000")
             .env("HALLPASS__REGISTRATION__PER_ADDRESS_PER_HOUR", "100000")
+            .envs(settings.iter().copied())
             .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
