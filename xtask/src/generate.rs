@@ -147,6 +147,7 @@ fn errors() -> String {
     reason_rows! { out;
         "Authorization requests that get a page" => hallpass_core::authorize::Unidentified,
         "Authorization requests that are redirected back" => hallpass_core::authorize::Reason,
+        "Logins that a third party starts" => hallpass_core::authorize::initiate::Reason,
         "Pages" => hallpass_provider::browser::Reason,
         "Client authentication" => hallpass_core::client_auth::Reason,
         "Token requests" => hallpass_core::token::Reason,

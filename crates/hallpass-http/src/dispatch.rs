@@ -30,6 +30,8 @@ pub enum Route<'p> {
     Logout,
     /// Device authorization.
     DeviceAuthorization,
+    /// Login that a third party starts.
+    Initiate,
 }
 
 impl Route<'_> {
@@ -47,6 +49,7 @@ impl Route<'_> {
         "client",
         "logout",
         "device_authorization",
+        "initiate",
     ];
 
     /// A label for metrics and logs.
@@ -65,6 +68,7 @@ impl Route<'_> {
             Self::Client(_) => "client",
             Self::Logout => "logout",
             Self::DeviceAuthorization => "device_authorization",
+            Self::Initiate => "initiate",
         }
     }
 }
@@ -94,6 +98,7 @@ pub fn route<'p>(issuer: &Issuer, path: &'p str) -> Option<Route<'p>> {
         discovery::PUSHED_AUTHORIZATION => Some(Route::PushedAuthorization),
         discovery::REGISTRATION => Some(Route::Register),
         discovery::DEVICE_AUTHORIZATION => Some(Route::DeviceAuthorization),
+        discovery::INITIATE => Some(Route::Initiate),
         OPENID => Some(Route::Metadata),
         _ => {
             let id = own
@@ -140,6 +145,7 @@ mod tests {
             Route::Client(""),
             Route::Logout,
             Route::DeviceAuthorization,
+            Route::Initiate,
         ];
         assert_eq!(routes.map(Route::label), Route::LABELS);
     }

@@ -72,7 +72,9 @@ pub fn redirect(location: &str) -> Response {
 /// Adds what every response carries, where it is not there yet.
 pub fn secure(headers: &mut HeaderMap, https: bool) {
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    if !may_be_framed(headers) {
+        headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    }
     headers
         .entry(CONTENT_SECURITY_POLICY)
         .or_insert(HeaderValue::from_static(CSP_NONE));
@@ -85,6 +87,14 @@ pub fn secure(headers: &mut HeaderMap, https: bool) {
             HeaderValue::from_static("max-age=31536000; includeSubDomains"),
         );
     }
+}
+
+/// Whether the page's own policy names an origin that may embed it. `X-Frame-Options` has no word for that.
+fn may_be_framed(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_SECURITY_POLICY)
+        .and_then(|csp| csp.to_str().ok())
+        .is_some_and(|csp| csp.contains("frame-ancestors http"))
 }
 
 /// Whether a form post comes from a page of our own origin. Requests that say nothing about where they come from are

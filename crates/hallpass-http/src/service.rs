@@ -104,7 +104,8 @@ impl Endpoints {
             | dispatch::Route::Revoke
             | dispatch::Route::Register
             | dispatch::Route::Client(_)
-            | dispatch::Route::Logout => false,
+            | dispatch::Route::Logout
+            | dispatch::Route::Initiate => false,
         };
         if off {
             return Err(request);
@@ -118,6 +119,7 @@ impl Endpoints {
             dispatch::Route::Revoke => protocol::revoke(self, request).await,
             dispatch::Route::PushedAuthorization => protocol::push(self, request).await,
             dispatch::Route::Authorize => signing_in::authorize(self, request).await,
+            dispatch::Route::Initiate => signing_in::initiate(self, request).await,
             dispatch::Route::Logout => signing_in::logout(self, request).await,
             dispatch::Route::Register => registration::register(self, request).await,
             dispatch::Route::DeviceAuthorization => {

@@ -65,6 +65,22 @@ where
     }
 }
 
+/// Sends a person on to a client that shall sign them in.
+pub(crate) async fn initiate<B>(endpoints: &Endpoints, request: Request<B>) -> Response
+where
+    B: Body + Send,
+    B::Data: Send,
+{
+    let params = match params(request).await {
+        Ok(params) => params,
+        Err(problem) => return problem.page(&*endpoints.pages),
+    };
+    match endpoints.provider.initiate_login(&params).await {
+        Ok(url) => headers::redirect(&url),
+        Err(failure) => failure_page(failure, &*endpoints.pages),
+    }
+}
+
 /// Query and form body together: a name that is in both stands twice. HEAD is no way to ask: an answer may carry a code,
 /// end a session or take a step, which a request for headers alone must not.
 async fn params<B>(request: Request<B>) -> Result<Params, Problem>
@@ -112,15 +128,16 @@ impl Endpoints {
     }
 
     fn respond(&self, response: &AuthorizationResponse) -> Response {
-        match response.location() {
-            Some(location) => headers::redirect(&location),
-            None => {
-                let fields = response.fields().unwrap_or_default();
-                let fields: Vec<(&str, &str)> =
-                    fields.iter().map(|(n, v)| (*n, v.as_str())).collect();
-                let page = self.pages.form_post(&response.redirect_uri, &fields);
-                headers::html(StatusCode::OK, page)
-            }
+        if let Some(location) = response.location() {
+            return headers::redirect(&location);
         }
+        if let Some(message) = response.message() {
+            let page = self.pages.web_message(&message.origin, &message.response);
+            return headers::html(StatusCode::OK, page);
+        }
+        let fields = response.fields().unwrap_or_default();
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        let page = self.pages.form_post(&response.redirect_uri, &fields);
+        headers::html(StatusCode::OK, page)
     }
 }

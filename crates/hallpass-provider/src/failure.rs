@@ -87,6 +87,7 @@ refuses! {
     hallpass_core::client::encryption::Reason,
     hallpass_core::authorize::Unidentified,
     hallpass_core::authorize::Reason,
+    hallpass_core::authorize::initiate::Reason,
     hallpass_core::device::Reason,
     hallpass_core::logout::rp_initiated::Reason,
     crate::browser::Reason,

@@ -89,7 +89,7 @@ impl Hallpass {
             | Route::PushedAuthorization
             | Route::DeviceAuthorization => Some(failed_authentications),
             // Whoever names a client that has to be looked for elsewhere counts like one that did not authenticate.
-            Route::Authorize | Route::Logout
+            Route::Authorize | Route::Logout | Route::Initiate
                 if endpoints.provider().policy().client_documents.enabled =>
             {
                 Some(failed_authentications)
@@ -101,7 +101,8 @@ impl Hallpass {
             | Route::Jwks
             | Route::Authorize
             | Route::UserInfo
-            | Route::Logout => None,
+            | Route::Logout
+            | Route::Initiate => None,
         };
         // Counted before anything is awaited: many at once, or a stream that is reset, would pass otherwise.
         let counted = match limit.map(|limit| limit.reserve(client.0)).transpose() {
@@ -115,7 +116,7 @@ impl Hallpass {
         };
         if let Some(counted) = counted {
             // Every try to register counts, of the others those that failed to authenticate.
-            let failed = if matches!(route, Route::Authorize | Route::Logout) {
+            let failed = if matches!(route, Route::Authorize | Route::Logout | Route::Initiate) {
                 StatusCode::BAD_REQUEST
             } else {
                 StatusCode::UNAUTHORIZED
@@ -198,6 +199,7 @@ fn nameless(route: Route<'_>) -> Route<'static> {
         Route::Register => Route::Register,
         Route::Logout => Route::Logout,
         Route::DeviceAuthorization => Route::DeviceAuthorization,
+        Route::Initiate => Route::Initiate,
     }
 }
 

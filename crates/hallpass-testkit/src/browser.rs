@@ -131,7 +131,10 @@ impl Browser {
         }
         let params = ask.params();
         let named = params.iter().filter(|(n, _)| n == "client_id");
-        if ask.path().ends_with("/authorize") || ask.path().ends_with("/logout") {
+        if ["/authorize", "/logout", "/initiate"]
+            .iter()
+            .any(|p| ask.path().ends_with(p))
+        {
             self.client = named
                 .map(|(_, v)| v.clone())
                 .next()

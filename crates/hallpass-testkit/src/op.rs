@@ -590,6 +590,7 @@ fn uris(metadata: &Value) -> Vec<String> {
         .iter()
         .filter_map(|name| metadata[name].as_array())
         .flatten()
+        .chain(metadata.get("initiate_login_uri"))
         .filter_map(|uri| uri.as_str().map(str::to_owned))
         .collect()
 }

@@ -64,6 +64,7 @@ pub(crate) fn web() -> Client {
         authorization_signed_response_alg: JwsAlgorithm::ES256,
         encryption: crate::client::Encryptions::default(),
         requests: ClientRequests::default(),
+        initiate_login_uri: None,
         default_max_age: None,
         require_auth_time: false,
         default_acr_values: Vec::new(),

@@ -61,6 +61,7 @@ pub mod direct;
 pub mod granted;
 pub mod hint;
 mod identified;
+pub mod initiate;
 mod reason;
 mod received;
 mod redirect;

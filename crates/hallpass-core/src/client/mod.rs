@@ -130,6 +130,8 @@ pub struct Client {
     pub encryption: Encryptions,
     /// How it sends authorization requests.
     pub requests: ClientRequests,
+    /// `initiate_login_uri`, OpenID Connect Core §4.
+    pub initiate_login_uri: Option<String>,
     /// `default_max_age` in seconds.
     pub default_max_age: Option<i64>,
     /// `require_auth_time`.

@@ -1,4 +1,4 @@
-//! What the HTTP layer needs rendered: error pages and the form_post response.
+//! What the HTTP layer needs rendered: error pages, and answers that are pages.
 
 use hallpass_types::ErrorCode;
 
@@ -18,6 +18,34 @@ pub trait RenderPages: Send + Sync + 'static {
 
     /// A page that posts `fields` to `action` (OAuth 2.0 Form Post Response Mode §2).
     fn form_post(&self, action: &str, fields: &[(&str, &str)]) -> Html;
+
+    /// A page that hands `response`, a JSON object, to the window that opened or embeds it, if that is of this origin. The
+    /// page has nothing to look at. Only this origin may embed it.
+    fn web_message(&self, origin: &str, response: &str) -> Html {
+        let body = format!(
+            "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>One moment</title>\
+             <p id=\"message\" data-origin=\"{}\" data-response=\"{}\"></p><script>{SEND}</script>",
+            escape(origin),
+            escape(response)
+        );
+        Html {
+            body,
+            csp: format!(
+                "default-src 'none'; script-src 'sha256-{}'; frame-ancestors {origin}; base-uri 'none'; \
+                 form-action 'none'; object-src 'none'",
+                hash(SEND)
+            ),
+        }
+    }
+}
+
+/// Hands the response over. The browser gives it to no other origin.
+const SEND: &str = "(function(){var d=document.getElementById(\"message\").dataset,w=window.opener||window.parent;\
+if(w&&w!==window){w.postMessage({type:\"authorization_response\",response:JSON.parse(d.response)},d.origin)}})()";
+
+fn hash(script: &str) -> String {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    STANDARD.encode(hallpass_types::sha256(script.as_bytes()))
 }
 
 /// Plain pages for embedders that bring none.
@@ -43,7 +71,6 @@ impl RenderPages for DefaultPages {
     }
 
     fn form_post(&self, action: &str, fields: &[(&str, &str)]) -> Html {
-        use base64::{Engine as _, engine::general_purpose::STANDARD};
         let mut inputs = String::new();
         for (name, value) in fields {
             inputs.push_str(&format!(
@@ -58,9 +85,9 @@ impl RenderPages for DefaultPages {
              <script>{SUBMIT}</script>",
             escape(action)
         );
-        let hash = STANDARD.encode(hallpass_types::sha256(SUBMIT.as_bytes()));
         let csp = format!(
-            "default-src 'none'; script-src 'sha256-{hash}'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
+            "default-src 'none'; script-src 'sha256-{}'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'",
+            hash(SUBMIT)
         );
         Html { body, csp }
     }

@@ -50,6 +50,8 @@ pub const DEVICE: &str = "/device";
 pub const BACKCHANNEL_AUTHENTICATION: &str = "/backchannel";
 /// Path of RP-initiated logout.
 pub const END_SESSION: &str = "/logout";
+/// Where a third party sends people whom a client shall sign in.
+pub const INITIATE: &str = "/initiate";
 
 /// Path of the page that says whether a session has changed.
 pub const CHECK_SESSION: &str = "/session/check";

@@ -5,6 +5,7 @@ mod authenticate;
 mod authorize;
 mod device;
 pub mod discovery;
+mod initiate;
 mod interaction;
 mod introspect;
 mod logout;

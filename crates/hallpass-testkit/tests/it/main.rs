@@ -41,6 +41,7 @@ mod registration;
 mod registration_control;
 mod registration_uris;
 mod request_objects;
+mod response_modes;
 mod revocation;
 mod secrets;
 mod sign_in;

@@ -3,7 +3,7 @@
 
 use hallpass_types::Timestamp;
 
-use super::AuthorizationResponse;
+use super::{AuthorizationResponse, json_object};
 use crate::{client::Client, issue::json, policy::Policy};
 
 /// Seconds for which an answer is good; nobody has a reason to keep it.
@@ -24,14 +24,9 @@ pub fn claims(
     json::text(&mut out, "iss", policy.issuer.as_str());
     json::text(&mut out, "aud", client.id.as_str());
     json::number(&mut out, "exp", now.plus(LIFETIME).0);
-    for (name, value) in &response.params {
-        match (*name, value.parse()) {
-            //= RFC9207#2.4 MUST: where the answer is a JWT its own iss claim is enough
-            ("iss", _) => {}
-            ("expires_in", Ok(seconds)) => json::number(&mut out, name, seconds),
-            _ => json::text(&mut out, name, value),
-        }
-    }
+    //= RFC9207#2.4 MUST: where the answer is a JWT its own iss claim is enough
+    let rest = response.params.iter().filter(|(name, _)| *name != "iss");
+    json_object(&mut out, rest);
     out.push('}');
     out
 }

@@ -6,12 +6,15 @@ mod form_post;
 mod fragment;
 pub mod jwt;
 mod query;
+pub(crate) mod web_message;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::policy::Policy;
+use crate::{issue::json, policy::Policy};
+
+pub use web_message::Message;
 
 /// `response_mode`. Which of them an issuer offers is [`offered`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -172,6 +175,20 @@ impl AuthorizationResponse {
         }
     }
 
+    /// What a script hands to another window, for modes that do.
+    #[must_use]
+    pub fn message(&self) -> Option<Message> {
+        match self.mode {
+            ResponseMode::WebMessage => web_message::message(&self.redirect_uri, &self.params),
+            ResponseMode::Query
+            | ResponseMode::QueryJwt
+            | ResponseMode::Fragment
+            | ResponseMode::FragmentJwt
+            | ResponseMode::FormPost
+            | ResponseMode::FormPostJwt => None,
+        }
+    }
+
     /// Whether it reports an error.
     #[must_use]
     pub fn is_error(&self) -> bool {
@@ -204,6 +221,16 @@ pub(crate) fn with_query(uri: &str, params: &[(&'static str, String)]) -> String
         Some(_) => "&",
     };
     format!("{base}{joint}{}", encode(params))
+}
+
+/// Adds parameters as members of a JSON object; seconds are a number there.
+fn json_object<'a>(out: &mut String, params: impl IntoIterator<Item = &'a (&'static str, String)>) {
+    for (name, value) in params {
+        match value.parse() {
+            Ok(seconds) if *name == "expires_in" => json::number(out, name, seconds),
+            Ok(_) | Err(_) => json::text(out, name, value),
+        }
+    }
 }
 
 fn without_fragment(uri: &str) -> &str {

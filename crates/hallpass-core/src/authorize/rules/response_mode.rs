@@ -25,7 +25,17 @@ pub(super) fn wanted(params: &Params) -> Option<ResponseMode> {
     };
     //= OAUTH-RESPONSE-TYPES#5 MUST: an answer with a token is never in the query
     //= JARM#2.3.1 MUST NOT: a signed answer with a token that is not encrypted is not in the query either
-    (!(mode.is_query() && response_type::is_front_channel(params))).then_some(mode)
+    let leaks = mode.is_query() && response_type::is_front_channel(params);
+    let lost = mode == ResponseMode::WebMessage && !has_window(params);
+    (!leaks && !lost).then_some(mode)
+}
+
+/// Whether there is an origin to which a message can go. The relay between three windows of the draft does not exist here.
+fn has_window(params: &Params) -> bool {
+    let origin = params
+        .get("redirect_uri")
+        .and_then(respond::web_message::origin);
+    origin.is_some() && params.get("web_message_uri").is_none()
 }
 
 //= JARM#2.3.4 MUST: jwt stands for the signed form of the response type's default mode

@@ -47,6 +47,7 @@ struct Stored {
     require_pushed_authorization_requests: bool,
     #[serde(default)]
     request_uris: Vec<String>,
+    initiate_login_uri: Option<String>,
     default_max_age: Option<i64>,
     #[serde(default)]
     require_auth_time: bool,
@@ -176,6 +177,7 @@ impl Client {
                 require_pushed: stored.require_pushed_authorization_requests,
                 uris: stored.request_uris,
             },
+            initiate_login_uri: stored.initiate_login_uri,
             default_max_age: stored.default_max_age,
             require_auth_time: stored.require_auth_time,
             default_acr_values: stored.default_acr_values,
