@@ -24,7 +24,7 @@ use hallpass_http::{ClientAddr, Endpoints, PeerCertificate, Response};
 use hallpass_jose::{base64url, random};
 use hallpass_pages::{BuiltinPages, PageRoutes, Pages};
 use hallpass_provider::{
-    Certificate, Provider,
+    Certificate, Grants, Provider,
     ports::{Clock, Entropy, SystemEntropy},
     secrets::MasterKey,
 };
@@ -55,6 +55,7 @@ pub struct Setup {
     clients: Vec<Seed>,
     store: Arc<dyn Store>,
     limits: Limits,
+    grants: Option<Grants>,
     seed: Option<u64>,
     issuer: &'static str,
     /// The issuer's name in the store.
@@ -80,6 +81,7 @@ impl Default for Setup {
             clients: fixture::clients(),
             store: Arc::new(MemoryStore::new()),
             limits: Limits::default(),
+            grants: None,
             seed: None,
             issuer: fixture::ISSUER,
             name: "fixture",
@@ -150,6 +152,13 @@ impl Setup {
         self
     }
 
+    /// Other grants than the built-in ones.
+    #[must_use]
+    pub fn grants(mut self, grants: Grants) -> Self {
+        self.grants = Some(grants);
+        self
+    }
+
     /// The same randomness in every run.
     #[must_use]
     pub fn seeded(mut self, seed: u64) -> Self {
@@ -210,6 +219,10 @@ impl Setup {
         let initial = Opaque::<InitialAccess>::from_random(Bucket(u32::MAX), &[9; 24]);
         let digest = builder.secrets().client_digest(initial.expose());
         let changes = self.changes;
+        let builder = match self.grants {
+            Some(grants) => builder.grants(grants),
+            None => builder,
+        };
         let builder = builder
             .clock(clock.clone())
             .entropy(entropy)

@@ -305,6 +305,22 @@ pub struct Issuance {
     pub replay_revokes: Option<GrantId>,
 }
 
+impl Issuance {
+    /// An access token and nothing else.
+    #[must_use]
+    pub const fn of(access: AccessGrant) -> Self {
+        Self {
+            spend: None,
+            new_grant: None,
+            touch_idle: None,
+            access,
+            id_token: None,
+            refresh: None,
+            replay_revokes: None,
+        }
+    }
+}
+
 /// A refusal and what it does to the grant.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Refused {

@@ -9,7 +9,8 @@ use hallpass_core::{
     polling::Verdict,
     record::{Confirmation, WaitingRecord},
     token::{
-        Context, Effect, Grant, Lookup, Nothing, PolledFound, PolledKey, Reason, Refused, Spend,
+        Context, Effect, Grant, Issuance, Lookup, Nothing, PolledFound, PolledKey, Reason, Refused,
+        Spend,
         authorization_code::{AuthorizationCode, CodeFound, CodeKey},
         client_credentials::ClientCredentials,
         device_code::DeviceCode,
@@ -103,6 +104,13 @@ impl Grants {
         self
     }
 
+    /// Adds a grant that does its own looking up. It signs and commits by [`Provider::issue`].
+    #[must_use]
+    pub fn with_handler(mut self, grant: impl GrantHandler) -> Self {
+        self.0.push(Box::new(grant));
+        self
+    }
+
     /// The handler of a grant type.
     #[must_use]
     pub fn get(&self, grant_type: &str) -> Option<&dyn GrantHandler> {
@@ -115,6 +123,26 @@ impl Grants {
     /// The registered values of `grant_type`.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         self.0.iter().map(|g| g.grant_type())
+    }
+}
+
+impl Provider {
+    /// Signs what a grant decided, then spends and writes it, all or nothing. For handlers that decide by themselves.
+    ///
+    /// # Errors
+    /// Nothing was issued: signing failed, the store did, or what may happen once has happened already.
+    pub async fn issue(&self, call: &Call<'_>, issuance: Issuance) -> Result<Issued, Failure> {
+        let (issued, commit) = issue::prepare(self, call, issuance, self.now()).await?;
+        if commit.spends.is_empty() && commit.writes.is_empty() {
+            return Ok(issued);
+        }
+        match self.commit(commit).await? {
+            Committed::Done => Ok(issued),
+            Committed::TooLate(index) if issue::is_proof(call, index) => {
+                Err(dpop::Reason::Replayed.into())
+            }
+            Committed::TooLate(_) => Err(Reason::CodeSpent.into()),
+        }
     }
 }
 

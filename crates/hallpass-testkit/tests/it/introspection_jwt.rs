@@ -213,3 +213,32 @@ async fn an_application_that_may_use_an_api_does_not_see_other_peoples_tokens_fo
     // A resource server whose `resources` say what it serves, as before.
     assert!(browser.is_active("rs1", &tokens.access).await);
 }
+
+#[tokio::test]
+async fn a_resource_server_that_wants_a_fresh_sign_in_gets_one() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let began = op.clock.seconds();
+    let request =
+        Request::of("web", "openid api:read offline_access").with("resource", fixture::API1);
+    let first = browser.flow_of("alice", "web", &request).await;
+    op.clock.advance(500);
+    let time = |token: &str| assertion::payload(token)["auth_time"].as_i64().unwrap();
+    // A new token by itself is no new sign-in.
+    let refreshed = Tokens::of(&browser.refresh("web", first.refresh()).await);
+    assert_eq!(time(&refreshed.access), began);
+    let silent = Request::of("web", "openid api:read").with("resource", fixture::API1);
+    assert_eq!(
+        time(&browser.flow_of("alice", "web", &silent).await.access),
+        began
+    );
+    // The challenge's max_age, sent to the authorization endpoint.
+    let stepped = silent.with("max_age", "60");
+    let fresh = browser.flow_of("alice", "web", &stepped).await;
+    assert_eq!(time(&fresh.access), began + 500);
+    let seen = browser
+        .call("rs1", "/introspect", &[("token", &fresh.access)])
+        .await
+        .json();
+    assert_eq!(seen["auth_time"], began + 500);
+}

@@ -17,6 +17,7 @@ mod client_documents;
 mod client_secrets;
 mod codes;
 mod consent;
+mod custom_grants;
 mod device;
 mod discovery;
 mod dpop;

@@ -200,15 +200,7 @@ impl Grant for TokenExchange {
             issued_as: Some(request.issued_as),
         };
         //= RFC8693#2.2.1 SHOULD NOT: there is no refresh token
-        Ok(Issuance {
-            spend: None,
-            new_grant: None,
-            touch_idle: None,
-            access,
-            id_token: None,
-            refresh: None,
-            replay_revokes: None,
-        })
+        Ok(Issuance::of(access))
     }
 }
 

@@ -183,11 +183,7 @@ impl Grant for JwtBearer {
         Ok(Issuance {
             spend: Some(Spend::Once(once)),
             new_grant: Some(Box::new(grant)),
-            touch_idle: None,
-            access,
-            id_token: None,
-            refresh: None,
-            replay_revokes: None,
+            ..Issuance::of(access)
         })
     }
 }
