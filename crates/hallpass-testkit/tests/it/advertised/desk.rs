@@ -52,10 +52,16 @@ impl Rp {
 
 impl Desk {
     pub(super) async fn open(change: impl FnOnce(&mut Policy) + Send + 'static) -> Self {
+        let mut desk = Self::empty(change).await;
+        desk.alice.sign_in("alice").await;
+        desk
+    }
+
+    /// With nobody signed in, since that takes a plain request.
+    pub(super) async fn empty(change: impl FnOnce(&mut Policy) + Send + 'static) -> Self {
         let op = Op::with(change).await;
         let mut alice = op.browser();
         let document = alice.get("/.well-known/openid-configuration").await;
-        alice.sign_in("alice").await;
         Self {
             metadata: document.json().as_object().unwrap().clone(),
             op,

@@ -113,6 +113,28 @@ async fn an_issuer_with_next_to_nothing_advertises_what_it_does() {
     Desk::open(nothing).await.try_everything().await;
 }
 
+#[tokio::test]
+async fn an_issuer_that_demands_something_says_so_and_insists() {
+    type Demand = (&'static str, fn(&mut Policy));
+    let demands: [Demand; 2] = [
+        ("require_signed_request_object", |policy| {
+            policy.requests.require_signed = true;
+        }),
+        ("require_pushed_authorization_requests", |policy| {
+            policy.requests.require_pushed = true;
+        }),
+    ];
+    for (member, change) in demands {
+        let desk = Desk::empty(change).await;
+        assert_eq!(desk.metadata[member], true, "{member}");
+        let probe = PROBES.iter().find(|(name, _)| *name == member);
+        let Some((_, Probe::Flag { holds, .. })) = probe else {
+            panic!("{member} is no flag");
+        };
+        assert!(holds(&desk).await, "{member}");
+    }
+}
+
 /// A new member needs a probe before anybody can land it, and a probe that no issuer needs is a probe of nothing.
 #[tokio::test]
 async fn every_member_has_a_probe_and_every_probe_a_member() {
