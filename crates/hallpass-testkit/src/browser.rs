@@ -145,10 +145,11 @@ impl Browser {
             let client = self.client.as_ref();
             client.and_then(|c| all.get(c)).cloned().unwrap_or_default()
         };
+        let frames = self.face.frames.lock().unwrap().clone();
         let view = View {
             issuer: &self.face.issuer,
             registered: &registered,
-            frames: &self.face.frames,
+            frames: &frames,
         };
         oracle::check(&view, ask, &answer);
         for cookie in answer.all("set-cookie") {

@@ -268,7 +268,7 @@ impl Setup {
                 address,
                 issuer: self.issuer.to_owned(),
                 registered: Mutex::new(registered),
-                frames,
+                frames: Mutex::new(frames),
                 clock: clock.clone(),
             }),
             provider,
@@ -312,7 +312,7 @@ pub(crate) struct Face {
     /// Redirect URIs of each client, for signing in and out.
     pub(crate) registered: Mutex<HashMap<String, Vec<String>>>,
     /// Pages of clients that the signed-out page loads in frames.
-    pub(crate) frames: Vec<String>,
+    pub(crate) frames: Mutex<Vec<String>>,
     pub(crate) clock: Arc<TestClock>,
 }
 
@@ -382,7 +382,7 @@ impl Op {
             address,
             issuer: self.face.issuer.clone(),
             registered: Mutex::new(self.face.registered.lock().unwrap().clone()),
-            frames: self.face.frames.clone(),
+            frames: Mutex::new(self.face.frames.lock().unwrap().clone()),
             clock: self.clock.clone(),
         }))
     }
@@ -406,6 +406,9 @@ impl Op {
     pub fn knows_client(&self, id: &str, metadata: &Value) {
         let mut registered = self.face.registered.lock().unwrap();
         registered.insert(id.to_owned(), uris(metadata));
+        let frame = metadata["frontchannel_logout_uri"].as_str();
+        let mut frames = self.face.frames.lock().unwrap();
+        frames.extend(frame.map(str::to_owned));
     }
 
     /// Replaces a client's metadata, as an operator would.

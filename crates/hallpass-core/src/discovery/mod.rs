@@ -160,8 +160,10 @@ pub fn metadata(policy: &Policy, endpoints: &Endpoints) -> Map<String, Value> {
         .flat_map(|scope| scope.claims.iter().map(String::as_str));
     let reachable = |claim: &&str| match *claim {
         "acr" => !policy.acr_values.is_empty(),
-        // Only those who ask for it are told.
-        "sid" => policy.claims_parameter,
+        // Only those who ask for it are told, or who want to hear of the session's end.
+        "sid" => {
+            policy.claims_parameter || policy.logout.back_channel || policy.logout.front_channel
+        }
         _ => true,
     };
     let own = id_token::CLAIMS.iter().copied().filter(reachable);

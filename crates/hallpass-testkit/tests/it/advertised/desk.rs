@@ -167,9 +167,14 @@ impl Desk {
         let answer = self.agreed(request).await;
         let location = answer.location();
         let code = wire::param(location, "code").unwrap_or_else(|| panic!("no code: {location}"));
+        self.redeem(rp, &code).await
+    }
+
+    /// Tokens for a code.
+    pub(super) async fn redeem(&self, rp: &Rp, code: &str) -> Value {
         let pairs = [
             ("grant_type", "authorization_code"),
-            ("code", &code),
+            ("code", code),
             ("redirect_uri", CALLBACK),
             ("code_verifier", flow::VERIFIER),
         ];

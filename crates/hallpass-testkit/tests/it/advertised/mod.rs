@@ -11,6 +11,7 @@ mod clients;
 mod desk;
 mod encryption;
 mod endpoints;
+mod logout;
 mod objects;
 mod people;
 mod probes;
@@ -20,10 +21,11 @@ use std::{future::Future, pin::Pin};
 
 use hallpass_core::{
     authorize::ResponseType,
-    policy::{Documents, DpopNonce, ExchangeRule, Policy},
+    policy::{Documents, DpopNonce, ExchangeRule, Policy, TrustedIssuer},
 };
 use hallpass_jose::JwsAlgorithm;
 use hallpass_testkit::Ask;
+use hallpass_types::Scope;
 
 use self::{desk::Desk, probes::PROBES};
 
@@ -74,6 +76,17 @@ fn everything(policy: &mut Policy) {
         clients: vec!["web".to_owned()],
         ..ExchangeRule::default()
     }];
+    policy.jwt_bearer = vec![TrustedIssuer {
+        issuer: "https://partner.test".to_owned(),
+        jwks: None,
+        jwks_uri: Some("https://partner.test/jwks".to_owned()),
+        algs: vec![JwsAlgorithm::ES256],
+        clients: vec!["web".to_owned()],
+        subjects: None,
+        scopes: Scope::default(),
+        resources: Vec::new(),
+        max_lifetime: 300,
+    }];
     policy.acr_values = ["bronze", "silver"].map(str::to_owned).to_vec();
     policy.client_documents.enabled = true;
     policy.requests.by_reference = true;
@@ -90,6 +103,8 @@ fn nothing(policy: &mut Policy) {
     policy.signing_algs = vec![JwsAlgorithm::ES256];
     policy.claims_parameter = false;
     policy.dpop.enabled = false;
+    policy.logout.back_channel = false;
+    policy.logout.front_channel = false;
     policy.encryption.algs.clear();
     policy.encryption.own.clear();
     policy.registration.enabled = false;

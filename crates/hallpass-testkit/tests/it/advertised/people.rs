@@ -1,10 +1,10 @@
 //! Scopes, claims and subjects.
 
 use hallpass_store::{Commit, Spend};
-use hallpass_testkit::{Ask, assertion, flow::VERIFIER, wire};
+use hallpass_testkit::{Ask, assertion, wire};
 use serde_json::{Value, json};
 
-use super::desk::{CALLBACK, Desk, Rp};
+use super::desk::Desk;
 
 pub(super) async fn scope(desk: &Desk, value: &str) -> bool {
     let rp = desk
@@ -21,7 +21,7 @@ pub(super) async fn scope(desk: &Desk, value: &str) -> bool {
     let Some(code) = wire::param(answer.location(), "code") else {
         return false;
     };
-    let tokens = redeem(desk, &rp, &code).await;
+    let tokens = desk.redeem(&rp, &code).await;
     let granted = tokens["scope"].as_str().unwrap_or(&asked);
     let has = granted.split(' ').any(|token| token == value);
     // Whoever is granted offline access can use it.
@@ -31,18 +31,6 @@ pub(super) async fn scope(desk: &Desk, value: &str) -> bool {
         "{value}: {tokens}"
     );
     has
-}
-
-async fn redeem(desk: &Desk, rp: &Rp, code: &str) -> Value {
-    let pairs = [
-        ("grant_type", "authorization_code"),
-        ("code", code),
-        ("redirect_uri", CALLBACK),
-        ("code_verifier", VERIFIER),
-    ];
-    let answer = desk.call(rp, "/token", &pairs).await;
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    answer.json()
 }
 
 /// Puts claims of every name on record for alice.
@@ -71,7 +59,11 @@ async fn knows_of_alice(desk: &Desk, claims: &[&str]) {
 /// What the two places of claims hold when one is asked for by name, or by all scopes where it cannot be asked for.
 async fn told(desk: &Desk, name: &str) -> [Value; 2] {
     knows_of_alice(desk, &[name]).await;
-    let rp = desk.register(json!({})).await.unwrap();
+    // Who wants to hear of a session's end is told its name.
+    let members = json!({
+        "backchannel_logout_uri": "https://new.test/out", "backchannel_logout_session_required": true,
+    });
+    let rp = desk.register(members).await.unwrap();
     let scopes = desk.listed("scopes_supported").join(" ");
     let claims = json!({"id_token": {name: null}, "userinfo": {name: null}});
     let mut request = desk

@@ -4,7 +4,7 @@ use hallpass_testkit::Ask;
 
 use super::{
     Probe::{self, Endpoint, Flag, List, Text},
-    algorithms, authentication, clients, encryption, endpoints, objects, people, requests,
+    algorithms, authentication, clients, encryption, endpoints, logout, objects, people, requests,
 };
 
 const JWS: &[&str] = &[
@@ -352,6 +352,34 @@ pub(super) static PROBES: &[(&str, Probe)] = &[
         Flag {
             absent: false,
             holds: |desk| Box::pin(clients::of_a_document(desk)),
+        },
+    ),
+    (
+        "backchannel_logout_supported",
+        Flag {
+            absent: false,
+            holds: |desk| Box::pin(logout::back_channel(desk)),
+        },
+    ),
+    (
+        "backchannel_logout_session_supported",
+        Flag {
+            absent: false,
+            holds: |desk| Box::pin(logout::back_channel_names_session(desk)),
+        },
+    ),
+    (
+        "frontchannel_logout_supported",
+        Flag {
+            absent: false,
+            holds: |desk| Box::pin(logout::front_channel(desk)),
+        },
+    ),
+    (
+        "frontchannel_logout_session_supported",
+        Flag {
+            absent: false,
+            holds: |desk| Box::pin(logout::front_channel_names_session(desk)),
         },
     ),
     ("service_documentation", DOCUMENT),
