@@ -3,6 +3,7 @@
 //! A rule is a function of facts: it does no I/O, knows no clock and draws no randomness. What it needs was
 //! looked up before; what must be written is part of its answer.
 
+pub mod authorization_details;
 pub mod authorize;
 pub mod binding;
 pub mod claims_request;

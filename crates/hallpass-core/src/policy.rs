@@ -8,6 +8,7 @@ use hallpass_jose::{ContentEncryption, JweAlgorithm, Jwks, JwsAlgorithm};
 use hallpass_types::{Issuer, Scope};
 
 use crate::{
+    authorization_details::DetailType,
     authorize::{ResponseType, rules::IMPLICIT},
     client::{
         document::DocumentPolicy,
@@ -63,6 +64,8 @@ pub struct Policy {
     pub ui_locales: Vec<String>,
     /// Signed, pushed and detailed authorization requests.
     pub requests: RequestPolicy,
+    /// Types of authorization details (RFC 9396) that clients may ask for.
+    pub detail_types: Vec<DetailType>,
     /// Whether the `claims` parameter is honoured.
     pub claims_parameter: bool,
     /// Key material for pairwise subject identifiers (OpenID Connect Core §8.1).
@@ -101,6 +104,7 @@ impl fmt::Debug for Policy {
             pkce_for_registered_clients,
             ui_locales,
             requests,
+            detail_types,
             claims_parameter,
             pairwise_salt: _,
             dpop,
@@ -129,6 +133,7 @@ impl fmt::Debug for Policy {
             .field("pkce_for_registered_clients", pkce_for_registered_clients)
             .field("ui_locales", ui_locales)
             .field("requests", requests)
+            .field("detail_types", detail_types)
             .field("claims_parameter", claims_parameter)
             .field("pairwise_salt", &format_args!("[redacted]"))
             .field("dpop", dpop)
@@ -617,6 +622,7 @@ impl Policy {
             pkce_for_registered_clients: false,
             ui_locales: vec!["en".to_owned()],
             requests: RequestPolicy::default(),
+            detail_types: Vec::new(),
             claims_parameter: true,
             pairwise_salt,
             dpop: DpopPolicy::default(),
@@ -642,6 +648,12 @@ impl Policy {
     #[must_use]
     pub fn scope(&self, name: &str) -> Option<&ScopeSpec> {
         self.scopes.iter().find(|s| s.name == name)
+    }
+
+    /// The type of authorization details with that name.
+    #[must_use]
+    pub fn detail_type(&self, name: &str) -> Option<&DetailType> {
+        self.detail_types.iter().find(|kind| kind.name == name)
     }
 
     /// The resource that an indicator names (RFC 8707). Scheme and host may differ in case, and one trailing slash may be

@@ -110,6 +110,7 @@ const CONSENT: Consent<'static> = Consent {
     scopes: SCOPES,
     claims: &[],
     resources: &[],
+    details: &[],
     lifetime: Some(14 * 86_400),
     user_code: None,
 };

@@ -4,8 +4,9 @@ use crate::{
     Chrome, Html, Lang, Page, Pages,
     render::{FALLBACK, TEMPLATES},
     view::{
-        Account, Client, ConfirmLogout, Consent, Demo, Device, DeviceDone, DeviceError, Error,
-        FormPost, Home, Link, Scope, SelectAccount, SignIn, SignInError, SignedOut,
+        Account, Client, ConfirmLogout, Consent, Demo, Detail, DetailRow, Device, DeviceDone,
+        DeviceError, Error, FormPost, Home, Link, Scope, SelectAccount, SignIn, SignInError,
+        SignedOut,
     },
 };
 
@@ -77,6 +78,14 @@ fn each_page(text: &str, check: impl Fn(&str, Html)) {
         client: Some(client(text)),
         cancel: true,
     };
+    let rows = [DetailRow {
+        name: text,
+        value: text,
+    }];
+    let details = [Detail {
+        title: text,
+        rows: &rows,
+    }];
     let consent = Consent {
         action: text,
         hidden: &hidden,
@@ -85,6 +94,7 @@ fn each_page(text: &str, check: impl Fn(&str, Html)) {
         scopes: &scopes,
         claims: &texts,
         resources: &texts,
+        details: &details,
         lifetime: Some(86_400),
         user_code: None,
     };
@@ -108,6 +118,7 @@ fn each_page(text: &str, check: impl Fn(&str, Html)) {
                 scopes: &[],
                 claims: &[],
                 resources: &[],
+                details: &[],
                 lifetime: None,
                 user_code: None,
                 client: Client {
@@ -412,6 +423,7 @@ fn links_of_a_client_that_are_not_web_pages_are_not_shown() {
         scopes: &[],
         claims: &[],
         resources: &[],
+        details: &[],
         lifetime: None,
         user_code: None,
     };
@@ -656,6 +668,7 @@ fn standard_scopes_have_words_of_their_own() {
         ],
         claims: &[],
         resources: &[],
+        details: &[],
         lifetime: None,
         user_code: None,
     };

@@ -9,6 +9,8 @@ use serde::{Serialize, Serializer};
 const NAME_LIMIT: usize = 64;
 /// Longest second line or sentence shown, in characters.
 const SENTENCE_LIMIT: usize = 240;
+/// Longest value of an authorization detail shown, in characters: all of it, since it is to be agreed to.
+const VALUE_LIMIT: usize = 6000;
 /// Longest host shown, in characters: the longest DNS name and a port.
 const HOST_LIMIT: usize = 260;
 /// Longest link emitted, in bytes.
@@ -26,6 +28,11 @@ pub(crate) fn name<S: Serializer>(value: &str, to: S) -> Result<S::Ok, S::Error>
 /// Serializes each of several names as [`name`] does.
 pub(crate) fn names<S: Serializer>(values: &[&str], to: S) -> Result<S::Ok, S::Error> {
     to.collect_seq(values.iter().map(|value| clean(value, HOST_LIMIT)))
+}
+
+/// Serializes what a person agrees to: one line, without invisible and direction-changing characters, never cut.
+pub(crate) fn value<S: Serializer>(value: &str, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&clean(value, VALUE_LIMIT))
 }
 
 /// Serializes an optional sentence.

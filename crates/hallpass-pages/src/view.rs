@@ -136,6 +136,27 @@ pub struct Scope<'a> {
     pub optional: bool,
 }
 
+/// An authorization detail as people see it.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Detail<'a> {
+    /// What it is.
+    #[serde(serialize_with = "text::value")]
+    pub title: &'a str,
+    /// Its members.
+    pub rows: &'a [DetailRow<'a>],
+}
+
+/// A member of an authorization detail.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct DetailRow<'a> {
+    /// Its name.
+    #[serde(serialize_with = "text::value")]
+    pub name: &'a str,
+    /// Its value.
+    #[serde(serialize_with = "text::value")]
+    pub value: &'a str,
+}
+
 /// See [`Page::Consent`].
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Consent<'a> {
@@ -156,6 +177,8 @@ pub struct Consent<'a> {
     /// Resource servers that the tokens are for.
     #[serde(serialize_with = "text::names")]
     pub resources: &'a [&'a str],
+    /// Authorization details, which must be read before anything is allowed.
+    pub details: &'a [Detail<'a>],
     /// Seconds for which the access stands without asking again, where it outlasts the visit.
     pub lifetime: Option<u64>,
     /// The code on the screen of the device that asks, where it is one; then nobody is sent back to a client.

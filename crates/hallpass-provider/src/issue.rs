@@ -1,6 +1,7 @@
 //! Turns a decision into signed tokens and a commit.
 
 use hallpass_core::{
+    authorization_details::to_text,
     client::{Client, Signed},
     issue::{IdTokenRequest, TokenResponse, TokenType, access_token, id_token},
     policy::TokenFormat,
@@ -28,6 +29,8 @@ pub(crate) async fn prepare(
     let inner = &provider.inner;
     let format = issuance.access.format();
     let issued_token_type = issuance.access.issued_as;
+    let details = &issuance.access.details;
+    let details = (!details.is_empty()).then(|| to_text(details));
     let (token, text) = make_access_token(provider, client, issuance.access, now)?;
     let id_token = match &issuance.id_token {
         Some(request) => Some(sign_id_token(provider, client, request, now).await?),
@@ -37,6 +40,7 @@ pub(crate) async fn prepare(
         access_token: text,
         token_type: TokenType::of(token.confirmation),
         expires_in: token.expires_at.since(now),
+        authorization_details: details,
         scope: token.scope.to_string(),
         id_token,
         issued_token_type,

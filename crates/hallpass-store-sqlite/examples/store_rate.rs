@@ -176,6 +176,7 @@ fn grant_id(n: u64) -> GrantId {
 
 fn code(n: u64) -> CodeRecord {
     let grant = GrantRecord {
+        authorization_details: Vec::new(),
         id: grant_id(n),
         client_id: ClientId::parse("s6BhdRkqt3xyz").unwrap(),
         subject: Subject::parse("248289761001248289761001").unwrap(),

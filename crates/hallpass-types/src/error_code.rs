@@ -24,6 +24,8 @@ pub enum ErrorCode {
     ServerError,
     /// RFC 6749 §4.1.2.1.
     TemporarilyUnavailable,
+    /// RFC 9396 §5.
+    InvalidAuthorizationDetails,
     /// RFC 8707 §2.
     InvalidTarget,
     /// RFC 6750 §3.1.
@@ -97,6 +99,7 @@ impl ErrorCode {
             Self::AccessDenied => "access_denied",
             Self::ServerError => "server_error",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
+            Self::InvalidAuthorizationDetails => "invalid_authorization_details",
             Self::InvalidTarget => "invalid_target",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
@@ -143,6 +146,7 @@ impl ErrorCode {
             | Self::UnsupportedResponseType
             | Self::InvalidScope
             | Self::AccessDenied
+            | Self::InvalidAuthorizationDetails
             | Self::InvalidTarget
             | Self::UnsupportedTokenType
             | Self::InvalidRedirectUri

@@ -51,6 +51,9 @@ reasons! {
         /// A claim is missing, of the wrong type, or makes it a token for another use.
         RequestObjectClaims => InvalidRequestObject, "request_object_claims",
             "the request object has a claim that is missing or malformed";
+        /// OpenID Connect Core §6.1: encrypted to a key or in a way that is not ours.
+        RequestObjectEncryption => InvalidRequestObject, "request_object_encryption",
+            "the request object cannot be decrypted";
         /// `iss` is not the client.
         RequestObjectIssuer => InvalidRequestObject, "request_object_issuer",
             "iss of the request object is not the client";
@@ -165,6 +168,15 @@ reasons! {
         /// OpenID Connect Core §5.5.1.1: the sign-in did not reach it.
         AcrNotReached => UnmetAuthenticationRequirements, "acr_not_reached",
             "the essential authentication context was not reached";
+        /// RFC 9396 §2.
+        DetailsMalformed => InvalidAuthorizationDetails, "authorization_details_malformed",
+            "authorization_details is not an array of objects with a type";
+        /// RFC 9396 §5.
+        DetailsUnknown => InvalidAuthorizationDetails, "authorization_details_unknown",
+            "authorization_details has a type or member that is not known, or lacks one";
+        /// RFC 9396 §10: outside the client's `authorization_details_types`.
+        DetailsNotAllowed => InvalidAuthorizationDetails, "authorization_details_not_allowed",
+            "this type of authorization_details is not allowed for this client";
         /// RFC 8707 §2.
         ResourceMalformed => InvalidTarget, "resource_malformed",
             "resource is not an absolute URI without fragment";

@@ -4,7 +4,7 @@ use hallpass_types::{ClientId, Scope, Thumbprint};
 use serde::{Deserialize, Serialize};
 
 use super::{Display, Prompts, Pushed, ResponseMode, ResponseType};
-use crate::record::ClaimsRequest;
+use crate::{authorization_details::Detail, record::ClaimsRequest};
 
 /// Everything that a valid request asks for. It is sealed into the browser while the person is asked, so
 /// whatever is absent takes no room. Only [`Valid::resume`](super::Valid::resume) makes a request of it again.
@@ -66,6 +66,9 @@ pub struct RequestRecord {
     /// Resources for which tokens will be wanted (RFC 8707), by their configured identifiers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resources: Vec<String>,
+    /// What is asked for in detail (RFC 9396): only types that exist and that the client may ask for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub authorization_details: Vec<Detail>,
     /// The pushed request that this is. It is consumed together with the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pushed: Option<Pushed>,

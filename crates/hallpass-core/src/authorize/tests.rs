@@ -190,6 +190,7 @@ fn every_known_parameter_may_stand_once_only() {
 
 const PARAMETERS_BUT_IDENTITY: &[&str] = &[
     "acr_values",
+    "authorization_details",
     "claims",
     "claims_locales",
     "code_challenge",

@@ -190,6 +190,8 @@ pub struct ClientRequests {
     pub require_pushed: bool,
     /// `request_uris`.
     pub uris: Vec<String>,
+    /// `authorization_details_types`.
+    pub detail_types: Vec<String>,
 }
 
 /// Where and how a client wants to be told that a session has ended.
@@ -293,6 +295,12 @@ impl Client {
             .into_iter()
             .flatten()
             .any(|to| to.session_required)
+    }
+
+    /// Whether it may ask for authorization details of that type: only for types that it registered.
+    #[must_use]
+    pub fn may_ask_for(&self, detail_type: &str) -> bool {
+        self.requests.detail_types.iter().any(|t| t == detail_type)
     }
 
     /// Whether it may use a grant type.

@@ -188,6 +188,11 @@ pub fn metadata(policy: &Policy, endpoints: &Endpoints) -> Map<String, Value> {
         //= RFC9101#10.5 MUST: require_signed_request_object says whether every request must be signed
         document.flag("require_signed_request_object", requests.require_signed);
     }
+    //= RFC9396#10 MUST: the supported types are in authorization_details_types_supported
+    document.list(
+        "authorization_details_types_supported",
+        policy.detail_types.iter().map(|kind| kind.name.as_str()),
+    );
     if requests.pushed {
         document.text(
             "pushed_authorization_request_endpoint",

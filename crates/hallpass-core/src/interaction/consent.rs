@@ -24,6 +24,7 @@ pub(super) const CHECKS: &[Check] = &[
     check(Cause::OfflineAccess,     offline_access),
     check(Cause::WiderClaims,       wider_claims),
     check(Cause::WiderResources,    wider_resources),
+    check(Cause::Details,           details),
 ];
 
 const OFFLINE: &str = "offline_access";
@@ -85,6 +86,11 @@ fn wider_resources(case: &Case<'_>) -> bool {
         let mut asked = case.request.resources.iter();
         asked.any(|uri| !record.resources.contains(uri))
     })
+}
+
+/// Each time: they are about one thing, such as one payment.
+fn details(case: &Case<'_>) -> bool {
+    !case.request.authorization_details.is_empty() && is_open(case)
 }
 
 /// The earlier answer, where it matters.

@@ -78,6 +78,8 @@ pub enum Cause {
     WiderClaims,
     /// Resources that the person has not seen.
     WiderResources,
+    /// Authorization details, which are asked about each time.
+    Details,
     /// Access that lasts after signing out, which the person has not seen.
     OfflineAccess,
     /// The client's redirect URIs changed since.
@@ -102,6 +104,7 @@ impl Cause {
             | Self::WiderScope
             | Self::WiderClaims
             | Self::WiderResources
+            | Self::Details
             | Self::OfflineAccess
             | Self::ClientChanged => Reason::ConsentRequired,
             Self::NativeClient => Reason::InteractionRequired,
@@ -174,6 +177,8 @@ pub struct Consented {
     pub claims: Vec<String>,
     /// Resources that were shown and allowed.
     pub resources: Vec<String>,
+    /// Whether the authorization details of the request were shown and allowed.
+    pub details: bool,
 }
 
 impl Consented {
@@ -194,6 +199,7 @@ impl Consented {
                 .map(str::to_owned)
                 .collect(),
             resources: request.resources.clone(),
+            details: true,
         }
     }
 }

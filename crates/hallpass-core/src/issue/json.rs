@@ -24,6 +24,14 @@ pub(crate) fn value(out: &mut String, name: &str, value: &serde_json::Value) {
     out.push_str(&value.to_string());
 }
 
+/// Adds a member whose value is JSON already.
+pub(crate) fn raw(out: &mut String, name: &str, value: &str) {
+    comma(out);
+    quoted(out, name);
+    out.push(':');
+    out.push_str(value);
+}
+
 /// Adds a member with a list of texts.
 pub(crate) fn list(out: &mut String, name: &str, values: &[String]) {
     comma(out);

@@ -21,6 +21,8 @@ pub struct TokenResponse {
     pub expires_in: i64,
     /// The granted scope.
     pub scope: String,
+    /// Granted authorization details (RFC 9396 §7): the text of a JSON array.
+    pub authorization_details: Option<String>,
     /// The ID token.
     pub id_token: Option<String>,
     /// The refresh token.
@@ -97,6 +99,10 @@ impl TokenResponse {
         }
         if let Some(token) = &self.id_token {
             json::text(&mut out, "id_token", token);
+        }
+        //= RFC9396#7 MUST: the details that the token carries are in the response
+        if let Some(details) = &self.authorization_details {
+            json::raw(&mut out, "authorization_details", details);
         }
         //= RFC8693#2.2.1 MUST: issued_token_type is there after an exchange
         if let Some(kind) = self.issued_token_type {

@@ -4,6 +4,7 @@ fn response() -> TokenResponse {
     TokenResponse {
         access_token: "hpa_A-_".to_owned(),
         token_type: TokenType::Bearer,
+        authorization_details: None,
         expires_in: 600,
         scope: "openid api:read".to_owned(),
         id_token: Some("e.y.s".to_owned()),

@@ -12,7 +12,7 @@ use hallpass_types::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::device::DeviceRecord;
+use crate::{authorization_details::Detail, device::DeviceRecord};
 pub use delivery::{DeliveryContent, DeliveryRecord, SealedRequest, is_over, next_attempt};
 pub use participant::{ParticipantRecord, participant_tag};
 
@@ -99,6 +99,9 @@ pub struct GrantRecord {
     /// Granted resource indicators (RFC 8707), in the order of the request.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resources: Vec<String>,
+    /// Granted authorization details (RFC 9396).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub authorization_details: Vec<Detail>,
     /// Granted members of the `claims` parameter.
     #[serde(default, skip_serializing_if = "ClaimsRequest::is_empty")]
     pub claims: ClaimsRequest,

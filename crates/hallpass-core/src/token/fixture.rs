@@ -90,6 +90,7 @@ pub(crate) const ALICE: Option<AccountFacts> = Some(AccountFacts { epoch: 3 });
 pub(crate) fn grant(client: &Client) -> GrantRecord {
     let expires_at = NOW.plus(90 * 86_400);
     GrantRecord {
+        authorization_details: Vec::new(),
         id: GrantId {
             bucket: Bucket::holding(expires_at),
             random: [9; 12],

@@ -18,6 +18,7 @@ pub use target::Target;
 use hallpass_types::{Code, GrantId, Key, Once, Params, Scope, Timestamp, Waiting};
 
 use crate::{
+    authorization_details::{self, Detail},
     authorize::rules::scope,
     client::Client,
     client_auth::AuthenticatedClient,
@@ -98,6 +99,15 @@ reasons! {
         TargetUnknown => InvalidTarget, "target_unknown", "the resource is unknown or not allowed";
         /// RFC 8707 §2.
         TargetsDisagree => InvalidTarget, "targets_disagree", "the resources cannot share one token";
+        /// RFC 9396 §2.
+        DetailsMalformed => InvalidAuthorizationDetails, "token_details_malformed",
+            "authorization_details is not an array of objects with a type";
+        /// RFC 9396 §6.
+        DetailsNotGranted => InvalidAuthorizationDetails, "token_details_not_granted",
+            "authorization_details exceeds what is granted";
+        /// RFC 9396 §6: this grant has none.
+        DetailsNotTaken => InvalidAuthorizationDetails, "token_details_not_taken",
+            "authorization_details is not taken with this grant";
         /// RFC 8693 §2.1.
         SubjectTokenMissing => InvalidRequest, "subject_token_missing", "subject_token or subject_token_type is missing";
         /// RFC 8693 §2.1.
@@ -172,6 +182,14 @@ pub struct RefreshToken {
     pub generation: u32,
 }
 
+/// The `authorization_details` of a token request.
+fn read_details(params: &Params) -> Result<Option<Vec<Detail>>, Reason> {
+    params
+        .get("authorization_details")
+        .map(|text| authorization_details::parse(text).map_err(|_| Reason::DetailsMalformed))
+        .transpose()
+}
+
 /// Something that may happen once, as part of an [`Issuance`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spend {
@@ -221,10 +239,21 @@ pub struct AccessGrant {
     pub confirmation: Option<Confirmation>,
     /// Further claims: the text of a JSON object. Those with a place of their own are not taken from it.
     pub extra: Option<String>,
+    /// Authorization details (RFC 9396).
+    pub details: Vec<Detail>,
     /// How the person authenticated, where the token itself tells it.
     pub authentication: Option<Authentication>,
     /// `issued_token_type` of the response (RFC 8693 §2.2.1).
     pub issued_as: Option<&'static str>,
+}
+
+/// What of a grant a token request asks for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asked<'a> {
+    /// Resource indicators; none means all granted ones.
+    pub resources: &'a [String],
+    /// Authorization details; none means all granted ones.
+    pub details: Option<&'a [Detail]>,
 }
 
 impl AccessGrant {
@@ -233,7 +262,7 @@ impl AccessGrant {
         cx: &Context<'_>,
         grant: &GrantRecord,
         scope: &Scope,
-        asked: &[String],
+        asked: Asked<'_>,
     ) -> Result<Self, Reason> {
         let client = cx.client.client();
         Ok(Self {
@@ -250,19 +279,30 @@ impl AccessGrant {
         (policy, client, now): (&Policy, &Client, Timestamp),
         grant: &GrantRecord,
     ) -> Result<Self, Reason> {
-        Self::of((policy, client, now), grant, &grant.scope, &[])
+        Self::of((policy, client, now), grant, &grant.scope, Asked::default())
     }
 
     fn of(
         (policy, client, now): (&Policy, &Client, Timestamp),
         grant: &GrantRecord,
         scope: &Scope,
-        asked: &[String],
+        asked: Asked<'_>,
     ) -> Result<Self, Reason> {
-        let mut target = Target::choose(policy, client, asked, Some(&grant.resources))?;
+        let mut target = Target::choose(policy, client, asked.resources, Some(&grant.resources))?;
         // An access token does not outlive its grant, and expires_in tells the truth about it.
         target.lifetime = target.lifetime.min(grant.expires_at.since(now));
         let format = target.format;
+        let details = if grant.authorization_details.is_empty() && asked.details.is_none() {
+            Vec::new()
+        } else {
+            authorization_details::narrowed(
+                &grant.authorization_details,
+                asked.details,
+                (policy, client),
+                &target.audience,
+            )
+            .map_err(|_| Reason::DetailsNotGranted)?
+        };
         Ok(Self {
             grant: Some(grant.id),
             subject: client.subject(policy, &grant.subject),
@@ -270,6 +310,7 @@ impl AccessGrant {
             target,
             confirmation: None,
             extra: None,
+            details,
             //= RFC9470#6.1 MUST: a JWT access token tells acr and auth_time
             authentication: match format {
                 TokenFormat::Jwt(_) => Some(grant.authentication.clone()),

@@ -3,8 +3,8 @@
 use hallpass_types::{Key, Waiting};
 
 use super::{
-    AccessGrant, AccountFacts, Context, Grant, Issuance, Lookup, Reason, RefreshToken, Refused,
-    Spend, refresh_token::Refresh, standing,
+    AccessGrant, AccountFacts, Asked, Context, Grant, Issuance, Lookup, Reason, RefreshToken,
+    Refused, Spend, refresh_token::Refresh, standing,
 };
 use crate::{
     issue::IdTokenRequest,
@@ -92,7 +92,15 @@ pub(super) fn issue(
     //= RFC8705#4 MUST: refresh tokens of public clients are bound to the certificate
     grant.confirmation = cx.binding.filter(|_| cx.client.client().is_public());
     let scope = cx.permitted(&grant.scope);
-    let access = AccessGrant::of_grant(cx, &grant, &scope, resources)?;
+    let access = AccessGrant::of_grant(
+        cx,
+        &grant,
+        &scope,
+        Asked {
+            resources,
+            details: None,
+        },
+    )?;
     let id_token = IdTokenRequest::of_grant(&grant, access.subject.clone(), None)
         .filter(|_| scope.contains("openid"));
     let refresh = grant.refresh.map(|state| RefreshToken {

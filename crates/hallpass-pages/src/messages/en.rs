@@ -29,6 +29,7 @@ pub(super) static MESSAGES: Messages = Messages {
         scopes: "It will be able to",
         claims: "It also asks for",
         resources: "The access is for",
+        details: "In detail, it asks for",
         lifetime: "Access lasts {time}, even while you are away.",
         unverified_title: "This app is not verified",
         unverified: "It registered itself and chose its own name. Continue only if you know {host}.",

@@ -104,6 +104,7 @@ pub(crate) struct Consent {
     pub(crate) scopes: &'static str,
     pub(crate) claims: &'static str,
     pub(crate) resources: &'static str,
+    pub(crate) details: &'static str,
     pub(crate) lifetime: &'static str,
     pub(crate) unverified_title: &'static str,
     pub(crate) unverified: &'static str,

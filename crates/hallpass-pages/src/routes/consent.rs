@@ -12,7 +12,7 @@ use http_body::Body;
 use super::{PageRoutes, handle_of, is_answer, posted::undecided};
 use crate::{
     Page,
-    view::{Consent, Scope},
+    view::{Consent, Detail, DetailRow, Scope},
 };
 
 /// What the names of the checkboxes begin with. Each has a name of its own, since no parameter may stand twice.
@@ -62,6 +62,26 @@ impl PageRoutes {
             .collect();
         let claims: Vec<&str> = details.claims.iter().map(String::as_str).collect();
         let resources: Vec<&str> = details.resources.iter().map(String::as_str).collect();
+        let rows: Vec<Vec<DetailRow<'_>>> = details
+            .details
+            .iter()
+            .map(|detail| {
+                detail
+                    .rows
+                    .iter()
+                    .map(|(name, value)| DetailRow { name, value })
+                    .collect()
+            })
+            .collect();
+        let shown: Vec<Detail<'_>> = details
+            .details
+            .iter()
+            .zip(&rows)
+            .map(|(detail, rows)| Detail {
+                title: &detail.title,
+                rows,
+            })
+            .collect();
         let offline = details
             .scopes
             .iter()
@@ -77,6 +97,7 @@ impl PageRoutes {
                 scopes: &scopes,
                 claims: &claims,
                 resources: &resources,
+                details: &shown,
                 lifetime: u64::try_from(lifetime).ok().filter(|_| offline),
                 user_code: details.user_code.as_deref(),
             }),

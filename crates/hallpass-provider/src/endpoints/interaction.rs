@@ -13,6 +13,7 @@ use hallpass_store::{Commit, Committed, Spend, Write};
 use hallpass_types::{Bucket, Key, Opaque, Session, Sid, sha256};
 
 use super::authorize::{Answered, Flow};
+use super::details::DetailView;
 use crate::{
     Failure, Provider,
     browser::{Browser, Pending, Reason, SetCookies, binding_digest},
@@ -75,6 +76,8 @@ pub struct InteractionDetails {
     pub claims: Vec<String>,
     /// Resources.
     pub resources: Vec<String>,
+    /// Authorization details.
+    pub details: Vec<DetailView>,
     /// The code that the device shows, when it is a device that asks.
     pub user_code: Option<String>,
 }
@@ -178,6 +181,11 @@ impl Provider {
             scopes,
             claims,
             resources: request.resources.clone(),
+            details: request
+                .authorization_details
+                .iter()
+                .map(|detail| DetailView::of(detail, &self.inner.policy))
+                .collect(),
             user_code: flow.device.as_ref().map(|device| device.user_code.clone()),
         })
     }

@@ -3,6 +3,7 @@
 mod acceptance;
 mod authenticate;
 mod authorize;
+mod details;
 mod device;
 pub mod discovery;
 mod initiate;
@@ -25,6 +26,7 @@ use crate::{Failure, Provider, ports::Event};
 pub use authenticate::Endpoint;
 pub(crate) use authorize::SignedIn;
 pub use authorize::{Answer, Answered, PageError, page_for};
+pub use details::DetailView;
 pub use device::{CodeEntered, DeviceDone};
 pub use interaction::{ClientView, ConsentDecision, InteractionDetails, ScopeView};
 pub use introspect::Introspection;

@@ -51,6 +51,11 @@ impl Provider {
         if !client.client().may_use(grant_type) {
             return Err(Reason::GrantTypeNotAllowed.into());
         }
+        //= RFC9396#6 MUST: details that cannot be granted are refused and not passed over
+        let details = "authorization_details";
+        if request.params.get(details).is_some() && !handler.params().contains(&details) {
+            return Err(Reason::DetailsNotTaken.into());
+        }
         let proved = self.proved(Endpoint::Token.path(), request, client)?;
         let call = Call {
             client,

@@ -3,6 +3,7 @@
 //! `Raw` is what may be written down; [`Config`] is what has passed every check. Each part of the program gets the
 //! sections it needs, never the whole.
 
+mod authorization_details;
 mod checker;
 mod client_documents;
 mod clients;
@@ -42,6 +43,7 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use authorization_details::AuthorizationDetails;
 use checker::Checker;
 pub use client_documents::ClientDocuments;
 pub use clients::Client;
@@ -96,6 +98,7 @@ struct Raw {
     log: Log,
     experimental: Experimental,
     danger: Danger,
+    authorization_details: Vec<AuthorizationDetails>,
     clients: Vec<clients::Raw>,
     users: Vec<users::Raw>,
 }
@@ -141,6 +144,8 @@ pub struct Config {
     pub experimental: Experimental,
     /// `[danger]`.
     pub danger: Danger,
+    /// `[[authorization_details]]`.
+    pub authorization_details: Vec<AuthorizationDetails>,
     /// `[[clients]]`.
     pub clients: Vec<Client>,
     /// `[[users]]`.
@@ -190,6 +195,7 @@ impl Config {
             log,
             experimental,
             danger,
+            authorization_details,
             clients,
             users,
         } = raw;
@@ -203,6 +209,7 @@ impl Config {
         let registration = registration.parse(&danger, check);
         client_documents.check(&experimental, check);
         request_objects.check(&pushed_requests, check);
+        AuthorizationDetails::check(&authorization_details, check);
         passwords.check(check);
         rate_limits.check(check);
         log.check(check);
@@ -216,6 +223,7 @@ impl Config {
                 request_objects.apply(&pushed_requests, &mut policy);
                 jwt_bearer::check(&protocol.jwt_bearer, &policy, check);
                 mtls.apply(&mut policy);
+                AuthorizationDetails::apply(&authorization_details, &mut policy);
                 clients::parse(clients, &policy, check)
             })
             .unwrap_or_default();
@@ -244,6 +252,7 @@ impl Config {
             log,
             experimental,
             danger,
+            authorization_details,
             clients,
             users,
         })

@@ -20,7 +20,7 @@ use hallpass_store_sqlite::SqliteStore;
 use hallpass_types::Issuer;
 use zeroize::Zeroizing;
 
-use crate::config::{Config, Danger, Passwords, RateLimits, StoreKind};
+use crate::config::{AuthorizationDetails, Config, Danger, Passwords, RateLimits, StoreKind};
 use crate::data_folder::{DataFolder, Purpose, check_database};
 use crate::failure::Failure;
 
@@ -174,6 +174,7 @@ impl Engine {
                     .apply(&config.pushed_requests, policy);
                 policy.logout = config.logout.policy();
                 config.mtls.apply(policy);
+                AuthorizationDetails::apply(&config.authorization_details, policy);
                 policy.registration.initial_access_tokens = digests;
             })
             .clock(clock)

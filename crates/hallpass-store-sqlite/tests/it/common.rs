@@ -73,6 +73,7 @@ pub(crate) fn client_id(n: u32) -> ClientId {
 
 pub(crate) fn grant(n: u32) -> GrantRecord {
     GrantRecord {
+        authorization_details: Vec::new(),
         id: grant_id(n),
         client_id: client_id(n),
         subject: subject(n),

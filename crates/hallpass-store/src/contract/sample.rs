@@ -53,6 +53,7 @@ pub(super) fn grant_id(name: &str) -> GrantId {
 
 pub(super) fn grant(name: &str) -> GrantRecord {
     GrantRecord {
+        authorization_details: Vec::new(),
         id: grant_id(name),
         client_id: client_id("client of grants"),
         subject: subject("subject-of-grants"),

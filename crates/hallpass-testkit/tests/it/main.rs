@@ -9,6 +9,7 @@
 )]
 
 mod advertised;
+mod authorization_details;
 mod authorization_hints;
 mod authorization_requests;
 mod back_channel_logout;

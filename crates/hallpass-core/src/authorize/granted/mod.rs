@@ -7,6 +7,7 @@ use hallpass_types::{Bucket, Code, GrantId, Key, Opaque, Scope, Session, Timesta
 
 use super::{AuthorizationResponse, Reason, RequestRecord, ResponseMode, ResponseType, Valid};
 use crate::{
+    authorization_details::Detail,
     claims_request,
     client::Client,
     interaction::{Consented, acr},
@@ -172,6 +173,7 @@ impl Granted {
             session_bound,
             scope: allowed.scope,
             resources: allowed.resources,
+            authorization_details: allowed.details,
             claims: allowed.claims,
             authentication,
             session: Some(by.session_key),
@@ -325,6 +327,7 @@ pub(crate) struct Allowed {
     lasting: bool,
     claims: ClaimsRequest,
     resources: Vec<String>,
+    details: Vec<Detail>,
 }
 
 impl Allowed {
@@ -378,6 +381,13 @@ impl Allowed {
         granted.userinfo.retain(|name, _| released(name));
         granted.id_token.retain(|name, _| released(name));
         Self {
+            //= RFC9396#2 MUST: details are granted with the person's consent to just these
+            // They are about one thing at one time: what was allowed earlier says nothing about them.
+            details: if waived || consented.is_some_and(|answer| answer.details) {
+                request.authorization_details.clone()
+            } else {
+                Vec::new()
+            },
             claims: granted,
             lasting,
             resources,
@@ -396,7 +406,7 @@ impl Allowed {
 
     /// Whether it is too little for an answer: nothing at all, or an OpenID Connect request without `openid`.
     pub(crate) fn is_useless(&self, request: &RequestRecord) -> bool {
-        let empty = self.scope.is_empty() && self.resources.is_empty();
+        let empty = self.scope.is_empty() && self.resources.is_empty() && self.details.is_empty();
         let openid = request.is_openid() || request.response_type.has_id_token();
         empty || (openid && !self.scope.contains("openid"))
     }

@@ -226,6 +226,7 @@ fn never_more_is_granted_than_was_asked_for() {
         ("claims", r#"{"userinfo":{"phone_number":null}}"#),
     ]);
     let answer = Consented {
+        details: false,
         scope: scope("openid email profile offline_access"),
         refused: scope("address"),
         claims: ["phone_number", "birthdate"].map(str::to_owned).to_vec(),
@@ -257,6 +258,7 @@ fn never_more_is_granted_than_was_allowed() {
         ),
     ]);
     let answer = Consented {
+        details: false,
         scope: scope("openid email"),
         refused: scope("profile"),
         ..Consented::default()
@@ -301,6 +303,7 @@ fn waived_consent_covers_the_request_but_for_what_was_once_refused() {
     assert_eq!(refused.grant().clone().scope, scope("openid email"));
     // Who is asked after all is taken at their word.
     let answer = Consented {
+        details: false,
         scope: scope("openid"),
         ..Consented::default()
     };

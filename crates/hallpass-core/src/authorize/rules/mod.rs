@@ -7,6 +7,7 @@
 mod appearance;
 mod claims;
 mod delivery;
+mod details;
 mod dpop_jkt;
 mod max_age;
 mod pkce;
@@ -24,6 +25,7 @@ use hallpass_types::{Params, Scope, Thumbprint};
 
 use super::{Reason, RequestRecord, ResponseMode, Via};
 use crate::{
+    authorization_details::Detail,
     claims_request::{self, Requested},
     client::Client,
     policy::Policy,
@@ -126,6 +128,8 @@ pub static RULES: &[Rule] = &[
     rule(prompt::none_is_alone,                  A | PAR),
     rule(pkce::challenge_comes_with_its_method,  A | PAR),
     rule(pkce::challenge_is_present,             A | PAR),
+    rule(details::are_known,                     A | PAR | DA | BC),
+    rule(details::client_may_ask_for_them,       A | PAR | DA | BC),
     rule(resource::is_known,                     A | PAR | DA | BC),
     rule(resource::client_may_use_it,            A | PAR | DA | BC),
     rule(scope::client_may_use_it,               A | PAR | DA | BC),
@@ -139,6 +143,7 @@ pub static RULES: &[Rule] = &[
 //= RFC6749#3.1 MUST: parameters that are not known are ignored
 pub const PARAMETERS: &[&str] = &[
     "acr_values",
+    "authorization_details",
     "claims",
     "claims_locales",
     "client_id",
@@ -182,6 +187,7 @@ pub(super) struct Draft {
     ui_locales: Vec<String>,
     display: Display,
     resources: Vec<String>,
+    details: Vec<Detail>,
 }
 
 /// What a rule may look at beside the parameters.
@@ -245,6 +251,7 @@ impl Draft {
             ui_locales: ui_locales(params),
             display: appearance::display(params),
             resources: resource::parse(params)?,
+            details: details::parse(params)?,
         })
     }
 
@@ -293,6 +300,7 @@ impl Draft {
             ui_locales: self.ui_locales,
             display: self.display,
             resources,
+            authorization_details: self.details,
             pushed: via.pushed,
             scope,
         }

@@ -3,7 +3,8 @@
 //! - A scope that the issuer does not know is left out silently, as OpenID Connect Core §3.1.2.1 advises.
 //! - A scope that exists and that the client may not have is an error: leaving it out would surprise later.
 //! - Without `scope` the default is the client's registered `scope`, but for `openid` and `offline_access`, which
-//!   are only had for the asking. A request that names a resource may do without any scope.
+//!   are only had for the asking. A request that names a resource, or has authorization details, may do without
+//!   any scope.
 //! - `offline_access` is left out for a client that cannot refresh, and where the answer has no code.
 
 use hallpass_types::{Params, Scope};
@@ -50,7 +51,7 @@ pub(super) fn client_may_use_it(draft: &Draft, cx: &Context<'_>) -> Result<(), R
 
 //= RFC6749#3.3 MUST: without scope there is a default, or an error
 pub(super) fn is_not_empty(draft: &Draft, cx: &Context<'_>) -> Result<(), Reason> {
-    if draft.resources.is_empty() && effective(draft, cx).is_empty() {
+    if draft.resources.is_empty() && draft.details.is_empty() && effective(draft, cx).is_empty() {
         Err(Reason::ScopeEmpty)
     } else {
         Ok(())

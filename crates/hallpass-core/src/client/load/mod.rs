@@ -48,6 +48,8 @@ struct Stored {
     #[serde(default)]
     request_uris: Vec<String>,
     initiate_login_uri: Option<String>,
+    #[serde(default)]
+    authorization_details_types: Vec<String>,
     default_max_age: Option<i64>,
     #[serde(default)]
     require_auth_time: bool,
@@ -176,6 +178,7 @@ impl Client {
                 require_signed: stored.require_signed_request_object,
                 require_pushed: stored.require_pushed_authorization_requests,
                 uris: stored.request_uris,
+                detail_types: stored.authorization_details_types,
             },
             initiate_login_uri: stored.initiate_login_uri,
             default_max_age: stored.default_max_age,

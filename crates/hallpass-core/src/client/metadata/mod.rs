@@ -285,6 +285,21 @@ impl Draft<'_> {
             }
             self.put(name, flag);
         }
+        self.detail_types()
+    }
+
+    //= RFC9396#10 MUST: a client registers the types of authorization details that it uses
+    fn detail_types(&mut self) -> Result<(), MetadataError> {
+        const NAME: &str = "authorization_details_types";
+        let Some(types) = self.input.texts(NAME, SMALL_LIST, SHORT)? else {
+            return Ok(());
+        };
+        if types.iter().any(|t| self.policy.detail_type(t).is_none()) {
+            return Err(MetadataReason::Unsupported.at(NAME));
+        }
+        if !types.is_empty() {
+            self.put(NAME, types);
+        }
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::json;
 use crate::{
+    authorization_details::{self, Detail},
     record::{AccessToken, Authentication},
     token::AccessGrant,
 };
@@ -35,6 +36,7 @@ const CLAIMS: &[&str] = &[
 /// Makes the content of a token from a decision.
 #[must_use]
 pub fn build(access: AccessGrant, client: &ClientId, now: Timestamp, id: TokenId) -> AccessToken {
+    let extra = with_details(access.extra, &access.details);
     AccessToken {
         id,
         grant: access.grant,
@@ -45,8 +47,25 @@ pub fn build(access: AccessGrant, client: &ClientId, now: Timestamp, id: TokenId
         issued_at: now,
         expires_at: now.plus(access.target.lifetime),
         confirmation: access.confirmation,
-        extra: access.extra,
+        extra,
     }
+}
+
+/// Further claims with the authorization details among them.
+//= RFC9396#9.1 MUST: a JWT carries the details in authorization_details
+fn with_details(extra: Option<String>, details: &[Detail]) -> Option<String> {
+    if details.is_empty() {
+        return extra;
+    }
+    let mut members: Map<String, Value> = extra
+        .as_deref()
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default();
+    members.insert(
+        "authorization_details".to_owned(),
+        authorization_details::to_value(details),
+    );
+    Some(Value::Object(members).to_string())
 }
 
 /// The `jti` of a token, wherever it is told: its identity and, behind a dot, its grant's.

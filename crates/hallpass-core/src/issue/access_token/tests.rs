@@ -48,6 +48,7 @@ fn a_token_is_made_of_a_decision() {
         },
         confirmation: None,
         extra: None,
+        details: Vec::new(),
         authentication: None,
         issued_as: None,
     };

@@ -6,10 +6,11 @@ use std::fmt;
 use hallpass_types::{Code, Key, Opaque, Params};
 
 use super::{
-    AccessGrant, AccountFacts, Context, Effect, Grant, Issuance, Lookup, Reason, RefreshToken,
-    Refused, Spend, refresh_token::Refresh, standing, target,
+    AccessGrant, AccountFacts, Asked, Context, Effect, Grant, Issuance, Lookup, Reason,
+    RefreshToken, Refused, Spend, read_details, refresh_token::Refresh, standing, target,
 };
 use crate::{
+    authorization_details::Detail,
     issue::IdTokenRequest,
     pkce,
     record::{Confirmation, FoundCode},
@@ -25,6 +26,7 @@ pub struct Request {
     redirect_uri: Option<String>,
     verifier: Option<String>,
     resources: Vec<String>,
+    details: Option<Vec<Detail>>,
 }
 
 /// The verifier is a secret and is not printed.
@@ -59,7 +61,13 @@ impl Lookup for CodeKey {
 
 impl Grant for AuthorizationCode {
     const TYPE: &'static str = "authorization_code";
-    const PARAMS: &'static [&'static str] = &["code", "redirect_uri", "code_verifier", "resource"];
+    const PARAMS: &'static [&'static str] = &[
+        "code",
+        "redirect_uri",
+        "code_verifier",
+        "resource",
+        "authorization_details",
+    ];
     type Request = Request;
     type Key = CodeKey;
 
@@ -70,6 +78,7 @@ impl Grant for AuthorizationCode {
             redirect_uri: params.get("redirect_uri").map(str::to_owned),
             verifier: params.get("code_verifier").map(str::to_owned),
             resources: target::read(params)?,
+            details: read_details(params)?,
         })
     }
 
@@ -132,7 +141,15 @@ impl Grant for AuthorizationCode {
         }
         grant.confirmation = binding;
         let scope = cx.permitted(&grant.scope);
-        let access = AccessGrant::of_grant(cx, &grant, &scope, &request.resources)?;
+        let access = AccessGrant::of_grant(
+            cx,
+            &grant,
+            &scope,
+            Asked {
+                resources: &request.resources,
+                details: request.details.as_deref(),
+            },
+        )?;
         let id_token = IdTokenRequest::of_grant(&grant, access.subject.clone(), record.nonce)
             .filter(|_| scope.contains("openid"));
         let refresh = grant.refresh.map(|state| RefreshToken {

@@ -80,6 +80,7 @@ impl Grant for ClientCredentials {
                 target,
                 confirmation: cx.binding,
                 extra: None,
+                details: Vec::new(),
                 authentication: None,
                 issued_as: None,
             },

@@ -59,6 +59,7 @@ fn a_service_gets_a_token_and_nothing_else() {
                 },
                 confirmation: None,
                 extra: None,
+                details: Vec::new(),
                 authentication: None,
                 issued_as: None,
             },

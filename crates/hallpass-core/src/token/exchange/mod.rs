@@ -193,6 +193,7 @@ impl Grant for TokenExchange {
             target: lives_no_longer(cx, target, &subject, actor.as_ref()),
             confirmation: cx.binding,
             extra,
+            details: Vec::new(),
             authentication: subject
                 .grant
                 .filter(|_| jwt)

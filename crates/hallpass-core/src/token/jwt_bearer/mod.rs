@@ -150,6 +150,7 @@ impl Grant for JwtBearer {
         let scope = scope(cx, entry, &target, request.scope)?;
         let expires_at = cx.now.plus(target.lifetime);
         let grant = GrantRecord {
+            authorization_details: Vec::new(),
             id: GrantId {
                 bucket: Bucket::holding(expires_at),
                 random: found.random,
@@ -170,6 +171,7 @@ impl Grant for JwtBearer {
             confirmation: cx.binding,
         };
         let access = AccessGrant {
+            details: Vec::new(),
             grant: Some(grant.id),
             subject: client.subject(cx.policy, &grant.subject),
             scope,

@@ -10,10 +10,11 @@ use std::fmt;
 use hallpass_types::{Params, Scope, Timestamp};
 
 use super::{
-    AccessGrant, AccountFacts, Context, Effect, Grant, Issuance, Lookup, Reason, RefreshToken,
-    Refused, Spend, standing, target,
+    AccessGrant, AccountFacts, Asked, Context, Effect, Grant, Issuance, Lookup, Reason,
+    RefreshToken, Refused, Spend, read_details, standing, target,
 };
 use crate::{
+    authorization_details::Detail,
     issue::IdTokenRequest,
     policy::Lifetimes,
     record::{FoundGrant, GrantRecord, RefreshState},
@@ -28,6 +29,7 @@ pub struct Request {
     token: String,
     scope: Option<Scope>,
     resources: Vec<String>,
+    details: Option<Vec<Detail>>,
 }
 
 /// The token is a secret and is not printed.
@@ -112,7 +114,12 @@ const fn is_worth_a_write(gain: i64, lifetimes: &Lifetimes) -> bool {
 
 impl Grant for Refresh {
     const TYPE: &'static str = "refresh_token";
-    const PARAMS: &'static [&'static str] = &["refresh_token", "scope", "resource"];
+    const PARAMS: &'static [&'static str] = &[
+        "refresh_token",
+        "scope",
+        "resource",
+        "authorization_details",
+    ];
     type Request = Request;
     type Key = RefreshKey;
 
@@ -129,6 +136,7 @@ impl Grant for Refresh {
             token,
             scope,
             resources: target::read(params)?,
+            details: read_details(params)?,
         })
     }
 
@@ -202,7 +210,15 @@ impl Grant for Refresh {
         }
         let narrowed = request.scope.is_some();
         let scope = request.scope.unwrap_or(permitted);
-        let access = AccessGrant::of_grant(cx, &grant, &scope, &request.resources)?;
+        let access = AccessGrant::of_grant(
+            cx,
+            &grant,
+            &scope,
+            Asked {
+                resources: &request.resources,
+                details: request.details.as_deref(),
+            },
+        )?;
         // Nothing of what was asked for means anything there. The answer could not say so: an empty scope is none.
         if narrowed && access.scope.is_empty() {
             return Err(Reason::ScopeNotGranted.into());

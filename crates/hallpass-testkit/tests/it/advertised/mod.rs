@@ -20,6 +20,7 @@ mod requests;
 use std::{future::Future, pin::Pin};
 
 use hallpass_core::{
+    authorization_details::DetailType,
     authorize::ResponseType,
     policy::{Documents, DpopNonce, ExchangeRule, Policy, TrustedIssuer},
 };
@@ -90,6 +91,7 @@ fn everything(policy: &mut Policy) {
     policy.acr_values = ["bronze", "silver"].map(str::to_owned).to_vec();
     policy.client_documents.enabled = true;
     policy.requests.by_reference = true;
+    policy.detail_types = vec![DetailType::new("payment".to_owned())];
     policy.dpop.nonce = DpopNonce::Always;
     policy.documents = Documents {
         service_documentation: Some("https://op.test/docs".to_owned()),

@@ -78,6 +78,23 @@ pub(super) async fn plain_is_refused(desk: &Desk) -> bool {
     !goes_on(&answer)
 }
 
+/// A client registers the type and asks for it.
+pub(super) async fn detail_type(desk: &Desk, value: &str) -> bool {
+    let types = json!({"authorization_details_types": [value]});
+    let registered = desk.register(types).await;
+    let rp = match &registered {
+        Some(rp) => rp,
+        None => &desk.register(json!({})).await.unwrap(),
+    };
+    let details = json!([{"type": value}]).to_string();
+    let request = desk
+        .request(rp, "openid")
+        .with("authorization_details", &details);
+    let taken = goes_on(&desk.op.browser().send(request.get()).await);
+    assert_eq!(taken, registered.is_some(), "{value}");
+    taken
+}
+
 /// An address that was not registered is not even looked at.
 pub(super) async fn unregistered_is_refused(desk: &Desk) -> bool {
     let rp = desk.register(json!({})).await.unwrap();

@@ -101,6 +101,13 @@ pub(super) static PROBES: &[(&str, Probe)] = &[
         },
     ),
     (
+        "authorization_details_types_supported",
+        List {
+            neighbours: &["payment", "Payment", "openid_credential"],
+            accepts: |desk, _, value| Box::pin(objects::detail_type(desk, value)),
+        },
+    ),
+    (
         "request_object_signing_alg_values_supported",
         List {
             neighbours: JWS,
