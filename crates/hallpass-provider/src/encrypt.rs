@@ -92,8 +92,6 @@ impl Provider {
     /// Opens what a client encrypted: to a key of ours, or with a key that is made from its secret where it registered a
     /// symmetric algorithm. Answers the text inside, which is a nested token that is still to be verified. None for
     /// everything else, whatever the reason.
-    ///
-    /// A client that registered `request_object_encryption_alg` may use that algorithm alone.
     pub(crate) fn decrypt(&self, text: &str, client: Option<&Client>) -> Option<String> {
         let jwe = UnverifiedJwe::parse(text).ok()?;
         let (alg, enc) = (jwe.algorithm(), jwe.encryption());

@@ -39,6 +39,9 @@ reasons! {
             "request_uri is not supported";
         /// RFC 9101 §5: by value or by reference, not both.
         RequestTwice => InvalidRequest, "request_twice", "request and request_uri exclude each other";
+        /// RFC 9101 §6.1: it is encrypted, and not to a key of ours or one that the client registered.
+        RequestObjectEncryption => InvalidRequestObject, "request_object_encryption",
+            "the request object cannot be decrypted";
         /// RFC 9101 §6.3: no signed JWT at all.
         RequestObjectMalformed => InvalidRequestObject, "request_object_malformed",
             "the request object is not a signed JWT";

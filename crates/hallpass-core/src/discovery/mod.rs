@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod tests;
 
+use hallpass_jose::JweAlgorithm;
 use serde_json::{Map, Value};
 
 use crate::{
@@ -185,6 +186,18 @@ pub fn metadata(policy: &Policy, endpoints: &Endpoints) -> Map<String, Value> {
             "request_object_signing_alg_values_supported",
             requests.signing_algs.iter().map(|alg| alg.name()),
         );
+        if !policy.encryption.encs.is_empty() {
+            document.list(
+                "request_object_encryption_alg_values_supported",
+                policy.encryption.incoming().map(JweAlgorithm::name),
+            );
+            if policy.encryption.incoming().next().is_some() {
+                document.list(
+                    "request_object_encryption_enc_values_supported",
+                    policy.encryption.encs.iter().map(|enc| enc.name()),
+                );
+            }
+        }
         //= RFC9101#10.5 MUST: require_signed_request_object says whether every request must be signed
         document.flag("require_signed_request_object", requests.require_signed);
     }

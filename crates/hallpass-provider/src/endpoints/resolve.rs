@@ -104,7 +104,10 @@ impl Provider {
         });
         Ok(merged.map_err(|reason| Refused {
             reason,
-            hints: request_object::hints(text),
+            hints: self
+                .opened(text, Some(client))
+                .map(|text| request_object::hints(&text))
+                .unwrap_or_default(),
         }))
     }
 
@@ -120,7 +123,11 @@ impl Provider {
         registered: Option<JwsAlgorithm>,
         demands: Demands,
     ) -> Result<Result<Verified, Reason>, StoreError> {
-        let object = match RequestObject::read(text) {
+        //= RFC9101#6.1 MUST: an encrypted object is decrypted, and holds a signed one
+        let Some(text) = self.opened(text, Some(client)) else {
+            return Ok(Err(Reason::RequestObjectEncryption));
+        };
+        let object = match RequestObject::read(&text) {
             Ok(object) => object,
             Err(reason) => return Ok(Err(reason)),
         };

@@ -312,3 +312,80 @@ async fn weak_and_costly_encryption_is_not_opened() {
         assert!(!silently(&mut browser, "first", &hint).await, "{header}");
     }
 }
+
+/// An authorization request of `pkjwt` whose signed parameters are `object`.
+async fn by_object(browser: &mut Browser, object: &str) -> Answer {
+    let pairs = [("client_id", "pkjwt"), ("request", object)];
+    browser.query("/authorize", &pairs).await
+}
+
+// TK-36
+#[tokio::test]
+async fn a_request_object_is_opened_when_it_was_encrypted_to_the_provider() {
+    //= test RFC9101#6.1 an encrypted object is decrypted, and holds a signed one
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let now = op.clock.seconds();
+    let mut claims = json!({"iss": "pkjwt", "aud": fixture::ISSUER, "exp": now + 300, "nbf": now});
+    for (name, value) in &Request::of("pkjwt", "openid").0 {
+        claims[name] = json!(value);
+    }
+    let signed = assertion::sign(fixture::pkjwt_key(), &claims);
+    for alg in [JweAlgorithm::EcdhEs, JweAlgorithm::EcdhEsA128Kw] {
+        let object = to_provider(&mut browser, &signed, alg).await;
+        let answer = by_object(&mut browser, &object).await;
+        let answer = browser.through_pages("alice", answer).await;
+        let code = wire::param(answer.location(), "code").expect("there is a code");
+        let tokens = Tokens::of(&browser.redeem("pkjwt", &code).await);
+        assert_eq!(tokens.claims()["nonce"], "the-nonce");
+        // Encryption is no signature, and one layer of it is enough.
+        let unsigned = to_provider(&mut browser, &claims.to_string(), alg).await;
+        let twice = to_provider(&mut browser, &object, alg).await;
+        let flipped = format!("{}A", &object[..object.len() - 1]);
+        let (alg, enc) = (JweAlgorithm::Dir, ContentEncryption::A128Gcm);
+        let own = EncryptionKey::from_client_secret("guessed", alg, enc).unwrap();
+        let shared = sealed(&own, alg, enc, &signed);
+        for (what, object) in [
+            ("unsigned", unsigned),
+            ("twice", twice),
+            ("flipped", flipped),
+            ("shared", shared),
+        ] {
+            let answer = by_object(&mut browser, &object).await;
+            let page = answer.status == 400 && answer.header("location").is_none();
+            let refused = answer.status == 303 && answer.error() == "invalid_request_object";
+            assert!(page || refused, "{what}: {}", answer.status);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_request_object_is_opened_with_the_secret_where_that_was_registered() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let (alg, enc) = (JweAlgorithm::A256GcmKw, ContentEncryption::A128CbcHs256);
+    let now = op.clock.seconds();
+    let mut claims = json!({"iss": "sjwt", "aud": fixture::ISSUER, "exp": now + 300, "nbf": now});
+    for (name, value) in &Request::of("sjwt", "openid").0 {
+        claims[name] = json!(value);
+    }
+    let signed = assertion::sign(fixture::pkjwt_key(), &claims);
+    let key = EncryptionKey::from_client_secret(fixture::secret("sjwt"), alg, enc).unwrap();
+    let object = sealed(&key, alg, enc, &signed);
+    let keys = Jwks::from_keys([fixture::pkjwt_key().public_jwk()]).to_json();
+    has_keys(&op, "sjwt", serde_json::from_str(&keys).unwrap()).await;
+    for registered in [false, true] {
+        if registered {
+            op.change_client("sjwt", |m| {
+                m.insert("request_object_encryption_alg".to_owned(), json!(alg));
+                m.insert("request_object_encryption_enc".to_owned(), json!(enc));
+            })
+            .await;
+        }
+        let pairs = [("client_id", "sjwt"), ("request", object.as_str())];
+        let answer = browser.query("/authorize", &pairs).await;
+        let location = answer.header("location").unwrap_or_default();
+        let asks = location.starts_with("https://op.test/sign-in");
+        assert_eq!(asks, registered, "{}", answer.text());
+    }
+}
