@@ -54,9 +54,6 @@ reasons! {
         /// A claim is missing, of the wrong type, or makes it a token for another use.
         RequestObjectClaims => InvalidRequestObject, "request_object_claims",
             "the request object has a claim that is missing or malformed";
-        /// OpenID Connect Core §6.1: encrypted to a key or in a way that is not ours.
-        RequestObjectEncryption => InvalidRequestObject, "request_object_encryption",
-            "the request object cannot be decrypted";
         /// `iss` is not the client.
         RequestObjectIssuer => InvalidRequestObject, "request_object_issuer",
             "iss of the request object is not the client";

@@ -104,10 +104,7 @@ impl Provider {
         });
         Ok(merged.map_err(|reason| Refused {
             reason,
-            hints: self
-                .opened(text, Some(client))
-                .map(|text| request_object::hints(&text))
-                .unwrap_or_default(),
+            hints: request_object::hints(text),
         }))
     }
 
