@@ -89,10 +89,6 @@ impl Provider {
         received: &Received,
         client: &Arc<Client>,
     ) -> Result<Result<Received, Refused>, StoreError> {
-        let Some(text) = self.opened(text, Some(client)) else {
-            return Ok(Err(Reason::RequestObjectEncryption.into()));
-        };
-        let text = &*text;
         let (registered, demands) = (client.requests.signing_alg, client.request_object_demands());
         let verified = self
             .verify_request_object(text, client, registered, demands)
