@@ -386,3 +386,129 @@ fn the_answer_carries_code_state_and_issuer_once() {
         assert!(!answer.is_error());
     }
 }
+
+fn hybrid(response: ResponseType, scope: &str) -> (Client, Valid) {
+    let client = Client {
+        response_types: vec![response.as_str().to_owned()],
+        grant_types: ["authorization_code", "implicit", "refresh_token"]
+            .map(str::to_owned)
+            .to_vec(),
+        ..web()
+    };
+    let policy = Policy {
+        response_types: vec![response],
+        ..policy()
+    };
+    let changes = [
+        ("response_type", response.as_str()),
+        ("scope", scope),
+        ("nonce", "n-1"),
+    ];
+    let identified = crate::authorize::fixture::identified(client.clone(), &changes);
+    (client, identified.validate(&policy).unwrap())
+}
+
+#[test]
+fn a_grant_stands_as_soon_as_a_token_of_it_is_out() {
+    for response in ResponseType::ALL {
+        let (client, valid) = hybrid(*response, "openid email offline_access");
+        let granted = allowed(&valid);
+        let code = granted.code_record();
+        assert_eq!(code.is_some(), response.has_code());
+        let standing = granted.standing_grant();
+        assert_eq!(standing.is_some(), response.has_token());
+        let access = granted.access_token(&client, &policy(), NOW).unwrap();
+        assert_eq!(
+            access.as_ref().map(|a| a.grant),
+            response.has_token().then_some(Some(granted.grant().id))
+        );
+        if let (Some(code), Some(standing)) = (&code, &standing) {
+            assert!(code.grant_stands);
+            assert_eq!(code.grant, *standing);
+        }
+        if let Some(code) = &code {
+            assert_eq!(code.grant_stands, response.has_token());
+        }
+        //= test OIDC-CORE#11 a response type without a code never leads to access that lasts
+        assert_eq!(
+            granted.grant().refresh.is_some(),
+            response.has_code(),
+            "{response:?}"
+        );
+        assert_eq!(
+            granted.grant().scope.contains("offline_access"),
+            response.has_code()
+        );
+    }
+}
+
+#[test]
+fn an_id_token_vouches_for_what_came_with_it() {
+    //= test OIDC-CORE#5.4 claims of the scope are in the ID token when no access token is issued
+    for response in ResponseType::ALL {
+        let (client, valid) = hybrid(*response, "openid email");
+        let granted = allowed(&valid);
+        let made = Made {
+            code: response
+                .has_code()
+                .then(|| Opaque::<Code>::from_random(Bucket(9), &[7; RANDOM_LEN])),
+            access_token: response.has_token().then(|| FrontToken {
+                text: "the-token".to_owned(),
+                expires_in: 600,
+                scope: scope("openid"),
+                token_type: TokenType::Bearer,
+            }),
+            id_token: None,
+        };
+        let Some(request) = granted.id_token(&made, &client, &policy()) else {
+            assert!(!response.has_id_token());
+            continue;
+        };
+        assert!(response.has_id_token());
+        let hash = |value: &str| left_half_hash(client.id_token_signed_response_alg, value);
+        let code = made.code.as_ref().map(|code| hash(code.expose()));
+        assert_eq!(request.hashes.code, code);
+        let token = response.has_token().then(|| hash("the-token"));
+        assert_eq!(request.hashes.access_token, token);
+        assert_eq!(request.hashes.state, Some(hash("s-1")));
+        assert_eq!(request.nonce.as_deref(), Some("n-1"));
+        let alone = *response == ResponseType::IdToken;
+        assert_eq!(
+            request.claims.id_token.contains_key("email"),
+            alone,
+            "{response:?}"
+        );
+        assert!(!format!("{made:?}").contains("the-token"));
+    }
+}
+
+#[test]
+fn an_answer_holds_what_was_made_and_tells_about_the_token() {
+    //= test RFC6749#4.2.2 an access token comes with its type; SHOULD: with its lifetime
+    //= test RFC6749#4.2.2 and with its scope when that differs from what was asked for; here, always
+    let (_, valid) = hybrid(ResponseType::IdTokenToken, "openid");
+    let made = Made {
+        code: None,
+        access_token: Some(FrontToken {
+            text: "at".to_owned(),
+            expires_in: 600,
+            scope: scope("openid"),
+            token_type: TokenType::DPoP,
+        }),
+        id_token: Some("e.y.s".to_owned()),
+    };
+    let answer = allowed(&valid).respond(made, &policy());
+    assert_eq!(
+        answer.params,
+        [
+            ("access_token", "at".to_owned()),
+            ("token_type", "DPoP".to_owned()),
+            ("expires_in", "600".to_owned()),
+            ("scope", "openid".to_owned()),
+            ("id_token", "e.y.s".to_owned()),
+            ("state", "s-1".to_owned()),
+            ("iss", ISSUER.to_owned()),
+        ]
+    );
+    assert_eq!(answer.mode, ResponseMode::Fragment);
+}

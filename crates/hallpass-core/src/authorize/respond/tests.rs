@@ -145,3 +145,80 @@ fn names_and_stored_forms_agree() {
         assert_eq!(ResponseMode::parse(unknown), None);
     }
 }
+
+#[test]
+fn a_signed_answer_has_one_parameter_and_its_claims_are_the_rest() {
+    //= test JARM#2.1 iss, aud and exp are there
+    //= test JARM#2.1 an answer lives ten minutes at most
+    //= test JARM#2.3 the JWT is the parameter response, and no other parameter is there
+    //= test RFC9207#2.4 where the answer is a JWT its own iss claim is enough
+    use crate::authorize::fixture::{ISSUER, NOW, policy, web};
+    let mut plain = answer("https://rp.test/cb", ResponseMode::QueryJwt, Some("\"}"));
+    plain.params.push(("expires_in", "600".to_owned()));
+    plain.params.push(("scope", "5".to_owned()));
+    let claims = jwt::claims(&plain, &web(), &policy(), NOW);
+    let claims = hallpass_jose::json::parse_object(claims.as_bytes(), 4).unwrap();
+    assert_eq!(
+        serde_json::Value::Object(claims),
+        serde_json::json!({
+            "iss": ISSUER, "aud": "web", "exp": NOW.0 + jwt::LIFETIME,
+            "code": "abc", "state": "\"}", "expires_in": 600, "scope": "5",
+        })
+    );
+    const { assert!(jwt::LIFETIME <= 600) };
+    for (mode, location) in [
+        (
+            ResponseMode::QueryJwt,
+            Some("https://rp.test/cb?response=e.y.s"),
+        ),
+        (
+            ResponseMode::FragmentJwt,
+            Some("https://rp.test/cb#response=e.y.s"),
+        ),
+        (ResponseMode::FormPostJwt, None),
+    ] {
+        let sealed = answer("https://rp.test/cb", mode, None).sealed("e.y.s".to_owned());
+        assert_eq!(sealed.location().as_deref(), location);
+        assert_eq!(sealed.fields().is_none(), location.is_some());
+        assert_eq!(sealed.params, [("response", "e.y.s".to_owned())]);
+    }
+}
+
+#[test]
+fn a_message_is_json_for_the_exact_origin() {
+    //= test RFC9700#4.17 an answer between windows goes to the exact origin of the client, never to any
+    for (uri, origin) in [
+        ("https://rp.test/cb?a=1", "https://rp.test"),
+        ("https://RP.test:443/", "https://rp.test"),
+        ("https://rp.test:8443/cb", "https://rp.test:8443"),
+        ("http://127.0.0.1:51004/cb", "http://127.0.0.1:51004"),
+    ] {
+        let answer = answer(uri, ResponseMode::WebMessage, Some("</script>"));
+        let message = answer.message().unwrap();
+        assert_eq!(message.origin, origin);
+        let response: serde_json::Value = serde_json::from_str(&message.response).unwrap();
+        let expected =
+            serde_json::json!({"code": "abc", "state": "</script>", "iss": "https://op.example"});
+        assert_eq!(response, expected);
+        assert!(!format!("{message:?}").contains("abc"));
+        assert_eq!((answer.location(), answer.fields()), (None, None));
+    }
+    let native = answer("com.example.app:/cb", ResponseMode::WebMessage, None);
+    assert_eq!(native.message(), None);
+    let query = answer("https://rp.test/cb", ResponseMode::Query, None);
+    assert_eq!(query.message(), None);
+}
+
+#[test]
+fn an_issuer_offers_what_its_policy_says() {
+    let mut policy = crate::authorize::fixture::policy();
+    assert_eq!(offered(&policy), ["query", "fragment", "form_post"]);
+    policy.web_message = true;
+    assert_eq!(
+        offered(&policy),
+        ["query", "fragment", "form_post", "web_message"]
+    );
+    policy.jarm = true;
+    assert_eq!(offered(&policy).len(), 8);
+    assert!(offered(&policy).contains(&"jwt"));
+}

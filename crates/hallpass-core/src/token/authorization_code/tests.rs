@@ -416,3 +416,66 @@ fn a_request_does_not_print_its_secrets() {
     let printed = format!("{:?}", AuthorizationCode::parse(&params(&sent)).unwrap());
     assert!(!printed.contains(VERIFIER) && !printed.contains(code.expose()));
 }
+
+#[test]
+fn a_code_beside_which_tokens_went_out_spends_its_standing_grant() {
+    let mut scene = Scene::new();
+    scene.record.grant_stands = true;
+    let grant = scene.record.grant.id;
+    let issued = scene.issued();
+    assert_eq!(
+        issued.spend,
+        Some(Spend::CodeOf {
+            code: code().key(),
+            grant
+        })
+    );
+    assert_eq!(issued.new_grant, None);
+    assert_eq!(issued.replay_revokes, Some(grant));
+    assert!(issued.refresh.is_some());
+    scene.spent = true;
+    assert_eq!(scene.refused().effect, Some(Effect::RevokeGrant(grant)));
+}
+
+#[test]
+fn a_public_client_whose_standing_grant_is_not_bound_gets_no_refresh_token_for_its_proof() {
+    //= test RFC9449#5 a refresh token of a public client that shows a proof is bound to its key
+    use crate::record::Confirmation;
+    let jkt = Confirmation::Jkt(hallpass_types::Thumbprint([1; 32]));
+    for (stands, bound, refreshes) in [
+        (false, None, true),
+        (true, None, false),
+        (true, Some(jkt), true),
+    ] {
+        let mut scene = Scene::of(Client {
+            auth_method: "none".to_owned(),
+            ..web()
+        });
+        scene.record.grant_stands = stands;
+        scene.record.grant.confirmation = bound;
+        let request = AuthorizationCode::parse(&params(
+            &scene
+                .sent
+                .iter()
+                .map(|(n, v)| (*n, &**v))
+                .collect::<Vec<_>>(),
+        ))
+        .unwrap();
+        let cx = Context {
+            now: scene.now,
+            policy: &scene.policy,
+            client: &proven(&scene.client),
+            binding: Some(jkt),
+        };
+        let found = CodeFound {
+            code: Some(FoundCode {
+                record: scene.record.clone(),
+                spent: false,
+            }),
+            account: scene.account,
+            session_alive: true,
+        };
+        let issued = AuthorizationCode::decide(&cx, request, found).unwrap();
+        assert_eq!(issued.refresh.is_some(), refreshes, "{stands} {bound:?}");
+    }
+}

@@ -342,3 +342,62 @@ fn unsigned_request_objects_cannot_be_registered() {
     let error = run(&public, Registration).unwrap_err();
     assert_eq!(error.reason, MetadataReason::AlgorithmUnsupported);
 }
+
+#[test]
+fn response_types_with_tokens_bring_implicit_along_where_they_exist() {
+    //= test OIDC-REG#2 so are response types with tokens and implicit
+    let mut policy = policy();
+    policy.response_types = crate::authorize::ResponseType::ALL.to_vec();
+    for response in &policy.response_types {
+        let input =
+            json!({"redirect_uris": ["https://rp.test/cb"], "response_types": [response.as_str()]});
+        for origin in [Registration, Configuration] {
+            let metadata = normalize(&object(&input), origin, &policy).unwrap();
+            let mut grants: Vec<&str> = metadata["grant_types"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|g| g.as_str().unwrap())
+                .collect();
+            grants.sort_unstable();
+            assert_eq!(grants, response.grant_types(), "{input}");
+            assert_eq!(normalize(&metadata, origin, &policy).unwrap(), metadata);
+        }
+    }
+    let bare = json!({"redirect_uris": ["https://rp.test/cb"], "response_types": ["token"]});
+    let refused = normalize(&object(&bare), Registration, &policy).unwrap_err();
+    assert_eq!(
+        (refused.reason, refused.field),
+        (MetadataReason::Unsupported, "response_types")
+    );
+}
+
+#[test]
+fn tokens_are_redirected_to_other_machines_by_https() {
+    //= test OIDC-REG#2 web clients that get tokens by redirect use https, and not the host localhost
+    //= test OIDC-REG#2 clients that an operator made may use http on a loopback host, for development
+    let mut policy = policy();
+    policy.response_types = crate::authorize::ResponseType::ALL.to_vec();
+    for (uri, web, native) in [
+        ("https://rp.test/cb", true, true),
+        ("https://localhost/cb", false, true),
+        ("http://localhost/cb", false, true),
+        ("http://127.0.0.1:8000/cb", false, true),
+        ("http://[::1]/cb", false, true),
+    ] {
+        for (kind, fits) in [("web", web), ("native", native)] {
+            let input = json!({"redirect_uris": [uri], "response_types": ["code id_token"], "application_type": kind});
+            let registered = normalize(&object(&input), Registration, &policy);
+            assert_eq!(registered.is_ok(), fits, "{uri} {kind}");
+            if let Err(error) = registered {
+                assert_eq!(error.reason, MetadataReason::RedirectUriScheme);
+            }
+            assert!(normalize(&object(&input), Configuration, &policy).is_ok());
+            let code = json!({"redirect_uris": [uri], "application_type": kind});
+            assert!(
+                normalize(&object(&code), Registration, &policy).is_ok(),
+                "{uri}"
+            );
+        }
+    }
+}

@@ -211,3 +211,6 @@ pub(super) fn scope_has_openid(draft: &Draft, cx: &Context<'_>) -> Result<(), Re
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
