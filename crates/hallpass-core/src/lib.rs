@@ -5,6 +5,7 @@
 
 pub mod authorization_details;
 pub mod authorize;
+pub mod backchannel;
 pub mod binding;
 pub mod claims_request;
 pub mod client;

@@ -15,9 +15,9 @@ use crate::{
         registration::{rules::Rules, statement::StatementIssuer},
     },
     token::{
-        Grant, authorization_code::AuthorizationCode, client_credentials::ClientCredentials,
-        device_code::DeviceCode, exchange::TokenExchange, jwt_bearer::JwtBearer,
-        refresh_token::Refresh,
+        Grant, authorization_code::AuthorizationCode, ciba::Ciba,
+        client_credentials::ClientCredentials, device_code::DeviceCode, exchange::TokenExchange,
+        jwt_bearer::JwtBearer, refresh_token::Refresh,
     },
 };
 
@@ -586,6 +586,7 @@ impl Policy {
     pub fn offers_grant(&self, grant_type: &str) -> bool {
         match grant_type {
             DeviceCode::TYPE => self.device.enabled,
+            Ciba::TYPE => self.backchannel.enabled,
             // Without rules it would do nothing.
             TokenExchange::TYPE => !self.token_exchange.is_empty(),
             JwtBearer::TYPE => !self.jwt_bearer.is_empty(),

@@ -32,6 +32,10 @@ pub enum Route<'p> {
     DeviceAuthorization,
     /// Login that a third party starts.
     Initiate,
+    /// Backchannel authentication.
+    BackchannelAuthentication,
+    /// An answer to it without its person, for tests.
+    BackchannelAnswer,
 }
 
 impl Route<'_> {
@@ -50,6 +54,8 @@ impl Route<'_> {
         "logout",
         "device_authorization",
         "initiate",
+        "backchannel_authentication",
+        "backchannel_answer",
     ];
 
     /// A label for metrics and logs.
@@ -69,6 +75,8 @@ impl Route<'_> {
             Self::Logout => "logout",
             Self::DeviceAuthorization => "device_authorization",
             Self::Initiate => "initiate",
+            Self::BackchannelAuthentication => "backchannel_authentication",
+            Self::BackchannelAnswer => "backchannel_answer",
         }
     }
 }
@@ -99,6 +107,8 @@ pub fn route<'p>(issuer: &Issuer, path: &'p str) -> Option<Route<'p>> {
         discovery::REGISTRATION => Some(Route::Register),
         discovery::DEVICE_AUTHORIZATION => Some(Route::DeviceAuthorization),
         discovery::INITIATE => Some(Route::Initiate),
+        discovery::BACKCHANNEL_AUTHENTICATION => Some(Route::BackchannelAuthentication),
+        discovery::BACKCHANNEL_ANSWER => Some(Route::BackchannelAnswer),
         OPENID => Some(Route::Metadata),
         _ => {
             let id = own
@@ -146,6 +156,8 @@ mod tests {
             Route::Logout,
             Route::DeviceAuthorization,
             Route::Initiate,
+            Route::BackchannelAuthentication,
+            Route::BackchannelAnswer,
         ];
         assert_eq!(routes.map(Route::label), Route::LABELS);
     }

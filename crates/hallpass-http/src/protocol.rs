@@ -191,6 +191,36 @@ client_endpoint!(
     }
 );
 
+client_endpoint!(
+    backchannel_authentication,
+    backchannel_authentication,
+    |answer: hallpass_core::backchannel::Acknowledgement| {
+        headers::json(StatusCode::OK, answer.to_json())
+    }
+);
+
+/// Answers a backchannel authentication request in place of its person: `auth_req_id` and `action` in the query.
+pub(crate) async fn backchannel_answer(
+    endpoints: &Endpoints,
+    method: &Method,
+    query: &str,
+) -> Response {
+    if *method != Method::POST {
+        return Problem::method("POST").json();
+    }
+    let params = Params::parse(query.as_bytes()).unwrap_or_default();
+    let named = |name: &str| params.get(name).unwrap_or_default().to_owned();
+    let (id, action) = (named("auth_req_id"), named("action"));
+    let provider = &endpoints.provider;
+    match provider
+        .backchannel_answered_automatically(&id, &action)
+        .await
+    {
+        Ok(()) => headers::json(StatusCode::OK, "{}"),
+        Err(failure) => Problem::from(failure).json(),
+    }
+}
+
 pub(crate) async fn userinfo<B>(endpoints: &Endpoints, request: Request<B>) -> Response
 where
     B: Body + Send,

@@ -94,6 +94,10 @@ impl Endpoints {
         let policy = self.provider.policy();
         let off = match route {
             dispatch::Route::DeviceAuthorization => !policy.device.enabled,
+            dispatch::Route::BackchannelAuthentication => !policy.backchannel.enabled,
+            dispatch::Route::BackchannelAnswer => {
+                !policy.backchannel.enabled || !policy.backchannel.automatic_approval
+            }
             dispatch::Route::PushedAuthorization => !policy.requests.pushed,
             dispatch::Route::Metadata
             | dispatch::Route::Jwks
@@ -124,6 +128,13 @@ impl Endpoints {
             dispatch::Route::Register => registration::register(self, request).await,
             dispatch::Route::DeviceAuthorization => {
                 protocol::device_authorization(self, request).await
+            }
+            dispatch::Route::BackchannelAuthentication => {
+                protocol::backchannel_authentication(self, request).await
+            }
+            dispatch::Route::BackchannelAnswer => {
+                let query = request.uri().query().unwrap_or_default().to_owned();
+                protocol::backchannel_answer(self, &request.method().clone(), &query).await
             }
             dispatch::Route::Client(id) => registration::client(self, id, request).await,
         };

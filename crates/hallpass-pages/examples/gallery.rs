@@ -7,8 +7,9 @@ use std::{error::Error, fs, path::Path};
 use hallpass_pages::{
     Chrome, Lang, Page, Pages,
     view::{
-        self, Account, Client, ConfirmLogout, Consent, Demo, Device, DeviceDone, DeviceError,
-        FormPost, Home, Link, Scope, SelectAccount, SignIn, SignInError, SignedOut,
+        self, Account, Approval, Approvals, Client, ConfirmLogout, Consent, Demo, Device,
+        DeviceDone, DeviceError, FormPost, Home, Link, Scope, SelectAccount, SignIn, SignInError,
+        SignedOut,
     },
 };
 
@@ -198,6 +199,43 @@ fn samples() -> Vec<(&'static str, Page<'static>)> {
                 client: TELEVISION,
                 user_code: Some("BCDF-GHJK"),
                 ..CONSENT
+            }),
+        ),
+        (
+            "approvals",
+            Page::Approvals(Approvals {
+                account: "ada",
+                requests: &[
+                    Approval {
+                        action: "/approvals",
+                        client: Client {
+                            name: "Example Bank",
+                            host: "bank.example.net",
+                            ..CLIENT
+                        },
+                        binding_message: Some("Pay 12.50 EUR, W4SCT"),
+                        scopes: SCOPES,
+                        claims: &[],
+                        resources: &["https://api.example.net/payments"],
+                        left: 540,
+                    },
+                    Approval {
+                        action: "/approvals",
+                        client: TELEVISION,
+                        binding_message: None,
+                        scopes: &[],
+                        claims: &["birthdate"],
+                        resources: &[],
+                        left: 30,
+                    },
+                ],
+            }),
+        ),
+        (
+            "approvals-none",
+            Page::Approvals(Approvals {
+                account: "ada",
+                requests: &[],
             }),
         ),
         (

@@ -136,6 +136,21 @@ impl Pages {
                 let view = context! { retry, qr, ..Value::from(Serde(view)) };
                 ("device.html", view, Scripts::None, Forms::Client)
             }
+            Page::Approvals(view) => {
+                let requests: Vec<Value> = view
+                    .requests
+                    .iter()
+                    .map(|request| {
+                        let scopes = request.scopes.iter();
+                        let scopes: Vec<_> =
+                            scopes.map(|scope| named(*scope, chrome.lang)).collect();
+                        let left_text = message::duration(chrome.lang, request.left);
+                        context! { scopes, left_text, ..Value::from(Serde(request)) }
+                    })
+                    .collect();
+                let view = context! { requests, ..Value::from(Serde(view)) };
+                ("approvals.html", view, Scripts::None, Forms::Own)
+            }
             Page::DeviceDone(view) => (
                 "device_done.html",
                 Value::from(Serde(view)),
@@ -236,6 +251,10 @@ pub(crate) static TEMPLATES: &[(&str, &str)] = &[
     (
         "form_post.html",
         include_str!("../templates/form_post.html"),
+    ),
+    (
+        "approvals.html",
+        include_str!("../templates/approvals.html"),
     ),
     ("device.html", include_str!("../templates/device.html")),
     (

@@ -4,9 +4,9 @@ use crate::{
     Chrome, Html, Lang, Page, Pages,
     render::{FALLBACK, TEMPLATES},
     view::{
-        Account, Client, ConfirmLogout, Consent, Demo, Detail, DetailRow, Device, DeviceDone,
-        DeviceError, Error, FormPost, Home, Link, Scope, SelectAccount, SignIn, SignInError,
-        SignedOut,
+        Account, Approval, Approvals, Client, ConfirmLogout, Consent, Demo, Detail, DetailRow,
+        Device, DeviceDone, DeviceError, Error, FormPost, Home, Link, Scope, SelectAccount, SignIn,
+        SignInError, SignedOut,
     },
 };
 
@@ -85,6 +85,15 @@ fn each_page(text: &str, check: impl Fn(&str, Html)) {
     let details = [Detail {
         title: text,
         rows: &rows,
+    }];
+    let approvals = [Approval {
+        action: text,
+        client: client(text),
+        binding_message: Some(text),
+        scopes: &scopes,
+        claims: &texts,
+        resources: &texts,
+        left: 60,
     }];
     let consent = Consent {
         action: text,
@@ -230,6 +239,13 @@ fn each_page(text: &str, check: impl Fn(&str, Html)) {
                 error: Some(DeviceError::Unknown),
                 retry_after: None,
                 address: None,
+            }),
+        ),
+        (
+            "approvals",
+            Page::Approvals(Approvals {
+                account: text,
+                requests: &approvals,
             }),
         ),
         (

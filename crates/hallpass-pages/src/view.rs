@@ -44,6 +44,8 @@ pub enum Page<'a> {
     Device(Device<'a>),
     /// Says that a device is connected, or is not.
     DeviceDone(DeviceDone<'a>),
+    /// Asks what apps want that asked elsewhere.
+    Approvals(Approvals<'a>),
     /// The page at `/`.
     Home(Home<'a>),
     /// The page at `/demo`, a small client of its own.
@@ -213,6 +215,40 @@ pub struct Device<'a> {
     /// The address of this page with its code, to go on with another device; shown as a QR code.
     #[serde(skip)]
     pub address: Option<&'a str>,
+}
+
+/// See [`Page::Approvals`].
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Approvals<'a> {
+    /// Name of the signed-in account.
+    #[serde(serialize_with = "text::name")]
+    pub account: &'a str,
+    /// What waits for an answer; may be nothing.
+    #[serde(skip)]
+    pub requests: &'a [Approval<'a>],
+}
+
+/// One request on the [`Approvals`] page.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Approval<'a> {
+    /// Where its form is posted to.
+    pub action: &'a str,
+    /// Who asks.
+    pub client: Client<'a>,
+    /// What the person compares with what the app shows.
+    #[serde(serialize_with = "text::optional")]
+    pub binding_message: Option<&'a str>,
+    /// What is asked for.
+    #[serde(skip)]
+    pub scopes: &'a [Scope<'a>],
+    /// Single claims asked for beyond the scopes.
+    #[serde(serialize_with = "text::names")]
+    pub claims: &'a [&'a str],
+    /// Resource servers that the tokens are for.
+    #[serde(serialize_with = "text::names")]
+    pub resources: &'a [&'a str],
+    /// Seconds until it can no longer be answered.
+    pub left: u64,
 }
 
 /// See [`Page::DeviceDone`].

@@ -14,8 +14,8 @@ use crate::{
     logos::Logos,
     outstanding::Outstanding,
     ports::{
-        Accounts, Clock, Entropy, Events, Fetcher, Interaction, NoEvents, NoFetcher, SystemClock,
-        SystemEntropy,
+        Accounts, BackchannelDevice, Clock, Entropy, Events, Fetcher, Interaction, NoDevice,
+        NoEvents, NoFetcher, SystemClock, SystemEntropy,
     },
     provider::Inner,
     referenced::Referenced,
@@ -58,6 +58,7 @@ pub struct Builder {
     accounts: Arc<dyn Accounts>,
     interaction: Arc<dyn Interaction>,
     fetcher: Arc<dyn Fetcher>,
+    backchannel_device: Arc<dyn BackchannelDevice>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     events: Arc<dyn Events>,
@@ -140,6 +141,7 @@ impl WantsInteraction {
             accounts: self.accounts,
             interaction,
             fetcher: Arc::new(NoFetcher),
+            backchannel_device: Arc::new(NoDevice),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             events: Arc::new(NoEvents),
@@ -169,6 +171,13 @@ impl Builder {
     #[must_use]
     pub fn secrets(&self) -> &Secrets {
         &self.secrets
+    }
+
+    /// A channel to people's own devices, for CIBA; without it they look at the page at `/approvals`.
+    #[must_use]
+    pub fn backchannel_device(mut self, device: Arc<dyn BackchannelDevice>) -> Self {
+        self.backchannel_device = device;
+        self
     }
 
     /// The way out for documents that clients name. Without it nothing is fetched.
@@ -224,6 +233,7 @@ impl Builder {
                 accounts: self.accounts,
                 interaction: self.interaction,
                 fetcher: self.fetcher,
+                backchannel_device: self.backchannel_device,
                 clock: self.clock,
                 entropy: self.entropy,
                 events: self.events,

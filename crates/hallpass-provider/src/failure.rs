@@ -89,6 +89,7 @@ refuses! {
     hallpass_core::authorize::Reason,
     hallpass_core::authorize::initiate::Reason,
     hallpass_core::device::Reason,
+    hallpass_core::backchannel::Reason,
     hallpass_core::logout::rp_initiated::Reason,
     crate::browser::Reason,
     crate::endpoints::register::Reason,

@@ -8,7 +8,7 @@ use hallpass_core::{
     record::AccessToken,
     token::{AccessGrant, Issuance, Spend as Decided},
 };
-use hallpass_jose::{HmacKey, JwsAlgorithm};
+use hallpass_jose::{HmacKey, JwsAlgorithm, left_half_hash};
 use hallpass_store::{Commit, Spend, Write};
 use hallpass_types::{Timestamp, TokenId};
 use serde_json::Map;
@@ -32,7 +32,16 @@ pub(crate) async fn prepare(
     let details = &issuance.access.details;
     let details = (!details.is_empty()).then(|| to_text(details));
     let (token, text) = make_access_token(provider, client, issuance.access, now)?;
-    let id_token = match &issuance.id_token {
+    let refresh_token = issuance.refresh.map(|r| inner.secrets.refresh_token(r));
+    let mut id_token = issuance.id_token;
+    if let Some(request) = &mut id_token
+        && let Some(pushed) = &mut request.pushed
+    {
+        let hash = |token: &str| left_half_hash(client.id_token_signed_response_alg, token);
+        request.hashes.access_token = Some(hash(&text));
+        pushed.rt_hash = refresh_token.as_deref().map(hash);
+    }
+    let id_token = match &id_token {
         Some(request) => Some(sign_id_token(provider, client, request, now).await?),
         None => None,
     };
@@ -44,7 +53,7 @@ pub(crate) async fn prepare(
         scope: token.scope.to_string(),
         id_token,
         issued_token_type,
-        refresh_token: issuance.refresh.map(|r| inner.secrets.refresh_token(r)),
+        refresh_token,
     };
     let mut commit = Commit::default();
     //= RFC9449#11.1 SHOULD: a proof that was used is refused when it is shown again

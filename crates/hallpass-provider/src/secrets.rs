@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hallpass_core::{record::AccessToken, token::RefreshToken};
 use hallpass_jose::{aead::SealKey, constant_time_eq, kdf, mac::HmacSha256Key};
-use hallpass_types::{ContentDigest, Delivery, GrantId, IssuerId, Key, Secret, Timestamp};
+use hallpass_types::{
+    ContentDigest, Delivery, GrantId, IssuerId, Key, Secret, Subject, Timestamp, Waiting,
+};
 use zeroize::Zeroizing;
 
 /// Prefix of a sealed access token.
@@ -60,6 +62,8 @@ pub struct Secrets {
     delivery_seal: SealKey,
     nonce: HmacSha256Key,
     user_code: HmacSha256Key,
+    inbox: HmacSha256Key,
+    notification_seal: SealKey,
     pairwise: Zeroizing<[u8; 32]>,
     access: Mutex<Option<(u16, SealKey)>>,
 }
@@ -84,6 +88,8 @@ impl Secrets {
             key_seal: SealKey::new(&master.derive(issuer, "signing-key", 0)),
             delivery_seal: SealKey::new(&master.derive(issuer, "delivery", 0)),
             nonce: HmacSha256Key::new(master.derive(issuer, "dpop-nonce", 0).as_slice()),
+            inbox: HmacSha256Key::new(master.derive(issuer, "inbox", 0).as_slice()),
+            notification_seal: SealKey::new(&master.derive(issuer, "notification", 0)),
             user_code: HmacSha256Key::new(master.derive(issuer, "user-code", 0).as_slice()),
             pairwise: master.derive(issuer, "pairwise", 0),
             access: Mutex::new(None),
@@ -108,6 +114,22 @@ impl Secrets {
     #[must_use]
     pub fn user_code_digest(&self, code: &hallpass_core::device::UserCode) -> [u8; 32] {
         self.user_code.sign(code.as_bytes())
+    }
+
+    /// The digest under which the requests that wait for a person are kept.
+    #[must_use]
+    pub fn inbox_digest(&self, subject: &Subject) -> [u8; 32] {
+        self.inbox.sign(subject.as_str().as_bytes())
+    }
+
+    /// Seals what is needed to tell a client of an answer, for the record at that key.
+    pub(crate) fn seal_notification(&self, key: Key<Waiting>, plain: &[u8]) -> Vec<u8> {
+        self.notification_seal.seal(&key.digest, plain)
+    }
+
+    /// Opens what [`Self::seal_notification`] sealed.
+    pub(crate) fn open_notification(&self, key: Key<Waiting>, sealed: &[u8]) -> Option<Vec<u8>> {
+        self.notification_seal.open(&key.digest, sealed)
     }
 
     /// Seals a client's secret for the store.

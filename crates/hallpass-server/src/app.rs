@@ -87,7 +87,8 @@ impl Hallpass {
             | Route::Introspect
             | Route::Revoke
             | Route::PushedAuthorization
-            | Route::DeviceAuthorization => Some(failed_authentications),
+            | Route::DeviceAuthorization
+            | Route::BackchannelAuthentication => Some(failed_authentications),
             // Whoever names a client that has to be looked for elsewhere counts like one that did not authenticate.
             Route::Authorize | Route::Logout | Route::Initiate
                 if endpoints.provider().policy().client_documents.enabled =>
@@ -101,6 +102,7 @@ impl Hallpass {
             | Route::Jwks
             | Route::Authorize
             | Route::UserInfo
+            | Route::BackchannelAnswer
             | Route::Logout
             | Route::Initiate => None,
         };
@@ -200,6 +202,8 @@ fn nameless(route: Route<'_>) -> Route<'static> {
         Route::Logout => Route::Logout,
         Route::DeviceAuthorization => Route::DeviceAuthorization,
         Route::Initiate => Route::Initiate,
+        Route::BackchannelAuthentication => Route::BackchannelAuthentication,
+        Route::BackchannelAnswer => Route::BackchannelAnswer,
     }
 }
 

@@ -94,6 +94,21 @@ impl Accounts for BuiltinAccounts {
             Ok(user.filter(|user| !user.disabled).map(account))
         })
     }
+
+    fn find<'a>(
+        &'a self,
+        issuer: IssuerId,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Subject>, StoreError>> {
+        Box::pin(async move {
+            let key = username_key(name);
+            if !name::is_possible(&key) {
+                return Ok(None);
+            }
+            let user = self.around.store.user_by_name(issuer, &key).await?;
+            Ok(user.filter(|user| !user.disabled).map(|user| user.subject))
+        })
+    }
 }
 
 /// The account that a record describes. What the record implies is among the claims unless it says otherwise itself.

@@ -7,7 +7,10 @@ use hallpass_types::{ClientId, Issuer, Params, Scope, Sid, Subject, Timestamp};
 
 use super::{Identified, Reason, Received, Redirect, Valid};
 use crate::{
-    client::{ApplicationType, Client, ClientLinks, ClientOrigin, ClientRequests, SubjectType},
+    client::{
+        ApplicationType, Client, ClientBackchannel, ClientLinks, ClientOrigin, ClientRequests,
+        SubjectType,
+    },
     policy::{Policy, Resource, ScopeSpec, TokenFormat},
     record::{Authentication, SessionRecord},
 };
@@ -76,6 +79,7 @@ pub(crate) fn web() -> Client {
         rotate_refresh_tokens: false,
         backchannel_logout: None,
         frontchannel_logout: None,
+        backchannel: ClientBackchannel::default(),
         name: None,
         links: ClientLinks::default(),
         redirect_uris_digest: [1; 32],

@@ -154,7 +154,10 @@ impl Received {
         let found = found.ok_or(Reason::RequestUriInvalid)?;
         let request = match found.record {
             WaitingRecord::Pushed(request) => request,
-            WaitingRecord::Device(_) | WaitingRecord::UserCode(_) => {
+            WaitingRecord::Device(_)
+            | WaitingRecord::UserCode(_)
+            | WaitingRecord::Backchannel(_)
+            | WaitingRecord::Inbox(_) => {
                 return Err(Reason::RequestUriInvalid);
             }
         };

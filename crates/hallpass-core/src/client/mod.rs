@@ -21,7 +21,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     client_auth::certificate,
-    policy::{Resource, canonical},
+    policy::{DeliveryMode, Resource, canonical},
     request_object::Demands,
 };
 
@@ -154,6 +154,8 @@ pub struct Client {
     pub backchannel_logout: Option<LogoutUri>,
     /// `frontchannel_logout_uri`, where the issuer offers it: a frame of the signed-out page loads it.
     pub frontchannel_logout: Option<LogoutUri>,
+    /// How it takes part in backchannel authentication.
+    pub backchannel: ClientBackchannel,
     /// `client_name`, bounded.
     pub name: Option<String>,
     /// Links for the consent page.
@@ -166,6 +168,31 @@ pub struct Client {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+}
+
+/// How a client takes part in backchannel authentication (CIBA Core §4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientBackchannel {
+    /// `backchannel_token_delivery_mode`.
+    pub mode: DeliveryMode,
+    /// `backchannel_client_notification_endpoint`.
+    pub endpoint: Option<String>,
+    /// `backchannel_authentication_request_signing_alg`: then its requests must be signed.
+    pub signing_alg: Option<JwsAlgorithm>,
+    /// `backchannel_user_code_parameter`: then its requests carry a code of the person.
+    pub user_code: bool,
+}
+
+impl Default for ClientBackchannel {
+    /// What counts for a client without the grant: nothing of it is used.
+    fn default() -> Self {
+        Self {
+            mode: DeliveryMode::Poll,
+            endpoint: None,
+            signing_alg: None,
+            user_code: false,
+        }
+    }
 }
 
 /// A client's secret in both forms.

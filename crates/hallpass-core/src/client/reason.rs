@@ -44,6 +44,12 @@ reasons! {
         /// OpenID Connect Front-Channel Logout §2.
         FrameOrigin => InvalidClientMetadata, "frontchannel_logout_origin",
             "frontchannel_logout_uri is not on the origin of a redirect URI";
+        /// CIBA Core §7.
+        PublicBackchannel => InvalidClientMetadata, "public_backchannel",
+            "backchannel authentication is for clients that authenticate";
+        /// CIBA Core §4: how the client learns of the answer is missing, or does not fit the rest.
+        BackchannelIncomplete => InvalidClientMetadata, "backchannel_incomplete",
+            "the members for backchannel authentication do not fit each other";
         /// RFC 6749 §4.4: a client that cannot prove who it is cannot act for itself or others.
         PublicClientCredentials => InvalidClientMetadata, "public_client_credentials",
             "the grant type needs a client that authenticates";

@@ -22,6 +22,7 @@ use hallpass_jose::{Jwks, JwsAlgorithm};
 use hallpass_types::{ClientId, ContentDigest, Key, Once, Params, Secret, Timestamp};
 
 use crate::{
+    backchannel::BackchannelRecord,
     client::Client,
     client_request::{Certificate, ClientRequest},
     policy::Policy,
@@ -328,7 +329,8 @@ impl fmt::Debug for Facts<'_> {
     }
 }
 
-/// A client that has shown who it is. Only [`authenticate`] and [`identify_public`] make one.
+/// A client that has shown who it is. Only [`authenticate`] and [`identify_public`] make one,
+/// and what waits for a client that was authenticated ([`Self::of_backchannel`]).
 #[derive(Clone, Debug)]
 pub struct AuthenticatedClient {
     client: Arc<Client>,
@@ -352,6 +354,16 @@ impl AuthenticatedClient {
     #[must_use]
     pub fn is_confidential(&self) -> bool {
         !self.client.is_public()
+    }
+
+    /// A client that authenticated when it made a backchannel authentication request, and gets the answer unasked.
+    #[must_use]
+    pub fn of_backchannel(client: Arc<Client>, record: &BackchannelRecord) -> Option<Self> {
+        let method = method(&client.auth_method).map(Method::name)?;
+        record
+            .polled
+            .is_of(&client)
+            .then_some(Self { client, method })
     }
 
     /// A client that did not have to show anything, for the tests of other rules.

@@ -276,6 +276,12 @@ impl Document {
             "backchannel_token_delivery_modes_supported",
             ciba.delivery_modes.iter().map(|mode| mode.as_str()),
         );
+        //= CIBA#4 MUST: signed requests use an asymmetric algorithm
+        let algs = policy.requests.signing_algs.iter();
+        self.list(
+            "backchannel_authentication_request_signing_alg_values_supported",
+            algs.filter(|alg| !alg.is_symmetric()).map(|alg| alg.name()),
+        );
         self.flag("backchannel_user_code_parameter_supported", ciba.user_code);
     }
 

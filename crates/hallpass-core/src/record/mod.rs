@@ -12,7 +12,11 @@ use hallpass_types::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{authorization_details::Detail, device::DeviceRecord};
+use crate::{
+    authorization_details::Detail,
+    backchannel::{BackchannelRecord, InboxRecord},
+    device::DeviceRecord,
+};
 pub use delivery::{DeliveryContent, DeliveryRecord, SealedRequest, is_over, next_attempt};
 pub use participant::{ParticipantRecord, participant_tag};
 
@@ -192,6 +196,10 @@ pub enum WaitingRecord {
     Device(Box<DeviceRecord>),
     /// The code that a person types for a device: where the request of the device waits.
     UserCode(UserCodePointer),
+    /// A backchannel authentication request (CIBA), until the client has its tokens.
+    Backchannel(Box<BackchannelRecord>),
+    /// What one person is asked by backchannel authentication requests.
+    Inbox(InboxRecord),
 }
 
 /// Where the request of a device waits.

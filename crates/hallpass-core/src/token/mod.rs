@@ -4,6 +4,7 @@
 //! engine's work.
 
 pub mod authorization_code;
+pub mod ciba;
 pub mod client_credentials;
 pub mod device_code;
 pub mod exchange;
@@ -79,6 +80,10 @@ reasons! {
         OfflineAccessWithdrawn => InvalidGrant, "offline_access_withdrawn", "the grant is not valid";
         /// RFC 8628 §3.4.
         DeviceCodeMissing => InvalidRequest, "device_code_missing", "device_code is missing";
+        /// CIBA Core §10.1.
+        AuthReqIdMissing => InvalidRequest, "auth_req_id_missing", "auth_req_id is missing";
+        /// CIBA Core §11.
+        PushClientPolls => UnauthorizedClient, "push_client_polls", "the tokens are pushed to this client";
         /// RFC 8628 §3.5, CIBA Core §11. One text for every handle that leads to nothing.
         PolledUnknown => InvalidGrant, "polled_unknown", "the grant is not valid";
         /// RFC 8628 §3.4, CIBA Core §11.

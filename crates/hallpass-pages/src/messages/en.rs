@@ -1,8 +1,8 @@
 //! English.
 
 use super::{
-    Consent, Demo, Device, Errors, FormPost, Home, Logout, Messages, Named, Plural, Select, SignIn,
-    SignedOut,
+    Approvals, Consent, Demo, Device, Errors, FormPost, Home, Logout, Messages, Named, Plural,
+    Select, SignIn, SignedOut,
 };
 
 /// The English texts.
@@ -153,6 +153,11 @@ pub(super) static MESSAGES: Messages = Messages {
                 text: "It was answered already, or it is too old. Start again on the device to get a new one.",
             },
             Named {
+                name: "approval_over",
+                title: "This request is over",
+                text: "It was answered already, or it is too old. The app has to ask again.",
+            },
+            Named {
                 name: "no_request",
                 title: "Start at the app",
                 text: "This page is one step of signing in to an app. Open the app that you want to use and sign in from there.",
@@ -220,6 +225,16 @@ pub(super) static MESSAGES: Messages = Messages {
         allowed: "{client} can go on now. You can close this window.",
         denied_title: "Nothing was connected",
         denied: "{client} did not get access to your account. You can close this window.",
+    },
+    approvals: Approvals {
+        title: "Requests for you",
+        lead: "These apps ask for your approval.",
+        none: "No app is asking for your approval right now.",
+        message: "The app must show you this message",
+        warning_title: "Are you doing this right now?",
+        warning: "If you do not know what this is about, press Deny.",
+        left: "You can answer for {time}.",
+        again: "Look again",
     },
     home: Home {
         title: "Sign-in for your apps",

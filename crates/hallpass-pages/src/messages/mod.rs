@@ -71,6 +71,7 @@ pub(crate) struct Messages {
     pub(crate) error: Errors,
     pub(crate) form_post: FormPost,
     pub(crate) device: Device,
+    pub(crate) approvals: Approvals,
     pub(crate) home: Home,
     pub(crate) demo: Demo,
     pub(crate) seconds: Plural,
@@ -202,6 +203,18 @@ pub(crate) struct Device {
     pub(crate) allowed: &'static str,
     pub(crate) denied_title: &'static str,
     pub(crate) denied: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Approvals {
+    pub(crate) title: &'static str,
+    pub(crate) lead: &'static str,
+    pub(crate) none: &'static str,
+    pub(crate) message: &'static str,
+    pub(crate) warning_title: &'static str,
+    pub(crate) warning: &'static str,
+    pub(crate) left: &'static str,
+    pub(crate) again: &'static str,
 }
 
 #[derive(Debug, Serialize)]

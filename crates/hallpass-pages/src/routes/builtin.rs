@@ -138,6 +138,7 @@ fn about(status: u16, id: &str) -> Option<&'static str> {
             return Some("invalid_redirect_uri");
         }
         "device_request_over" => return Some("device_over"),
+        "backchannel_request_over" => return Some("approval_over"),
         _ if id.starts_with("interaction_") => return Some("session_expired"),
         _ => {}
     }
@@ -261,6 +262,7 @@ mod tests {
             (400, "redirect_uri_not_registered"),
             (400, "interaction_expired"),
             (400, "device_request_over"),
+            (400, "backchannel_request_over"),
             (403, "cross_site_form"),
             (404, "not_found"),
             (405, "method_not_allowed"),

@@ -2,7 +2,7 @@
 
 use hallpass_http::{Problem, Response};
 use hallpass_provider::{
-    endpoints::{ConsentDecision, InteractionDetails},
+    endpoints::{ConsentDecision, InteractionDetails, ScopeView},
     ports::PageKind,
 };
 use hallpass_types::Params;
@@ -49,17 +49,7 @@ impl PageRoutes {
     }
 
     fn consent_page(&self, handle: &str, details: &InteractionDetails) -> Response {
-        let scopes: Vec<Scope<'_>> = details
-            .scopes
-            .iter()
-            .map(|scope| Scope {
-                name: &scope.name,
-                title: None,
-                description: scope.description.as_deref(),
-                // Without it the request would be another one.
-                optional: scope.name != "openid",
-            })
-            .collect();
+        let scopes = scopes(&details.scopes);
         let claims: Vec<&str> = details.claims.iter().map(String::as_str).collect();
         let resources: Vec<&str> = details.resources.iter().map(String::as_str).collect();
         let rows: Vec<Vec<DetailRow<'_>>> = details
@@ -105,8 +95,22 @@ impl PageRoutes {
     }
 }
 
+/// Scopes as a page shows them.
+pub(super) fn scopes(scopes: &[ScopeView]) -> Vec<Scope<'_>> {
+    scopes
+        .iter()
+        .map(|scope| Scope {
+            name: &scope.name,
+            title: None,
+            description: scope.description.as_deref(),
+            // Without it the request would be another one.
+            optional: scope.name != "openid",
+        })
+        .collect()
+}
+
 /// What the person decided. Scopes that the request does not hold are the provider's to ignore.
-fn decision(form: &Params) -> Result<ConsentDecision, Problem> {
+pub(super) fn decision(form: &Params) -> Result<ConsentDecision, Problem> {
     match form.get("decision") {
         Some("allow") => {
             let ticked = form

@@ -4,6 +4,7 @@
 //! itself. The state of a request is the sealed handle in the page's address. It is worth nothing without the cookie of
 //! the browser that started the request, so no other site can make or use one.
 
+mod approvals;
 mod builtin;
 mod consent;
 mod device;
@@ -94,6 +95,7 @@ impl PageRoutes {
             PageRoute::Demo => self.demo.is_some(),
             PageRoute::Asset(path) => self.pages.pages().assets().at(path).is_some(),
             PageRoute::Device | PageRoute::DeviceDone => self.provider().policy().device.enabled,
+            PageRoute::Approvals => self.provider().policy().backchannel.enabled,
             PageRoute::Home
             | PageRoute::Icon
             | PageRoute::SignIn
@@ -132,6 +134,7 @@ impl PageRoutes {
             PageRoute::ConfirmLogout => self.confirm_logout(&head, body).await,
             PageRoute::Device => self.device(&head, body).await,
             PageRoute::DeviceDone => self.device_done(&head).await,
+            PageRoute::Approvals => self.approvals(&head, body).await,
         };
         let response = answer.unwrap_or_else(|problem| {
             self.provider().emit(&Event::Refused {

@@ -28,6 +28,8 @@ pub enum PageRoute<'p> {
     Device,
     /// `/device/done`
     DeviceDone,
+    /// `/approvals`: where a person answers what apps asked elsewhere.
+    Approvals,
 }
 
 pub(super) const SIGN_IN: &str = "/sign-in";
@@ -54,6 +56,7 @@ impl<'p> PageRoute<'p> {
             SIGNED_OUT => Self::SignedOut,
             discovery::DEVICE => Self::Device,
             DEVICE_DONE => Self::DeviceDone,
+            discovery::APPROVALS => Self::Approvals,
             own if own.starts_with("/assets/") => Self::Asset(own),
             _ => return None,
         })
@@ -71,6 +74,7 @@ impl<'p> PageRoute<'p> {
         "signed_out",
         "device",
         "device_done",
+        "approvals",
     ];
 
     /// A label for metrics and logs.
@@ -87,6 +91,7 @@ impl<'p> PageRoute<'p> {
             Self::SignedOut => "signed_out",
             Self::Device => "device",
             Self::DeviceDone => "device_done",
+            Self::Approvals => "approvals",
         }
     }
 }
@@ -147,6 +152,7 @@ mod tests {
             PageRoute::SignedOut,
             PageRoute::Device,
             PageRoute::DeviceDone,
+            PageRoute::Approvals,
         ];
         let mut labels: Vec<_> = routes.iter().map(|route| route.label()).collect();
         labels.dedup();

@@ -4,7 +4,7 @@ use hallpass_http::{ClientAddr, Problem, Response};
 use hallpass_provider::{
     Failure,
     endpoints::InteractionDetails,
-    ports::{Event, PageKind, SignInAttempt, SignInOutcome},
+    ports::{Account, Event, PageKind, SignInAttempt, SignInOutcome},
 };
 use hallpass_types::{Params, Secret};
 use http::{HeaderValue, StatusCode, header::RETRY_AFTER, request::Parts as Head};
@@ -17,10 +17,43 @@ use crate::{
 };
 
 /// A try that did not succeed.
-struct Failed {
-    status: StatusCode,
-    error: SignInError,
-    retry_after: Option<u32>,
+pub(super) struct Failed {
+    /// For listeners.
+    pub(super) outcome: &'static str,
+    pub(super) status: StatusCode,
+    pub(super) error: SignInError,
+    pub(super) retry_after: Option<u32>,
+}
+
+/// Who signed in, or how the page is shown again.
+pub(super) fn sort(
+    outcome: SignInOutcome,
+) -> Result<Result<(Account, Vec<String>), Failed>, Problem> {
+    Ok(match outcome {
+        SignInOutcome::SignedIn { account, amr } => Ok((account, amr)),
+        SignInOutcome::Refused => Err(Failed {
+            outcome: "refused",
+            status: StatusCode::OK,
+            error: SignInError::Refused,
+            retry_after: None,
+        }),
+        SignInOutcome::Throttled { retry_after } => Err(Failed {
+            outcome: "throttled",
+            status: StatusCode::TOO_MANY_REQUESTS,
+            error: SignInError::Throttled,
+            retry_after: Some(retry_after),
+        }),
+        SignInOutcome::Busy { retry_after } => Err(Failed {
+            outcome: "busy",
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            error: SignInError::Busy,
+            retry_after: Some(retry_after),
+        }),
+        other => {
+            let text = format!("a sign-in ended in a way that the pages do not know: {other:?}");
+            return Err(Failure::Internal(text).into());
+        }
+    })
 }
 
 impl PageRoutes {
@@ -53,48 +86,21 @@ impl PageRoutes {
             .check_password(head, username, &form)
             .await
             .map_err(Problem::from)?;
-        let failed = match outcome {
-            SignInOutcome::SignedIn { account, amr } => {
+        let failed = match sort(outcome)? {
+            Ok((account, amr)) => {
                 self.report("success");
                 let answered = provider
                     .signed_in_as(handle, &browser, &account, amr)
                     .await?;
                 return Ok(self.endpoints.answer(Ok(answered)));
             }
-            SignInOutcome::Refused => {
-                self.report("refused");
-                Failed {
-                    status: StatusCode::OK,
-                    error: SignInError::Refused,
-                    retry_after: None,
-                }
-            }
-            SignInOutcome::Throttled { retry_after } => {
-                self.report("throttled");
-                Failed {
-                    status: StatusCode::TOO_MANY_REQUESTS,
-                    error: SignInError::Throttled,
-                    retry_after: Some(retry_after),
-                }
-            }
-            SignInOutcome::Busy { retry_after } => {
-                self.report("busy");
-                Failed {
-                    status: StatusCode::SERVICE_UNAVAILABLE,
-                    error: SignInError::Busy,
-                    retry_after: Some(retry_after),
-                }
-            }
-            other => {
-                let text =
-                    format!("a sign-in ended in a way that the pages do not know: {other:?}");
-                return Err(Failure::Internal(text).into());
-            }
+            Err(failed) => failed,
         };
+        self.report(failed.outcome);
         Ok(self.sign_in_page(handle, &details, username, Some(failed)))
     }
 
-    async fn check_password(
+    pub(super) async fn check_password(
         &self,
         head: &Head,
         username: &str,
@@ -112,7 +118,7 @@ impl PageRoutes {
         Ok(self.sign_in.sign_in(attempt).await?)
     }
 
-    fn report(&self, outcome: &'static str) {
+    pub(super) fn report(&self, outcome: &'static str) {
         self.provider().emit(&Event::SignIn { outcome });
     }
 

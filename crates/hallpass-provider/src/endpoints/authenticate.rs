@@ -24,6 +24,8 @@ pub enum Endpoint {
     DeviceAuthorization,
     /// Pushed authorization requests.
     PushedAuthorization,
+    /// Backchannel authentication.
+    BackchannelAuthentication,
 }
 
 impl Endpoint {
@@ -36,6 +38,7 @@ impl Endpoint {
             Self::Revocation => super::discovery::REVOCATION,
             Self::DeviceAuthorization => super::discovery::DEVICE_AUTHORIZATION,
             Self::PushedAuthorization => super::discovery::PUSHED_AUTHORIZATION,
+            Self::BackchannelAuthentication => super::discovery::BACKCHANNEL_AUTHENTICATION,
         }
     }
 }

@@ -48,6 +48,10 @@ pub const DEVICE_AUTHORIZATION: &str = "/device/auth";
 pub const DEVICE: &str = "/device";
 /// Path of the backchannel authentication endpoint.
 pub const BACKCHANNEL_AUTHENTICATION: &str = "/backchannel";
+/// Path where tests answer backchannel authentication requests for people, where that is switched on.
+pub const BACKCHANNEL_ANSWER: &str = "/backchannel/answer";
+/// Path of the page where people answer them.
+pub const APPROVALS: &str = "/approvals";
 /// Path of RP-initiated logout.
 pub const END_SESSION: &str = "/logout";
 /// Where a third party sends people whom a client shall sign in.

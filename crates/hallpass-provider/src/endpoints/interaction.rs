@@ -213,7 +213,7 @@ impl Provider {
 
     /// Writes a new session and puts the browser's old one out of use in the same commit. When the same person signed
     /// in again, what was granted in the old session goes on with the new one; otherwise it ends.
-    async fn begin_session(
+    pub(crate) async fn begin_session(
         &self,
         browser: &Browser,
         account: &Account,

@@ -1,8 +1,10 @@
 //! The endpoints: look up, decide, sign, commit. One file each.
 
 mod acceptance;
+mod approvals;
 mod authenticate;
 mod authorize;
+mod backchannel;
 mod details;
 mod device;
 pub mod discovery;
@@ -23,9 +25,11 @@ use hallpass_types::ClientId;
 
 use crate::{Failure, Provider, ports::Event};
 
+pub use approvals::{Approval, Approvals};
 pub use authenticate::Endpoint;
 pub(crate) use authorize::SignedIn;
 pub use authorize::{Answer, Answered, PageError, page_for};
+pub use backchannel::{BackchannelAnswer, BackchannelOutcome};
 pub use details::DetailView;
 pub use device::{CodeEntered, DeviceDone};
 pub use interaction::{ClientView, ConsentDecision, InteractionDetails, ScopeView};

@@ -27,6 +27,17 @@ pub trait Accounts: Send + Sync + 'static {
         issuer: IssuerId,
         subject: &'a Subject,
     ) -> BoxFuture<'a, Result<Option<Account>, StoreError>>;
+
+    /// The subject of the account that somebody else calls by this name (`login_hint` of CIBA). None when there is none,
+    /// or when accounts cannot be found so.
+    fn find<'a>(
+        &'a self,
+        issuer: IssuerId,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Subject>, StoreError>> {
+        let _ = (issuer, name);
+        Box::pin(async { Ok(None) })
+    }
 }
 
 /// A try to sign in with a name and a password.

@@ -1,6 +1,7 @@
 //! What the engine asks of its surroundings. Every port is small and object safe.
 
 mod accounts;
+mod backchannel;
 mod clock;
 mod entropy;
 mod events;
@@ -8,6 +9,7 @@ mod fetcher;
 mod interaction;
 
 pub use accounts::{Account, Accounts, PasswordSignIn, SignInAttempt, SignInOutcome};
+pub use backchannel::{BackchannelDevice, BackchannelNotice, HintedPerson, NoDevice};
 pub use clock::{Clock, SystemClock};
 pub use entropy::{Entropy, SystemEntropy};
 pub use events::{Event, Events, NoEvents};

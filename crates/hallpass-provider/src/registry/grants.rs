@@ -12,6 +12,7 @@ use hallpass_core::{
         Context, Effect, Grant, Issuance, Lookup, Nothing, PolledFound, PolledKey, Reason, Refused,
         Spend,
         authorization_code::{AuthorizationCode, CodeFound, CodeKey},
+        ciba::Ciba,
         client_credentials::ClientCredentials,
         device_code::DeviceCode,
         exchange::{ExchangeFound, ExchangeKey, Shown, TokenExchange},
@@ -89,6 +90,7 @@ impl Grants {
             .with::<DeviceCode>()
             .with::<TokenExchange>()
             .with::<JwtBearer>()
+            .with::<Ciba>()
     }
 
     /// Leaves out what the policy has switched off.
@@ -203,6 +205,7 @@ impl Fetch for PolledKey {
             found.waiting = inner.store.waiting(inner.issuer_id, key).await?;
             let polled = match found.waiting.as_ref().map(|f| &f.record) {
                 Some(WaitingRecord::Device(record)) => &record.polled,
+                Some(WaitingRecord::Backchannel(record)) => &record.polled,
                 Some(_) | None => return Ok(found),
             };
             if let Verdict::Allowed(grant) = &polled.verdict {

@@ -18,6 +18,9 @@ pub struct Danger {
     pub open_registration: bool,
     /// Private or reserved addresses that outgoing requests may reach (`["127.0.0.0/8", "::1"]`), by plain HTTP too.
     pub fetch_private_addresses: Vec<Range>,
+    /// Anybody who knows the `auth_req_id` of a backchannel authentication request may answer it at `/backchannel/answer`
+    /// in place of its person. For tests alone.
+    pub backchannel_automatic_approval: bool,
     /// PEM file with certificates that outgoing requests trust as roots beside the usual ones.
     pub fetch_extra_roots_file: Option<PathBuf>,
 }
@@ -30,6 +33,7 @@ impl Danger {
             allow_http_issuer,
             open_registration,
             fetch_private_addresses,
+            backchannel_automatic_approval,
             fetch_extra_roots_file,
         } = self;
         let mut warnings = Vec::new();
@@ -41,6 +45,12 @@ impl Danger {
         }
         if *open_registration {
             warnings.push("danger.open_registration: anybody may register a client".to_owned());
+        }
+        if *backchannel_automatic_approval {
+            warnings.push(
+                "danger.backchannel_automatic_approval: clients can approve their own requests for any person"
+                    .to_owned(),
+            );
         }
         if !fetch_private_addresses.is_empty() {
             let list: Vec<String> = fetch_private_addresses

@@ -4,6 +4,7 @@
 //! sections it needs, never the whole.
 
 mod authorization_details;
+mod backchannel;
 mod checker;
 mod client_documents;
 mod clients;

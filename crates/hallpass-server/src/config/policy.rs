@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hallpass_core::policy::{self, Documents, Policy, ScopeSpec};
-use hallpass_core::token::{Grant as _, device_code::DeviceCode, exchange, jwt_bearer};
+use hallpass_core::token::{Grant as _, ciba::Ciba, device_code::DeviceCode, exchange, jwt_bearer};
 use hallpass_jose::JwsAlgorithm;
 use hallpass_types::Issuer;
 
@@ -69,9 +69,11 @@ pub(crate) fn apply(
         .collect();
     policy.acr_values.clone_from(&protocol.acr_values);
     policy.device = protocol.device.policy();
+    policy.backchannel = protocol.backchannel.policy();
     // The provider lists the grants that it has; clients of the configuration are checked before there is one.
     for grant in [
         DeviceCode::TYPE,
+        Ciba::TYPE,
         exchange::TokenExchange::TYPE,
         jwt_bearer::JwtBearer::TYPE,
     ] {

@@ -6,6 +6,7 @@ use hallpass_core::authorize::ResponseType;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::backchannel::Backchannel;
 use super::checker::Checker;
 use super::device::Device;
 use super::encryption::Encryption;
@@ -47,6 +48,8 @@ pub struct Protocol {
     pub token_exchange: Vec<TokenExchange>,
     /// Issuers whose assertions are taken as grants.
     pub jwt_bearer: Vec<JwtBearer>,
+    /// Client-initiated backchannel authentication.
+    pub backchannel: Backchannel,
     /// Page with the documentation for developers, for discovery.
     pub service_documentation: Option<String>,
     /// Page with the policy, for discovery.
@@ -152,6 +155,7 @@ impl Default for Protocol {
             token_exchange: Vec::new(),
             jwt_bearer: Vec::new(),
             device: Device::default(),
+            backchannel: Backchannel::default(),
             service_documentation: None,
             op_policy_uri: None,
             op_tos_uri: None,
@@ -233,6 +237,7 @@ impl Protocol {
         self.check_resources(check);
         self.encryption.check(check);
         self.device.check(check);
+        self.backchannel.check(check);
         let pages = [
             (
                 "protocol.service_documentation",

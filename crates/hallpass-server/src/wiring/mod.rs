@@ -167,6 +167,8 @@ impl Engine {
                     &config.registration,
                     policy,
                 );
+                policy.backchannel.automatic_approval =
+                    config.danger.backchannel_automatic_approval;
                 config.client_documents.apply(policy);
                 config.dpop.apply(policy);
                 config

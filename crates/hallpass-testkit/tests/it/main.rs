@@ -13,6 +13,7 @@ mod authorization_details;
 mod authorization_hints;
 mod authorization_requests;
 mod back_channel_logout;
+mod backchannel;
 mod client_assertions;
 mod client_documents;
 mod client_secrets;

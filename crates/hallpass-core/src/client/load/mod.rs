@@ -9,12 +9,13 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    ApplicationType, Client, ClientLinks, ClientOrigin, ClientRecord, ClientRequests, ClientSecret,
-    LogoutUri, MetadataError, MetadataReason, SubjectType, metadata, needs_secret, sector,
+    ApplicationType, Client, ClientBackchannel, ClientLinks, ClientOrigin, ClientRecord,
+    ClientRequests, ClientSecret, LogoutUri, MetadataError, MetadataReason, SubjectType, metadata,
+    needs_secret, sector,
 };
 use crate::{
     client_auth::{self, certificate},
-    policy::Policy,
+    policy::{DeliveryMode, Policy},
 };
 
 /// The members that rules read. What is stored was normalised, so an absent list is an empty one.
@@ -68,6 +69,11 @@ struct Stored {
     frontchannel_logout_uri: Option<String>,
     #[serde(default)]
     frontchannel_logout_session_required: bool,
+    backchannel_token_delivery_mode: Option<DeliveryMode>,
+    backchannel_client_notification_endpoint: Option<String>,
+    backchannel_authentication_request_signing_alg: Option<JwsAlgorithm>,
+    #[serde(default)]
+    backchannel_user_code_parameter: bool,
     client_name: Option<String>,
     client_uri: Option<String>,
     logo_uri: Option<String>,
@@ -213,6 +219,14 @@ impl Client {
                     uri,
                     session_required: stored.frontchannel_logout_session_required,
                 }),
+            backchannel: ClientBackchannel {
+                mode: stored
+                    .backchannel_token_delivery_mode
+                    .unwrap_or(DeliveryMode::Poll),
+                endpoint: stored.backchannel_client_notification_endpoint,
+                signing_alg: stored.backchannel_authentication_request_signing_alg,
+                user_code: stored.backchannel_user_code_parameter,
+            },
             name: stored.client_name,
             links: ClientLinks {
                 client_uri: stored.client_uri,

@@ -10,6 +10,7 @@
 //!   well without it.
 //! - What describes features that do not exist (`software_statement`, …) is *dropped*: it has no effect.
 
+mod backchannel;
 mod encryption;
 mod flows;
 mod input;
@@ -61,6 +62,7 @@ pub fn normalize(
     draft.endpoints()?;
     draft.bindings()?;
     draft.requests(method)?;
+    draft.backchannel(method)?;
     draft.presentation()?;
     if origin.is_trusted() {
         draft.trusted(method)?;

@@ -39,6 +39,24 @@ pub struct IdTokenRequest {
     pub sid: Option<Sid>,
     /// What came with it from the authorization endpoint.
     pub hashes: Hashes,
+    /// The request that it answers unasked.
+    pub pushed: Option<Pushed>,
+}
+
+/// What ties an ID token to the answer in which a client gets it unasked (CIBA Core §10.3.1), beside `at_hash`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Pushed {
+    /// The request that is answered.
+    pub auth_req_id: String,
+    /// What `at_hash` is to the access token, for the refresh token.
+    pub rt_hash: Option<String>,
+}
+
+/// The handle is a secret and is not printed.
+impl std::fmt::Debug for Pushed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pushed").finish_non_exhaustive()
+    }
 }
 
 impl IdTokenRequest {
@@ -53,6 +71,7 @@ impl IdTokenRequest {
             claims: grant.claims.clone(),
             sid: grant.sid.clone(),
             hashes: Hashes::default(),
+            pushed: None,
         })
     }
 
@@ -105,7 +124,12 @@ const RESERVED: &[&str] = &[
     "scope",
     "cnf",
     "act",
+    AUTH_REQ_ID,
+    RT_HASH,
 ];
+
+const AUTH_REQ_ID: &str = "urn:openid:params:jwt:claim:auth_req_id";
+const RT_HASH: &str = "urn:openid:params:jwt:claim:rt_hash";
 
 /// Whether the provider sets a claim of that name itself.
 #[must_use]
@@ -143,6 +167,13 @@ pub fn claims(
     }
     if !request.authentication.amr.is_empty() {
         json::list(&mut out, "amr", &request.authentication.amr);
+    }
+    //= CIBA#10.3.1 MUST: an ID token that is pushed names the request and holds the digests of the other tokens
+    if let Some(pushed) = &request.pushed {
+        json::text(&mut out, AUTH_REQ_ID, &pushed.auth_req_id);
+        if let Some(rt_hash) = &pushed.rt_hash {
+            json::text(&mut out, RT_HASH, rt_hash);
+        }
     }
     let hashes = &request.hashes;
     for (name, hash) in [

@@ -1,0 +1,151 @@
+//! `/approvals`: where a person answers what apps asked elsewhere.
+
+use hallpass_http::{Problem, Response, redirect, set_cookies};
+use hallpass_provider::endpoints::{Approval, Approvals, ConsentDecision, discovery};
+use hallpass_types::Params;
+use http::{HeaderValue, StatusCode, header::RETRY_AFTER, request::Parts as Head};
+use http_body::Body;
+
+use super::{
+    PageRoutes, consent, handle_of, is_answer,
+    sign_in::{self, Failed},
+};
+use crate::{
+    Page,
+    view::{self, SignIn},
+};
+
+impl PageRoutes {
+    pub(super) async fn approvals<B>(&self, head: &Head, body: B) -> Result<Response, Problem>
+    where
+        B: Body + Send,
+        B::Data: Send,
+    {
+        let browser = self.browser(head);
+        if !is_answer(head)? {
+            let (shown, cookies) = self.provider().approvals(&browser).await?;
+            let mut response = self.approvals_page(&shown, "", None);
+            set_cookies(response.headers_mut(), &cookies, self.endpoints.cookies());
+            return Ok(response);
+        }
+        let form = self.posted(head, body).await?;
+        let handle = handle_of(head)?;
+        if form.get("decision").is_some() {
+            let decision: ConsentDecision = consent::decision(&form)?;
+            self.provider()
+                .approval_decided(handle, &browser, decision)
+                .await?;
+            return Ok(redirect(&self.approvals_url()));
+        }
+        self.approvals_sign_in(head, handle, &form).await
+    }
+
+    async fn approvals_sign_in(
+        &self,
+        head: &Head,
+        handle: &str,
+        form: &Params,
+    ) -> Result<Response, Problem> {
+        let browser = self.browser(head);
+        let provider = self.provider();
+        // Without a form of this browser no password is looked at.
+        provider.approvals_form(handle, &browser).await?;
+        let username = form.get("username").unwrap_or_default();
+        let outcome = self.check_password(head, username, form).await?;
+        match sign_in::sort(outcome)? {
+            Ok((account, amr)) => {
+                self.report("success");
+                let cookies = provider
+                    .approvals_signed_in(handle, &browser, &account, amr)
+                    .await?;
+                let mut response = redirect(&self.approvals_url());
+                set_cookies(response.headers_mut(), &cookies, self.endpoints.cookies());
+                Ok(response)
+            }
+            Err(failed) => {
+                self.report(failed.outcome);
+                let (shown, _) = provider.approvals(&browser).await?;
+                Ok(self.approvals_page(&shown, username, Some(failed)))
+            }
+        }
+    }
+
+    fn approvals_url(&self) -> String {
+        self.pages.issuer().url(discovery::APPROVALS)
+    }
+
+    fn approvals_page(
+        &self,
+        shown: &Approvals,
+        username: &str,
+        failed: Option<Failed>,
+    ) -> Response {
+        let path = format!("{}{}", self.pages.issuer().path(), discovery::APPROVALS);
+        let action = |handle: &str| format!("{path}?handle={handle}");
+        let Some(account) = &shown.account else {
+            let retry_after = failed.as_ref().and_then(|failed| failed.retry_after);
+            let page = Page::SignIn(SignIn {
+                action: &action(&shown.handle),
+                hidden: &[],
+                username,
+                error: failed.as_ref().map(|failed| failed.error),
+                retry_after: retry_after.map(u64::from),
+                client: None,
+                cancel: false,
+            });
+            let status = failed.map_or(StatusCode::OK, |failed| failed.status);
+            let mut response = self.page(status, page);
+            if let Some(seconds) = retry_after {
+                let headers = response.headers_mut();
+                headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+            }
+            return response;
+        };
+        let now = self.provider().now();
+        let requests: Vec<Parts<'_>> = shown
+            .requests
+            .iter()
+            .map(|request| Parts::of(request, action(&request.handle)))
+            .collect();
+        let requests: Vec<view::Approval<'_>> = requests
+            .iter()
+            .map(|parts| view::Approval {
+                action: &parts.action,
+                client: self.pages.client(&parts.request.client),
+                binding_message: parts.request.binding_message.as_deref(),
+                scopes: &parts.scopes,
+                claims: &parts.claims,
+                resources: &parts.resources,
+                left: u64::try_from(parts.request.expires_at.since(now)).unwrap_or_default(),
+            })
+            .collect();
+        self.page(
+            StatusCode::OK,
+            Page::Approvals(view::Approvals {
+                account,
+                requests: &requests,
+            }),
+        )
+    }
+}
+
+/// What a request's part of the page borrows from.
+struct Parts<'a> {
+    request: &'a Approval,
+    action: String,
+    scopes: Vec<view::Scope<'a>>,
+    claims: Vec<&'a str>,
+    resources: Vec<&'a str>,
+}
+
+impl<'a> Parts<'a> {
+    fn of(request: &'a Approval, action: String) -> Self {
+        Self {
+            request,
+            action,
+            scopes: consent::scopes(&request.scopes),
+            claims: request.claims.iter().map(String::as_str).collect(),
+            resources: request.resources.iter().map(String::as_str).collect(),
+        }
+    }
+}

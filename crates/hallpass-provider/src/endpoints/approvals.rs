@@ -1,0 +1,255 @@
+//! The page where a signed-in person answers backchannel authentication requests.
+
+use hallpass_core::{
+    authorize::granted::shown_scope, backchannel::Reason, claims_request::personal,
+};
+use hallpass_store::Spend;
+use hallpass_types::{Key, Opaque, Sid, Timestamp, Waiting};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    authorize::SignedIn,
+    backchannel::{BackchannelAnswer, BackchannelOutcome},
+    interaction::{ClientView, ConsentDecision, ScopeView, client_view},
+};
+use crate::{
+    Failure, Provider,
+    browser::{Browser, Reason as BrowserReason, SetCookies, binding_digest},
+    ports::Account,
+};
+
+/// What the page shows.
+#[derive(Debug)]
+pub struct Approvals {
+    /// Who is signed in; nobody: the page asks for it.
+    pub account: Option<String>,
+    /// Comes back with the sign-in form.
+    pub handle: String,
+    /// What waits for this person, oldest first.
+    pub requests: Vec<Approval>,
+}
+
+/// A request that waits for its person.
+#[derive(Debug)]
+pub struct Approval {
+    /// Comes back with the answer.
+    pub handle: String,
+    /// Who asks.
+    pub client: ClientView,
+    /// What the person compares.
+    pub binding_message: Option<String>,
+    /// What is asked for.
+    pub scopes: Vec<ScopeView>,
+    /// Claims asked for one by one.
+    pub claims: Vec<String>,
+    /// Resources.
+    pub resources: Vec<String>,
+    /// When it was asked.
+    pub asked_at: Timestamp,
+    /// Until when it can be answered.
+    pub expires_at: Timestamp,
+}
+
+/// What stands in a form of the page.
+#[derive(Serialize, Deserialize)]
+struct SealedForm {
+    #[serde(rename = "b")]
+    binding: [u8; 16],
+    #[serde(rename = "e")]
+    expires_at: Timestamp,
+    /// Whose form it is; nobody's, where it is for signing in.
+    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
+    shown_to: Option<Sid>,
+    /// The request that it answers.
+    #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
+    key: Option<Key<Waiting>>,
+}
+
+impl Provider {
+    /// What the page shows in this browser.
+    ///
+    /// # Errors
+    /// Only failures of ours.
+    pub async fn approvals(&self, browser: &Browser) -> Result<(Approvals, SetCookies), Failure> {
+        let mut cookies = SetCookies::default();
+        let binding = binding_digest(&self.binding(browser, &mut cookies));
+        let session = browser.session.as_ref().map(Opaque::key);
+        let signed_in = self.signed_in(session).await?;
+        let mut form = SealedForm {
+            binding,
+            expires_at: self.now().plus(self.inner.policy.lifetimes.interaction),
+            shown_to: signed_in.as_ref().map(|s| s.session.sid.clone()),
+            key: None,
+        };
+        let handle = self.seal_form(&form)?;
+        let mut requests = Vec::new();
+        if let Some(signed_in) = &signed_in {
+            for (key, record) in self.open_backchannel(&signed_in.account.subject).await? {
+                let Some(client) = self.client(&record.polled.request.client_id).await? else {
+                    continue;
+                };
+                form.key = Some(key);
+                let request = &record.polled.request;
+                requests.push(Approval {
+                    handle: self.seal_form(&form)?,
+                    client: client_view(&client, ""),
+                    binding_message: record.binding_message,
+                    scopes: shown_scope(&client, request)
+                        .iter()
+                        .map(|name| self.scope_view(name))
+                        .collect(),
+                    claims: personal(&request.claims)
+                        .into_iter()
+                        .map(str::to_owned)
+                        .collect(),
+                    resources: request.resources.clone(),
+                    asked_at: record.polled.issued_at,
+                    expires_at: record.polled.expires_at,
+                });
+            }
+        }
+        let approvals = Approvals {
+            account: signed_in.map(|s| s.account.display_name),
+            handle,
+            requests,
+        };
+        Ok((approvals, cookies))
+    }
+
+    fn scope_view(&self, name: &str) -> ScopeView {
+        let spec = self.inner.policy.scope(name);
+        ScopeView {
+            name: name.to_owned(),
+            description: spec.and_then(|spec| spec.description.clone()),
+            already_allowed: false,
+        }
+    }
+
+    fn seal_form(&self, form: &SealedForm) -> Result<String, Failure> {
+        let plain = serde_json::to_vec(form).map_err(|e| Failure::Internal(e.to_string()))?;
+        Ok(self.inner.secrets.seal_browser("approvals", &plain))
+    }
+
+    /// Opens a form of the page: made for this browser, for whoever is signed in now, and not too old.
+    async fn open_form(
+        &self,
+        handle: &str,
+        browser: &Browser,
+    ) -> Result<(SealedForm, Option<SignedIn>), Failure> {
+        let opened = self.inner.secrets.open_browser("approvals", handle);
+        let plain = opened.ok_or(BrowserReason::StateUnknown)?;
+        let form: SealedForm =
+            serde_json::from_slice(&plain).map_err(|_| BrowserReason::StateUnknown)?;
+        if form.expires_at.is_over(self.now()) {
+            return Err(BrowserReason::StateExpired.into());
+        }
+        if browser.binding.as_deref().map(binding_digest) != Some(form.binding) {
+            return Err(BrowserReason::OtherBrowser.into());
+        }
+        let session = browser.session.as_ref().map(Opaque::key);
+        let signed_in = self.signed_in(session).await?;
+        let sid = signed_in.as_ref().map(|s| &s.session.sid);
+        if sid != form.shown_to.as_ref() {
+            return Err(BrowserReason::OtherSession.into());
+        }
+        Ok((form, signed_in))
+    }
+
+    /// Whether the sign-in form of the page was made here and for this browser. Without that no password is looked at.
+    ///
+    /// # Errors
+    /// It was not.
+    pub async fn approvals_form(&self, handle: &str, browser: &Browser) -> Result<(), Failure> {
+        self.open_form(handle, browser).await.map(|_| ())
+    }
+
+    /// Somebody proved on the page who they are.
+    ///
+    /// # Errors
+    /// The form was not made for this browser, or the store fails.
+    pub async fn approvals_signed_in(
+        &self,
+        handle: &str,
+        browser: &Browser,
+        account: &Account,
+        amr: Vec<String>,
+    ) -> Result<SetCookies, Failure> {
+        self.open_form(handle, browser).await?;
+        let (session, lifetime, _) = self.begin_session(browser, account, amr).await?;
+        Ok(SetCookies {
+            session: Some((session, lifetime)),
+            ..SetCookies::default()
+        })
+    }
+
+    /// The person answered a request on the page.
+    ///
+    /// # Errors
+    /// The form was not made for this browser and session, the request is over, or the store fails.
+    pub async fn approval_decided(
+        &self,
+        handle: &str,
+        browser: &Browser,
+        decision: ConsentDecision,
+    ) -> Result<(), Failure> {
+        let (form, signed_in) = self.open_form(handle, browser).await?;
+        let signed_in = signed_in.ok_or(BrowserReason::NotSignedIn)?;
+        let key = form.key.ok_or(BrowserReason::StateUnknown)?;
+        let record = self.backchannel_record(key).await?;
+        // The form was sealed for this person; the record is asked once more.
+        if record.is_none_or(|(record, _)| record.subject != signed_in.account.subject) {
+            return Err(Reason::RequestOver.into());
+        }
+        let answer = match decision {
+            ConsentDecision::Deny => BackchannelAnswer::Deny,
+            ConsentDecision::Allow { only } => BackchannelAnswer::Allow {
+                authentication: signed_in.session.authentication,
+                only,
+            },
+        };
+        let guard = Some(Spend::Session(signed_in.key));
+        match self.decide_backchannel(key, &answer, guard).await? {
+            BackchannelOutcome::Done => Ok(()),
+            BackchannelOutcome::Over => Err(Reason::RequestOver.into()),
+        }
+    }
+
+    /// Answers a request at the call of whoever knows its `auth_req_id`. For tests: only where the policy has switched it
+    /// on, and nobody is asked.
+    ///
+    /// # Errors
+    /// It is switched off, the action is neither `allow` nor `deny`, or the request is over.
+    pub async fn backchannel_answered_automatically(
+        &self,
+        auth_req_id: &str,
+        action: &str,
+    ) -> Result<(), Failure> {
+        if !self.inner.policy.backchannel.automatic_approval {
+            return Err(Reason::NotAllowed.into());
+        }
+        let key = Self::backchannel_key(auth_req_id).ok_or(Reason::RequestOver)?;
+        let record = self.backchannel_record(key).await?;
+        let (record, _) = record.ok_or(Reason::RequestOver)?;
+        let wanted = record.polled.request.acr_values.iter();
+        let acr = wanted
+            .filter(|acr| self.inner.policy.acr_values.contains(acr))
+            .cloned()
+            .next();
+        let answer = match action {
+            "allow" => BackchannelAnswer::Allow {
+                authentication: hallpass_core::record::Authentication {
+                    auth_time: self.now(),
+                    acr,
+                    amr: Vec::new(),
+                },
+                only: None,
+            },
+            "deny" => BackchannelAnswer::Deny,
+            _ => return Err(Reason::RequestOver.into()),
+        };
+        match self.decide_backchannel(key, &answer, None).await? {
+            BackchannelOutcome::Done => Ok(()),
+            BackchannelOutcome::Over => Err(Reason::RequestOver.into()),
+        }
+    }
+}

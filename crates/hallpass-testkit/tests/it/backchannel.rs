@@ -1,0 +1,908 @@
+//! Client-initiated backchannel authentication (CIBA): the endpoint, the page where people answer, polls, pings and pushes.
+
+use hallpass_core::policy::DeliveryMode;
+use hallpass_jose::{Jwks, JwsAlgorithm, SigningKey};
+use hallpass_provider::{
+    Provider,
+    endpoints::{BackchannelAnswer, BackchannelOutcome},
+};
+use hallpass_testkit::{
+    Answer, Ask, Browser, Op, Setup, Tokens, assertion,
+    fixture::{self, Seed},
+    html,
+};
+use hallpass_types::sha256;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+const GRANT: &str = "urn:openid:params:grant-type:ciba";
+const SECRET: &str = "hpk_ciba-0123456789abcdefghijklmnopqrstuvwxy";
+const ENDPOINT: &str = "https://bank.test/notify";
+const TOKEN: &str = "8d67dc78-7faa-4d41-aabd-67707b374255";
+
+fn bank(id: &'static str, mode: &str) -> Seed {
+    let mut metadata = json!({"redirect_uris": [], "grant_types": [GRANT, "refresh_token"],
+        "client_name": format!("Bank <b>{id}</b>"), "backchannel_token_delivery_mode": mode,
+        "scope": "openid email offline_access api:read"});
+    if mode != "poll" {
+        metadata["backchannel_client_notification_endpoint"] = json!(ENDPOINT);
+    }
+    Seed {
+        id,
+        secret: Some(SECRET),
+        disabled: false,
+        metadata,
+    }
+}
+
+fn setup() -> Setup {
+    Setup::default()
+        .policy(|policy| {
+            policy.backchannel.enabled = true;
+            policy.backchannel.delivery_modes = DeliveryMode::ALL.to_vec();
+        })
+        .client(bank("bank", "poll"))
+        .client(bank("bank2", "poll"))
+        .client(bank("ping", "ping"))
+        .client(bank("push", "push"))
+}
+
+async fn start() -> Op {
+    setup().start().await
+}
+
+async fn ask(op: &Op, client: &str, pairs: &[(&str, &str)]) -> Answer {
+    let ask = Ask::form("/backchannel", pairs).basic(client, SECRET);
+    op.browser().send(ask).await
+}
+
+async fn begin(op: &Op, client: &str, changes: &[(&str, &str)]) -> String {
+    let mut pairs = vec![("scope", "openid email"), ("login_hint", "alice")];
+    for change in changes {
+        pairs.retain(|(name, _)| *name != change.0);
+        pairs.push(*change);
+    }
+    let answer = ask(op, client, &pairs).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    answer.json()["auth_req_id"].as_str().unwrap().to_owned()
+}
+
+fn poll_of(client: &str, id: &str) -> Ask {
+    Ask::form("/token", &[("grant_type", GRANT), ("auth_req_id", id)]).basic(client, SECRET)
+}
+
+async fn poll(op: &Op, client: &str, id: &str) -> Answer {
+    op.browser().send(poll_of(client, id)).await
+}
+
+#[track_caller]
+fn assert_error(answer: &Answer, error: &str) {
+    assert_eq!(
+        (answer.status, answer.error().as_str()),
+        (400, error),
+        "{}",
+        answer.text()
+    );
+}
+
+/// Signs in on the page itself.
+async fn at_approvals(op: &Op, person: &str) -> Browser {
+    let mut browser = op.browser();
+    let page = browser.get("/approvals").await.text();
+    let typed = [
+        ("username", person),
+        ("password", fixture::password(person)),
+    ];
+    let answer = browser.press(&page, "login", "sign-in", &typed).await;
+    assert_eq!(answer.location(), "https://op.test/approvals");
+    browser
+}
+
+/// The actions of the forms on the page, in order.
+async fn actions(browser: &mut Browser) -> Vec<String> {
+    let page = browser.get("/approvals").await.text();
+    html::forms(&page)
+        .into_iter()
+        .map(|form| form.action)
+        .collect()
+}
+
+fn decide(action: &str, decision: &str) -> Ask {
+    let pairs = [
+        ("decision", decision),
+        ("scope.email", "yes"),
+        ("scope.offline_access", "yes"),
+    ];
+    Ask::form(action, &pairs).header("Origin", fixture::ISSUER)
+}
+
+async fn answer_all(op: &Op, person: &str, decision: &str) {
+    let mut browser = at_approvals(op, person).await;
+    for action in actions(&mut browser).await {
+        let answer = browser.send(decide(&action, decision)).await;
+        assert_eq!(answer.status, 303, "{}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn a_person_answers_on_the_page_and_the_client_polls() {
+    let op = start().await;
+    let message = [
+        ("binding_message", "W4SCT 12.50 EUR"),
+        ("scope", "openid email offline_access"),
+    ];
+    let id = begin(&op, "bank", &message).await;
+    assert_error(&poll(&op, "bank", &id).await, "authorization_pending");
+    let mut alice = at_approvals(&op, "alice").await;
+    let page = alice.get("/approvals").await.text();
+    for part in [
+        "W4SCT 12.50 EUR",
+        "Bank &lt;b&gt;bank",
+        "data-scope=\"email\"",
+        "approval-warning",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    let action = &actions(&mut alice).await[0];
+    alice.send(decide(action, "allow")).await;
+    assert!(
+        actions(&mut alice).await.is_empty(),
+        "nothing is left to answer"
+    );
+    op.clock.advance(5);
+    let tokens = Tokens::of(&poll(&op, "bank", &id).await);
+    assert_eq!(tokens.scope.as_deref(), Some("openid email offline_access"));
+    let claims = op.verified("bank", tokens.id.as_deref().unwrap());
+    assert_eq!(claims["sub"], op.subject("alice").as_str());
+    assert!(claims["auth_time"].is_i64());
+    assert_eq!(
+        claims.get("sid"),
+        None,
+        "no browser of the client's is signed in"
+    );
+    // Access does not hang on the session in which it was allowed.
+    let out = alice.get("/logout").await;
+    let page = alice.follow(&out).await.text();
+    alice.press(&page, "logout", "logout-yes", &[]).await;
+    let info = op.browser().userinfo(&tokens.access).await.json();
+    assert_eq!(info["email"], "alice@example.test");
+    let refresh = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", tokens.refresh()),
+    ];
+    Tokens::of(
+        &op.browser()
+            .send(Ask::form("/token", &refresh).basic("bank", SECRET))
+            .await,
+    );
+}
+
+#[tokio::test]
+async fn the_answer_to_the_client_says_how_to_go_on() {
+    let op = start().await;
+    let pairs = [("scope", "openid"), ("login_hint", "alice")];
+    let body = ask(&op, "bank", &pairs).await.json();
+    assert_eq!(
+        (&body["expires_in"], &body["interval"]),
+        (&json!(600), &json!(5))
+    );
+    let id = body["auth_req_id"].as_str().unwrap();
+    assert!(
+        id.len() > 40
+            && id
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+    );
+    let short = [
+        ("scope", "openid"),
+        ("login_hint", "alice"),
+        ("requested_expiry", "10"),
+    ];
+    let body = ask(&op, "bank", &short).await.json();
+    assert_eq!(body["expires_in"], 10);
+    let told = [
+        ("scope", "openid"),
+        ("login_hint", "alice"),
+        ("client_notification_token", TOKEN),
+    ];
+    assert!(
+        ask(&op, "push", &told)
+            .await
+            .json()
+            .get("interval")
+            .is_none()
+    );
+}
+
+// JW-08, TK-40
+#[tokio::test]
+async fn what_is_not_offered_or_not_registered_does_not_exist() {
+    let plain = Op::start().await;
+    let metadata = plain
+        .browser()
+        .get("/.well-known/openid-configuration")
+        .await
+        .json();
+    for name in [
+        "backchannel_authentication_endpoint",
+        "backchannel_token_delivery_modes_supported",
+        "backchannel_user_code_parameter_supported",
+    ] {
+        assert_eq!(metadata.get(name), None, "{name}");
+    }
+    for path in ["/backchannel", "/backchannel/answer", "/approvals"] {
+        assert_eq!(plain.browser().form(path, &[]).await.status, 404, "{path}");
+    }
+    let op = start().await;
+    let metadata = op
+        .browser()
+        .get("/.well-known/openid-configuration")
+        .await
+        .json();
+    assert_eq!(
+        metadata["backchannel_authentication_endpoint"],
+        "https://op.test/backchannel"
+    );
+    assert_eq!(
+        metadata["backchannel_token_delivery_modes_supported"],
+        json!(["poll", "ping", "push"])
+    );
+    assert_eq!(metadata["backchannel_user_code_parameter_supported"], false);
+    assert_eq!(
+        op.browser().form("/backchannel/answer", &[]).await.status,
+        404
+    );
+    let pairs = [("scope", "openid"), ("login_hint", "alice")];
+    let answer = op.browser().call("web", "/backchannel", &pairs).await;
+    assert_error(&answer, "unauthorized_client");
+    let answer = op.browser().form("/backchannel", &pairs).await;
+    assert_eq!(
+        (answer.status, answer.error().as_str()),
+        (401, "invalid_client")
+    );
+    let answer = op.browser().call("spa", "/backchannel", &pairs).await;
+    assert_error(&answer, "unauthorized_client");
+}
+
+// CB-01, CB-02, CB-04
+#[tokio::test]
+async fn a_request_that_breaks_a_rule_is_refused() {
+    let op = start().await;
+    for (changes, error) in [
+        (&[("login_hint", "")][..], "invalid_request"),
+        (&[("id_token_hint", "x")], "invalid_request"),
+        (&[("login_hint_token", "x")], "invalid_request"),
+        (
+            &[("login_hint_token", "x"), ("id_token_hint", "x")],
+            "invalid_request",
+        ),
+        (&[("scope", "email")], "invalid_scope"),
+        (&[("scope", "")], "invalid_scope"),
+        (&[("scope", "openid api:write")], "invalid_scope"),
+        (&[("resource", "https://x.test")], "invalid_target"),
+        (&[("requested_expiry", "0")], "invalid_request"),
+        (&[("requested_expiry", "soon")], "invalid_request"),
+        (&[("client_notification_token", "x")], "invalid_request"),
+        (
+            &[("binding_message", "<script>alert(1)</script>")],
+            "invalid_binding_message",
+        ),
+        (
+            &[("binding_message", "1234 \u{1f44d}")],
+            "invalid_binding_message",
+        ),
+        (
+            &[("binding_message", fixture::MARKER)],
+            "invalid_binding_message",
+        ),
+        (&[("login_hint", "nobody")], "unknown_user_id"),
+        (&[("login_hint", "carol")], "unknown_user_id"),
+        (
+            &[("login_hint", ""), ("login_hint_token", "x")],
+            "unknown_user_id",
+        ),
+        (
+            &[("login_hint", ""), ("id_token_hint", "x.y.z")],
+            "invalid_request",
+        ),
+        (&[("request", "x.y.z")], "invalid_request"),
+    ] {
+        let mut pairs = vec![("scope", "openid"), ("login_hint", "alice")];
+        for change in changes {
+            pairs.retain(|(name, _)| *name != change.0);
+            pairs.push(*change);
+        }
+        assert_error(&ask(&op, "bank", &pairs).await, error);
+    }
+    let twice = [
+        ("scope", "openid"),
+        ("login_hint", "alice"),
+        ("login_hint", "bob"),
+    ];
+    assert_error(&ask(&op, "bank", &twice).await, "invalid_request");
+    let untold = [("scope", "openid"), ("login_hint", "alice")];
+    assert_error(&ask(&op, "ping", &untold).await, "invalid_request");
+    assert_eq!(op.browser().get("/backchannel").await.status, 405);
+}
+
+#[tokio::test]
+async fn an_id_token_of_the_client_names_its_person() {
+    let op = start().await;
+    let id = begin(&op, "bank", &[]).await;
+    answer_all(&op, "alice", "allow").await;
+    let tokens = Tokens::of(&poll(&op, "bank", &id).await);
+    let hint = tokens.id.unwrap();
+    op.clock.advance(100_000);
+    let by_hint = [("scope", "openid"), ("id_token_hint", &*hint)];
+    assert_eq!(
+        ask(&op, "bank", &by_hint).await.status,
+        200,
+        "an old one, too"
+    );
+    assert_error(&ask(&op, "bank2", &by_hint).await, "invalid_request");
+    let cut = &hint[..hint.len() - 4];
+    let forged = [("scope", "openid"), ("id_token_hint", cut)];
+    assert_error(&ask(&op, "bank", &forged).await, "invalid_request");
+}
+
+// CB-05
+#[tokio::test]
+async fn an_answer_is_fetched_once_by_the_client_that_asked() {
+    for sqlite in [false, true] {
+        let op = if sqlite { setup().sqlite() } else { setup() }
+            .start()
+            .await;
+        let id = begin(&op, "bank", &[]).await;
+        answer_all(&op, "alice", "allow").await;
+        assert_error(&poll(&op, "bank2", &id).await, "invalid_grant");
+        assert_error(&poll(&op, "ping", &id).await, "invalid_grant");
+        let mut tasks = JoinSet::new();
+        for _ in 0..50 {
+            let (mut browser, ask) = (op.browser(), poll_of("bank", &id));
+            tasks.spawn(async move { browser.send(ask).await });
+        }
+        let answers = tasks.join_all().await;
+        assert_eq!(answers.iter().filter(|a| a.status == 200).count(), 1);
+        for refused in answers.iter().filter(|a| a.status != 200) {
+            assert_error(refused, "invalid_grant");
+        }
+        assert_error(&poll(&op, "bank", &id).await, "invalid_grant");
+        for odd in ["x", "hpd_x", ""] {
+            assert_eq!(poll(&op, "bank", odd).await.status, 400);
+        }
+    }
+}
+
+// CB-06
+#[tokio::test]
+async fn who_polls_too_fast_is_slowed_down() {
+    let op = start().await;
+    let id = begin(&op, "bank", &[]).await;
+    assert_error(&poll(&op, "bank", &id).await, "authorization_pending");
+    assert_error(&poll(&op, "bank", &id).await, "slow_down");
+    op.clock.advance(2);
+    assert_error(&poll(&op, "bank", &id).await, "slow_down");
+    op.clock.advance(15);
+    assert_error(&poll(&op, "bank", &id).await, "authorization_pending");
+}
+
+#[tokio::test]
+async fn a_denial_and_an_end_are_told_apart() {
+    let op = start().await;
+    let denied = begin(&op, "bank", &[]).await;
+    answer_all(&op, "alice", "deny").await;
+    assert_error(&poll(&op, "bank", &denied).await, "access_denied");
+    let ended = begin(&op, "bank", &[("requested_expiry", "10")]).await;
+    let mut alice = at_approvals(&op, "alice").await;
+    let action = &actions(&mut alice).await[0];
+    op.clock.advance(10);
+    let late = alice.send(decide(action, "allow")).await;
+    assert_eq!(
+        html::text_of(&late.text(), "error-id").as_deref(),
+        Some("backchannel_request_over")
+    );
+    assert_error(&poll(&op, "bank", &ended).await, "expired_token");
+    assert!(actions(&mut alice).await.is_empty());
+}
+
+// CB-09
+#[tokio::test]
+async fn one_person_is_not_asked_without_end() {
+    let op = start().await;
+    for client in ["bank", "bank2", "bank"] {
+        begin(&op, client, &[]).await;
+    }
+    let pairs = [("scope", "openid"), ("login_hint", "alice")];
+    for client in ["bank", "bank2"] {
+        let answer = ask(&op, client, &pairs).await;
+        assert_eq!(answer.status, 429);
+        assert!(answer.header("retry-after").is_some());
+    }
+    begin(&op, "bank", &[("login_hint", "bob")]).await;
+    answer_all(&op, "alice", "deny").await;
+    begin(&op, "bank", &[]).await;
+    // Nor by requests that end at once.
+    let op = start().await;
+    for _ in 0..3 {
+        begin(&op, "bank", &[("requested_expiry", "1")]).await;
+        op.clock.advance(2);
+    }
+    assert_eq!(ask(&op, "bank", &pairs).await.status, 429);
+    op.clock.advance(60);
+    begin(&op, "bank", &[]).await;
+}
+
+#[tokio::test]
+async fn many_requests_for_one_person_at_once_stay_within_the_limit() {
+    for sqlite in [false, true] {
+        let op = if sqlite { setup().sqlite() } else { setup() }
+            .start()
+            .await;
+        let mut tasks = JoinSet::new();
+        for _ in 0..12 {
+            let mut browser = op.browser();
+            let pairs = [("scope", "openid"), ("login_hint", "alice")];
+            let ask = Ask::form("/backchannel", &pairs).basic("bank", SECRET);
+            tasks.spawn(async move { browser.send(ask).await });
+        }
+        let answers = tasks.join_all().await;
+        let good = answers.iter().filter(|a| a.status == 200).count();
+        assert!(good <= 3, "{good}");
+        assert!(answers.iter().all(|a| matches!(a.status, 200 | 429 | 503)));
+        let mut alice = at_approvals(&op, "alice").await;
+        assert_eq!(actions(&mut alice).await.len(), good);
+    }
+}
+
+#[tokio::test]
+async fn only_the_person_of_a_request_can_answer_it_on_their_own_page() {
+    let op = start().await;
+    let id = begin(&op, "bank", &[]).await;
+    let mut alice = at_approvals(&op, "alice").await;
+    let action = actions(&mut alice).await.remove(0);
+    // Nobody is shown what others are asked.
+    let mut bob = at_approvals(&op, "bob").await;
+    assert!(actions(&mut bob).await.is_empty());
+    // The form of another browser, of nobody, of another site.
+    assert_eq!(bob.send(decide(&action, "allow")).await.status, 400);
+    assert_eq!(
+        op.browser().send(decide(&action, "allow")).await.status,
+        400
+    );
+    for (site, origin) in [
+        ("cross-site", "https://evil.test"),
+        ("same-origin", "https://evil.test"),
+        ("same-origin", "null"),
+    ] {
+        let ask = Ask::form(&action, &[("decision", "allow")])
+            .header("Sec-Fetch-Site", site)
+            .header("Origin", origin);
+        assert_eq!(alice.send(ask).await.status, 403, "{site} {origin}");
+    }
+    for odd in ["/approvals", "/approvals?handle=AAAA", "/approvals?handle="] {
+        assert_eq!(alice.send(decide(odd, "allow")).await.status, 400, "{odd}");
+    }
+    let undecided = Ask::form(&action, &[("decision", "maybe")]).header("Origin", fixture::ISSUER);
+    assert_eq!(alice.send(undecided).await.status, 400);
+    // A session that ended meanwhile.
+    let mut gone = alice.clone();
+    let out = gone.get("/logout").await;
+    let page = gone.follow(&out).await.text();
+    gone.press(&page, "logout", "logout-yes", &[]).await;
+    assert_eq!(alice.send(decide(&action, "allow")).await.status, 400);
+    assert_error(&poll(&op, "bank", &id).await, "authorization_pending");
+    // Answered twice.
+    let mut alice = at_approvals(&op, "alice").await;
+    let action = actions(&mut alice).await.remove(0);
+    assert_eq!(alice.send(decide(&action, "deny")).await.status, 303);
+    assert_eq!(alice.send(decide(&action, "allow")).await.status, 400);
+    assert_error(&poll(&op, "bank", &id).await, "access_denied");
+}
+
+#[tokio::test]
+async fn signing_in_on_the_page_is_as_guarded_as_elsewhere() {
+    let op = start().await;
+    let mut browser = op.browser();
+    let page = browser.get("/approvals").await.text();
+    let typed = [("username", "alice"), ("password", "wrong")];
+    let refused = browser.press(&page, "login", "sign-in", &typed).await;
+    assert_eq!(refused.status, 200);
+    assert!(refused.text().contains("data-error=\"refused\""));
+    let good = [
+        ("username", "alice"),
+        ("password", fixture::password("alice")),
+    ];
+    let form = html::form(&page, "login");
+    let other = Ask::form(&form.action, &good).header("Origin", fixture::ISSUER);
+    assert_eq!(
+        op.browser().send(other).await.status,
+        400,
+        "another browser"
+    );
+    let foreign = Ask::form(&form.action, &good).header("Origin", "https://evil.test");
+    assert_eq!(browser.send(foreign).await.status, 403);
+    let bare = Ask::form("/approvals", &good).header("Origin", fixture::ISSUER);
+    assert_eq!(browser.send(bare).await.status, 400);
+    let mut sessions = 0;
+    for _ in 0..12 {
+        let page = browser.get("/approvals").await.text();
+        if browser
+            .press(&page, "login", "sign-in", &typed)
+            .await
+            .status
+            == 429
+        {
+            sessions += 1;
+        }
+    }
+    assert!(sessions > 0, "tries are limited here, too");
+}
+
+// LG-31
+#[tokio::test]
+async fn a_person_who_is_switched_off_meanwhile_grants_nothing() {
+    let op = start().await;
+    let id = begin(&op, "bank", &[]).await;
+    answer_all(&op, "alice", "allow").await;
+    let issuer = op.provider.issuer_id();
+    op.accounts
+        .set_disabled(issuer, op.subject("alice"), true)
+        .await
+        .unwrap();
+    assert_error(&poll(&op, "bank", &id).await, "invalid_grant");
+}
+
+#[tokio::test]
+async fn a_client_that_wants_to_be_told_is_pinged() {
+    let op = start().await;
+    op.fetcher.answer_posts(ENDPOINT, 204);
+    let id = begin(&op, "ping", &[("client_notification_token", TOKEN)]).await;
+    assert_error(&poll(&op, "ping", &id).await, "authorization_pending");
+    assert!(op.fetcher.posted().is_empty());
+    answer_all(&op, "alice", "allow").await;
+    op.provider.deliver_due().await.unwrap();
+    let posted = op.fetcher.posted();
+    assert_eq!(posted.len(), 1);
+    let ping = &posted[0];
+    assert_eq!(
+        (ping.url.as_str(), ping.content_type.as_str()),
+        (ENDPOINT, "application/json")
+    );
+    assert_eq!(
+        ping.authorization.as_deref(),
+        Some(&*format!("Bearer {TOKEN}"))
+    );
+    let body: Value = serde_json::from_str(&ping.body).unwrap();
+    assert_eq!(body, json!({"auth_req_id": id}));
+    Tokens::of(&poll(&op, "ping", &id).await);
+    // It is told of a denial, too, and not again when it does not want to be.
+    op.fetcher.answer_posts(ENDPOINT, 401);
+    let id = begin(&op, "ping", &[("client_notification_token", TOKEN)]).await;
+    answer_all(&op, "alice", "deny").await;
+    op.provider.deliver_due().await.unwrap();
+    op.clock.advance(3600);
+    op.provider.deliver_due().await.unwrap();
+    assert_eq!(op.fetcher.posted().len(), 2);
+    assert_ne!(poll(&op, "ping", &id).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_client_may_have_its_tokens_pushed() {
+    let op = start().await;
+    op.fetcher.answer_posts(ENDPOINT, 204);
+    let changes = [
+        ("client_notification_token", TOKEN),
+        ("scope", "openid email offline_access"),
+    ];
+    let id = begin(&op, "push", &changes).await;
+    assert_error(&poll(&op, "push", &id).await, "unauthorized_client");
+    answer_all(&op, "alice", "allow").await;
+    op.provider.deliver_due().await.unwrap();
+    let posted = op.fetcher.posted();
+    assert_eq!(posted.len(), 1);
+    assert_eq!(
+        posted[0].authorization.as_deref(),
+        Some(&*format!("Bearer {TOKEN}"))
+    );
+    let body: Value = serde_json::from_str(&posted[0].body).unwrap();
+    assert_eq!(
+        (&body["auth_req_id"], &body["token_type"]),
+        (&json!(id), &json!("Bearer"))
+    );
+    let text = |name: &str| body[name].as_str().unwrap().to_owned();
+    let claims = op.verified("push", &text("id_token"));
+    assert_eq!(claims["urn:openid:params:jwt:claim:auth_req_id"], json!(id));
+    let half = |token: &str| hallpass_jose::base64url::encode(&sha256(token.as_bytes())[..16]);
+    assert_eq!(claims["at_hash"], half(&text("access_token")));
+    assert_eq!(
+        claims["urn:openid:params:jwt:claim:rt_hash"],
+        half(&text("refresh_token"))
+    );
+    let info = op.browser().userinfo(&text("access_token")).await.json();
+    assert_eq!(info["sub"], op.subject("alice").as_str());
+    let pairs = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", &*text("refresh_token")),
+    ];
+    Tokens::of(
+        &op.browser()
+            .send(Ask::form("/token", &pairs).basic("push", SECRET))
+            .await,
+    );
+    // A denial is pushed as an error.
+    let id = begin(&op, "push", &changes).await;
+    answer_all(&op, "alice", "deny").await;
+    op.provider.deliver_due().await.unwrap();
+    let body: Value = serde_json::from_str(&op.fetcher.posted()[1].body).unwrap();
+    assert_eq!(
+        (&body["auth_req_id"], &body["error"]),
+        (&json!(id), &json!("access_denied"))
+    );
+    assert_eq!(body.get("access_token"), None);
+}
+
+#[tokio::test]
+async fn another_channel_reports_what_a_person_said() {
+    let op = start().await;
+    let id = begin(&op, "bank", &[]).await;
+    let key = Provider::backchannel_key(&id).unwrap();
+    let allow = BackchannelAnswer::Allow {
+        authentication: hallpass_core::record::Authentication {
+            auth_time: hallpass_types::Timestamp(op.clock.seconds()),
+            acr: None,
+            amr: vec!["hwk".to_owned(), "user".to_owned()],
+        },
+        only: Some(vec!["openid".to_owned()]),
+    };
+    let provider = &op.provider;
+    let outcome = provider.backchannel_decided(key, &allow).await.unwrap();
+    assert_eq!(outcome, BackchannelOutcome::Done);
+    for late in [allow, BackchannelAnswer::Deny] {
+        let outcome = provider.backchannel_decided(key, &late).await.unwrap();
+        assert_eq!(outcome, BackchannelOutcome::Over);
+    }
+    let tokens = Tokens::of(&poll(&op, "bank", &id).await);
+    assert_eq!(tokens.scope.as_deref(), Some("openid"));
+    assert_eq!(tokens.claims()["amr"], json!(["hwk", "user"]));
+    assert!(Provider::backchannel_key("hpd_x").is_none());
+}
+
+#[tokio::test]
+async fn tests_can_answer_for_people_only_where_that_is_switched_on() {
+    let op = setup()
+        .policy(|policy| {
+            policy.backchannel.automatic_approval = true;
+            policy.acr_values = vec!["urn:test:one".to_owned()];
+        })
+        .start()
+        .await;
+    let id = begin(&op, "bank", &[("acr_values", "urn:test:one")]).await;
+    let call = |id: &str, action: &str| {
+        Ask::new(
+            "POST",
+            &format!("/backchannel/answer?auth_req_id={id}&action={action}"),
+        )
+    };
+    for (id, action) in [("x", "allow"), (id.as_str(), "maybe"), ("", "")] {
+        assert_eq!(op.browser().send(call(id, action)).await.status, 400);
+    }
+    let get = format!("/backchannel/answer?auth_req_id={id}&action=allow");
+    assert_eq!(op.browser().get(&get).await.status, 405);
+    assert_eq!(op.browser().send(call(&id, "allow")).await.status, 200);
+    let tokens = Tokens::of(&poll(&op, "bank", &id).await);
+    assert_eq!(tokens.claims()["acr"], "urn:test:one");
+    let id = begin(&op, "bank", &[]).await;
+    assert_eq!(op.browser().send(call(&id, "deny")).await.status, 200);
+    assert_error(&poll(&op, "bank", &id).await, "access_denied");
+}
+
+// AD-24
+#[tokio::test]
+async fn another_issuer_knows_nothing_of_a_request() {
+    let op = start().await;
+    let other = setup()
+        .beside(&op, "https://other.test", "other")
+        .start()
+        .await;
+    let id = begin(&op, "bank", &[]).await;
+    assert_error(&poll(&other, "bank", &id).await, "invalid_grant");
+    let mut alice = other.browser();
+    let page = alice.get("/approvals").await.text();
+    let typed = [
+        ("username", "alice"),
+        ("password", fixture::password("alice")),
+    ];
+    alice.press(&page, "login", "sign-in", &typed).await;
+    assert!(actions(&mut alice).await.is_empty());
+}
+
+#[tokio::test]
+async fn clients_register_for_it_completely_or_not_at_all() {
+    let op = start().await;
+    let register = async |changes: Value| {
+        let mut metadata = json!({"grant_types": [GRANT], "response_types": [],
+            "backchannel_token_delivery_mode": "ping",
+            "backchannel_client_notification_endpoint": ENDPOINT});
+        for (name, value) in changes.as_object().unwrap() {
+            metadata[name] = value.clone();
+        }
+        let ask = Ask::json("/register", &metadata).bearer(&op.initial_access_token);
+        op.browser().send(ask).await
+    };
+    let answer = register(json!({})).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let body = answer.json();
+    assert_eq!(body["backchannel_token_delivery_mode"], "ping");
+    assert_eq!(body["backchannel_client_notification_endpoint"], ENDPOINT);
+    for (changes, why) in [
+        (json!({"backchannel_token_delivery_mode": null}), "no mode"),
+        (
+            json!({"backchannel_token_delivery_mode": "shout"}),
+            "an unknown mode",
+        ),
+        (
+            json!({"backchannel_client_notification_endpoint": null}),
+            "nobody to tell",
+        ),
+        (
+            json!({"backchannel_client_notification_endpoint": "http://bank.test/"}),
+            "in the clear",
+        ),
+        (
+            json!({"token_endpoint_auth_method": "none"}),
+            "a public client",
+        ),
+        (
+            json!({"backchannel_authentication_request_signing_alg": "none"}),
+            "unsigned signed requests",
+        ),
+        (
+            json!({"backchannel_authentication_request_signing_alg": "HS256"}),
+            "a symmetric algorithm",
+        ),
+        (
+            json!({"backchannel_user_code_parameter": true}),
+            "codes that nobody has",
+        ),
+        (
+            json!({"backchannel_token_delivery_mode": "push", "dpop_bound_access_tokens": true}),
+            "bound tokens that are pushed",
+        ),
+    ] {
+        let answer = register(changes).await;
+        assert_eq!(
+            (answer.status, answer.error().as_str()),
+            (400, "invalid_client_metadata"),
+            "{why}"
+        );
+    }
+}
+
+/// A client that signs its requests, with the key of `pkjwt`.
+fn signing() -> Setup {
+    let keys = Jwks::from_keys([fixture::pkjwt_key().public_jwk()]).to_json();
+    let keys: Value = serde_json::from_str(&keys).unwrap();
+    setup().client(Seed {
+        id: "signs",
+        secret: Some(SECRET),
+        disabled: false,
+        metadata: json!({"redirect_uris": [], "grant_types": [GRANT], "jwks": keys,
+            "backchannel_token_delivery_mode": "poll",
+            "backchannel_authentication_request_signing_alg": "ES256"}),
+    })
+}
+
+fn claims(op: &Op, jti: &str) -> Value {
+    let now = op.clock.seconds();
+    json!({"iss": "signs", "aud": fixture::ISSUER, "iat": now, "nbf": now, "exp": now + 300, "jti": jti,
+        "scope": "openid", "login_hint": "alice", "requested_expiry": 120})
+}
+
+async fn send_signed(op: &Op, jwt: &str) -> Answer {
+    ask(op, "signs", &[("request", jwt)]).await
+}
+
+// CB-03
+#[tokio::test]
+async fn a_client_that_registered_an_algorithm_signs_its_requests() {
+    let op = signing().start().await;
+    let metadata = op
+        .browser()
+        .get("/.well-known/openid-configuration")
+        .await
+        .json();
+    let algs = &metadata["backchannel_authentication_request_signing_alg_values_supported"];
+    let algs = algs.as_array().unwrap();
+    assert!(
+        algs.contains(&json!("ES256"))
+            && !algs.contains(&json!("HS256"))
+            && !algs.contains(&json!("none"))
+    );
+    let plain = [("scope", "openid"), ("login_hint", "alice")];
+    assert_error(&ask(&op, "signs", &plain).await, "invalid_request");
+    let key = fixture::pkjwt_key();
+    let good = assertion::sign(key, &claims(&op, "one"));
+    for beside in [
+        ("scope", "openid"),
+        ("login_hint", "bob"),
+        ("binding_message", "1"),
+    ] {
+        let mixed = [("request", &*good), beside];
+        assert_error(&ask(&op, "signs", &mixed).await, "invalid_request");
+    }
+    let answer = send_signed(&op, &good).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.json()["expires_in"], 120);
+    assert_error(&send_signed(&op, &good).await, "invalid_request");
+    let mut words = claims(&op, "words");
+    words["requested_expiry"] = json!("10");
+    let answer = send_signed(&op, &assertion::sign(key, &words)).await;
+    assert_eq!(answer.json()["expires_in"], 10);
+}
+
+// CB-03
+#[tokio::test]
+async fn a_signed_request_that_is_not_right_in_all_is_refused() {
+    let op = signing().start().await;
+    let key = fixture::pkjwt_key();
+    let now = op.clock.seconds();
+    for (name, value) in [
+        ("iss", Value::Null),
+        ("iss", json!("bank")),
+        ("aud", Value::Null),
+        ("aud", json!("https://other.test")),
+        ("exp", Value::Null),
+        ("exp", json!(now - 1)),
+        ("exp", json!(now + 70 * 60)),
+        ("iat", Value::Null),
+        ("nbf", Value::Null),
+        ("nbf", json!(now + 600)),
+        ("nbf", json!(now - 70 * 60)),
+        ("jti", Value::Null),
+        ("jti", json!("")),
+        ("client_id", json!("bank")),
+        ("request", json!("x.y.z")),
+        ("login_hint", json!({"sub": "alice"})),
+        ("binding_message", json!("\u{1f44d}")),
+    ] {
+        let mut spoilt = claims(&op, "spoilt");
+        match value {
+            Value::Null => drop(spoilt.as_object_mut().unwrap().remove(name)),
+            value => spoilt[name] = value,
+        }
+        let answer = send_signed(&op, &assertion::sign(key, &spoilt)).await;
+        let error = if name == "binding_message" {
+            "invalid_binding_message"
+        } else {
+            "invalid_request"
+        };
+        assert_error(&answer, error);
+    }
+    let good = claims(&op, "good");
+    let other = SigningKey::generate(JwsAlgorithm::ES256).unwrap();
+    let unsigned = |header: &str| {
+        let encode = |text: &str| hallpass_jose::base64url::encode(text);
+        format!("{}.{}.", encode(header), encode(&good.to_string()))
+    };
+    for bad in [
+        assertion::sign(&other, &good),
+        assertion::sign(fixture::rsa_key(), &good),
+        assertion::sign_hmac(JwsAlgorithm::HS256, SECRET.as_bytes(), &good),
+        unsigned(r#"{"alg":"none"}"#),
+        "x.y.z".to_owned(),
+        "a".repeat(100_000),
+    ] {
+        let answer = send_signed(&op, &bad).await;
+        assert!(
+            answer.status == 413 || answer.error() == "invalid_request",
+            "{}: {}",
+            answer.status,
+            answer.text()
+        );
+    }
+    assert_eq!(
+        send_signed(&op, &assertion::sign(key, &good)).await.status,
+        200
+    );
+}
