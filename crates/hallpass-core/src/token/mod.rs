@@ -262,6 +262,22 @@ pub struct Asked<'a> {
 }
 
 impl AccessGrant {
+    /// A token of no grant, bound to nothing.
+    #[must_use]
+    pub const fn plain(subject: String, scope: Scope, target: Target) -> Self {
+        Self {
+            grant: None,
+            subject,
+            scope,
+            target,
+            confirmation: None,
+            extra: None,
+            details: Vec::new(),
+            authentication: None,
+            issued_as: None,
+        }
+    }
+
     /// The token of a person's grant, for that part of its scope, at those of its resources that were asked for.
     fn of_grant(
         cx: &Context<'_>,

@@ -67,15 +67,10 @@ fn access(
     target: Target,
     extra: Option<String>,
 ) -> AccessGrant {
+    let subject = format!("voucher of {}", client.id);
     AccessGrant {
-        grant: None,
-        subject: format!("voucher of {}", client.id),
-        scope,
-        target,
-        confirmation: None,
         extra,
-        authentication: None,
-        issued_as: None,
+        ..AccessGrant::plain(subject, scope, target)
     }
 }
 

@@ -24,6 +24,9 @@ pub(super) async fn content(desk: &Desk, member: &str, value: &str) -> bool {
 /// Whether the answer whose member this is comes encrypted in this way.
 async fn works(desk: &Desk, member: &str, alg: &str, enc: &str) -> bool {
     let kind = member.split("_encryption").next().unwrap();
+    if kind == "request_object" {
+        return super::objects::encryption(desk, alg, enc).await;
+    }
     let mut members = json!({
         format!("{kind}_encrypted_response_alg"): alg, format!("{kind}_encrypted_response_enc"): enc,
     });

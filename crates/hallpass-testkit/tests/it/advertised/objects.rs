@@ -1,6 +1,9 @@
 //! Authorization requests that are signed, fetched or pushed.
 
-use hallpass_jose::JwsAlgorithm;
+use hallpass_jose::{
+    ContentEncryption, EncryptionKey, JweAlgorithm, JweHeader, Jwks, JwksPolicy, JwsAlgorithm,
+    encrypt_compact,
+};
 use hallpass_testkit::{Ask, assertion, wire};
 use serde_json::{Value, json};
 
@@ -53,6 +56,36 @@ pub(super) async fn algorithm(desk: &Desk, value: &str) -> bool {
         }
         (None, None) => return false,
     };
+    taken(desk, &rp, &object).await
+}
+
+/// A client registers how it encrypts its signed requests, and one of them goes on to a page of ours.
+pub(super) async fn encryption(desk: &Desk, alg: &str, enc: &str) -> bool {
+    let members = json!({
+        "request_object_signing_alg": "ES256", "jwks": key_set(JwsAlgorithm::ES256),
+        "request_object_encryption_alg": alg, "request_object_encryption_enc": enc,
+    });
+    let Some(rp) = desk.register(members).await else {
+        return false;
+    };
+    let (alg, enc) = (
+        JweAlgorithm::parse(alg).unwrap(),
+        ContentEncryption::parse(enc).unwrap(),
+    );
+    let set = desk.op.browser().get("/jwks").await.body;
+    let published = Jwks::parse(&set, JwksPolicy::Fetched).unwrap();
+    let recipient = if alg.is_symmetric() {
+        EncryptionKey::from_client_secret(rp.secret.as_deref().unwrap(), alg, enc).unwrap()
+    } else {
+        let own = published.encryption_key(alg, enc);
+        own.expect("a key to encrypt to").clone()
+    };
+    let payload = claims(desk, &rp).to_string();
+    let signing = key(JwsAlgorithm::ES256);
+    let signed =
+        assertion::sign_with_header(&signing, &json!({"alg": "ES256"}), payload.as_bytes());
+    let header = JweHeader::default();
+    let object = encrypt_compact(alg, enc, &recipient, header, signed.as_bytes()).unwrap();
     taken(desk, &rp, &object).await
 }
 

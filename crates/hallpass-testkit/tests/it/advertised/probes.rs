@@ -329,6 +329,8 @@ pub(super) static PROBES: &[(&str, Probe)] = &[
     ("introspection_encryption_enc_values_supported", JWE_ENCS),
     ("authorization_encryption_alg_values_supported", JWE_ALGS),
     ("authorization_encryption_enc_values_supported", JWE_ENCS),
+    ("request_object_encryption_alg_values_supported", JWE_ALGS),
+    ("request_object_encryption_enc_values_supported", JWE_ENCS),
     ("token_endpoint_auth_methods_supported", AUTH_METHODS),
     ("revocation_endpoint_auth_methods_supported", AUTH_METHODS),
     (
