@@ -1,4 +1,5 @@
-//! The two cookies: the session, and the binding of a browser to the requests that it started.
+//! The cookies: the session, the binding of a browser to the requests that it started, and where clients may watch
+//! whether somebody is signed in, a value for that.
 
 use hallpass_provider::browser::{Browser, SetCookies};
 use hallpass_types::{Issuer, Opaque};
@@ -12,6 +13,7 @@ use http::{
 pub struct CookieNames {
     session: &'static str,
     binding: &'static str,
+    state: &'static str,
     secure: bool,
 }
 
@@ -23,12 +25,14 @@ impl CookieNames {
             Self {
                 session: "__Host-hallpass_session",
                 binding: "__Host-hallpass_browser",
+                state: "__Host-hallpass_state",
                 secure: true,
             }
         } else {
             Self {
                 session: "hallpass_session",
                 binding: "hallpass_browser",
+                state: "hallpass_state",
                 secure: false,
             }
         }
@@ -39,6 +43,23 @@ impl CookieNames {
         let text =
             format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={max_age}{secure}");
         HeaderValue::from_str(&text).ok()
+    }
+
+    /// The cookie that script on our own page reads, also when that page is in a frame of another site.
+    fn watched(self, value: &str, max_age: i64) -> Option<HeaderValue> {
+        let name = self.state;
+        let site = if self.secure {
+            "SameSite=None; Secure"
+        } else {
+            "SameSite=Lax"
+        };
+        let text = format!("{name}={value}; Path=/; {site}; Max-Age={max_age}");
+        HeaderValue::from_str(&text).ok()
+    }
+
+    /// The name of the cookie that frames watch.
+    pub(crate) const fn state(self) -> &'static str {
+        self.state
     }
 }
 
@@ -51,6 +72,7 @@ pub fn browser_of(headers: &HeaderMap, names: CookieNames) -> Browser {
     Browser {
         session: single(headers, names.session).and_then(Opaque::parse),
         binding: single(headers, names.binding).map(str::to_owned),
+        state: single(headers, names.state).map(str::to_owned),
     }
 }
 
@@ -81,7 +103,11 @@ pub fn set_cookies(headers: &mut HeaderMap, cookies: &SetCookies, names: CookieN
         .binding
         .as_deref()
         .and_then(|b| names.cookie(names.binding, b, BINDING_AGE));
-    for value in [session, binding].into_iter().flatten() {
+    let state = cookies
+        .state
+        .as_ref()
+        .and_then(|(value, age)| names.watched(value, *age));
+    for value in [session, binding, state].into_iter().flatten() {
         headers.append(SET_COOKIE, value);
     }
 }

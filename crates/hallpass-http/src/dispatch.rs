@@ -28,6 +28,8 @@ pub enum Route<'p> {
     Client(&'p str),
     /// RP-initiated logout.
     Logout,
+    /// The page that says whether a session has changed.
+    CheckSession,
     /// Device authorization.
     DeviceAuthorization,
     /// Login that a third party starts.
@@ -52,6 +54,7 @@ impl Route<'_> {
         "register",
         "client",
         "logout",
+        "check_session",
         "device_authorization",
         "initiate",
         "backchannel_authentication",
@@ -73,6 +76,7 @@ impl Route<'_> {
             Self::Register => "register",
             Self::Client(_) => "client",
             Self::Logout => "logout",
+            Self::CheckSession => "check_session",
             Self::DeviceAuthorization => "device_authorization",
             Self::Initiate => "initiate",
             Self::BackchannelAuthentication => "backchannel_authentication",
@@ -103,6 +107,7 @@ pub fn route<'p>(issuer: &Issuer, path: &'p str) -> Option<Route<'p>> {
         discovery::JWKS => Some(Route::Jwks),
         discovery::REVOCATION => Some(Route::Revoke),
         discovery::END_SESSION => Some(Route::Logout),
+        discovery::CHECK_SESSION => Some(Route::CheckSession),
         discovery::PUSHED_AUTHORIZATION => Some(Route::PushedAuthorization),
         discovery::REGISTRATION => Some(Route::Register),
         discovery::DEVICE_AUTHORIZATION => Some(Route::DeviceAuthorization),
@@ -154,6 +159,7 @@ mod tests {
             Route::Register,
             Route::Client(""),
             Route::Logout,
+            Route::CheckSession,
             Route::DeviceAuthorization,
             Route::Initiate,
             Route::BackchannelAuthentication,

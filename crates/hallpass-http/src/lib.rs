@@ -5,6 +5,7 @@
 mod addr;
 mod bearer;
 mod body;
+mod check_session;
 mod client_request;
 mod cookies;
 mod cors;

@@ -15,8 +15,8 @@ use http_body::Body;
 use http_body_util::Full;
 
 use crate::{
-    CookieNames, DefaultPages, Problem, RenderPages, dispatch, headers, protocol, registration,
-    signing_in,
+    CookieNames, DefaultPages, Problem, RenderPages, check_session, dispatch, headers, protocol,
+    registration, signing_in,
 };
 
 /// The body of our responses.
@@ -98,6 +98,7 @@ impl Endpoints {
             dispatch::Route::BackchannelAnswer => {
                 !policy.backchannel.enabled || !policy.backchannel.automatic_approval
             }
+            dispatch::Route::CheckSession => !policy.logout.session_management,
             dispatch::Route::PushedAuthorization => !policy.requests.pushed,
             dispatch::Route::Metadata
             | dispatch::Route::Jwks
@@ -125,6 +126,7 @@ impl Endpoints {
             dispatch::Route::Authorize => signing_in::authorize(self, request).await,
             dispatch::Route::Initiate => signing_in::initiate(self, request).await,
             dispatch::Route::Logout => signing_in::logout(self, request).await,
+            dispatch::Route::CheckSession => check_session::page(self, &request),
             dispatch::Route::Register => registration::register(self, request).await,
             dispatch::Route::DeviceAuthorization => {
                 protocol::device_authorization(self, request).await
@@ -142,6 +144,9 @@ impl Endpoints {
             response.headers_mut(),
             self.provider.policy().issuer.is_https(),
         );
+        if matches!(route, dispatch::Route::CheckSession) && response.status().is_success() {
+            check_session::may_be_framed(response.headers_mut());
+        }
         Ok(response)
     }
 }

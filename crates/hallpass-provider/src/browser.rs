@@ -29,6 +29,8 @@ pub struct Browser {
     pub session: Option<Opaque<Session>>,
     /// The binding cookie's value.
     pub binding: Option<String>,
+    /// The value of the cookie that clients' frames watch.
+    pub state: Option<String>,
 }
 
 /// Cookies to set with an answer.
@@ -40,6 +42,8 @@ pub struct SetCookies {
     pub end_session: bool,
     /// A new binding cookie.
     pub binding: Option<String>,
+    /// A new value of the cookie that clients' frames watch, and its lifetime in seconds; 0 removes it.
+    pub state: Option<(String, i64)>,
 }
 
 /// An authorization request that waits for its person, as it is sealed into the page's URL.

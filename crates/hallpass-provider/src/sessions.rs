@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use hallpass_core::{
+    authorize::{AuthorizationResponse, Valid},
     client::{Client, Signed},
-    logout::back_channel,
+    logout::{back_channel, session_state},
     record::{DeliveryContent, DeliveryRecord, ParticipantRecord, SealedRequest, SessionRecord},
 };
 use hallpass_jose::base64url;
@@ -14,7 +15,8 @@ use url::form_urlencoded;
 
 use crate::{
     Provider,
-    endpoints::SignedIn,
+    browser::{Browser, SetCookies},
+    endpoints::{Person, SignedIn},
     ports::{Event, FetchError},
 };
 
@@ -35,6 +37,46 @@ impl Provider {
             };
             Write::Participant(person.key, Box::new(record))
         })
+    }
+
+    /// The cookie that clients' frames watch, where the issuer lets them.
+    pub(crate) fn browser_state(
+        &self,
+        session: &Key<Session>,
+        lifetime: i64,
+    ) -> Option<(String, i64)> {
+        let watched = self.inner.policy.logout.session_management;
+        watched.then(|| (session_state::browser_state(session), lifetime))
+    }
+
+    /// Adds `session_state` to an answer with which somebody signs in to a client that has pages, and makes sure that
+    /// the browser holds what it follows from.
+    //= OIDC-SESSION#2 MUST: where sessions can be watched, the answer to an authentication request has session_state
+    pub(crate) fn add_session_state(
+        &self,
+        response: &mut AuthorizationResponse,
+        valid: &Valid,
+        person: &Person,
+        browser: &Browser,
+        cookies: &mut SetCookies,
+    ) {
+        let (Some(signed_in), true) = (&person.signed_in, valid.request().is_openid()) else {
+            return;
+        };
+        let lifetime = signed_in.session.expires_at.since(self.now());
+        let Some(held) = self.browser_state(&signed_in.key, lifetime) else {
+            return;
+        };
+        let Some(origin) = session_state::origin(&response.redirect_uri) else {
+            return;
+        };
+        let salt = base64url::encode(self.random::<9>());
+        let client = valid.client().id.as_str();
+        let state = session_state::session_state(client, &origin, &held.0, &salt);
+        response.params.push(("session_state", state));
+        if cookies.state.is_none() && browser.state.as_ref() != Some(&held.0) {
+            cookies.state = Some(held);
+        }
     }
 
     /// The writes that end sessions and tell every client about it. Who took part is looked up after the commit: until

@@ -104,7 +104,8 @@ impl Hallpass {
             | Route::UserInfo
             | Route::BackchannelAnswer
             | Route::Logout
-            | Route::Initiate => None,
+            | Route::Initiate
+            | Route::CheckSession => None,
         };
         // Counted before anything is awaited: many at once, or a stream that is reset, would pass otherwise.
         let counted = match limit.map(|limit| limit.reserve(client.0)).transpose() {
@@ -204,6 +205,7 @@ fn nameless(route: Route<'_>) -> Route<'static> {
         Route::Initiate => Route::Initiate,
         Route::BackchannelAuthentication => Route::BackchannelAuthentication,
         Route::BackchannelAnswer => Route::BackchannelAnswer,
+        Route::CheckSession => Route::CheckSession,
     }
 }
 

@@ -5,12 +5,14 @@
 //! digest of it; the page at `check_session_iframe` makes the digest anew and compares.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use hallpass_types::sha256;
+use hallpass_types::{Key, Session, sha256};
 
-/// What the browser holds: it follows from the session cookie, and the session cookie does not follow from it.
+/// What the browser holds: it follows from the session, and nothing follows from it.
 #[must_use]
-pub fn browser_state(session_cookie: &str) -> String {
-    let digest = sha256(format!("hallpass session state {session_cookie}").as_bytes());
+pub fn browser_state(session: &Key<Session>) -> String {
+    let mut input = b"hallpass session state ".to_vec();
+    input.extend_from_slice(&session.digest);
+    let digest = sha256(&input);
     URL_SAFE_NO_PAD.encode(digest.get(..16).unwrap_or_default())
 }
 
@@ -61,11 +63,11 @@ mod tests {
     }
 
     #[test]
-    fn the_browser_state_does_not_tell_the_cookie() {
-        let state = browser_state("hps_secret");
+    fn each_session_has_another_browser_state() {
+        let session = |digest| Key::from_parts(hallpass_types::Bucket(7), [digest; 32]);
+        let state = browser_state(&session(1));
         assert_eq!(state.len(), 22);
-        assert_ne!(state, browser_state("hps_other"));
-        assert!(!state.contains("hps"));
+        assert_ne!(state, browser_state(&session(2)));
     }
 
     #[test]

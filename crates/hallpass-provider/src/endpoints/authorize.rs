@@ -145,7 +145,14 @@ impl Provider {
                 }
                 Next::Ready => {
                     match self.grant(&flow, &person).await? {
-                        Outcome::Granted(response) => {
+                        Outcome::Granted(mut response) => {
+                            self.add_session_state(
+                                &mut response,
+                                &flow.valid,
+                                &person,
+                                browser,
+                                &mut cookies,
+                            );
                             let response = self.travelling(response, flow.valid.client()).await?;
                             let answer = Answer::Respond(Box::new(response));
                             return Ok(Answered { answer, cookies });

@@ -205,6 +205,7 @@ impl Provider {
         let (session, lifetime, sid) = self.begin_session(browser, account, amr).await?;
         flow.done.login = Some(sid);
         let cookies = SetCookies {
+            state: self.browser_state(&session.key(), lifetime),
             session: Some((session, lifetime)),
             ..SetCookies::default()
         };

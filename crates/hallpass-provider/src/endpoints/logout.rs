@@ -285,6 +285,9 @@ impl Provider {
             }
         }
         cookies.end_session = true;
+        if self.inner.policy.logout.session_management {
+            cookies.state = Some((String::new(), 0));
+        }
         Ok(ended)
     }
 

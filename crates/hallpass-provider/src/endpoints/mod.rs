@@ -27,8 +27,8 @@ use crate::{Failure, Provider, ports::Event};
 
 pub use approvals::{Approval, Approvals};
 pub use authenticate::Endpoint;
-pub(crate) use authorize::SignedIn;
 pub use authorize::{Answer, Answered, PageError, page_for};
+pub(crate) use authorize::{Person, SignedIn};
 pub use backchannel::{BackchannelAnswer, BackchannelOutcome};
 pub use details::DetailView;
 pub use device::{CodeEntered, DeviceDone};

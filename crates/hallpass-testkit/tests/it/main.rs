@@ -47,6 +47,7 @@ mod request_objects;
 mod response_modes;
 mod revocation;
 mod secrets;
+mod session_management;
 mod sign_in;
 mod tenants;
 mod token_exchange;
