@@ -13,6 +13,7 @@ pub mod client_auth;
 pub mod client_request;
 pub mod device;
 pub mod discovery;
+pub mod fapi;
 pub mod interaction;
 pub mod introspect;
 pub mod issue;

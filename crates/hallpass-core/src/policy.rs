@@ -14,6 +14,7 @@ use crate::{
         document::DocumentPolicy,
         registration::{rules::Rules, statement::StatementIssuer},
     },
+    fapi::Profile,
     token::{
         Grant, authorization_code::AuthorizationCode, ciba::Ciba,
         client_credentials::ClientCredentials, device_code::DeviceCode, exchange::TokenExchange,
@@ -78,6 +79,9 @@ pub struct Policy {
     pub backchannel: BackchannelPolicy,
     /// Mutual TLS (RFC 8705).
     pub mtls: MtlsPolicy,
+    /// The security profile that every client is held to, but for those with one of their own. Set by
+    /// [`Profile::narrow`], which takes out of the policy what it rules out.
+    pub fapi_profile: Option<Profile>,
     /// `service_documentation`, `op_policy_uri` and `op_tos_uri` of the metadata.
     pub documents: Documents,
 }
@@ -111,6 +115,7 @@ impl fmt::Debug for Policy {
             device,
             backchannel,
             mtls,
+            fapi_profile,
             documents,
         } = self;
         f.debug_struct("Policy")
@@ -140,6 +145,7 @@ impl fmt::Debug for Policy {
             .field("device", device)
             .field("backchannel", backchannel)
             .field("mtls", mtls)
+            .field("fapi_profile", fapi_profile)
             .field("documents", documents)
             .finish()
     }
@@ -630,6 +636,7 @@ impl Policy {
             device: DevicePolicy::default(),
             backchannel: BackchannelPolicy::default(),
             mtls: MtlsPolicy::default(),
+            fapi_profile: None,
             documents: Documents::default(),
         }
     }

@@ -222,6 +222,9 @@ impl Builder {
     pub async fn build(mut self) -> Result<Provider, StoreError> {
         self.grants.retain_offered(&self.policy);
         self.policy.grant_types = self.grants.names().map(str::to_owned).collect();
+        if let Some(profile) = self.policy.fapi_profile {
+            profile.narrow(&mut self.policy);
+        }
         let metadata = crate::endpoints::discovery::document(&self.policy);
         let provider = Provider {
             inner: Arc::new(Inner {

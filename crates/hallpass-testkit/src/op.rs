@@ -104,6 +104,13 @@ impl Setup {
         self
     }
 
+    /// Without the clients of the fixture.
+    #[must_use]
+    pub fn without_clients(mut self) -> Self {
+        self.clients.clear();
+        self
+    }
+
     /// Adds a client.
     #[must_use]
     pub fn client(mut self, seed: Seed) -> Self {

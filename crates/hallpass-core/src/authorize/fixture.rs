@@ -73,6 +73,7 @@ pub(crate) fn web() -> Client {
         default_acr_values: Vec::new(),
         require_pkce: false,
         skip_consent: false,
+        fapi: None,
         tls_subject: None,
         dpop_bound_access_tokens: false,
         certificate_bound_access_tokens: false,

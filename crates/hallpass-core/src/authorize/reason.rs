@@ -144,6 +144,11 @@ reasons! {
         LoginHintTooLong => InvalidRequest, "login_hint_too_long", "login_hint is too long";
         /// Longer than is kept.
         AcrValuesTooLong => InvalidRequest, "acr_values_too_long", "acr_values is too long";
+        /// FAPI 1.0 Advanced §5.2.2, FAPI 2.0 Message Signing §5.4.2.
+        ProfileAnswer => InvalidRequest, "profile_answer",
+            "the client's security profile demands an answer that is signed";
+        /// FAPI 1.0 Baseline §5.2.2.3.
+        ProfileState => InvalidRequest, "profile_state", "state is missing";
         /// RFC 9449 §10.
         DpopJktMalformed => InvalidRequest, "dpop_jkt_malformed", "dpop_jkt is malformed";
         /// RFC 7636 §4.2.

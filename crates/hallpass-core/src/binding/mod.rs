@@ -62,11 +62,13 @@ pub fn to_bind(
         //= RFC9449#5.2 MUST: without a proof there is no token for a client that registered dpop_bound_access_tokens
         (None, _) if client.dpop_bound_access_tokens => Err(dpop::Reason::Missing.into()),
         //= RFC8705#3 MUST: the token of a client that registered it is bound to its certificate
-        (None, Some(certificate)) if by_certificate => Ok(Some(Proved {
+        //= FAPI2-SP#5.3.2.1 MUST: access tokens are bound by mutual TLS or DPoP
+        (None, Some(certificate)) if by_certificate || client.fapi.is_some() => Ok(Some(Proved {
             key: Confirmation::X5tS256(certificate.thumbprint()),
             once: None,
         })),
         (None, None) if by_certificate => Err(Reason::CertificateMissing.into()),
+        (None, None) if client.fapi.is_some() => Err(dpop::Reason::Missing.into()),
         (None, Some(_) | None) => Ok(None),
     }
 }

@@ -127,6 +127,7 @@ fn there_is_one_header_at_most() {
         now: hallpass_types::Timestamp(0),
         method: "POST",
         urls: &[],
+        algs: dpop::ALGS,
         access_token: None,
         nonce: dpop::Nonce::Ignored,
     };

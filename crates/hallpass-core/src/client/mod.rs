@@ -21,6 +21,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     client_auth::certificate,
+    fapi::Profile,
     policy::{DeliveryMode, Resource, canonical},
     request_object::Demands,
 };
@@ -146,6 +147,8 @@ pub struct Client {
     pub rotate_refresh_tokens: bool,
     /// Whom its certificate names, for `tls_client_auth`.
     pub tls_subject: Option<certificate::Subject>,
+    /// The security profile that it is held to; only an operator says so (`fapi_profile`).
+    pub fapi: Option<Profile>,
     /// `dpop_bound_access_tokens`.
     pub dpop_bound_access_tokens: bool,
     /// `tls_client_certificate_bound_access_tokens`.
@@ -276,14 +279,8 @@ pub enum SubjectType {
 impl Client {
     /// What its request objects must have beside what every one must have.
     #[must_use]
-    pub const fn request_object_demands(&self) -> Demands {
-        Demands {
-            exp: false,
-            nbf: false,
-            iat: false,
-            jti: false,
-            longest: None,
-        }
+    pub fn request_object_demands(&self) -> Demands {
+        self.fapi.map(Profile::demands).unwrap_or_default()
     }
 
     /// Whether it has no way to authenticate (`token_endpoint_auth_method` `none`).

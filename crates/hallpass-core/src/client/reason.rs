@@ -71,6 +71,9 @@ reasons! {
         /// RFC 8705 §2.1.2: exactly one, and well formed.
         CertificateSubject => InvalidClientMetadata, "metadata_certificate_subject",
             "tls_client_auth needs exactly one well-formed subject";
+        /// A demand of the client's or the issuer's security profile.
+        ProfileUnmet => InvalidClientMetadata, "metadata_profile_unmet",
+            "the security profile demands another value";
         /// A token is bound to one key.
         BoundTwice => InvalidClientMetadata, "metadata_bound_twice",
             "access tokens are bound to a DPoP key or to a certificate, not to both";

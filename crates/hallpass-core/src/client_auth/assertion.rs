@@ -3,8 +3,10 @@
 
 use hallpass_jose::{Claims, JwsAlgorithm, UnverifiedJws};
 use hallpass_types::{Bucket, ClientId, Key, Params, Timestamp, sha256};
+use serde_json::Value;
 
 use super::{Credential, Facts, Found, OnceUse, Reason};
+use crate::{client::Client, fapi::Profile};
 
 /// An assertion whose form is checked and whose claims are read; nothing is verified.
 #[derive(Clone, Debug)]
@@ -57,8 +59,12 @@ impl<'p> Assertion<'p> {
     }
 
     /// Checks the claims, which are cheap to check, so that a signature is worth checking.
-    pub(super) fn check_claims(&self, facts: &Facts<'_>) -> Result<OnceUse, Reason> {
-        self.check_audience(facts)?;
+    pub(super) fn check_claims(
+        &self,
+        client: &Client,
+        facts: &Facts<'_>,
+    ) -> Result<OnceUse, Reason> {
+        self.check_audience(client.fapi, facts)?;
         let expires_at = self.check_times(facts.now)?;
         //= OIDC-CORE#9 MUST: jti is there and an assertion works once
         let jti = self
@@ -76,18 +82,37 @@ impl<'p> Assertion<'p> {
 
     //= RFC7523#3 MUST: aud names this server
     //= RFC7523#3 exception: it is the issuer or an endpoint's URL, alone; an assertion for several servers is refused
-    fn check_audience(&self, facts: &Facts<'_>) -> Result<(), Reason> {
+    fn check_audience(&self, profile: Option<Profile>, facts: &Facts<'_>) -> Result<(), Reason> {
+        let issuer = facts.policy.issuer.as_str();
+        //= FAPI2-SP#5.3.2.1 MUST: the audience of an assertion is the issuer, as a single text
+        if profile.is_some_and(Profile::is_second) {
+            let own = self.claims.get("aud").and_then(Value::as_str) == Some(issuer);
+            return own.then_some(()).ok_or(Reason::Audience);
+        }
         let audience = self.claims.audience().map_err(|_| Reason::Claims)?;
+        // FAPI 1.0 goes by RFC 7523 §3 as it stands: one of several is enough.
+        if profile.is_some() {
+            return audience
+                .iter()
+                .any(|one| Self::is_ours(one, facts))
+                .then_some(())
+                .ok_or(Reason::Audience);
+        }
         let [audience] = audience.as_slice() else {
             return Err(Reason::Audience);
         };
+        Self::is_ours(audience, facts)
+            .then_some(())
+            .ok_or(Reason::Audience)
+    }
+
+    fn is_ours(audience: &str, facts: &Facts<'_>) -> bool {
         let accepted = [
             facts.policy.issuer.as_str(),
             facts.token_endpoint,
             facts.endpoint,
         ];
-        let named = accepted.contains(audience) || facts.aliases.iter().any(|url| url == audience);
-        named.then_some(()).ok_or(Reason::Audience)
+        accepted.contains(&audience) || facts.aliases.iter().any(|url| url == audience)
     }
 
     fn check_times(&self, now: Timestamp) -> Result<Timestamp, Reason> {

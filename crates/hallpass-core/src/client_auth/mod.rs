@@ -63,8 +63,8 @@ pub trait Method: Sync + fmt::Debug {
     }
 
     /// Whether an issuer with this policy takes it.
-    fn is_offered(&self, _policy: &Policy) -> bool {
-        true
+    fn is_offered(&self, policy: &Policy) -> bool {
+        policy.fapi_profile.is_none_or(|p| p.takes(self.kind()))
     }
 
     /// Takes its own credential out of a request; none when the request does not use this method.

@@ -55,12 +55,18 @@ impl Method for PrivateKeyJwt {
                 return Err(Reason::Malformed);
             }
         };
-        let once = assertion.check_claims(facts)?;
+        let once = assertion.check_claims(client, facts)?;
         let alg = assertion.jws.algorithm();
         //= RFC8725#3.1 MUST: the algorithm is the one that was registered, not the one that the token names
         if client
             .auth_signing_alg
             .is_some_and(|registered| registered != alg)
+        {
+            return Err(Reason::Algorithm);
+        }
+        if client
+            .fapi
+            .is_some_and(|profile| !profile.algs().contains(&alg))
         {
             return Err(Reason::Algorithm);
         }

@@ -48,7 +48,7 @@ impl Method for SecretJwt {
                 return Err(Reason::Malformed);
             }
         };
-        let once = assertion.check_claims(facts)?;
+        let once = assertion.check_claims(client, facts)?;
         let alg = assertion.jws.algorithm();
         //= RFC8725#3.1 MUST: the algorithm is the one that was registered, not the one that the token names
         if client

@@ -15,6 +15,7 @@ use crate::{
     binding::dpop,
     client::metadata::SUBJECT_TYPES,
     client_auth::{Kind, METHODS, Method},
+    fapi::Profile,
     issue::id_token,
     pkce,
     policy::{EncryptionPolicy, Policy},
@@ -133,15 +134,16 @@ pub fn metadata(policy: &Policy, endpoints: &Endpoints) -> Map<String, Value> {
     }
 
     let methods = || METHODS.iter().copied().filter(|m| m.is_offered(policy));
-    document.auth_methods("token", methods());
-    document.auth_methods("revocation", methods());
+    document.auth_methods(policy, "token", methods());
+    document.auth_methods(policy, "revocation", methods());
     //= RFC7662#2.1 MUST: introspection is for callers that authenticate
     let proving = |method: &&dyn Method| method.kind() != Kind::Public;
-    document.auth_methods("introspection", methods().filter(proving));
+    document.auth_methods(policy, "introspection", methods().filter(proving));
 
     if policy.dpop.enabled {
         //= RFC9449#5.1 MUST: the algorithms of proofs are told where DPoP is supported
-        let algs = dpop::ALGS.iter().map(|alg| alg.name());
+        let algs = policy.fapi_profile.map_or(dpop::ALGS, Profile::algs);
+        let algs = algs.iter().map(|alg| alg.name());
         document.list("dpop_signing_alg_values_supported", algs);
     }
     if policy.mtls.enabled {
@@ -334,6 +336,7 @@ impl Document {
 
     fn auth_methods(
         &mut self,
+        policy: &Policy,
         endpoint: &str,
         methods: impl Iterator<Item = &'static dyn Method> + Clone,
     ) {
@@ -344,7 +347,10 @@ impl Document {
         //= RFC8414#2 MUST: methods that use signed assertions come with the algorithms that they take
         self.list(
             &format!("{endpoint}_endpoint_auth_signing_alg_values_supported"),
-            methods.flat_map(Method::signing_algs).map(|alg| alg.name()),
+            methods
+                .flat_map(Method::signing_algs)
+                .filter(|alg| policy.fapi_profile.is_none_or(|p| p.algs().contains(alg)))
+                .map(|alg| alg.name()),
         );
     }
 }

@@ -116,6 +116,7 @@ impl<'t> RequestObject<'t> {
             Some(registered) => registered == algorithm,
             None => !algorithm.is_symmetric(),
         };
+        let fits = fits && client.fapi.is_none_or(|p| p.algs().contains(&algorithm));
         if !offered || !fits {
             return Err(Reason::RequestObjectAlgorithm);
         }

@@ -2,9 +2,10 @@
 
 use hallpass_core::{
     authorize::{Endpoint as Rules, PUSHED_URI, Pushed, Reason, Received, rules::PARAMETERS},
+    binding::dpop,
     client_auth::AuthenticatedClient,
     client_request::ClientRequest,
-    record::{PushedRequest, WaitingRecord},
+    record::{Confirmation, PushedRequest, WaitingRecord},
 };
 use hallpass_store::{Commit, Committed, Spend};
 use hallpass_types::{Bucket, ClientId, Opaque, Params, Waiting};
@@ -24,12 +25,17 @@ impl Provider {
             .authenticate(Endpoint::PushedAuthorization, request)
             .await
             .map_err(|failure| self.failed("par", None, failure))?;
-        self.keep(request.params, &client)
+        self.keep(request, &client)
             .await
             .map_err(|failure| self.failed("par", Some(&client.client().id), failure))
     }
 
-    async fn keep(&self, params: &Params, client: &AuthenticatedClient) -> Result<String, Failure> {
+    async fn keep(
+        &self,
+        request: &ClientRequest<'_>,
+        client: &AuthenticatedClient,
+    ) -> Result<String, Failure> {
+        let params = request.params;
         let inner = &self.inner;
         let repeated = |name: &String| PARAMETERS.contains(&name.as_str());
         if params.duplicated().iter().any(repeated) {
@@ -47,10 +53,19 @@ impl Provider {
             .resolve(received, Some(client.client().clone()))
             .await??;
         //= RFC9126#2.1 MUST: the request is checked as the authorization endpoint would
-        let (via, kept) = (identified.via(), identified.to_pushed());
-        identified
+        let (via, mut kept) = (identified.via(), identified.to_pushed());
+        let valid = identified
             .validate_at(&inner.policy, Rules::PushedAuthorization)
             .map_err(|redirect| Failure::from(redirect.reason()))?;
+        //= RFC9449#10.1 MUST: a proof along with a pushed request binds its code; dpop_jkt names no other key
+        let proof = self.proof(Endpoint::PushedAuthorization.path(), request, client, None)?;
+        if let Some(Confirmation::Jkt(key)) = proof.map(|proof| proof.key) {
+            match valid.request().dpop_jkt {
+                None => kept.push(("dpop_jkt".to_owned(), key.to_string())),
+                Some(named) if named == key => {}
+                Some(_) => return Err(dpop::Reason::AnotherKey.into()),
+            }
+        }
         let now = self.now();
         let latest = now.plus(inner.policy.lifetimes.pushed_request);
         let expires_at = via.expires_at.map_or(latest, |exp| exp.min(latest));
@@ -74,16 +89,26 @@ impl Provider {
             return Err(Failure::Unavailable { retry_after: 60 });
         }
         let client_id = record.client_id.clone();
-        let spends = vec![Spend::NewWaiting(
+        let mut spends = vec![Spend::NewWaiting(
             handle.key(),
             Box::new(WaitingRecord::Pushed(Box::new(record))),
         )];
+        //= RFC9449#11.1 SHOULD: a proof that was used is refused when it is shown again
+        spends.extend(
+            proof
+                .and_then(|proof| proof.once)
+                .map(|once| Spend::Once(once.key)),
+        );
         let commit = Commit {
             spends,
             writes: Vec::new(),
         };
         match self.commit(commit).await {
             Ok(Committed::Done) => {}
+            Ok(Committed::TooLate(1)) => {
+                inner.outstanding.remove(&client_id, bucket);
+                return Err(dpop::Reason::Replayed.into());
+            }
             Ok(Committed::TooLate(_)) => {
                 return Err(Failure::Internal("a handle was given twice".to_owned()));
             }

@@ -4,6 +4,7 @@ use hallpass_core::{
     binding::{self, Proved, dpop},
     client::Client,
     client_request::{ClientRequest, Header},
+    fapi::Profile,
     policy::DpopNonce,
 };
 use hallpass_types::Timestamp;
@@ -21,7 +22,7 @@ impl Provider {
         request: &ClientRequest<'_>,
         client: &Client,
     ) -> Result<Option<Proved>, Failure> {
-        let proof = self.proof(path, request, None)?;
+        let proof = self.proof(path, request, client, None)?;
         Ok(binding::to_bind(client, proof, request.certificate)?)
     }
 
@@ -33,6 +34,7 @@ impl Provider {
         &self,
         path: &str,
         request: &ClientRequest<'_>,
+        client: &Client,
         access_token: Option<&str>,
     ) -> Result<Option<Proved>, dpop::Reason> {
         let policy = &self.inner.policy;
@@ -49,6 +51,7 @@ impl Provider {
             now,
             method: request.method,
             urls: &[&url, alias],
+            algs: client.fapi.map_or(dpop::ALGS, Profile::algs),
             access_token,
             nonce: match policy.dpop.nonce {
                 DpopNonce::Never => dpop::Nonce::Ignored,

@@ -94,9 +94,10 @@ impl Provider {
             .verify_request_object(text, client, registered, demands)
             .await?;
         let merged = verified.and_then(|object| {
-            received
-                .clone()
-                .with_object(&object, &self.inner.policy.requests)
+            let mut requests = self.inner.policy.requests.clone();
+            //= FAPI1-ADV#5.2.2 MUST: only parameters in the signed request are used
+            requests.complete_from_query &= client.fapi.is_none();
+            received.clone().with_object(&object, &requests)
         });
         Ok(merged.map_err(|reason| Refused {
             reason,

@@ -2,6 +2,7 @@
 
 use hallpass_core::{
     binding::{self, dpop},
+    client::Client,
     client::Signed,
     client_request::ClientRequest,
     issue::TokenType,
@@ -44,12 +45,13 @@ impl Provider {
     async fn shows_key(
         &self,
         text: &str,
+        client: &Client,
         confirmation: Option<Confirmation>,
         presented: TokenType,
         request: &ClientRequest<'_>,
     ) -> Result<(), Failure> {
         let proof = match presented {
-            TokenType::DPoP => self.proof(USERINFO, request, Some(text))?,
+            TokenType::DPoP => self.proof(USERINFO, request, client, Some(text))?,
             TokenType::Bearer => None,
         };
         //= RFC9449#7.1 MUST: without a proof a DPoP-bound token is refused
@@ -86,7 +88,7 @@ impl Provider {
         let known = self.known(&token).await?;
         let empty = Map::new();
         let account = known.account.as_ref().map_or(&empty, |a| &a.claims);
-        self.shows_key(bearer, token.confirmation, presented, request)
+        self.shows_key(bearer, &client, token.confirmation, presented, request)
             .await?;
         let mut claims = userinfo::answer(&token, &known.facts(), account, &client, policy, now)?;
         let signed = Signed::UserInfo;

@@ -225,6 +225,9 @@ impl Config {
                 jwt_bearer::check(&protocol.jwt_bearer, &policy, check);
                 mtls.apply(&mut policy);
                 AuthorizationDetails::apply(&authorization_details, &mut policy);
+                if let Some(profile) = policy.fapi_profile {
+                    profile.narrow(&mut policy);
+                }
                 clients::parse(clients, &policy, check)
             })
             .unwrap_or_default();

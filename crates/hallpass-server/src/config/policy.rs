@@ -67,6 +67,7 @@ pub(crate) fn apply(
         .iter()
         .map(|each| resource(each, default_alg))
         .collect();
+    policy.fapi_profile = protocol.profile();
     policy.acr_values.clone_from(&protocol.acr_values);
     policy.device = protocol.device.policy();
     policy.backchannel = protocol.backchannel.policy();

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hallpass_core::authorize::ResponseType;
+use hallpass_core::fapi::Profile;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,9 @@ use super::value::Seconds;
 pub struct Protocol {
     /// Who must use PKCE.
     pub pkce: Pkce,
+    /// A security profile that all clients are held to: `fapi1-advanced`, `fapi2-security`, `fapi2-message-signing` or
+    /// `fapi-ciba`. A client can have one of its own instead (`fapi_profile`).
+    pub fapi_profile: Option<String>,
     /// What the authorization endpoint can answer with: `code`, and for clients that register them `id_token`,
     /// `id_token token`, `code id_token`, `code token`, `code id_token token` and `none`.
     pub response_types: Vec<String>,
@@ -143,6 +147,7 @@ impl Default for Protocol {
     fn default() -> Self {
         Self {
             pkce: Pkce::Default,
+            fapi_profile: None,
             response_types: vec![ResponseType::Code.as_str().to_owned()],
             signed_responses: false,
             web_message: false,
@@ -199,7 +204,28 @@ impl Protocol {
         }
     }
 
+    /// The profile of that name.
+    pub(super) fn profile(&self) -> Option<Profile> {
+        self.fapi_profile.as_deref().and_then(Profile::parse)
+    }
+
     pub(super) fn check(&self, experimental: &Experimental, check: &mut Checker<'_>) {
+        if self.fapi_profile.is_some() && self.profile().is_none() {
+            let names: Vec<&str> = Profile::ALL.iter().map(|p| p.as_str()).collect();
+            let message = format!("is none of {}", names.join(", "));
+            check.problem("protocol.fapi_profile", message);
+        }
+        if let Some(profile) = self.profile() {
+            let names: Vec<&str> = profile.algs().iter().map(|alg| alg.name()).collect();
+            if !self
+                .signing_algs
+                .iter()
+                .any(|alg| names.contains(&alg.name()))
+            {
+                let message = format!("has none of {}, as the profile demands", names.join(", "));
+                check.problem("protocol.signing_algs", message);
+            }
+        }
         self.check_responses(experimental, check);
         distinct(check, "protocol.signing_algs", &self.signing_algs);
         for scope in self.scopes.keys() {

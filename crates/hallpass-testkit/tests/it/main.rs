@@ -24,6 +24,7 @@ mod device;
 mod discovery;
 mod dpop;
 mod encryption;
+mod fapi;
 mod faults;
 mod front_channel;
 mod front_channel_logout;

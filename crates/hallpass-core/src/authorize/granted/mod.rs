@@ -10,6 +10,7 @@ use crate::{
     authorization_details::Detail,
     claims_request,
     client::Client,
+    fapi::Profile,
     interaction::{Consented, acr},
     issue::{IdTokenRequest, TokenType, id_token::Hashes},
     policy::Policy,
@@ -187,6 +188,8 @@ impl Granted {
                 .filter(|_| client.is_public() && request.response_type.has_token())
                 .map(Confirmation::Jkt),
         };
+        let longest = client.fapi.and_then(Profile::longest_code);
+        let code_lifetime = longest.map_or(lifetimes.code, |most| most.min(lifetimes.code));
         let code = CodeRecord {
             grant,
             redirect_uri: request.redirect_uri.clone(),
@@ -195,7 +198,7 @@ impl Granted {
             dpop_jkt: request.dpop_jkt,
             grant_stands: request.response_type.has_token(),
             issued_at: now,
-            expires_at: now.plus(lifetimes.code),
+            expires_at: now.plus(code_lifetime),
         };
         Self {
             response_type: request.response_type,

@@ -11,6 +11,7 @@ mod details;
 mod dpop_jkt;
 mod max_age;
 mod pkce;
+mod profile;
 mod prompt;
 mod resource;
 mod response_mode;
@@ -123,6 +124,9 @@ pub static RULES: &[Rule] = &[
     rule(delivery::is_pushed_where_required,     A      ),
     rule(response_type::client_may_use_it,       A | PAR),
     rule(response_mode::client_may_use_it,       A | PAR),
+    rule(profile::answer_is_signed,              A | PAR),
+    rule(profile::is_tied_to_its_session,        A | PAR),
+    rule(profile::pushed_has_challenge,              PAR),
     rule(response_type::nonce_is_present,        A | PAR),
     rule(response_type::token_can_be_bound,      A | PAR),
     rule(prompt::none_is_alone,                  A | PAR),

@@ -68,6 +68,8 @@ pub struct Facts<'a> {
     pub method: &'a str,
     /// The URLs that the endpoint has.
     pub urls: &'a [&'a str],
+    /// The algorithms that are taken.
+    pub algs: &'a [JwsAlgorithm],
     /// The access token that is used along with the proof, at a resource.
     pub access_token: Option<&'a str>,
     /// How a nonce is judged.
@@ -118,7 +120,7 @@ pub fn verify(proof: &str, facts: &Facts<'_>) -> Result<Proved, Reason> {
         return Err(Reason::Type);
     }
     let algorithm = jws.algorithm();
-    if !ALGS.contains(&algorithm) {
+    if !facts.algs.contains(&algorithm) {
         return Err(Reason::Algorithm);
     }
     let claims = jws.claims_unverified().map_err(|_| Reason::Malformed)?;

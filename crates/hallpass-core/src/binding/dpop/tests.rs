@@ -40,6 +40,7 @@ fn facts() -> Facts<'static> {
         now: NOW,
         method: "POST",
         urls: &[URL],
+        algs: ALGS,
         access_token: None,
         nonce: Nonce::Ignored,
     }

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     client_auth::{self, certificate},
+    fapi::{self, Profile},
     policy::{DeliveryMode, Policy},
 };
 
@@ -91,6 +92,36 @@ impl Client {
     /// [`MetadataError`] when metadata is not as it is stored, when the issuer has no longer a key for an
     /// algorithm of the client, or when its secret is missing or too short for its use.
     pub fn from_record(
+        record: &ClientRecord,
+        policy: &Policy,
+        plain_secret: Option<Secret>,
+    ) -> Result<Self, MetadataError> {
+        let mut client = Self::without_profile(record, policy, plain_secret)?;
+        let named = record
+            .metadata
+            .get("fapi_profile")
+            .filter(|_| record.origin.is_trusted())
+            .and_then(Value::as_str);
+        let own = match named {
+            Some(name) => {
+                Some(Profile::parse(name).ok_or(MetadataReason::Unsupported.at("fapi_profile"))?)
+            }
+            None => policy.fapi_profile,
+        };
+        if let Some(profile) = own {
+            profile.tighten(&mut client);
+            if let Some(lack) = fapi::lacks(&client, profile, policy).first() {
+                return Err(MetadataReason::ProfileUnmet.at(lack.field));
+            }
+        }
+        Ok(client)
+    }
+
+    /// The typed client of a record before its security profile is looked at, to find out what it lacks for one.
+    ///
+    /// # Errors
+    /// As [`Self::from_record`], but for the profile.
+    pub fn without_profile(
         record: &ClientRecord,
         policy: &Policy,
         plain_secret: Option<Secret>,
@@ -203,6 +234,7 @@ impl Client {
             //= RFC9700#4.14.2 MUST: refresh tokens of public clients rotate or are bound to a key
             rotate_refresh_tokens: public,
             tls_subject: tls_subject(record),
+            fapi: None,
             dpop_bound_access_tokens: stored.dpop_bound_access_tokens,
             certificate_bound_access_tokens: stored.tls_client_certificate_bound_access_tokens,
             backchannel_logout: stored

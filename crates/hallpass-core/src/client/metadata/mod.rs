@@ -27,7 +27,7 @@ use super::{
     ApplicationType, ClientOrigin, MetadataError, MetadataReason, redirect_uri, sector::sector_of,
     uri,
 };
-use crate::{authorize::rules::IMPLICIT, client_auth, policy::Policy};
+use crate::{authorize::rules::IMPLICIT, client_auth, fapi::Profile, policy::Policy};
 
 /// Checks metadata and completes it with the defaults of where it comes from.
 ///
@@ -380,6 +380,11 @@ impl Draft<'_> {
         self.put("require_pkce", require_pkce);
         if let Some(flag) = self.input.flag("skip_consent")? {
             self.put("skip_consent", flag);
+        }
+        if let Some(name) = self.input.text("fapi_profile", SHORT)? {
+            let profile = Profile::parse(name);
+            let profile = profile.ok_or(MetadataReason::Unsupported.at("fapi_profile"))?;
+            self.put("fapi_profile", profile.as_str());
         }
         for name in ["resources", "introspection_resources"] {
             let Some(resources) = self.input.texts(name, SMALL_LIST, uri::MAX_LEN)? else {
