@@ -201,6 +201,7 @@ fn proof(shared: &Shared, request: &Request<Incoming>, token: &str, key: &str) -
         now: SystemClock.now(),
         method: request.method().as_str(),
         urls: &[&shared.url],
+        algs: dpop::ALGS,
         access_token: Some(token),
         nonce: Nonce::Ignored,
     };
