@@ -3,7 +3,7 @@
 use hallpass_core::authorize::AuthorizationResponse;
 use hallpass_provider::{
     Failure,
-    endpoints::{Answer, Answered, LogoutAnswer},
+    endpoints::{Answer, Answered, LogoutAnswer, POSTED, discovery},
 };
 use hallpass_types::{ErrorCode, Params};
 use http::{Method, Request, StatusCode};
@@ -11,8 +11,8 @@ use http_body::Body;
 
 use crate::{Endpoints, Problem, Response, browser_of, failure_page, form, headers, set_cookies};
 
-/// A posted authorization request longer than this is not turned into a GET.
-const MAX_REDIRECT: usize = 6000;
+/// A posted authorization request that is longer than this when it is sealed is not turned into a GET.
+const MAX_REDIRECT: usize = 8000;
 
 pub(crate) async fn authorize<B>(endpoints: &Endpoints, request: Request<B>) -> Response
 where
@@ -21,23 +21,24 @@ where
 {
     let browser = browser_of(request.headers(), endpoints.cookies);
     let post = request.method() == Method::POST;
-    let params = match params(request).await {
+    let mut params = match params(request).await {
         Ok(params) => params,
         Err(problem) => return problem.page(&*endpoints.pages),
     };
+    let provider = &endpoints.provider;
     // A form on another site comes without our cookies (SameSite). The same request as a GET has them.
     if post && browser.session.is_none() && params.duplicated().is_empty() {
-        let query = params.to_query();
-        if query.len() <= MAX_REDIRECT {
-            let path = hallpass_provider::endpoints::discovery::AUTHORIZATION;
-            return headers::redirect(
-                &endpoints
-                    .provider
-                    .policy()
-                    .issuer
-                    .url(&format!("{path}?{query}")),
-            );
+        let sealed = provider.seal_posted(&params);
+        if sealed.len() <= MAX_REDIRECT {
+            let path = format!("{}?{POSTED}={sealed}", discovery::AUTHORIZATION);
+            return headers::redirect(&provider.policy().issuer.url(&path));
         }
+    }
+    if !post && let Some(sealed) = params.get(POSTED) {
+        params = match provider.open_posted(sealed) {
+            Ok(params) => params,
+            Err(failure) => return failure_page(failure, &*endpoints.pages),
+        };
     }
     endpoints.answer(endpoints.provider.authorize(params, &browser).await)
 }

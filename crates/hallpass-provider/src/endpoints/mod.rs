@@ -13,6 +13,7 @@ mod interaction;
 mod introspect;
 mod logout;
 mod par;
+mod posted;
 mod presented;
 mod proof;
 pub mod register;
@@ -35,6 +36,7 @@ pub use device::{CodeEntered, DeviceDone};
 pub use interaction::{ClientView, ConsentDecision, InteractionDetails, ScopeView};
 pub use introspect::Introspection;
 pub use logout::{LogoutAnswer, LogoutDecision, LogoutDetails, SignedOutDetails};
+pub use posted::POSTED;
 pub use register::Registered;
 pub use userinfo::UserInfo;
 

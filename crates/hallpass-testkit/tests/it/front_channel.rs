@@ -537,3 +537,79 @@ async fn a_front_channel_token_is_for_the_resource_that_was_named() {
     let params = fragment(&browser.send(both.get()).await);
     assert_eq!(params["error"], "invalid_target");
 }
+
+// AZ-20
+#[tokio::test]
+async fn a_posted_request_comes_back_without_showing_what_it_said() {
+    let op = setup().start().await;
+    let mut elsewhere = op.browser();
+    let secret = "alice@example.test";
+    let request = Request::of("first", "openid").with("login_hint", secret);
+    let answer = elsewhere.send(request.post()).await;
+    let location = answer.location().to_owned();
+    assert!(
+        location.starts_with("https://op.test/authorize?posted="),
+        "{location}"
+    );
+    for told in ["alice", "first", "openid", "the-state"] {
+        assert!(!location.contains(told), "{location}");
+    }
+    // The browser that follows brings its cookies along.
+    let mut browser = signed_in(&op).await;
+    let done = browser.follow(&answer).await;
+    assert!(
+        wire::param(done.location(), "code").is_some(),
+        "{}",
+        done.location()
+    );
+    let mut changed = location.clone().into_bytes();
+    let middle = changed.len() / 2;
+    changed[middle] = if changed[middle] == b'A' { b'B' } else { b'A' };
+    let changed = String::from_utf8(changed).unwrap();
+    op.clock.advance(61);
+    for bad in [
+        location.as_str(),
+        &changed,
+        "https://op.test/authorize?posted=x",
+    ] {
+        let answer = browser
+            .get(bad.strip_prefix("https://op.test").unwrap())
+            .await;
+        assert_eq!((answer.status, answer.media()), (400, "text/html"), "{bad}");
+    }
+}
+
+// TK-02
+#[tokio::test]
+async fn of_many_redemptions_of_a_hybrid_code_one_wins_and_nothing_stays() {
+    let op = setup().start().await;
+    for _ in 0..10 {
+        let mut browser = signed_in(&op).await;
+        let answer = browser
+            .send(request("hyb", "code token", "openid").get())
+            .await;
+        let params = fragment(&answer);
+        let tries: Vec<_> = (0..8)
+            .map(|_| {
+                let (mut browser, code) = (op.browser(), params["code"].clone());
+                tokio::spawn(async move { redeem(&mut browser, "hyb", &code).await })
+            })
+            .collect();
+        let mut won = Vec::new();
+        for tried in tries {
+            let answer = tried.await.unwrap();
+            match answer.status {
+                200 => won.push(Tokens::of(&answer).access),
+                _ => assert_eq!(answer.error(), "invalid_grant"),
+            }
+        }
+        assert_eq!(won.len(), 1);
+        for token in [&won[0], &params["access_token"]] {
+            assert_eq!(
+                browser.userinfo(token).await.status,
+                401,
+                "a replay ends the grant"
+            );
+        }
+    }
+}
