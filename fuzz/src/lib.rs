@@ -12,7 +12,13 @@ use std::{
 use hallpass_core::{
     authorize::Received,
     claims_request,
-    client::{ApplicationType, ClientOrigin, metadata, redirect_uri, sector},
+    client::{
+        ApplicationType, ClientOrigin,
+        document::{self, DocumentId},
+        metadata, redirect_uri,
+        registration::statement,
+        sector,
+    },
     client_auth::Presented,
     client_request::ClientRequest,
     pkce,
@@ -21,7 +27,7 @@ use hallpass_core::{
 use hallpass_jose::{Claims, Jwks, JwksPolicy, UnverifiedJwe, UnverifiedJws, base64url, json};
 use hallpass_provider::secrets::{MasterKey, Secrets};
 use hallpass_types::{
-    Code, Issuer, IssuerId, Opaque, Params, RegistrationAccess, Scope, Session, Timestamp,
+    ClientId, Code, Issuer, IssuerId, Opaque, Params, RegistrationAccess, Scope, Session, Timestamp,
 };
 
 /// A target: any bytes in, no panic.
@@ -44,6 +50,10 @@ pub static TARGETS: &[(&str, Target, &[&[u8]])] = &[
     ("metadata", client_metadata, &[
         br#"{"redirect_uris":["https://rp.test/cb"],"jwks":{"keys":[]},"client_name#de":"x","scope":"openid"}"#,
     ]),
+    ("client_document", client_document, &[
+        b"https://app.test/c\n{\"client_id\":\"https://app.test/c\",\"redirect_uris\":[\"https://app.test/cb\"]}", b"https://a/../b\n{}",
+    ]),
+    ("software_statement", software_statement, &[b"eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJhIn0.AA"]),
     ("sector", sectors, &[br#"["https://rp.test/cb"]"#]),
     ("json", strict_json, &[br#"{"a":[1,1e400,"\ud800"],"a":null}"#]),
     ("jws", jws, &[b"eyJhbGciOiJFUzI1NiJ9.e30.AA", b"....", b"a.b"]),
@@ -167,6 +177,35 @@ fn client_metadata(data: &[u8]) {
             }
         }
     }
+}
+
+fn client_document(data: &[u8]) {
+    let Some(policy) = &*POLICY else { return };
+    let cut = data
+        .iter()
+        .position(|byte| *byte == b'\n')
+        .unwrap_or(data.len());
+    let (id, body) = data.split_at(cut);
+    let Ok(id) = ClientId::parse(&text(id)) else {
+        return;
+    };
+    let Some(id) = DocumentId::parse(&id) else {
+        return;
+    };
+    assert!(id.id().as_str().starts_with("https://"));
+    assert!(!id.host().is_empty() && id.origin().ends_with(id.origin().trim_end_matches('/')));
+    let now = Timestamp(1_800_000_000);
+    let body = body.strip_prefix(b"\n").unwrap_or(body);
+    if let Ok(client) = document::read(&id, Some("application/json"), body, policy, now) {
+        assert!(client.secret.is_none() && !client.skip_consent && client.require_pkce);
+        assert_eq!(client.id, *id.id());
+    }
+}
+
+fn software_statement(data: &[u8]) {
+    let mut input = serde_json::Map::new();
+    input.insert(statement::MEMBER.to_owned(), text(data).into_owned().into());
+    drop_it(statement::read(&input, &[]).map(|found| found.is_some()));
 }
 
 fn sectors(data: &[u8]) {

@@ -224,6 +224,16 @@ impl Documents {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether a server may be asked for something that it may not have. Counted until it is given back.
+    pub(crate) fn ration(&self, origin: &str, now: Timestamp) -> bool {
+        self.state().ration(origin, now)
+    }
+
+    /// It had it.
+    pub(crate) fn give_back(&self, origin: &str) {
+        self.state().give_back(origin);
+    }
+
     /// What may be used without a look.
     fn fresh(&self, id: &ClientId, now: Timestamp) -> Option<Arc<Client>> {
         let mut state = self.state();

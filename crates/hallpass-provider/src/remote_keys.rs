@@ -51,7 +51,11 @@ impl RemoteKeys {
             return slot.clone();
         }
         if all.len() >= CAPACITY {
-            all.clear();
+            // Addresses that brought nothing make room for those that may.
+            all.retain(|_, slot| slot.held().is_some());
+            if all.len() >= CAPACITY {
+                all.clear();
+            }
         }
         all.entry(uri.to_owned()).or_default().clone()
     }
@@ -88,6 +92,13 @@ impl Provider {
         if let Some(keys) = slot.usable(self.now(), again) {
             return keys;
         }
+        // A stranger can name any address here. One that was good before is not held up by that.
+        let counted = slot.held().is_none().then(|| origin(uri));
+        if let Some(origin) = &counted
+            && !self.inner.documents.ration(origin, self.now())
+        {
+            return None;
+        }
         let request = FetchRequest {
             url: uri,
             accept: "application/jwk-set+json, application/json",
@@ -101,6 +112,9 @@ impl Provider {
             // A set without keys is what a broken server publishes.
             (!keys.is_empty()).then(|| (Arc::new(keys), age))
         });
+        if let (Some(origin), Some(_)) = (&counted, &parsed) {
+            self.inner.documents.give_back(origin);
+        }
         let mut held = slot.held.lock().unwrap_or_else(PoisonError::into_inner);
         // The fetch may have taken seconds.
         let next = after_fetch(held.as_ref(), parsed, self.now());
@@ -109,6 +123,11 @@ impl Provider {
         slot.ended.fetch_add(1, Ordering::Release);
         keys
     }
+}
+
+/// Whom a fetch burdens.
+fn origin(uri: &str) -> String {
+    url::Url::parse(uri).map_or_else(|_| uri.to_owned(), |url| url.origin().ascii_serialization())
 }
 
 /// What is held after a fetch that ended now. One that brought nothing leaves what was held, for a day.

@@ -300,6 +300,31 @@ fn registration_takes_the_configured_token_and_no_other() {
 }
 
 #[test]
+fn clients_that_have_to_be_looked_for_elsewhere_are_limited_for_each_address() {
+    let folder = Folder::new();
+    folder.write(
+        "hallpass.toml",
+        "client_documents.enabled = true\nexperimental.client_documents = \"draft-03\"\nrate_limits.client_auth_per_address = 3\n",
+    );
+    let server = Serving::start(&folder, &["--config", "hallpass.toml"]);
+    let ask = |path: &str| {
+        // An address inside: nothing is sent there.
+        server
+            .get(&format!(
+                "{path}?client_id=https%3A%2F%2F127.0.0.1%2Fclient"
+            ))
+            .status
+    };
+    assert_eq!(
+        (ask("/authorize"), ask("/authorize"), ask("/authorize")),
+        (400, 400, 400)
+    );
+    assert_eq!((ask("/authorize"), ask("/logout")), (429, 429));
+    assert_eq!(server.get("/jwks").status, 200);
+    server.stop();
+}
+
+#[test]
 fn registrations_and_wrong_secrets_from_one_address_are_limited() {
     let folder = Folder::new();
     folder.write(

@@ -4,6 +4,7 @@ use hallpass_jose::{Jwks, JwsAlgorithm, SigningKey};
 use hallpass_testkit::{
     Answer, Ask, Browser, Op, Request, Tokens,
     assertion::{self, JWT_BEARER},
+    fixture,
     flow::{VERIFIER, challenge},
     wire,
 };
@@ -393,6 +394,30 @@ async fn nobody_makes_a_fetch_cannon_of_us() {
         assert_page(&answer, UNUSABLE, &id);
     }
     assert_eq!(op.fetcher.asked().len(), 120, "and all servers together");
+    // Nor by the keys that a document names.
+    let mut keyed = document("https://app.test/keys");
+    keyed["token_endpoint_auth_method"] = json!("private_key_jwt");
+    op.clock.advance(60);
+    let before = op.fetcher.asked().len();
+    for number in 0..50 {
+        let id = format!("https://app.test/keys/{number}");
+        keyed["client_id"] = json!(id);
+        keyed["jwks_uri"] = json!(format!("https://other.test/{number}"));
+        op.fetcher.put(&id, keyed.to_string());
+        let jwt = assertion::sign(
+            fixture::pkjwt_key(),
+            &assertion::claims(&id, op.clock.seconds(), "jti"),
+        );
+        let mut pairs = redemption(&id, "x");
+        pairs.push(("client_assertion_type", JWT_BEARER));
+        pairs.push(("client_assertion", &jwt));
+        assert_eq!(browser.form("/token", &pairs).await.status, 401);
+    }
+    let asked = op.fetcher.asked().split_off(before);
+    let burdened = asked
+        .iter()
+        .filter(|url| url.starts_with("https://other.test/"));
+    assert_eq!(burdened.count(), 10);
     // Who was there before is not kept out, and others come again soon.
     op.clock.advance(60);
     publish(&op, APP, &document(APP));

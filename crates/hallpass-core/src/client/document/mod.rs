@@ -11,8 +11,10 @@ use hallpass_jose::json;
 use hallpass_types::{ClientId, Timestamp};
 use serde_json::{Map, Value};
 
-use super::{Client, ClientOrigin, ClientRecord, MetadataError, metadata, uri};
-use crate::{client_auth, policy::Policy};
+use super::{
+    Client, ClientOrigin, ClientRecord, MetadataError, metadata, registration::choices, uri,
+};
+use crate::{authorize::ResponseType, client_auth, policy::Policy};
 
 /// A document has at most so many bytes.
 //= CIMD#8.7 SHOULD: no more than 5 kilobytes of a document are read
@@ -187,9 +189,13 @@ pub fn read(
         return Err(DocumentError::OtherClient);
     }
     refuse_secrets(&document)?;
-    prepare(&mut document);
-    let metadata = metadata::normalize(&document, ClientOrigin::Document, policy)
-        .map_err(DocumentError::Metadata)?;
+    prepare(&mut document, policy);
+    let origin = ClientOrigin::Document;
+    let document = choices::choose(document, origin, policy).map_err(DocumentError::Metadata)?;
+    // What was chosen from a list is no better than what is named.
+    refuse_secrets(&document)?;
+    let metadata =
+        metadata::normalize(&document, origin, policy).map_err(DocumentError::Metadata)?;
     let record = ClientRecord {
         client_id: id.id().clone(),
         metadata,
@@ -198,7 +204,7 @@ pub fn read(
         secret_expires_at: None,
         registration_token: None,
         policies: Vec::new(),
-        origin: ClientOrigin::Document,
+        origin,
         disabled: false,
         // The URL is the client's identity, for as long as there are URLs: what was granted to it earlier is its own,
         // however often the document was fetched since.
@@ -232,11 +238,15 @@ fn refuse_secrets(document: &Map<String, Value>) -> Result<(), DocumentError> {
     Ok(())
 }
 
-/// What a document leaves unsaid. The defaults of registration are those of clients with secrets.
-fn prepare(document: &mut Map<String, Value>) {
+/// What a document leaves unsaid, and what it says to others. The defaults of registration are those of clients with secrets.
+fn prepare(document: &mut Map<String, Value>, policy: &Policy) {
     let absent =
         |document: &Map<String, Value>, name: &str| document.get(name).is_none_or(Value::is_null);
-    if absent(document, "token_endpoint_auth_method") {
+    let method = [
+        "token_endpoint_auth_method",
+        "token_endpoint_auth_methods_supported",
+    ];
+    if method.iter().all(|name| absent(document, name)) {
         document.insert("token_endpoint_auth_method".to_owned(), "none".into());
     }
     // A program on somebody's device listens where there is room; that is what RFC 8252 §7.3 lets native applications do.
@@ -250,6 +260,21 @@ fn prepare(document: &mut Map<String, Value>) {
     if off_the_web && absent(document, "application_type") {
         document.insert("application_type".to_owned(), "native".into());
     }
+    // One document is for many servers: what this one does not offer means another one.
+    if let Some(types) = document
+        .get_mut("response_types")
+        .and_then(Value::as_array_mut)
+    {
+        let offered = |value: &Value| {
+            let known = value.as_str().and_then(ResponseType::parse);
+            known.is_some_and(|known| policy.response_types.contains(&known))
+        };
+        if types.iter().any(offered) {
+            types.retain(offered);
+        }
+    }
+    // Requests by reference would be fetched from wherever it says, before anybody has authenticated.
+    document.remove("request_uris");
     // Its document would have to be fetched as well. Without it the hosts of the redirect URIs make the sector.
     document.remove("sector_identifier_uri");
 }

@@ -277,3 +277,23 @@ fn programs_on_a_device_may_listen_on_any_port() {
     });
     assert!(!matches(&web.unwrap(), "http://127.0.0.1:49152/cb"));
 }
+
+#[test]
+fn what_a_document_says_to_other_servers_is_no_harm() {
+    let client = document(|value| {
+        value["response_types"] = json!(["code", "token", "vp_token"]);
+        value["grant_types"] = json!(["authorization_code", "refresh_token", "urn:other:grant"]);
+        value["request_uris"] = json!(["https://victim.example/request"]);
+        value["token_endpoint_auth_methods_supported"] = json!(["spiffe", "none"]);
+    })
+    .unwrap();
+    assert_eq!(client.response_types, ["code"]);
+    assert!(client.may_use("refresh_token") && !client.may_use("urn:other:grant"));
+    assert!(client.is_public());
+    let secret = document(|value| {
+        value["token_endpoint_auth_methods_supported"] = json!(["client_secret_post", "none"]);
+    });
+    assert_eq!(secret.unwrap_err(), DocumentError::Secret);
+    let none = document(|value| value["response_types"] = json!(["vp_token"]));
+    assert!(matches!(none, Err(DocumentError::Metadata(_))));
+}
