@@ -4,7 +4,10 @@ use hallpass_jose::JwsAlgorithm;
 use hallpass_testkit::assertion;
 use serde_json::json;
 
-use super::desk::{Desk, Rp, key, key_set};
+use super::{
+    certificates,
+    desk::{Desk, Rp, key, key_set},
+};
 
 /// The endpoint whose member this is, with something to ask of it.
 fn endpoint(member: &str) -> (&'static str, &'static [(&'static str, &'static str)]) {
@@ -26,10 +29,8 @@ async fn is_known(desk: &Desk, member: &str, rp: &Rp) -> bool {
 }
 
 pub(super) async fn works(desk: &Desk, member: &str, value: &str) -> bool {
-    let members = json!({
-        "token_endpoint_auth_method": value, "jwks": key_set(JwsAlgorithm::ES256),
-        "grant_types": ["authorization_code"],
-    });
+    let mut members = certificates::members(value);
+    members["token_endpoint_auth_method"] = json!(value);
     match desk.register(members).await {
         Some(rp) if rp.has("token_endpoint_auth_method", value) => {
             is_known(desk, member, &rp).await

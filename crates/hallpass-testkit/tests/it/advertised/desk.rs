@@ -23,6 +23,8 @@ use hallpass_testkit::{
 use hallpass_types::{ClientId, Secret};
 use serde_json::{Map, Value, json};
 
+use super::certificates;
+
 /// Where the clients of these tests are redirected to.
 pub(super) const CALLBACK: &str = "https://new.test/cb";
 
@@ -172,15 +174,20 @@ impl Desk {
 
     /// Tokens for a code.
     pub(super) async fn redeem(&self, rp: &Rp, code: &str) -> Value {
+        let answer = self.op.browser().send(self.redemption(rp, code)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()
+    }
+
+    /// The request of [`Self::redeem`].
+    pub(super) fn redemption(&self, rp: &Rp, code: &str) -> Ask {
         let pairs = [
             ("grant_type", "authorization_code"),
             ("code", code),
             ("redirect_uri", CALLBACK),
             ("code_verifier", flow::VERIFIER),
         ];
-        let answer = self.call(rp, "/token", &pairs).await;
-        assert_eq!(answer.status, 200, "{}", answer.text());
-        answer.json()
+        self.ask(rp, "/token", &pairs)
     }
 
     /// What a client hears, signed if it may be, about a token that is none.
@@ -224,6 +231,9 @@ impl Desk {
                 Ask::form(path, &[pairs, &id, &secret].concat())
             }
             "none" => Ask::form(path, &[pairs, &id].concat()),
+            "tls_client_auth" | "self_signed_tls_client_auth" => {
+                certificates::shown(Ask::form(path, &[pairs, &id].concat()))
+            }
             "private_key_jwt" => {
                 let key = key(JwsAlgorithm::parse(algorithm.unwrap_or("ES256")).unwrap());
                 self.asserting(path, pairs, &assertion::sign(&key, &self.claims(rp)))

@@ -7,6 +7,7 @@
 
 mod algorithms;
 mod authentication;
+mod certificates;
 mod clients;
 mod desk;
 mod encryption;
@@ -22,11 +23,13 @@ use std::{future::Future, pin::Pin};
 use hallpass_core::{
     authorization_details::DetailType,
     authorize::ResponseType,
-    policy::{Documents, DpopNonce, ExchangeRule, Policy, TrustedIssuer},
+    policy::{Documents, DpopNonce, ExchangeRule, Policy, Roots, TrustedIssuer},
 };
 use hallpass_jose::JwsAlgorithm;
 use hallpass_testkit::Ask;
 use hallpass_types::Scope;
+
+use serde_json::Value;
 
 use self::{desk::Desk, probes::PROBES};
 
@@ -56,7 +59,7 @@ enum Probe {
         /// A request that it takes or refuses, but knows.
         ask: fn(&str) -> Ask,
     },
-    /// Anything else; says whether the value is right.
+    /// Anything else, as text; says whether the value is right.
     Text {
         /// Holds the value against what it says.
         fits: for<'a> fn(&'a Desk, &'a str) -> Tried<'a>,
@@ -72,6 +75,7 @@ fn everything(policy: &mut Policy) {
         .collect();
     policy.response_types = ResponseType::ALL.to_vec();
     policy.jarm = true;
+    policy.web_message = true;
     policy.device.enabled = true;
     policy.token_exchange = vec![ExchangeRule {
         clients: vec!["web".to_owned()],
@@ -88,6 +92,9 @@ fn everything(policy: &mut Policy) {
         resources: Vec::new(),
         max_lifetime: 300,
     }];
+    policy.mtls.enabled = true;
+    policy.mtls.roots = Roots::new(vec![certificates::authority()]);
+    policy.mtls.base = Some("https://mtls.op.test".to_owned());
     policy.acr_values = ["bronze", "silver"].map(str::to_owned).to_vec();
     policy.client_documents.enabled = true;
     policy.requests.by_reference = true;
@@ -190,11 +197,12 @@ impl Desk {
                 }
                 Probe::Endpoint { path, ask } => self.try_endpoint(member, path, *ask).await,
                 Probe::Text { fits } => {
-                    let said = self
-                        .metadata
-                        .get(*member)
-                        .map_or("", |v| v.as_str().unwrap());
-                    assert!(fits(self, said).await, "{member}: {said:?}");
+                    let said = match self.metadata.get(*member) {
+                        Some(Value::String(text)) => text.clone(),
+                        Some(other) => other.to_string(),
+                        None => String::new(),
+                    };
+                    assert!(fits(self, &said).await, "{member}: {said:?}");
                 }
             }
         }

@@ -4,7 +4,8 @@ use hallpass_testkit::Ask;
 
 use super::{
     Probe::{self, Endpoint, Flag, List, Text},
-    algorithms, authentication, clients, encryption, endpoints, logout, objects, people, requests,
+    algorithms, authentication, certificates, clients, encryption, endpoints, logout, objects,
+    people, requests,
 };
 
 const JWS: &[&str] = &[
@@ -361,6 +362,19 @@ pub(super) static PROBES: &[(&str, Probe)] = &[
         Flag {
             absent: false,
             holds: |desk| Box::pin(clients::of_a_document(desk)),
+        },
+    ),
+    (
+        "tls_client_certificate_bound_access_tokens",
+        Flag {
+            absent: false,
+            holds: |desk| Box::pin(certificates::bind_tokens(desk)),
+        },
+    ),
+    (
+        "mtls_endpoint_aliases",
+        Text {
+            fits: |desk, value| Box::pin(certificates::aliases(desk, value)),
         },
     ),
     (

@@ -1,7 +1,7 @@
 //! Parameters of the authorization endpoint, and grants.
 
 use hallpass_testkit::{Answer, Request, assertion, html, wire};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::desk::Desk;
 
@@ -27,6 +27,13 @@ fn told(answer: &Answer, name: &str) -> Option<String> {
             .or_else(|| wire::param(location, "response").and_then(inside));
     }
     let page = answer.text();
+    let message = html::tags(&page)
+        .into_iter()
+        .find(|tag| tag.get("id") == Some("message"));
+    if let Some(text) = message.as_ref().and_then(|tag| tag.get("data-response")) {
+        let message: Value = serde_json::from_str(text).unwrap();
+        return message[name].as_str().map(str::to_owned);
+    }
     let form = html::forms(&page).into_iter().next()?;
     let field = |name: &str| form.field(name).map(str::to_owned);
     field(name).or_else(|| field("response").and_then(inside))
