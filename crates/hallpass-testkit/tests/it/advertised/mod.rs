@@ -25,7 +25,7 @@ use hallpass_core::{
     authorize::ResponseType,
     policy::{Documents, DpopNonce, ExchangeRule, Policy, Roots, TrustedIssuer},
 };
-use hallpass_jose::JwsAlgorithm;
+use hallpass_jose::{JweAlgorithm, JwsAlgorithm};
 use hallpass_testkit::Ask;
 use hallpass_types::Scope;
 
@@ -69,6 +69,11 @@ enum Probe {
 /// Everything that can be switched on, at once.
 fn everything(policy: &mut Policy) {
     policy.signing_algs = JwsAlgorithm::ALL
+        .iter()
+        .copied()
+        .filter(|alg| !alg.is_symmetric())
+        .collect();
+    policy.encryption.own = JweAlgorithm::ALL
         .iter()
         .copied()
         .filter(|alg| !alg.is_symmetric())
