@@ -79,6 +79,8 @@ pub struct Policy {
     pub backchannel: BackchannelPolicy,
     /// Mutual TLS (RFC 8705).
     pub mtls: MtlsPolicy,
+    /// Who may vouch for instances of clients (`attest_jwt_client_auth`). Experimental.
+    pub attesters: Vec<Attester>,
     /// The security profile that every client is held to, but for those with one of their own. Set by
     /// [`Profile::narrow`], which takes out of the policy what it rules out.
     pub fapi_profile: Option<Profile>,
@@ -115,6 +117,7 @@ impl fmt::Debug for Policy {
             device,
             backchannel,
             mtls,
+            attesters,
             fapi_profile,
             documents,
         } = self;
@@ -145,6 +148,7 @@ impl fmt::Debug for Policy {
             .field("device", device)
             .field("backchannel", backchannel)
             .field("mtls", mtls)
+            .field("attesters", attesters)
             .field("fapi_profile", fapi_profile)
             .field("documents", documents)
             .finish()
@@ -443,6 +447,15 @@ pub struct MtlsPolicy {
     pub base: Option<String>,
 }
 
+/// Somebody who vouches for instances of clients.
+#[derive(Clone, Debug)]
+pub struct Attester {
+    /// The `iss` of its attestations.
+    pub issuer: String,
+    /// Its keys.
+    pub jwks: Arc<Jwks>,
+}
+
 impl MtlsPolicy {
     /// The URL of the endpoint at that path where certificates are asked for, when it is not the issuer's own.
     #[must_use]
@@ -636,6 +649,7 @@ impl Policy {
             device: DevicePolicy::default(),
             backchannel: BackchannelPolicy::default(),
             mtls: MtlsPolicy::default(),
+            attesters: Vec::new(),
             fapi_profile: None,
             documents: Documents::default(),
         }

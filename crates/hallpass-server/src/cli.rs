@@ -135,8 +135,21 @@ pub enum Client {
     List,
     /// Show a client.
     Show(ClientId),
+    /// Say what a client lacks for a security profile.
+    Check(ClientCheck),
     /// Delete a client. All it was granted ends.
     Delete(ClientId),
+}
+
+/// Options of `client check`.
+#[derive(Debug, Args)]
+pub struct ClientCheck {
+    /// `fapi1-advanced`, `fapi2-security`, `fapi2-message-signing` or `fapi-ciba`; the client's own or the issuer's, if not
+    /// given.
+    #[arg(long, value_name = "PROFILE")]
+    pub profile: Option<String>,
+    /// The client's identifier.
+    pub client_id: String,
 }
 
 /// Which client.

@@ -6,6 +6,7 @@
 //! on the wire is the same; only the reason's identifier, for logs, tells more.
 
 mod assertion;
+pub mod attestation;
 pub mod certificate;
 mod none;
 mod private_key_jwt;
@@ -30,6 +31,7 @@ use crate::{
 };
 
 use assertion::Assertion;
+use attestation::Attested;
 use certificate::SELF_SIGNED;
 
 /// Every authentication method. Discovery and registration offer exactly these.
@@ -40,6 +42,7 @@ pub static METHODS: &[&dyn Method] = &[
     &private_key_jwt::PrivateKeyJwt,
     &certificate::TlsClientAuth,
     &certificate::SelfSigned,
+    &attestation::Attestation,
     &none::Nothing,
 ];
 
@@ -96,6 +99,8 @@ pub enum Kind {
     Keys,
     /// A certificate for TLS.
     Certificate,
+    /// An attestation of somebody whom the operator trusts.
+    Attested,
 }
 
 reasons! {
@@ -145,6 +150,8 @@ reasons! {
         KeyMiss => InvalidClient, "client_auth_key_miss", "client authentication failed";
         /// The keys at `jwks_uri` could not be had.
         KeysUnavailable => InvalidClient, "client_auth_keys_unavailable", "client authentication failed";
+        /// Nobody whom the operator trusts has made the attestation.
+        Attester => InvalidClient, "client_auth_attester", "client authentication failed";
         /// The client has shown no certificate.
         CertificateMissing => InvalidClient, "client_auth_certificate_missing", "client authentication failed";
         /// The certificate cannot be read, or is not valid at this time.
@@ -166,6 +173,7 @@ pub struct Request<'p> {
     params: &'p Params,
     authorization: Option<&'p str>,
     assertion: Option<Assertion<'p>>,
+    attested: Attested<'p>,
 }
 
 /// A credential and the client that it names.
@@ -186,6 +194,8 @@ pub enum Credential<'p> {
     Assertion(Assertion<'p>),
     /// A certificate whose key the client holds.
     Certificate(&'p Certificate),
+    /// An attestation and a proof, nothing read.
+    Attested(Attested<'p>),
 }
 
 /// A secret as it was presented.
@@ -204,6 +214,7 @@ pub struct Presented<'p> {
     method: &'static dyn Method,
     credential: Credential<'p>,
     certificate: Option<&'p Certificate>,
+    attested: Attested<'p>,
     used_header: bool,
 }
 
@@ -225,6 +236,10 @@ impl<'p> Presented<'p> {
             params,
             authorization,
             assertion: Assertion::read(params)?,
+            attested: Attested {
+                attestation: sent.attestation,
+                proof: sent.attestation_pop,
+            },
         };
         let mut presented = None;
         for method in METHODS {
@@ -240,6 +255,7 @@ impl<'p> Presented<'p> {
                 method: *method,
                 credential: found.credential,
                 certificate: sent.certificate,
+                attested: request.attested,
                 used_header: authorization.is_some(),
             });
         }
@@ -276,14 +292,15 @@ impl<'p> Presented<'p> {
         self.used_header
     }
 
-    /// The method by which a client shows a certificate, when this is such a client and the request names it and does
+    /// The method of a client whose credential is not among the parameters, when the request names the client and does
     /// nothing else.
-    fn certificate_method(&self, client: &Client, policy: &Policy) -> Option<&'static dyn Method> {
+    fn silent_method(&self, client: &Client, policy: &Policy) -> Option<&'static dyn Method> {
         if self.method.kind() != Kind::Public {
             return None;
         }
         method(&client.auth_method)
-            .filter(|method| method.kind() == Kind::Certificate && method.is_offered(policy))
+            .filter(|method| matches!(method.kind(), Kind::Certificate | Kind::Attested))
+            .filter(|method| method.is_offered(policy))
     }
 
     /// The `jwks_uri` whose keys must be in [`Facts::fetched_jwks`] to decide, if any.
@@ -292,7 +309,7 @@ impl<'p> Presented<'p> {
         let by_keys = match self.method.kind() {
             Kind::Keys => client.auth_method == self.method.name(),
             Kind::Public => self.certificate.is_some() && client.auth_method == SELF_SIGNED,
-            Kind::Secret | Kind::Certificate => false,
+            Kind::Secret | Kind::Certificate | Kind::Attested => false,
         };
         if by_keys && client.jwks.is_none() {
             client.jwks_uri.as_deref()
@@ -417,9 +434,15 @@ pub fn authenticate(
         return Err(Reason::UnknownClient);
     };
     //= RFC6749#2.3 MUST: the server accepts the method that suits its requirements; here, the registered one alone
-    if let Some(method) = presented.certificate_method(client, facts.policy) {
-        let shown = presented.certificate.ok_or(Reason::CertificateMissing)?;
-        let once = method.verify(&Credential::Certificate(shown), client, facts)?;
+    if let Some(method) = presented.silent_method(client, facts.policy) {
+        let credential = match method.kind() {
+            Kind::Attested => Credential::Attested(presented.attested),
+            Kind::Certificate | Kind::Public | Kind::Secret | Kind::Keys => {
+                let shown = presented.certificate.ok_or(Reason::CertificateMissing)?;
+                Credential::Certificate(shown)
+            }
+        };
+        let once = method.verify(&credential, client, facts)?;
         return Ok(Authenticated {
             client: AuthenticatedClient {
                 client: Arc::clone(client),
@@ -457,7 +480,10 @@ pub fn identify_public(
         .ok_or(Reason::UnknownClient)?;
     let named = match &presented.credential {
         Credential::None => client.is_public(),
-        Credential::Secret(_) | Credential::Assertion(_) | Credential::Certificate(_) => false,
+        Credential::Secret(_)
+        | Credential::Assertion(_)
+        | Credential::Certificate(_)
+        | Credential::Attested(_) => false,
     };
     if !named {
         return Err(Reason::MethodNotRegistered);

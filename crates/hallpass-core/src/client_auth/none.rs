@@ -25,7 +25,11 @@ impl Method for Nothing {
         if !nothing_else {
             return Ok(None);
         }
-        Ok(client_id(request.params)?.map(|client_id| Found {
+        let named = match client_id(request.params)? {
+            None if request.attested.is_there() => request.attested.client_id(),
+            named => named,
+        };
+        Ok(named.map(|client_id| Found {
             client_id,
             credential: Credential::None,
         }))

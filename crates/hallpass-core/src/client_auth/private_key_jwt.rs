@@ -51,7 +51,10 @@ impl Method for PrivateKeyJwt {
     ) -> Result<Option<OnceUse>, Reason> {
         let assertion = match credential {
             Credential::Assertion(assertion) => assertion,
-            Credential::None | Credential::Secret(_) | Credential::Certificate(_) => {
+            Credential::None
+            | Credential::Secret(_)
+            | Credential::Certificate(_)
+            | Credential::Attested(_) => {
                 return Err(Reason::Malformed);
             }
         };

@@ -47,7 +47,10 @@ pub(super) fn verify(
 ) -> Result<(), Reason> {
     let presented = match credential {
         Credential::Secret(presented) => presented,
-        Credential::None | Credential::Assertion(_) | Credential::Certificate(_) => {
+        Credential::None
+        | Credential::Assertion(_)
+        | Credential::Certificate(_)
+        | Credential::Attested(_) => {
             return Err(Reason::Malformed);
         }
     };
@@ -76,6 +79,9 @@ pub(super) fn pretend(credential: &Credential<'_>, facts: &Facts<'_>) {
         Credential::Secret(presented) => {
             let _ = std::hint::black_box(presented.is(ContentDigest([0; 32]), facts));
         }
-        Credential::None | Credential::Assertion(_) | Credential::Certificate(_) => {}
+        Credential::None
+        | Credential::Assertion(_)
+        | Credential::Certificate(_)
+        | Credential::Attested(_) => {}
     }
 }

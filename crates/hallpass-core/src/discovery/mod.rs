@@ -14,7 +14,7 @@ use crate::{
     authorize::{Display, Prompts, respond},
     binding::dpop,
     client::metadata::SUBJECT_TYPES,
-    client_auth::{Kind, METHODS, Method},
+    client_auth::{self, Kind, METHODS, Method, attestation},
     fapi::Profile,
     issue::id_token,
     pkce,
@@ -146,6 +146,15 @@ pub fn metadata(policy: &Policy, endpoints: &Endpoints) -> Map<String, Value> {
         let algs = algs.iter().map(|alg| alg.name());
         document.list("dpop_signing_alg_values_supported", algs);
     }
+    if attestation_offered(policy) {
+        //= ATTESTATION#10 MUST: the algorithms of attestations and proofs are told
+        for name in [
+            "client_attestation_signing_alg_values_supported",
+            "client_attestation_pop_signing_alg_values_supported",
+        ] {
+            document.list(name, attestation::ALGS.iter().map(|alg| alg.name()));
+        }
+    }
     if policy.mtls.enabled {
         //= RFC8705#3.3 MAY: that tokens can be bound to certificates is told
         document.flag("tls_client_certificate_bound_access_tokens", true);
@@ -246,6 +255,10 @@ pub fn metadata(policy: &Policy, endpoints: &Endpoints) -> Map<String, Value> {
         document.aliases(policy.issuer.as_str(), base);
     }
     document.0
+}
+
+fn attestation_offered(policy: &Policy) -> bool {
+    client_auth::method(attestation::ATTESTATION).is_some_and(|m| m.is_offered(policy))
 }
 
 /// Endpoints that clients call themselves, and may call with a certificate.

@@ -19,7 +19,7 @@ use crate::{
     authorize::{ResponseMode, ResponseType},
     client::{ApplicationType, Client},
     client_auth::{self, Kind},
-    policy::Policy,
+    policy::{DeliveryMode, Policy},
     request_object::Demands,
 };
 
@@ -94,7 +94,7 @@ impl Profile {
     pub const fn takes(self, kind: Kind) -> bool {
         match kind {
             Kind::Keys | Kind::Certificate => true,
-            Kind::Public | Kind::Secret => false,
+            Kind::Public | Kind::Secret | Kind::Attested => false,
         }
     }
 
@@ -280,6 +280,23 @@ pub fn lacks(client: &Client, profile: Profile, policy: &Policy) -> Vec<Lack> {
         "grant_types",
         "must have urn:openid:params:grant-type:ciba",
     );
+    //= FAPI-CIBA#5.2.2 MUST: the modes are poll and ping
+    //= FAPI-CIBA#5.2.2 MUST: authentication requests are signed
+    let by_ciba = profile == Profile::FapiCiba;
+    lacks(
+        by_ciba && client.backchannel.mode == DeliveryMode::Push,
+        "backchannel_token_delivery_mode",
+        "must be poll or ping",
+    );
+    lacks(
+        by_ciba
+            && !client
+                .backchannel
+                .signing_alg
+                .is_some_and(|alg| profile.algs().contains(&alg)),
+        "backchannel_authentication_request_signing_alg",
+        text,
+    );
     lacks(
         !policy.mtls.enabled && (!policy.dpop.enabled || !profile.is_second()),
         "mtls.enabled",
@@ -296,7 +313,7 @@ pub fn lacks(client: &Client, profile: Profile, policy: &Policy) -> Vec<Lack> {
     );
     lacks(
         redirects && profile == Profile::Fapi2MessageSigning && !policy.jarm,
-        "protocol.jarm",
+        "protocol.signed_responses",
         "must be on",
     );
     lacks(

@@ -38,6 +38,8 @@ fn metadata(profile: Profile) -> Value {
         "token_endpoint_auth_method": "private_key_jwt", "jwks": keys(),
         "response_types": response_types, "grant_types": grants,
         "fapi_profile": profile.as_str(),
+        "backchannel_token_delivery_mode": "poll",
+        "backchannel_authentication_request_signing_alg": "ES256",
     })
 }
 
@@ -114,7 +116,10 @@ fn what_does_not_come_up_to_its_profile_is_no_client() {
     };
     for profile in Profile::ALL.iter().copied() {
         const METHOD: &str = "token_endpoint_auth_method";
-        lacks(profile, METHOD, json!("none"), METHOD);
+        // Without a secret of its own nobody may use backchannel authentication anyway.
+        if profile != Profile::FapiCiba {
+            lacks(profile, METHOD, json!("none"), METHOD);
+        }
         for name in [
             "token_endpoint_auth_signing_alg",
             "id_token_signed_response_alg",
@@ -168,7 +173,7 @@ fn what_does_not_come_up_to_its_profile_is_no_client() {
     let no_jarm = |policy: &mut Policy| policy.jarm = false;
     assert_eq!(
         without(no_jarm, Profile::Fapi2MessageSigning),
-        "protocol.jarm"
+        "protocol.signed_responses"
     );
 }
 

@@ -1,6 +1,7 @@
 //! `hallpass client`
 
 use hallpass_core::client::{Client, ClientOrigin, ClientRecord, metadata};
+use hallpass_core::fapi::{self, Profile};
 use hallpass_jose::base64url;
 use hallpass_store::{Commit, Committed, MAX_PAGE, Spend, StoreError, Write};
 use hallpass_types::{ClientId, Secret};
@@ -24,6 +25,7 @@ pub(super) async fn run(
             let value = describe(&record, None);
             output.say(&value, pretty(&value))
         }
+        cli::Client::Check(options) => check(&options, &engine, output).await,
         cli::Client::Delete(client) => delete(&client.client_id, &engine, output).await,
     }
 }
@@ -153,6 +155,46 @@ async fn list(engine: &Engine, output: Output) -> Result<(), Failure> {
         &["CLIENT ID", "NAME", "AUTHENTICATION", "ORIGIN"],
         &rows,
     )
+}
+
+/// Says what a client lacks for a security profile.
+async fn check(options: &cli::ClientCheck, engine: &Engine, output: Output) -> Result<(), Failure> {
+    let record = find(&options.client_id, engine).await?;
+    let policy = engine.provider.policy();
+    let own = || record.metadata.get("fapi_profile").and_then(Value::as_str);
+    let profile = match options.profile.as_deref().or_else(own) {
+        Some(name) => Profile::parse(name).ok_or_else(|| {
+            let names: Vec<&str> = Profile::ALL.iter().map(|p| p.as_str()).collect();
+            Failure::new(format!("--profile must be one of {}", names.join(", ")))
+        })?,
+        None => policy.fapi_profile.ok_or_else(|| {
+            Failure::new("neither the client nor the issuer has a profile; name one with --profile")
+        })?,
+    };
+    let sealed = record.secret_sealed.as_deref();
+    let secret = sealed.and_then(|sealed| {
+        let secrets = engine.provider.secrets();
+        secrets.open_client_secret(record.client_id.as_str(), sealed)
+    });
+    let client = Client::without_profile(&record, policy, secret)
+        .map_err(|error| Failure::doing("client", &error))?;
+    let lacks = fapi::lacks(&client, profile, policy);
+    let list: Vec<Value> = lacks
+        .iter()
+        .map(|lack| json!({ "field": lack.field, "text": lack.text }))
+        .collect();
+    let value =
+        json!({ "client_id": options.client_id, "profile": profile.as_str(), "lacks": list });
+    let (id, name) = (&options.client_id, profile.as_str());
+    if lacks.is_empty() {
+        return output.say(&value, format!("client {id} has all that {name} demands"));
+    }
+    let lines: Vec<String> = lacks
+        .iter()
+        .map(|lack| format!("  {} {}", lack.field, lack.text))
+        .collect();
+    let text = format!("client {id} lacks for {name}:\n{}", lines.join("\n"));
+    output.say(&value, text)
 }
 
 async fn delete(id: &str, engine: &Engine, output: Output) -> Result<(), Failure> {

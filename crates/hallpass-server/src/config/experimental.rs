@@ -23,6 +23,7 @@ struct Feature {
 /// Every experimental feature.
 #[rustfmt::skip]
 const FEATURES: &[Feature] = &[
+    Feature { name: "client_attestation", version: "draft-10", document: "draft-ietf-oauth-attestation-based-client-auth" },
     Feature { name: "client_documents", version: "draft-03", document: "draft-ietf-oauth-client-id-metadata-document" },
     Feature { name: "web_message", version: "draft-00", document: "draft-sakimura-oauth-wmrm" },
 ];

@@ -3,6 +3,7 @@
 //! `Raw` is what may be written down; [`Config`] is what has passed every check. Each part of the program gets the
 //! sections it needs, never the whole.
 
+mod attesters;
 mod authorization_details;
 mod backchannel;
 mod checker;
@@ -100,6 +101,7 @@ struct Raw {
     experimental: Experimental,
     danger: Danger,
     authorization_details: Vec<AuthorizationDetails>,
+    attesters: Vec<attesters::Raw>,
     clients: Vec<clients::Raw>,
     users: Vec<users::Raw>,
 }
@@ -147,6 +149,8 @@ pub struct Config {
     pub danger: Danger,
     /// `[[authorization_details]]`.
     pub authorization_details: Vec<AuthorizationDetails>,
+    /// `[[attesters]]`.
+    pub attesters: Vec<hallpass_core::policy::Attester>,
     /// `[[clients]]`.
     pub clients: Vec<Client>,
     /// `[[users]]`.
@@ -197,6 +201,7 @@ impl Config {
             experimental,
             danger,
             authorization_details,
+            attesters,
             clients,
             users,
         } = raw;
@@ -215,6 +220,7 @@ impl Config {
         rate_limits.check(check);
         log.check(check);
         experimental.check(check);
+        let attesters = attesters::parse(attesters, &experimental, check);
         danger.check(check);
         let issuer = server.issuer(tls.files().is_some(), server.port());
         let clients = policy::provisional(&issuer, &lifetimes, &protocol, &registration)
@@ -224,6 +230,7 @@ impl Config {
                 request_objects.apply(&pushed_requests, &mut policy);
                 jwt_bearer::check(&protocol.jwt_bearer, &policy, check);
                 mtls.apply(&mut policy);
+                policy.attesters.clone_from(&attesters);
                 AuthorizationDetails::apply(&authorization_details, &mut policy);
                 if let Some(profile) = policy.fapi_profile {
                     profile.narrow(&mut policy);
@@ -257,6 +264,7 @@ impl Config {
             experimental,
             danger,
             authorization_details,
+            attesters,
             clients,
             users,
         })

@@ -176,6 +176,7 @@ impl Engine {
                     .apply(&config.pushed_requests, policy);
                 policy.logout = config.logout.policy();
                 config.mtls.apply(policy);
+                policy.attesters.clone_from(&config.attesters);
                 AuthorizationDetails::apply(&config.authorization_details, policy);
                 policy.registration.initial_access_tokens = digests;
             })

@@ -124,9 +124,10 @@ impl Method for SelfSigned {
 fn shown<'c>(credential: &Credential<'c>) -> Result<&'c Certificate, Reason> {
     match credential {
         Credential::Certificate(certificate) => Ok(certificate),
-        Credential::None | Credential::Secret(_) | Credential::Assertion(_) => {
-            Err(Reason::Malformed)
-        }
+        Credential::None
+        | Credential::Secret(_)
+        | Credential::Assertion(_)
+        | Credential::Attested(_) => Err(Reason::Malformed),
     }
 }
 

@@ -1,4 +1,5 @@
 mod assertions;
+mod attestations;
 mod secrets;
 
 use std::sync::{
@@ -79,8 +80,8 @@ fn methods_have_one_name_each() {
     for known in METHODS {
         assert_eq!(method(known.name()).unwrap().name(), known.name());
         assert!(!known.signing_algs().is_empty() || known.kind() != Kind::Keys);
-        let by_certificate = known.kind() == Kind::Certificate;
-        assert_eq!(known.is_offered(&policy()), !by_certificate);
+        let set_up = matches!(known.kind(), Kind::Certificate | Kind::Attested);
+        assert_eq!(known.is_offered(&policy()), !set_up);
     }
     assert!(method("").is_none());
 }
