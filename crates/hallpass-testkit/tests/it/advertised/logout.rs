@@ -72,3 +72,18 @@ pub(super) async fn front_channel_names_session(desk: &Desk) -> bool {
         |src: String| wire::param(&src, "sid").is_some() && wire::param(&src, "iss").is_some();
     frame(desk).await.is_some_and(named)
 }
+
+/// Every answer says in which state the session is, so that a frame can watch it.
+pub(super) async fn session_state(desk: &Desk, iframe: &str) -> bool {
+    let rp = desk.register(json!({})).await.unwrap();
+    let answer = desk.agreed(&desk.request(&rp, "openid")).await;
+    let state = wire::param(answer.location(), "session_state");
+    let page = desk.op.browser().get("/session/check").await;
+    assert_eq!(page.status == 200, state.is_some());
+    let url = if state.is_some() {
+        "https://op.test/session/check"
+    } else {
+        ""
+    };
+    iframe == url
+}

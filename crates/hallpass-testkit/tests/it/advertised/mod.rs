@@ -7,6 +7,7 @@
 
 mod algorithms;
 mod authentication;
+mod backchannel;
 mod certificates;
 mod clients;
 mod desk;
@@ -23,7 +24,7 @@ use std::{future::Future, pin::Pin};
 use hallpass_core::{
     authorization_details::DetailType,
     authorize::ResponseType,
-    policy::{Documents, DpopNonce, ExchangeRule, Policy, Roots, TrustedIssuer},
+    policy::{DeliveryMode, Documents, DpopNonce, ExchangeRule, Policy, Roots, TrustedIssuer},
 };
 use hallpass_jose::{JweAlgorithm, JwsAlgorithm};
 use hallpass_testkit::Ask;
@@ -97,6 +98,11 @@ fn everything(policy: &mut Policy) {
         resources: Vec::new(),
         max_lifetime: 300,
     }];
+    policy.logout.session_management = true;
+    policy.backchannel.enabled = true;
+    policy.backchannel.delivery_modes = DeliveryMode::ALL.to_vec();
+    policy.backchannel.user_code = true;
+    policy.backchannel.pending_per_person = 1000;
     policy.mtls.enabled = true;
     policy.mtls.roots = Roots::new(vec![certificates::authority()]);
     policy.mtls.base = Some("https://mtls.op.test".to_owned());

@@ -4,8 +4,8 @@ use hallpass_testkit::Ask;
 
 use super::{
     Probe::{self, Endpoint, Flag, List, Text},
-    algorithms, authentication, certificates, clients, encryption, endpoints, logout, objects,
-    people, requests,
+    algorithms, authentication, backchannel, certificates, clients, encryption, endpoints, logout,
+    objects, people, requests,
 };
 
 const JWS: &[&str] = &[
@@ -378,6 +378,12 @@ pub(super) static PROBES: &[(&str, Probe)] = &[
         },
     ),
     (
+        "check_session_iframe",
+        Text {
+            fits: |desk, value| Box::pin(logout::session_state(desk, value)),
+        },
+    ),
+    (
         "backchannel_logout_supported",
         Flag {
             absent: false,
@@ -403,6 +409,28 @@ pub(super) static PROBES: &[(&str, Probe)] = &[
         Flag {
             absent: false,
             holds: |desk| Box::pin(logout::front_channel_names_session(desk)),
+        },
+    ),
+    ("backchannel_authentication_endpoint", post("/backchannel")),
+    (
+        "backchannel_token_delivery_modes_supported",
+        List {
+            neighbours: &["poll", "ping", "push", "POLL"],
+            accepts: |desk, _, value| Box::pin(backchannel::delivery_mode(desk, value)),
+        },
+    ),
+    (
+        "backchannel_user_code_parameter_supported",
+        Flag {
+            absent: false,
+            holds: |desk| Box::pin(backchannel::user_code(desk)),
+        },
+    ),
+    (
+        "backchannel_authentication_request_signing_alg_values_supported",
+        List {
+            neighbours: JWS,
+            accepts: |desk, _, value| Box::pin(backchannel::algorithm(desk, value)),
         },
     ),
     ("service_documentation", DOCUMENT),

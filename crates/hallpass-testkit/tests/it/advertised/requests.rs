@@ -99,7 +99,9 @@ pub(super) async fn grant_type(desk: &Desk, value: &str) -> bool {
         "implicit" => json!(["id_token"]),
         _ => json!([]),
     };
-    let members = json!({"grant_types": [value], "response_types": response_types});
+    let members = json!({
+        "grant_types": [value], "response_types": response_types, "backchannel_token_delivery_mode": "poll",
+    });
     // Some need a rule of the operator, who then registers the client, too.
     let by_an_operator = desk.operator_may_register(members.clone());
     let rp = desk.register(members).await;
