@@ -34,6 +34,7 @@ mod introspection_jwt;
 mod jwt_bearer;
 mod keys;
 mod logout;
+mod mcp;
 mod mutual_tls;
 mod outbox;
 mod pushed_requests;
