@@ -118,6 +118,9 @@ async fn what_was_exchanged_ends_with_its_grant() {
     );
 }
 
+/// What it is, who asks, with which token, what else is sent, and the error.
+type Case<'a> = (&'a str, &'a str, &'a str, &'a [(&'a str, &'a str)], &'a str);
+
 // TK-40, TK-53
 #[tokio::test]
 async fn nobody_exchanges_without_a_rule_a_grant_type_and_a_good_token() {
@@ -130,7 +133,7 @@ async fn nobody_exchanges_without_a_rule_a_grant_type_and_a_good_token() {
     let broken = format!("{}x", first.access);
     let id = first.id.clone().unwrap();
     #[rustfmt::skip]
-    let cases: &[(&str, &str, &str, &[(&str, &str)], &str)] = &[
+    let cases: &[Case<'_>] = &[
         ("no grant type", "rogue", good, &[], "unauthorized_client"),
         ("no rule", "unruled", good, &[], "unauthorized_client"),
         ("another target", "orders", good, &[("resource", fixture::API1)], "invalid_target"),

@@ -106,7 +106,7 @@ impl Pair {
         };
         let alg = JweAlgorithm::parse(alg)
             .filter(offered)
-            .ok_or(MetadataReason::AlgorithmUnsupported.at(self.alg))?;
+            .ok_or_else(|| MetadataReason::AlgorithmUnsupported.at(self.alg))?;
         //= OIDC-REG#2 MUST: the default content encryption is A128CBC-HS256
         let enc = enc
             .map_or(
@@ -114,7 +114,7 @@ impl Pair {
                 ContentEncryption::parse,
             )
             .filter(|enc| policy.encs.contains(enc))
-            .ok_or(MetadataReason::AlgorithmUnsupported.at(self.enc))?;
+            .ok_or_else(|| MetadataReason::AlgorithmUnsupported.at(self.enc))?;
         Ok(Encryption { alg, enc })
     }
 }

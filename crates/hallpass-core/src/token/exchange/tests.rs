@@ -233,14 +233,14 @@ fn a_token_that_does_not_stand_is_not_exchanged() {
         ("its holder is gone", |s| s.holder_stands = false),
         ("without its grant", |s| s.grant = None),
         ("its grant is revoked", |s| {
-            s.grant.as_mut().unwrap().revoked_at = Some(NOW)
+            s.grant.as_mut().unwrap().revoked_at = Some(NOW);
         }),
         ("its grant is over", |s| {
-            s.grant.as_mut().unwrap().record.expires_at = NOW
+            s.grant.as_mut().unwrap().record.expires_at = NOW;
         }),
         ("its account is gone", |s| s.account = None),
         ("its account changed", |s| {
-            s.account = Some(AccountFacts { epoch: 4 })
+            s.account = Some(AccountFacts { epoch: 4 });
         }),
         ("its session ended", |s| {
             s.session_alive = false;
