@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use hallpass_jose::{ContentEncryption, JweAlgorithm, Jwks, JwsAlgorithm};
-use hallpass_types::{Issuer, Scope};
+use hallpass_jose::JwsAlgorithm;
+use hallpass_types::Issuer;
 
 use crate::{
     authorization_details::DetailType,
@@ -21,6 +21,16 @@ use crate::{
         jwt_bearer::JwtBearer, refresh_token::Refresh,
     },
 };
+
+mod binding;
+mod decoupled;
+mod encryption;
+mod trust;
+
+pub use binding::{Attester, DpopNonce, DpopPolicy, MtlsPolicy, Roots};
+pub use decoupled::{BackchannelPolicy, DeliveryMode, DevicePolicy};
+pub use encryption::EncryptionPolicy;
+pub use trust::{ExchangeRule, TrustedIssuer};
 
 /// The policy of one issuer. Prints without its key material.
 #[derive(Clone)]
@@ -250,82 +260,6 @@ impl Default for LogoutPolicy {
     }
 }
 
-/// Encryption, RFC 7516.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EncryptionPolicy {
-    /// Key management for what clients get. Empty: nothing is encrypted for anybody.
-    pub algs: Vec<JweAlgorithm>,
-    /// Content encryption, in both directions.
-    pub encs: Vec<ContentEncryption>,
-    /// Key management with keys of ours, for request objects and hints. There is one key for all that use RSA, and one for
-    /// all that agree on a key over P-256. Symmetric ones do not stand here: they follow from the client's registration.
-    pub own: Vec<JweAlgorithm>,
-}
-
-impl Default for EncryptionPolicy {
-    /// Everything that exists here towards clients; key agreement towards us, whose keys cost next to nothing to make.
-    fn default() -> Self {
-        Self {
-            algs: JweAlgorithm::ALL.to_vec(),
-            encs: ContentEncryption::ALL.to_vec(),
-            own: vec![
-                JweAlgorithm::EcdhEs,
-                JweAlgorithm::EcdhEsA128Kw,
-                JweAlgorithm::EcdhEsA192Kw,
-                JweAlgorithm::EcdhEsA256Kw,
-            ],
-        }
-    }
-}
-
-impl EncryptionPolicy {
-    /// Key management algorithms for what clients send: with our keys, and with their secret where they registered that.
-    pub fn incoming(&self) -> impl Iterator<Item = JweAlgorithm> {
-        let own = self.own.iter().filter(|a| !a.is_symmetric());
-        own.chain(self.algs.iter().filter(|a| a.is_symmetric()))
-            .copied()
-    }
-}
-
-/// An issuer whose word is taken for who a person is, RFC 7523 §2.1.
-#[derive(Clone, Debug)]
-pub struct TrustedIssuer {
-    /// Its `iss`, compared byte for byte.
-    pub issuer: String,
-    /// Its keys, when they are written down here.
-    pub jwks: Option<Arc<Jwks>>,
-    /// Where it publishes them otherwise.
-    pub jwks_uri: Option<String>,
-    /// Algorithms of its signatures; symmetric ones are never taken.
-    pub algs: Vec<JwsAlgorithm>,
-    /// The clients that may show its assertions.
-    pub clients: Vec<String>,
-    /// Whom its subjects are here: `sub` to the account's own subject. None: the same.
-    pub subjects: Option<BTreeMap<String, String>>,
-    /// The scopes that a token may have at most. `openid` and `offline_access` are never among them.
-    pub scopes: Scope,
-    /// The resources that a token may be for. The issuer's own name stands for the provider's endpoints.
-    pub resources: Vec<String>,
-    /// An assertion ends at most so many seconds ahead.
-    pub max_lifetime: i64,
-}
-
-/// Lets clients exchange tokens, RFC 8693.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ExchangeRule {
-    /// The clients that may.
-    pub clients: Vec<String>,
-    /// The resources that the new token may be for. The issuer's own name stands for the provider's endpoints.
-    pub resources: Vec<String>,
-    /// Whose tokens may be shown. Empty: the client's own, and those that were made for a resource that it serves
-    /// (`introspection_resources`).
-    pub subject_clients: Vec<String>,
-    /// The scopes that the new token may have at most. None: those of the token that was shown.
-    pub scopes: Option<Vec<String>>,
-    /// Whether the client may act as the person without being named in `act`.
-    pub impersonation: bool,
-}
-
 /// Dynamic registration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RegistrationPolicy {
@@ -391,34 +325,6 @@ impl Default for RequestPolicy {
     }
 }
 
-/// Demonstrating Proof of Possession (RFC 9449).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DpopPolicy {
-    /// Whether proofs are looked at. Without it tokens are bearer tokens, whatever a request shows.
-    pub enabled: bool,
-    /// Whether proofs need a nonce of this server.
-    pub nonce: DpopNonce,
-}
-
-impl Default for DpopPolicy {
-    fn default() -> Self {
-        Self {
-            enabled: true,
-            nonce: DpopNonce::Never,
-        }
-    }
-}
-
-/// Whether DPoP proofs need a nonce of this server (RFC 9449 §8).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "there is no third way")]
-pub enum DpopNonce {
-    /// `iat` and `jti` are enough.
-    #[default]
-    Never,
-    /// A client asks again with the nonce that the first answer carries. It keeps out proofs that were made in advance.
-    Always,
-}
 const REQUEST_ALGS: &[JwsAlgorithm] = &[
     JwsAlgorithm::ES256,
     JwsAlgorithm::ES384,
@@ -435,65 +341,6 @@ const REQUEST_ALGS: &[JwsAlgorithm] = &[
     JwsAlgorithm::HS512,
 ];
 
-/// Mutual TLS (RFC 8705).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct MtlsPolicy {
-    /// Whether certificates of clients are looked at. Something in front of the engine must ask for them.
-    pub enabled: bool,
-    /// The authorities that vouch for clients of `tls_client_auth`. Without any that method does not exist.
-    pub roots: Roots,
-    /// The URL, like an issuer's, under which the endpoints ask for certificates, where that is not the issuer's own
-    /// (`mtls_endpoint_aliases`).
-    pub base: Option<String>,
-}
-
-/// Somebody who vouches for instances of clients.
-#[derive(Clone, Debug)]
-pub struct Attester {
-    /// The `iss` of its attestations.
-    pub issuer: String,
-    /// Its keys.
-    pub jwks: Arc<Jwks>,
-}
-
-impl MtlsPolicy {
-    /// The URL of the endpoint at that path where certificates are asked for, when it is not the issuer's own.
-    #[must_use]
-    pub fn alias(&self, path: &str) -> Option<String> {
-        let base = self.base.as_ref().filter(|_| self.enabled)?;
-        Some(format!("{base}{path}"))
-    }
-}
-
-/// Root certificates in DER.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Roots(Arc<Vec<Vec<u8>>>);
-
-impl Roots {
-    /// Takes certificates over. They are read when a client's certificate is checked.
-    #[must_use]
-    pub fn new(der: Vec<Vec<u8>>) -> Self {
-        Self(Arc::new(der))
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Each.
-    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.0.iter().map(Vec::as_slice)
-    }
-}
-
-impl fmt::Debug for Roots {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Roots({})", self.0.len())
-    }
-}
-
 /// Links in the metadata.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Documents {
@@ -503,100 +350,6 @@ pub struct Documents {
     pub op_policy_uri: Option<String>,
     /// `op_tos_uri`.
     pub op_tos_uri: Option<String>,
-}
-
-/// The device grant ([RFC 8628](https://www.rfc-editor.org/rfc/rfc8628)). Times are in seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DevicePolicy {
-    /// Whether it is offered.
-    pub enabled: bool,
-    /// How long both codes stand; at most [`device::MAX_LIFETIME`](crate::device::MAX_LIFETIME).
-    pub lifetime: i64,
-    /// Between two polls, at first.
-    pub interval: i64,
-    /// Requests that one client may begin within a minute.
-    pub per_client_per_minute: u32,
-    /// Wrong codes that one address, and one browser, may type within a quarter of an hour.
-    pub wrong_codes: u32,
-}
-
-impl Default for DevicePolicy {
-    fn default() -> Self {
-        Self {
-            enabled: false,
-            lifetime: 600,
-            interval: 5,
-            per_client_per_minute: 600,
-            wrong_codes: 10,
-        }
-    }
-}
-
-/// Client-initiated backchannel authentication (CIBA Core). Times are in seconds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BackchannelPolicy {
-    /// Whether it is offered.
-    pub enabled: bool,
-    /// How a client may learn of the answer.
-    pub delivery_modes: Vec<DeliveryMode>,
-    /// How long a request stands, when the client does not ask for less.
-    pub lifetime: i64,
-    /// Between two polls, at first.
-    pub interval: i64,
-    /// Requests that may wait for one person at a time.
-    pub pending_per_person: u32,
-    /// Whether people have a secret code that a request may have to carry (`user_code`). The port for their devices
-    /// checks it.
-    pub user_code: bool,
-    /// Answers requests at a call of whoever knows their `auth_req_id`, for tests: nobody is asked.
-    pub automatic_approval: bool,
-}
-
-impl Default for BackchannelPolicy {
-    fn default() -> Self {
-        Self {
-            enabled: false,
-            delivery_modes: vec![DeliveryMode::Poll, DeliveryMode::Ping],
-            lifetime: 600,
-            interval: 5,
-            pending_per_person: 3,
-            user_code: false,
-            automatic_approval: false,
-        }
-    }
-}
-
-/// How a client learns of the answer (CIBA Core §5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DeliveryMode {
-    /// It asks again and again.
-    Poll,
-    /// It is told that there is an answer, and fetches it.
-    Ping,
-    /// The tokens are sent to it.
-    Push,
-}
-
-impl DeliveryMode {
-    /// All of them.
-    pub const ALL: &'static [Self] = &[Self::Poll, Self::Ping, Self::Push];
-
-    /// Its name in metadata.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Poll => "poll",
-            Self::Ping => "ping",
-            Self::Push => "push",
-        }
-    }
-
-    /// Reads a name.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|mode| mode.as_str() == text)
-    }
 }
 
 impl Policy {
