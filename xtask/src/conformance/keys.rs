@@ -4,63 +4,90 @@ use super::Result;
 use super::plan::Words;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PublicKeyData as _};
+use rcgen::{Certificate, CertificateParams, KeyPair, PKCS_RSA_SHA256, RsaKeySize};
 use serde_json::{Value, json};
 
-/// Makes a P-256 key and a certificate for each of two clients, and lets words mean them: `{jwks_one}` the private key set for
+/// Makes an RSA key and a certificate for each of two clients, and lets words mean them: `{jwks_one}` the private key set for
 /// the suite, `{public_jwks_one}` the public one with its certificate in TOML, `{certificate_one}` and
-/// `{certificate_key_one}` the certificate and its key in PEM; the same with `two`.
+/// `{certificate_key_one}` the certificate and its key in PEM; the same with `two`. RSA, since some modules show that the
+/// same key is refused with RS256.
 ///
 /// # Errors
 /// A key cannot be made.
 pub(crate) fn add(words: &mut Words) -> Result<()> {
     for client in ["one", "two"] {
-        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)
-            .map_err(|error| format!("no key: {error}"))?;
-        let certificate = CertificateParams::new([format!("client-{client}.example")])
-            .and_then(|params| params.self_signed(&key))
-            .map_err(|error| format!("no certificate: {error}"))?;
-        let (x, y) = coordinates(key.der_bytes())?;
+        let (certificate, key) = certificate(&format!("client-{client}.example"))?;
+        let [n, e, d] = numbers(&key.serialize_der())?;
         let kid = format!("client-{client}");
-        let public = |members: Value| {
-            let mut jwk = json!({
-                "kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": kid, "x": x, "y": y,
-            });
-            if let (Some(jwk), Value::Object(more)) = (jwk.as_object_mut(), members) {
+        let with = |more: Value| {
+            let mut jwk =
+                json!({ "kty": "RSA", "alg": "PS256", "use": "sig", "kid": kid, "n": n, "e": e });
+            if let (Some(jwk), Value::Object(more)) = (jwk.as_object_mut(), more) {
                 jwk.extend(more);
             }
             json!({ "keys": [jwk] })
         };
-        words.set_value(
-            &format!("jwks_{client}"),
-            public(json!({ "d": private_scalar(&key.serialize_der())? })),
-        );
+        words.set_value(&format!("jwks_{client}"), with(json!({ "d": d })));
         let x5c = json!({ "x5c": [STANDARD.encode(certificate.der())] });
-        words.set(&format!("public_jwks_{client}"), toml(&public(x5c)));
+        words.set(&format!("public_jwks_{client}"), toml(&with(x5c)));
         words.set(&format!("certificate_{client}"), certificate.pem());
         words.set(&format!("certificate_key_{client}"), key.serialize_pem());
     }
     Ok(())
 }
 
-/// The coordinates of an uncompressed point (SEC 1 §2.3.3), as a JWK has them.
-fn coordinates(point: &[u8]) -> Result<(String, String)> {
-    let Some((4, rest)) = point.split_first().map(|(form, rest)| (*form, rest)) else {
-        return Err("the public key is no uncompressed point".to_owned());
-    };
-    let (x, y) = rest
-        .split_at_checked(32)
-        .ok_or("the public key is too short")?;
-    Ok((URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y)))
+/// A certificate that nobody else signed, and its key. RSA, since FAPI 1.0 lists no cipher suites for other certificates.
+///
+/// # Errors
+/// A key cannot be made.
+pub(crate) fn certificate(name: &str) -> Result<(Certificate, KeyPair)> {
+    let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)
+        .map_err(|error| format!("no key: {error}"))?;
+    let certificate = CertificateParams::new([name.to_owned()])
+        .and_then(|params| params.self_signed(&key))
+        .map_err(|error| format!("no certificate: {error}"))?;
+    Ok((certificate, key))
 }
 
-/// The private scalar in PKCS#8: the first octet string of 32 bytes.
-fn private_scalar(pkcs8: &[u8]) -> Result<String> {
-    pkcs8
-        .windows(34)
-        .find_map(|window| window.strip_prefix(&[4, 32]))
-        .map(|scalar| URL_SAFE_NO_PAD.encode(scalar))
-        .ok_or_else(|| "the private key has no scalar".to_owned())
+/// Modulus, public and private exponent of a key in PKCS#8 (RFC 5958 §2, RFC 8017 §A.1.2), as a JWK has them.
+fn numbers(pkcs8: &[u8]) -> Result<[String; 3]> {
+    let wrong = || "the private key is not of its form".to_owned();
+    let mut outer = Der(Der(pkcs8).next(0x30).ok_or_else(wrong)?);
+    outer.next(0x02).ok_or_else(wrong)?;
+    outer.next(0x30).ok_or_else(wrong)?;
+    let mut inner = Der(outer.next(0x04).ok_or_else(wrong)?);
+    let mut key = Der(inner.next(0x30).ok_or_else(wrong)?);
+    key.next(0x02).ok_or_else(wrong)?;
+    let mut number = || -> Result<String> {
+        let bytes = key.next(0x02).ok_or_else(wrong)?;
+        let unsigned = bytes.strip_prefix(&[0]).unwrap_or(bytes);
+        Ok(URL_SAFE_NO_PAD.encode(unsigned))
+    };
+    Ok([number()?, number()?, number()?])
+}
+
+/// Reads one DER value after the other.
+struct Der<'a>(&'a [u8]);
+
+impl<'a> Der<'a> {
+    fn next(&mut self, tag: u8) -> Option<&'a [u8]> {
+        let (head, rest) = self.0.split_at_checked(2)?;
+        let [found, short] = head else { return None };
+        let (length, rest) = match short {
+            0..0x80 => (usize::from(*short), rest),
+            0x81..=0x84 => {
+                let (bytes, rest) = rest.split_at_checked(usize::from(short & 0x0F))?;
+                let length = bytes
+                    .iter()
+                    .fold(0_usize, |sum, byte| sum << 8 | usize::from(*byte));
+                (length, rest)
+            }
+            0x80 | 0x85..=0xFF => return None,
+        };
+        let (value, rest) = rest.split_at_checked(length)?;
+        self.0 = rest;
+        (*found == tag).then_some(value)
+    }
 }
 
 /// A JSON value as an inline TOML value.
@@ -91,9 +118,11 @@ mod tests {
         add(&mut words).unwrap();
         let private = words.fill_value(json!("{jwks_one}"));
         let key = &private["keys"][0];
-        assert!(key["d"].as_str().is_some_and(|d| d.len() == 43));
+        assert!(key["d"].as_str().is_some_and(|d| d.len() > 300));
+        assert_eq!(key["e"], "AQAB");
+        assert_eq!(key["n"].as_str().map(str::len), Some(342));
         let public = words.fill("{public_jwks_one}");
-        assert!(public.contains(key["x"].as_str().unwrap()));
+        assert!(public.contains(key["n"].as_str().unwrap()));
         assert!(!public.contains(key["d"].as_str().unwrap()));
         assert!(
             words

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use hallpass_core::binding::dpop::{self, Facts, Nonce};
 use hallpass_core::record::Confirmation;
 use hallpass_provider::ports::{Clock as _, SystemClock};
-use hallpass_types::sha256;
+use hallpass_types::{Key, Once, sha256};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
@@ -60,7 +60,7 @@ struct Shared {
     url: String,
     introspection: Introspection,
     /// Proofs that were used.
-    used: Mutex<HashSet<String>>,
+    used: Mutex<HashSet<Key<Once>>>,
 }
 
 impl Resource {
@@ -209,7 +209,7 @@ fn proof(shared: &Shared, request: &Request<Incoming>, token: &str, key: &str) -
     let Confirmation::Jkt(thumbprint) = proved.key else {
         return None;
     };
-    let once = format!("{:?}", proved.once?.key);
+    let once = proved.once?.key;
     let mut used = shared.used.lock().unwrap_or_else(PoisonError::into_inner);
     (thumbprint.to_string() == key && used.insert(once)).then_some(())
 }
@@ -232,7 +232,12 @@ async fn introspect(introspection: &Introspection, token: &str) -> Result<Value>
 fn tls(work: &Path) -> Result<ServerConfig> {
     let certificate = work.join("certificate.pem");
     let key = work.join("key.pem");
-    let provider = Arc::new(aws_lc_rs::default_provider());
+    let mut provider = aws_lc_rs::default_provider();
+    // Of TLS 1.2 what FAPI 1.0 lists.
+    provider
+        .cipher_suites
+        .retain(|suite| suite.tls13().is_some() || format!("{:?}", suite.suite()).contains("AES"));
+    let provider = Arc::new(provider);
     ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?

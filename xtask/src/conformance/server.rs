@@ -62,11 +62,10 @@ impl Server {
         suite: &CertificateDer<'_>,
         parts: &[String],
     ) -> Result<Self> {
-        let certified = rcgen::generate_simple_self_signed([HOST.to_owned()])
-            .map_err(|error| format!("no certificate: {error}"))?;
+        let (certificate, key) = keys::certificate(HOST)?;
         for (word, file, content) in [
-            ("certificate", "certificate.pem", certified.cert.pem()),
-            ("key", "key.pem", certified.signing_key.serialize_pem()),
+            ("certificate", "certificate.pem", certificate.pem()),
+            ("key", "key.pem", key.serialize_pem()),
             ("suite_certificate", "suite.pem", pem(suite)),
         ] {
             let path = work.join(file);
