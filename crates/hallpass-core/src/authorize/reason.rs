@@ -147,6 +147,8 @@ reasons! {
         /// FAPI 1.0 Advanced §5.2.2, FAPI 2.0 Message Signing §5.4.2.
         ProfileAnswer => InvalidRequest, "profile_answer",
             "the client's security profile demands an answer that is signed";
+        /// FAPI 1.0 Advanced §5.2.2.
+        ProfileScope => InvalidRequest, "profile_scope", "scope is missing";
         /// FAPI 1.0 Baseline §5.2.2.3.
         ProfileState => InvalidRequest, "profile_state", "state is missing";
         /// RFC 9449 §10.

@@ -378,6 +378,13 @@ async fn the_first_profile_wants_a_signed_request_and_a_protected_answer() {
     });
     let location = asked(&no_nonce).await;
     assert!(location.contains("error=invalid_request"), "{location}");
+    //= test FAPI1-ADV#5.2.2 only what the request object says counts, so a scope must stand in it
+    let no_scope = object(&op, "fapi1", |claims| {
+        hybrid(claims);
+        drop(claims.as_object_mut().unwrap().remove("scope"));
+    });
+    let location = asked(&no_scope).await;
+    assert!(location.contains("error=invalid_request&"), "{location}");
     // A pushed request needs it.
     let pairs = [("request".to_owned(), bare)];
     let answer = push(&op, &mut browser, "fapi1", &pairs).await;
@@ -387,7 +394,7 @@ async fn the_first_profile_wants_a_signed_request_and_a_protected_answer() {
     let ask = [("client_id", "fapi1"), ("request", &*plain)];
     let answer = browser.query("/authorize", &ask).await;
     assert!(
-        answer.location().contains("error="),
+        answer.location().contains("error=invalid_request&"),
         "{}",
         answer.location()
     );

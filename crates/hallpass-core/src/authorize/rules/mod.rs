@@ -122,9 +122,10 @@ pub static RULES: &[Rule] = &[
     //   rule                                    applies at
     rule(delivery::is_signed_where_required,     A | PAR),
     rule(delivery::is_pushed_where_required,     A      ),
+    rule(profile::answer_is_signed,              A | PAR),
     rule(response_type::client_may_use_it,       A | PAR),
     rule(response_mode::client_may_use_it,       A | PAR),
-    rule(profile::answer_is_signed,              A | PAR),
+    rule(profile::names_its_scope,               A | PAR),
     rule(profile::is_tied_to_its_session,        A | PAR),
     rule(profile::pushed_has_challenge,              PAR),
     rule(response_type::nonce_is_present,        A | PAR),

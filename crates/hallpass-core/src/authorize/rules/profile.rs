@@ -23,6 +23,15 @@ pub(super) fn pushed_has_challenge(draft: &Draft, cx: &Context<'_>) -> Result<()
     }
 }
 
+//= FAPI1-ADV#5.2.2 MUST: only what the request object says counts, so a scope must stand in it
+pub(super) fn names_its_scope(draft: &Draft, cx: &Context<'_>) -> Result<(), Reason> {
+    if cx.client.fapi == Some(Profile::Fapi1Advanced) && draft.scope.is_none() {
+        Err(Reason::ProfileScope)
+    } else {
+        Ok(())
+    }
+}
+
 //= FAPI1-BASE#5.2.2.2 MUST: a request with openid has a nonce
 //= FAPI1-BASE#5.2.2.3 MUST: a request without openid has a state
 pub(super) fn is_tied_to_its_session(draft: &Draft, cx: &Context<'_>) -> Result<(), Reason> {
