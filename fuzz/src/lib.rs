@@ -10,6 +10,7 @@ use std::{
 };
 
 use hallpass_core::{
+    authorization_details,
     authorize::Received,
     claims_request,
     client::{
@@ -23,6 +24,7 @@ use hallpass_core::{
     client_request::ClientRequest,
     pkce,
     policy::Policy,
+    request_object::{self, RequestObject},
 };
 use hallpass_jose::{Claims, Jwks, JwksPolicy, UnverifiedJwe, UnverifiedJws, base64url, json};
 use hallpass_provider::secrets::{MasterKey, Secrets};
@@ -41,6 +43,12 @@ pub static TARGETS: &[(&str, Target, &[&[u8]])] = &[
     ("issuer", issuer, &[b"https://op.example/t", b"http://[::1]:3000", b"https://a@b/?c#d"]),
     ("authorize", authorize, &[
         b"client_id=web&redirect_uri=https://rp.test/cb&response_type=code&scope=openid&claims=%7B%22userinfo%22:%7B%7D%7D",
+    ]),
+    ("request_object", request_object, &[
+        b"eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJ3ZWIiLCJhdWQiOiJodHRwczovL29wLmV4YW1wbGUiLCJzdGF0ZSI6IngifQ.AA", b"a.e30.", b"a.b",
+    ]),
+    ("authorization_details", details, &[
+        br#"[{"type":"payment","actions":["initiate"],"amount":{"value":1}},{"type":"a","locations":[null]}]"#, b"[]",
     ]),
     ("redirect_uri", uri, &[b"https://rp.test/cb", b"com.example.app:/cb", b"http://127.0.0.1:1/cb", b"javascript:1"]),
     ("claims_request", claims, &[br#"{"id_token":{"sub":{"value":"a"}},"userinfo":{"email":null}}"#]),
@@ -132,6 +140,33 @@ fn authorize(data: &[u8]) {
     };
     // Without a client there is never anything but a page.
     assert!(Received::new(params).identify(None).is_err());
+}
+
+fn request_object(data: &[u8]) {
+    let text = text(data);
+    // What nobody signed says where an answer may go, and no more.
+    let hints = request_object::hints(&text);
+    assert!(hints.iter().count() <= 4 && hints.iter().all(|(_, value)| !value.contains('\0')));
+    if let Ok(object) = RequestObject::read(&text) {
+        drop_it(object);
+    }
+}
+
+fn details(data: &[u8]) {
+    let Ok(details) = authorization_details::parse(&text(data)) else {
+        return;
+    };
+    assert!(details.iter().all(|detail| !detail.kind().is_empty()));
+    let again = authorization_details::parse(&authorization_details::to_text(&details));
+    // Written out it may be a little longer than it came.
+    assert!(again.is_err() || again == Ok(details.clone()));
+    if let Some(policy) = &*POLICY {
+        assert!(
+            details
+                .iter()
+                .all(|detail| policy.detail_type(detail.kind()).is_none())
+        );
+    }
 }
 
 fn uri(data: &[u8]) {

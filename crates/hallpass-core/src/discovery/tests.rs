@@ -29,6 +29,8 @@ fn the_document_says_what_there_is() {
     //= test RFC7662#2.1 introspection is for callers that authenticate
     //= test RFC8414#2 methods that use signed assertions come with the algorithms that they take
     //= test RFC8414#2 without code_challenge_methods_supported clients take it that there is no PKCE
+    //= test RFC9101#10.5 require_signed_request_object says whether every request must be signed
+    //= test RFC9126#5 require_pushed_authorization_requests says whether every request must be pushed
     //= test RFC9207#3 true when every authorization response carries iss
     let document = metadata(&policy(), &endpoints());
     let mut shown = Value::Object(document);

@@ -349,6 +349,7 @@ fn an_object_that_is_refused_says_where_its_answer_may_go_and_nothing_else() {
 #[test]
 fn only_registered_addresses_are_fetched() {
     //= test RFC9101#10.4 the server does not fetch from arbitrary places
+    //= test OIDC-REG#2 request_uris are registered beforehand; here always
     //= test OIDC-CORE#6.2 a request_uri has at most 512 ASCII characters
     let hash = base64url::encode(hallpass_types::sha256(b"content"));
     let with_hash = format!("https://rp.test/b#{hash}");

@@ -166,6 +166,7 @@ fn a_value_of_a_wrong_type_is_refused_with_its_line_and_name() {
 //= test RFC8707#2 a resource is named by an absolute URI without fragment
 #[test]
 fn a_bad_setting_is_refused_with_its_line_and_name() {
+    //= test RFC9126#2.2 a pushed request lives for a short time, five to 600 seconds
     #[rustfmt::skip]
     let cases = [
         ("[lifetimes]\n\ncode = 0", "hallpass.toml:3: lifetimes.code: must be from 1s to 10m, not 0s"),
@@ -205,6 +206,13 @@ fn a_bad_setting_is_refused_with_its_line_and_name() {
         ("rate_limits.window = 0", "hallpass.toml:1: rate_limits.window: "),
         ("log.level = \"loud=very\"", "hallpass.toml:1: log.level: is no level"),
         ("client_documents.enabled = true", "hallpass.toml:1: client_documents.enabled: is experimental (draft-ietf-oauth-client-id-metadata-document); say that you know it: experimental.client_documents = \"draft-03\""),
+        ("lifetimes.pushed_request = 600", "hallpass.toml:1: lifetimes.pushed_request: must be from 5s to 599s"),
+        ("lifetimes.pushed_request = 1", "hallpass.toml:1: lifetimes.pushed_request: must be from 5s to 599s"),
+        ("request_objects.by_value = false\nrequest_objects.required = true", "hallpass.toml:2: request_objects.required: is true"),
+        ("pushed_requests.enabled = false\npushed_requests.required = true", "hallpass.toml:2: pushed_requests.required: is true"),
+        ("pushed_requests.max_waiting = 0", "hallpass.toml:1: pushed_requests.max_waiting: must be at least 1"),
+        ("[[authorization_details]]\ntype = \"\"", "hallpass.toml:2: authorization_details[0].type: must have 1 to 256"),
+        ("[[authorization_details]]\ntype = \"a\"\nmembers.type = {}", "hallpass.toml:3: authorization_details[0].members.type: is in every one already"),
         ("client_documents.cache_min = \"0s\"", "hallpass.toml:1: client_documents.cache_min: must be from 1s to 1d"),
         ("client_documents.deny_hosts = [\"a.example/x\"]", "hallpass.toml:1: client_documents.deny_hosts[0]: is no host"),
         ("client_documents.allow_hosts = [\"*\"]", "hallpass.toml:1: client_documents.allow_hosts[0]: is no host"),

@@ -69,6 +69,7 @@ async fn redeem(browser: &mut Browser, code: &str, more: &[(&str, &str)]) -> Ans
 async fn what_is_not_a_known_detail_of_this_client_is_refused() {
     //= test RFC9396#5 a type that is unknown, or a detail that its type does not allow, is invalid_authorization_details
     //= test RFC9396#10 a client asks only for the types that it registered
+    //= test RFC9396#10 a client registers the types of authorization details that it uses
     let op = op().await;
     let mut browser = op.browser();
     for details in [

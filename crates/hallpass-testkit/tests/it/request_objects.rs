@@ -132,6 +132,7 @@ async fn where_the_issuer_says_so_parameters_outside_fill_in_and_never_override(
 
 #[tokio::test]
 async fn an_object_that_contradicts_what_is_beside_it_is_refused() {
+    //= test RFC9101#5 request and request_uri do not stand together
     //= test OIDC-CORE#6.1 response_type and client_id beside the object are those inside it
     let op = Op::start().await;
     let mut browser = op.browser();
