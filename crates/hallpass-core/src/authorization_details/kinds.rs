@@ -56,7 +56,10 @@ pub enum MemberKind {
 
 /// A check by the program that embeds the provider.
 #[derive(Clone)]
-pub struct DetailCheck(pub Arc<dyn Fn(&Map<String, Value>) -> bool + Send + Sync>);
+pub struct DetailCheck(pub Arc<Predicate>);
+
+/// Whether the members of a detail are right.
+pub type Predicate = dyn Fn(&Map<String, Value>) -> bool + Send + Sync;
 
 impl fmt::Debug for DetailCheck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::{client::Client, policy::Policy};
 
-pub use kinds::{DetailCheck, DetailType, Member, MemberKind};
+pub use kinds::{DetailCheck, DetailType, Member, MemberKind, Predicate};
 
 /// One authorization detail.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

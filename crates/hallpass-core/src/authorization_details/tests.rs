@@ -143,15 +143,21 @@ fn a_token_has_no_more_than_what_was_granted_and_is_still_permitted() {
     let audience = ["https://a.test".to_owned()];
     assert_eq!(
         narrowed(&granted, None, around, &[]).unwrap(),
-        [here.clone(), there.clone(), all.clone()]
+        [here.clone(), there, all.clone()]
     );
     assert_eq!(
         narrowed(&granted, None, around, &audience).unwrap(),
-        [here.clone(), all.clone()]
+        [here, all.clone()]
     );
     assert_eq!(
-        narrowed(&granted, Some(&[all.clone()]), around, &audience).unwrap(),
-        [all.clone()]
+        narrowed(
+            &granted,
+            Some(std::slice::from_ref(&all)),
+            around,
+            &audience
+        )
+        .unwrap(),
+        std::slice::from_ref(&all)
     );
     assert_eq!(
         narrowed(&granted, Some(&[withdrawn]), around, &[]).unwrap(),
