@@ -154,6 +154,12 @@ fn failed(endpoints: &Endpoints, failure: RegistrationFailure) -> Response {
             Failure::Unavailable { .. } | Failure::Throttled { .. } | Failure::Internal(_),
         ) => None,
     };
+    if let RegistrationFailure::Other(Failure::Internal(error)) = &failure {
+        let endpoint = "register";
+        endpoints
+            .provider
+            .emit(&Event::Internal { endpoint, error });
+    }
     if let Some(reason) = reason {
         endpoints.provider.emit(&Event::Refused {
             endpoint: "register",

@@ -4,6 +4,7 @@ use hallpass_core::authorize::AuthorizationResponse;
 use hallpass_provider::{
     Failure,
     endpoints::{Answer, Answered, LogoutAnswer, POSTED, discovery},
+    ports::Event,
 };
 use hallpass_types::{ErrorCode, Params};
 use http::{Method, Request, StatusCode};
@@ -37,7 +38,7 @@ where
     if !post && let Some(sealed) = params.get(POSTED) {
         params = match provider.open_posted(sealed) {
             Ok(params) => params,
-            Err(failure) => return failure_page(failure, &*endpoints.pages),
+            Err(failure) => return endpoints.failed("authorize", failure),
         };
     }
     endpoints.answer(endpoints.provider.authorize(params, &browser).await)
@@ -62,7 +63,7 @@ where
             set_cookies(response.headers_mut(), &cookies, endpoints.cookies);
             response
         }
-        Err(failure) => failure_page(failure, &*endpoints.pages),
+        Err(failure) => endpoints.failed("logout", failure),
     }
 }
 
@@ -78,7 +79,7 @@ where
     };
     match endpoints.provider.initiate_login(&params).await {
         Ok(url) => headers::redirect(&url),
-        Err(failure) => failure_page(failure, &*endpoints.pages),
+        Err(failure) => endpoints.failed("initiate", failure),
     }
 }
 
@@ -124,8 +125,16 @@ impl Endpoints {
                 set_cookies(response.headers_mut(), &cookies, self.cookies);
                 response
             }
-            Err(failure) => failure_page(failure, &*self.pages),
+            Err(failure) => self.failed("authorize", failure),
         }
+    }
+
+    /// The page for a failure. Listeners hear of those that are ours.
+    fn failed(&self, endpoint: &'static str, failure: Failure) -> Response {
+        if let Failure::Internal(error) = &failure {
+            self.provider.emit(&Event::Internal { endpoint, error });
+        }
+        failure_page(failure, &*self.pages)
     }
 
     fn respond(&self, response: &AuthorizationResponse) -> Response {

@@ -44,9 +44,20 @@ impl Events for Telling {
             Event::GrantRevoked { grant, reason } => {
                 tracing::info!(grant.id = %grant, reason, "grant revoked");
             }
-            Event::SignIn { outcome } => {
+            Event::SignIn {
+                outcome,
+                account,
+                peer,
+            } => {
                 self.metrics.sign_in(outcome);
-                tracing::info!(outcome, "sign-in");
+                let account = account.map_or("", |subject| subject.as_str());
+                let peer = peer.map(|peer| peer.to_string()).unwrap_or_default();
+                tracing::info!(
+                    outcome,
+                    account.id = account,
+                    peer.address = peer,
+                    "sign-in"
+                );
             }
             Event::SignedOut => tracing::info!("signed out"),
             Event::Delivery {

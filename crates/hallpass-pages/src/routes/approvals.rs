@@ -54,7 +54,7 @@ impl PageRoutes {
         let outcome = self.check_password(head, username, form).await?;
         match sign_in::sort(outcome)? {
             Ok((account, amr)) => {
-                self.report("success");
+                self.report(head, "success", Some(&account.subject));
                 let cookies = provider
                     .approvals_signed_in(handle, &browser, &account, amr)
                     .await?;
@@ -63,7 +63,7 @@ impl PageRoutes {
                 Ok(response)
             }
             Err(failed) => {
-                self.report(failed.outcome);
+                self.report(head, failed.outcome, None);
                 let (shown, _) = provider.approvals(&browser).await?;
                 Ok(self.approvals_page(&shown, username, Some(failed)))
             }

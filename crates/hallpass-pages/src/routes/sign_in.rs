@@ -6,7 +6,7 @@ use hallpass_provider::{
     endpoints::InteractionDetails,
     ports::{Account, Event, PageKind, SignInAttempt, SignInOutcome},
 };
-use hallpass_types::{Params, Secret};
+use hallpass_types::{Params, Secret, Subject};
 use http::{HeaderValue, StatusCode, header::RETRY_AFTER, request::Parts as Head};
 use http_body::Body;
 
@@ -88,7 +88,7 @@ impl PageRoutes {
             .map_err(Problem::from)?;
         let failed = match sort(outcome)? {
             Ok((account, amr)) => {
-                self.report("success");
+                self.report(head, "success", Some(&account.subject));
                 let answered = provider
                     .signed_in_as(handle, &browser, &account, amr)
                     .await?;
@@ -96,7 +96,7 @@ impl PageRoutes {
             }
             Err(failed) => failed,
         };
-        self.report(failed.outcome);
+        self.report(head, failed.outcome, None);
         Ok(self.sign_in_page(handle, &details, username, Some(failed)))
     }
 
@@ -118,8 +118,12 @@ impl PageRoutes {
         Ok(self.sign_in.sign_in(attempt).await?)
     }
 
-    pub(super) fn report(&self, outcome: &'static str) {
-        self.provider().emit(&Event::SignIn { outcome });
+    pub(super) fn report(&self, head: &Head, outcome: &'static str, account: Option<&Subject>) {
+        self.provider().emit(&Event::SignIn {
+            outcome,
+            account,
+            peer: head.extensions.get::<ClientAddr>().map(|peer| peer.0),
+        });
     }
 
     /// The same page for every reason to refuse: 200, since to browsers and proxies it is a form like any other.

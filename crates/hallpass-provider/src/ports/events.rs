@@ -1,6 +1,8 @@
 //! What happened, for audit and metrics.
 
-use hallpass_types::{ClientId, GrantId};
+use std::net::IpAddr;
+
+use hallpass_types::{ClientId, GrantId, Subject};
 
 /// One thing that happened. Never carries a secret.
 #[derive(Clone, Debug)]
@@ -35,6 +37,10 @@ pub enum Event<'a> {
     SignIn {
         /// `success`, `refused`, `throttled` or `busy`.
         outcome: &'static str,
+        /// Whose account it is, when they succeeded. Otherwise nobody has shown who they are.
+        account: Option<&'a Subject>,
+        /// Where the request came from.
+        peer: Option<IpAddr>,
     },
     /// A session ended.
     SignedOut,

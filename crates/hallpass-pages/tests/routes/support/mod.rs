@@ -61,7 +61,7 @@ struct SignIns(Mutex<Vec<&'static str>>);
 
 impl Events for SignIns {
     fn on(&self, event: &Event<'_>) {
-        if let Event::SignIn { outcome } = event {
+        if let Event::SignIn { outcome, .. } = event {
             self.0.lock().unwrap().push(outcome);
         }
     }
