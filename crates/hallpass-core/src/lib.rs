@@ -27,3 +27,4 @@ pub mod request_object;
 pub mod revoke;
 pub mod token;
 pub mod userinfo;
+pub mod webfinger;

@@ -30,6 +30,8 @@ pub enum Route<'p> {
     Logout,
     /// The page that says whether a session has changed.
     CheckSession,
+    /// WebFinger.
+    WebFinger,
     /// Device authorization.
     DeviceAuthorization,
     /// Login that a third party starts.
@@ -55,6 +57,7 @@ impl Route<'_> {
         "client",
         "logout",
         "check_session",
+        "webfinger",
         "device_authorization",
         "initiate",
         "backchannel_authentication",
@@ -77,6 +80,7 @@ impl Route<'_> {
             Self::Client(_) => "client",
             Self::Logout => "logout",
             Self::CheckSession => "check_session",
+            Self::WebFinger => "webfinger",
             Self::DeviceAuthorization => "device_authorization",
             Self::Initiate => "initiate",
             Self::BackchannelAuthentication => "backchannel_authentication",
@@ -85,6 +89,8 @@ impl Route<'_> {
     }
 }
 
+/// RFC 7033 §4: always at the root.
+const WEBFINGER: &str = "/.well-known/webfinger";
 const OPENID: &str = "/.well-known/openid-configuration";
 const OAUTH: &str = "/.well-known/oauth-authorization-server";
 
@@ -97,6 +103,9 @@ pub fn route<'p>(issuer: &Issuer, path: &'p str) -> Option<Route<'p>> {
         .or_else(|| path.strip_prefix(OAUTH))
     {
         return (rest == issuer.path()).then_some(Route::Metadata);
+    }
+    if path == WEBFINGER {
+        return Some(Route::WebFinger);
     }
     let own = path.strip_prefix(issuer.path())?;
     match own {
@@ -160,6 +169,7 @@ mod tests {
             Route::Client(""),
             Route::Logout,
             Route::CheckSession,
+            Route::WebFinger,
             Route::DeviceAuthorization,
             Route::Initiate,
             Route::BackchannelAuthentication,

@@ -1,7 +1,7 @@
 //! Endpoints that machines call.
 
 use bytes::Bytes;
-use hallpass_core::{binding::dpop::ALGS, introspect::JWT_MEDIA, issue::TokenType};
+use hallpass_core::{binding::dpop::ALGS, introspect::JWT_MEDIA, issue::TokenType, webfinger};
 use hallpass_provider::{
     Failure,
     endpoints::{Introspection, UserInfo},
@@ -67,6 +67,31 @@ pub(crate) fn metadata<B>(endpoints: &Endpoints, request: &Request<B>) -> Respon
         &tag(&document_.etag),
         "application/json",
     )
+}
+
+/// Answers from every origin, RFC 7033 §5.
+pub(crate) fn webfinger<B>(endpoints: &Endpoints, request: &Request<B>) -> Response {
+    if request.method() == Method::OPTIONS {
+        return cors::preflight(Some(HeaderValue::from_static("*")), "GET");
+    }
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        return Problem::method("GET, HEAD, OPTIONS").json();
+    }
+    let query = request.uri().query().unwrap_or_default();
+    let mut response = match webfinger::answer(query, endpoints.provider.policy()) {
+        Ok(found) => no_store(StatusCode::OK, webfinger::MEDIA, found),
+        Err(reason) => {
+            let unknown = reason == webfinger::Reason::ResourceUnknown;
+            let status = if unknown { 404 } else { 400 };
+            Problem::refused(status, reason.code(), reason.id(), reason.text()).json()
+        }
+    };
+    if request.method() == Method::HEAD {
+        *response.body_mut() = Full::default();
+    }
+    let headers = response.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response
 }
 
 pub(crate) fn jwks<B>(endpoints: &Endpoints, request: &Request<B>) -> Response {

@@ -99,6 +99,7 @@ impl Endpoints {
                 !policy.backchannel.enabled || !policy.backchannel.automatic_approval
             }
             dispatch::Route::CheckSession => !policy.logout.session_management,
+            dispatch::Route::WebFinger => !policy.webfinger.enabled,
             dispatch::Route::PushedAuthorization => !policy.requests.pushed,
             dispatch::Route::Metadata
             | dispatch::Route::Jwks
@@ -127,6 +128,7 @@ impl Endpoints {
             dispatch::Route::Initiate => signing_in::initiate(self, request).await,
             dispatch::Route::Logout => signing_in::logout(self, request).await,
             dispatch::Route::CheckSession => check_session::page(self, &request),
+            dispatch::Route::WebFinger => protocol::webfinger(self, &request),
             dispatch::Route::Register => registration::register(self, request).await,
             dispatch::Route::DeviceAuthorization => {
                 protocol::device_authorization(self, request).await

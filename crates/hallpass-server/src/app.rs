@@ -105,7 +105,8 @@ impl Hallpass {
             | Route::BackchannelAnswer
             | Route::Logout
             | Route::Initiate
-            | Route::CheckSession => None,
+            | Route::CheckSession
+            | Route::WebFinger => None,
         };
         // Counted before anything is awaited: many at once, or a stream that is reset, would pass otherwise.
         let counted = match limit.map(|limit| limit.reserve(client.0)).transpose() {
@@ -206,6 +207,7 @@ fn nameless(route: Route<'_>) -> Route<'static> {
         Route::BackchannelAuthentication => Route::BackchannelAuthentication,
         Route::BackchannelAnswer => Route::BackchannelAnswer,
         Route::CheckSession => Route::CheckSession,
+        Route::WebFinger => Route::WebFinger,
     }
 }
 

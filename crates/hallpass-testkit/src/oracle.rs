@@ -255,6 +255,7 @@ fn body(view: &View<'_>, answer: &Answer, found: &mut Vec<String>) {
         }
         "application/jwk-set+json"
         | "application/jwt"
+        | "application/jrd+json"
         | "application/token-introspection+jwt"
         | "text/css; charset=utf-8"
         | "text/javascript; charset=utf-8"

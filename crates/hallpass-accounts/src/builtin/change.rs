@@ -235,6 +235,4 @@ const RESERVED: &[&str] = &[
     "client_id",
     "scope",
     "active",
-    "_claim_names",
-    "_claim_sources",
 ];

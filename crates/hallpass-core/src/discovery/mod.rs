@@ -16,7 +16,7 @@ use crate::{
     client::metadata::SUBJECT_TYPES,
     client_auth::{self, Kind, METHODS, Method, attestation},
     fapi::Profile,
-    issue::id_token,
+    issue::{external, id_token},
     pkce,
     policy::{EncryptionPolicy, Policy},
 };
@@ -165,7 +165,11 @@ pub fn metadata(policy: &Policy, endpoints: &Endpoints) -> Map<String, Value> {
         "display_values_supported",
         Display::ALL.iter().map(|d| d.as_str()),
     );
-    document.list("claim_types_supported", ["normal"]);
+    let types = external::CLAIM_TYPES.iter().copied();
+    document.list(
+        "claim_types_supported",
+        types.filter(|kind| policy.external_claims || *kind == "normal"),
+    );
     let released = policy
         .scopes
         .iter()

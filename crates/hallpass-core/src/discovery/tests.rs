@@ -133,7 +133,7 @@ fn the_document_says_what_there_is() {
             "introspection_endpoint_auth_signing_alg_values_supported": algs,
             "prompt_values_supported": ["none", "login", "consent", "select_account"],
             "display_values_supported": ["page", "popup", "touch", "wap"],
-            "claim_types_supported": ["normal"],
+            "claim_types_supported": ["normal", "aggregated", "distributed"],
             "claims_parameter_supported": true,
             "code_challenge_methods_supported": ["S256"],
             "authorization_response_iss_parameter_supported": true,

@@ -1,6 +1,7 @@
 //! What goes into tokens: claims to sign or to seal. Signing itself is the engine's work.
 
 pub mod access_token;
+pub mod external;
 pub mod id_token;
 pub(crate) mod json;
 

@@ -79,6 +79,11 @@ pub struct Policy {
     pub detail_types: Vec<DetailType>,
     /// Whether the `claims` parameter is honoured.
     pub claims_parameter: bool,
+    /// Whether claims that somebody else asserts are released (aggregated and distributed, OpenID Connect Core §5.6.2),
+    /// where an account has any.
+    pub external_claims: bool,
+    /// Finding the issuer of a person (OpenID Connect Discovery §2).
+    pub webfinger: WebFingerPolicy,
     /// Key material for pairwise subject identifiers (OpenID Connect Core §8.1).
     pub pairwise_salt: Arc<[u8; 32]>,
     /// DPoP (RFC 9449).
@@ -122,6 +127,8 @@ impl fmt::Debug for Policy {
             requests,
             detail_types,
             claims_parameter,
+            external_claims,
+            webfinger,
             pairwise_salt: _,
             dpop,
             device,
@@ -153,6 +160,8 @@ impl fmt::Debug for Policy {
             .field("requests", requests)
             .field("detail_types", detail_types)
             .field("claims_parameter", claims_parameter)
+            .field("external_claims", external_claims)
+            .field("webfinger", webfinger)
             .field("pairwise_salt", &format_args!("[redacted]"))
             .field("dpop", dpop)
             .field("device", device)
@@ -235,6 +244,24 @@ pub enum TokenFormat {
     Sealed,
     /// A signed JWT (RFC 9068).
     Jwt(JwsAlgorithm),
+}
+
+/// Finding the issuer of a person by WebFinger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebFingerPolicy {
+    /// Whether it is answered.
+    pub enabled: bool,
+    /// Hosts beside the issuer's own whose people sign in here, such as the domain of their mail addresses.
+    pub hosts: Vec<String>,
+}
+
+impl Default for WebFingerPolicy {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            hosts: Vec::new(),
+        }
+    }
 }
 
 /// How clients learn that a session has ended.
@@ -397,6 +424,8 @@ impl Policy {
             requests: RequestPolicy::default(),
             detail_types: Vec::new(),
             claims_parameter: true,
+            external_claims: true,
+            webfinger: WebFingerPolicy::default(),
             pairwise_salt,
             dpop: DpopPolicy::default(),
             device: DevicePolicy::default(),

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     client::Client,
-    issue::id_token::is_reserved,
+    issue::{external, id_token::is_reserved},
     policy::Policy,
     reasons,
     record::{AccessToken, FoundGrant},
@@ -90,6 +90,13 @@ pub fn answer(
         .filter(|s| token.scope.contains(&s.name))
         .flat_map(|s| s.claims.iter().map(String::as_str));
     let by_request = found.record.claims.userinfo.keys().map(String::as_str);
+    if policy.external_claims
+        && let Some((names, sources)) =
+            external::released(by_scope.clone().chain(by_request.clone()), account)
+    {
+        out.insert(external::NAMES.to_owned(), names);
+        out.insert(external::SOURCES.to_owned(), sources);
+    }
     for name in by_scope.chain(by_request) {
         if !is_reserved(name)
             && let Some(value) = account.get(name).filter(|v| !v.is_null())

@@ -54,6 +54,7 @@ async fn set_password(
         .set_password(issuer, &subject, &given.password)
         .await
         .map_err(failed)?;
+    end_sessions(&subject, engine).await?;
     let text = format!(
         "user {} has another password; sessions and tokens from before are over",
         user.username
@@ -74,11 +75,20 @@ async fn set_disabled(
         .set_disabled(issuer, &subject, disabled)
         .await
         .map_err(failed)?;
+    if disabled {
+        end_sessions(&subject, engine).await?;
+    }
     let state = if disabled { "disabled" } else { "enabled" };
     output.say(
         &describe(&user),
         format!("user {} is {state}", user.username),
     )
+}
+
+/// What is over already is ended for those clients, too, that want to be told. The server delivers it.
+async fn end_sessions(subject: &Subject, engine: &Engine) -> Result<(), Failure> {
+    let ended = engine.provider.end_sessions_of(subject).await;
+    ended.map(drop).map_err(|error| failed(error.into()))
 }
 
 async fn list(engine: &Engine, output: Output) -> Result<(), Failure> {

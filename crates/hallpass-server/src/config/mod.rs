@@ -36,6 +36,7 @@ mod tls;
 mod token_exchange;
 mod users;
 mod value;
+mod webfinger;
 
 #[cfg(test)]
 mod tests;
@@ -75,6 +76,7 @@ pub use tls::Tls;
 pub use token_exchange::TokenExchange;
 pub use users::User;
 pub use value::{Listen, Range, Seconds, Secret};
+pub use webfinger::WebFinger;
 
 /// Configuration of hallpass.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -91,6 +93,7 @@ struct Raw {
     protocol: Protocol,
     dpop: Dpop,
     logout: Logout,
+    webfinger: WebFinger,
     registration: registration::Raw,
     client_documents: ClientDocuments,
     request_objects: RequestObjects,
@@ -129,6 +132,8 @@ pub struct Config {
     pub dpop: Dpop,
     /// `[logout]`.
     pub logout: Logout,
+    /// `[webfinger]`.
+    pub webfinger: WebFinger,
     /// `[registration]`.
     pub registration: Registration,
     /// `[client_documents]`.
@@ -191,6 +196,7 @@ impl Config {
             protocol,
             dpop,
             logout,
+            webfinger,
             registration,
             client_documents,
             request_objects,
@@ -211,6 +217,7 @@ impl Config {
         store.check(check);
         let keys = keys.parse(check);
         lifetimes.check(check);
+        webfinger.check(check);
         protocol.check(&experimental, check);
         let registration = registration.parse(&danger, check);
         client_documents.check(&experimental, check);
@@ -254,6 +261,7 @@ impl Config {
             protocol,
             dpop,
             logout,
+            webfinger,
             registration,
             client_documents,
             request_objects,

@@ -68,6 +68,7 @@ pub(crate) fn apply(
         .map(|each| resource(each, default_alg))
         .collect();
     policy.fapi_profile = protocol.profile();
+    policy.external_claims = protocol.external_claims;
     policy.acr_values.clone_from(&protocol.acr_values);
     policy.device = protocol.device.policy();
     policy.backchannel = protocol.backchannel.policy();

@@ -37,6 +37,8 @@ pub struct Protocol {
     pub scopes: BTreeMap<String, String>,
     /// Claims that a scope releases, beside those of OpenID Connect.
     pub claims: BTreeMap<String, Vec<String>>,
+    /// Whether claims of an account that somebody else asserts (its `_claim_names` and `_claim_sources`) are released.
+    pub external_claims: bool,
     /// The APIs that tokens can be made for.
     pub resources: Vec<Resource>,
     /// Authentication context classes, the weakest first.
@@ -153,6 +155,7 @@ impl Default for Protocol {
             web_message: false,
             scopes: BTreeMap::new(),
             claims: BTreeMap::new(),
+            external_claims: true,
             resources: Vec::new(),
             acr_values: Vec::new(),
             signing_algs: vec![SigningAlg::ES256, SigningAlg::RS256],

@@ -175,6 +175,7 @@ impl Engine {
                     .request_objects
                     .apply(&config.pushed_requests, policy);
                 policy.logout = config.logout.policy();
+                policy.webfinger = config.webfinger.policy();
                 config.mtls.apply(policy);
                 policy.attesters.clone_from(&config.attesters);
                 AuthorizationDetails::apply(&config.authorization_details, policy);

@@ -3,7 +3,7 @@
 use hallpass_types::{Scope, Sid, Subject, Timestamp};
 use serde_json::{Map, Value};
 
-use super::json;
+use super::{external, json};
 use crate::{
     client::Client,
     policy::Policy,
@@ -124,6 +124,8 @@ const RESERVED: &[&str] = &[
     "scope",
     "cnf",
     "act",
+    external::NAMES,
+    external::SOURCES,
     AUTH_REQ_ID,
     RT_HASH,
 ];
@@ -192,6 +194,13 @@ pub fn claims(
         && (client.knows_sessions() || request.claims.id_token.contains_key("sid"))
     {
         json::text(&mut out, "sid", sid.as_str());
+    }
+    let asked = request.claims.id_token.keys().map(String::as_str);
+    if policy.external_claims
+        && let Some((names, sources)) = external::released(asked, account)
+    {
+        json::value(&mut out, external::NAMES, &names);
+        json::value(&mut out, external::SOURCES, &sources);
     }
     for name in request.claims.id_token.keys() {
         if !is_reserved(name)

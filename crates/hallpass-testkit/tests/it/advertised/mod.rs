@@ -122,6 +122,7 @@ fn everything(policy: &mut Policy) {
 fn nothing(policy: &mut Policy) {
     policy.signing_algs = vec![JwsAlgorithm::ES256];
     policy.claims_parameter = false;
+    policy.external_claims = false;
     policy.dpop.enabled = false;
     policy.logout.back_channel = false;
     policy.logout.front_channel = false;

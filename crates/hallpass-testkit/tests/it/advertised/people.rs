@@ -2,7 +2,7 @@
 
 use hallpass_store::{Commit, Spend};
 use hallpass_testkit::{Ask, assertion, wire};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::desk::Desk;
 
@@ -35,15 +35,19 @@ pub(super) async fn scope(desk: &Desk, value: &str) -> bool {
 
 /// Puts claims of every name on record for alice.
 async fn knows_of_alice(desk: &Desk, claims: &[&str]) {
+    change_alice(desk, |held| {
+        for name in claims {
+            held.entry(*name).or_insert_with(|| json!("on record"));
+        }
+    })
+    .await;
+}
+
+async fn change_alice(desk: &Desk, change: impl FnOnce(&mut Map<String, Value>)) {
     let (provider, subject) = (&desk.op.provider, desk.op.subject("alice"));
     let (store, issuer) = (provider.store(), provider.issuer_id());
     let mut record = store.user(issuer, subject).await.unwrap().unwrap();
-    for name in claims {
-        record
-            .claims
-            .entry(*name)
-            .or_insert_with(|| json!("on record"));
-    }
+    change(&mut record.claims);
     let revision = record.revision;
     record.revision += 1;
     let commit = Commit {
@@ -98,8 +102,24 @@ pub(super) async fn claim_type(desk: &Desk, value: &str) -> bool {
             let [id_token, userinfo] = told(desk, "sub").await;
             id_token["sub"].is_string() && userinfo["sub"].is_string()
         }
+        "aggregated" => by_others(desk, json!({"JWT": "a.b.c"})).await,
+        "distributed" => by_others(desk, json!({"endpoint": "https://claims.test/"})).await,
         _ => false,
     }
+}
+
+/// Whether a claim that somebody else asserts about alice is released with its source.
+async fn by_others(desk: &Desk, source: Value) -> bool {
+    let sources = json!({"other": source});
+    let claims = json!({
+        "website": null, "_claim_names": {"website": "other"}, "_claim_sources": sources,
+    });
+    change_alice(desk, |held| {
+        held.extend(claims.as_object().unwrap().clone())
+    })
+    .await;
+    let [_, userinfo] = told(desk, "sub").await;
+    userinfo["_claim_sources"] == sources
 }
 
 pub(super) async fn subject_type(desk: &Desk, value: &str) -> bool {
