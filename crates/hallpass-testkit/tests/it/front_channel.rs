@@ -13,7 +13,7 @@ use hallpass_testkit::{
 use serde_json::{Value, json};
 
 pub(crate) const CB: &str = "https://hyb.test/cb";
-const SECRET: &str = "hpk_hyb-0123456789abcdefghijklmnopqrstuvwxyz";
+pub(crate) const SECRET: &str = "hpk_hyb-0123456789abcdefghijklmnopqrstuvwxyz";
 pub(crate) const TYPES: [&str; 7] = [
     "code",
     "id_token",

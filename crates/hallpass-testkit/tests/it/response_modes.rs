@@ -5,7 +5,7 @@ use hallpass_jose::{JwsAlgorithm, UnverifiedJws};
 use hallpass_testkit::{Answer, Ask, Browser, Op, Request, Setup, Tokens, fixture, html, wire};
 use serde_json::{Value, json};
 
-use crate::front_channel::{CB, TYPES, redeem, request, seed};
+use crate::front_channel::{CB, SECRET, TYPES, redeem, request, seed};
 
 async fn started() -> (Op, Browser) {
     let op = Setup::default()
@@ -434,4 +434,47 @@ async fn a_launcher_sends_people_to_the_client_which_begins() {
         );
         assert_eq!(answer.header("location"), None, "{what}");
     }
+}
+
+// AZ-29
+#[tokio::test]
+async fn a_pushed_request_is_answered_signed_and_refused_in_the_open() {
+    let (op, mut browser) = started().await;
+    let push = |request: &Request| {
+        let pairs: Vec<(&str, &str)> = request.0.iter().map(|(n, v)| (&**n, &**v)).collect();
+        Ask::form("/par", &pairs).basic("hyb", SECRET)
+    };
+    let good = request("hyb", "code id_token token", "openid").with("response_mode", "jwt");
+    for (bad, error) in [
+        (
+            good.clone().with("response_mode", "query.jwt"),
+            "invalid_request",
+        ),
+        (good.clone().without("nonce"), "invalid_request"),
+        (
+            good.clone().with("response_type", "token"),
+            "unsupported_response_type",
+        ),
+        (good.clone().with("scope", "api:read"), "invalid_scope"),
+    ] {
+        let answer = browser.send(push(&bad)).await;
+        assert_eq!((answer.status, answer.error().as_str()), (400, error));
+    }
+    let pushed = browser.send(push(&good)).await;
+    assert_eq!(pushed.status, 201, "{}", pushed.text());
+    let uri = pushed.json()["request_uri"].as_str().unwrap().to_owned();
+    let asked = [("client_id", "hyb"), ("request_uri", uri.as_str())];
+    let answer = browser.query("/authorize", &asked).await;
+    let (mark, jwt) = signed(&answer);
+    assert_eq!(mark, Some('#'));
+    let claims = opened(&op, "hyb", &jwt);
+    for claim in ["code", "id_token", "access_token", "state"] {
+        assert!(claims.get(claim).is_some(), "{claim}");
+    }
+    // Once used it is used up, and whoever comes second gets nothing.
+    let again = browser.query("/authorize", &asked).await;
+    assert!(
+        !again.text().contains("code=")
+            && wire::param(again.header("location").unwrap_or_default(), "code").is_none()
+    );
 }
