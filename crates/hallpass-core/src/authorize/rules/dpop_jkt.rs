@@ -15,7 +15,7 @@ pub(super) fn parse(params: &Params) -> Result<Option<Thumbprint>, Reason> {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::super::fixture::{CHALLENGE, refusal, spa, web},
+        super::super::fixture::{refusal, spa, web},
         *,
     };
 
@@ -26,11 +26,11 @@ mod tests {
         assert_eq!(refusal(web(), &[("dpop_jkt", good)]), None);
         assert_eq!(refusal(spa(), &[("dpop_jkt", good)]), None);
         for bad in [
-            &good[1..],
+            good.trim_start_matches('0'),
             &format!("{good}="),
             &format!("{good}A"),
             &good.replace('-', "+"),
-            &CHALLENGE[..42],
+            &"A".repeat(42),
             "{}",
             " ",
         ] {

@@ -149,7 +149,7 @@ fn the_key_is_public_and_signed_it() {
         "",
         "a.b.c",
         "..",
-        &good[..good.len() - 1],
+        good.strip_suffix(|_| true).unwrap(),
         &format!("{good}.x"),
         &format!("{good} "),
         &"a".repeat(MAX_LEN + 1),

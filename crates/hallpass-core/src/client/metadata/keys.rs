@@ -92,13 +92,14 @@ impl Draft<'_> {
                 return Err(MetadataReason::CertificateSubject.at(member));
             }
             certificate::Subject::parse(member, text)
-                .ok_or(MetadataReason::CertificateSubject.at(member))?;
+                .ok_or_else(|| MetadataReason::CertificateSubject.at(member))?;
             named = Some((*member, text));
         }
         // Another method has no use for it.
         if method.name() == certificate::TLS_CLIENT_AUTH {
             let first = certificate::MEMBERS.first().copied().unwrap_or_default();
-            let (member, text) = named.ok_or(MetadataReason::CertificateSubject.at(first))?;
+            let (member, text) =
+                named.ok_or_else(|| MetadataReason::CertificateSubject.at(first))?;
             self.put(member, text);
         }
         Ok(())

@@ -165,10 +165,10 @@ fn a_wrong_attestation_or_proof_is_nobody() {
     assert!(both(&proved, &attested).is_err(), "exchanged");
     for (a, p) in [
         (Header::Absent, Header::Absent),
-        (Header::Once(&*attested), Header::Absent),
-        (Header::Absent, Header::Once(&*proved)),
-        (Header::Unusable, Header::Once(&*proved)),
-        (Header::Once("x"), Header::Once(&*proved)),
+        (Header::Once(&attested), Header::Absent),
+        (Header::Absent, Header::Once(&proved)),
+        (Header::Unusable, Header::Once(&proved)),
+        (Header::Once("x"), Header::Once(&proved)),
     ] {
         assert!(world.decide(a, p).is_err());
     }
