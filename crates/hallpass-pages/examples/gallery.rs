@@ -217,6 +217,7 @@ fn samples() -> Vec<(&'static str, Page<'static>)> {
                         scopes: SCOPES,
                         claims: &[],
                         resources: &["https://api.example.net/payments"],
+                        details: &[],
                         left: 540,
                     },
                     Approval {
@@ -226,6 +227,7 @@ fn samples() -> Vec<(&'static str, Page<'static>)> {
                         scopes: &[],
                         claims: &["birthdate"],
                         resources: &[],
+                        details: &[],
                         left: 30,
                     },
                 ],

@@ -93,6 +93,7 @@ fn each_page(text: &str, check: impl Fn(&str, Html)) {
         scopes: &scopes,
         claims: &texts,
         resources: &texts,
+        details: &details,
         left: 60,
     }];
     let consent = Consent {

@@ -247,6 +247,8 @@ pub struct Approval<'a> {
     /// Resource servers that the tokens are for.
     #[serde(serialize_with = "text::names")]
     pub resources: &'a [&'a str],
+    /// Authorization details, which must be read before anything is allowed.
+    pub details: &'a [Detail<'a>],
     /// Seconds until it can no longer be answered.
     pub left: u64,
 }

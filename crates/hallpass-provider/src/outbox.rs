@@ -200,7 +200,8 @@ impl Provider {
                 Ok(match self.post(url, &request).await {
                     Ok(200..=299) => Attempt::Done,
                     Ok(408 | 425 | 429) => Attempt::Failed,
-                    Ok(400..=499) => Attempt::Final,
+                    // A redirect is not followed: whoever answers so is not who was registered.
+                    Ok(300..=499) => Attempt::Final,
                     Ok(_) | Err(FetchError::Failed | FetchError::Blocked) => Attempt::Failed,
                     Err(FetchError::Busy) => Attempt::Busy,
                 })

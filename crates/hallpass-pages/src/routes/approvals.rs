@@ -107,9 +107,15 @@ impl PageRoutes {
             .iter()
             .map(|request| Parts::of(request, action(&request.handle)))
             .collect();
+        let details: Vec<Vec<view::Detail<'_>>> = requests
+            .iter()
+            .map(|parts| consent::shown(&parts.request.details, &parts.rows))
+            .collect();
         let requests: Vec<view::Approval<'_>> = requests
             .iter()
-            .map(|parts| view::Approval {
+            .zip(&details)
+            .map(|(parts, details)| view::Approval {
+                details,
                 action: &parts.action,
                 client: self.pages.client(&parts.request.client),
                 binding_message: parts.request.binding_message.as_deref(),
@@ -136,6 +142,7 @@ struct Parts<'a> {
     scopes: Vec<view::Scope<'a>>,
     claims: Vec<&'a str>,
     resources: Vec<&'a str>,
+    rows: Vec<Vec<view::DetailRow<'a>>>,
 }
 
 impl<'a> Parts<'a> {
@@ -146,6 +153,7 @@ impl<'a> Parts<'a> {
             scopes: consent::scopes(&request.scopes),
             claims: request.claims.iter().map(String::as_str).collect(),
             resources: request.resources.iter().map(String::as_str).collect(),
+            rows: consent::rows(&request.details),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use hallpass_http::{Problem, Response};
 use hallpass_provider::{
-    endpoints::{ConsentDecision, InteractionDetails, ScopeView},
+    endpoints::{ConsentDecision, DetailView, InteractionDetails, ScopeView},
     ports::PageKind,
 };
 use hallpass_types::Params;
@@ -52,26 +52,8 @@ impl PageRoutes {
         let scopes = scopes(&details.scopes);
         let claims: Vec<&str> = details.claims.iter().map(String::as_str).collect();
         let resources: Vec<&str> = details.resources.iter().map(String::as_str).collect();
-        let rows: Vec<Vec<DetailRow<'_>>> = details
-            .details
-            .iter()
-            .map(|detail| {
-                detail
-                    .rows
-                    .iter()
-                    .map(|(name, value)| DetailRow { name, value })
-                    .collect()
-            })
-            .collect();
-        let shown: Vec<Detail<'_>> = details
-            .details
-            .iter()
-            .zip(&rows)
-            .map(|(detail, rows)| Detail {
-                title: &detail.title,
-                rows,
-            })
-            .collect();
+        let rows = rows(&details.details);
+        let shown = shown(&details.details, &rows);
         let offline = details
             .scopes
             .iter()
@@ -93,6 +75,30 @@ impl PageRoutes {
             }),
         )
     }
+}
+
+/// The members of authorization details as a page shows them.
+pub(super) fn rows(details: &[DetailView]) -> Vec<Vec<DetailRow<'_>>> {
+    let row = |(name, value)| DetailRow { name, value };
+    details
+        .iter()
+        .map(|detail| detail.rows.iter().map(|(n, v)| row((n, v))).collect())
+        .collect()
+}
+
+/// Authorization details with these members.
+pub(super) fn shown<'a>(
+    details: &'a [DetailView],
+    rows: &'a [Vec<DetailRow<'a>>],
+) -> Vec<Detail<'a>> {
+    details
+        .iter()
+        .zip(rows)
+        .map(|(detail, rows)| Detail {
+            title: &detail.title,
+            rows,
+        })
+        .collect()
 }
 
 /// Scopes as a page shows them.

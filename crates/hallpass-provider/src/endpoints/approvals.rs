@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     authorize::SignedIn,
     backchannel::{BackchannelAnswer, BackchannelOutcome},
+    details::DetailView,
     interaction::{ClientView, ConsentDecision, ScopeView, client_view},
 };
 use crate::{
@@ -44,6 +45,8 @@ pub struct Approval {
     pub claims: Vec<String>,
     /// Resources.
     pub resources: Vec<String>,
+    /// Authorization details.
+    pub details: Vec<DetailView>,
     /// When it was asked.
     pub asked_at: Timestamp,
     /// Until when it can be answered.
@@ -103,6 +106,11 @@ impl Provider {
                         .map(str::to_owned)
                         .collect(),
                     resources: request.resources.clone(),
+                    details: request
+                        .authorization_details
+                        .iter()
+                        .map(|detail| DetailView::of(detail, &self.inner.policy))
+                        .collect(),
                     asked_at: record.polled.issued_at,
                     expires_at: record.polled.expires_at,
                 });
