@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     authorize::SignedIn,
-    backchannel::{BackchannelAnswer, BackchannelOutcome},
+    backchannel_answer::{BackchannelAnswer, BackchannelOutcome},
     details::DetailView,
     interaction::{ClientView, ConsentDecision, ScopeView, client_view},
 };

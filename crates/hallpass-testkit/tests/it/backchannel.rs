@@ -1,13 +1,12 @@
 //! Client-initiated backchannel authentication (CIBA): the endpoint, the page where people answer, polls, pings and pushes.
 
 use hallpass_core::policy::DeliveryMode;
-use hallpass_jose::{Jwks, JwsAlgorithm, SigningKey};
 use hallpass_provider::{
     Provider,
     endpoints::{BackchannelAnswer, BackchannelOutcome},
 };
 use hallpass_testkit::{
-    Answer, Ask, Browser, Op, Setup, Tokens, assertion,
+    Answer, Ask, Browser, Op, Setup, Tokens,
     fixture::{self, Seed},
     html,
 };
@@ -777,132 +776,4 @@ async fn clients_register_for_it_completely_or_not_at_all() {
             "{why}"
         );
     }
-}
-
-/// A client that signs its requests, with the key of `pkjwt`.
-fn signing() -> Setup {
-    let keys = Jwks::from_keys([fixture::pkjwt_key().public_jwk()]).to_json();
-    let keys: Value = serde_json::from_str(&keys).unwrap();
-    setup().client(Seed {
-        id: "signs",
-        secret: Some(SECRET),
-        disabled: false,
-        metadata: json!({"redirect_uris": [], "grant_types": [GRANT], "jwks": keys,
-            "backchannel_token_delivery_mode": "poll",
-            "backchannel_authentication_request_signing_alg": "ES256"}),
-    })
-}
-
-fn claims(op: &Op, jti: &str) -> Value {
-    let now = op.clock.seconds();
-    json!({"iss": "signs", "aud": fixture::ISSUER, "iat": now, "nbf": now, "exp": now + 300, "jti": jti,
-        "scope": "openid", "login_hint": "alice", "requested_expiry": 120})
-}
-
-async fn send_signed(op: &Op, jwt: &str) -> Answer {
-    ask(op, "signs", &[("request", jwt)]).await
-}
-
-// CB-03
-#[tokio::test]
-async fn a_client_that_registered_an_algorithm_signs_its_requests() {
-    let op = signing().start().await;
-    let metadata = op
-        .browser()
-        .get("/.well-known/openid-configuration")
-        .await
-        .json();
-    let algs = &metadata["backchannel_authentication_request_signing_alg_values_supported"];
-    let algs = algs.as_array().unwrap();
-    assert!(
-        algs.contains(&json!("ES256"))
-            && !algs.contains(&json!("HS256"))
-            && !algs.contains(&json!("none"))
-    );
-    let plain = [("scope", "openid"), ("login_hint", "alice")];
-    assert_error(&ask(&op, "signs", &plain).await, "invalid_request");
-    let key = fixture::pkjwt_key();
-    let good = assertion::sign(key, &claims(&op, "one"));
-    for beside in [
-        ("scope", "openid"),
-        ("login_hint", "bob"),
-        ("binding_message", "1"),
-    ] {
-        let mixed = [("request", &*good), beside];
-        assert_error(&ask(&op, "signs", &mixed).await, "invalid_request");
-    }
-    let answer = send_signed(&op, &good).await;
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    assert_eq!(answer.json()["expires_in"], 120);
-    assert_error(&send_signed(&op, &good).await, "invalid_request");
-    let mut words = claims(&op, "words");
-    words["requested_expiry"] = json!("10");
-    let answer = send_signed(&op, &assertion::sign(key, &words)).await;
-    assert_eq!(answer.json()["expires_in"], 10);
-}
-
-// CB-03
-#[tokio::test]
-async fn a_signed_request_that_is_not_right_in_all_is_refused() {
-    let op = signing().start().await;
-    let key = fixture::pkjwt_key();
-    let now = op.clock.seconds();
-    for (name, value) in [
-        ("iss", Value::Null),
-        ("iss", json!("bank")),
-        ("aud", Value::Null),
-        ("aud", json!("https://other.test")),
-        ("exp", Value::Null),
-        ("exp", json!(now - 1)),
-        ("exp", json!(now + 70 * 60)),
-        ("iat", Value::Null),
-        ("nbf", Value::Null),
-        ("nbf", json!(now + 600)),
-        ("nbf", json!(now - 70 * 60)),
-        ("jti", Value::Null),
-        ("jti", json!("")),
-        ("client_id", json!("bank")),
-        ("request", json!("x.y.z")),
-        ("login_hint", json!({"sub": "alice"})),
-        ("binding_message", json!("\u{1f44d}")),
-    ] {
-        let mut spoilt = claims(&op, "spoilt");
-        match value {
-            Value::Null => drop(spoilt.as_object_mut().unwrap().remove(name)),
-            value => spoilt[name] = value,
-        }
-        let answer = send_signed(&op, &assertion::sign(key, &spoilt)).await;
-        let error = if name == "binding_message" {
-            "invalid_binding_message"
-        } else {
-            "invalid_request"
-        };
-        assert_error(&answer, error);
-    }
-    let good = claims(&op, "good");
-    let other = SigningKey::generate(JwsAlgorithm::ES256).unwrap();
-    let unsigned = |header: &str| {
-        let encode = |text: &str| hallpass_jose::base64url::encode(text);
-        format!("{}.{}.", encode(header), encode(&good.to_string()))
-    };
-    for bad in [
-        assertion::sign(&other, &good),
-        assertion::sign(fixture::rsa_key(), &good),
-        assertion::sign_hmac(JwsAlgorithm::HS256, SECRET.as_bytes(), &good),
-        unsigned(r#"{"alg":"none"}"#),
-        "x.y.z".to_owned(),
-        "a".repeat(100_000),
-    ] {
-        let answer = send_signed(&op, &bad).await;
-        assert!(
-            answer.status == 413 || answer.error() == "invalid_request",
-            "{}: {}",
-            answer.status,
-            answer.text()
-        );
-    }
-    assert_eq!(
-        send_signed(&op, &assertion::sign(key, &good)).await.status,
-        200
-    );
 }

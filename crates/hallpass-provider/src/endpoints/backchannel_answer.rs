@@ -1,0 +1,332 @@
+//! What becomes of backchannel authentication requests when their people answer, CIBA Core §10.
+
+use std::sync::Arc;
+
+use hallpass_core::{
+    authorize::{
+        Valid,
+        granted::{By as Leave, Granted},
+    },
+    backchannel::BackchannelRecord,
+    client_auth::AuthenticatedClient,
+    client_request::ClientRequest,
+    device::MAX_LIFETIME,
+    interaction::Consented,
+    policy::DeliveryMode,
+    polling::{Polled, Verdict},
+    record::{Authentication, GrantRecord, SealedRequest, SessionRecord, WaitingRecord},
+    token::{Context, Grant as _, ciba},
+};
+use hallpass_store::{Commit, Committed, Spend, Write};
+use hallpass_types::{AuthReqId, Bucket, Key, Opaque, Params, Sid, Timestamp, Waiting};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Call, Failure, Provider, issue,
+    outbox::Outgoing,
+    ports::{Account, Event},
+};
+
+/// What a person said to a request.
+#[derive(Clone, Debug)]
+pub enum BackchannelAnswer {
+    /// No.
+    Deny,
+    /// Yes.
+    Allow {
+        /// How the person proved who they are.
+        authentication: Authentication,
+        /// Scopes that are allowed; none means all that were asked for.
+        only: Option<Vec<String>>,
+    },
+}
+
+/// How an answer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BackchannelOutcome {
+    /// It counts.
+    Done,
+    /// The request was answered before, has expired, or never was.
+    Over,
+}
+
+/// What is needed to tell a client, sealed into the record.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Notification {
+    pub(super) auth_req_id: String,
+    pub(super) token: String,
+}
+
+/// How often something is tried again when others are faster.
+const ATTEMPTS: usize = 8;
+
+impl Provider {
+    /// Where a request waits that a client knows by this `auth_req_id`, for channels that get to know it.
+    #[must_use]
+    pub fn backchannel_key(auth_req_id: &str) -> Option<Key<Waiting>> {
+        Opaque::<AuthReqId>::parse(auth_req_id)
+            .as_ref()
+            .map(ciba::waiting_key)
+    }
+
+    /// A person answered. Whoever calls this has made sure that it was the person of the request
+    /// ([`BackchannelNotice::subject`]).
+    ///
+    /// # Errors
+    /// Only failures of ours.
+    pub async fn backchannel_decided(
+        &self,
+        key: Key<Waiting>,
+        answer: &BackchannelAnswer,
+    ) -> Result<BackchannelOutcome, Failure> {
+        self.decide_backchannel(key, answer, None).await
+    }
+
+    /// As [`Self::backchannel_decided`]; `guard` must hold at the moment of the commit.
+    pub(crate) async fn decide_backchannel(
+        &self,
+        key: Key<Waiting>,
+        answer: &BackchannelAnswer,
+        guard: Option<Spend>,
+    ) -> Result<BackchannelOutcome, Failure> {
+        let inner = &self.inner;
+        for _ in 0..ATTEMPTS {
+            let now = self.now();
+            let open = self.backchannel_record(key).await?;
+            let Some((record, revision)) = open.filter(|(r, _)| r.polled.is_open(now)) else {
+                return Ok(BackchannelOutcome::Over);
+            };
+            let request = record.polled.request.clone();
+            let client = self.client(&request.client_id).await?;
+            let client = client.filter(|c| c.was_there(record.polled.issued_at));
+            let grant_type = ciba::Ciba::TYPE;
+            let Ok(valid) = Valid::resume_direct(request, client, grant_type, &inner.policy) else {
+                return Ok(BackchannelOutcome::Over);
+            };
+            let granted = match answer {
+                BackchannelAnswer::Deny => None,
+                BackchannelAnswer::Allow {
+                    authentication,
+                    only,
+                } => {
+                    let account = inner
+                        .accounts
+                        .account(inner.issuer_id, &record.subject)
+                        .await?;
+                    let Some(account) = account else {
+                        return Ok(BackchannelOutcome::Over);
+                    };
+                    let only = only.as_deref();
+                    Some(self.backchannel_grant(&valid, &record, &account, authentication, only)?)
+                }
+            };
+            let mut commit = self
+                .answer_of(&valid, key, (record, revision), granted)
+                .await?;
+            commit.spends.extend(guard.clone());
+            match self.commit(commit).await? {
+                Committed::Done => {
+                    inner.outbox.notify_one();
+                    return Ok(BackchannelOutcome::Done);
+                }
+                // The client polled in this very moment.
+                Committed::TooLate(0) => {}
+                Committed::TooLate(_) => return Ok(BackchannelOutcome::Over),
+            }
+        }
+        Err(Failure::Unavailable { retry_after: 1 })
+    }
+
+    /// What the person allowed, as a grant. It belongs to no session: nobody sits before a browser of the client's.
+    fn backchannel_grant(
+        &self,
+        valid: &Valid,
+        record: &BackchannelRecord,
+        account: &Account,
+        authentication: &Authentication,
+        only: Option<&[String]>,
+    ) -> Result<GrantRecord, Failure> {
+        let inner = &self.inner;
+        let now = self.now();
+        let far = now
+            .plus(inner.policy.lifetimes.refresh_absolute)
+            .plus(MAX_LIFETIME);
+        let sid = Sid::parse(&hallpass_jose::base64url::encode(self.random::<16>()))
+            .map_err(|_| Failure::Internal("a session could not be named".to_owned()))?;
+        // A session that is never written: the rules of granting speak of one.
+        let session = SessionRecord {
+            subject: account.subject.clone(),
+            account_epoch: account.epoch,
+            authentication: authentication.clone(),
+            sid,
+            created_at: now,
+            expires_at: far,
+            superseded: false,
+            earlier: Vec::new(),
+        };
+        let consented = Consented::of(valid, only);
+        let by = Leave {
+            session: &session,
+            session_key: Key::from_parts(Bucket::holding(far), [0; 32]),
+            consented: Some(&consented),
+            remembered: None,
+            redeem_within: record.polled.expires_at.since(now),
+        };
+        let granted = Granted::new(valid, by, &inner.policy, now, self.random::<12>());
+        Ok(GrantRecord {
+            session: None,
+            sid: None,
+            session_bound: false,
+            ..granted.grant().clone()
+        })
+    }
+
+    /// The commit that writes an answer and what the client is told of it. The change of the request stands first.
+    async fn answer_of(
+        &self,
+        valid: &Valid,
+        key: Key<Waiting>,
+        (record, revision): (BackchannelRecord, u32),
+        granted: Option<GrantRecord>,
+    ) -> Result<Commit, Failure> {
+        let inner = &self.inner;
+        let told = match (&record.notification, &valid.client().backchannel.endpoint) {
+            (Some(sealed), Some(endpoint)) => {
+                let plain = inner.secrets.open_notification(key, sealed);
+                let told: Option<Notification> =
+                    plain.and_then(|plain| serde_json::from_slice(&plain).ok());
+                told.map(|told| (told, endpoint.as_str()))
+            }
+            (Some(_) | None, _) => None,
+        };
+        let expires_at = record.polled.expires_at;
+        match (record.mode, told) {
+            (DeliveryMode::Push, Some((told, endpoint))) => {
+                let body = match granted {
+                    //= CIBA#12 MUST: a client to which tokens are pushed is told of a denial, too
+                    None => serde_json::json!({
+                        "auth_req_id": told.auth_req_id,
+                        "error": "access_denied",
+                        "error_description": "the person denied the request",
+                    })
+                    .to_string(),
+                    Some(grant) => {
+                        return self
+                            .push_tokens(valid, (key, revision), &record, grant, (&told, endpoint))
+                            .await;
+                    }
+                };
+                let write = self.tell(
+                    valid,
+                    "backchannel_push",
+                    &told,
+                    (endpoint, body),
+                    expires_at,
+                )?;
+                Ok(Commit {
+                    spends: vec![Spend::Waiting {
+                        key,
+                        revision,
+                        next: None,
+                    }],
+                    writes: vec![write],
+                })
+            }
+            (DeliveryMode::Push | DeliveryMode::Ping | DeliveryMode::Poll, told) => {
+                let verdict =
+                    granted.map_or(Verdict::Denied, |grant| Verdict::Allowed(Box::new(grant)));
+                let mut writes = Vec::new();
+                if let Some((told, endpoint)) = told {
+                    //= CIBA#10.2 MUST: the ping names the request by its auth_req_id
+                    let body = serde_json::json!({"auth_req_id": told.auth_req_id}).to_string();
+                    let kind = "backchannel_ping";
+                    writes.push(self.tell(valid, kind, &told, (endpoint, body), expires_at)?);
+                }
+                let next = BackchannelRecord {
+                    polled: Polled {
+                        verdict,
+                        ..record.polled
+                    },
+                    ..record
+                };
+                Ok(Commit {
+                    spends: vec![Spend::Waiting {
+                        key,
+                        revision,
+                        next: Some(Box::new(WaitingRecord::Backchannel(Box::new(next)))),
+                    }],
+                    writes,
+                })
+            }
+        }
+    }
+
+    /// Makes the tokens and puts them into the outbox.
+    async fn push_tokens(
+        &self,
+        valid: &Valid,
+        (key, revision): (Key<Waiting>, u32),
+        record: &BackchannelRecord,
+        grant: GrantRecord,
+        (told, endpoint): (&Notification, &str),
+    ) -> Result<Commit, Failure> {
+        let now = self.now();
+        let client = AuthenticatedClient::of_backchannel(Arc::clone(valid.client()), record)
+            .ok_or_else(|| Failure::Internal("a request of another client".to_owned()))?;
+        let cx = Context {
+            now,
+            policy: &self.inner.policy,
+            client: &client,
+            binding: None,
+        };
+        let issuance = ciba::push(&cx, grant, (key, revision), &told.auth_req_id)?;
+        let nothing = Params::default();
+        let request = ClientRequest::new(&nothing, None);
+        let call = Call {
+            client: &client,
+            params: &nothing,
+            proved: None,
+            request: &request,
+        };
+        let (issued, mut commit) = issue::prepare(self, &call, issuance, now).await?;
+        //= CIBA#10.3.1 MUST: what is pushed is a token response with the auth_req_id
+        let mut body: serde_json::Value = serde_json::from_str(&issued.response.to_json())
+            .map_err(|e| Failure::Internal(e.to_string()))?;
+        if let Some(body) = body.as_object_mut() {
+            body.insert("auth_req_id".to_owned(), told.auth_req_id.clone().into());
+        }
+        let expires_at = record.polled.expires_at;
+        let body = (endpoint, body.to_string());
+        commit
+            .writes
+            .push(self.tell(valid, "backchannel_push", told, body, expires_at)?);
+        self.emit(&Event::TokensIssued {
+            grant_type: ciba::Ciba::TYPE,
+            jwt: issued.jwt,
+            client: &valid.client().id,
+        });
+        Ok(commit)
+    }
+
+    //= CIBA#10.2 MUST: the client_notification_token authenticates the notification, sent to the registered endpoint
+    fn tell(
+        &self,
+        valid: &Valid,
+        kind: &'static str,
+        told: &Notification,
+        (url, body): (&str, String),
+        expires_at: Timestamp,
+    ) -> Result<Write, Failure> {
+        self.outgoing(&Outgoing {
+            kind,
+            client: &valid.client().id,
+            url,
+            request: SealedRequest {
+                content_type: "application/json".to_owned(),
+                authorization: Some(format!("Bearer {}", told.token)),
+                body,
+            },
+            expires_at,
+        })
+    }
+}

@@ -1,0 +1,156 @@
+//! Signed backchannel authentication requests, CIBA Core §7.1.1.
+
+use hallpass_jose::{Jwks, JwsAlgorithm, SigningKey};
+use hallpass_testkit::{
+    Answer, Ask, Op, Setup, assertion,
+    fixture::{self, Seed},
+};
+use serde_json::{Value, json};
+
+const GRANT: &str = "urn:openid:params:grant-type:ciba";
+const SECRET: &str = "hpk_ciba-0123456789abcdefghijklmnopqrstuvwxy";
+
+async fn ask(op: &Op, client: &str, pairs: &[(&str, &str)]) -> Answer {
+    let ask = Ask::form("/backchannel", pairs).basic(client, SECRET);
+    op.browser().send(ask).await
+}
+
+#[track_caller]
+fn assert_error(answer: &Answer, error: &str) {
+    assert_eq!(
+        (answer.status, answer.error().as_str()),
+        (400, error),
+        "{}",
+        answer.text()
+    );
+}
+
+/// A client that signs its requests, with the key of `pkjwt`.
+fn signing() -> Setup {
+    let keys = Jwks::from_keys([fixture::pkjwt_key().public_jwk()]).to_json();
+    let keys: Value = serde_json::from_str(&keys).unwrap();
+    let setup = Setup::default().policy(|policy| policy.backchannel.enabled = true);
+    setup.client(Seed {
+        id: "signs",
+        secret: Some(SECRET),
+        disabled: false,
+        metadata: json!({"redirect_uris": [], "grant_types": [GRANT], "jwks": keys,
+            "backchannel_token_delivery_mode": "poll",
+            "backchannel_authentication_request_signing_alg": "ES256"}),
+    })
+}
+
+fn claims(op: &Op, jti: &str) -> Value {
+    let now = op.clock.seconds();
+    json!({"iss": "signs", "aud": fixture::ISSUER, "iat": now, "nbf": now, "exp": now + 300, "jti": jti,
+        "scope": "openid", "login_hint": "alice", "requested_expiry": 120})
+}
+
+async fn send_signed(op: &Op, jwt: &str) -> Answer {
+    ask(op, "signs", &[("request", jwt)]).await
+}
+
+// CB-03
+#[tokio::test]
+async fn a_client_that_registered_an_algorithm_signs_its_requests() {
+    let op = signing().start().await;
+    let metadata = op
+        .browser()
+        .get("/.well-known/openid-configuration")
+        .await
+        .json();
+    let algs = &metadata["backchannel_authentication_request_signing_alg_values_supported"];
+    let algs = algs.as_array().unwrap();
+    assert!(
+        algs.contains(&json!("ES256"))
+            && !algs.contains(&json!("HS256"))
+            && !algs.contains(&json!("none"))
+    );
+    let plain = [("scope", "openid"), ("login_hint", "alice")];
+    assert_error(&ask(&op, "signs", &plain).await, "invalid_request");
+    let key = fixture::pkjwt_key();
+    let good = assertion::sign(key, &claims(&op, "one"));
+    for beside in [
+        ("scope", "openid"),
+        ("login_hint", "bob"),
+        ("binding_message", "1"),
+    ] {
+        let mixed = [("request", &*good), beside];
+        assert_error(&ask(&op, "signs", &mixed).await, "invalid_request");
+    }
+    let answer = send_signed(&op, &good).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.json()["expires_in"], 120);
+    assert_error(&send_signed(&op, &good).await, "invalid_request");
+    let mut words = claims(&op, "words");
+    words["requested_expiry"] = json!("10");
+    let answer = send_signed(&op, &assertion::sign(key, &words)).await;
+    assert_eq!(answer.json()["expires_in"], 10);
+}
+
+// CB-03
+#[tokio::test]
+async fn a_signed_request_that_is_not_right_in_all_is_refused() {
+    let op = signing().start().await;
+    let key = fixture::pkjwt_key();
+    let now = op.clock.seconds();
+    for (name, value) in [
+        ("iss", Value::Null),
+        ("iss", json!("bank")),
+        ("aud", Value::Null),
+        ("aud", json!("https://other.test")),
+        ("exp", Value::Null),
+        ("exp", json!(now - 1)),
+        ("exp", json!(now + 70 * 60)),
+        ("iat", Value::Null),
+        ("nbf", Value::Null),
+        ("nbf", json!(now + 600)),
+        ("nbf", json!(now - 70 * 60)),
+        ("jti", Value::Null),
+        ("jti", json!("")),
+        ("client_id", json!("bank")),
+        ("request", json!("x.y.z")),
+        ("login_hint", json!({"sub": "alice"})),
+        ("binding_message", json!("\u{1f44d}")),
+    ] {
+        let mut spoilt = claims(&op, "spoilt");
+        if value.is_null() {
+            spoilt.as_object_mut().unwrap().remove(name);
+        } else {
+            spoilt[name] = value;
+        }
+        let answer = send_signed(&op, &assertion::sign(key, &spoilt)).await;
+        let error = if name == "binding_message" {
+            "invalid_binding_message"
+        } else {
+            "invalid_request"
+        };
+        assert_error(&answer, error);
+    }
+    let good = claims(&op, "good");
+    let other = SigningKey::generate(JwsAlgorithm::ES256).unwrap();
+    let unsigned = |header: &str| {
+        let encode = |text: &str| hallpass_jose::base64url::encode(text);
+        format!("{}.{}.", encode(header), encode(&good.to_string()))
+    };
+    for bad in [
+        assertion::sign(&other, &good),
+        assertion::sign(fixture::rsa_key(), &good),
+        assertion::sign_hmac(JwsAlgorithm::HS256, SECRET.as_bytes(), &good),
+        unsigned(r#"{"alg":"none"}"#),
+        "x.y.z".to_owned(),
+        "a".repeat(100_000),
+    ] {
+        let answer = send_signed(&op, &bad).await;
+        assert!(
+            answer.status == 413 || answer.error() == "invalid_request",
+            "{}: {}",
+            answer.status,
+            answer.text()
+        );
+    }
+    assert_eq!(
+        send_signed(&op, &assertion::sign(key, &good)).await.status,
+        200
+    );
+}
