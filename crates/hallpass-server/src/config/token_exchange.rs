@@ -64,3 +64,85 @@ pub(super) fn check(rules: &[TokenExchange], policy: &Policy, check: &mut Checke
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Config, Problems, Source};
+
+    fn parse(text: &str) -> Result<Config, Problems> {
+        let source = Source::parse(None, text.to_owned(), std::iter::empty());
+        Config::parse(source.unwrap())
+    }
+
+    const API: &str = "[[protocol.resources]]\nidentifier = 'https://api.test'\n";
+    const RULE: &str =
+        "[[protocol.token_exchange]]\nclients = ['a']\nresources = ['https://api.test']\n";
+    const ENTRY: &str = "[[protocol.jwt_bearer]]\nissuer = 'https://partner.test'\njwks_uri = 'https://partner.test/jwks'\n\
+        clients = ['a']\nresources = ['https://api.test']\n";
+
+    #[test]
+    fn a_rule_names_clients_and_resources_that_exist() {
+        let config = parse(&format!("{API}{RULE}")).unwrap();
+        assert!(!config.protocol.token_exchange.is_empty());
+        for (text, setting) in [
+            (RULE.to_owned(), "resources"),
+            (format!("{API}{}", RULE.replace("'a'", "")), "clients"),
+            (format!("{API}{RULE}scopes = ['made-up']\n"), "scopes"),
+        ] {
+            let problems = parse(&text).unwrap_err().to_string();
+            let named = format!("protocol.token_exchange[0].{setting}");
+            assert!(problems.contains(&named), "{problems}");
+        }
+    }
+
+    #[test]
+    fn a_trusted_issuer_has_keys_clients_and_resources() {
+        assert!(parse(&format!("{API}{ENTRY}")).is_ok());
+        for (text, setting) in [
+            (ENTRY.to_owned(), "resources"),
+            (format!("{API}{ENTRY}{ENTRY}"), "issuer"),
+            (
+                format!(
+                    "{API}{}",
+                    ENTRY.replace("https://partner.test/jwks", "http://partner.test")
+                ),
+                "jwks_uri",
+            ),
+            (format!("{API}{ENTRY}jwks = {{ keys = [] }}\n"), "jwks"),
+            (
+                format!("{API}{}", ENTRY.replace("clients = ['a']", "clients = []")),
+                "clients",
+            ),
+            (format!("{API}{ENTRY}algs = []\n"), "algs"),
+            (format!("{API}{ENTRY}max_lifetime = '2h'\n"), "max_lifetime"),
+        ] {
+            let problems = parse(&text).unwrap_err().to_string();
+            assert!(
+                problems.contains(&format!(".{setting}")),
+                "{setting}: {problems}"
+            );
+        }
+    }
+
+    #[test]
+    fn encryption_that_does_not_exist_is_refused() {
+        for (member, value) in [
+            ("algs", "RSA1_5"),
+            ("algs", "none"),
+            ("encs", "A128CBC"),
+            ("decryption_algs", "dir"),
+            ("decryption_algs", "A128KW"),
+        ] {
+            let text = format!("[protocol.encryption]\n{member} = ['{value}']\n");
+            let problems = parse(&text).unwrap_err().to_string();
+            assert!(
+                problems.contains(&format!("protocol.encryption.{member}")),
+                "{problems}"
+            );
+        }
+        assert!(parse("[protocol.encryption]\nencs = []\n").is_err());
+        assert!(
+            parse("[protocol.encryption]\nalgs = []\ndecryption_algs = ['RSA-OAEP-256']\n").is_ok()
+        );
+    }
+}
