@@ -238,11 +238,10 @@ impl Provider {
         let key = Self::backchannel_key(auth_req_id).ok_or(Reason::RequestOver)?;
         let record = self.backchannel_record(key).await?;
         let (record, _) = record.ok_or(Reason::RequestOver)?;
-        let wanted = record.polled.request.acr_values.iter();
+        let mut wanted = record.polled.request.acr_values.iter();
         let acr = wanted
-            .filter(|acr| self.inner.policy.acr_values.contains(acr))
-            .cloned()
-            .next();
+            .find(|acr| self.inner.policy.acr_values.contains(acr))
+            .cloned();
         let answer = match action {
             "allow" => BackchannelAnswer::Allow {
                 authentication: hallpass_core::record::Authentication {
