@@ -25,4 +25,6 @@ pub use routes::{BuiltinPages, DemoClient, PageRoute, PageRoutes};
 pub use view::{Chrome, Page};
 
 #[cfg(test)]
+mod contrast;
+#[cfg(test)]
 mod tests;

@@ -18,6 +18,7 @@ mod browser;
 pub mod fault;
 pub mod fixture;
 pub mod flow;
+mod folder;
 pub mod html;
 pub mod op;
 pub mod oracle;

@@ -5,7 +5,7 @@ use std::{
     convert::Infallible,
     fmt,
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::Path,
     pin::Pin,
     sync::{Arc, Mutex},
 };
@@ -21,7 +21,6 @@ use hallpass_core::{
     policy::Policy,
 };
 use hallpass_http::{ClientAddr, Endpoints, PeerCertificate, Response};
-use hallpass_jose::{base64url, random};
 use hallpass_pages::{BuiltinPages, PageRoutes, Pages};
 use hallpass_provider::{
     Certificate, Grants, Provider,
@@ -41,6 +40,7 @@ use tokio::{net::TcpListener, task::JoinHandle, task::JoinSet};
 use crate::{
     Browser,
     fixture::{self, Seed},
+    folder::Folder,
     ports::{SeededEntropy, TestClock, TestEvents, TestFetcher},
 };
 
@@ -289,25 +289,6 @@ impl Setup {
             served,
             folder: self.folder,
         }
-    }
-}
-
-/// A folder for one test.
-#[derive(Debug)]
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        let name = base64url::encode(random::bytes::<12>());
-        let path = std::env::temp_dir().join(format!("hallpass-test-{name}"));
-        std::fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        drop(std::fs::remove_dir_all(&self.0));
     }
 }
 

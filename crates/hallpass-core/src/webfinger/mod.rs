@@ -40,7 +40,7 @@ pub fn answer(query: &str, policy: &Policy) -> Result<String, Reason> {
     let (Some((_, resource)), None) = (resources.next(), resources.next()) else {
         return Err(Reason::ResourceMissing);
     };
-    if resource.len() > LONGEST || resource.chars().any(|c| c.is_control()) {
+    if resource.len() > LONGEST || resource.chars().any(char::is_control) {
         return Err(Reason::ResourceMalformed);
     }
     //= RFC7033#4.5 MUST: a resource that the server knows nothing about is not found

@@ -115,7 +115,7 @@ async fn by_others(desk: &Desk, source: Value) -> bool {
         "website": null, "_claim_names": {"website": "other"}, "_claim_sources": sources,
     });
     change_alice(desk, |held| {
-        held.extend(claims.as_object().unwrap().clone())
+        held.extend(claims.as_object().unwrap().clone());
     })
     .await;
     let [_, userinfo] = told(desk, "sub").await;
