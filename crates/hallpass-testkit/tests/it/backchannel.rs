@@ -720,68 +720,6 @@ async fn another_issuer_knows_nothing_of_a_request() {
 }
 
 #[tokio::test]
-async fn clients_register_for_it_completely_or_not_at_all() {
-    let op = start().await;
-    let register = async |changes: Value| {
-        let mut metadata = json!({"grant_types": [GRANT], "response_types": [],
-            "backchannel_token_delivery_mode": "ping",
-            "backchannel_client_notification_endpoint": ENDPOINT});
-        for (name, value) in changes.as_object().unwrap() {
-            metadata[name] = value.clone();
-        }
-        let ask = Ask::json("/register", &metadata).bearer(&op.initial_access_token);
-        op.browser().send(ask).await
-    };
-    let answer = register(json!({})).await;
-    assert_eq!(answer.status, 201, "{}", answer.text());
-    let body = answer.json();
-    assert_eq!(body["backchannel_token_delivery_mode"], "ping");
-    assert_eq!(body["backchannel_client_notification_endpoint"], ENDPOINT);
-    for (changes, why) in [
-        (json!({"backchannel_token_delivery_mode": null}), "no mode"),
-        (
-            json!({"backchannel_token_delivery_mode": "shout"}),
-            "an unknown mode",
-        ),
-        (
-            json!({"backchannel_client_notification_endpoint": null}),
-            "nobody to tell",
-        ),
-        (
-            json!({"backchannel_client_notification_endpoint": "http://bank.test/"}),
-            "in the clear",
-        ),
-        (
-            json!({"token_endpoint_auth_method": "none"}),
-            "a public client",
-        ),
-        (
-            json!({"backchannel_authentication_request_signing_alg": "none"}),
-            "unsigned signed requests",
-        ),
-        (
-            json!({"backchannel_authentication_request_signing_alg": "HS256"}),
-            "a symmetric algorithm",
-        ),
-        (
-            json!({"backchannel_user_code_parameter": true}),
-            "codes that nobody has",
-        ),
-        (
-            json!({"backchannel_token_delivery_mode": "push", "dpop_bound_access_tokens": true}),
-            "bound tokens that are pushed",
-        ),
-    ] {
-        let answer = register(changes).await;
-        assert_eq!(
-            (answer.status, answer.error().as_str()),
-            (400, "invalid_client_metadata"),
-            "{why}"
-        );
-    }
-}
-
-#[tokio::test]
 async fn details_are_shown_before_they_are_allowed() {
     let op = setup()
         .policy(|policy| {

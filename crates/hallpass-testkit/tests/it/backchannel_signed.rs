@@ -1,5 +1,6 @@
-//! Signed backchannel authentication requests, CIBA Core §7.1.1.
+//! What clients register for backchannel authentication, CIBA Core §4, and the requests that they sign, §7.1.1.
 
+use hallpass_core::policy::DeliveryMode;
 use hallpass_jose::{Jwks, JwsAlgorithm, SigningKey};
 use hallpass_testkit::{
     Answer, Ask, Op, Setup, assertion,
@@ -8,6 +9,7 @@ use hallpass_testkit::{
 use serde_json::{Value, json};
 
 const GRANT: &str = "urn:openid:params:grant-type:ciba";
+const ENDPOINT: &str = "https://bank.test/notify";
 const SECRET: &str = "hpk_ciba-0123456789abcdefghijklmnopqrstuvwxy";
 
 async fn ask(op: &Op, client: &str, pairs: &[(&str, &str)]) -> Answer {
@@ -153,4 +155,72 @@ async fn a_signed_request_that_is_not_right_in_all_is_refused() {
         send_signed(&op, &assertion::sign(key, &good)).await.status,
         200
     );
+}
+
+#[tokio::test]
+async fn clients_register_for_it_completely_or_not_at_all() {
+    let op = Setup::default()
+        .policy(|policy| {
+            policy.backchannel.enabled = true;
+            policy.backchannel.delivery_modes = DeliveryMode::ALL.to_vec();
+        })
+        .start()
+        .await;
+    let register = async |changes: Value| {
+        let mut metadata = json!({"grant_types": [GRANT], "response_types": [],
+            "backchannel_token_delivery_mode": "ping",
+            "backchannel_client_notification_endpoint": ENDPOINT});
+        for (name, value) in changes.as_object().unwrap() {
+            metadata[name] = value.clone();
+        }
+        let ask = Ask::json("/register", &metadata).bearer(&op.initial_access_token);
+        op.browser().send(ask).await
+    };
+    let answer = register(json!({})).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let body = answer.json();
+    assert_eq!(body["backchannel_token_delivery_mode"], "ping");
+    assert_eq!(body["backchannel_client_notification_endpoint"], ENDPOINT);
+    for (changes, why) in [
+        (json!({"backchannel_token_delivery_mode": null}), "no mode"),
+        (
+            json!({"backchannel_token_delivery_mode": "shout"}),
+            "an unknown mode",
+        ),
+        (
+            json!({"backchannel_client_notification_endpoint": null}),
+            "nobody to tell",
+        ),
+        (
+            json!({"backchannel_client_notification_endpoint": "http://bank.test/"}),
+            "in the clear",
+        ),
+        (
+            json!({"token_endpoint_auth_method": "none"}),
+            "a public client",
+        ),
+        (
+            json!({"backchannel_authentication_request_signing_alg": "none"}),
+            "unsigned signed requests",
+        ),
+        (
+            json!({"backchannel_authentication_request_signing_alg": "HS256"}),
+            "a symmetric algorithm",
+        ),
+        (
+            json!({"backchannel_user_code_parameter": true}),
+            "codes that nobody has",
+        ),
+        (
+            json!({"backchannel_token_delivery_mode": "push", "dpop_bound_access_tokens": true}),
+            "bound tokens that are pushed",
+        ),
+    ] {
+        let answer = register(changes).await;
+        assert_eq!(
+            (answer.status, answer.error().as_str()),
+            (400, "invalid_client_metadata"),
+            "{why}"
+        );
+    }
 }
