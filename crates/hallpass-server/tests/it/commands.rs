@@ -215,6 +215,62 @@ fn a_client_made_beside_a_running_server_works_at_once_until_it_is_deleted() {
 }
 
 #[test]
+fn what_a_client_lacks_for_a_profile_is_listed() {
+    let folder = Folder::new();
+    let uri = "https://app.example/cb";
+    folder.json(&[
+        "client",
+        "create",
+        "--id",
+        "shop",
+        "--redirect-uri",
+        uri,
+        "--json",
+    ]);
+    let check = [
+        "client",
+        "check",
+        "--profile",
+        "fapi2-security",
+        "shop",
+        "--json",
+    ];
+    let lacks = folder.json(&check)["lacks"].clone();
+    let fields: Vec<&str> = lacks
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|lack| lack["field"].as_str().unwrap())
+        .collect();
+    assert_eq!(fields, ["token_endpoint_auth_method"]);
+    let text = folder.run(&["client", "check", "--profile", "fapi2-security", "shop"]);
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert!(text.contains("must be private_key_jwt"), "{text}");
+    for arguments in [
+        &["client", "check", "shop"][..],
+        &["client", "check", "--profile", "fapi3", "shop"],
+        &["client", "check", "--profile", "fapi2-security", "nobody"],
+    ] {
+        assert!(!folder.run(arguments).status.success(), "{arguments:?}");
+    }
+    // Such a client is refused when it is made.
+    let metadata = r#"{"fapi_profile": "fapi2-security"}"#;
+    let made = folder.run(&[
+        "client",
+        "create",
+        "--redirect-uri",
+        uri,
+        "--metadata",
+        metadata,
+    ]);
+    assert!(
+        stderr(&made).contains("token_endpoint_auth_method"),
+        "{}",
+        stderr(&made)
+    );
+}
+
+#[test]
 fn clients_that_would_not_work_are_refused() {
     let folder = Folder::new();
     for (arguments, expected) in [
