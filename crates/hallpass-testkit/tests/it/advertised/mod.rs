@@ -19,7 +19,7 @@ mod people;
 mod probes;
 mod requests;
 
-use std::{future::Future, pin::Pin};
+use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc};
 
 use hallpass_core::{
     authorization_details::DetailType,
@@ -27,8 +27,8 @@ use hallpass_core::{
     policy::{DeliveryMode, Documents, DpopNonce, ExchangeRule, Policy, Roots, TrustedIssuer},
 };
 use hallpass_jose::{JweAlgorithm, JwsAlgorithm};
-use hallpass_testkit::Ask;
-use hallpass_types::Scope;
+use hallpass_testkit::{Ask, fixture};
+use hallpass_types::{Issuer, Scope};
 
 use serde_json::Value;
 
@@ -118,6 +118,22 @@ fn everything(policy: &mut Policy) {
     };
 }
 
+/// Fields of the policy that [`everything`] leaves as they are: they are no switches, or are on already.
+const LEFT_ALONE: &[&str] = &[
+    "issuer",
+    "lifetimes",
+    "scopes",
+    "resources",
+    "grant_types",
+    "registration",
+    "pkce_for_registered_clients",
+    "ui_locales",
+    "claims_parameter",
+    "pairwise_salt",
+    // Takes away and adds nothing.
+    "fapi_profile",
+];
+
 /// As little as there can be.
 fn nothing(policy: &mut Policy) {
     policy.signing_algs = vec![JwsAlgorithm::ES256];
@@ -169,6 +185,44 @@ async fn an_issuer_that_demands_something_says_so_and_insists() {
         };
         assert!(holds(&desk).await, "{member}");
     }
+}
+
+/// A new switch has to be thrown, or what it adds to the document is not tried.
+#[test]
+fn everything_that_can_be_switched_on_is_switched_on() {
+    let issuer = Issuer::parse(fixture::ISSUER).unwrap();
+    let mut policy = Policy::new(issuer, Arc::new([0; 32]));
+    let before = format!("{policy:#?}");
+    everything(&mut policy);
+    let after = format!("{policy:#?}");
+    let (before, after) = (fields(&before), fields(&after));
+    assert!(before.len() > 20, "{before:?}");
+    for (name, value) in &before {
+        let same = after.get(name) == Some(value);
+        let known = LEFT_ALONE.contains(name);
+        assert_eq!(same, known, "{name} is {value}");
+    }
+}
+
+/// Fields of a value that was printed over several lines.
+fn fields(printed: &str) -> BTreeMap<&str, String> {
+    let mut fields = BTreeMap::new();
+    let mut current = None;
+    for line in printed.lines() {
+        let field = line
+            .strip_prefix("    ")
+            .filter(|rest| !rest.starts_with(' '));
+        if let Some((name, _)) = field.and_then(|field| field.split_once(": ")) {
+            current = Some(name);
+        }
+        if let Some(name) = current {
+            fields
+                .entry(name)
+                .or_insert_with(String::new)
+                .push_str(line);
+        }
+    }
+    fields
 }
 
 /// A new member needs a probe before anybody can land it, and a probe that no issuer needs is a probe of nothing.
