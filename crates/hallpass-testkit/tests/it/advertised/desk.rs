@@ -23,7 +23,7 @@ use hallpass_testkit::{
 use hallpass_types::{ClientId, Secret};
 use serde_json::{Map, Value, json};
 
-use super::certificates;
+use super::{attestation, certificates};
 
 /// Where the clients of these tests are redirected to.
 pub(super) const CALLBACK: &str = "https://new.test/cb";
@@ -243,6 +243,10 @@ impl Desk {
                 let secret = rp.secret.as_deref().unwrap().as_bytes();
                 let jwt = assertion::sign_hmac(algorithm, secret, &self.claims(rp));
                 self.asserting(path, pairs, &jwt)
+            }
+            "attest_jwt_client_auth" => {
+                let ask = Ask::form(path, &[pairs, &id].concat());
+                attestation::shown(self, rp, ask, ["ES256", "ES256"])
             }
             other => panic!("nobody authenticates by {other} here"),
         }

@@ -6,6 +6,7 @@
 //! refused, and a member that is absent lists nothing.
 
 mod algorithms;
+mod attestation;
 mod authentication;
 mod backchannel;
 mod certificates;
@@ -103,6 +104,7 @@ fn everything(policy: &mut Policy) {
     policy.backchannel.delivery_modes = DeliveryMode::ALL.to_vec();
     policy.backchannel.user_code = true;
     policy.backchannel.pending_per_person = 1000;
+    policy.attesters = vec![attestation::attester()];
     policy.mtls.enabled = true;
     policy.mtls.roots = Roots::new(vec![certificates::authority()]);
     policy.mtls.base = Some("https://mtls.op.test".to_owned());

@@ -4,8 +4,8 @@ use hallpass_testkit::Ask;
 
 use super::{
     Probe::{self, Endpoint, Flag, List, Text},
-    algorithms, authentication, backchannel, certificates, clients, encryption, endpoints, logout,
-    objects, people, requests,
+    algorithms, attestation, authentication, backchannel, certificates, clients, encryption,
+    endpoints, logout, objects, people, requests,
 };
 
 const JWS: &[&str] = &[
@@ -362,6 +362,20 @@ pub(super) static PROBES: &[(&str, Probe)] = &[
         Flag {
             absent: false,
             holds: |desk| Box::pin(clients::of_a_document(desk)),
+        },
+    ),
+    (
+        "client_attestation_signing_alg_values_supported",
+        List {
+            neighbours: JWS,
+            accepts: |desk, _, value| Box::pin(attestation::attestation(desk, value)),
+        },
+    ),
+    (
+        "client_attestation_pop_signing_alg_values_supported",
+        List {
+            neighbours: JWS,
+            accepts: |desk, _, value| Box::pin(attestation::proof(desk, value)),
         },
     ),
     (
