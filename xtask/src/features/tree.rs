@@ -166,7 +166,9 @@ impl Tree {
     fn add_settings(&mut self, example: &str) {
         let mut section = String::new();
         for line in example.lines() {
+            // `#name` has no default, `# name` is one of several that exclude each other.
             let line = line.trim_start_matches('#');
+            let line = line.strip_prefix(' ').unwrap_or(line);
             if let Some(rest) = line.strip_prefix('[') {
                 let name: String = rest.chars().take_while(|c| !matches!(c, ']')).collect();
                 section = match name.strip_prefix('[') {
