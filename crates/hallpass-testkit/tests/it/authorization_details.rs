@@ -9,8 +9,11 @@ use hallpass_testkit::{
 };
 use serde_json::{Value, json};
 
+use crate::backchannel::{answer_all, at_approvals};
+
 async fn op() -> Op {
     let op = Op::with(|policy| {
+        policy.backchannel.enabled = true;
         let member = |name: &str, kind, required| Member {
             kind,
             required,
@@ -353,4 +356,41 @@ async fn an_operator_may_waive_the_question_and_types_are_advertised() {
         .await
         .json();
     assert_eq!(metadata.get("authorization_details_types_supported"), None);
+}
+
+#[tokio::test]
+async fn without_a_browser_the_person_reads_and_allows_the_details_too() {
+    const GRANT: &str = "urn:openid:params:grant-type:ciba";
+    let op = op().await;
+    op.change_client("web", |metadata| {
+        metadata.insert("grant_types".to_owned(), json!([GRANT]));
+        metadata.insert("response_types".to_owned(), json!([]));
+        metadata.insert("backchannel_token_delivery_mode".to_owned(), json!("poll"));
+    })
+    .await;
+    let mut browser = op.browser();
+    let begin = async |browser: &mut Browser, details: Value| {
+        let details = details.to_string();
+        let pairs = [
+            ("scope", "openid"),
+            ("login_hint", "alice"),
+            ("authorization_details", details.as_str()),
+        ];
+        browser.call("web", "/backchannel", &pairs).await
+    };
+    let unknown = begin(&mut browser, json!([{"type": "unknown"}])).await;
+    assert_eq!(unknown.error(), "invalid_authorization_details");
+    let wanted = json!([payment("9.99")]);
+    let begun = begin(&mut browser, wanted.clone()).await;
+    assert_eq!(begun.status, 200, "{}", begun.text());
+    let begun = begun.json();
+    let id = begun["auth_req_id"].as_str().unwrap();
+    let page = at_approvals(&op, "alice").await.get("/approvals").await;
+    let page = page.text();
+    assert!(page.contains("Make a payment") && page.contains("9.99"));
+    answer_all(&op, "alice", "allow").await;
+    let pairs = [("grant_type", GRANT), ("auth_req_id", id)];
+    let answer = browser.call("web", "/token", &pairs).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.json()["authorization_details"], wanted);
 }

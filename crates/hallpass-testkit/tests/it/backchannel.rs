@@ -89,7 +89,7 @@ fn assert_error(answer: &Answer, error: &str) {
 }
 
 /// Signs in on the page itself.
-async fn at_approvals(op: &Op, person: &str) -> Browser {
+pub(crate) async fn at_approvals(op: &Op, person: &str) -> Browser {
     let mut browser = op.browser();
     let page = browser.get("/approvals").await.text();
     let typed = [
@@ -119,7 +119,7 @@ fn decide(action: &str, decision: &str) -> Ask {
     Ask::form(action, &pairs).header("Origin", fixture::ISSUER)
 }
 
-async fn answer_all(op: &Op, person: &str, decision: &str) {
+pub(crate) async fn answer_all(op: &Op, person: &str, decision: &str) {
     let mut browser = at_approvals(op, person).await;
     for action in actions(&mut browser).await {
         let answer = browser.send(decide(&action, decision)).await;

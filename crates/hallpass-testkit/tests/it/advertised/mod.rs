@@ -131,6 +131,7 @@ const LEFT_ALONE: &[&str] = &[
     "pkce_for_registered_clients",
     "ui_locales",
     "claims_parameter",
+    "external_claims",
     "pairwise_salt",
     // Takes away and adds nothing.
     "fapi_profile",
