@@ -132,6 +132,7 @@ const LEFT_ALONE: &[&str] = &[
     "ui_locales",
     "claims_parameter",
     "external_claims",
+    "webfinger",
     "pairwise_salt",
     // Takes away and adds nothing.
     "fapi_profile",
