@@ -284,6 +284,26 @@ mod tests {
     }
 
     #[test]
+    fn no_part_of_the_servers_configuration_says_again_what_another_says() {
+        for plan in plans(&[]).unwrap() {
+            let files = std::iter::once("server.toml".to_owned())
+                .chain(plan.server.iter().map(|part| format!("server/{part}.toml")));
+            let text: String = files
+                .map(|file| std::fs::read_to_string(folder().join(file)).unwrap())
+                .collect();
+            let mut tables: Vec<_> = text
+                .lines()
+                .filter(|line| line.starts_with('[') && !line.starts_with("[["))
+                .filter(|line| *line != "[users.claims]" && *line != "[users.claims.address]")
+                .collect();
+            tables.sort_unstable();
+            let all = tables.len();
+            tables.dedup();
+            assert_eq!(tables.len(), all, "{}", plan.name);
+        }
+    }
+
+    #[test]
     fn a_plan_that_does_not_exist_is_an_error() {
         assert!(plans(&["no-such-plan".to_owned()]).is_err());
     }
