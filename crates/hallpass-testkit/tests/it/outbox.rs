@@ -85,9 +85,11 @@ async fn a_refusal_is_final_and_a_failure_is_not() {
         (204, 1),
         (400, 1),
         (404, 1),
+        // Redirects are not followed, and whoever answers so is not who was registered.
+        (301, 1),
+        (307, 1),
         (408, 2),
         (429, 2),
-        (301, 2),
         (500, 2),
         (503, 2),
     ] {
