@@ -7,6 +7,7 @@ use url::Url;
 
 use crate::browser::{Cookie, User};
 use crate::http::{Authority, Connection, Failure, Template};
+use crate::key::ClientKey;
 
 /// One measurement.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -59,6 +60,8 @@ pub enum Work {
     Refresh,
     /// Authorization request with a live session, then code for tokens (RFC 6749 §4.1).
     Code,
+    /// The same with a pushed request (RFC 9126), assertions of the client (RFC 7523) and tokens bound to a key (RFC 9449).
+    CodeParDpopPrivateKeyJwt,
 }
 
 /// What an access token or ID token looks like.
@@ -147,10 +150,14 @@ impl Server {
 pub struct Endpoints {
     /// Of the discovery document itself.
     pub discovery: String,
+    /// Whom assertions are for.
+    pub issuer: String,
     /// Of the key set.
     pub jwks_uri: String,
     /// Where authorization requests go.
     pub authorization_endpoint: String,
+    /// Where they are left beforehand.
+    pub pushed_authorization_request_endpoint: String,
     /// Where tokens come from.
     pub token_endpoint: String,
     /// Where tokens are looked into.
@@ -166,6 +173,9 @@ pub struct Client {
     pub client_id: String,
     /// Its secret; a public client has none.
     pub client_secret: Option<String>,
+    /// Its key, for work that signs in the client's place; `hallpass serve` prints none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<ClientKey>,
     /// Where it may send people back to.
     #[serde(default)]
     pub redirect_uris: Vec<String>,

@@ -11,11 +11,13 @@ pub mod histogram;
 pub mod html;
 pub mod http;
 mod job;
+mod key;
 pub mod limit;
 mod process;
 mod run;
 mod sign_in;
 
 pub use job::{Client, Endpoints, Job, Server, TokenKind, Visitor, Work};
+pub use key::{Assertions, ClientKey, Proofs};
 pub use run::{Outcome, ServerUse, StepOutcome, run};
 pub use sign_in::{SignedIn, sign_in};

@@ -96,6 +96,10 @@ pub async fn run(job: Job) -> Result<Outcome, Failure> {
             let prepared = flow::code::prepare(&endpoints, &job)?;
             repeat(&job, prepared).await
         }
+        Work::CodeParDpopPrivateKeyJwt => {
+            let prepared = flow::pushed_code::prepare(&endpoints, &job).await?;
+            repeat(&job, prepared).await
+        }
     }
 }
 

@@ -2,7 +2,10 @@
 // memory, the lifetimes of a fresh Hallpass, an ES256 key and an RS256 key, and a sign-in that
 // answers itself, so that no page has to be driven.
 //
-//   NODE_ENV=production node server.mjs PORT
+//   NODE_ENV=production node server.mjs PORT [JWK]
+//
+// With the public key of a client there is one, "keyed", that pushes its requests, authenticates by assertions and binds
+// its tokens to a key.
 //
 // The first line of standard output is one JSON object in the form of `hallpass serve --demo --json`.
 
@@ -61,6 +64,21 @@ const clients = [
   },
 ];
 
+const clientKey = process.argv[3];
+if (clientKey) {
+  clients.push({
+    client_id: 'keyed',
+    token_endpoint_auth_method: 'private_key_jwt',
+    token_endpoint_auth_signing_alg: 'ES256',
+    jwks: { keys: [JSON.parse(clientKey)] },
+    require_pushed_authorization_requests: true,
+    dpop_bound_access_tokens: true,
+    redirect_uris: [redirectUri],
+    grant_types: ['authorization_code'],
+    response_types: ['code'],
+  });
+}
+
 const provider = new Provider(issuer, {
   adapter: Adapter,
   clients,
@@ -88,7 +106,9 @@ const provider = new Provider(issuer, {
   features: {
     clientCredentials: { enabled: true },
     devInteractions: { enabled: false },
+    dPoP: { enabled: true },
     introspection: { enabled: true },
+    pushedAuthorizationRequests: { enabled: true },
     revocation: { enabled: true },
     resourceIndicators: {
       enabled: true,

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use hallpass_load::{Job, Outcome, Server, SignedIn, Visitor};
+use hallpass_load::{Client, Job, Outcome, Server, SignedIn, Visitor};
 use serde::de::DeserializeOwned;
 
 use super::Result;
@@ -123,6 +123,8 @@ impl Runs {
 struct Contender {
     running: Running,
     demo: Option<Demo>,
+    /// The client that signs.
+    keyed: Option<Client>,
     /// The job of each row but for its work.
     job: Job,
     memory: Memory,
@@ -182,6 +184,7 @@ impl Contender {
             },
             running,
             demo,
+            keyed: recipe.keyed_client(),
             job,
             notes: Vec::new(),
         })
@@ -215,6 +218,9 @@ impl Contender {
         {
             job.client = Some(public);
         }
+        if row == Row::CodeParDpopPrivateKeyJwt {
+            job.client.clone_from(&self.keyed);
+        }
         let outcome: Outcome = generate("run", &job, built)
             .map_err(|error| format!("{} at {}: {error}", row.name(), self.target().name()))?;
         if let (Some(visitor), false) = (&mut self.job.visitor, outcome.browsers.is_empty()) {
@@ -240,14 +246,16 @@ fn limit_of(row: Row, job: &mut Job) {
         | Row::Introspection
         | Row::Userinfo
         | Row::Refresh
-        | Row::Code => return,
+        | Row::Code
+        | Row::CodeParDpopPrivateKeyJwt => return,
     };
     if let Server::Endpoints(endpoints) = &mut job.server {
         endpoints.token_endpoint = format!("{}/{algorithm}", endpoints.token_endpoint);
     }
-    job.client = Some(hallpass_load::Client {
+    job.client = Some(Client {
         client_id: "confidential".to_owned(),
         client_secret: Some("0123456789012345678901234567890123456789012".to_owned()),
+        key: None,
         redirect_uris: Vec::new(),
         grant_types: Vec::new(),
     });

@@ -15,7 +15,7 @@ pub(crate) fn table(report: &Report) -> String {
 fn write(text: &mut String, report: &Report) -> std::fmt::Result {
     writeln!(
         text,
-        "{:<26} {:<19} {:>9} {:>9} {:>9} {:>8} {:>8} {:>7} {:>9}",
+        "{:<30} {:<19} {:>9} {:>9} {:>9} {:>8} {:>8} {:>7} {:>9}",
         "work",
         "target",
         "best/s",
@@ -32,14 +32,14 @@ fn write(text: &mut String, report: &Report) -> std::fmt::Result {
     writeln!(text)?;
     if !report.budgets.is_empty() {
         let (reached, per_cpu) = ("reached", "per CPU s");
-        writeln!(text, "{:<73} {reached:>10} {per_cpu:>10}", "budget")?;
+        writeln!(text, "{:<77} {reached:>10} {per_cpu:>10}", "budget")?;
     }
     for verdict in &report.budgets {
         let word = if verdict.hit { "hit" } else { "MISSED" };
         let per_cpu = verdict.reached_per_cpu.map(short);
         writeln!(
             text,
-            "{:<26} {:<46} {:>10} {:>10} {word}",
+            "{:<30} {:<46} {:>10} {:>10} {word}",
             verdict.of,
             verdict.demand,
             short(verdict.reached),
@@ -50,13 +50,13 @@ fn write(text: &mut String, report: &Report) -> std::fmt::Result {
     for (target, memory) in &report.memory {
         let rest = memory.rest_mb.map_or_else(|| "-".to_owned(), short);
         let load = memory.load_mb.map_or_else(|| "-".to_owned(), short);
-        writeln!(text, "{target:<26} {rest} MB at rest, {load} MB under load")?;
+        writeln!(text, "{target:<30} {rest} MB at rest, {load} MB under load")?;
     }
     for (target, start) in &report.start_ms {
         let (first, next) = (short(start.first), short(start.next));
         writeln!(
             text,
-            "{target:<26} first answer after {first} ms, {next} ms on later starts"
+            "{target:<30} first answer after {first} ms, {next} ms on later starts"
         )?;
     }
     for note in &report.notes {
@@ -70,7 +70,7 @@ fn figures(text: &mut String, row: &Figures) -> std::fmt::Result {
     let busy = row.generator_busy.map(|busy| busy * 100.0);
     writeln!(
         text,
-        "{:<26} {:<19} {:>9} {:>9} {:>9} {:>8.2} {:>8.2} {:>7} {:>9}",
+        "{:<30} {:<19} {:>9} {:>9} {:>9} {:>8.2} {:>8.2} {:>7} {:>9}",
         row.work,
         row.target,
         whole(row.per_second),

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use hallpass_load::browser::User;
-use hallpass_load::{Client, Endpoints, Server};
+use hallpass_load::{Client, ClientKey, Endpoints, Server};
 use serde::Deserialize;
 
 use super::Result;
@@ -96,22 +96,32 @@ pub(crate) struct Recipe {
     arguments: Vec<String>,
     folder: PathBuf,
     port: u16,
+    /// Of the client that signs; a server that is only started has no such client.
+    key: Option<ClientKey>,
 }
 
 impl Recipe {
     /// The recipe for a server that keeps its data in that folder; with `demo`, one that prints
-    /// who may sign in.
+    /// who may sign in, and knows a client that signs.
     ///
     /// # Errors
     /// The folder or the configuration cannot be written.
     pub(crate) fn new(target: Target, built: &Built, folder: &Path, demo: bool) -> Result<Self> {
         std::fs::create_dir_all(folder).map_err(|error| at(folder, &error))?;
         let port = free_port()?;
+        let key = match target {
+            Target::Hallpass | Target::NodeOidcProvider if demo => Some(ClientKey::generate()),
+            Target::Hallpass | Target::NodeOidcProvider | Target::Limit => None,
+        };
+        let key = key.transpose().map_err(|error| error.to_string())?;
         let (program, arguments) = match target {
             Target::Hallpass => {
                 let config = folder.join("hallpass.toml");
-                std::fs::write(&config, configuration(folder, port, free_port()?))
-                    .map_err(|error| at(&config, &error))?;
+                let mut text = configuration(folder, port, free_port()?);
+                if let Some(key) = &key {
+                    text.push_str(&keyed_client(key));
+                }
+                std::fs::write(&config, text).map_err(|error| at(&config, &error))?;
                 let program = built.hallpass.clone().ok_or("hallpass was not built")?;
                 let mut arguments = vec!["serve".to_owned()];
                 if demo {
@@ -126,7 +136,8 @@ impl Recipe {
             }
             Target::NodeOidcProvider => {
                 let script = node_oidc_provider().join("server.mjs");
-                let arguments = vec![script.display().to_string(), port.to_string()];
+                let mut arguments = vec![script.display().to_string(), port.to_string()];
+                arguments.extend(key.as_ref().map(|key| key.public_jwk().to_string()));
                 (node(), arguments)
             }
         };
@@ -136,6 +147,18 @@ impl Recipe {
             arguments,
             folder: folder.to_owned(),
             port,
+            key,
+        })
+    }
+
+    /// The client that signs, where the server knows it.
+    pub(crate) fn keyed_client(&self) -> Option<Client> {
+        Some(Client {
+            client_id: KEYED.to_owned(),
+            client_secret: None,
+            key: Some(self.key.clone()?),
+            redirect_uris: vec![CALLBACK.to_owned()],
+            grant_types: vec!["authorization_code".to_owned()],
         })
     }
 
@@ -317,6 +340,31 @@ signing_alg = "RS256"
     )
 }
 
+/// A client of ours that pushes its requests, authenticates by assertions and binds its tokens to a key.
+fn keyed_client(key: &ClientKey) -> String {
+    let jwk = key.public_jwk();
+    // Its members are plain text, whose JSON is TOML, too.
+    let members = jwk.as_object().into_iter().flatten();
+    let members: Vec<_> = members
+        .map(|(name, value)| format!("{name} = {value}"))
+        .collect();
+    let members = members.join(", ");
+    format!(
+        r#"
+[[clients]]
+client_id = "{KEYED}"
+redirect_uris = ["{CALLBACK}"]
+grant_types = ["authorization_code"]
+scope = "openid"
+token_endpoint_auth_method = "private_key_jwt"
+token_endpoint_auth_signing_alg = "ES256"
+require_pushed_authorization_requests = true
+dpop_bound_access_tokens = true
+jwks = {{ keys = [{{ {members} }}] }}
+"#
+    )
+}
+
 /// Whether a request is answered with 200.
 fn answers(port: u16, path: &str) -> bool {
     let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else {
@@ -342,6 +390,27 @@ fn at(path: &Path, error: &std::io::Error) -> String {
     format!("{}: {error}", path.display())
 }
 
+/// The client that signs; the peer's script has the same.
+const KEYED: &str = "keyed";
+/// Where it is sent back to.
+const CALLBACK: &str = "http://127.0.0.1:9/callback";
 const START_LIMIT: Duration = Duration::from_secs(20);
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 const POLL_EVERY: Duration = Duration::from_micros(200);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_client_that_signs_is_configured_with_its_public_key_alone() {
+        let key = ClientKey::generate().unwrap();
+        let text = keyed_client(&key);
+        let jwk = key.public_jwk();
+        for name in ["kty", "crv", "x", "y", "kid"] {
+            let value = jwk[name].as_str().unwrap();
+            assert!(text.contains(&format!("{name} = \"{value}\"")), "{text}");
+        }
+        assert!(!text.contains(" d = "), "{text}");
+    }
+}

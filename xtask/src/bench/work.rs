@@ -27,11 +27,13 @@ pub(crate) enum Row {
     Refresh,
     /// The code flow with a live session.
     Code,
+    /// The code flow with everything that is signed by the client.
+    CodeParDpopPrivateKeyJwt,
 }
 
 impl Row {
     /// All, in the order of the table.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::ClientCredentialsEs256,
         Self::ClientCredentialsRs256,
         Self::ClientCredentialsSealed,
@@ -41,6 +43,7 @@ impl Row {
         Self::Userinfo,
         Self::Refresh,
         Self::Code,
+        Self::CodeParDpopPrivateKeyJwt,
     ];
 
     /// The name in the table, in the figures and on the command line.
@@ -55,6 +58,7 @@ impl Row {
             Self::Userinfo => "userinfo",
             Self::Refresh => "refresh",
             Self::Code => "code",
+            Self::CodeParDpopPrivateKeyJwt => "code_par_dpop_private_key_jwt",
         }
     }
 
@@ -78,6 +82,7 @@ impl Row {
             Self::Userinfo => Work::Userinfo,
             Self::Refresh => Work::Refresh,
             Self::Code => Work::Code,
+            Self::CodeParDpopPrivateKeyJwt => Work::CodeParDpopPrivateKeyJwt,
         }
     }
 
@@ -94,7 +99,10 @@ impl Row {
 
     /// Whether somebody must be signed in.
     pub(crate) const fn has_user(self) -> bool {
-        matches!(self, Self::Userinfo | Self::Refresh | Self::Code)
+        matches!(
+            self,
+            Self::Userinfo | Self::Refresh | Self::Code | Self::CodeParDpopPrivateKeyJwt
+        )
     }
 
     /// What must be reached.
@@ -112,6 +120,7 @@ impl Row {
             }
             Self::Refresh => vec![Budget::PerSecond(12_000.0), Budget::TimesPeer(6.0)],
             Self::Code => vec![Budget::PerSecond(7_000.0), Budget::TimesPeer(4.0)],
+            Self::CodeParDpopPrivateKeyJwt => vec![Budget::PerSecond(3_000.0)],
         }
     }
 }

@@ -143,6 +143,21 @@ impl Ticket {
         }
         code.filter(|_| state.as_deref() == Some(self.state.as_str()))
     }
+
+    /// Where its answer goes.
+    pub(crate) fn redirect_uri(&self) -> &str {
+        &self.redirect_uri
+    }
+
+    /// The parameters that exchange its code.
+    pub(crate) fn exchange<'a>(&'a self, code: &'a str) -> [(&'static str, &'a str); 4] {
+        [
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", &self.redirect_uri),
+            ("code_verifier", &self.verifier),
+        ]
+    }
 }
 
 /// The request that exchanges a code.
@@ -155,13 +170,9 @@ pub struct TokenStep {
 impl TokenStep {
     /// The bytes of the request for this code.
     pub fn request(&mut self, code: &str, ticket: &Ticket) -> &[u8] {
-        self.request.with_body(&encode_form([
-            ("grant_type", "authorization_code"),
-            ("code", code),
-            ("redirect_uri", &ticket.redirect_uri),
-            ("code_verifier", &ticket.verifier),
-            ("client_id", &self.client_id),
-        ]))
+        let client = [("client_id", self.client_id.as_str())];
+        let fields = ticket.exchange(code).into_iter().chain(client);
+        self.request.with_body(&encode_form(fields))
     }
 }
 
@@ -171,6 +182,9 @@ pub struct Tokens<'a> {
     /// The access token.
     #[serde(borrow)]
     pub access_token: Cow<'a, str>,
+    /// How the access token is used (RFC 6749 §7.1).
+    #[serde(borrow)]
+    pub token_type: Option<Cow<'a, str>>,
     /// The refresh token, if there is one.
     #[serde(borrow)]
     pub refresh_token: Option<Cow<'a, str>>,
@@ -195,6 +209,7 @@ impl<'a> Tokens<'a> {
         let own = |text: Cow<'a, str>| Cow::Owned(text.into_owned());
         Tokens {
             access_token: own(self.access_token),
+            token_type: self.token_type.map(own),
             refresh_token: self.refresh_token.map(own),
             id_token: self.id_token.map(own),
         }

@@ -10,6 +10,7 @@ pub mod authorization;
 pub mod client_credentials;
 pub mod code;
 pub mod introspection;
+pub mod pushed_code;
 pub mod read;
 pub mod refresh;
 pub mod userinfo;

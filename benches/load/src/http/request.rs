@@ -91,6 +91,19 @@ impl Template {
     /// The request with this body.
     pub fn with_body(&mut self, body: &str) -> &[u8] {
         self.start("");
+        self.finish(body)
+    }
+
+    /// The request with this header beside its own, and this body.
+    pub fn with_header_and_body(&mut self, (name, value): (&str, &str), body: &str) -> &[u8] {
+        self.start("");
+        for part in [name, ": ", value, "\r\n"] {
+            self.bytes.extend_from_slice(part.as_bytes());
+        }
+        self.finish(body)
+    }
+
+    fn finish(&mut self, body: &str) -> &[u8] {
         self.bytes
             .extend_from_slice(format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes());
         self.bytes.extend_from_slice(body.as_bytes());
@@ -152,6 +165,20 @@ mod tests {
         let text = String::from_utf8(template.with_body("a=1").to_vec()).unwrap();
         assert!(text.starts_with("POST /token HTTP/1.1\r\nHost: [::1]:3000\r\n"));
         assert!(text.ends_with("Content-Length: 3\r\n\r\na=1"));
+    }
+
+    #[test]
+    fn a_header_of_one_request_is_not_in_the_next_one() {
+        let url = Url::parse("http://localhost:3000/token").unwrap();
+        let mut template = Template::post_form(&url, &[("Accept", "application/json")]);
+        let text = template.with_header_and_body(("DPoP", "p"), "a=1").to_vec();
+        let text = String::from_utf8(text).unwrap();
+        assert!(
+            text.ends_with("\r\nDPoP: p\r\nContent-Length: 3\r\n\r\na=1"),
+            "{text}"
+        );
+        let text = String::from_utf8(template.with_body("a=1").to_vec()).unwrap();
+        assert!(!text.contains("DPoP") && text.contains("Accept: application/json\r\n"));
     }
 
     #[test]

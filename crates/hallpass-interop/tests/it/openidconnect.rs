@@ -66,6 +66,7 @@ async fn openidconnect_registers_a_client_and_goes_through_the_whole_flow() {
     let client = Client {
         client_id: response.client_id().to_string(),
         client_secret: response.client_secret().map(|s| s.secret().clone()),
+        key: None,
         redirect_uris: vec![CALLBACK.to_owned()],
         grant_types: Vec::new(),
     };

@@ -1,0 +1,184 @@
+//! The code flow with a live session, where the client signs: it pushes the request (RFC 9126), authenticates by assertions
+//! (`private_key_jwt`) and binds its tokens to a key by proofs (RFC 9449).
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+use super::authorization::{Request, Ticket, Tokens, client};
+use super::{Flow, Laps, Prepared};
+use crate::browser::Browser;
+use crate::http::{Authority, Connection, Failure, Template, encode_form};
+use crate::job::{Client, Endpoints, Job, TokenKind, parse};
+use crate::key::{Assertions, ClientKey, Proofs};
+use crate::limit::Unsigned;
+
+/// One user's browser and the application with a key for its tokens, on one connection.
+#[derive(Clone, Debug)]
+pub struct PushedCode {
+    request: Request,
+    client_id: String,
+    assertions: Assertions,
+    push: Template,
+    push_proofs: Proofs,
+    authorize: Template,
+    token: Template,
+    token_proofs: Proofs,
+    seen: bool,
+}
+
+/// Makes the flows of a job. Each browser goes through the flow once with its pages, so that nothing is left to consent to.
+///
+/// # Errors
+/// Whatever keeps the browsers from getting tokens, such as a job whose client has no key.
+pub async fn prepare(endpoints: &Endpoints, job: &Job) -> Result<Prepared<PushedCode>, Failure> {
+    let visitor = job.visitor.clone().unwrap_or_default();
+    let url = parse(&endpoints.authorization_endpoint)?;
+    let mut browsers = Vec::with_capacity(visitor.browsers.len());
+    for cookies in visitor.browsers {
+        let mut browser = Browser::new(&url, cookies)?;
+        let mut flow = PushedCode::new(endpoints, job, "")?;
+        let mut connection = Connection::new(Authority::of(&url)?);
+        let ticket = flow.request.ticket(None)?;
+        let mut start = url.clone();
+        start.set_query(Some(&flow.push(&mut connection, &ticket).await?));
+        let end = browser
+            .walk(start, &visitor.user, ticket.redirect_uri())
+            .await?;
+        let code = ticket
+            .code(end.as_str())
+            .ok_or_else(|| Failure::step("authorize", end.as_str()))?;
+        flow.redeem(&mut connection, &ticket, &code).await?;
+        browsers.push(browser);
+    }
+    let mut flows = Vec::with_capacity(job.concurrency);
+    for browser in browsers.iter().cycle().take(job.concurrency) {
+        let cookies = browser.cookie_header(url.path());
+        flows.push(PushedCode::new(endpoints, job, &cookies)?);
+    }
+    let browsers = browsers.iter().map(|browser| browser.cookies().to_vec());
+    Ok(Prepared {
+        server: endpoints.token_endpoint.clone(),
+        flows,
+        browsers: browsers.collect(),
+    })
+}
+
+impl PushedCode {
+    fn new(endpoints: &Endpoints, job: &Job, cookies: &str) -> Result<Self, Failure> {
+        let Client { client_id, key, .. } = client(job.client.as_ref())?;
+        let Some(key) = key.clone() else {
+            return Err(Failure::step("job", "the client has no key"));
+        };
+        let accept = [("Accept", "application/json")];
+        let push = &endpoints.pushed_authorization_request_endpoint;
+        let token = &endpoints.token_endpoint;
+        let binding = ClientKey::generate()?;
+        Ok(Self {
+            request: Request::new(endpoints, job, SCOPE)?,
+            client_id: client_id.clone(),
+            assertions: Assertions::new(key, client_id.clone(), endpoints.issuer.clone()),
+            push: Template::post_form(&parse(push)?, &accept),
+            push_proofs: Proofs::new(binding.clone(), push.clone()),
+            authorize: Template::get(
+                &parse(&endpoints.authorization_endpoint)?,
+                &[("Accept", "text/html"), ("Cookie", cookies)],
+            ),
+            token: Template::post_form(&parse(token)?, &accept),
+            token_proofs: Proofs::new(binding, token.clone()),
+            seen: false,
+        })
+    }
+
+    /// Pushes the request; answers the query that stands for it.
+    async fn push(
+        &mut self,
+        connection: &mut Connection,
+        ticket: &Ticket,
+    ) -> Result<String, Failure> {
+        let assertion = self.assertions.next()?;
+        let proof = self.push_proofs.next()?;
+        let body = format!("{}&{}", ticket.query, encode_form(signed(&assertion)));
+        let request = self.push.with_header_and_body((DPOP, &proof), &body);
+        let response = connection.exchange(request).await?;
+        let pushed: Option<Pushed<'_>> = serde_json::from_slice(response.body).ok();
+        match (response.status, pushed) {
+            (201, Some(Pushed { request_uri })) => Ok(encode_form([
+                ("client_id", self.client_id.as_str()),
+                ("request_uri", &request_uri),
+            ])),
+            _ => Err(Failure::unexpected("push", &response)),
+        }
+    }
+
+    /// Exchanges the code for tokens that are bound to the key.
+    async fn redeem(
+        &mut self,
+        connection: &mut Connection,
+        ticket: &Ticket,
+        code: &str,
+    ) -> Result<(), Failure> {
+        let assertion = self.assertions.next()?;
+        let proof = self.token_proofs.next()?;
+        let body = encode_form(ticket.exchange(code).into_iter().chain(signed(&assertion)));
+        let request = self.token.with_header_and_body((DPOP, &proof), &body);
+        let response = connection.exchange(request).await?;
+        let tokens = Tokens::parse("token", &response)?;
+        if tokens.token_type.as_deref() != Some(DPOP) {
+            return Err(Failure::unexpected("token that is not bound", &response));
+        }
+        let id_token = tokens.id_token.unwrap_or_default();
+        if id_token.is_empty() || (!self.seen && !TokenKind::Es256.fits(&id_token)) {
+            return Err(Failure::unexpected("no ES256 ID token", &response));
+        }
+        self.seen = true;
+        Ok(())
+    }
+}
+
+impl Flow for PushedCode {
+    const STEPS: &'static [&'static str] = &["push", "authorize", "token"];
+
+    async fn once(&mut self, connection: &mut Connection, laps: &mut Laps) -> Result<(), Failure> {
+        let ticket = self.request.ticket(None)?;
+        let query = self.push(connection, &ticket).await?;
+        laps.mark();
+
+        let response = connection
+            .exchange(self.authorize.with_query(&query))
+            .await?;
+        laps.mark();
+        let code = response
+            .header("location")
+            .and_then(|location| ticket.code(location))
+            .ok_or_else(|| Failure::unexpected("authorize", &response))?;
+
+        self.redeem(connection, &ticket, &code).await?;
+        laps.mark();
+        Ok(())
+    }
+}
+
+/// The parameters that authenticate the client.
+fn signed(assertion: &str) -> [(&'static str, &str); 2] {
+    [
+        ("client_assertion_type", Assertions::TYPE),
+        ("client_assertion", assertion),
+    ]
+}
+
+impl From<Unsigned> for Failure {
+    fn from(error: Unsigned) -> Self {
+        Self::step("sign", error.to_string())
+    }
+}
+
+#[derive(Deserialize)]
+struct Pushed<'a> {
+    #[serde(borrow)]
+    request_uri: Cow<'a, str>,
+}
+
+const SCOPE: &str = "openid";
+/// The header of proofs, and the type of tokens that are bound (RFC 9449 §5).
+const DPOP: &str = "DPoP";
