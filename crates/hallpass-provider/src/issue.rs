@@ -22,9 +22,12 @@ use crate::{
 pub(crate) async fn prepare(
     provider: &Provider,
     call: &Call<'_>,
-    issuance: Issuance,
+    mut issuance: Issuance,
     now: Timestamp,
 ) -> Result<(Issued, Commit), Failure> {
+    // A grant that somebody brought along may not have thought of it.
+    //= RFC9449#5.2 MUST: without a proof there is no token for a client that registered dpop_bound_access_tokens
+    issuance.access.confirmation = issuance.access.confirmation.or_else(|| call.binding());
     let client = call.client.client();
     let inner = &provider.inner;
     let format = issuance.access.format();

@@ -5,7 +5,7 @@ use hallpass_core::token::{
 };
 use hallpass_provider::{Call, Failure, Fetch, GrantHandler, Grants, Issued, Provider};
 use hallpass_store::{BoxFuture, StoreError};
-use hallpass_testkit::{Answer, Browser, Op, Setup, Tokens, fixture, fixture::Seed};
+use hallpass_testkit::{Answer, Ask, Browser, Op, Prover, Setup, Tokens, fixture, fixture::Seed};
 use hallpass_types::{Params, Scope};
 use serde_json::json;
 
@@ -114,6 +114,12 @@ async fn start() -> Op {
         metadata: json!({"redirect_uris": [], "response_types": [], "grant_types": [VOUCHER, GREETING],
             "token_endpoint_auth_method": "none"}),
     };
+    let bound = Seed {
+        id: "bound",
+        metadata: json!({"redirect_uris": [], "response_types": [], "grant_types": [VOUCHER, GREETING],
+            "token_endpoint_auth_method": "none", "dpop_bound_access_tokens": true}),
+        ..seed.clone()
+    };
     Setup::default()
         .grants(grants)
         .policy(|policy| {
@@ -122,6 +128,7 @@ async fn start() -> Op {
                 .extend([VOUCHER.to_owned(), GREETING.to_owned()]);
         })
         .client(seed)
+        .client(bound)
         .start()
         .await
 }
@@ -209,4 +216,24 @@ async fn a_grant_of_ones_own_refuses_by_the_same_rules() {
     let pairs = [("grant_type", VOUCHER), ("voucher", "golden")];
     let answer = browser.call("web", "/token", &pairs).await;
     assert_eq!(answer.error(), "unauthorized_client");
+}
+
+// TK-50
+#[tokio::test]
+async fn what_a_grant_of_ones_own_issues_is_bound_to_the_key_of_the_proof() {
+    let op = start().await;
+    let mut browser = op.browser();
+    let prover = Prover::default();
+    for (grant, name, value) in [(VOUCHER, "voucher", "golden"), (GREETING, "hello", "world")] {
+        let pairs = [("client_id", "bound"), ("grant_type", grant), (name, value)];
+        let without = browser.form("/token", &pairs).await;
+        assert_eq!(without.error(), "invalid_dpop_proof", "{grant}");
+        let proof = prover.post("/token", op.clock.seconds());
+        let ask = Ask::form("/token", &pairs).header("DPoP", &proof);
+        let access = Tokens::of_type(&browser.send(ask.clone()).await, "DPoP").access;
+        let answer = browser.send(Ask::get("/userinfo").bearer(&access)).await;
+        assert_eq!((answer.status, &*answer.error()), (401, "invalid_token"));
+        let again = browser.send(ask).await;
+        assert_eq!(again.error(), "invalid_dpop_proof", "{grant}");
+    }
 }
