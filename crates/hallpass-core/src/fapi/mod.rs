@@ -281,13 +281,14 @@ pub fn lacks(client: &Client, profile: Profile, policy: &Policy) -> Vec<Lack> {
         "must have urn:openid:params:grant-type:ciba",
     );
     //= FAPI-CIBA#5.2.2 MUST: the modes are poll and ping
-    //= FAPI-CIBA#5.2.2 MUST: authentication requests are signed
-    let by_ciba = profile == Profile::FapiCiba;
+    // The same for the other profiles: what is pushed is bound to no key.
     lacks(
-        by_ciba && client.backchannel.mode == DeliveryMode::Push,
+        client.backchannel.mode == DeliveryMode::Push,
         "backchannel_token_delivery_mode",
         "must be poll or ping",
     );
+    //= FAPI-CIBA#5.2.2 MUST: authentication requests are signed
+    let by_ciba = profile == Profile::FapiCiba;
     lacks(
         by_ciba
             && !client

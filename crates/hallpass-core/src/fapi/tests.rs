@@ -150,6 +150,27 @@ fn what_does_not_come_up_to_its_profile_is_no_client() {
         });
         assert!(configured(&native).is_ok());
     }
+    //= test FAPI-CIBA#5.2.2 the modes are poll and ping
+    for profile in Profile::ALL.iter().copied() {
+        const MODE: &str = "backchannel_token_delivery_mode";
+        let mut pushed = object(&with(profile, MODE, json!("push")));
+        let grants = pushed["grant_types"].as_array_mut().unwrap();
+        grants.push(json!(CIBA));
+        let endpoint = json!("https://rp.test/told");
+        pushed.insert(
+            "backchannel_client_notification_endpoint".to_owned(),
+            endpoint,
+        );
+        let mut policy = issuer();
+        policy.backchannel.delivery_modes = vec![DeliveryMode::Poll, DeliveryMode::Push];
+        let origin = ClientOrigin::Configuration;
+        let error = load(&Value::Object(pushed), origin, &policy).unwrap_err();
+        assert_eq!(
+            (error.reason, error.field),
+            (MetadataReason::ProfileUnmet, MODE),
+            "{profile:?}"
+        );
+    }
     // What the issuer must have, too.
     let without = |change: fn(&mut Policy), profile: Profile| {
         let mut policy = issuer();
