@@ -89,7 +89,11 @@ pub fn answer(
         .iter()
         .filter(|s| token.scope.contains(&s.name))
         .flat_map(|s| s.claims.iter().map(String::as_str));
-    let by_request = found.record.claims.userinfo.keys().map(String::as_str);
+    // The person agreed to these for the client that asked, not for one that exchanged its token.
+    let asked = (found.record.client_id == client.id).then_some(&found.record.claims.userinfo);
+    let by_request = asked
+        .into_iter()
+        .flat_map(|asked| asked.keys().map(String::as_str));
     if policy.external_claims
         && let Some((names, sources)) =
             external::released(by_scope.clone().chain(by_request.clone()), account)

@@ -113,6 +113,16 @@ fn claims_asked_for_one_by_one_come_too() {
 }
 
 #[test]
+fn claims_asked_for_one_by_one_are_for_who_asked() {
+    // Another client exchanged the token: what it is for is in its scope.
+    let mut scene = Scene::new("openid");
+    scene.record().claims.userinfo = wanted(&["email"]);
+    scene.client = other("api");
+    scene.token.client_id = scene.client.id.clone();
+    assert_eq!(scene.answer(), Ok(json!({"sub": "alice"})));
+}
+
+#[test]
 fn a_narrowed_token_shows_less_than_its_grant() {
     let mut scene = Scene::new("openid email");
     scene.token.scope = scope("openid");
