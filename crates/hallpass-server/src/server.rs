@@ -84,6 +84,14 @@ impl Sockets {
             .local_addr()
     }
 
+    /// The first address of the listener that asks for certificates, if there is one.
+    #[must_use]
+    pub fn certificates_address(&self) -> Option<SocketAddr> {
+        self.mutual
+            .first()
+            .and_then(|socket| socket.local_addr().ok())
+    }
+
     /// The first address of the second listener, if there is one.
     #[must_use]
     pub fn operations_address(&self) -> Option<SocketAddr> {
@@ -140,9 +148,12 @@ impl Sockets {
         watch_connections(&metrics, &open);
         let trust =
             Trust::new(settings.server).with_certificates_in(settings.mtls.certificate_header);
-        let public_front = front(trust, settings.https);
-        let acceptor = Acceptor::new(Arc::clone(&public_front), Arc::clone(&open), tls);
-        let mutual = Acceptor::new(public_front, Arc::clone(&open), mutual_tls);
+        let acceptor = Acceptor::new(front(trust, settings.https), Arc::clone(&open), tls);
+        // Here certificates are shown in the handshake. Whoever passes connections through without looking into them cannot
+        // take a header out of them either, so that none is read.
+        let by_handshake = Trust::new(settings.server);
+        let mutual_front = front(by_handshake, settings.https);
+        let mutual = Acceptor::new(mutual_front, Arc::clone(&open), mutual_tls);
         for socket in self.mutual {
             let (mutual, app) = (mutual.clone(), app.clone());
             accepting.spawn(async move { mutual.accept(socket, app).await });

@@ -73,6 +73,8 @@ impl App for Echo {
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     pub(crate) operations: SocketAddr,
+    /// Where certificates are asked for, when that is a listener of its own.
+    pub(crate) certificates: Option<SocketAddr>,
     pub(crate) ender: Ender,
     pub(crate) echo: Echo,
     pub(crate) served: JoinHandle<()>,
@@ -88,6 +90,7 @@ pub(crate) fn start(configuration: &str) -> Running {
     let sockets = Sockets::open(&config.server, &config.mtls, &config.operations).unwrap();
     let address = sockets.public_address().unwrap();
     let operations = sockets.operations_address().unwrap();
+    let certificates = sockets.certificates_address();
     let (ender, shutdown) = shutdown::running();
     let echo = Echo {
         go: Arc::new(Semaphore::new(0)),
@@ -113,6 +116,7 @@ pub(crate) fn start(configuration: &str) -> Running {
     Running {
         address,
         operations,
+        certificates,
         ender,
         echo,
         served,

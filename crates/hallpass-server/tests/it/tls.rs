@@ -306,6 +306,46 @@ async fn the_certificate_of_a_client_is_known_where_one_is_asked_for() {
 }
 
 #[tokio::test]
+async fn a_listener_of_its_own_asks_for_certificates_and_believes_no_header() {
+    // TK-51
+    let files = Files::new("own-listener");
+    let listen = "mtls.enabled = true\nmtls.listen = \"127.0.0.1:0\"\n\
+        mtls.base_url = \"https://mtls.op.example\"\nserver.issuer = \"https://op.example\"";
+    let own = format!("{}\n{listen}", files.configuration());
+    let proxied = format!(
+        "{own}\nserver.trusted_proxies = [\"127.0.0.1\"]\nserver.forwarded_header = \"forwarded\"\n\
+        mtls.certificate_header = \"client-cert\""
+    );
+    let (own, proxied) = (start(&own), start(&proxied));
+    let client = Client::new();
+    let shown = format!(" by {}", client.thumbprint());
+    let header = "client-cert: :AQID:\r\n";
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let connected = |address, client| {
+            let trusted = &files.der;
+            async move {
+                let made = handshake_as(address, trusted, version, "http/1.1", client);
+                made.await.unwrap()
+            }
+        };
+        let mutual = own.certificates.unwrap();
+        let answer = ask(connected(mutual, Some(&client)).await, "").await;
+        assert!(answer.ends_with(&shown), "{answer}");
+        let answer = ask(connected(mutual, Some(&client)).await, header).await;
+        assert!(answer.ends_with(&shown), "{answer}");
+        let answer = ask(connected(mutual, None).await, header).await;
+        assert!(answer.ends_with("with 0"), "{answer}");
+        // The public one does not ask then.
+        let answer = ask(connected(own.address, Some(&client)).await, header).await;
+        assert!(answer.ends_with("with 0"), "{answer}");
+        // A proxy that only passes connections through takes no header out of them.
+        let mutual = proxied.certificates.unwrap();
+        let answer = ask(connected(mutual, None).await, header).await;
+        assert!(answer.ends_with("with 0"), "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn a_trusted_proxy_passes_certificates_on_in_one_header_and_once() {
     // TK-51
     let configuration = "server.trusted_proxies = [\"127.0.0.1\"]\nserver.forwarded_header = \"forwarded\"\n\
