@@ -5,7 +5,7 @@ use std::fmt;
 use hallpass_types::{Params, Thumbprint, sha256};
 
 /// A request of a client. Everything in it is as it was sent.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 #[expect(
     clippy::exhaustive_structs,
     reason = "made by `new`, then told by name what else was sent"
@@ -46,8 +46,23 @@ impl<'a> ClientRequest<'a> {
     }
 }
 
+/// Secrets, tokens and proofs are not printed.
+impl fmt::Debug for ClientRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientRequest")
+            .field("method", &self.method)
+            .field("params", &self.params)
+            .field("authorization", &self.authorization.is_some())
+            .field("dpop", &self.dpop)
+            .field("certificate", &self.certificate)
+            .field("attestation", &self.attestation)
+            .field("attestation_pop", &self.attestation_pop)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A header that may stand once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "there is no fourth way")]
 pub enum Header<'a> {
     /// It is not there.
@@ -57,6 +72,17 @@ pub enum Header<'a> {
     Once(&'a str),
     /// It is there more than once, or holds what is no text.
     Unusable,
+}
+
+/// A proof is not printed: until it was used it is as good as what it proves.
+impl fmt::Debug for Header<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Absent => "Absent",
+            Self::Once(_) => "Once(..)",
+            Self::Unusable => "Unusable",
+        })
+    }
 }
 
 /// A certificate that a client showed, with the digest that tokens are bound to.
@@ -110,5 +136,24 @@ impl fmt::Debug for Certificate {
         f.debug_tuple("Certificate")
             .field(&self.thumbprint)
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_client_proves_itself_with_is_printed() {
+        let params = Params::from_pairs([("client_secret", "hidden-1")]);
+        let mut request = ClientRequest::new(&params, Some("Basic hidden-2"));
+        request.dpop = Header::Once("hidden-3");
+        request.attestation = Header::Once("hidden-4");
+        request.attestation_pop = Header::Once("hidden-5");
+        let printed = format!("{request:?}");
+        assert!(
+            printed.contains("Once(..)") && !printed.contains("hidden"),
+            "{printed}"
+        );
     }
 }

@@ -167,13 +167,18 @@ reasons! {
     }
 }
 
-/// The parts of a request that may hold credentials, read once.
-#[derive(Debug)]
+/// The parts of a request that may hold credentials, read once. They are not printed.
 pub struct Request<'p> {
     params: &'p Params,
     authorization: Option<&'p str>,
     assertion: Option<Assertion<'p>>,
     attested: Attested<'p>,
+}
+
+impl fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request").finish_non_exhaustive()
+    }
 }
 
 /// A credential and the client that it names.
