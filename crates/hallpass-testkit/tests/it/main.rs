@@ -9,6 +9,7 @@
 )]
 
 mod advertised;
+mod attestation;
 mod authorization_details;
 mod authorization_hints;
 mod authorization_requests;
