@@ -96,7 +96,10 @@ impl Provider {
         let merged = verified.and_then(|object| {
             let mut requests = self.inner.policy.requests.clone();
             //= FAPI1-ADV#5.2.2 MUST: only parameters in the signed request are used
-            requests.complete_from_query &= client.fapi.is_none();
+            // Where a request must be signed, one that is signed in part would be as good as none.
+            requests.complete_from_query &= client.fapi.is_none()
+                && !requests.require_signed
+                && !client.requests.require_signed;
             received.clone().with_object(&object, &requests)
         });
         Ok(merged.map_err(|reason| Refused {

@@ -102,6 +102,32 @@ async fn only_what_is_signed_counts() {
     assert_page(&browser.send(beside.get()).await, "without redirect_uri");
 }
 
+// AZ-12
+#[tokio::test]
+async fn where_requests_must_be_signed_nothing_outside_fills_in() {
+    for all in [true, false] {
+        let op = Op::with(move |policy| {
+            policy.requests.complete_from_query = true;
+            policy.requests.require_signed = all;
+        })
+        .await;
+        op.change_client("pkjwt", |metadata| {
+            metadata.insert("require_signed_request_object".to_owned(), json!(!all));
+        })
+        .await;
+        let signed = object(&op, |c| drop(c.as_object_mut().unwrap().remove("state")));
+        let beside = Request::of("pkjwt", "openid")
+            .with("prompt", "none")
+            .with("request", &signed);
+        let mut browser = op.browser();
+        let answer = browser.send(beside.get()).await;
+        let answer = browser.through_pages("alice", answer).await;
+        let location = answer.location();
+        assert!(wire::param(location, "code").is_some(), "{location}");
+        assert_eq!(wire::param(location, "state"), None, "{location}");
+    }
+}
+
 #[tokio::test]
 async fn where_the_issuer_says_so_parameters_outside_fill_in_and_never_override() {
     //= test OIDC-CORE#6.1 where both have a parameter, the object's counts
