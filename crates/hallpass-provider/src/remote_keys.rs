@@ -126,7 +126,7 @@ impl Provider {
 }
 
 /// Whom a fetch burdens.
-fn origin(uri: &str) -> String {
+pub(crate) fn origin(uri: &str) -> String {
     url::Url::parse(uri).map_or_else(|_| uri.to_owned(), |url| url.origin().ascii_serialization())
 }
 

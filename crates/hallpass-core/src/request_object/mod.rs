@@ -214,6 +214,13 @@ pub fn hints(text: &str) -> Params {
     )
 }
 
+/// Whether a text can be a request object at all: a signed one by its form, an encrypted one by its five parts.
+#[must_use]
+pub fn has_form(text: &str) -> bool {
+    text.len() <= MAX_LEN
+        && (text.split('.').count() == 5 || UnverifiedJws::parse_with_limit(text, MAX_LEN).is_ok())
+}
+
 //= RFC9101#4 MUST: where typ is there it is oauth-authz-req+jwt, or says nothing but JWT
 fn is_for_something_else(typ: &str) -> bool {
     let typ = typ.to_ascii_lowercase();

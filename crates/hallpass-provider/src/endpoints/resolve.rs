@@ -11,7 +11,7 @@ use hallpass_jose::JwsAlgorithm;
 use hallpass_store::StoreError;
 use hallpass_types::Params;
 
-use crate::{Failure, Provider, Refusal, ports::FetchRequest};
+use crate::{Failure, Provider, Refusal, ports::FetchRequest, remote_keys};
 
 /// Why a request has no parameters to go on with.
 #[derive(Debug)]
@@ -162,23 +162,31 @@ impl Provider {
         if let Some(held) = self.inner.referenced.get(&reference) {
             return Ok(held);
         }
+        // A stranger can have any registered address fetched. One that brings objects is not held up by that.
+        let inner = &self.inner;
+        let counted = (!inner.referenced.is_good(&reference))
+            .then(|| remote_keys::origin(reference.address()));
+        if let Some(origin) = &counted
+            && !inner.documents.ration(origin, self.now())
+        {
+            return Err(Reason::RequestUriUnreachable);
+        }
         let request = FetchRequest {
             url: reference.address(),
             accept: "application/oauth-authz-req+jwt, application/jwt",
             max_bytes: request_object::MAX_LEN,
             timeout: Duration::from_secs(5),
         };
-        let fetched = self
-            .inner
-            .fetcher
-            .fetch(request)
-            .await
-            .map_err(|_| Reason::RequestUriUnreachable)?;
-        let text: Arc<str> = String::from_utf8(fetched.body)
-            .map_err(|_| Reason::RequestUriUnreachable)?
-            .trim_ascii()
-            .into();
-        self.inner.referenced.put(&reference, &text);
+        let fetched = inner.fetcher.fetch(request).await.ok();
+        let text = fetched.and_then(|fetched| String::from_utf8(fetched.body).ok());
+        let text: Option<Arc<str>> = text.map(|text| Arc::from(text.trim_ascii()));
+        let is_good = text.as_deref().is_some_and(request_object::has_form);
+        inner.referenced.note(&reference, is_good);
+        if let (Some(origin), true) = (&counted, is_good) {
+            inner.documents.give_back(origin);
+        }
+        let text = text.ok_or(Reason::RequestUriUnreachable)?;
+        inner.referenced.put(&reference, &text);
         Ok(text)
     }
 }

@@ -580,6 +580,27 @@ async fn nothing_else_is_fetched() {
     assert_eq!(op.fetcher.asked().len(), asked);
 }
 
+// AZ-13
+#[tokio::test]
+async fn strangers_cannot_have_an_address_fetched_without_end_that_brings_no_object() {
+    let op = by_reference().start().await;
+    let mut browser = op.browser();
+    let (page, good) = ("https://page.test/", "https://pkjwt.test/request");
+    registers(&op, json!([page, good])).await;
+    op.fetcher.put(page, "<!doctype html>");
+    for _ in 0..30 {
+        let beside = Request::of("pkjwt", "openid").with("request_uri", page);
+        browser.send(beside.get()).await;
+    }
+    let asked = op.fetcher.asked().len();
+    assert!((1..=10).contains(&asked), "{asked}");
+    // Who publishes objects is not held up by that, however often they are fetched.
+    op.fetcher.put(good, object(&op, |_| ()));
+    for _ in 0..12 {
+        code(&mut browser, reference(good)).await;
+    }
+}
+
 // JW-08
 #[tokio::test]
 async fn what_is_switched_off_is_not_advertised_and_refused() {
