@@ -149,6 +149,7 @@ impl Received {
         &self,
         key: Key<Waiting>,
         found: Option<FoundWaiting>,
+        client: &Client,
         now: Timestamp,
     ) -> Result<Self, Reason> {
         let found = found.ok_or(Reason::RequestUriInvalid)?;
@@ -162,6 +163,7 @@ impl Received {
             }
         };
         let own = self.params.get("client_id") == Some(request.client_id.as_str());
+        let own = own && client.id == request.client_id && client.was_there(request.issued_at);
         if !own || request.expires_at.is_over(now) {
             return Err(Reason::RequestUriInvalid);
         }

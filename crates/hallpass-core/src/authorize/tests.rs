@@ -1,15 +1,18 @@
 use std::{collections::HashMap, sync::Arc};
 
-use hallpass_types::Params;
+use hallpass_types::{Bucket, Opaque, Params, Timestamp, Waiting};
 
 use super::{
     fixture::{
-        CALLBACK, CHALLENGE, ISSUER, identified, policy, refusal, request, scope, spa, valid,
+        CALLBACK, CHALLENGE, ISSUER, NOW, identified, policy, refusal, request, scope, spa, valid,
         validated, web,
     },
     *,
 };
-use crate::client::{ApplicationType, Client};
+use crate::{
+    client::{ApplicationType, Client},
+    record::{FoundWaiting, PushedRequest, WaitingRecord},
+};
 
 fn page(changes: &[(&str, &str)]) -> Option<Unidentified> {
     request(changes).identify(Some(Arc::new(web()))).err()
@@ -489,6 +492,34 @@ fn what_changed_while_the_person_was_asked_counts() {
     let narrowed = resume(Some(restricted)).unwrap();
     assert_eq!(narrowed.request().scope, scope("openid"));
     assert!(narrowed.request().resources.is_empty());
+}
+
+#[test]
+fn a_pushed_request_is_not_one_of_a_later_client_with_the_same_identifier() {
+    let key = Opaque::<Waiting>::from_random(Bucket(7), &[1; 24]).key();
+    let bring = |created_at: Timestamp| {
+        let record = PushedRequest {
+            client_id: web().id,
+            params: vec![("login_hint".to_owned(), "alice@rp.test".to_owned())],
+            signed: false,
+            issued_at: NOW,
+            expires_at: NOW.plus(60),
+        };
+        let found = FoundWaiting {
+            record: WaitingRecord::Pushed(Box::new(record)),
+            revision: 0,
+        };
+        assert!(!format!("{found:?}").contains("alice"), "{found:?}");
+        let client = Client {
+            created_at,
+            ..web()
+        };
+        Received::new(Params::from_pairs([("client_id", "web")]))
+            .with_pushed(key, Some(found), &client, NOW)
+            .map(|_| ())
+    };
+    assert_eq!(bring(NOW), Ok(()));
+    assert_eq!(bring(NOW.plus(1)), Err(Reason::RequestUriInvalid));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 mod delivery;
 mod participant;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use hallpass_types::{
     ClientId, GrantId, Key, Scope, Session, Sid, Subject, Thumbprint, Timestamp, TokenId, Waiting,
@@ -212,7 +212,7 @@ pub struct UserCodePointer {
 }
 
 /// An authorization request that a client pushed (RFC 9126): checked parameters that wait for a browser.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct PushedRequest {
     /// Who pushed it; nobody else uses it.
     pub client_id: ClientId,
@@ -225,6 +225,20 @@ pub struct PushedRequest {
     pub issued_at: Timestamp,
     /// Until when it can be used.
     pub expires_at: Timestamp,
+}
+
+/// Hints among the parameters say who somebody is: only names are printed.
+impl fmt::Debug for PushedRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.params.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("PushedRequest")
+            .field("client_id", &self.client_id)
+            .field("params", &names)
+            .field("signed", &self.signed)
+            .field("issued_at", &self.issued_at)
+            .field("expires_at", &self.expires_at)
+            .finish()
+    }
 }
 
 /// Something that waits, as a store answers it.

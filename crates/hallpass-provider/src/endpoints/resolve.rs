@@ -58,7 +58,7 @@ impl Provider {
                 let key = handle.key();
                 let found = self.inner.store.waiting(self.inner.issuer_id, key).await?;
                 received
-                    .with_pushed(key, found, self.now())
+                    .with_pushed(key, found, &known, self.now())
                     .map_err(Refused::from)
             }
             Err(reason) => Err(Refused {
