@@ -24,6 +24,9 @@ reasons! {
         /// Not registered for this client, or no longer.
         RedirectUriNotRegistered => InvalidRequest, "redirect_uri_not_registered",
             "redirect_uri is not registered for this client";
+        /// While its person was asked, the client or the issuer changed so that such a request is refused now.
+        RequestWithdrawn => InvalidRequest, "authorization_request_withdrawn",
+            "the client may not ask for this any more";
     }
 }
 

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     client::{ApplicationType, Client},
+    policy::Policy,
     record::{FoundWaiting, PushedRequest, WaitingRecord},
 };
 
@@ -492,6 +493,44 @@ fn what_changed_while_the_person_was_asked_counts() {
     let narrowed = resume(Some(restricted)).unwrap();
     assert_eq!(narrowed.request().scope, scope("openid"));
     assert!(narrowed.request().resources.is_empty());
+}
+
+#[test]
+fn a_request_that_would_be_refused_now_is_not_answered_either() {
+    let changes: [(&str, fn(&mut Client, &mut Policy)); 8] = [
+        ("response type of the client", |c, _| {
+            c.response_types.clear();
+        }),
+        ("grant type", |c, _| {
+            c.grant_types = vec!["refresh_token".to_owned()];
+        }),
+        ("response type of the issuer", |_, p| {
+            p.response_types.clear();
+        }),
+        ("mode", |c, _| {
+            c.response_modes = Some(vec!["form_post".to_owned()]);
+        }),
+        ("PKCE", |c, _| c.require_pkce = true),
+        ("pushed", |c, _| c.requests.require_pushed = true),
+        ("pushed everywhere", |_, p| p.requests.require_pushed = true),
+        ("profile", |c, _| {
+            c.fapi = Some(crate::fapi::Profile::Fapi2MessageSigning);
+        }),
+    ];
+    let asked = valid(&[("code_challenge", ""), ("code_challenge_method", "")]);
+    let resume = |change: fn(&mut Client, &mut Policy)| {
+        let (mut client, mut policy) = (web(), policy());
+        change(&mut client, &mut policy);
+        Valid::resume(asked.to_record().clone(), Some(Arc::new(client)), &policy).map(|_| ())
+    };
+    assert_eq!(resume(|_, _| ()), Ok(()));
+    for (what, change) in changes {
+        assert_eq!(
+            resume(change),
+            Err(Unidentified::RequestWithdrawn),
+            "{what}"
+        );
+    }
 }
 
 #[test]

@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Reason, Redirect, RequestRecord, Unidentified, rules::scope};
+use super::{
+    Reason, Redirect, RequestRecord, Unidentified,
+    rules::{self, scope},
+};
 use crate::{
+    authorization_details::is_permitted,
     client::{Client, redirect_uri},
     policy::Policy,
 };
@@ -39,7 +43,8 @@ impl Valid {
     }
 
     /// Brings a waiting request back. What may have changed meanwhile is checked again: the client is still there,
-    /// the redirect URI is still its own, and scopes and resources that it may no longer have fall away.
+    /// the redirect URI is still its own, it may still ask for such an answer, and scopes, resources and details that it
+    /// may no longer have fall away.
     ///
     /// # Errors
     /// A page: after such a change nobody is redirected.
@@ -53,6 +58,9 @@ impl Valid {
             .ok_or(Unidentified::ClientUnknown)?;
         if !redirect_uri::matches(&client, &record.redirect_uri) {
             return Err(Unidentified::RedirectUriNotRegistered);
+        }
+        if !rules::still_hold(&record, &client, policy) {
+            return Err(Unidentified::RequestWithdrawn);
         }
         Ok(Self::still_allowed(record, client, policy))
     }
@@ -71,6 +79,9 @@ impl Valid {
                 .resource(uri)
                 .is_some_and(|resource| client.may_name(resource))
         });
+        request
+            .authorization_details
+            .retain(|detail| is_permitted(detail, policy, &client));
         Self { client, request }
     }
 

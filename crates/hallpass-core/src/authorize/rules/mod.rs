@@ -229,6 +229,21 @@ pub(super) fn check(
     Ok(draft)
 }
 
+/// Whether a request that waited would still be taken, from a client or by an issuer that may have changed meanwhile. What
+/// can be left out of an answer, such as a scope, is left out elsewhere.
+pub(super) fn still_hold(request: &RequestRecord, client: &Client, policy: &Policy) -> bool {
+    let (response_type, mode) = (request.response_type, request.response_mode);
+    let pushed = policy.requests.require_pushed || client.requests.require_pushed;
+    policy.response_types.contains(&response_type)
+        && response_type::is_allowed(client, response_type)
+        && response_type::can_be_bound(client, response_type, request.dpop_jkt.is_some())
+        && mode.is_offered(policy)
+        && response_mode::is_allowed(client, mode)
+        && client.fapi.is_none_or(|p| p.answers(response_type, mode))
+        && (!pushed || request.pushed.is_some())
+        && (!pkce::is_demanded(client, response_type) || request.code_challenge.is_some())
+}
+
 /// The mode in which an error travels: the requested one where it may be used, else the default of the response type.
 /// Whether the issuer offers it is looked at when the answer is made ([`Redirect::respond`](super::Redirect::respond)).
 pub(super) fn error_mode(params: &Params, client: &Client) -> ResponseMode {

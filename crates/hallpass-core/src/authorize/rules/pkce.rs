@@ -3,7 +3,11 @@
 use hallpass_types::Params;
 
 use super::{Context, Draft};
-use crate::{authorize::Reason, pkce};
+use crate::{
+    authorize::{Reason, ResponseType},
+    client::Client,
+    pkce,
+};
 
 /// A code challenge of the right form.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,11 +59,13 @@ pub(super) fn challenge_comes_with_its_method(
     }
 }
 
+pub(super) fn is_demanded(client: &Client, response_type: ResponseType) -> bool {
+    response_type.has_code() && (client.require_pkce || client.is_public())
+}
+
 //= RFC9700#2.1.1 MUST: public clients use PKCE
 pub(super) fn challenge_is_present(draft: &Draft, cx: &Context<'_>) -> Result<(), Reason> {
-    let demanded =
-        draft.response_type.has_code() && (cx.client.require_pkce || cx.client.is_public());
-    if demanded && draft.code_challenge.is_none() {
+    if is_demanded(cx.client, draft.response_type) && draft.code_challenge.is_none() {
         Err(Reason::CodeChallengeMissing)
     } else {
         Ok(())

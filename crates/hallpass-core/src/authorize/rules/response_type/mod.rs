@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Context, Draft};
 use crate::{
     authorize::{Reason, ResponseMode},
+    client::Client,
     policy::Policy,
 };
 
@@ -167,17 +168,19 @@ pub(crate) fn default_mode(params: &Params) -> ResponseMode {
 
 //= RFC7591#2 MUST: a client uses only the response and grant types that it registered
 pub(super) fn client_may_use_it(draft: &Draft, cx: &Context<'_>) -> Result<(), Reason> {
-    let wanted = draft.response_type;
-    let registered = cx
-        .client
-        .response_types
-        .iter()
-        .any(|t| ResponseType::parse(t) == Some(wanted));
-    if registered && wanted.grant_types().iter().all(|g| cx.client.may_use(g)) {
+    if is_allowed(cx.client, draft.response_type) {
         Ok(())
     } else {
         Err(Reason::ResponseTypeNotAllowed)
     }
+}
+
+pub(super) fn is_allowed(client: &Client, wanted: ResponseType) -> bool {
+    let registered = client
+        .response_types
+        .iter()
+        .any(|t| ResponseType::parse(t) == Some(wanted));
+    registered && wanted.grant_types().iter().all(|g| client.may_use(g))
 }
 
 //= OIDC-CORE#3.2.2.1 MUST: a request for an ID token from the authorization endpoint has a nonce
@@ -192,14 +195,17 @@ pub(super) fn nonce_is_present(draft: &Draft, _: &Context<'_>) -> Result<(), Rea
 
 /// A client whose access tokens are bound gets none that is not.
 pub(super) fn token_can_be_bound(draft: &Draft, cx: &Context<'_>) -> Result<(), Reason> {
-    let client = cx.client;
-    let unbound = client.certificate_bound_access_tokens
-        || (client.dpop_bound_access_tokens && draft.dpop_jkt.is_none());
-    if draft.response_type.has_token() && unbound {
-        Err(Reason::TokenUnbound)
-    } else {
+    if can_be_bound(cx.client, draft.response_type, draft.dpop_jkt.is_some()) {
         Ok(())
+    } else {
+        Err(Reason::TokenUnbound)
     }
+}
+
+pub(super) const fn can_be_bound(client: &Client, wanted: ResponseType, names_key: bool) -> bool {
+    let unbound =
+        client.certificate_bound_access_tokens || (client.dpop_bound_access_tokens && !names_key);
+    !(wanted.has_token() && unbound)
 }
 
 //= OIDC-CORE#3.2.2.1 MUST: a request for an ID token has openid in its scope
