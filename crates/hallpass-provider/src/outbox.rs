@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use hallpass_core::record::{
-    DeliveryContent, DeliveryRecord, SealedRequest, is_over, next_attempt,
+    DeliveryContent, DeliveryRecord, SealedRequest, is_over, next_attempt, next_turn,
 };
 use hallpass_store::{Commit, Committed, Spend, StoreError, Write};
 use hallpass_types::{Bucket, ClientId, Delivery, Key, Opaque, Timestamp};
@@ -89,6 +89,7 @@ impl Provider {
         let record = DeliveryRecord {
             content,
             attempts: 0,
+            put_off: 0,
             next_at: self.now(),
             expires_at,
         };
@@ -153,10 +154,7 @@ impl Provider {
             }
             Attempt::Resolved => {}
             Attempt::Failed => self.tell_delivery(&record.content, "failed"),
-            Attempt::Busy => {
-                let soon = self.now().plus(1);
-                self.settle(key, record.attempts, Some(soon)).await?;
-            }
+            Attempt::Busy => self.put_off(key, record).await?,
         }
         Ok(())
     }
@@ -251,6 +249,26 @@ impl Provider {
         }];
         let writes = Vec::new();
         Ok(self.commit(Commit { spends, writes }).await? == Committed::Done)
+    }
+
+    /// Gives a claimed delivery back as it was: an attempt that was not made does not count.
+    async fn put_off(
+        &self,
+        key: Key<Delivery>,
+        mut record: DeliveryRecord,
+    ) -> Result<(), StoreError> {
+        let spends = vec![Spend::Delivery {
+            key,
+            attempts: record.attempts,
+            next_at: None,
+        }];
+        record.attempts = record.attempts.saturating_sub(1);
+        record.next_at = next_turn(record.put_off, self.now());
+        record.put_off = record.put_off.saturating_add(1);
+        let writes = vec![Write::Delivery(key, Box::new(record))];
+        // Too late means that another node took it over.
+        self.commit(Commit { spends, writes }).await?;
+        Ok(())
     }
 
     fn tell_delivery(&self, content: &DeliveryContent, outcome: &'static str) {

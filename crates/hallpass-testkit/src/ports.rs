@@ -1,7 +1,7 @@
 //! The surroundings of a provider, as a test wants them.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicI64, AtomicU64, Ordering},
@@ -79,6 +79,7 @@ pub struct TestFetcher {
     documents: Mutex<HashMap<String, Fetched>>,
     asked: Mutex<Vec<String>>,
     statuses: Mutex<HashMap<String, u16>>,
+    busy: Mutex<HashSet<String>>,
     posted: Mutex<Vec<Posted>>,
 }
 
@@ -124,7 +125,13 @@ impl TestFetcher {
 
     /// Answers POST requests to a URL with that status from now on. Without one nothing can be sent there.
     pub fn answer_posts(&self, url: &str, status: u16) {
+        lock(&self.busy).remove(url);
         lock(&self.statuses).insert(url.to_owned(), status);
+    }
+
+    /// Makes no POST request to a URL from now on, as if too many were under way there.
+    pub fn hold_posts(&self, url: &str) {
+        lock(&self.busy).insert(url.to_owned());
     }
 
     /// Every POST request that was made, answered or not.
@@ -158,6 +165,9 @@ impl Fetcher for TestFetcher {
 
     fn post<'a>(&'a self, request: PostRequest<'a>) -> BoxFuture<'a, Result<u16, FetchError>> {
         Box::pin(async move {
+            if lock(&self.busy).contains(request.url) {
+                return Err(FetchError::Busy);
+            }
             lock(&self.posted).push(Posted {
                 url: request.url.to_owned(),
                 content_type: request.content_type.to_owned(),

@@ -13,6 +13,9 @@ pub struct DeliveryRecord {
     /// How often it was claimed for sending. Every claim raises it by one.
     #[serde(default)]
     pub attempts: u32,
+    /// How often it was put off because others were under way; that is no attempt.
+    #[serde(default)]
+    pub put_off: u32,
     /// Not sent before; whoever claims it moves this, so that nobody else sends it meanwhile.
     pub next_at: Timestamp,
     /// Given up then.
@@ -108,6 +111,13 @@ pub fn next_attempt(attempt: u32, now: Timestamp) -> Timestamp {
     now.plus(FIRST_PAUSE.saturating_mul(factor).min(LONGEST_PAUSE))
 }
 
+/// When a delivery comes to its turn again that was put off so often before. Soon at first; what a crowd waits for is
+/// not looked at all the time.
+#[must_use]
+pub fn next_turn(put_off: u32, now: Timestamp) -> Timestamp {
+    now.plus(2_i64.saturating_pow(put_off).min(LONGEST_TURN))
+}
+
 /// Whether a delivery is given up instead of being tried once more.
 #[must_use]
 pub fn is_over(record: &DeliveryRecord, now: Timestamp) -> bool {
@@ -116,6 +126,7 @@ pub fn is_over(record: &DeliveryRecord, now: Timestamp) -> bool {
 
 const FIRST_PAUSE: i64 = 15;
 const LONGEST_PAUSE: i64 = 3600;
+const LONGEST_TURN: i64 = 300;
 /// About three hours in all.
 const MOST_ATTEMPTS: u32 = 8;
 
@@ -132,6 +143,7 @@ mod tests {
                 sealed: vec![1],
             },
             attempts,
+            put_off: 0,
             next_at: Timestamp(0),
             expires_at: Timestamp(1000),
         }
@@ -144,6 +156,13 @@ mod tests {
             .map(|attempt| next_attempt(*attempt, Timestamp(7)).0 - 7)
             .collect();
         assert_eq!(pauses, [15, 60, 240, 960, 3600, 3600, 3600, 3600]);
+    }
+
+    #[test]
+    fn turns_come_soon_at_first() {
+        let turns =
+            [0, 1, 5, 8, 9, 100, u32::MAX].map(|times| next_turn(times, Timestamp(7)).0 - 7);
+        assert_eq!(turns, [1, 2, 32, 256, 300, 300, 300]);
     }
 
     #[test]

@@ -17,7 +17,9 @@ use crate::{
     backchannel::{BackchannelRecord, InboxRecord},
     device::DeviceRecord,
 };
-pub use delivery::{DeliveryContent, DeliveryRecord, SealedRequest, is_over, next_attempt};
+pub use delivery::{
+    DeliveryContent, DeliveryRecord, SealedRequest, is_over, next_attempt, next_turn,
+};
 pub use participant::{ParticipantRecord, participant_tag};
 
 /// What the `claims` parameter asked for (OpenID Connect Core §5.5): claim name to its request object or null.

@@ -18,6 +18,7 @@ fn delivery(after: i64) -> DeliveryRecord {
             sealed: vec![0, 255],
         },
         attempts: 0,
+        put_off: 0,
         next_at: NOW.plus(after),
         expires_at: NOW.plus(600),
     }
@@ -81,6 +82,24 @@ pub async fn a_claimed_delivery_is_not_due_until_its_new_time(t: Trial) {
     for gone in [claim("a", 2, 99), finish("a", 2), finish("never", 0)] {
         assert_eq!(t.spend(gone).await, Committed::TooLate(0));
     }
+}
+
+/// What was claimed can be given back under its key, with the number of attempts that it had.
+pub async fn a_delivery_can_be_written_anew_where_it_is_finished(t: Trial) {
+    t.write(vec![put("a", 0)]).await;
+    assert_eq!(t.spend(claim("a", 0, 15)).await, Committed::Done);
+    let given_back = || DeliveryRecord {
+        put_off: 1,
+        ..delivery(1)
+    };
+    let again = || vec![Write::Delivery(key("a"), Box::new(given_back()))];
+    let stale = t.commit(vec![finish("a", 0)], again()).await;
+    assert_eq!(stale, Committed::TooLate(0));
+    let done = t.commit(vec![finish("a", 1)], again()).await;
+    assert_eq!(done, Committed::Done);
+    assert!(due(&t, 0, 10).await.is_empty());
+    assert_eq!(due(&t, 1, 10).await, [(key("a"), given_back())]);
+    assert_eq!(t.spend(claim("a", 0, 15)).await, Committed::Done);
 }
 
 /// All or nothing, as with every spend.

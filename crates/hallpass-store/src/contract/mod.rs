@@ -126,6 +126,7 @@ macro_rules! contract_cases {
             consents::consent_is_for_one_subject_and_one_client,
             deliveries::deliveries_are_due_in_order_from_their_time_on,
             deliveries::a_claimed_delivery_is_not_due_until_its_new_time,
+            deliveries::a_delivery_can_be_written_anew_where_it_is_finished,
             deliveries::a_claim_is_taken_back_with_its_commit,
             deliveries::a_delivery_key_that_is_taken_is_a_collision,
             deliveries::a_delivery_that_many_claim_is_claimed_once,

@@ -103,6 +103,29 @@ async fn a_refusal_is_final_and_a_failure_is_not() {
     }
 }
 
+// LO-09: who keeps a server busy does not make others miss what it is told
+#[tokio::test]
+async fn waiting_for_a_turn_is_no_attempt_and_takes_longer_and_longer() {
+    let op = Op::start().await;
+    op.fetcher.hold_posts(URL);
+    queue(&op, 86_400).await;
+    let mut looks = 0;
+    for _ in 0..3600 {
+        looks += op.provider.deliver_due().await.unwrap();
+        op.clock.advance(1);
+    }
+    assert_eq!(looks, 20, "after 1, 3, 7 .. 511 seconds, then every 300");
+    assert_eq!(op.events.count("outcome"), 0);
+    op.fetcher.answer_posts(URL, 503);
+    op.clock.advance(300);
+    op.provider.deliver_due().await.unwrap();
+    op.fetcher.answer_posts(URL, 200);
+    op.clock.advance(15);
+    op.provider.deliver_due().await.unwrap();
+    assert_eq!(op.fetcher.posted().len(), 2, "the first pause comes first");
+    assert_eq!(op.events.count("outcome: \"delivered\""), 1);
+}
+
 // OP-05: two nodes and one outbox
 #[tokio::test]
 async fn two_nodes_never_send_the_same_attempt() {
