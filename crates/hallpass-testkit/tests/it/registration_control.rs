@@ -176,6 +176,24 @@ async fn the_policies_of_a_token_hold_for_the_registration_and_for_every_change(
     assert_refused(&refused, "invalid_client_metadata", "a wider scope");
 }
 
+// RG-10: what the operator set is not to be chosen, also when it cannot be had
+#[tokio::test]
+async fn a_list_of_the_client_does_not_stand_in_for_what_a_policy_sets() {
+    let rules = Rules {
+        forced: object(&json!({"id_token_signed_response_alg": "PS512"})),
+        ..Rules::default()
+    };
+    let op = op(|policy| {
+        policy.rules = BTreeMap::from([("all".to_owned(), rules)]);
+        policy.rules_for_all = vec!["all".to_owned()];
+    })
+    .await;
+    let list = json!(["PS512", "ES256"]);
+    let metadata = with("id_token_signing_alg_values_supported", list);
+    let answer = register(&mut op.browser(), &metadata).await;
+    assert_refused(&answer, "invalid_client_metadata", "PS512 is not offered");
+}
+
 #[tokio::test]
 async fn a_policy_that_is_gone_lets_nobody_in() {
     let op = Op::start().await;

@@ -71,6 +71,13 @@ pub fn choose(
     Ok(input)
 }
 
+/// Takes the list away from which `single` would be chosen, since somebody else says what it is.
+pub(super) fn settle(input: &mut Map<String, Value>, single: &str) {
+    for (list, _) in LISTS.iter().filter(|(_, member)| *member == single) {
+        input.remove(*list);
+    }
+}
+
 fn strings(value: &Value) -> Option<Vec<String>> {
     let entries = value.as_array()?;
     if entries.is_empty() || entries.len() > MAX_COUNT {

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::super::{MetadataError, MetadataReason};
+use super::{
+    super::{MetadataError, MetadataReason},
+    choices,
+};
 
 /// A registration policy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,6 +40,8 @@ pub fn complete(rules: &[&Rules], input: &mut Map<String, Value>) {
 pub fn force(rules: &[&Rules], input: &mut Map<String, Value>) {
     for rules in rules {
         for (name, value) in &rules.forced {
+            // Otherwise the client's list would have its say where the value cannot be taken.
+            choices::settle(input, name);
             input.insert(name.clone(), value.clone());
         }
     }

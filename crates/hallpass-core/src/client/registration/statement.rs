@@ -5,7 +5,10 @@ use hallpass_jose::{Jwks, UnverifiedJws};
 use hallpass_types::Timestamp;
 use serde_json::{Map, Value};
 
-use super::super::{MetadataError, MetadataReason};
+use super::{
+    super::{MetadataError, MetadataReason},
+    choices,
+};
 
 /// The member of registration requests and responses.
 pub const MEMBER: &str = "software_statement";
@@ -88,7 +91,12 @@ pub fn apply(
     if over || early || elsewhere || other {
         return Err(invalid());
     }
-    for (name, value) in claims.into_map() {
+    let claims = claims.into_map();
+    for name in claims.keys() {
+        // A list of the request has nothing to say where the statement names the value.
+        choices::settle(input, name);
+    }
+    for (name, value) in claims {
         if !OWN.contains(&name.as_str()) {
             input.insert(name, value);
         }
