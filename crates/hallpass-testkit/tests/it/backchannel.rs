@@ -268,6 +268,21 @@ async fn what_is_not_offered_or_not_registered_does_not_exist() {
 }
 
 // CB-01, CB-02, CB-04
+// RG-10: who names people learns who has an account, and has them asked
+#[tokio::test]
+async fn who_comes_along_and_registers_cannot_name_people() {
+    for open in [true, false] {
+        let setup = setup().policy(move |policy| policy.registration.open = open);
+        let op = setup.start().await;
+        let metadata = json!({"redirect_uris": ["https://new.test/cb"], "response_types": [],
+            "grant_types": [GRANT], "backchannel_token_delivery_mode": "poll"});
+        let ask = Ask::json("/register", &metadata).bearer(&op.initial_access_token);
+        let answer = op.browser().send(ask).await;
+        let expected = if open { 400 } else { 201 };
+        assert_eq!(answer.status, expected, "{open} {}", answer.text());
+    }
+}
+
 #[tokio::test]
 async fn a_request_that_breaks_a_rule_is_refused() {
     let op = start().await;

@@ -1,15 +1,15 @@
 //! Grant types, response types and response modes, which must fit each other.
 
 use super::{
-    super::{MetadataError, MetadataReason},
+    super::{ClientOrigin, MetadataError, MetadataReason},
     Draft, SHORT, SMALL_LIST,
 };
 use crate::{
     authorize::{ResponseType, respond, rules::IMPLICIT},
     client_auth::{Kind, Method},
     token::{
-        Grant, authorization_code::AuthorizationCode, client_credentials::ClientCredentials,
-        exchange::TokenExchange, jwt_bearer::JwtBearer,
+        Grant, authorization_code::AuthorizationCode, ciba::Ciba,
+        client_credentials::ClientCredentials, exchange::TokenExchange, jwt_bearer::JwtBearer,
     },
 };
 
@@ -60,8 +60,16 @@ impl Draft<'_> {
         let policy = self.policy;
         // What needs a rule of the operator is nothing that a client can register for itself.
         let trusted = self.origin.is_trusted();
+        // Whoever names people learns who has an account, and has them asked: that is not for everybody who comes along.
+        let stranger = match self.origin {
+            ClientOrigin::Document => true,
+            ClientOrigin::Registration => policy.registration.open,
+            ClientOrigin::Configuration | ClientOrigin::Administration => false,
+        };
         let offered = |g: &String| {
-            (trusted || !by_rule(g)) && policy.registrable_grant_types().any(|known| known == g)
+            (trusted || !by_rule(g))
+                && !(stranger && g == Ciba::TYPE)
+                && policy.registrable_grant_types().any(|known| known == g)
         };
         if !grants.iter().all(offered) {
             // A registering client names what it could use anywhere; an operator means what they wrote.
