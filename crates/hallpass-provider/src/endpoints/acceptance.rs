@@ -36,6 +36,7 @@ const CALLED: &[&str] = &[
     "jwks_uri",
     "sector_identifier_uri",
     "backchannel_logout_uri",
+    "backchannel_client_notification_endpoint",
 ];
 
 impl Provider {
