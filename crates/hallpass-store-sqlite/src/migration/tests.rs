@@ -178,3 +178,27 @@ fn the_real_steps_are_numbered_and_make_the_schema() {
         WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite_%' AND NOT strict";
     assert_eq!(count(&db, loose), 0);
 }
+
+#[test]
+fn a_database_of_the_first_version_keeps_what_it_holds_and_does_not_go_back() {
+    let file = Temporary::new("first-version");
+    let mut db = file.open();
+    migrate(&mut db, ALL.get(..1).unwrap()).unwrap();
+    db.execute_batch(
+        "INSERT INTO clients (issuer, client, registered, record) VALUES
+            (1, 'own', 0, x'01'), (1, 'registered', 1, x'02'), (2, 'registered', 1, x'03');",
+    )
+    .unwrap();
+    assert_eq!(migrate(&mut db, ALL).unwrap().len(), ALL.len() - 1);
+    assert_eq!(count(&db, "SELECT count(*) FROM clients"), 3);
+    // Those that registered themselves begin their time now, and nothing else does.
+    let today = "SELECT count(*) FROM registrations WHERE client = 'registered'
+        AND used >= CAST(strftime('%s', 'now') AS INTEGER) / 86400 - 1";
+    assert_eq!(count(&db, today), 2);
+    assert_eq!(count(&db, "SELECT count(*) FROM registrations"), 2);
+    db.execute("DELETE FROM clients WHERE issuer = 1", [])
+        .unwrap();
+    assert_eq!(count(&db, "SELECT count(*) FROM registrations"), 1);
+    let refused = migrate(&mut db, ALL.get(..1).unwrap());
+    assert!(matches!(refused, Err(StoreError::Version { known: 1, .. })));
+}
