@@ -185,6 +185,7 @@ impl Provider {
         self.open_form(handle, browser).await?;
         let (session, lifetime, _) = self.begin_session(browser, account, amr).await?;
         Ok(SetCookies {
+            state: self.browser_state(&session.key(), lifetime),
             session: Some((session, lifetime)),
             ..SetCookies::default()
         })

@@ -69,6 +69,22 @@ async fn the_state_is_the_same_until_somebody_signs_out_or_in() {
 }
 
 #[tokio::test]
+async fn whoever_signs_in_where_requests_are_answered_is_watched_too() {
+    let op = Op::with(|policy| {
+        policy.logout.session_management = true;
+        policy.backchannel.enabled = true;
+    })
+    .await;
+    let mut browser = crate::backchannel::at_approvals(&op, "alice").await;
+    let held = browser.cookie("hallpass_state").map(str::to_owned);
+    assert!(held.is_some());
+    let answer = authorized(&mut browser, &Request::of("web", "openid")).await;
+    let state = wire::param(answer.location(), "session_state").unwrap();
+    assert!(computed(&browser, "web", "https://rp.test", &state));
+    assert_eq!(browser.cookie("hallpass_state"), held.as_deref());
+}
+
+#[tokio::test]
 async fn a_browser_that_lost_the_state_gets_it_again() {
     let op = watched().await;
     let mut browser = op.browser();
