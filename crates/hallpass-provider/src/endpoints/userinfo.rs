@@ -4,6 +4,7 @@ use hallpass_core::{
     binding::{self, dpop},
     client::Client,
     client::Signed,
+    client_auth::OnceUse,
     client_request::ClientRequest,
     issue::TokenType,
     record::Confirmation,
@@ -41,15 +42,15 @@ impl Provider {
             .map_err(|failure| self.failed("userinfo", None, failure))
     }
 
-    /// Whether the request shows the key that the token is bound to. A proof works once.
-    async fn shows_key(
+    /// Whether the request shows the key that the token is bound to. The proof, which works once and is still to be spent.
+    fn shows_key(
         &self,
         text: &str,
         client: &Client,
         confirmation: Option<Confirmation>,
         presented: TokenType,
         request: &ClientRequest<'_>,
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<OnceUse>, Failure> {
         let proof = match presented {
             TokenType::DPoP => self.proof(USERINFO, request, client, Some(text))?,
             TokenType::Bearer => None,
@@ -59,17 +60,7 @@ impl Provider {
             return Err(dpop::Reason::Missing.into());
         }
         binding::may_use(confirmation, presented, proof, request.certificate)?;
-        //= RFC9449#11.1 SHOULD: a proof that was used is refused when it is shown again
-        if let Some(once) = proof.and_then(|proof| proof.once) {
-            let commit = Commit {
-                spends: vec![Spend::Once(once.key)],
-                writes: Vec::new(),
-            };
-            if self.commit(commit).await? != Committed::Done {
-                return Err(dpop::Reason::Replayed.into());
-            }
-        }
-        Ok(())
+        Ok(proof.and_then(|proof| proof.once))
     }
 
     async fn claims_of(
@@ -88,9 +79,19 @@ impl Provider {
         let known = self.known(&token).await?;
         let empty = Map::new();
         let account = known.account.as_ref().map_or(&empty, |a| &a.claims);
-        self.shows_key(bearer, &client, token.confirmation, presented, request)
-            .await?;
+        let once = self.shows_key(bearer, &client, token.confirmation, presented, request)?;
+        // A token that is over, or for somebody else, must not be good for writing anything.
         let mut claims = userinfo::answer(&token, &known.facts(), account, &client, policy, now)?;
+        //= RFC9449#11.1 SHOULD: a proof that was used is refused when it is shown again
+        if let Some(once) = once {
+            let commit = Commit {
+                spends: vec![Spend::Once(once.key)],
+                writes: Vec::new(),
+            };
+            if self.commit(commit).await? != Committed::Done {
+                return Err(dpop::Reason::Replayed.into());
+            }
+        }
         let signed = Signed::UserInfo;
         if signed.algorithm(&client).is_none() && signed.encryption(&client).is_none() {
             return Ok(UserInfo::Json(Value::Object(claims).to_string()));

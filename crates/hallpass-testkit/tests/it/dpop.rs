@@ -3,7 +3,7 @@
 use hallpass_core::policy::DpopNonce;
 use hallpass_jose::{JwsAlgorithm, base64url};
 use hallpass_testkit::{
-    Answer, Ask, Browser, Op, Prover, Request, Setup, Tokens, fixture::Seed, flow,
+    Answer, Ask, Browser, Op, Prover, Request, Setup, Tokens, fixture, fixture::Seed, flow,
 };
 use serde_json::{Value, json};
 
@@ -419,4 +419,22 @@ async fn where_it_is_off_it_is_not_advertised_and_binds_nothing() {
     let on = Op::start().await;
     let challenge = on.browser().get("/userinfo").await;
     assert_eq!(challenge.all("www-authenticate").count(), 2);
+}
+
+#[tokio::test]
+async fn a_token_that_is_no_good_here_uses_no_proof_up() {
+    // Otherwise whoever once had a token could write to the store for ever.
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let prover = Prover::default();
+    let request = Request::of("web", "openid api:read").with("resource", fixture::API1);
+    let code = browser.code("alice", &request).await;
+    let ask = redemption(&browser, "web", &code);
+    let ask = ask.header("DPoP", &prover.post("/token", op.clock.seconds()));
+    let access = Tokens::of_type(&browser.send(ask).await, "DPoP").access;
+    let proof = prover.userinfo(&access, op.clock.seconds());
+    for _ in 0..2 {
+        let answer = browser.send(used(&access, &proof)).await;
+        refused(&answer, 401, "invalid_token");
+    }
 }
