@@ -539,3 +539,20 @@ fn secrets_do_not_show_in_debug_output() {
     let hmac = HmacKey::new(JwsAlgorithm::HS256, &[b'S'; 32]).unwrap();
     assert_eq!(format!("{hmac:?}"), "HmacKey { algorithm: HS256, .. }");
 }
+
+#[test]
+fn an_object_is_not_printed_in_a_form_that_could_be_used() {
+    let key = SigningKey::generate(JwsAlgorithm::ES256).unwrap();
+    let text = key.sign_compact(None, b"{\"jti\":\"1\"}").unwrap();
+    let printed = format!("{:?}", UnverifiedJws::parse(&text).unwrap());
+    assert!(printed.contains("ES256"), "{printed}");
+    let (input, signature) = text.rsplit_once('.').unwrap();
+    let signature = base64url::decode(signature).unwrap();
+    for part in [
+        input.to_owned(),
+        format!("{signature:?}"),
+        "123, 34".to_owned(),
+    ] {
+        assert!(!printed.contains(&part), "{printed}");
+    }
+}
