@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use hallpass_core::{
     authorize::{
-        Valid,
+        Reason as Refusal, Valid,
         granted::{By as Leave, Granted},
     },
     backchannel::BackchannelRecord,
     client_auth::AuthenticatedClient,
     client_request::ClientRequest,
     device::MAX_LIFETIME,
-    interaction::Consented,
+    interaction::{self, Consented, Next},
     policy::DeliveryMode,
     polling::{Polled, Verdict},
     record::{Authentication, GrantRecord, SealedRequest, SessionRecord, WaitingRecord},
@@ -117,7 +117,7 @@ impl Provider {
                         return Ok(BackchannelOutcome::Over);
                     };
                     let only = only.as_deref();
-                    Some(self.backchannel_grant(&valid, &record, &account, authentication, only)?)
+                    self.backchannel_grant(&valid, &record, &account, authentication, only)?
                 }
             };
             let mut commit = self
@@ -137,7 +137,8 @@ impl Provider {
         Err(Failure::Unavailable { retry_after: 1 })
     }
 
-    /// What the person allowed, as a grant. It belongs to no session: nobody sits before a browser of the client's.
+    /// What the person allowed, as a grant. It belongs to no session: nobody sits before a browser of the client's. None
+    /// when the person, or the way in which they signed in, is not what the request demands.
     fn backchannel_grant(
         &self,
         valid: &Valid,
@@ -145,7 +146,7 @@ impl Provider {
         account: &Account,
         authentication: &Authentication,
         only: Option<&[String]>,
-    ) -> Result<GrantRecord, Failure> {
+    ) -> Result<Option<GrantRecord>, Failure> {
         let inner = &self.inner;
         let now = self.now();
         let far = now
@@ -165,6 +166,25 @@ impl Provider {
             earlier: Vec::new(),
         };
         let consented = Consented::of(valid, only);
+        //= OIDC-CORE#5.5.1.1 MUST: an essential acr that was not reached fails the authentication
+        let subject = valid.client().subject(&inner.policy, &account.subject);
+        let facts = interaction::Facts {
+            now,
+            session: Some(&session),
+            subject: Some(&subject),
+            consent: None,
+            consented: Some(&consented),
+            done: &interaction::Done {
+                login: Some(session.sid.clone()),
+                selected: None,
+            },
+            policy: &inner.policy,
+        };
+        if let Next::Refuse(Refusal::AcrNotReached | Refusal::AnotherSubject) =
+            interaction::next(valid, &facts)
+        {
+            return Ok(None);
+        }
         let by = Leave {
             session: &session,
             session_key: Key::from_parts(Bucket::holding(far), [0; 32]),
@@ -173,12 +193,12 @@ impl Provider {
             redeem_within: record.polled.expires_at.since(now),
         };
         let granted = Granted::new(valid, by, &inner.policy, now, self.random::<12>());
-        Ok(GrantRecord {
+        Ok(Some(GrantRecord {
             session: None,
             sid: None,
             session_bound: false,
             ..granted.grant().clone()
-        })
+        }))
     }
 
     /// The commit that writes an answer and what the client is told of it. The change of the request stands first.

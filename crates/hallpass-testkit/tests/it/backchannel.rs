@@ -128,6 +128,22 @@ pub(crate) async fn answer_all(op: &Op, person: &str, decision: &str) {
 }
 
 #[tokio::test]
+async fn a_yes_does_not_stand_for_an_acr_that_must_be_reached() {
+    let op = setup()
+        .policy(|policy| policy.acr_values = ["low", "high"].map(str::to_owned).to_vec())
+        .start()
+        .await;
+    for (essential, error) in [(true, Some("access_denied")), (false, None)] {
+        let claims =
+            json!({"id_token": {"acr": {"essential": essential, "values": ["high"]}}}).to_string();
+        let id = begin(&op, "bank", &[("claims", &claims)]).await;
+        answer_all(&op, "alice", "allow").await;
+        let answer = poll(&op, "bank", &id).await;
+        assert_eq!(answer.json()["error"].as_str(), error, "{}", answer.text());
+    }
+}
+
+#[tokio::test]
 async fn a_person_answers_on_the_page_and_the_client_polls() {
     let op = start().await;
     let message = [
