@@ -209,7 +209,7 @@ fn what_cannot_be_right_is_refused_at_the_start_with_its_name() {
         ("HALLPASS__KEYS__MASTER_KEY", "short", "keys.master_key: must be 32 random bytes"),
         ("HALLPASS__KEYS__MASTER_KEY", "", "keys.master_key: is empty"),
         ("HALLPASS__KEYS__MASTER_KEY_FILE", "secret", "keys.master_key_file: secret is open to every user"),
-        ("HALLPASS__REGISTRATION__ENABLED", "true", "registration.initial_access_tokens: is empty"),
+        ("HALLPASS__REGISTRATION__POLICIES", "['nothing']", "registration.policies: there is no registration.policy.nothing"),
         ("HALLPASS__USERS", "[{ username = 'a' }]", "users[0].password: is missing"),
         ("HALLPASS__TLS", "{ cert_file = 'secret', key_file = 'secret' }", "tls.key_file: secret is open to every user"),
         ("HALLPASS__NO__SUCH", "1", "no.such: unknown field"),
