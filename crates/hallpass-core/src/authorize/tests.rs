@@ -497,7 +497,8 @@ fn what_changed_while_the_person_was_asked_counts() {
 
 #[test]
 fn a_request_that_would_be_refused_now_is_not_answered_either() {
-    let changes: [(&str, fn(&mut Client, &mut Policy)); 8] = [
+    type Change = fn(&mut Client, &mut Policy);
+    let changes: [(&str, Change); 8] = [
         ("response type of the client", |c, _| {
             c.response_types.clear();
         }),

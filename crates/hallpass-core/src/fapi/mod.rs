@@ -1,7 +1,7 @@
 //! Security profiles: one setting of a client, or of an issuer for all its clients, that turns on everything a profile of
 //! FAPI demands.
 //!
-//! What a client could do otherwise is switched on when it is read ([`Profile::tighten`]); what it cannot be without is
+//! What a client could do otherwise is switched on when it is read (`Profile::tighten`); what it cannot be without is
 //! checked then, too ([`lacks`]), so that a client which does not come up to its profile is no client at all. The rest are
 //! rules beside the others, which ask for [`Client::fapi`].
 //!

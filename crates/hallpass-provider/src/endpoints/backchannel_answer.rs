@@ -70,7 +70,7 @@ impl Provider {
     }
 
     /// A person answered. Whoever calls this has made sure that it was the person of the request
-    /// ([`BackchannelNotice::subject`]).
+    /// ([`BackchannelNotice::subject`](crate::ports::BackchannelNotice::subject)).
     ///
     /// # Errors
     /// Only failures of ours.

@@ -29,9 +29,9 @@ pub(super) struct TlsClientAuth;
 #[derive(Debug)]
 pub(super) struct SelfSigned;
 
-/// The registered name of [`TlsClientAuth`].
+/// The registered name of `TlsClientAuth`.
 pub const TLS_CLIENT_AUTH: &str = "tls_client_auth";
-/// The registered name of [`SelfSigned`].
+/// The registered name of the method by a certificate of the client's own.
 pub const SELF_SIGNED: &str = "self_signed_tls_client_auth";
 
 impl Method for TlsClientAuth {
