@@ -130,15 +130,15 @@ pub(crate) fn write(
     plans: &[PlanOutcome],
     expected: &Expected,
     suite: &str,
+    commit: &str,
 ) -> Result<()> {
     let mut text = format!(
         "# Conformance results\n\n\
          Written by `cargo xtask conformance --write-results`.\n\n\
-         - Date: {}\n- Commit: {}\n- OpenID Foundation conformance suite: {suite}\n\n\
+         - Date: {}\n- Commit: {commit}\n- OpenID Foundation conformance suite: {suite}\n\n\
          | plan | modules | passed | review | skipped | warning | failed |\n\
          |---|---:|---:|---:|---:|---:|---:|\n",
         said_by("date", &["-u", "+%Y-%m-%d"]),
-        said_by("git", &["describe", "--always", "--dirty"]),
     );
     for plan in plans {
         let count = |result: &str| {
@@ -217,6 +217,11 @@ fn counts(outcomes: &[Outcome]) -> String {
         .map(|(result, count)| format!("{count} {result}"))
         .collect();
     format!("{} modules, {}", outcomes.len(), parts.join(", "))
+}
+
+/// The commit that is checked out.
+pub(crate) fn commit() -> String {
+    said_by("git", &["describe", "--always", "--dirty"])
 }
 
 fn said_by(program: &str, arguments: &[&str]) -> String {

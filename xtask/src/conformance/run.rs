@@ -27,6 +27,8 @@ pub(crate) async fn run(options: &Options) -> Result<bool> {
     if !options.write_expected {
         expected.check()?;
     }
+    // Before the expectation is written, which is a change of its own.
+    let commit = report::commit();
     let suite = Suite::new(&options.suite);
     let version = suite.version().await?;
     println!("suite {version} at {}", options.suite);
@@ -60,7 +62,7 @@ pub(crate) async fn run(options: &Options) -> Result<bool> {
         expected.write()?;
     }
     if let Some(path) = &options.write_results {
-        report::write(path, &outcomes, &expected, &version)?;
+        report::write(path, &outcomes, &expected, &version, &commit)?;
     }
     Ok(report::judge(&outcomes, &expected, options.only.is_empty()))
 }

@@ -36,12 +36,6 @@ pub(crate) fn words(suite: &str) -> Result<Words> {
     words.set("health_port", free_port()?.to_string());
     words.set("issuer", format!("https://{HOST}:{port}"));
     words.set("suite", suite);
-    // The suite fills in these two itself.
-    let answer = format!("https://{HOST}:{port}/backchannel/answer");
-    words.set(
-        "ciba_approval",
-        format!("{answer}?auth_req_id={{auth_req_id}}&action={{action}}"),
-    );
     words.set("username", "conformance");
     for name in [
         "password",
