@@ -5,6 +5,7 @@ use hallpass_types::IssuerId;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, Result, params};
 
 use crate::{
+    credentials,
     read::{self, ReadError},
     sql,
     work::{ClientRow, Outcome, Place, SpendRow, UserRow, Work, WriteRow},
@@ -179,6 +180,8 @@ fn spend(db: &Connection, id: IssuerId, spend: &SpendRow) -> Result<bool> {
             let values = params![issuer, client.as_str(), registered, record];
             run(db, sql::PUT_CLIENT, values).map(any)
         }
+        SpendRow::NewCredential(row) => credentials::add(db, issuer, row),
+        SpendRow::Credential(change) => credentials::change(db, issuer, change),
         SpendRow::NewRegistration(registration) => {
             let values = params![
                 issuer,
@@ -334,6 +337,6 @@ pub(crate) fn run(db: &Connection, sql: &str, values: impl Params) -> Result<usi
     cached(db, sql)?.execute(values)
 }
 
-const fn any(rows: usize) -> bool {
+pub(crate) const fn any(rows: usize) -> bool {
     rows > 0
 }

@@ -8,7 +8,7 @@ use hallpass_core::{
     },
 };
 use hallpass_store::{
-    InitialAccessRecord, KeyRecord, StoreError, UserRecord,
+    CredentialRecord, InitialAccessRecord, KeyRecord, StoreError, UserRecord,
     encoding::{Record, decode},
 };
 use hallpass_types::IssuerId;
@@ -27,6 +27,7 @@ pub(crate) fn check(db: &Connection) -> Result<Vec<String>, StoreError> {
         records::<ConsentRecord>(db, "consents", "subject, client", problems)?;
         records::<ClientRecord>(db, "clients", "client, ''", problems)?;
         records::<UserRecord>(db, "users", "subject, ''", problems)?;
+        records::<CredentialRecord>(db, "credentials", "subject, id", problems)?;
         records::<ParticipantRecord>(db, "participants", "bucket, id", problems)?;
         records::<DeliveryRecord>(db, "deliveries", "bucket, id", problems)?;
         records::<InitialAccessRecord>(db, "initial_access", "id, ''", problems)?;

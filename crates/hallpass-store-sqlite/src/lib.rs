@@ -7,6 +7,7 @@
 mod apply;
 mod check;
 mod connection;
+mod credentials;
 mod failure;
 mod migration;
 mod options;

@@ -149,7 +149,7 @@ impl From<StoreError> for ReadError {
     }
 }
 
-type Read<T> = Result<T, ReadError>;
+pub(crate) type Read<T> = Result<T, ReadError>;
 
 pub(crate) fn client(
     db: &Connection,
@@ -547,7 +547,7 @@ fn keyed_record<R: Record>(issuer: IssuerId, row: &Row<'_>) -> Read<R> {
     record_of(row, 1, |bytes| decode(issuer, &[key], bytes))
 }
 
-fn record_of<R>(
+pub(crate) fn record_of<R>(
     row: &Row<'_>,
     column: usize,
     decode: impl FnOnce(&[u8]) -> Result<R, StoreError>,

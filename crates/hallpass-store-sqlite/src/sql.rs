@@ -35,6 +35,8 @@ statements! {
     USER_BY_NAME = "SELECT subject, record FROM users WHERE issuer = ?1 AND username_key = ?2";
     USERS = "SELECT subject, record FROM users WHERE issuer = ?1 AND username_key > ?2 ORDER BY username_key LIMIT ?3";
     USERS_FIRST = "SELECT subject, record FROM users WHERE issuer = ?1 ORDER BY username_key LIMIT ?2";
+    CREDENTIALS = "SELECT id, record FROM credentials WHERE issuer = ?1 AND subject = ?2 LIMIT ?3";
+    CREDENTIAL_BY_LOOKUP = "SELECT id, record, subject FROM credentials WHERE issuer = ?1 AND lookup = ?2";
     SIGNING_KEYS = "SELECT kid, record FROM signing_keys WHERE issuer = ?1";
     PARTICIPANTS = "SELECT id, record FROM participants
         WHERE issuer = ?1 AND bucket = ?2 AND id >= ?3 AND id <= ?4";
@@ -68,6 +70,13 @@ statements! {
         WHERE issuer = ?1 AND id = ?2 AND (max_uses IS NULL OR uses < max_uses)";
     SPEND_USER = "UPDATE OR IGNORE users SET username_key = ?4, revision = ?5, record = ?6
         WHERE issuer = ?1 AND subject = ?2 AND revision = ?3";
+
+    SPEND_NEW_CREDENTIAL = "INSERT INTO credentials (issuer, subject, id, lookup, revision, record)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
+    SPEND_CREDENTIAL = "UPDATE OR IGNORE credentials SET lookup = ?5, revision = ?6, record = ?7
+        WHERE issuer = ?1 AND subject = ?2 AND id = ?3 AND revision = ?4";
+    DELETE_CREDENTIAL = "DELETE FROM credentials
+        WHERE issuer = ?1 AND subject = ?2 AND id = ?3 AND revision = ?4";
 
     CLAIM_DELIVERY = "UPDATE deliveries SET attempts = ?5, next_at = ?6
         WHERE issuer = ?1 AND bucket = ?2 AND id = ?3 AND attempts = ?4";

@@ -13,8 +13,8 @@ use hallpass_core::{
     },
 };
 use hallpass_store::{
-    BoxFuture, Commit, Committed, Day, InitialAccessRecord, KeyRecord, Page, Standing, Store,
-    StoreError, UserRecord,
+    BoxFuture, Commit, Committed, CredentialRecord, Day, InitialAccessRecord, KeyRecord, Page,
+    Standing, Store, StoreError, UserRecord,
 };
 use hallpass_types::{
     Bucket, ClientId, Code, ContentDigest, Delivery, GrantId, IssuerId, Key, Session, Subject,
@@ -23,7 +23,7 @@ use hallpass_types::{
 use rusqlite::Connection;
 
 use crate::{
-    Options, Stats, check, connection, migration,
+    Options, Stats, check, connection, credentials, migration,
     purge::purge,
     read::{self, ReadError, Readers},
     work::{Outcome, Work},
@@ -241,6 +241,22 @@ impl Store for SqliteStore {
         limit: usize,
     ) -> Answer<'a, Page<UserRecord>> {
         self.read(move |db| read::users(db, issuer, after, limit))
+    }
+
+    fn credentials<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+    ) -> Answer<'a, Vec<CredentialRecord>> {
+        self.read(move |db| credentials::credentials(db, issuer, subject))
+    }
+
+    fn credential_by_lookup(
+        &self,
+        issuer: IssuerId,
+        lookup: ContentDigest,
+    ) -> Answer<'_, Option<CredentialRecord>> {
+        self.read(move |db| credentials::by_lookup(db, issuer, lookup))
     }
 
     fn signing_keys(&self, issuer: IssuerId) -> Answer<'_, Vec<KeyRecord>> {

@@ -11,7 +11,10 @@ use hallpass_store::{
 use hallpass_types::{Bucket, ClientId, GrantId, IssuerId, Key, Session, Subject};
 use tokio::sync::oneshot;
 
-use crate::sql::Expiring;
+use crate::{
+    credentials::{ChangeRow, CredentialRow},
+    sql::Expiring,
+};
 
 /// Work and where its outcome goes.
 #[derive(Debug)]
@@ -79,6 +82,8 @@ pub(crate) enum SpendRow {
         expected: Box<ClientRecord>,
         row: ClientRow,
     },
+    NewCredential(CredentialRow),
+    Credential(ChangeRow),
     NewRegistration(Box<Registration>),
     IdleClient(ClientId, Day),
     InitialAccess([u8; 32]),
@@ -199,6 +204,8 @@ impl SpendRow {
             | Self::Waiting { .. }
             | Self::NewUser(_)
             | Self::NewClient(_)
+            | Self::NewCredential(_)
+            | Self::Credential(_)
             | Self::NewRegistration(_)
             | Self::InitialAccess(_)
             | Self::User { .. }
@@ -256,6 +263,18 @@ fn spend_row(issuer: IssuerId, spend: Spend) -> Result<SpendRow, StoreError> {
             expected,
             row: client_row(issuer, &record)?,
         },
+        Spend::NewCredential(record) => {
+            SpendRow::NewCredential(CredentialRow::of(issuer, *record)?)
+        }
+        Spend::Credential {
+            subject,
+            id,
+            revision,
+            next,
+        } => {
+            let next = next.map(|record| *record);
+            SpendRow::Credential(ChangeRow::of(issuer, subject, id, revision, next)?)
+        }
         Spend::NewRegistration(registration) => SpendRow::NewRegistration(registration),
         Spend::IdleClient { client, before } => SpendRow::IdleClient(client, before),
         Spend::InitialAccess(digest) => SpendRow::InitialAccess(digest.0),

@@ -8,11 +8,11 @@ use hallpass_core::{
     },
 };
 use hallpass_types::{
-    ClientId, Code, ContentDigest, Delivery, GrantId, Key, Once, Session, Subject, Timestamp,
-    TokenId, Waiting,
+    ClientId, Code, ContentDigest, CredentialId, Delivery, GrantId, Key, Once, Session, Subject,
+    Timestamp, TokenId, Waiting,
 };
 
-use crate::{Day, InitialAccessRecord, KeyRecord, Registration, UserRecord};
+use crate::{CredentialRecord, Day, InitialAccessRecord, KeyRecord, Registration, UserRecord};
 
 /// Spends and writes that happen together or not at all, durable when acknowledged.
 #[derive(Clone, Debug, Default)]
@@ -82,6 +82,20 @@ pub enum Spend {
         revision: u64,
         /// The new record; its revision is one higher.
         record: Box<UserRecord>,
+    },
+    /// Inserts a credential: too late when the person has one of that identity, or its `lookup` is taken.
+    NewCredential(Box<CredentialRecord>),
+    /// Changes or deletes a credential if its revision is still this one: too late when it is unknown or has another
+    /// revision, or the new `lookup` is that of another credential.
+    Credential {
+        /// Whose.
+        subject: Subject,
+        /// Which.
+        id: CredentialId,
+        /// Expected current revision.
+        revision: u64,
+        /// The new record, of the same person and identity; its revision is one higher. None deletes.
+        next: Option<Box<CredentialRecord>>,
     },
     /// Replaces a client that is still what it was when it was read: too late when it is unknown or has changed
     /// ([`same_client`]).

@@ -5,6 +5,7 @@
 mod commit;
 #[cfg(feature = "contract")]
 pub mod contract;
+mod credential;
 pub mod encoding;
 mod error;
 mod memory;
@@ -12,6 +13,9 @@ mod port;
 mod registration;
 
 pub use commit::{Commit, Committed, Spend, Write, same_client, same_signing_keys};
+pub use credential::{
+    CredentialData, CredentialRecord, Email, Passkey, RecoveryCodes, Totp, Upstream,
+};
 pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use port::{BoxFuture, KeyPhase, KeyRecord, MAX_PAGE, Page, Standing, Store, UserRecord};

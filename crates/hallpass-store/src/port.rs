@@ -16,7 +16,7 @@ use hallpass_types::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Commit, Committed, Day, InitialAccessRecord, StoreError};
+use crate::{Commit, Committed, CredentialRecord, Day, InitialAccessRecord, StoreError};
 
 /// A boxed future that can be sent between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -208,6 +208,18 @@ pub trait Store: Send + Sync + 'static {
         after: Option<&'a str>,
         limit: usize,
     ) -> Answer<'a, Page<UserRecord>>;
+    /// What a person can prove who they are with, at most [`MAX_PAGE`], in any order.
+    fn credentials<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+    ) -> Answer<'a, Vec<CredentialRecord>>;
+    /// The credential that is found under that digest.
+    fn credential_by_lookup(
+        &self,
+        issuer: IssuerId,
+        lookup: ContentDigest,
+    ) -> Answer<'_, Option<CredentialRecord>>;
     /// All signing keys.
     fn signing_keys(&self, issuer: IssuerId) -> Answer<'_, Vec<KeyRecord>>;
     /// The clients that take part in a session, or did before it ended, in any order.

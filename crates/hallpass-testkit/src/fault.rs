@@ -13,8 +13,8 @@ use hallpass_core::{
     },
 };
 use hallpass_store::{
-    BoxFuture, Commit, Committed, Day, InitialAccessRecord, KeyRecord, Page, Standing, Store,
-    StoreError, UserRecord,
+    BoxFuture, Commit, Committed, CredentialRecord, Day, InitialAccessRecord, KeyRecord, Page,
+    Standing, Store, StoreError, UserRecord,
 };
 use hallpass_types::{
     Bucket, ClientId, Code, ContentDigest, Delivery, GrantId, IssuerId, Key, Session, Subject,
@@ -204,6 +204,22 @@ impl Store for Breakable {
         limit: usize,
     ) -> BoxFuture<'a, Result<Page<UserRecord>, StoreError>> {
         self.read(self.store.users(issuer, after, limit))
+    }
+
+    fn credentials<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+    ) -> BoxFuture<'a, Result<Vec<CredentialRecord>, StoreError>> {
+        self.read(self.store.credentials(issuer, subject))
+    }
+
+    fn credential_by_lookup(
+        &self,
+        issuer: IssuerId,
+        lookup: ContentDigest,
+    ) -> BoxFuture<'_, Result<Option<CredentialRecord>, StoreError>> {
+        self.read(self.store.credential_by_lookup(issuer, lookup))
     }
 
     fn signing_keys(&self, issuer: IssuerId) -> BoxFuture<'_, Result<Vec<KeyRecord>, StoreError>> {

@@ -237,6 +237,28 @@ impl fmt::Display for GrantId {
 #[serde(transparent)]
 pub struct TokenId(#[serde(with = "bytes")] pub [u8; 16]);
 
+/// The identity of one credential among those of its person: 128 random bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CredentialId(#[serde(with = "bytes")] pub [u8; 16]);
+
+impl CredentialId {
+    /// Reads what [`Display`](fmt::Display) wrote.
+    ///
+    /// # Errors
+    /// [`InvalidId`]
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| InvalidId)?;
+        <[u8; 16]>::try_from(bytes).map(Self).map_err(|_| InvalidId)
+    }
+}
+
+impl fmt::Display for CredentialId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&URL_SAFE_NO_PAD.encode(self.0))
+    }
+}
+
 impl fmt::Display for TokenId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&URL_SAFE_NO_PAD.encode(self.0))

@@ -11,7 +11,7 @@ mod secret;
 mod time;
 
 pub use error_code::{ErrorCode, description_text};
-pub use id::{ClientId, GrantId, InvalidId, Issuer, IssuerId, Sid, Subject, TokenId};
+pub use id::{ClientId, CredentialId, GrantId, InvalidId, Issuer, IssuerId, Sid, Subject, TokenId};
 pub use params::{MAX_PARAMS, Params, ParamsError};
 pub use scope::{InvalidScope, Scope};
 pub use secret::{

@@ -28,7 +28,8 @@ migrations!(
     "0002_waiting",
     "0003_deliveries",
     "0004_participants",
-    "0005_registrations"
+    "0005_registrations",
+    "0006_credentials"
 );
 
 /// The names of the steps that a database still lacks.

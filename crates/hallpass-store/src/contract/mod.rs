@@ -14,6 +14,7 @@ pub mod clients;
 pub mod codes;
 pub mod commits;
 pub mod consents;
+pub mod credentials;
 pub mod deliveries;
 pub mod grants;
 pub mod isolation;
@@ -124,6 +125,17 @@ macro_rules! contract_cases {
             commits::a_dropped_commit_happens_whole_or_not_at_all,
             consents::consent_is_remembered_replaced_and_forgotten,
             consents::consent_is_for_one_subject_and_one_client,
+            credentials::a_credential_is_found_by_its_person_and_by_its_digest,
+            credentials::identity_and_digest_are_given_once,
+            credentials::a_credential_changes_when_the_revision_is_current,
+            credentials::a_changed_digest_moves_and_frees_the_old_one,
+            credentials::a_deleted_credential_is_gone_with_its_digest,
+            credentials::a_change_is_taken_back_with_its_commit,
+            credentials::credentials_of_two_issuers_are_apart,
+            credentials::a_kind_of_another_version_survives,
+            credentials::credentials_are_never_purged,
+            credentials::of_many_that_change_one_credential_one_succeeds,
+            credentials::a_digest_that_many_take_is_taken_once,
             deliveries::deliveries_are_due_in_order_from_their_time_on,
             deliveries::a_claimed_delivery_is_not_due_until_its_new_time,
             deliveries::a_delivery_can_be_written_anew_where_it_is_finished,

@@ -14,7 +14,7 @@ use hallpass_core::{
 use hallpass_types::{IssuerId, sha256};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{InitialAccessRecord, KeyRecord, StoreError, UserRecord};
+use crate::{CredentialRecord, InitialAccessRecord, KeyRecord, StoreError, UserRecord};
 
 /// A record that stores write.
 pub trait Record: Serialize + DeserializeOwned {
@@ -42,6 +42,7 @@ records! {
     DeliveryRecord = 9;
     ParticipantRecord = 10;
     InitialAccessRecord = 11;
+    CredentialRecord = 12;
 }
 
 /// Writes a record that is stored under `key`. The parts of the key are taken in order.

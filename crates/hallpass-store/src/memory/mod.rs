@@ -1,5 +1,6 @@
 //! The in-memory store: everything is lost when the process ends. For tests and for trying things out.
 
+mod credentials;
 mod registrations;
 mod tenant;
 
@@ -22,8 +23,8 @@ use hallpass_types::{
 };
 
 use crate::{
-    BoxFuture, Commit, Committed, Day, InitialAccessRecord, KeyRecord, Page, Standing, Store,
-    StoreError, UserRecord,
+    BoxFuture, Commit, Committed, CredentialRecord, Day, InitialAccessRecord, KeyRecord, Page,
+    Standing, Store, StoreError, UserRecord,
 };
 use tenant::Tenant;
 
@@ -211,6 +212,22 @@ impl Store for MemoryStore {
         limit: usize,
     ) -> Answer<'a, Page<UserRecord>> {
         self.read(issuer, |t| t.users(after, limit))
+    }
+
+    fn credentials<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+    ) -> Answer<'a, Vec<CredentialRecord>> {
+        self.read(issuer, |t| t.credentials.of(subject))
+    }
+
+    fn credential_by_lookup(
+        &self,
+        issuer: IssuerId,
+        lookup: ContentDigest,
+    ) -> Answer<'_, Option<CredentialRecord>> {
+        self.read(issuer, move |t| t.credentials.by_lookup(lookup))
     }
 
     fn signing_keys(&self, issuer: IssuerId) -> Answer<'_, Vec<KeyRecord>> {

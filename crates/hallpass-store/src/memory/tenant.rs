@@ -18,13 +18,15 @@ use hallpass_types::{
 };
 
 use super::{
-    full,
+    credentials::{self, Credentials},
     registrations::{self, Registrations},
 };
 use crate::{
     Commit, Committed, KeyRecord, MAX_PAGE, Page, Spend, Standing, StoreError, UserRecord, Write,
     same_client, same_signing_keys,
 };
+
+mod fits;
 
 #[derive(Debug, Default)]
 pub(super) struct Tenant {
@@ -42,6 +44,7 @@ pub(super) struct Tenant {
     deliveries: BTreeMap<Key<Delivery>, DeliveryRecord>,
     participants: BTreeMap<(Key<Session>, [u8; 16]), ParticipantRecord>,
     pub(super) registrations: Registrations,
+    pub(super) credentials: Credentials,
 }
 
 /// How a spend is taken back when a later one of the same commit is too late.
@@ -58,6 +61,7 @@ enum Undo {
     Client(Box<ClientRecord>),
     Delivery(Key<Delivery>, Box<DeliveryRecord>),
     Registration(registrations::Undo),
+    Credential(credentials::Undo),
 }
 
 impl Tenant {
@@ -227,86 +231,6 @@ impl Tenant {
         }
     }
 
-    /// Refuses a commit that could take any kind of record beyond `limit`. What can only shrink or replace passes.
-    fn fits(&self, commit: &Commit, limit: usize) -> Result<(), StoreError> {
-        let spends = |of: fn(&Spend) -> bool| commit.spends.iter().filter(|s| of(s)).count();
-        let writes = |of: fn(&Write) -> bool| commit.writes.iter().filter(|w| of(w)).count();
-        let clients = spends(|s| matches!(s, Spend::NewClient(_)))
-            .saturating_add(writes(|w| matches!(w, Write::Client(_))));
-        let ok = [
-            (self.codes.len(), writes(|w| matches!(w, Write::Code(..)))),
-            (self.grants.len(), writes(|w| matches!(w, Write::Grant(_)))),
-            (
-                self.sessions.len(),
-                writes(|w| matches!(w, Write::Session(..))),
-            ),
-            (
-                self.denied.len(),
-                writes(|w| matches!(w, Write::DenyToken(..))),
-            ),
-            (
-                self.consents.len(),
-                writes(|w| matches!(w, Write::Consent(..))),
-            ),
-            (
-                self.keys.len(),
-                writes(|w| matches!(w, Write::SigningKey(_))),
-            ),
-            (
-                self.waiting.len(),
-                spends(|s| matches!(s, Spend::NewWaiting(..))),
-            ),
-            (
-                self.participants.len(),
-                writes(|w| matches!(w, Write::Participant(..))),
-            ),
-            (
-                self.deliveries.len(),
-                writes(|w| matches!(w, Write::Delivery(..))),
-            ),
-            (self.once.len(), spends(|s| matches!(s, Spend::Once(_)))),
-            (self.users.len(), spends(|s| matches!(s, Spend::NewUser(_)))),
-            (self.clients.len(), clients),
-            (
-                self.registrations.len(),
-                spends(|s| matches!(s, Spend::NewRegistration(_)))
-                    .max(writes(|w| matches!(w, Write::InitialAccess(..)))),
-            ),
-        ]
-        .iter()
-        .all(|(held, added)| *added == 0 || held.saturating_add(*added) <= limit);
-        if ok { Ok(()) } else { Err(full()) }
-    }
-
-    fn collides(&self, writes: &[Write]) -> bool {
-        let mut codes = BTreeSet::new();
-        let mut grants = BTreeSet::new();
-        let mut deliveries = BTreeSet::new();
-        writes.iter().any(|write| match write {
-            Write::Code(key, _) => self.codes.contains_key(key) || !codes.insert(*key),
-            Write::Grant(grant) => self.grants.contains_key(&grant.id) || !grants.insert(grant.id),
-            Write::Delivery(key, _) => {
-                self.deliveries.contains_key(key) || !deliveries.insert(*key)
-            }
-            Write::TouchRefresh { .. }
-            | Write::RevokeGrant(..)
-            | Write::DenyToken(..)
-            | Write::Session(..)
-            | Write::EndSession(_)
-            | Write::Participant(..)
-            | Write::ForgetParticipant(..)
-            | Write::Consent(..)
-            | Write::ForgetConsent(..)
-            | Write::Client(_)
-            | Write::DeleteClient(_)
-            | Write::ClientUsed(..)
-            | Write::InitialAccess(..)
-            | Write::DeleteInitialAccess(_)
-            | Write::SigningKey(_)
-            | Write::DeleteSigningKey(_) => false,
-        })
-    }
-
     /// None when it is too late.
     fn spend(&mut self, spend: Spend) -> Option<Undo> {
         match spend {
@@ -407,6 +331,17 @@ impl Tenant {
                 let old = std::mem::replace(held, *record);
                 Some(Undo::Client(Box::new(old)))
             }
+            Spend::NewCredential(record) => self.credentials.add(*record).map(Undo::Credential),
+            Spend::Credential {
+                subject,
+                id,
+                revision,
+                next,
+            } => {
+                let next = next.map(|record| *record);
+                let changed = self.credentials.change(subject, id, revision, next);
+                changed.map(Undo::Credential)
+            }
             Spend::NewRegistration(registration) => {
                 let added = self.registrations.add(*registration);
                 added.map(Undo::Registration)
@@ -481,6 +416,7 @@ impl Tenant {
                         .insert(before.client_id.as_str().to_owned(), *before);
                 }
                 Undo::Registration(undo) => self.registrations.take_back(undo),
+                Undo::Credential(undo) => self.credentials.take_back(undo),
                 Undo::Delivery(key, before) => {
                     self.deliveries.insert(key, *before);
                 }

@@ -10,8 +10,8 @@ use hallpass_core::{
     },
 };
 use hallpass_store::{
-    BoxFuture, Commit, Committed, Day, InitialAccessRecord, KeyRecord, MemoryStore, Page, Standing,
-    Store, StoreError, UserRecord,
+    BoxFuture, Commit, Committed, CredentialRecord, Day, InitialAccessRecord, KeyRecord,
+    MemoryStore, Page, Standing, Store, StoreError, UserRecord,
 };
 use hallpass_types::{
     Bucket, ClientId, Code, ContentDigest, Delivery, GrantId, IssuerId, Key, Session, Subject,
@@ -59,6 +59,8 @@ impl Store for Counting {
         user_by_name(issuer: IssuerId, username_key: &'a str) -> Option<UserRecord>;
         user(issuer: IssuerId, subject: &'a Subject) -> Option<UserRecord>;
         users(issuer: IssuerId, after: Option<&'a str>, limit: usize) -> Page<UserRecord>;
+        credentials(issuer: IssuerId, subject: &'a Subject) -> Vec<CredentialRecord>;
+        credential_by_lookup(issuer: IssuerId, lookup: ContentDigest) -> Option<CredentialRecord>;
         signing_keys(issuer: IssuerId) -> Vec<KeyRecord>;
         participants(issuer: IssuerId, session: Key<Session>) -> Vec<ParticipantRecord>;
         sessions_of(issuer: IssuerId, subject: &'a Subject) -> Vec<Key<Session>>;
