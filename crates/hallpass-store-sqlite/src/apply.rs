@@ -5,7 +5,7 @@ use hallpass_types::IssuerId;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, Result, params};
 
 use crate::{
-    credentials,
+    credentials, issuers,
     read::{self, ReadError},
     sql,
     work::{ClientRow, Outcome, Place, SpendRow, UserRow, Work, WriteRow},
@@ -22,6 +22,9 @@ pub(crate) fn apply(db: &Connection, work: &Work) -> Result<Outcome> {
             let found = cached(db, sql::ISSUER)?.query_row([identifier], |row| row.get(0))?;
             Ok(Outcome::Number(u32::into(found)))
         }
+        Work::CreateIssuer(new) => issuers::create(db, new),
+        Work::ChangeIssuer(revision, record) => issuers::change(db, *revision, record),
+        Work::EraseIssuer(issuer, limit) => issuers::erase(db, *issuer, *limit),
         Work::Purge {
             table,
             issuer,

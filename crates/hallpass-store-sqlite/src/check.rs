@@ -8,7 +8,7 @@ use hallpass_core::{
     },
 };
 use hallpass_store::{
-    CredentialRecord, InitialAccessRecord, KeyRecord, StoreError, UserRecord,
+    CredentialRecord, InitialAccessRecord, IssuerRecord, KeyRecord, StoreError, UserRecord,
     encoding::{Record, decode},
 };
 use hallpass_types::IssuerId;
@@ -31,6 +31,7 @@ pub(crate) fn check(db: &Connection) -> Result<Vec<String>, StoreError> {
         records::<ParticipantRecord>(db, "participants", "bucket, id", problems)?;
         records::<DeliveryRecord>(db, "deliveries", "bucket, id", problems)?;
         records::<InitialAccessRecord>(db, "initial_access", "id, ''", problems)?;
+        records::<IssuerRecord>(db, "issuer_records", "name, ''", problems)?;
         records::<KeyRecord>(db, "signing_keys", "kid, ''", problems)
     };
     if let Err(error) = all(&mut problems) {

@@ -9,6 +9,7 @@ mod check;
 mod connection;
 mod credentials;
 mod failure;
+mod issuers;
 mod migration;
 mod options;
 mod purge;

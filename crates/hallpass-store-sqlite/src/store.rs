@@ -13,8 +13,7 @@ use hallpass_core::{
     },
 };
 use hallpass_store::{
-    BoxFuture, Commit, Committed, CredentialRecord, Day, InitialAccessRecord, KeyRecord, Page,
-    Standing, Store, StoreError, UserRecord,
+    BoxFuture, Commit, Committed, CredentialRecord, Day, InitialAccessRecord, IssuerRecord, KeyRecord, NewIssuer, Page, Standing, Store, StoreError, UserRecord,
 };
 use hallpass_types::{
     Bucket, ClientId, Code, ContentDigest, Delivery, GrantId, IssuerId, Key, Session, Subject,
@@ -23,7 +22,7 @@ use hallpass_types::{
 use rusqlite::Connection;
 
 use crate::{
-    Options, Stats, check, connection, credentials, migration,
+    Options, Stats, check, connection, credentials, issuers, migration,
     purge::purge,
     read::{self, ReadError, Readers},
     work::{Outcome, Work},
@@ -115,6 +114,13 @@ impl SqliteStore {
         question: impl FnOnce(&Connection) -> Result<T, ReadError> + Send + 'a,
     ) -> Answer<'a, T> {
         Box::pin(async move { self.readers.ask(question) })
+    }
+
+    async fn number(&self, work: Work) -> Result<u64, StoreError> {
+        match self.writer.submit(work).await? {
+            Outcome::Number(number) => Ok(number),
+            Outcome::Committed(_) | Outcome::Issuer(_) => Err(other_outcome()),
+        }
     }
 }
 
@@ -302,9 +308,62 @@ impl Store for SqliteStore {
                     Ok(number) => Ok(IssuerId(number)),
                     Err(_) => Err(StoreError::corrupt("an issuer's number is too large")),
                 },
-                Outcome::Committed(_) => Err(other_outcome()),
+                Outcome::Committed(_) | Outcome::Issuer(_) => Err(other_outcome()),
             }
         })
+    }
+
+    fn issuer_named<'a>(&'a self, name: &'a str) -> Answer<'a, Option<IssuerRecord>> {
+        self.read(move |db| issuers::named(db, name))
+    }
+
+    fn issuer_at<'a>(&'a self, place: &'a str) -> Answer<'a, Option<IssuerRecord>> {
+        self.read(move |db| issuers::at(db, place))
+    }
+
+    fn issuers<'a>(
+        &'a self,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> Answer<'a, Page<IssuerRecord>> {
+        self.read(move |db| issuers::page(db, after, limit))
+    }
+
+    fn issuers_changed(&self, after: u64, limit: usize) -> Answer<'_, Vec<IssuerRecord>> {
+        self.read(move |db| issuers::changed(db, after, limit))
+    }
+
+    fn create_issuer(&self, new: NewIssuer) -> Answer<'_, Option<IssuerRecord>> {
+        Box::pin(async move {
+            match self
+                .writer
+                .submit(Work::CreateIssuer(Box::new(new)))
+                .await?
+            {
+                Outcome::Issuer(made) => Ok(made.map(|made| *made)),
+                Outcome::Committed(_) | Outcome::Number(_) => Err(other_outcome()),
+            }
+        })
+    }
+
+    fn change_issuer(&self, revision: u64, record: IssuerRecord) -> Answer<'_, bool> {
+        Box::pin(async move {
+            let work = Work::ChangeIssuer(revision, Box::new(record));
+            self.number(work).await.map(|rows| rows > 0)
+        })
+    }
+
+    fn erase_issuer(&self, issuer: IssuerId, limit: usize) -> Answer<'_, u64> {
+        Box::pin(self.number(Work::EraseIssuer(issuer, limit)))
+    }
+
+    fn due_issuers(
+        &self,
+        now: Timestamp,
+        after: Option<IssuerId>,
+        limit: usize,
+    ) -> Answer<'_, Vec<IssuerId>> {
+        self.read(move |db| issuers::due(db, now, after, limit))
     }
 
     fn commit(&self, issuer: IssuerId, commit: Commit) -> Answer<'_, Committed> {
@@ -313,7 +372,7 @@ impl Store for SqliteStore {
             let work = Work::commit(issuer, commit)?;
             match self.writer.submit(work).await? {
                 Outcome::Committed(committed) => Ok(committed),
-                Outcome::Number(_) => Err(other_outcome()),
+                Outcome::Number(_) | Outcome::Issuer(_) => Err(other_outcome()),
             }
         })
     }

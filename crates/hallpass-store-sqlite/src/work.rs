@@ -5,7 +5,8 @@ use hallpass_core::{
     record::{GrantRecord, RefreshState, participant_tag},
 };
 use hallpass_store::{
-    Commit, Committed, Day, KeyRecord, Registration, Spend, StoreError, UserRecord, Write,
+    Commit, Committed, Day, IssuerRecord, KeyRecord, NewIssuer, Registration, Spend, StoreError,
+    UserRecord, Write,
     encoding::{Record, encode},
 };
 use hallpass_types::{Bucket, ClientId, GrantId, IssuerId, Key, Session, Subject};
@@ -27,6 +28,9 @@ pub(crate) struct Job {
 pub(crate) enum Work {
     Commit(IssuerId, Vec<SpendRow>, Vec<WriteRow>),
     Issuer(String),
+    CreateIssuer(Box<NewIssuer>),
+    ChangeIssuer(u64, Box<IssuerRecord>),
+    EraseIssuer(IssuerId, usize),
     Purge {
         table: &'static Expiring,
         issuer: i64,
@@ -39,11 +43,13 @@ pub(crate) enum Work {
     Probe,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Outcome {
     Committed(Committed),
     /// A number of rows, or an issuer's number.
     Number(u64),
+    /// An issuer that was made; none when its name or place is taken.
+    Issuer(Option<Box<IssuerRecord>>),
 }
 
 /// The second and third part of an expiring row's key.

@@ -8,6 +8,7 @@ pub mod contract;
 mod credential;
 pub mod encoding;
 mod error;
+mod issuer;
 mod memory;
 mod port;
 mod registration;
@@ -17,6 +18,7 @@ pub use credential::{
     CredentialData, CredentialRecord, Email, Passkey, RecoveryCodes, Totp, Upstream,
 };
 pub use error::StoreError;
+pub use issuer::{IssuerRecord, IssuerState, NewIssuer};
 pub use memory::MemoryStore;
 pub use port::{BoxFuture, KeyPhase, KeyRecord, MAX_PAGE, Page, Standing, Store, UserRecord};
 pub use registration::{Day, InitialAccessRecord, Registration};

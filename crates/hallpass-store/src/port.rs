@@ -16,7 +16,7 @@ use hallpass_types::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Commit, Committed, CredentialRecord, Day, InitialAccessRecord, StoreError};
+use crate::{Commit, Committed, CredentialRecord, Day, InitialAccessRecord, IssuerRecord, NewIssuer, StoreError};
 
 /// A boxed future that can be sent between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -243,6 +243,35 @@ pub trait Store: Send + Sync + 'static {
     ) -> Answer<'_, Vec<(Key<Delivery>, DeliveryRecord)>>;
     /// The number of an issuer, made on first sight.
     fn issuer<'a>(&'a self, identifier: &'a str) -> Answer<'a, IssuerId>;
+    /// The issuer that was made at run time under that name.
+    fn issuer_named<'a>(&'a self, name: &'a str) -> Answer<'a, Option<IssuerRecord>>;
+    /// The issuer that was made at run time for that [place](IssuerRecord::place).
+    fn issuer_at<'a>(&'a self, place: &'a str) -> Answer<'a, Option<IssuerRecord>>;
+    /// Issuers that were made at run time, in order of their names, after `after`.
+    fn issuers<'a>(
+        &'a self,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> Answer<'a, Page<IssuerRecord>>;
+    /// The latest change of each issuer whose latest change came after `after`, in order of
+    /// [`IssuerRecord::change`]. Whoever has seen all changes up to one misses none that was made later. At most
+    /// `limit`, and at most [`MAX_PAGE`].
+    fn issuers_changed(&self, after: u64, limit: usize) -> Answer<'_, Vec<IssuerRecord>>;
+    /// Makes an issuer, with a number that nobody ever had; none when its name or its place is taken.
+    fn create_issuer(&self, new: NewIssuer) -> Answer<'_, Option<IssuerRecord>>;
+    /// Replaces state, settings and time of an issuer if its revision is still `revision`; whether it was. Revision and
+    /// change of the new record are the store's to set, name and identifier stay what they were.
+    fn change_issuer(&self, revision: u64, record: IssuerRecord) -> Answer<'_, bool>;
+    /// Deletes at most `limit` rows of an issuer in the state [`Deleting`](crate::IssuerState::Deleting) and answers how many went. When
+    /// it has none left its record goes as well, and the answer is 0, as it is for any other issuer.
+    fn erase_issuer(&self, issuer: IssuerId, limit: usize) -> Answer<'_, u64>;
+    /// Issuers with a delivery whose time has come, in order of their numbers, after `after`; at most `limit`.
+    fn due_issuers(
+        &self,
+        now: Timestamp,
+        after: Option<IssuerId>,
+        limit: usize,
+    ) -> Answer<'_, Vec<IssuerId>>;
     /// Spends and writes, all or nothing; durable when it answers [`Committed::Done`]. Later spends and writes see
     /// the earlier ones of the same commit. Once polled it may happen even if the future is dropped.
     fn commit(&self, issuer: IssuerId, commit: Commit) -> Answer<'_, Committed>;

@@ -13,8 +13,7 @@ use hallpass_core::{
     },
 };
 use hallpass_store::{
-    BoxFuture, Commit, Committed, CredentialRecord, Day, InitialAccessRecord, KeyRecord, Page,
-    Standing, Store, StoreError, UserRecord,
+    BoxFuture, Commit, Committed, CredentialRecord, Day, InitialAccessRecord, IssuerRecord, KeyRecord, NewIssuer, Page, Standing, Store, StoreError, UserRecord,
 };
 use hallpass_types::{
     Bucket, ClientId, Code, ContentDigest, Delivery, GrantId, IssuerId, Key, Session, Subject,
@@ -249,6 +248,68 @@ impl Store for Breakable {
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<(Key<Delivery>, DeliveryRecord)>, StoreError>> {
         self.read(self.store.due_deliveries(issuer, now, limit))
+    }
+
+    fn issuer_named<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<IssuerRecord>, StoreError>> {
+        self.read(self.store.issuer_named(name))
+    }
+
+    fn issuer_at<'a>(
+        &'a self,
+        place: &'a str,
+    ) -> BoxFuture<'a, Result<Option<IssuerRecord>, StoreError>> {
+        self.read(self.store.issuer_at(place))
+    }
+
+    fn issuers<'a>(
+        &'a self,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page<IssuerRecord>, StoreError>> {
+        self.read(self.store.issuers(after, limit))
+    }
+
+    fn issuers_changed(
+        &self,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<IssuerRecord>, StoreError>> {
+        self.read(self.store.issuers_changed(after, limit))
+    }
+
+    fn create_issuer(
+        &self,
+        new: NewIssuer,
+    ) -> BoxFuture<'_, Result<Option<IssuerRecord>, StoreError>> {
+        self.read(self.store.create_issuer(new))
+    }
+
+    fn change_issuer(
+        &self,
+        revision: u64,
+        record: IssuerRecord,
+    ) -> BoxFuture<'_, Result<bool, StoreError>> {
+        self.read(self.store.change_issuer(revision, record))
+    }
+
+    fn erase_issuer(
+        &self,
+        issuer: IssuerId,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.read(self.store.erase_issuer(issuer, limit))
+    }
+
+    fn due_issuers(
+        &self,
+        now: Timestamp,
+        after: Option<IssuerId>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<IssuerId>, StoreError>> {
+        self.read(self.store.due_issuers(now, after, limit))
     }
 
     fn issuer<'a>(&'a self, identifier: &'a str) -> BoxFuture<'a, Result<IssuerId, StoreError>> {

@@ -29,7 +29,8 @@ migrations!(
     "0003_deliveries",
     "0004_participants",
     "0005_registrations",
-    "0006_credentials"
+    "0006_credentials",
+    "0007_issuers"
 );
 
 /// The names of the steps that a database still lacks.

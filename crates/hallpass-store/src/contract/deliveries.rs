@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{Commit, Committed, Spend, StoreError, Write};
 
-fn delivery(after: i64) -> DeliveryRecord {
+pub(super) fn delivery(after: i64) -> DeliveryRecord {
     DeliveryRecord {
         content: DeliveryContent::Request {
             client_id: client_id("c"),

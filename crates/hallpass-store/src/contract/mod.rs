@@ -18,6 +18,7 @@ pub mod credentials;
 pub mod deliveries;
 pub mod grants;
 pub mod isolation;
+pub mod issuers;
 pub mod keys;
 pub mod names;
 pub mod participants;
@@ -158,6 +159,14 @@ macro_rules! contract_cases {
             isolation::issuers_share_nothing,
             isolation::issuers_spend_separately,
             isolation::a_key_of_one_kind_is_no_other_kind,
+            issuers::an_issuer_is_made_once_for_its_name_and_its_place,
+            issuers::an_issuer_changes_when_the_revision_is_current,
+            issuers::changes_of_issuers_are_seen_in_order_and_none_is_missed,
+            issuers::issuers_are_listed_in_pages_by_name,
+            issuers::what_an_issuer_has_goes_in_bites_and_its_number_never_comes_back,
+            issuers::an_issuer_that_is_not_deleted_keeps_everything,
+            issuers::issuers_with_due_deliveries_are_found,
+            issuers::of_many_that_make_or_change_one_issuer_one_succeeds,
             keys::signing_keys_are_written_replaced_and_deleted,
             keys::keys_that_have_changed_since_they_were_read_are_noticed,
             names::any_text_is_a_user_name,

@@ -14,7 +14,7 @@ use hallpass_core::{
 use hallpass_types::{IssuerId, sha256};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{CredentialRecord, InitialAccessRecord, KeyRecord, StoreError, UserRecord};
+use crate::{CredentialRecord, InitialAccessRecord, IssuerRecord, KeyRecord, StoreError, UserRecord};
 
 /// A record that stores write.
 pub trait Record: Serialize + DeserializeOwned {
@@ -43,6 +43,7 @@ records! {
     ParticipantRecord = 10;
     InitialAccessRecord = 11;
     CredentialRecord = 12;
+    IssuerRecord = 20;
 }
 
 /// Writes a record that is stored under `key`. The parts of the key are taken in order.

@@ -1,6 +1,7 @@
 //! The in-memory store: everything is lost when the process ends. For tests and for trying things out.
 
 mod credentials;
+mod issuers;
 mod registrations;
 mod tenant;
 
@@ -23,8 +24,7 @@ use hallpass_types::{
 };
 
 use crate::{
-    BoxFuture, Commit, Committed, CredentialRecord, Day, InitialAccessRecord, KeyRecord, Page,
-    Standing, Store, StoreError, UserRecord,
+    BoxFuture, Commit, Committed, CredentialRecord, Day, InitialAccessRecord, IssuerRecord, KeyRecord, NewIssuer, Page, Standing, Store, StoreError, UserRecord,
 };
 use tenant::Tenant;
 
@@ -41,6 +41,21 @@ pub struct MemoryStore {
 struct State {
     numbers: BTreeMap<String, IssuerId>,
     tenants: BTreeMap<IssuerId, Tenant>,
+    issuers: issuers::Issuers,
+}
+
+impl State {
+    fn number(&mut self, identifier: &str, limit: usize) -> Result<IssuerId, StoreError> {
+        if let Some(found) = self.numbers.get(identifier) {
+            return Ok(*found);
+        }
+        if self.numbers.len() >= limit {
+            return Err(full());
+        }
+        let next = u32::try_from(self.numbers.len().saturating_add(1)).map_err(|_| full())?;
+        self.numbers.insert(identifier.to_owned(), IssuerId(next));
+        Ok(IssuerId(next))
+    }
 }
 
 impl MemoryStore {
@@ -78,19 +93,6 @@ impl MemoryStore {
             None => question(&Tenant::default()),
         });
         Box::pin(ready(answer))
-    }
-
-    fn number(&self, identifier: &str) -> Result<IssuerId, StoreError> {
-        let mut state = self.lock()?;
-        if let Some(found) = state.numbers.get(identifier) {
-            return Ok(*found);
-        }
-        if state.numbers.len() >= self.limit {
-            return Err(full());
-        }
-        let next = u32::try_from(state.numbers.len().saturating_add(1)).map_err(|_| full())?;
-        state.numbers.insert(identifier.to_owned(), IssuerId(next));
-        Ok(IssuerId(next))
     }
 }
 
@@ -260,7 +262,54 @@ impl Store for MemoryStore {
     }
 
     fn issuer<'a>(&'a self, identifier: &'a str) -> Answer<'a, IssuerId> {
-        Box::pin(ready(self.number(identifier)))
+        let number = |mut state: MutexGuard<'_, State>| state.number(identifier, self.limit);
+        Box::pin(ready(self.lock().and_then(number)))
+    }
+
+    fn issuer_named<'a>(&'a self, name: &'a str) -> Answer<'a, Option<IssuerRecord>> {
+        Box::pin(ready(self.lock().map(|state| state.issuers.named(name))))
+    }
+
+    fn issuer_at<'a>(&'a self, place: &'a str) -> Answer<'a, Option<IssuerRecord>> {
+        Box::pin(ready(self.lock().map(|state| state.issuers.at(place))))
+    }
+
+    fn issuers<'a>(
+        &'a self,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> Answer<'a, Page<IssuerRecord>> {
+        let page = self.lock().map(|state| state.issuers.page(after, limit));
+        Box::pin(ready(page))
+    }
+
+    fn issuers_changed(&self, after: u64, limit: usize) -> Answer<'_, Vec<IssuerRecord>> {
+        let changed = self.lock().map(|state| state.issuers.changed(after, limit));
+        Box::pin(ready(changed))
+    }
+
+    fn create_issuer(&self, new: NewIssuer) -> Answer<'_, Option<IssuerRecord>> {
+        Box::pin(async move { self.lock()?.create_issuer(new, self.limit) })
+    }
+
+    fn change_issuer(&self, revision: u64, record: IssuerRecord) -> Answer<'_, bool> {
+        Box::pin(async move { Ok(self.lock()?.change_issuer(revision, record)) })
+    }
+
+    fn erase_issuer(&self, issuer: IssuerId, limit: usize) -> Answer<'_, u64> {
+        Box::pin(async move { Ok(self.lock()?.erase_issuer(issuer, limit)) })
+    }
+
+    fn due_issuers(
+        &self,
+        now: Timestamp,
+        after: Option<IssuerId>,
+        limit: usize,
+    ) -> Answer<'_, Vec<IssuerId>> {
+        let due = self
+            .lock()
+            .map(|state| state.due_issuers(now, after, limit));
+        Box::pin(ready(due))
     }
 
     fn commit(&self, issuer: IssuerId, commit: Commit) -> Answer<'_, Committed> {

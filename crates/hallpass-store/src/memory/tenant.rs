@@ -231,6 +231,31 @@ impl Tenant {
         }
     }
 
+    /// Whether a delivery's time has come.
+    pub(super) fn has_due(&self, now: Timestamp) -> bool {
+        self.deliveries.values().any(|record| record.next_at <= now)
+    }
+
+    /// Deletes at most `limit` records, whatever they are; answers how many went.
+    pub(super) fn erase(&mut self, limit: usize) -> u64 {
+        fn take<K: Ord, V>(map: &mut BTreeMap<K, V>, left: &mut usize) {
+            while *left > 0 && map.pop_first().is_some() {
+                *left = left.saturating_sub(1);
+            }
+        }
+        let mut left = limit;
+        self.purge(Bucket(u32::MAX), &mut left);
+        take(&mut self.consents, &mut left);
+        take(&mut self.clients, &mut left);
+        take(&mut self.users, &mut left);
+        take(&mut self.keys, &mut left);
+        if left > 0 {
+            // What is beside the records.
+            *self = Self::default();
+        }
+        limit.saturating_sub(left) as u64
+    }
+
     /// None when it is too late.
     fn spend(&mut self, spend: Spend) -> Option<Undo> {
         match spend {
@@ -514,7 +539,7 @@ impl Tenant {
     }
 }
 
-fn page<V, T>(
+pub(super) fn page<V, T>(
     rows: &BTreeMap<String, V>,
     after: Option<&str>,
     limit: usize,

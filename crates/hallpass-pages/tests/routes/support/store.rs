@@ -10,8 +10,7 @@ use hallpass_core::{
     },
 };
 use hallpass_store::{
-    BoxFuture, Commit, Committed, CredentialRecord, Day, InitialAccessRecord, KeyRecord,
-    MemoryStore, Page, Standing, Store, StoreError, UserRecord,
+    BoxFuture, Commit, Committed, CredentialRecord, Day, InitialAccessRecord, IssuerRecord, KeyRecord, MemoryStore, NewIssuer, Page, Standing, Store, StoreError, UserRecord,
 };
 use hallpass_types::{
     Bucket, ClientId, Code, ContentDigest, Delivery, GrantId, IssuerId, Key, Session, Subject,
@@ -66,6 +65,14 @@ impl Store for Counting {
         sessions_of(issuer: IssuerId, subject: &'a Subject) -> Vec<Key<Session>>;
         due_deliveries(issuer: IssuerId, now: Timestamp, limit: usize) -> Vec<(Key<Delivery>, DeliveryRecord)>;
         issuer(identifier: &'a str) -> IssuerId;
+        issuer_named(name: &'a str) -> Option<IssuerRecord>;
+        issuer_at(place: &'a str) -> Option<IssuerRecord>;
+        issuers(after: Option<&'a str>, limit: usize) -> Page<IssuerRecord>;
+        issuers_changed(after: u64, limit: usize) -> Vec<IssuerRecord>;
+        create_issuer(new: NewIssuer) -> Option<IssuerRecord>;
+        change_issuer(revision: u64, record: IssuerRecord) -> bool;
+        erase_issuer(issuer: IssuerId, limit: usize) -> u64;
+        due_issuers(now: Timestamp, after: Option<IssuerId>, limit: usize) -> Vec<IssuerId>;
         purge(below: Bucket, limit: usize) -> u64;
         ready() -> ();
     }
