@@ -16,7 +16,10 @@ use hallpass_types::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Commit, Committed, CredentialRecord, Day, InitialAccessRecord, IssuerRecord, NewIssuer, StoreError};
+use crate::{
+    Commit, Committed, CredentialRecord, Day, InitialAccessRecord, IssuerRecord, NewIssuer,
+    StoreError,
+};
 
 /// A boxed future that can be sent between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

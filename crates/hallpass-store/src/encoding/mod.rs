@@ -14,7 +14,9 @@ use hallpass_core::{
 use hallpass_types::{IssuerId, sha256};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{CredentialRecord, InitialAccessRecord, IssuerRecord, KeyRecord, StoreError, UserRecord};
+use crate::{
+    CredentialRecord, InitialAccessRecord, IssuerRecord, KeyRecord, StoreError, UserRecord,
+};
 
 /// A record that stores write.
 pub trait Record: Serialize + DeserializeOwned {

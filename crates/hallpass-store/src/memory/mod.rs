@@ -24,7 +24,8 @@ use hallpass_types::{
 };
 
 use crate::{
-    BoxFuture, Commit, Committed, CredentialRecord, Day, InitialAccessRecord, IssuerRecord, KeyRecord, NewIssuer, Page, Standing, Store, StoreError, UserRecord,
+    BoxFuture, Commit, Committed, CredentialRecord, Day, InitialAccessRecord, IssuerRecord,
+    KeyRecord, NewIssuer, Page, Standing, Store, StoreError, UserRecord,
 };
 use tenant::Tenant;
 
