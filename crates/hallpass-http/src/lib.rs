@@ -29,5 +29,5 @@ pub use dispatch::{Route, route};
 pub use form::form;
 pub use headers::{CSP_NONE, html, json, no_store, redirect, same_origin, secure};
 pub use problem::{Problem, failure_page};
-pub use render::{DefaultPages, Html, RenderPages};
+pub use render::{DefaultPages, Html, RenderPages, Wanted, accept_language};
 pub use service::{Endpoints, Response, ResponseBody};

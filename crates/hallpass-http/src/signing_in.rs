@@ -1,5 +1,7 @@
 //! Endpoints that browsers are sent to: authorization and logout.
 
+use std::sync::Arc;
+
 use hallpass_core::authorize::AuthorizationResponse;
 use hallpass_provider::{
     Failure,
@@ -7,10 +9,13 @@ use hallpass_provider::{
     ports::Event,
 };
 use hallpass_types::{ErrorCode, Params};
-use http::{Method, Request, StatusCode};
+use http::{HeaderValue, Method, Request, StatusCode, header::ACCEPT_LANGUAGE};
 use http_body::Body;
 
-use crate::{Endpoints, Problem, Response, browser_of, failure_page, form, headers, set_cookies};
+use crate::{
+    Endpoints, Problem, RenderPages, Response, Wanted, browser_of, failure_page, form, headers,
+    set_cookies,
+};
 
 /// A posted authorization request that is longer than this when it is sealed is not turned into a GET.
 const MAX_REDIRECT: usize = 8000;
@@ -22,9 +27,10 @@ where
 {
     let browser = browser_of(request.headers(), endpoints.cookies);
     let post = request.method() == Method::POST;
+    let accept = request.headers().get(ACCEPT_LANGUAGE).cloned();
     let mut params = match params(request).await {
         Ok(params) => params,
-        Err(problem) => return problem.page(&*endpoints.pages),
+        Err(problem) => return problem.page(&*endpoints.pages_for(None, accept.as_ref())),
     };
     let provider = &endpoints.provider;
     // A form on another site comes without our cookies (SameSite). The same request as a GET has them.
@@ -38,10 +44,16 @@ where
     if !post && let Some(sealed) = params.get(POSTED) {
         params = match provider.open_posted(sealed) {
             Ok(params) => params,
-            Err(failure) => return endpoints.failed("authorize", failure),
+            Err(failure) => {
+                let pages = endpoints.pages_for(None, accept.as_ref());
+                return endpoints.failed("authorize", failure, &*pages);
+            }
         };
     }
-    endpoints.answer(endpoints.provider.authorize(params, &browser).await)
+    let locales = params.get("ui_locales").map(str::to_owned);
+    let answered = endpoints.provider.authorize(params, &browser).await;
+    let pages = || endpoints.pages_for(locales.as_deref(), accept.as_ref());
+    endpoints.answered(answered, pages)
 }
 
 pub(crate) async fn logout<B>(endpoints: &Endpoints, request: Request<B>) -> Response
@@ -50,20 +62,22 @@ where
     B::Data: Send,
 {
     let browser = browser_of(request.headers(), endpoints.cookies);
+    let accept = request.headers().get(ACCEPT_LANGUAGE).cloned();
     let params = match params(request).await {
         Ok(params) => params,
-        Err(problem) => return problem.page(&*endpoints.pages),
+        Err(problem) => return problem.page(&*endpoints.pages_for(None, accept.as_ref())),
     };
+    let pages = || endpoints.pages_for(params.get("ui_locales"), accept.as_ref());
     match endpoints.provider.end_session(&params, &browser).await {
         Ok((answer, cookies)) => {
             let mut response = match answer {
                 LogoutAnswer::Redirect(url) => headers::redirect(&url),
-                LogoutAnswer::Error(error) => Problem::from(error.0).page(&*endpoints.pages),
+                LogoutAnswer::Error(error) => Problem::from(error.0).page(&*pages()),
             };
             set_cookies(response.headers_mut(), &cookies, endpoints.cookies);
             response
         }
-        Err(failure) => endpoints.failed("logout", failure),
+        Err(failure) => endpoints.failed("logout", failure, &*pages()),
     }
 }
 
@@ -73,13 +87,15 @@ where
     B: Body + Send,
     B::Data: Send,
 {
+    let accept = request.headers().get(ACCEPT_LANGUAGE).cloned();
+    let pages = || endpoints.pages_for(None, accept.as_ref());
     let params = match params(request).await {
         Ok(params) => params,
-        Err(problem) => return problem.page(&*endpoints.pages),
+        Err(problem) => return problem.page(&*pages()),
     };
     match endpoints.provider.initiate_login(&params).await {
         Ok(url) => headers::redirect(&url),
-        Err(failure) => endpoints.failed("initiate", failure),
+        Err(failure) => endpoints.failed("initiate", failure, &*pages()),
     }
 }
 
@@ -115,39 +131,69 @@ impl Endpoints {
     /// Turns an answer of the engine into a response, with its cookies.
     #[must_use]
     pub fn answer(&self, result: Result<Answered, Failure>) -> Response {
+        self.answered(result, || Arc::clone(&self.pages))
+    }
+
+    /// As [`Self::answer`]; the pages are only asked for where one is shown.
+    fn answered(
+        &self,
+        result: Result<Answered, Failure>,
+        pages: impl Fn() -> Arc<dyn RenderPages>,
+    ) -> Response {
         match result {
             Ok(Answered { answer, cookies }) => {
                 let mut response = match answer {
-                    Answer::Respond(response) => self.respond(&response),
+                    Answer::Respond(response) => respond(&response, pages),
                     Answer::Page(url) => headers::redirect(&url),
-                    Answer::Error(error) => Problem::from(error.0).page(&*self.pages),
+                    Answer::Error(error) => Problem::from(error.0).page(&*pages()),
                 };
                 set_cookies(response.headers_mut(), &cookies, self.cookies);
                 response
             }
-            Err(failure) => self.failed("authorize", failure),
+            Err(failure) => self.failed("authorize", failure, &*pages()),
         }
+    }
+
+    /// The pages in the language that a request asks for.
+    fn pages_for(
+        &self,
+        locales: Option<&str>,
+        accept: Option<&HeaderValue>,
+    ) -> Arc<dyn RenderPages> {
+        let locales: Vec<&str> = locales.into_iter().flat_map(|l| l.split(' ')).collect();
+        let wanted = Wanted {
+            locales: &locales,
+            accept: accept.and_then(|value| value.to_str().ok()),
+        };
+        self.pages
+            .speaking(wanted)
+            .unwrap_or_else(|| Arc::clone(&self.pages))
     }
 
     /// The page for a failure. Listeners hear of those that are ours.
-    fn failed(&self, endpoint: &'static str, failure: Failure) -> Response {
+    fn failed(
+        &self,
+        endpoint: &'static str,
+        failure: Failure,
+        pages: &dyn RenderPages,
+    ) -> Response {
         if let Failure::Internal(error) = &failure {
             self.provider.emit(&Event::Internal { endpoint, error });
         }
-        failure_page(failure, &*self.pages)
+        failure_page(failure, pages)
     }
+}
 
-    fn respond(&self, response: &AuthorizationResponse) -> Response {
-        if let Some(location) = response.location() {
-            return headers::redirect(&location);
-        }
-        if let Some(message) = response.message() {
-            let page = self.pages.web_message(&message.origin, &message.response);
-            return headers::html(StatusCode::OK, page);
-        }
-        let fields = response.fields().unwrap_or_default();
-        let fields: Vec<(&str, &str)> = fields.iter().map(|(n, v)| (*n, v.as_str())).collect();
-        let page = self.pages.form_post(&response.redirect_uri, &fields);
-        headers::html(StatusCode::OK, page)
+fn respond(response: &AuthorizationResponse, pages: impl Fn() -> Arc<dyn RenderPages>) -> Response {
+    if let Some(location) = response.location() {
+        return headers::redirect(&location);
     }
+    if let Some(message) = response.message() {
+        let page = pages().web_message(&message.origin, &message.response);
+        return headers::html(StatusCode::OK, page);
+    }
+    let fields = response.fields().unwrap_or_default();
+    let fields: Vec<(&str, &str)> = fields.iter().map(|(n, v)| (*n, v.as_str())).collect();
+    let page = pages().form_post(&response.redirect_uri, &fields);
+    headers::html(StatusCode::OK, page)
 }

@@ -19,7 +19,7 @@ pub mod routes;
 mod text;
 pub mod view;
 
-pub use messages::Lang;
+pub use messages::{Lang, Texts, TextsError, missing};
 pub use render::{Html, Pages, TemplateError};
 pub use routes::{BuiltinPages, DemoClient, PageRoute, PageRoutes};
 pub use view::{Chrome, Page};

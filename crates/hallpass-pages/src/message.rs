@@ -2,8 +2,6 @@
 
 use minijinja::{Error, HtmlEscape, Value, value::Kwargs};
 
-use crate::messages::{Lang, Plural};
-
 /// Filter `fill`: replaces each `{name}` by the argument of that name, as plain text.
 pub(crate) fn fill(message: &str, values: Kwargs) -> Result<String, Error> {
     let mut filled = String::new();
@@ -35,19 +33,6 @@ pub(crate) fn fill_html(message: &str, values: Kwargs) -> Result<Value, Error> {
     }
     values.assert_all_used()?;
     Ok(Value::from_safe_string(filled))
-}
-
-/// A duration in the largest unit that fits, rounded up: `90` is "2 minutes".
-pub(crate) fn duration(lang: Lang, seconds: u64) -> String {
-    let messages = lang.messages();
-    let (unit, forms): (u64, &Plural) = match seconds {
-        0..=59 => (1, &messages.seconds),
-        60..=3_599 => (60, &messages.minutes),
-        3_600..=86_399 => (3_600, &messages.hours),
-        _ => (86_400, &messages.days),
-    };
-    let count = seconds.div_ceil(unit);
-    lang.plural(forms, count).replace("{n}", &count.to_string())
 }
 
 /// A piece of a message.

@@ -8,7 +8,7 @@ use crate::{
     assets::Assets,
     csp::{FORM_POST_SCRIPT, Forms, GO_ON_SCRIPT, Scripts, policy},
     message,
-    messages::Lang,
+    messages::{Catalog, Lang, Texts},
     qr, text,
     view::{Chrome, Page, Scope},
 };
@@ -32,7 +32,8 @@ pub struct TemplateError(#[from] minijinja::Error);
 pub struct Pages {
     templates: Environment<'static>,
     assets: Assets,
-    english: Value,
+    /// English is among them, and never taken away.
+    catalogs: Vec<Catalog>,
 }
 
 impl Pages {
@@ -57,12 +58,32 @@ impl Pages {
         for (name, source) in TEMPLATES {
             templates.add_template(name, source)?;
         }
-        let english = Value::from(Serde(Lang::En.messages()));
+        let catalogs = Lang::ALL.map(|lang| Catalog::new(lang, &Texts::default()));
         Ok(Self {
             templates,
             assets: Assets::new(),
-            english,
+            catalogs: catalogs.to_vec(),
         })
+    }
+
+    /// With texts of the operator's own in one language.
+    #[must_use]
+    pub fn with_texts(mut self, lang: Lang, texts: &Texts) -> Self {
+        for catalog in &mut self.catalogs {
+            if catalog.lang() == lang {
+                *catalog = Catalog::new(lang, texts);
+            }
+        }
+        self
+    }
+
+    /// The texts of a language.
+    pub(crate) fn catalog(&self, lang: Lang) -> Option<&Catalog> {
+        self.catalogs.iter().find(|catalog| catalog.lang() == lang)
+    }
+
+    fn duration(&self, lang: Lang, seconds: u64) -> Option<String> {
+        Some(self.catalog(lang)?.duration(seconds))
     }
 
     /// The files that the pages load.
@@ -77,18 +98,18 @@ impl Pages {
             Page::SignIn(view) => {
                 let retry = view
                     .retry_after
-                    .map(|seconds| message::duration(chrome.lang, seconds));
+                    .and_then(|seconds| self.duration(chrome.lang, seconds));
                 let view = context! { retry, ..Value::from(Serde(view)) };
                 ("sign_in.html", view, Scripts::None, Forms::Client)
             }
             Page::Consent(view) => {
                 let lasts = view
                     .lifetime
-                    .map(|seconds| message::duration(chrome.lang, seconds));
+                    .and_then(|seconds| self.duration(chrome.lang, seconds));
                 let scopes: Vec<_> = view
                     .scopes
                     .iter()
-                    .map(|scope| named(*scope, chrome.lang))
+                    .map(|scope| self.named(*scope, chrome.lang))
                     .collect();
                 let view = context! { lasts, scopes, ..Value::from(Serde(view)) };
                 ("consent.html", view, Scripts::None, Forms::Client)
@@ -115,11 +136,10 @@ impl Pages {
                 ("signed_out.html", view, scripts, Forms::Own)
             }
             Page::Error(view) => {
-                let (title, text) = chrome
-                    .lang
-                    .messages()
-                    .error
-                    .of(view.about.unwrap_or(view.code));
+                let (title, text) = self
+                    .catalog(chrome.lang)
+                    .map(|catalog| catalog.error(view.about.unwrap_or(view.code)))
+                    .unwrap_or_default();
                 let view = context! { title, text, ..Value::from(Serde(view)) };
                 ("error.html", view, Scripts::None, Forms::Own)
             }
@@ -130,7 +150,7 @@ impl Pages {
             Page::Device(view) => {
                 let retry = view
                     .retry_after
-                    .map(|seconds| message::duration(chrome.lang, seconds));
+                    .and_then(|seconds| self.duration(chrome.lang, seconds));
                 let qr = view.address.and_then(qr::Symbol::of);
                 let qr = qr.map(|symbol| Value::from(Serde(symbol)));
                 let view = context! { retry, qr, ..Value::from(Serde(view)) };
@@ -142,9 +162,10 @@ impl Pages {
                     .iter()
                     .map(|request| {
                         let scopes = request.scopes.iter();
-                        let scopes: Vec<_> =
-                            scopes.map(|scope| named(*scope, chrome.lang)).collect();
-                        let left_text = message::duration(chrome.lang, request.left);
+                        let scopes: Vec<_> = scopes
+                            .map(|scope| self.named(*scope, chrome.lang))
+                            .collect();
+                        let left_text = self.duration(chrome.lang, request.left);
                         context! { scopes, left_text, ..Value::from(Serde(request)) }
                     })
                     .collect();
@@ -197,9 +218,7 @@ impl Pages {
             chrome => Value::from(Serde(chrome)),
             lang => lang.tag(),
             dir => lang.dir(),
-            m => match lang {
-                Lang::En => self.english.clone(),
-            },
+            m => self.catalog(*lang).map(Catalog::value),
             style => format!("{base}{}", style.path),
             icon => format!("{base}{}", icon.path),
             demo => format!("{base}{}", demo.path),
@@ -207,26 +226,21 @@ impl Pages {
         };
         self.templates.get_template(name)?.render(whole)
     }
-}
 
-/// A scope with a title: its own, the usual one of a standard scope, or its bare name.
-fn named(scope: Scope<'_>, lang: Lang) -> Value {
-    let known = lang
-        .messages()
-        .consent
-        .standard
-        .iter()
-        .find(|known| known.name == scope.name);
-    let title = scope
-        .title
-        .or_else(|| known.map(|known| known.title))
-        .unwrap_or(scope.name);
-    let description = scope.description.or_else(|| known.map(|known| known.text));
-    Value::from(Serde(Scope {
-        title: Some(title),
-        description,
-        ..scope
-    }))
+    /// A scope with a title: its own, the usual one of a standard scope, or its bare name.
+    fn named(&self, scope: Scope<'_>, lang: Lang) -> Value {
+        let known = |part| {
+            self.catalog(lang)?
+                .get(&["consent", "standard", scope.name, part])
+        };
+        let title = scope.title.or_else(|| known("title")).unwrap_or(scope.name);
+        let description = scope.description.or_else(|| known("text"));
+        Value::from(Serde(Scope {
+            title: Some(title),
+            description,
+            ..scope
+        }))
+    }
 }
 
 /// Names and sources. The layouts and parts have names as the pages do.

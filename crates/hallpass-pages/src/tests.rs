@@ -39,6 +39,10 @@ fn client(text: &str) -> Client<'_> {
 
 /// Calls `check` with every page, all of whose texts are `text`.
 fn each_page(text: &str, check: impl Fn(&str, Html)) {
+    each_page_in(Lang::En, text, check);
+}
+
+fn each_page_in(lang: Lang, text: &str, check: impl Fn(&str, Html)) {
     let hidden = [(text, text), ("csrf", "1")];
     let frames = ["https://rp.example/out?a&b".to_owned()];
     let origins = ["https://rp.example".to_owned()];
@@ -276,7 +280,11 @@ fn each_page(text: &str, check: impl Fn(&str, Html)) {
     ];
     let renderer = Pages::new().unwrap();
     for (name, page) in pages {
-        check(name, renderer.render(page, &chrome(text)));
+        let chrome = Chrome {
+            lang,
+            ..chrome(text)
+        };
+        check(name, renderer.render(page, &chrome));
     }
 }
 
@@ -303,6 +311,40 @@ fn tag_with_id<'a>(body: &'a str, tag: &str, id: &str) -> &'a str {
         .into_iter()
         .find(|found| found.contains(&id))
         .unwrap_or_else(|| panic!("no <{tag}{id}> in {body}"))
+}
+
+#[test]
+fn every_page_speaks_every_language_and_turns_with_it() {
+    for lang in Lang::ALL {
+        each_page_in(lang, "plain", |name, Html { body, .. }| {
+            let start = format!("lang=\"{}\" dir=\"{}\">", lang.tag(), lang.dir());
+            assert!(body.contains(&start), "{lang:?} {name}: {body}");
+            let unfilled =
+                body.contains("{client") || body.contains("{host") || body.contains("{time");
+            assert!(!unfilled, "{lang:?} {name}: {body}");
+        });
+    }
+}
+
+#[test]
+fn the_layout_names_no_side() {
+    let style = Pages::new().unwrap().assets().style.bytes;
+    let style = std::str::from_utf8(style).unwrap();
+    for side in [
+        "margin-left",
+        "margin-right",
+        "padding-left",
+        "padding-right",
+        "border-left",
+        "border-right",
+        "text-align: left",
+        "text-align: right",
+        "float:",
+        " left:",
+        " right:",
+    ] {
+        assert!(!style.contains(side), "{side}");
+    }
 }
 
 #[test]
@@ -768,6 +810,7 @@ fn durations_are_rounded_up_to_the_largest_unit() {
         (7_776_000, "90 days"),
         (u64::MAX, "213503982334602 days"),
     ] {
-        assert_eq!(crate::message::duration(Lang::En, seconds), text);
+        let pages = Pages::new().unwrap();
+        assert_eq!(pages.catalog(Lang::En).unwrap().duration(seconds), text);
     }
 }

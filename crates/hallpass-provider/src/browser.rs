@@ -104,6 +104,8 @@ pub(crate) struct PendingLogout {
     pub(crate) client_id: Option<ClientId>,
     #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
     pub(crate) redirect: Option<String>,
+    #[serde(rename = "l", default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) locales: Vec<String>,
 }
 
 /// A sign-out of which clients are still to be told by the browser.

@@ -113,10 +113,9 @@ impl Hallpass {
             Ok(counted) => counted,
             Err(wait) => return self.slow_down(route, wait),
         };
-        let method = request.method().clone();
         let response = match endpoints.handle(request).await {
             Ok(response) => response,
-            Err(_) => self.0.pages.not_found(&method),
+            Err(request) => self.0.pages.nothing(&request),
         };
         if let Some(counted) = counted {
             // Every try to register counts, of the others those that failed to authenticate.
@@ -172,7 +171,6 @@ impl App for Hallpass {
             .pages
             .route(request.uri().path())
             .map(PageRoute::label);
-        let method = request.method().clone();
         request.extensions_mut().insert(client);
         match (page, self.0.pages.handle(request).await) {
             (Some(endpoint), Ok(response)) => Answer { response, endpoint },
@@ -180,8 +178,8 @@ impl App for Hallpass {
                 response,
                 endpoint: NOTHING,
             },
-            (_, Err(_)) => Answer {
-                response: self.0.pages.not_found(&method),
+            (_, Err(request)) => Answer {
+                response: self.0.pages.nothing(&request),
                 endpoint: NOTHING,
             },
         }

@@ -216,6 +216,7 @@ impl Setup {
         let accounts = accounts(self.store.clone(), clock.clone(), self.limits);
         let issuer = Issuer::parse(self.issuer).unwrap();
         let pages = BuiltinPages::new(issuer.clone(), Arc::new(Pages::new().unwrap()));
+        let ui_locales = pages.language_tags();
         let builder = Provider::builder(issuer)
             .store(self.store.clone())
             .master_key(MasterKey::new([7; 32]))
@@ -237,6 +238,7 @@ impl Setup {
             .fetcher(fetcher.clone())
             .policy(move |policy| {
                 fixture::policy(policy);
+                policy.ui_locales = ui_locales;
                 policy.registration.initial_access_tokens = vec![digest];
                 changes.into_iter().for_each(|change| change(policy));
             });
@@ -461,14 +463,13 @@ where
     fn call(&self, request: Request<B>) -> Self::Future {
         let Self { pages, endpoints } = self.clone();
         Box::pin(async move {
-            let method = request.method().clone();
             let request = match pages.handle(request).await {
                 Ok(response) => return Ok(response),
                 Err(request) => request,
             };
             Ok(match endpoints.handle(request).await {
                 Ok(response) => response,
-                Err(_) => pages.not_found(&method),
+                Err(request) => pages.nothing(&request),
             })
         })
     }

@@ -1,6 +1,9 @@
 //! What the HTTP layer needs rendered: error pages, and answers that are pages.
 
+use std::sync::Arc;
+
 use hallpass_types::ErrorCode;
+use http::{HeaderMap, header::ACCEPT_LANGUAGE};
 
 /// A page and its content security policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,8 +14,29 @@ pub struct Html {
     pub csp: String,
 }
 
+/// The languages that a person is said to read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted<'a> {
+    /// BCP 47 tags in order of preference, such as `ui_locales`.
+    pub locales: &'a [&'a str],
+    /// `Accept-Language`, for where none of them is offered.
+    pub accept: Option<&'a str>,
+}
+
+/// `Accept-Language` of a request.
+#[must_use]
+pub fn accept_language(headers: &HeaderMap) -> Option<&str> {
+    headers.get(ACCEPT_LANGUAGE)?.to_str().ok()
+}
+
 /// Renders pages.
 pub trait RenderPages: Send + Sync + 'static {
+    /// The same pages in the language that is wanted most; none where there is one language only.
+    fn speaking(&self, wanted: Wanted<'_>) -> Option<Arc<dyn RenderPages>> {
+        let _: Wanted<'_> = wanted;
+        None
+    }
+
     /// An error page, with `#error-code` and `#error-id`.
     fn error(&self, status: u16, code: ErrorCode, id: &str, text: &str) -> Html;
 

@@ -275,4 +275,5 @@ pub(super) static MESSAGES: Messages = Messages {
         one: "{n} day",
         other: "{n} days",
     },
+    digits: "0123456789",
 };

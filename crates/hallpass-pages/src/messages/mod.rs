@@ -1,48 +1,19 @@
-//! Every text that people see, as one table per language.
+//! Every text that people see.
+//!
+//! English is a typed table ([`Messages`], in `en.rs`), so that a page cannot name a text that does not exist. Every other
+//! language is a file of the same shape that is laid over it (`catalog.rs`); what a language does not say yet is said in
+//! English. A new text needs a field here and a line in `en.rs`; `cargo run -p hallpass-pages --example languages` lists what
+//! the others lack.
 
+mod catalog;
 mod en;
+mod lang;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-/// A language that the pages speak.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Lang {
-    /// English.
-    #[default]
-    En,
-}
-
-impl Lang {
-    /// The BCP 47 tag.
-    pub fn tag(self) -> &'static str {
-        match self {
-            Self::En => "en",
-        }
-    }
-
-    /// Direction of the script, as HTML's `dir` has it.
-    pub fn dir(self) -> &'static str {
-        match self {
-            Self::En => "ltr",
-        }
-    }
-
-    /// Picks the form of a countable noun.
-    pub(crate) fn plural(self, forms: &Plural, count: u64) -> &'static str {
-        match self {
-            Self::En if count == 1 => forms.one,
-            Self::En => forms.other,
-        }
-    }
-
-    /// The texts.
-    pub(crate) fn messages(self) -> &'static Messages {
-        match self {
-            Self::En => &en::MESSAGES,
-        }
-    }
-}
+pub(crate) use catalog::Catalog;
+pub use catalog::{Texts, TextsError, missing};
+pub use lang::Lang;
 
 /// The forms of a countable noun; `{n}` stands for the count.
 #[derive(Debug, Serialize)]
@@ -54,13 +25,14 @@ pub(crate) struct Plural {
 /// Title and text for an error code or a scope.
 #[derive(Debug, Serialize)]
 pub(crate) struct Named {
-    /// The code or scope.
+    /// The code or scope, which the table is keyed by.
+    #[serde(skip)]
     pub(crate) name: &'static str,
     pub(crate) title: &'static str,
     pub(crate) text: &'static str,
 }
 
-/// The texts of one language. `{name}` in a text is a placeholder.
+/// The texts in English. `{name}` in a text is a placeholder.
 #[derive(Debug, Serialize)]
 pub(crate) struct Messages {
     pub(crate) sign_in: SignIn,
@@ -78,6 +50,8 @@ pub(crate) struct Messages {
     pub(crate) minutes: Plural,
     pub(crate) hours: Plural,
     pub(crate) days: Plural,
+    /// The ten digits, as the language writes them.
+    pub(crate) digits: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -119,6 +93,7 @@ pub(crate) struct Consent {
     pub(crate) policy: &'static str,
     pub(crate) tos: &'static str,
     pub(crate) links: &'static str,
+    #[serde(serialize_with = "by_name")]
     pub(crate) standard: &'static [Named],
 }
 
@@ -159,19 +134,8 @@ pub(crate) struct Errors {
     pub(crate) hint: &'static str,
     pub(crate) other_title: &'static str,
     pub(crate) other: &'static str,
+    #[serde(serialize_with = "by_name")]
     pub(crate) known: &'static [Named],
-}
-
-impl Errors {
-    /// Title and text for an error code.
-    pub(crate) fn of(&self, code: &str) -> (&'static str, &'static str) {
-        self.known
-            .iter()
-            .find(|known| known.name == code)
-            .map_or((self.other_title, self.other), |known| {
-                (known.title, known.text)
-            })
-    }
 }
 
 #[derive(Debug, Serialize)]
@@ -242,6 +206,11 @@ pub(crate) struct Demo {
     pub(crate) refresh_token: &'static str,
     pub(crate) raw: &'static str,
     pub(crate) steps: &'static str,
+}
+
+/// A table keyed by the names of its rows, so that other languages can name one.
+fn by_name<S: Serializer>(table: &&'static [Named], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_map(table.iter().map(|row| (row.name, row)))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hallpass_http::{Html, RenderPages};
+use hallpass_http::{Html, RenderPages, Wanted};
 use hallpass_provider::{
     endpoints::ClientView,
     ports::{Interaction, PageKind},
@@ -22,6 +22,10 @@ pub struct BuiltinPages {
     issuer: Issuer,
     host: Arc<str>,
     name: Arc<str>,
+    /// The languages that are offered, the usual one first.
+    languages: Arc<[Lang]>,
+    /// The one that is spoken.
+    lang: Lang,
 }
 
 impl BuiltinPages {
@@ -34,6 +38,34 @@ impl BuiltinPages {
             issuer,
             host,
             name: "Hallpass".into(),
+            languages: Lang::ALL.into(),
+            lang: Lang::ALL.first().copied().unwrap_or_default(),
+        }
+    }
+
+    /// In these languages alone. The first is spoken to whom none of them is said to suit; without one all are offered.
+    #[must_use]
+    pub fn with_languages(mut self, languages: &[Lang]) -> Self {
+        if let Some(first) = languages.first() {
+            self.lang = *first;
+            self.languages = languages.into();
+        }
+        self
+    }
+
+    /// BCP 47 tags of the languages that are offered, for `ui_locales_supported`.
+    #[must_use]
+    pub fn language_tags(&self) -> Vec<String> {
+        let tags = self.languages.iter().map(|lang| lang.tag().to_owned());
+        tags.collect()
+    }
+
+    /// The same pages in the language that is wanted most.
+    pub(super) fn speaking_to(&self, wanted: Wanted<'_>) -> Self {
+        let Wanted { locales, accept } = wanted;
+        Self {
+            lang: Lang::choose(&self.languages, locales.iter().copied(), accept),
+            ..self.clone()
         }
     }
 
@@ -82,7 +114,7 @@ impl BuiltinPages {
             base: self.issuer.path(),
             host: &self.host,
             name: &self.name,
-            lang: Lang::En,
+            lang: self.lang,
         };
         let crate::Html { body, csp } = self.pages.render(page, &chrome);
         Html { body, csp }
@@ -109,6 +141,10 @@ impl Interaction for BuiltinPages {
 }
 
 impl RenderPages for BuiltinPages {
+    fn speaking(&self, wanted: Wanted<'_>) -> Option<Arc<dyn RenderPages>> {
+        Some(Arc::new(self.speaking_to(wanted)))
+    }
+
     fn error(&self, status: u16, code: ErrorCode, id: &str, text: &str) -> Html {
         self.render(Page::Error(view::Error {
             code: code.as_str(),
@@ -255,7 +291,9 @@ mod tests {
 
     #[test]
     fn whatever_an_error_page_is_about_has_a_text_of_its_own() {
-        let other = Lang::En.messages().error.of("");
+        let pages = Pages::new().unwrap();
+        let catalog = pages.catalog(Lang::En).unwrap();
+        let other = catalog.error("");
         for (status, id) in [
             (400, "page_without_request"),
             (400, "authorization_client_unknown"),
@@ -270,7 +308,7 @@ mod tests {
             (429, "throttled"),
         ] {
             let about = about(status, id).unwrap();
-            assert_ne!(Lang::En.messages().error.of(about), other, "{about}");
+            assert_ne!(catalog.error(about), other, "{about}");
         }
         assert_eq!(about(400, "parameter_repeated"), None);
     }

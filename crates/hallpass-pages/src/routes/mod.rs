@@ -17,14 +17,16 @@ mod sign_in;
 
 use std::sync::Arc;
 
-use hallpass_http::{Endpoints, Problem, Response, browser_of, html, redirect, secure};
+use hallpass_http::{
+    Endpoints, Problem, Response, Wanted, accept_language, browser_of, html, redirect, secure,
+};
 use hallpass_provider::{
     Failure, Provider,
     browser::Browser,
     endpoints::{InteractionDetails, page_for},
     ports::{Event, PageKind, PasswordSignIn},
 };
-use hallpass_types::ErrorCode;
+use hallpass_types::{ErrorCode, Params};
 use http::{
     HeaderValue, Method, Request, StatusCode, header::CONTENT_LENGTH, request::Parts as Head,
 };
@@ -122,19 +124,54 @@ impl PageRoutes {
             return Err(request);
         };
         let (head, body) = request.into_parts();
+        match route {
+            PageRoute::Icon | PageRoute::Asset(_) => Ok(self.answer(route, &head, body).await),
+            _ => Ok(self.speaking_to(&head).answer(route, &head, body).await),
+        }
+    }
+
+    /// The same pages in the language of whoever asks: as the address, the request that waits, or the browser says.
+    fn speaking_to(&self, head: &Head) -> Self {
+        let query = head.uri.query().unwrap_or_default();
+        let from_address = Params::parse(query.as_bytes()).unwrap_or_default();
+        let from_address = from_address.get("ui_locales").unwrap_or_default();
+        let from_request = handle_of(head)
+            .map(|handle| self.provider().wanted_languages(handle))
+            .unwrap_or_default();
+        let locales: Vec<&str> = from_address
+            .split(' ')
+            .chain(from_request.iter().map(String::as_str))
+            .collect();
+        let pages = self.pages.speaking_to(Wanted {
+            locales: &locales,
+            accept: accept_language(&head.headers),
+        });
+        let endpoints = self.endpoints.clone().with_pages(Arc::new(pages.clone()));
+        Self {
+            endpoints,
+            pages,
+            ..self.clone()
+        }
+    }
+
+    async fn answer<B>(&self, route: PageRoute<'_>, head: &Head, body: B) -> Response
+    where
+        B: Body + Send,
+        B::Data: Send,
+    {
         let answer = match route {
-            PageRoute::Home => self.home(&head),
-            PageRoute::Demo => self.demo(&head),
-            PageRoute::Icon => self.icon(&head),
-            PageRoute::Asset(path) => self.asset(path, &head),
-            PageRoute::SignedOut => self.signed_out(&head).await,
-            PageRoute::SignIn => self.sign_in(&head, body).await,
-            PageRoute::SelectAccount => self.select_account(&head, body).await,
-            PageRoute::Consent => self.consent(&head, body).await,
-            PageRoute::ConfirmLogout => self.confirm_logout(&head, body).await,
-            PageRoute::Device => self.device(&head, body).await,
-            PageRoute::DeviceDone => self.device_done(&head).await,
-            PageRoute::Approvals => self.approvals(&head, body).await,
+            PageRoute::Home => self.home(head),
+            PageRoute::Demo => self.demo(head),
+            PageRoute::Icon => self.icon(head),
+            PageRoute::Asset(path) => self.asset(path, head),
+            PageRoute::SignedOut => self.signed_out(head).await,
+            PageRoute::SignIn => self.sign_in(head, body).await,
+            PageRoute::SelectAccount => self.select_account(head, body).await,
+            PageRoute::Consent => self.consent(head, body).await,
+            PageRoute::ConfirmLogout => self.confirm_logout(head, body).await,
+            PageRoute::Device => self.device(head, body).await,
+            PageRoute::DeviceDone => self.device_done(head).await,
+            PageRoute::Approvals => self.approvals(head, body).await,
         };
         let response = answer.unwrap_or_else(|problem| {
             self.provider().emit(&Event::Refused {
@@ -144,19 +181,21 @@ impl PageRoutes {
             });
             problem.page(&**self.endpoints.pages())
         });
-        Ok(self.finished(response, &head.method))
+        self.finished(response, &head.method)
     }
 
-    /// The page for a path that names nothing.
+    /// The page for a request whose path names nothing.
     #[must_use]
-    pub fn not_found(&self, method: &Method) -> Response {
-        let problem = Problem::refused(
-            404,
-            ErrorCode::InvalidRequest,
-            "not_found",
-            "there is nothing at this address",
-        );
-        self.finished(problem.page(&**self.endpoints.pages()), method)
+    pub fn nothing<B>(&self, request: &Request<B>) -> Response {
+        let pages = self.pages.speaking_to(Wanted {
+            locales: &[],
+            accept: accept_language(request.headers()),
+        });
+        self.finished(nothing().page(&pages), request.method())
+    }
+
+    fn not_found(&self, method: &Method) -> Response {
+        self.finished(nothing().page(&self.pages), method)
     }
 
     fn finished(&self, mut response: Response, method: &Method) -> Response {
@@ -212,6 +251,15 @@ impl PageRoutes {
             Err(self.redirect_to(wanted, handle))
         })
     }
+}
+
+fn nothing() -> Problem {
+    Problem::refused(
+        404,
+        ErrorCode::InvalidRequest,
+        "not_found",
+        "there is nothing at this address",
+    )
 }
 
 /// The sealed state in a page's address.

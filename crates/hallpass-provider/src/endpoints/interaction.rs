@@ -16,7 +16,7 @@ use super::authorize::{Answered, Flow};
 use super::details::DetailView;
 use crate::{
     Failure, Provider,
-    browser::{Browser, Pending, Reason, SetCookies, binding_digest},
+    browser::{Browser, Pending, PendingLogout, Reason, SetCookies, binding_digest},
     ports::{Account, PageKind},
     sessions::with_earlier,
 };
@@ -128,6 +128,20 @@ impl Provider {
             )),
         };
         Ok((flow, pending))
+    }
+
+    /// The languages that a request asked for which waits behind a handle, most wanted first. Says nothing of whether the
+    /// handle is of use in this browser.
+    #[must_use]
+    pub fn wanted_languages(&self, handle: &str) -> Vec<String> {
+        let secrets = &self.inner.secrets;
+        if let Some(plain) = secrets.open_browser("pending", handle) {
+            let pending = serde_json::from_slice::<Pending>(&plain);
+            return pending.map_or_else(|_| Vec::new(), |pending| pending.request.ui_locales);
+        }
+        let plain = secrets.open_browser("logout", handle).unwrap_or_default();
+        let pending = serde_json::from_slice::<PendingLogout>(&plain);
+        pending.map_or_else(|_| Vec::new(), |pending| pending.locales)
     }
 
     /// What a page shows.

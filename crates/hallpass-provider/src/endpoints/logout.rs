@@ -146,6 +146,7 @@ impl Provider {
                     shown_to: signed_in.map(|s| s.session.sid),
                     client_id: id,
                     redirect,
+                    locales: request.ui_locales().to_vec(),
                 };
                 let plain =
                     serde_json::to_vec(&pending).map_err(|e| Failure::Internal(e.to_string()))?;

@@ -146,6 +146,7 @@ impl Engine {
         let accounts = Arc::new(accounts);
         let pages = Pages::new().map_err(|error| Failure::doing("pages", &error))?;
         let pages = BuiltinPages::new(issuer.clone(), Arc::new(pages));
+        let ui_locales = pages.language_tags();
         let builder = Provider::builder(issuer)
             .store(store)
             .master_key(MasterKey::new(*master))
@@ -169,6 +170,7 @@ impl Engine {
                 );
                 policy.backchannel.automatic_approval =
                     config.danger.backchannel_automatic_approval;
+                policy.ui_locales = ui_locales;
                 config.client_documents.apply(policy);
                 config.dpop.apply(policy);
                 config

@@ -36,6 +36,7 @@ mod introspection;
 mod introspection_jwt;
 mod jwt_bearer;
 mod keys;
+mod languages;
 mod logout;
 mod mcp;
 mod mutual_tls;

@@ -305,12 +305,11 @@ async fn serve(listener: TcpListener, endpoints: Endpoints, routes: PageRoutes) 
             let (endpoints, routes) = (endpoints.clone(), routes.clone());
             request.extensions_mut().insert(ClientAddr(peer.ip()));
             async move {
-                let method = request.method().clone();
                 Ok::<_, std::convert::Infallible>(match endpoints.handle(request).await {
                     Ok(response) => response,
                     Err(request) => match routes.handle(request).await {
                         Ok(response) => response,
-                        Err(_) => routes.not_found(&method),
+                        Err(request) => routes.nothing(&request),
                     },
                 })
             }
