@@ -46,6 +46,7 @@ async fn pages_without_a_request_speak_the_language_of_the_browser() {
     }
     let wanted = "/authorize?client_id=x&ui_locales=zq%20ar";
     assert_speaks(&browser.send(Ask::get(wanted)).await, "ar", "rtl");
+    browser.sign_in("alice").await;
     let wanted = "/logout?ui_locales=ar";
     let answer = browser.send(Ask::get(wanted)).await;
     assert_speaks(&browser.follow(&answer).await, "ar", "rtl");
