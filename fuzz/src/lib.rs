@@ -27,6 +27,7 @@ use hallpass_core::{
     request_object::{self, RequestObject},
 };
 use hallpass_jose::{Claims, Jwks, JwksPolicy, UnverifiedJwe, UnverifiedJws, base64url, json};
+use hallpass_provider::roots::Root;
 use hallpass_provider::secrets::{MasterKey, Secrets};
 use hallpass_types::{
     ClientId, Code, Issuer, IssuerId, Opaque, Params, RegistrationAccess, Scope, Session, Timestamp,
@@ -293,7 +294,7 @@ fn base64(data: &[u8]) {
 
 fn tokens(data: &[u8]) {
     static SECRETS: LazyLock<Secrets> =
-        LazyLock::new(|| Secrets::new(MasterKey::new([3; 32]), IssuerId(1)));
+        LazyLock::new(|| Secrets::new(Root::of_master(&MasterKey::new([3; 32])), IssuerId(1)));
     let text = text(data);
     assert!(
         SECRETS

@@ -21,6 +21,7 @@ use crate::{
     referenced::Referenced,
     registry::Grants,
     remote_keys::RemoteKeys,
+    roots,
     secrets::{MasterKey, Secrets},
     tries::Tries,
 };
@@ -99,7 +100,8 @@ impl WantsStore {
 }
 
 impl WantsMasterKey {
-    /// The key from which all others are derived. Losing it ends every session and token; leaking it leaks them.
+    /// The key under which the root of all others is kept. Losing it ends every session and token; leaking it together
+    /// with the database leaks them.
     #[must_use]
     pub fn master_key(self, master: MasterKey) -> WantsAccounts {
         WantsAccounts {
@@ -127,14 +129,15 @@ impl WantsInteraction {
     /// Where people are asked. `name` is the issuer's name in the store: it stays when the issuer's URL changes.
     ///
     /// # Errors
-    /// The store cannot tell the issuer's number.
+    /// The store cannot tell the issuer's number, or its secrets are under another master key.
     pub async fn interaction(
         self,
         interaction: Arc<dyn Interaction>,
         name: &str,
     ) -> Result<Builder, StoreError> {
         let issuer_id = self.store.issuer(name).await?;
-        let secrets = Secrets::new(self.master, issuer_id);
+        let root = roots::open(&*self.store, issuer_id, &self.master, SystemClock.now()).await?;
+        let secrets = Secrets::new(root, issuer_id);
         let salt = Arc::new(secrets.pairwise_salt());
         Ok(Builder {
             store: self.store,

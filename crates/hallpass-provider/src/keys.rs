@@ -252,6 +252,7 @@ pub fn generate(
         kid,
         created_at: now,
         phase_since: now,
+        keep_until: None,
     })
 }
 

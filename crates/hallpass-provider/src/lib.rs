@@ -20,6 +20,7 @@ mod provider;
 mod referenced;
 mod registry;
 mod remote_keys;
+pub mod roots;
 pub mod secrets;
 mod sessions;
 mod tries;

@@ -1,6 +1,7 @@
-//! Everything that is derived from the master key: what seals, what authenticates, what makes pairwise subjects.
+//! Everything that is derived from an issuer's root: what seals, what authenticates, what makes pairwise subjects.
 //!
-//! Nothing here is stored. Each purpose has a key of its own, bound to the issuer's number.
+//! Nothing here is stored but the root itself, wrapped under the master key ([`crate::roots`]). Each purpose has a key of
+//! its own, bound to the issuer's number.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,6 +12,8 @@ use hallpass_types::{
     ContentDigest, Delivery, GrantId, IssuerId, Key, Secret, Subject, Timestamp, Waiting,
 };
 use zeroize::Zeroizing;
+
+use crate::roots::Root;
 
 /// Prefix of a sealed access token.
 pub const ACCESS_PREFIX: &str = "hpa_";
@@ -29,18 +32,45 @@ const REFRESH_LEN: usize = 16 + 4 + 32;
 
 /// The master key: 32 random bytes from a file, the environment or a key service.
 #[derive(Clone)]
-pub struct MasterKey(Arc<Zeroizing<[u8; 32]>>);
+pub struct MasterKey {
+    bytes: Arc<Zeroizing<[u8; 32]>>,
+    previous: Vec<MasterKey>,
+}
 
 impl MasterKey {
     /// Takes the bytes over.
     #[must_use]
     pub fn new(bytes: [u8; 32]) -> Self {
-        Self(Arc::new(Zeroizing::new(bytes)))
+        Self {
+            bytes: Arc::new(Zeroizing::new(bytes)),
+            previous: Vec::new(),
+        }
     }
 
-    fn derive(&self, issuer: IssuerId, purpose: &str, index: u32) -> Zeroizing<[u8; 32]> {
-        let info = format!("hallpass/1/{}/{purpose}/{index}", issuer.0);
-        kdf::hkdf_sha256(self.0.as_slice(), info.as_bytes())
+    /// A key that was in use before: it opens what it sealed, and seals nothing.
+    #[must_use]
+    pub fn with_previous(mut self, bytes: [u8; 32]) -> Self {
+        self.previous.push(Self::new(bytes));
+        self
+    }
+
+    /// A name that tells keys apart and says nothing about them.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let name = kdf::hkdf_sha256(self.bytes.as_slice(), b"hallpass/1/name-of-master-key");
+        name.iter()
+            .take(4)
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+
+    pub(crate) fn bytes(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::clone(&self.bytes)
+    }
+
+    /// This one, then those before.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(&self.previous)
     }
 }
 
@@ -52,7 +82,7 @@ impl std::fmt::Debug for MasterKey {
 
 /// The keys of one issuer.
 pub struct Secrets {
-    master: MasterKey,
+    root: Root,
     issuer: IssuerId,
     refresh: HmacSha256Key,
     client: HmacSha256Key,
@@ -79,23 +109,37 @@ impl std::fmt::Debug for Secrets {
 impl Secrets {
     /// Derives the keys of an issuer.
     #[must_use]
-    pub fn new(master: MasterKey, issuer: IssuerId) -> Self {
+    pub fn new(root: Root, issuer: IssuerId) -> Self {
+        let lasting = |purpose| root.lasting(issuer, purpose);
+        let passing = |purpose| root.passing(issuer, purpose, 0);
         Self {
-            refresh: HmacSha256Key::new(master.derive(issuer, "refresh", 0).as_slice()),
-            client: HmacSha256Key::new(master.derive(issuer, "client-secret", 0).as_slice()),
-            client_seal: SealKey::new(&master.derive(issuer, "client-seal", 0)),
-            browser: SealKey::new(&master.derive(issuer, "browser", 0)),
-            key_seal: SealKey::new(&master.derive(issuer, "signing-key", 0)),
-            delivery_seal: SealKey::new(&master.derive(issuer, "delivery", 0)),
-            nonce: HmacSha256Key::new(master.derive(issuer, "dpop-nonce", 0).as_slice()),
-            inbox: HmacSha256Key::new(master.derive(issuer, "inbox", 0).as_slice()),
-            notification_seal: SealKey::new(&master.derive(issuer, "notification", 0)),
-            user_code: HmacSha256Key::new(master.derive(issuer, "user-code", 0).as_slice()),
-            pairwise: master.derive(issuer, "pairwise", 0),
+            refresh: HmacSha256Key::new(passing("refresh").as_slice()),
+            client: HmacSha256Key::new(lasting("client-secret").as_slice()),
+            client_seal: SealKey::new(&lasting("client-seal")),
+            browser: SealKey::new(&passing("browser")),
+            key_seal: SealKey::new(&lasting("signing-key")),
+            delivery_seal: SealKey::new(&passing("delivery")),
+            nonce: HmacSha256Key::new(passing("dpop-nonce").as_slice()),
+            inbox: HmacSha256Key::new(passing("inbox").as_slice()),
+            notification_seal: SealKey::new(&passing("notification")),
+            user_code: HmacSha256Key::new(passing("user-code").as_slice()),
+            pairwise: lasting("pairwise"),
             access: Mutex::new(None),
-            master,
+            root,
             issuer,
         }
+    }
+
+    /// Nothing that was issued before this moment is good.
+    #[must_use]
+    pub fn valid_from(&self) -> Timestamp {
+        self.root.valid_from
+    }
+
+    /// How often everything that was handed out was ended before this.
+    #[must_use]
+    pub fn epoch(&self) -> u32 {
+        self.root.epoch
     }
 
     /// Key material for pairwise subjects.
@@ -286,8 +330,8 @@ impl Secrets {
         match &*held {
             Some((known, key)) if *known == index => key.clone(),
             Some(_) | None => {
-                let key =
-                    SealKey::new(&self.master.derive(self.issuer, "access", u32::from(index)));
+                let key = self.root.passing(self.issuer, "access", u32::from(index));
+                let key = SealKey::new(&key);
                 *held = Some((index, key.clone()));
                 key
             }
@@ -347,7 +391,7 @@ mod tests {
     use super::*;
 
     fn secrets(issuer: u32) -> Secrets {
-        Secrets::new(MasterKey::new([7; 32]), IssuerId(issuer))
+        Secrets::new(Root::of_master(&MasterKey::new([7; 32])), IssuerId(issuer))
     }
 
     fn token() -> AccessToken {

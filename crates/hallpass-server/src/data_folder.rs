@@ -98,12 +98,94 @@ impl DataFolder {
             let text = Zeroizing::new(hallpass_jose::base64url::encode(key.as_slice()));
             self.write_once(MASTER_KEY, &format!("{}\n", text.as_str()))?;
         }
+        self.read_key(MASTER_KEY)?
+            .ok_or_else(|| Failure::new(format!("cannot read {name}")))
+    }
+
+    /// The master key from before the last one, if it is still kept.
+    ///
+    /// # Errors
+    /// As [`Self::master_key`].
+    pub fn previous_master_key(&self) -> Result<Option<Zeroizing<[u8; 32]>>, Failure> {
+        self.read_key(PREVIOUS_KEY)
+    }
+
+    /// The master key that will be, made if there is none: a rotation that was interrupted goes on with the same.
+    ///
+    /// # Errors
+    /// As [`Self::master_key`].
+    pub fn next_master_key(
+        &self,
+        fresh: impl FnOnce() -> [u8; 32],
+    ) -> Result<Zeroizing<[u8; 32]>, Failure> {
+        if let Some(key) = self.read_key(NEXT_KEY)? {
+            return Ok(key);
+        }
+        let key = Zeroizing::new(fresh());
+        let text = Zeroizing::new(hallpass_jose::base64url::encode(key.as_slice()));
+        self.write_once(NEXT_KEY, &format!("{}\n", text.as_str()))?;
+        self.read_key(NEXT_KEY)?
+            .ok_or_else(|| Failure::new(format!("{NEXT_KEY} has vanished")))
+    }
+
+    /// The next master key takes its place, and the one of now is kept as the previous one, for backups of before. Whenever
+    /// this is interrupted, there is a master key, and it is one of the two.
+    ///
+    /// # Errors
+    /// The folder cannot be written to.
+    pub fn promote_master_key(&self) -> Result<(), Failure> {
+        let [current, next, previous] =
+            [MASTER_KEY, NEXT_KEY, PREVIOUS_KEY].map(|name| self.file(name));
+        let temporary = self.file(&format!(".tmp-{PREVIOUS_KEY}-{}", std::process::id()));
+        drop(fs::remove_file(&temporary));
+        let promote = || {
+            fs::hard_link(&current, &temporary)?;
+            fs::rename(&temporary, &previous)?;
+            File::open(&self.path)?.sync_all()?;
+            fs::rename(&next, &current)?;
+            File::open(&self.path)?.sync_all()
+        };
+        let promoted = promote();
+        drop(fs::remove_file(&temporary));
+        promoted.map_err(|error| {
+            Failure::doing(&format!("cannot replace {}", current.display()), &error)
+        })
+    }
+
+    /// Held while the master key is replaced.
+    ///
+    /// # Errors
+    /// Somebody else replaces it.
+    pub fn lock_master_key(&self) -> Result<File, Failure> {
+        let path = self.file(KEY_LOCK);
+        let failed =
+            |error: &io::Error| Failure::doing(&format!("cannot lock {}", path.display()), error);
+        let lock = private_file(OpenOptions::new().create(true).truncate(false), &path)
+            .map_err(|error| failed(&error))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(lock),
+            Err(fs::TryLockError::WouldBlock) => Err(Failure::new(
+                "another command replaces the master key at this moment",
+            )),
+            Err(fs::TryLockError::Error(error)) => Err(failed(&error)),
+        }
+    }
+
+    /// Reads a file with a key; none when there is no such file.
+    fn read_key(&self, name: &str) -> Result<Option<Zeroizing<[u8; 32]>>, Failure> {
+        let path = self.file(name);
+        let name = path.display();
         let failed = |error: io::Error| Failure::doing(&format!("cannot read {name}"), &error);
-        let mut file = File::open(&path).map_err(failed)?;
+        let mut file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
         refuse_open(&path, &file.metadata().map_err(failed)?, 0o077, "600")?;
-        let mut text = String::new();
+        let mut text = Zeroizing::new(String::new());
         file.read_to_string(&mut text).map_err(failed)?;
         decode_master_key(&Secret::new(text.trim_end().to_owned()))
+            .map(Some)
             .ok_or_else(|| Failure::new(format!("{name} holds no master key")))
     }
 
@@ -220,6 +302,9 @@ const VERSION: &str = "1";
 const VERSION_FILE: &str = "VERSION";
 const LOCK: &str = "lock";
 const MASTER_KEY: &str = "master.key";
+const NEXT_KEY: &str = "master.key.next";
+const PREVIOUS_KEY: &str = "master.key.previous";
+const KEY_LOCK: &str = "master.key.lock";
 
 /// What may be in a folder without a version: the mark of a file system.
 const OURS: [&str; 1] = ["lost+found"];

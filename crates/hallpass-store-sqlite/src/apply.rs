@@ -43,6 +43,14 @@ pub(crate) fn apply(db: &Connection, work: &Work) -> Result<Outcome> {
             };
             Ok(Outcome::Number(gone as u64))
         }
+        Work::ForgetInitialAccess {
+            issuer: IssuerId(issuer),
+            limit,
+        } => {
+            let limit = i64::try_from(*limit).unwrap_or(i64::MAX);
+            let gone = run(db, sql::FORGET_INITIAL_ACCESS, params![issuer, limit])?;
+            Ok(Outcome::Number(gone as u64))
+        }
         Work::Vacuum(pages) => {
             // One step gives one page back.
             let mut vacuum = db.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
@@ -206,6 +214,16 @@ fn spend(db: &Connection, id: IssuerId, spend: &SpendRow) -> Result<bool> {
             let held = readable(read::signing_keys(db, id))?;
             Ok(held.is_some_and(|held| same_signing_keys(&held, expected)))
         }
+        SpendRow::Root {
+            from: None,
+            revision,
+            record,
+        } => run(db, sql::SPEND_NEW_ROOT, params![issuer, revision, record]).map(any),
+        SpendRow::Root {
+            from: Some(from),
+            revision,
+            record,
+        } => run(db, sql::SPEND_ROOT, params![issuer, from, revision, record]).map(any),
         SpendRow::Delivery {
             place: Place { bucket, id },
             attempts,

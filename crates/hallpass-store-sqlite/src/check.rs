@@ -8,7 +8,8 @@ use hallpass_core::{
     },
 };
 use hallpass_store::{
-    CredentialRecord, InitialAccessRecord, IssuerRecord, KeyRecord, StoreError, UserRecord,
+    CredentialRecord, InitialAccessRecord, IssuerRecord, KeyRecord, RootRecord, StoreError,
+    UserRecord,
     encoding::{Record, decode},
 };
 use hallpass_types::IssuerId;
@@ -32,6 +33,7 @@ pub(crate) fn check(db: &Connection) -> Result<Vec<String>, StoreError> {
         records::<DeliveryRecord>(db, "deliveries", "bucket, id", problems)?;
         records::<InitialAccessRecord>(db, "initial_access", "id, ''", problems)?;
         records::<IssuerRecord>(db, "issuer_records", "name, ''", problems)?;
+        records::<RootRecord>(db, "roots", "'', ''", problems)?;
         records::<KeyRecord>(db, "signing_keys", "kid, ''", problems)
     };
     if let Err(error) = all(&mut problems) {
@@ -75,7 +77,7 @@ fn records<R: Record>(
                 ValueRef::Integer(bucket) => {
                     parts.push(u32::try_from(bucket).unwrap_or(0).to_be_bytes().to_vec());
                 }
-                ValueRef::Text([]) if column == 2 => {}
+                ValueRef::Text([]) => {}
                 ValueRef::Text(bytes) | ValueRef::Blob(bytes) => parts.push(bytes.to_vec()),
                 ValueRef::Null | ValueRef::Real(_) => {}
             }

@@ -14,6 +14,7 @@ mod migration;
 mod options;
 mod purge;
 mod read;
+mod roots;
 mod sql;
 mod stats;
 mod store;

@@ -1,7 +1,7 @@
 //! Purging: expired rows lie together, so they go in ranges.
 
 use hallpass_store::StoreError;
-use hallpass_types::Bucket;
+use hallpass_types::{Bucket, IssuerId};
 use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::{
@@ -39,6 +39,28 @@ pub(crate) async fn purge(
         writer.submit(Work::Vacuum(VACUUM_PAGES)).await?;
     }
     Ok(gone)
+}
+
+/// Deletes at most `limit` rows of what an issuer has handed out, whenever it expires.
+pub(crate) async fn forget_issued(
+    writer: &Writer,
+    issuer: IssuerId,
+    limit: usize,
+) -> Result<u64, StoreError> {
+    let mut left = limit;
+    for table in EXPIRING {
+        left = purge_one(writer, table, issuer.0.into(), Bucket(u32::MAX), left).await?;
+    }
+    if left > 0 {
+        let work = Work::ForgetInitialAccess {
+            issuer,
+            limit: left,
+        };
+        if let Outcome::Number(gone) = writer.submit(work).await? {
+            left = left.saturating_sub(usize::try_from(gone).unwrap_or(usize::MAX));
+        }
+    }
+    Ok(limit.saturating_sub(left) as u64)
 }
 
 /// Answers what is left of the limit.

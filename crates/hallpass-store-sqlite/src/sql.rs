@@ -38,6 +38,8 @@ statements! {
     CREDENTIALS = "SELECT id, record FROM credentials WHERE issuer = ?1 AND subject = ?2 LIMIT ?3";
     CREDENTIAL_BY_LOOKUP = "SELECT id, record, subject FROM credentials WHERE issuer = ?1 AND lookup = ?2";
     SIGNING_KEYS = "SELECT kid, record FROM signing_keys WHERE issuer = ?1";
+    ROOT = "SELECT record FROM roots WHERE issuer = ?1";
+    ISSUER_NUMBERS = "SELECT id, identifier FROM issuers WHERE id > ?1 ORDER BY id LIMIT ?2";
     PARTICIPANTS = "SELECT id, record FROM participants
         WHERE issuer = ?1 AND bucket = ?2 AND id >= ?3 AND id <= ?4";
     SESSIONS_OF = "SELECT DISTINCT bucket, substr(id, 1, 32) FROM participants
@@ -87,6 +89,10 @@ statements! {
     SPEND_IDLE_CLIENT = "SELECT 1 FROM registrations WHERE issuer = ?1 AND client = ?2 AND used < ?3";
     SPEND_INITIAL_ACCESS = "UPDATE initial_access SET uses = uses + 1
         WHERE issuer = ?1 AND id = ?2 AND (max_uses IS NULL OR uses < max_uses)";
+    SPEND_NEW_ROOT = "INSERT INTO roots (issuer, revision, record) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+    SPEND_ROOT = "UPDATE roots SET revision = ?3, record = ?4 WHERE issuer = ?1 AND revision = ?2";
+    FORGET_INITIAL_ACCESS = "DELETE FROM initial_access WHERE (issuer, id) IN
+        (SELECT issuer, id FROM initial_access WHERE issuer = ?1 LIMIT ?2)";
     SPEND_USER = "UPDATE OR IGNORE users SET username_key = ?4, revision = ?5, record = ?6
         WHERE issuer = ?1 AND subject = ?2 AND revision = ?3";
 
@@ -197,6 +203,7 @@ erasing! {
     "users" "subject";
     "signing_keys" "kid";
     "credentials" "subject, id";
+    "roots" "issuer";
 }
 
 #[cfg(test)]

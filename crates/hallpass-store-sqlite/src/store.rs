@@ -14,7 +14,7 @@ use hallpass_core::{
 };
 use hallpass_store::{
     BoxFuture, Commit, Committed, CredentialRecord, Day, InitialAccessRecord, IssuerRecord,
-    KeyRecord, NewIssuer, Page, Standing, Store, StoreError, UserRecord,
+    KeyRecord, NewIssuer, Page, RootRecord, Standing, Store, StoreError, UserRecord,
 };
 use hallpass_types::{
     Bucket, ClientId, Code, ContentDigest, Delivery, GrantId, IssuerId, Key, Session, Subject,
@@ -24,8 +24,9 @@ use rusqlite::Connection;
 
 use crate::{
     Options, Stats, check, connection, credentials, issuers, migration,
-    purge::purge,
+    purge::{forget_issued, purge},
     read::{self, ReadError, Readers},
+    roots,
     work::{Outcome, Work},
     writer::Writer,
 };
@@ -266,6 +267,18 @@ impl Store for SqliteStore {
         self.read(move |db| credentials::by_lookup(db, issuer, lookup))
     }
 
+    fn root(&self, issuer: IssuerId) -> Answer<'_, Option<RootRecord>> {
+        self.read(move |db| roots::root(db, issuer))
+    }
+
+    fn issuer_numbers(
+        &self,
+        after: Option<IssuerId>,
+        limit: usize,
+    ) -> Answer<'_, Vec<(IssuerId, String)>> {
+        self.read(move |db| roots::numbers(db, after, limit))
+    }
+
     fn signing_keys(&self, issuer: IssuerId) -> Answer<'_, Vec<KeyRecord>> {
         self.read(move |db| read::signing_keys(db, issuer))
     }
@@ -380,6 +393,10 @@ impl Store for SqliteStore {
 
     fn purge(&self, below: Bucket, limit: usize) -> Answer<'_, u64> {
         Box::pin(purge(&self.readers, &self.writer, below, limit))
+    }
+
+    fn forget_issued(&self, issuer: IssuerId, limit: usize) -> Answer<'_, u64> {
+        Box::pin(forget_issued(&self.writer, issuer, limit))
     }
 
     fn ready(&self) -> Answer<'_, ()> {

@@ -37,6 +37,11 @@ pub(crate) enum Work {
         below: Bucket,
         limit: usize,
     },
+    /// Deletes initial access tokens.
+    ForgetInitialAccess {
+        issuer: IssuerId,
+        limit: usize,
+    },
     /// Gives so many free pages back to the file system.
     Vacuum(u32),
     /// Finds out whether the database can be written.
@@ -94,6 +99,11 @@ pub(crate) enum SpendRow {
     IdleClient(ClientId, Day),
     InitialAccess([u8; 32]),
     SigningKeys(Vec<KeyRecord>),
+    Root {
+        from: Option<u32>,
+        revision: u32,
+        record: Vec<u8>,
+    },
     Delivery {
         place: Place,
         attempts: u32,
@@ -215,6 +225,7 @@ impl SpendRow {
             | Self::NewRegistration(_)
             | Self::InitialAccess(_)
             | Self::User { .. }
+            | Self::Root { .. }
             | Self::Client { .. }
             | Self::Delivery { .. } => true,
         }
@@ -285,6 +296,11 @@ fn spend_row(issuer: IssuerId, spend: Spend) -> Result<SpendRow, StoreError> {
         Spend::IdleClient { client, before } => SpendRow::IdleClient(client, before),
         Spend::InitialAccess(digest) => SpendRow::InitialAccess(digest.0),
         Spend::SigningKeys(expected) => SpendRow::SigningKeys(expected),
+        Spend::Root { from, record } => SpendRow::Root {
+            from,
+            revision: record.revision,
+            record: encode(issuer, &[], &*record)?,
+        },
         Spend::Delivery {
             key,
             attempts,

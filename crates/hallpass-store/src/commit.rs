@@ -12,7 +12,9 @@ use hallpass_types::{
     Timestamp, TokenId, Waiting,
 };
 
-use crate::{CredentialRecord, Day, InitialAccessRecord, KeyRecord, Registration, UserRecord};
+use crate::{
+    CredentialRecord, Day, InitialAccessRecord, KeyRecord, Registration, RootRecord, UserRecord,
+};
 
 /// Spends and writes that happen together or not at all, durable when acknowledged.
 #[derive(Clone, Debug, Default)]
@@ -107,6 +109,14 @@ pub enum Spend {
     },
     /// Asserts that the signing keys are these and no others at the moment of the commit, in any order.
     SigningKeys(Vec<KeyRecord>),
+    /// Inserts the root of the issuer's secrets, or changes it if its revision is still this one: too late when there is
+    /// one already, or another.
+    Root {
+        /// Expected current revision; none when there is no root yet.
+        from: Option<u32>,
+        /// The new record.
+        record: Box<RootRecord>,
+    },
     /// Claims a delivery, or finishes it: too late when it is unknown or somebody claimed it since it was read.
     Delivery {
         /// Which.

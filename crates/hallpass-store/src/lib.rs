@@ -12,6 +12,7 @@ mod issuer;
 mod memory;
 mod port;
 mod registration;
+mod root;
 
 pub use commit::{Commit, Committed, Spend, Write, same_client, same_signing_keys};
 pub use credential::{
@@ -22,3 +23,4 @@ pub use issuer::{IssuerRecord, IssuerState, NewIssuer};
 pub use memory::MemoryStore;
 pub use port::{BoxFuture, KeyPhase, KeyRecord, MAX_PAGE, Page, Standing, Store, UserRecord};
 pub use registration::{Day, InitialAccessRecord, Registration};
+pub use root::{RootRecord, WrappedRoot};

@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     Commit, Committed, CredentialRecord, Day, InitialAccessRecord, IssuerRecord, NewIssuer,
-    StoreError,
+    RootRecord, StoreError,
 };
 
 /// A boxed future that can be sent between threads.
@@ -95,6 +95,9 @@ pub struct KeyRecord {
     pub created_at: Timestamp,
     /// When it entered its phase.
     pub phase_since: Timestamp,
+    /// For a retiring key: until when something that it signed can be good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_until: Option<Timestamp>,
 }
 
 /// The life of a signing key.
@@ -223,6 +226,14 @@ pub trait Store: Send + Sync + 'static {
         issuer: IssuerId,
         lookup: ContentDigest,
     ) -> Answer<'_, Option<CredentialRecord>>;
+    /// The root of an issuer's secrets.
+    fn root(&self, issuer: IssuerId) -> Answer<'_, Option<RootRecord>>;
+    /// Every number that an issuer ever got, with its name in the store, in order, after `after`; at most [`MAX_PAGE`].
+    fn issuer_numbers(
+        &self,
+        after: Option<IssuerId>,
+        limit: usize,
+    ) -> Answer<'_, Vec<(IssuerId, String)>>;
     /// All signing keys.
     fn signing_keys(&self, issuer: IssuerId) -> Answer<'_, Vec<KeyRecord>>;
     /// The clients that take part in a session, or did before it ended, in any order.
@@ -281,6 +292,11 @@ pub trait Store: Send + Sync + 'static {
     /// Deletes at most `limit` records whose bucket lies below `below`; answers how many went. Call again while
     /// it answers `limit`.
     fn purge(&self, below: Bucket, limit: usize) -> Answer<'_, u64>;
+    /// Deletes at most `limit` records of everything that an issuer ever handed out or promised: codes, grants,
+    /// sessions, what waits, used keys, denied tokens, deliveries, initial access tokens; answers how many went. Call
+    /// again while it answers `limit`. For a database that was restored from a backup: accounts, clients, consent and
+    /// keys stay.
+    fn forget_issued(&self, issuer: IssuerId, limit: usize) -> Answer<'_, u64>;
     /// Fails when the store cannot serve.
     fn ready(&self) -> Answer<'_, ()>;
 }

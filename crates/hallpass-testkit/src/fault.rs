@@ -14,7 +14,7 @@ use hallpass_core::{
 };
 use hallpass_store::{
     BoxFuture, Commit, Committed, CredentialRecord, Day, InitialAccessRecord, IssuerRecord,
-    KeyRecord, NewIssuer, Page, Standing, Store, StoreError, UserRecord,
+    KeyRecord, NewIssuer, Page, RootRecord, Standing, Store, StoreError, UserRecord,
 };
 use hallpass_types::{
     Bucket, ClientId, Code, ContentDigest, Delivery, GrantId, IssuerId, Key, Session, Subject,
@@ -220,6 +220,26 @@ impl Store for Breakable {
         lookup: ContentDigest,
     ) -> BoxFuture<'_, Result<Option<CredentialRecord>, StoreError>> {
         self.read(self.store.credential_by_lookup(issuer, lookup))
+    }
+
+    fn root(&self, issuer: IssuerId) -> BoxFuture<'_, Result<Option<RootRecord>, StoreError>> {
+        self.read(self.store.root(issuer))
+    }
+
+    fn issuer_numbers(
+        &self,
+        after: Option<IssuerId>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<(IssuerId, String)>, StoreError>> {
+        self.read(self.store.issuer_numbers(after, limit))
+    }
+
+    fn forget_issued(
+        &self,
+        issuer: IssuerId,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.store.forget_issued(issuer, limit)
     }
 
     fn signing_keys(&self, issuer: IssuerId) -> BoxFuture<'_, Result<Vec<KeyRecord>, StoreError>> {

@@ -535,6 +535,7 @@ async fn put_rsa_key(
         sealed: secrets.seal_signing_key(key.kid(), &key.to_pkcs8().unwrap()),
         created_at: clock.now(),
         phase_since: clock.now(),
+        keep_until: None,
     };
     let commit = Commit {
         spends: Vec::new(),

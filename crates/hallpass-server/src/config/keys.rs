@@ -1,6 +1,6 @@
 //! `[keys]`: the master key, and how long signing keys are used.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -18,6 +18,11 @@ pub(super) struct Raw {
     master_key: Option<Secret>,
     /// File with the master key.
     master_key_file: Option<PathBuf>,
+    /// The master key from before, while it is replaced: what is still sealed under it is opened, and sealed under the new
+    /// one. `hallpass key rotate-master` ends that.
+    master_key_previous: Option<Secret>,
+    /// File with the master key from before.
+    master_key_previous_file: Option<PathBuf>,
     /// A signing key signs for this long; the next one is published as long before it takes over.
     rotation: Seconds,
 }
@@ -27,6 +32,8 @@ pub(super) struct Raw {
 pub struct Keys {
     /// The master key, if it is not in the data folder.
     pub master_key: Option<Zeroizing<[u8; 32]>>,
+    /// The one from before.
+    pub master_key_previous: Option<Zeroizing<[u8; 32]>>,
     /// A signing key signs for this long; 0 for ever.
     pub rotation: Seconds,
 }
@@ -38,6 +45,10 @@ impl std::fmt::Debug for Keys {
                 "master_key",
                 &self.master_key.as_ref().map(|_| "[redacted]"),
             )
+            .field(
+                "master_key_previous",
+                &self.master_key_previous.as_ref().map(|_| "[redacted]"),
+            )
             .field("rotation", &self.rotation)
             .finish()
     }
@@ -48,6 +59,8 @@ impl Default for Raw {
         Self {
             master_key: None,
             master_key_file: None,
+            master_key_previous: None,
+            master_key_previous_file: None,
             rotation: Seconds(90 * 86_400),
         }
     }
@@ -55,26 +68,50 @@ impl Default for Raw {
 
 impl Raw {
     pub(super) fn parse(self, check: &mut Checker<'_>) -> Keys {
-        let setting = "keys.master_key";
-        let text = check.secret(setting, self.master_key, self.master_key_file.as_deref());
-        let master_key = text.and_then(|text| {
-            let key = decode(&text);
-            if key.is_none() {
-                check.problem(
-                    setting,
-                    "must be 32 random bytes in base64url, which are 43 characters",
-                );
-            }
-            key
-        });
+        let master_key = key(
+            check,
+            "keys.master_key",
+            self.master_key,
+            self.master_key_file.as_deref(),
+        );
+        let master_key_previous = key(
+            check,
+            "keys.master_key_previous",
+            self.master_key_previous,
+            self.master_key_previous_file.as_deref(),
+        );
+        if master_key_previous.is_some() && master_key == master_key_previous {
+            check.problem(
+                "keys.master_key_previous",
+                "is the master key itself; leave it out when nothing is replaced",
+            );
+        }
         if self.rotation.0 != 0 {
             check.between("keys.rotation", self.rotation, 3600, 3_653 * 86_400);
         }
         Keys {
             master_key,
+            master_key_previous,
             rotation: self.rotation,
         }
     }
+}
+
+fn key(
+    check: &mut Checker<'_>,
+    setting: &str,
+    text: Option<Secret>,
+    file: Option<&Path>,
+) -> Option<Zeroizing<[u8; 32]>> {
+    let text = check.secret(setting, text, file)?;
+    let key = decode(&text);
+    if key.is_none() {
+        check.problem(
+            setting,
+            "must be 32 random bytes in base64url, which are 43 characters",
+        );
+    }
+    key
 }
 
 /// The bytes of a master key in its written form.

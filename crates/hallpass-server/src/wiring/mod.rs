@@ -46,6 +46,7 @@ pub struct Engine {
 pub struct Ground {
     folder: Option<DataFolder>,
     master: Zeroizing<[u8; 32]>,
+    previous: Vec<Zeroizing<[u8; 32]>>,
     purpose: Purpose,
 }
 
@@ -69,10 +70,25 @@ impl Ground {
             (None, Some(folder)) => folder.master_key(fresh)?,
             (None, None) => Zeroizing::new(fresh()),
         };
+        let mut previous: Vec<_> = config.keys.master_key_previous.iter().cloned().collect();
+        if let Some(folder) = &folder {
+            previous.extend(folder.previous_master_key()?);
+        }
+        previous.retain(|key| *key != master);
         Ok(Self {
             folder,
             master,
+            previous,
             purpose,
+        })
+    }
+
+    /// The master key, with those from before.
+    #[must_use]
+    pub fn master_key(&self) -> MasterKey {
+        let previous = self.previous.iter();
+        previous.fold(MasterKey::new(*self.master), |key, old| {
+            key.with_previous(**old)
         })
     }
 
@@ -125,10 +141,9 @@ impl Engine {
             issuer,
             events,
         } = setup;
+        let master = ground.master_key();
         let Ground {
-            folder,
-            master,
-            purpose,
+            folder, purpose, ..
         } = ground;
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -149,7 +164,7 @@ impl Engine {
         let ui_locales = pages.language_tags();
         let builder = Provider::builder(issuer)
             .store(store)
-            .master_key(MasterKey::new(*master))
+            .master_key(master)
             .accounts(Arc::clone(&accounts) as _)
             .interaction(Arc::new(pages.clone()), ISSUER_NAME)
             .await

@@ -30,7 +30,8 @@ migrations!(
     "0004_participants",
     "0005_registrations",
     "0006_credentials",
-    "0007_issuers"
+    "0007_issuers",
+    "0008_roots"
 );
 
 /// The names of the steps that a database still lacks.

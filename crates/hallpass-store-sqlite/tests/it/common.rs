@@ -166,6 +166,7 @@ pub(crate) fn one_of_each(n: u32) -> Commit {
         sealed: vec![0; 100],
         created_at: NOW,
         phase_since: NOW,
+        keep_until: None,
     };
     Commit {
         spends: vec![

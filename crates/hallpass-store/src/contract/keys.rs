@@ -1,7 +1,9 @@
-//! Signing keys.
+//! Signing keys, and the roots of what is derived.
+
+use hallpass_types::Timestamp;
 
 use super::{Trial, sample::signing_key};
-use crate::{Committed, KeyPhase, Spend, Write};
+use crate::{Commit, Committed, KeyPhase, RootRecord, Spend, WrappedRoot, Write};
 
 /// One record per `kid`, whatever its phase.
 pub async fn signing_keys_are_written_replaced_and_deleted(t: Trial) {
@@ -56,4 +58,87 @@ pub async fn keys_that_have_changed_since_they_were_read_are_noticed(t: Trial) {
         let end = t.spend(Spend::SigningKeys(same.to_vec())).await;
         assert_eq!(end, Committed::Done);
     }
+}
+
+fn root(revision: u32, name: &str) -> Box<RootRecord> {
+    Box::new(RootRecord {
+        revision,
+        epoch: 3,
+        wraps: vec![WrappedRoot {
+            master: name.to_owned(),
+            sealed: vec![0, 1, 255],
+        }],
+        valid_from: Timestamp(5),
+        created_at: Timestamp(6),
+        changed_at: Timestamp(7),
+    })
+}
+
+/// The first root wins, and whoever changes one has seen the last.
+pub async fn a_root_is_made_once_and_changes_when_the_revision_is_current(t: Trial) {
+    let issuer = t.issuer().await;
+    let put = |from, record| Spend::Root { from, record };
+    assert_eq!(t.store.root(issuer).await.unwrap(), None);
+    assert_eq!(
+        t.spend(put(Some(0), root(1, "a"))).await,
+        Committed::TooLate(0),
+        "there is none"
+    );
+    assert_eq!(t.spend(put(None, root(0, "a"))).await, Committed::Done);
+    for late in [put(None, root(0, "b")), put(Some(1), root(2, "b"))] {
+        assert_eq!(t.spend(late).await, Committed::TooLate(0));
+    }
+    assert_eq!(t.store.root(issuer).await.unwrap(), Some(*root(0, "a")));
+    let other = t.store.issuer("https://other.example").await.unwrap();
+    assert_eq!(t.store.root(other).await.unwrap(), None);
+    let undone = vec![
+        put(Some(0), root(1, "c")),
+        Spend::SigningKeys(vec![signing_key("none", KeyPhase::Active)]),
+    ];
+    assert_eq!(t.commit(undone, Vec::new()).await, Committed::TooLate(1));
+    assert_eq!(t.store.root(issuer).await.unwrap(), Some(*root(0, "a")));
+    assert_eq!(t.spend(put(Some(0), root(1, "d"))).await, Committed::Done);
+    assert_eq!(t.store.root(issuer).await.unwrap(), Some(*root(1, "d")));
+}
+
+/// Nodes that start at the same moment agree on one root, and of many that change it one succeeds.
+pub async fn a_root_that_many_make_or_change_is_one(t: Trial) {
+    let issuer = t.issuer().await;
+    for round in 0..t.rounds.min(50) {
+        let from = round.checked_sub(1);
+        let done = t
+            .race(8, |task| async move {
+                let record = root(round, &format!("{task}"));
+                Commit {
+                    spends: vec![Spend::Root { from, record }],
+                    writes: Vec::new(),
+                }
+            })
+            .await;
+        assert_eq!(done, 1, "round {round}");
+        let found = t.store.root(issuer).await.unwrap().unwrap();
+        assert_eq!(found.revision, round);
+    }
+}
+
+/// Every issuer once, in order, in pages.
+pub async fn numbers_of_issuers_are_listed_in_pages(t: Trial) {
+    assert!(t.store.issuer_numbers(None, 9).await.unwrap().is_empty());
+    let mut made = Vec::new();
+    for n in 0..5 {
+        let name = format!("https://{n}.example");
+        made.push((t.store.issuer(&name).await.unwrap(), name));
+    }
+    made.sort();
+    let mut seen = Vec::new();
+    while let Ok(page) = t
+        .store
+        .issuer_numbers(seen.last().map(|(n, _)| *n), 2)
+        .await
+        && !page.is_empty()
+    {
+        assert!(page.len() <= 2);
+        seen.extend(page);
+    }
+    assert_eq!(seen, made);
 }

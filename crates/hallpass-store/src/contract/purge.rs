@@ -170,3 +170,50 @@ pub async fn purging_while_writing_loses_nothing(t: Trial) {
         assert!(grant.is_none());
     }
 }
+
+/// For a database that comes from a backup: what was handed out goes, of one issuer alone, and the rest stays.
+pub async fn what_was_issued_is_forgotten_and_the_rest_stays(t: Trial) {
+    let issuer = t.issuer().await;
+    let other = t.store.issuer("https://other.example").await.unwrap();
+    let (spends, writes) = one_of_each(Bucket(7), "other");
+    let commit = Commit { spends, writes };
+    assert_eq!(
+        t.store.commit(other, commit).await.unwrap(),
+        Committed::Done
+    );
+    t.spend(Spend::NewUser(Box::new(user("u")))).await;
+    t.write(vec![
+        Write::Client(Box::new(client("c"))),
+        Write::Consent(subject("s"), client_id("c"), Box::new(consent("openid"))),
+        Write::SigningKey(Box::new(signing_key("k", KeyPhase::Active))),
+    ])
+    .await;
+    for bucket in [Bucket(0), Bucket(7), Bucket(u32::MAX - 1)] {
+        for name in ["a", "b"] {
+            let (spends, writes) = one_of_each(bucket, name);
+            assert_eq!(t.commit(spends, writes).await, Committed::Done);
+        }
+    }
+    let mut gone = 0;
+    loop {
+        let some = t.store.forget_issued(issuer, 7).await.unwrap();
+        assert!(some <= 7);
+        gone += some;
+        if some < 7 {
+            break;
+        }
+    }
+    assert_eq!(gone, 3 * 2 * 6);
+    for bucket in [Bucket(0), Bucket(7), Bucket(u32::MAX - 1)] {
+        for name in ["a", "b"] {
+            assert_eq!(left(&t, bucket, name).await, 0, "{bucket:?} {name}");
+        }
+    }
+    let s = &t.store;
+    assert!(s.user_by_name(issuer, "u").await.unwrap().is_some());
+    assert!(s.client(issuer, &client_id("c")).await.unwrap().is_some());
+    let kept = s.consent(issuer, &subject("s"), &client_id("c")).await;
+    assert!(kept.unwrap().is_some());
+    assert_eq!(s.signing_keys(issuer).await.unwrap().len(), 1);
+    assert_eq!(s.forget_issued(other, 100).await.unwrap(), 6);
+}

@@ -181,6 +181,7 @@ pub(super) fn signing_key(kid: &str, phase: KeyPhase) -> KeyRecord {
         sealed: vec![1, 2, 3],
         created_at: NOW,
         phase_since: NOW,
+        keep_until: None,
     }
 }
 

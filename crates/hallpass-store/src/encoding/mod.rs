@@ -15,7 +15,8 @@ use hallpass_types::{IssuerId, sha256};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    CredentialRecord, InitialAccessRecord, IssuerRecord, KeyRecord, StoreError, UserRecord,
+    CredentialRecord, InitialAccessRecord, IssuerRecord, KeyRecord, RootRecord, StoreError,
+    UserRecord,
 };
 
 /// A record that stores write.
@@ -46,6 +47,7 @@ records! {
     InitialAccessRecord = 11;
     CredentialRecord = 12;
     IssuerRecord = 20;
+    RootRecord = 13;
 }
 
 /// Writes a record that is stored under `key`. The parts of the key are taken in order.
@@ -125,6 +127,7 @@ mod tests {
             sealed: vec![0, 1, 255],
             created_at: Timestamp(1),
             phase_since: Timestamp(2),
+            keep_until: None,
         }
     }
 

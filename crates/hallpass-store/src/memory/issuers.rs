@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hallpass_types::{IssuerId, Timestamp};
 
-use super::{State, full, tenant};
+use super::{State, full, page::page};
 use crate::{IssuerRecord, IssuerState, MAX_PAGE, NewIssuer, Page, StoreError};
 
 #[derive(Debug, Default)]
@@ -28,7 +28,7 @@ impl Issuers {
     }
 
     pub(super) fn page(&self, after: Option<&str>, limit: usize) -> Page<IssuerRecord> {
-        tenant::page(&self.records, after, limit, |_, record| {
+        page(&self.records, after, limit, |_, record| {
             Some(record.clone())
         })
     }

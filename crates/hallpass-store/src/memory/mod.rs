@@ -2,6 +2,7 @@
 
 mod credentials;
 mod issuers;
+mod page;
 mod registrations;
 mod tenant;
 
@@ -25,7 +26,7 @@ use hallpass_types::{
 
 use crate::{
     BoxFuture, Commit, Committed, CredentialRecord, Day, InitialAccessRecord, IssuerRecord,
-    KeyRecord, NewIssuer, Page, Standing, Store, StoreError, UserRecord,
+    KeyRecord, MAX_PAGE, NewIssuer, Page, RootRecord, Standing, Store, StoreError, UserRecord,
 };
 use tenant::Tenant;
 
@@ -233,6 +234,28 @@ impl Store for MemoryStore {
         self.read(issuer, move |t| t.credentials.by_lookup(lookup))
     }
 
+    fn root(&self, issuer: IssuerId) -> Answer<'_, Option<RootRecord>> {
+        self.read(issuer, Tenant::root)
+    }
+
+    fn issuer_numbers(
+        &self,
+        after: Option<IssuerId>,
+        limit: usize,
+    ) -> Answer<'_, Vec<(IssuerId, String)>> {
+        let found = self.lock().map(|state| {
+            let names = state.numbers.iter();
+            let mut all: Vec<_> = names
+                .filter(|(_, number)| after.is_none_or(|after| **number > after))
+                .map(|(name, number)| (*number, name.clone()))
+                .collect();
+            all.sort_unstable();
+            all.truncate(limit.clamp(1, MAX_PAGE));
+            all
+        });
+        Box::pin(ready(found))
+    }
+
     fn signing_keys(&self, issuer: IssuerId) -> Answer<'_, Vec<KeyRecord>> {
         self.read(issuer, Tenant::signing_keys)
     }
@@ -330,6 +353,17 @@ impl Store for MemoryStore {
             let mut left = limit;
             for tenant in self.lock()?.tenants.values_mut() {
                 tenant.purge(below, &mut left);
+            }
+            Ok(limit.saturating_sub(left) as u64)
+        })
+    }
+
+    fn forget_issued(&self, issuer: IssuerId, limit: usize) -> Answer<'_, u64> {
+        Box::pin(async move {
+            let mut left = limit;
+            if let Some(tenant) = self.lock()?.tenants.get_mut(&issuer) {
+                tenant.purge(Bucket(u32::MAX), &mut left);
+                tenant.registrations.forget_access(&mut left);
             }
             Ok(limit.saturating_sub(left) as u64)
         })

@@ -43,6 +43,13 @@ impl Registrations {
             .collect()
     }
 
+    /// Deletes initial access tokens while `left` lasts.
+    pub(super) fn forget_access(&mut self, left: &mut usize) {
+        while *left > 0 && self.access.pop_first().is_some() {
+            *left = left.saturating_sub(1);
+        }
+    }
+
     pub(super) fn access(&self, digest: ContentDigest) -> Option<InitialAccessRecord> {
         self.access.get(&digest.0).cloned()
     }

@@ -1,9 +1,6 @@
 //! What one issuer has.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    ops::Bound,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use hallpass_core::{
     client::{ClientOrigin, ClientRecord},
@@ -19,11 +16,12 @@ use hallpass_types::{
 
 use super::{
     credentials::{self, Credentials},
+    page::page,
     registrations::{self, Registrations},
 };
 use crate::{
-    Commit, Committed, KeyRecord, MAX_PAGE, Page, Spend, Standing, StoreError, UserRecord, Write,
-    same_client, same_signing_keys,
+    Commit, Committed, KeyRecord, MAX_PAGE, Page, RootRecord, Spend, Standing, StoreError,
+    UserRecord, Write, same_client, same_signing_keys,
 };
 
 mod fits;
@@ -41,6 +39,7 @@ pub(super) struct Tenant {
     users: BTreeMap<Subject, UserRecord>,
     names: BTreeMap<String, Subject>,
     keys: BTreeMap<String, KeyRecord>,
+    root: Option<RootRecord>,
     deliveries: BTreeMap<Key<Delivery>, DeliveryRecord>,
     participants: BTreeMap<(Key<Session>, [u8; 16]), ParticipantRecord>,
     pub(super) registrations: Registrations,
@@ -62,6 +61,7 @@ enum Undo {
     Delivery(Key<Delivery>, Box<DeliveryRecord>),
     Registration(registrations::Undo),
     Credential(credentials::Undo),
+    Root(Option<RootRecord>),
 }
 
 impl Tenant {
@@ -138,6 +138,10 @@ impl Tenant {
 
     pub(super) fn signing_keys(&self) -> Vec<KeyRecord> {
         self.keys.values().cloned().collect()
+    }
+
+    pub(super) fn root(&self) -> Option<RootRecord> {
+        self.root.clone()
     }
 
     pub(super) fn participants(&self, session: Key<Session>) -> Vec<ParticipantRecord> {
@@ -382,6 +386,12 @@ impl Tenant {
             Spend::SigningKeys(expected) => {
                 same_signing_keys(&self.signing_keys(), &expected).then_some(Undo::Nothing)
             }
+            Spend::Root { from, record } => {
+                if self.root.as_ref().map(|root| root.revision) != from {
+                    return None;
+                }
+                Some(Undo::Root(self.root.replace(*record)))
+            }
             Spend::Delivery {
                 key,
                 attempts,
@@ -440,6 +450,7 @@ impl Tenant {
                     self.clients
                         .insert(before.client_id.as_str().to_owned(), *before);
                 }
+                Undo::Root(before) => self.root = before,
                 Undo::Registration(undo) => self.registrations.take_back(undo),
                 Undo::Credential(undo) => self.credentials.take_back(undo),
                 Undo::Delivery(key, before) => {
@@ -537,24 +548,4 @@ impl Tenant {
             }
         }
     }
-}
-
-pub(super) fn page<V, T>(
-    rows: &BTreeMap<String, V>,
-    after: Option<&str>,
-    limit: usize,
-    item: impl Fn(&str, &V) -> Option<T>,
-) -> Page<T> {
-    let limit = limit.clamp(1, MAX_PAGE);
-    let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-    let mut items = Vec::new();
-    let mut last = None;
-    for (key, row) in rows.range::<str, _>((start, Bound::Unbounded)) {
-        if items.len() >= limit {
-            return Page { items, next: last };
-        }
-        items.extend(item(key, row));
-        last = Some(key.clone());
-    }
-    Page { items, next: None }
 }

@@ -11,7 +11,7 @@ use hallpass_core::{
 };
 use hallpass_store::{
     BoxFuture, Commit, Committed, CredentialRecord, Day, InitialAccessRecord, IssuerRecord,
-    KeyRecord, MemoryStore, NewIssuer, Page, Standing, Store, StoreError, UserRecord,
+    KeyRecord, MemoryStore, NewIssuer, Page, RootRecord, Standing, Store, StoreError, UserRecord,
 };
 use hallpass_types::{
     Bucket, ClientId, Code, ContentDigest, Delivery, GrantId, IssuerId, Key, Session, Subject,
@@ -61,6 +61,9 @@ impl Store for Counting {
         users(issuer: IssuerId, after: Option<&'a str>, limit: usize) -> Page<UserRecord>;
         credentials(issuer: IssuerId, subject: &'a Subject) -> Vec<CredentialRecord>;
         credential_by_lookup(issuer: IssuerId, lookup: ContentDigest) -> Option<CredentialRecord>;
+        root(issuer: IssuerId) -> Option<RootRecord>;
+        issuer_numbers(after: Option<IssuerId>, limit: usize) -> Vec<(IssuerId, String)>;
+        forget_issued(issuer: IssuerId, limit: usize) -> u64;
         signing_keys(issuer: IssuerId) -> Vec<KeyRecord>;
         participants(issuer: IssuerId, session: Key<Session>) -> Vec<ParticipantRecord>;
         sessions_of(issuer: IssuerId, subject: &'a Subject) -> Vec<Key<Session>>;
