@@ -36,6 +36,10 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
         "hallpass-fetch",
         &["hallpass-types", "hallpass-store", "hallpass-provider"],
     ),
+    (
+        "hallpass-mail",
+        &["hallpass-types", "hallpass-store", "hallpass-provider"],
+    ),
     // Beside the provider: for those who take its tokens.
     ("hallpass-resource", &["hallpass-types", "hallpass-jose"]),
     (
@@ -72,6 +76,7 @@ const WRAPPERS: &[(&str, &[&str])] = &[
     ),
     ("rusqlite", &["hallpass-store-sqlite"]),
     ("argon2", &["hallpass-accounts"]),
+    ("lettre", &["hallpass-mail"]),
     ("minijinja", &["hallpass-pages"]),
     ("rustls", &["hallpass-server", "hallpass-fetch"]),
 ];

@@ -11,12 +11,14 @@
 
 pub mod assets;
 mod csp;
+mod mail;
 mod message;
 mod messages;
 mod qr;
 mod render;
 pub mod routes;
 mod text;
+mod time;
 pub mod view;
 
 pub use messages::{Lang, Texts, TextsError, missing};

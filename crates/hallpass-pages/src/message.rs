@@ -35,6 +35,14 @@ pub(crate) fn fill_html(message: &str, values: Kwargs) -> Result<Value, Error> {
     Ok(Value::from_safe_string(filled))
 }
 
+/// Filter `named`: puts the service's name and host in, as plain text.
+pub(crate) fn named(message: &str, chrome: &Value) -> Result<String, Error> {
+    let part = |name: &str| Ok::<_, Error>(chrome.get_attr(name)?.to_string());
+    Ok(message
+        .replace("{name}", &part("name")?)
+        .replace("{host}", &part("host")?))
+}
+
 /// A piece of a message.
 enum Part<'a> {
     Text(&'a str),

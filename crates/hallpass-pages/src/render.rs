@@ -54,7 +54,8 @@ impl Pages {
         templates.add_filter("fill", message::fill);
         templates.add_filter("fill_html", message::fill_html);
         templates.add_filter("initial", text::initial);
-        // Every name ends in `.html`, which is what switches escaping on.
+        templates.add_filter("named", message::named);
+        // Names of pages end in `.html`, which is what switches escaping on.
         for (name, source) in TEMPLATES {
             templates.add_template(name, source)?;
         }
@@ -201,6 +202,13 @@ impl Pages {
         }
     }
 
+    pub(crate) fn template(
+        &self,
+        name: &str,
+    ) -> Result<minijinja::Template<'_, '_>, minijinja::Error> {
+        self.templates.get_template(name)
+    }
+
     fn fill(
         &self,
         name: &str,
@@ -277,6 +285,8 @@ pub(crate) static TEMPLATES: &[(&str, &str)] = &[
     ),
     ("home.html", include_str!("../templates/home.html")),
     ("demo.html", include_str!("../templates/demo.html")),
+    ("mail.html", include_str!("../templates/mail.html")),
+    ("mail.txt", include_str!("../templates/mail.txt")),
 ];
 
 /// Shown when rendering fails.

@@ -12,10 +12,11 @@ use crate::{
     documents::Documents,
     keys::CurrentKeys,
     logos::Logos,
+    mail::Post,
     outstanding::Outstanding,
     ports::{
-        Accounts, BackchannelDevice, Clock, Entropy, Events, Fetcher, Interaction, NoDevice,
-        NoEvents, NoFetcher, SystemClock, SystemEntropy,
+        Accounts, BackchannelDevice, Clock, Entropy, Events, Fetcher, Interaction, Letters, Mailer,
+        NoDevice, NoEvents, NoFetcher, SystemClock, SystemEntropy,
     },
     provider::Inner,
     referenced::Referenced,
@@ -59,6 +60,7 @@ pub struct Builder {
     accounts: Arc<dyn Accounts>,
     interaction: Arc<dyn Interaction>,
     fetcher: Arc<dyn Fetcher>,
+    post: Option<Post>,
     backchannel_device: Arc<dyn BackchannelDevice>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -144,6 +146,7 @@ impl WantsInteraction {
             accounts: self.accounts,
             interaction,
             fetcher: Arc::new(NoFetcher),
+            post: None,
             backchannel_device: Arc::new(NoDevice),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
@@ -187,6 +190,13 @@ impl Builder {
     #[must_use]
     pub fn fetcher(mut self, fetcher: Arc<dyn Fetcher>) -> Self {
         self.fetcher = fetcher;
+        self
+    }
+
+    /// How mail to people is written and sent. Without it there is none, and nothing that needs it is offered.
+    #[must_use]
+    pub fn mail(mut self, mailer: Arc<dyn Mailer>, letters: Arc<dyn Letters>) -> Self {
+        self.post = Some(Post { mailer, letters });
         self
     }
 
@@ -239,6 +249,7 @@ impl Builder {
                 accounts: self.accounts,
                 interaction: self.interaction,
                 fetcher: self.fetcher,
+                post: self.post,
                 backchannel_device: self.backchannel_device,
                 clock: self.clock,
                 entropy: self.entropy,

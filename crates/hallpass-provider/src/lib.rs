@@ -13,6 +13,7 @@ mod failure;
 mod issue;
 pub mod keys;
 mod logos;
+mod mail;
 mod outbox;
 mod outstanding;
 pub mod ports;

@@ -1,4 +1,4 @@
-//! The outbox: requests to clients that are written in the same commit as what they report, and sent afterwards. A
+//! The outbox: requests to clients, and mail to people, that are written in the same commit as what they report, and sent afterwards. A
 //! process that is killed in between leaves them to the next one.
 
 use std::time::Duration;
@@ -45,7 +45,7 @@ pub struct Claimed {
 }
 
 /// How an attempt ended.
-enum Attempt {
+pub(crate) enum Attempt {
     /// Delivered.
     Done,
     /// Will be tried again.
@@ -221,6 +221,7 @@ impl Provider {
                     None => Attempt::Final,
                 },
             ),
+            DeliveryContent::Mail { kind: _, sealed } => self.send_mail(key, sealed).await,
         }
     }
 
@@ -285,6 +286,7 @@ impl Provider {
                 client: client_id,
                 outcome,
             }),
+            DeliveryContent::Mail { kind, .. } => self.emit(&Event::Mail { kind, outcome }),
             DeliveryContent::SessionsEnded { .. } => {}
         }
     }

@@ -14,6 +14,7 @@ use crate::{
     endpoints::discovery::Document,
     keys::{self, CurrentKeys, KeyAlgorithm, KeySet, Rotate, Rotated, Rotation},
     logos::Logos,
+    mail::Post,
     outstanding::Outstanding,
     ports::{Accounts, BackchannelDevice, Clock, Entropy, Event, Events, Fetcher, Interaction},
     referenced::Referenced,
@@ -42,6 +43,8 @@ pub(crate) struct Inner {
     pub(crate) backchannel_device: Arc<dyn BackchannelDevice>,
     pub(crate) interaction: Arc<dyn Interaction>,
     pub(crate) fetcher: Arc<dyn Fetcher>,
+    /// None: nothing is mailed.
+    pub(crate) post: Option<Post>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) events: Arc<dyn Events>,

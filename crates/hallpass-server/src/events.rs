@@ -67,6 +67,7 @@ impl Events for Telling {
             } => {
                 tracing::info!(kind, client.id = client.as_str(), outcome, "delivery");
             }
+            Event::Mail { kind, outcome } => tracing::info!(kind, outcome, "mail"),
             Event::ClientChanged { action, client } => {
                 tracing::info!(action, client.id = client.as_str(), "client changed");
             }

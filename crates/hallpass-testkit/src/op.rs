@@ -41,7 +41,7 @@ use crate::{
     Browser,
     fixture::{self, Seed},
     folder::Folder,
-    ports::{SeededEntropy, TestClock, TestEvents, TestFetcher},
+    ports::{SeededEntropy, TestClock, TestEvents, TestFetcher, TestMailer},
 };
 
 /// The header whose content, DER in base64, counts as a certificate that was shown in a TLS handshake.
@@ -209,6 +209,7 @@ impl Setup {
         let clock = self.clock;
         let events = Arc::new(TestEvents::default());
         let fetcher = Arc::new(TestFetcher::default());
+        let mailer = Arc::new(TestMailer::default());
         let entropy: Arc<dyn Entropy> = match self.seed {
             Some(seed) => Arc::new(SeededEntropy::new(seed)),
             None => Arc::new(SystemEntropy),
@@ -236,6 +237,7 @@ impl Setup {
             .entropy(entropy)
             .events(events.clone())
             .fetcher(fetcher.clone())
+            .mail(mailer.clone(), Arc::new(pages.clone()))
             .policy(move |policy| {
                 fixture::policy(policy);
                 policy.ui_locales = ui_locales;
@@ -285,6 +287,7 @@ impl Setup {
             clock,
             events,
             fetcher,
+            mailer,
             initial_access_token: initial.expose().to_owned(),
             subjects,
             app,
@@ -320,6 +323,8 @@ pub struct Op {
     pub events: Arc<TestEvents>,
     /// What was fetched.
     pub fetcher: Arc<TestFetcher>,
+    /// What was mailed.
+    pub mailer: Arc<TestMailer>,
     /// An initial access token for registration.
     pub initial_access_token: String,
     subjects: HashMap<String, Subject>,

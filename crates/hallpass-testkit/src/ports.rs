@@ -9,10 +9,11 @@ use std::{
 };
 
 use hallpass_provider::ports::{
-    Clock, Entropy, Event, Events, FetchError, FetchRequest, Fetched, Fetcher, PostRequest,
+    Clock, Entropy, Event, Events, FetchError, FetchRequest, Fetched, Fetcher, Mail, MailError,
+    Mailer, PostRequest,
 };
 use hallpass_store::BoxFuture;
-use hallpass_types::Timestamp;
+use hallpass_types::{EmailAddress, Timestamp};
 
 /// A clock that moves only when it is told to.
 #[derive(Debug)]
@@ -204,4 +205,75 @@ impl Events for TestEvents {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Sends nothing, and remembers what it was given.
+#[derive(Debug, Default)]
+pub struct TestMailer {
+    sent: Mutex<Vec<Sent>>,
+    refusal: Mutex<Option<MailError>>,
+}
+
+/// A mail that went out.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// To whom.
+    pub to: EmailAddress,
+    /// Its subject.
+    pub subject: String,
+    /// As plain text.
+    pub text: String,
+    /// As HTML.
+    pub html: String,
+    /// Its name.
+    pub id: String,
+}
+
+impl Sent {
+    /// The link in it.
+    ///
+    /// # Panics
+    /// There is none.
+    #[must_use]
+    pub fn link(&self) -> &str {
+        let mut lines = self.text.lines();
+        lines.find(|line| line.starts_with("http")).unwrap()
+    }
+}
+
+impl TestMailer {
+    /// Everything that went out, oldest first.
+    pub fn sent(&self) -> Vec<Sent> {
+        lock(&self.sent).clone()
+    }
+
+    /// What went to an address, oldest first.
+    pub fn to(&self, address: &str) -> Vec<Sent> {
+        let mut all = self.sent();
+        all.retain(|mail| mail.to.as_str() == address);
+        all
+    }
+
+    /// Fails from now on, or does not any more.
+    pub fn fail(&self, refusal: Option<MailError>) {
+        *lock(&self.refusal) = refusal;
+    }
+}
+
+impl Mailer for TestMailer {
+    fn send<'a>(&'a self, mail: Mail<'a>) -> BoxFuture<'a, Result<(), MailError>> {
+        Box::pin(async move {
+            if let Some(refusal) = *lock(&self.refusal) {
+                return Err(refusal);
+            }
+            lock(&self.sent).push(Sent {
+                to: mail.to.clone(),
+                subject: mail.letter.subject.clone(),
+                text: mail.letter.text.clone(),
+                html: mail.letter.html.clone(),
+                id: mail.id.to_owned(),
+            });
+            Ok(())
+        })
+    }
 }

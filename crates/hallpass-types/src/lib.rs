@@ -3,6 +3,7 @@
 //! Nothing here does I/O or knows a clock. Digests are the only cryptography.
 
 mod bytes;
+mod email;
 mod error_code;
 mod id;
 mod params;
@@ -10,6 +11,7 @@ mod scope;
 mod secret;
 mod time;
 
+pub use email::{EmailAddress, InvalidEmail};
 pub use error_code::{ErrorCode, description_text};
 pub use id::{ClientId, CredentialId, GrantId, InvalidId, Issuer, IssuerId, Sid, Subject, TokenId};
 pub use params::{MAX_PARAMS, Params, ParamsError};

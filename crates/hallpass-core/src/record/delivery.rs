@@ -51,6 +51,13 @@ pub enum DeliveryContent {
         /// The session that ended.
         sid: Sid,
     },
+    /// A mail to a person.
+    Mail {
+        /// What it is, for logs and metrics: fixed text.
+        kind: String,
+        /// To whom and what about, sealed under the master key: an address, and what a link in it stands for.
+        sealed: Vec<u8>,
+    },
 }
 
 /// The part of a prepared request that is nobody's business.
@@ -93,6 +100,10 @@ impl fmt::Debug for DeliveryContent {
                 .field("subject", subject)
                 .field("sid", sid)
                 .finish(),
+            Self::Mail { kind, sealed: _ } => f
+                .debug_struct("Mail")
+                .field("kind", kind)
+                .finish_non_exhaustive(),
         }
     }
 }

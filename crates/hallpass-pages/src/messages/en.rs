@@ -1,8 +1,8 @@
 //! English.
 
 use super::{
-    Approvals, Consent, Demo, Device, Errors, FormPost, Home, Logout, Messages, Named, Plural,
-    Select, SignIn, SignedOut,
+    Approvals, Consent, Demo, Device, Errors, FormPost, Home, Logout, Mail, Mails, Messages, Named,
+    Plural, Select, SignIn, SignedOut,
 };
 
 /// The English texts.
@@ -235,6 +235,83 @@ pub(super) static MESSAGES: Messages = Messages {
         warning: "If you do not know what this is about, press Deny.",
         left: "You can answer for {time}.",
         again: "Look again",
+    },
+    mail: Mails {
+        sign_up: Mail {
+            subject: "Confirm your email address for {name}",
+            title: "Confirm your email address",
+            text: "You asked to create an account at {name}. Confirm that this address is yours to go on.",
+            button: "Confirm this address",
+            note: "The link works once, for {time}. If you did not ask for it, ignore this message: no account is made.",
+        },
+        already_registered: Mail {
+            subject: "You already have an account at {name}",
+            title: "You already have an account",
+            text: "Somebody, perhaps you, wanted to create an account at {name} with this address. There is one already: sign in with it.",
+            button: "Forgotten the password?",
+            note: "If it was not you, there is nothing to do. Nothing was changed.",
+        },
+        recover: Mail {
+            subject: "Get back into your account at {name}",
+            title: "Choose a new password",
+            text: "You asked for a new password for your account at {name}.",
+            button: "Choose a new password",
+            note: "The link works once, for {time}. If you did not ask for it, ignore this message: your password stays as it is.",
+        },
+        sign_in_code: Mail {
+            subject: "Your code for {name}",
+            title: "Your code to sign in",
+            text: "Type this code where you asked for it. Give it to nobody: we never ask for it by mail or telephone.",
+            button: "",
+            note: "The code works once, for {time}. If you did not ask for it, somebody typed your address; without the code they cannot sign in.",
+        },
+        sign_in_link: Mail {
+            subject: "Sign in to {name}",
+            title: "Your link to sign in",
+            text: "Open it in the browser in which you asked for it.",
+            button: "Sign in",
+            note: "The link works once, for {time}. If you did not ask for it, ignore this message.",
+        },
+        confirm_address: Mail {
+            subject: "Confirm your new email address for {name}",
+            title: "Confirm your new email address",
+            text: "This address is to become the one of an account at {name}. Confirm that it is yours.",
+            button: "Confirm this address",
+            note: "The link works once, for {time}. If you did not ask for it, ignore this message: nothing is changed.",
+        },
+        address_changed: Mail {
+            subject: "Your email address at {name} was changed",
+            title: "Your email address was changed",
+            text: "Mail about your account at {name} goes to another address from now on.",
+            button: "Look at your account",
+            note: "If it was not you, sign in and change it back, or write to whoever runs {host}.",
+        },
+        password_changed: Mail {
+            subject: "Your password at {name} was changed",
+            title: "Your password was changed",
+            text: "The password of your account at {name} was changed, and all other sessions have ended.",
+            button: "It was not me: choose another",
+            note: "If it was you, there is nothing to do.",
+        },
+        new_device: Mail {
+            subject: "New sign-in to {name}",
+            title: "A sign-in from a new device",
+            text: "Somebody signed in to your account at {name} from a device that was not used before.",
+            button: "Look at your sessions",
+            note: "If it was you, there is nothing to do. If not, end that session and change your password.",
+        },
+        invitation: Mail {
+            subject: "You are invited to {name}",
+            title: "You are invited",
+            text: "An account at {name} is ready to be made for this address.",
+            button: "Create your account",
+            note: "The link works once, for {time}.",
+        },
+        new_address: "New address",
+        device: "Device",
+        time: "Time",
+        network: "Network address",
+        footer: "Sent by {host} because of your account there, or because somebody typed your address.",
     },
     home: Home {
         title: "Sign-in for your apps",

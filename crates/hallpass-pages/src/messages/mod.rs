@@ -44,6 +44,7 @@ pub(crate) struct Messages {
     pub(crate) form_post: FormPost,
     pub(crate) device: Device,
     pub(crate) approvals: Approvals,
+    pub(crate) mail: Mails,
     pub(crate) home: Home,
     pub(crate) demo: Demo,
     pub(crate) seconds: Plural,
@@ -211,6 +212,36 @@ pub(crate) struct Demo {
 /// A table keyed by the names of its rows, so that other languages can name one.
 fn by_name<S: Serializer>(table: &&'static [Named], to: S) -> Result<S::Ok, S::Error> {
     to.collect_map(table.iter().map(|row| (row.name, row)))
+}
+
+/// Letters. `{name}` is the service's name, `{host}` its host, `{time}` how long a link or code works.
+#[derive(Debug, Serialize)]
+pub(crate) struct Mails {
+    pub(crate) sign_up: Mail,
+    pub(crate) already_registered: Mail,
+    pub(crate) recover: Mail,
+    pub(crate) sign_in_code: Mail,
+    pub(crate) sign_in_link: Mail,
+    pub(crate) confirm_address: Mail,
+    pub(crate) address_changed: Mail,
+    pub(crate) password_changed: Mail,
+    pub(crate) new_device: Mail,
+    pub(crate) invitation: Mail,
+    pub(crate) new_address: &'static str,
+    pub(crate) device: &'static str,
+    pub(crate) time: &'static str,
+    pub(crate) network: &'static str,
+    pub(crate) footer: &'static str,
+}
+
+/// One letter.
+#[derive(Debug, Serialize)]
+pub(crate) struct Mail {
+    pub(crate) subject: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) text: &'static str,
+    pub(crate) button: &'static str,
+    pub(crate) note: &'static str,
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hallpass_http::{Html, RenderPages, Wanted};
 use hallpass_provider::{
     endpoints::ClientView,
-    ports::{Interaction, PageKind},
+    ports::{Interaction, Letter, Letters, Message, PageKind},
 };
 use hallpass_types::{ErrorCode, Issuer};
 
@@ -76,6 +76,12 @@ impl BuiltinPages {
         self
     }
 
+    /// The name of the service.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(super) fn pages(&self) -> &Pages {
         &self.pages
     }
@@ -137,6 +143,18 @@ fn path(page: PageKind, handle: &str) -> String {
 impl Interaction for BuiltinPages {
     fn url(&self, page: PageKind, handle: &str) -> String {
         self.issuer.url(&path(page, handle))
+    }
+}
+
+impl Letters for BuiltinPages {
+    fn letter(&self, message: &Message) -> Option<Letter> {
+        let chrome = Chrome {
+            base: self.issuer.path(),
+            host: &self.host,
+            name: &self.name,
+            lang: crate::mail::LANG,
+        };
+        self.pages.letter(message, &chrome)
     }
 }
 

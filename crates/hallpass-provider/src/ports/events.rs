@@ -60,6 +60,13 @@ pub enum Event<'a> {
         /// `delivered`, `failed` (it will be tried again), `refused` or `given_up`.
         outcome: &'static str,
     },
+    /// An attempt to send a mail.
+    Mail {
+        /// What.
+        kind: &'a str,
+        /// `delivered`, `failed` (it will be tried again), `refused` or `given_up`.
+        outcome: &'static str,
+    },
     /// Something of ours failed; the identifier stands on the error page or in the log.
     Internal {
         /// Which endpoint.

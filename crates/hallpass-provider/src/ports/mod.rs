@@ -7,6 +7,7 @@ mod entropy;
 mod events;
 mod fetcher;
 mod interaction;
+mod mail;
 
 pub use accounts::{Account, Accounts, PasswordSignIn, SignInAttempt, SignInOutcome};
 pub use backchannel::{BackchannelDevice, BackchannelNotice, HintedPerson, NoDevice};
@@ -15,3 +16,4 @@ pub use entropy::{Entropy, SystemEntropy};
 pub use events::{Event, Events, NoEvents};
 pub use fetcher::{FetchError, FetchRequest, Fetched, Fetcher, NoFetcher, PostRequest};
 pub use interaction::{Interaction, PageKind};
+pub use mail::{Letter, Letters, Mail, MailCode, MailError, MailLink, Mailer, Message};

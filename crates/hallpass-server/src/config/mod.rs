@@ -19,6 +19,7 @@ mod keys;
 mod lifetimes;
 mod log;
 mod logout;
+mod mail;
 mod mtls;
 mod operations;
 mod passwords;
@@ -59,6 +60,7 @@ pub use keys::{Keys, decode as decode_master_key};
 pub use lifetimes::Lifetimes;
 pub use log::{Log, LogFormat};
 pub use logout::Logout;
+pub use mail::{Mail, MailTls, MailWay};
 pub use mtls::{CertificateHeader, Mtls};
 pub use operations::Operations;
 pub use passwords::Passwords;
@@ -99,6 +101,7 @@ struct Raw {
     request_objects: RequestObjects,
     pushed_requests: PushedRequests,
     passwords: Passwords,
+    mail: mail::Raw,
     rate_limits: RateLimits,
     log: Log,
     experimental: Experimental,
@@ -144,6 +147,8 @@ pub struct Config {
     pub pushed_requests: PushedRequests,
     /// `[passwords]`.
     pub passwords: Passwords,
+    /// `[mail]`.
+    pub mail: Mail,
     /// `[rate_limits]`.
     pub rate_limits: RateLimits,
     /// `[log]`.
@@ -202,6 +207,7 @@ impl Config {
             request_objects,
             pushed_requests,
             passwords,
+            mail,
             rate_limits,
             log,
             experimental,
@@ -224,6 +230,7 @@ impl Config {
         request_objects.check(&pushed_requests, check);
         AuthorizationDetails::check(&authorization_details, check);
         passwords.check(check);
+        let mail = mail.parse(check);
         rate_limits.check(check);
         log.check(check);
         experimental.check(check);
@@ -247,9 +254,9 @@ impl Config {
             .unwrap_or_default();
         let users = users::parse(users, &passwords, check);
         let problems = checker.into_problems();
-        if !problems.is_empty() {
+        let Some(mail) = mail.filter(|_| problems.is_empty()) else {
             return Err(Problems(problems));
-        }
+        };
         Ok(Self {
             server,
             tls,
@@ -267,6 +274,7 @@ impl Config {
             request_objects,
             pushed_requests,
             passwords,
+            mail,
             rate_limits,
             log,
             experimental,

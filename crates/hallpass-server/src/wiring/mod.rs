@@ -2,6 +2,7 @@
 //! nowhere else.
 
 mod clients;
+mod mail;
 mod users;
 
 use std::num::NonZeroUsize;
@@ -202,6 +203,7 @@ impl Engine {
             .entropy(entropy)
             .events(events)
             .fetcher(Arc::new(guard(&config.danger)?))
+            .mail(mail::mailer(config, pages.name())?, Arc::new(pages.clone()))
             .build()
             .await
             .map_err(|error| Failure::doing("store", &error))?;

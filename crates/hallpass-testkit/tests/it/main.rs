@@ -38,6 +38,7 @@ mod jwt_bearer;
 mod keys;
 mod languages;
 mod logout;
+mod mail;
 mod mcp;
 mod mutual_tls;
 mod outbox;

@@ -1,0 +1,96 @@
+//! Mail in the outbox: what is to be said waits sealed, and is put into words when it is sent.
+
+use std::sync::Arc;
+
+use hallpass_core::record::DeliveryContent;
+use hallpass_store::{StoreError, Write};
+use hallpass_types::{Delivery, EmailAddress, Key, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Failure, Provider,
+    outbox::Attempt,
+    ports::{Letters, Mail, MailError, Mailer, Message},
+};
+
+/// How mail is written and sent.
+pub(crate) struct Post {
+    pub(crate) mailer: Arc<dyn Mailer>,
+    pub(crate) letters: Arc<dyn Letters>,
+}
+
+/// A mail that waits to be sent.
+#[derive(Serialize, Deserialize)]
+struct Order {
+    #[serde(rename = "t")]
+    to: EmailAddress,
+    #[serde(rename = "m")]
+    message: Message,
+}
+
+impl Provider {
+    /// Whether mail can be sent at all.
+    #[must_use]
+    pub fn has_mail(&self) -> bool {
+        self.inner.post.is_some()
+    }
+
+    /// The write that puts a mail into the outbox. It is sent soon after the commit, at least once, and given up at
+    /// `expires_at`. Limits on how much mail somebody gets are the caller's.
+    ///
+    /// # Errors
+    /// Only failures of ours.
+    pub fn mail(
+        &self,
+        to: &EmailAddress,
+        message: Message,
+        expires_at: Timestamp,
+    ) -> Result<Write, Failure> {
+        let key = self.delivery_key(expires_at);
+        let kind = message.kind().to_owned();
+        let order = Order {
+            to: to.clone(),
+            message,
+        };
+        let plain = serde_json::to_vec(&order)
+            .map_err(|e| Failure::Internal(format!("a mail cannot be written: {e}")))?;
+        let sealed = self.inner.secrets.seal_delivery(key, &plain);
+        Ok(self.delivery(key, DeliveryContent::Mail { kind, sealed }, expires_at))
+    }
+
+    pub(crate) async fn send_mail(
+        &self,
+        key: Key<Delivery>,
+        sealed: &[u8],
+    ) -> Result<Attempt, StoreError> {
+        let Some(post) = &self.inner.post else {
+            return Ok(Attempt::Failed);
+        };
+        let opened = self.inner.secrets.open_delivery(key, sealed);
+        let order = opened.and_then(|plain| serde_json::from_slice::<Order>(&plain).ok());
+        let Some(Order { to, message }) = order else {
+            tracing::error!("a mail cannot be opened with this master key");
+            return Ok(Attempt::Final);
+        };
+        let Some(letter) = post.letters.letter(&message) else {
+            return Ok(Attempt::Failed);
+        };
+        let mail = Mail {
+            to: &to,
+            letter: &letter,
+            id: &mail_id(key),
+            at: self.now(),
+        };
+        Ok(match post.mailer.send(mail).await {
+            Ok(()) => Attempt::Done,
+            Err(MailError::Failed) => Attempt::Failed,
+            Err(MailError::Refused) => Attempt::Final,
+        })
+    }
+}
+
+/// The same for every attempt, so that a reader's program can tell copies.
+fn mail_id(key: Key<Delivery>) -> String {
+    let half = key.digest.first_chunk::<16>().copied().unwrap_or_default();
+    format!("{:032x}", u128::from_be_bytes(half))
+}
