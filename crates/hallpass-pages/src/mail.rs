@@ -139,9 +139,6 @@ impl Pages {
     }
 }
 
-/// In which language letters are; nobody's browser is there to ask.
-pub(crate) const LANG: Lang = Lang::En;
-
 #[cfg(test)]
 mod tests {
     use hallpass_provider::ports::{MailCode, MailLink};

@@ -152,7 +152,7 @@ impl Letters for BuiltinPages {
             base: self.issuer.path(),
             host: &self.host,
             name: &self.name,
-            lang: crate::mail::LANG,
+            lang: self.lang,
         };
         self.pages.letter(message, &chrome)
     }
