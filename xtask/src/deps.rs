@@ -20,6 +20,10 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
         &["hallpass-types", "hallpass-core", "hallpass-store"],
     ),
     (
+        "hallpass-store-postgres",
+        &["hallpass-types", "hallpass-core", "hallpass-store"],
+    ),
+    (
         "hallpass-provider",
         &[
             "hallpass-types",
@@ -78,7 +82,15 @@ const WRAPPERS: &[(&str, &[&str])] = &[
     ("argon2", &["hallpass-accounts"]),
     ("lettre", &["hallpass-mail"]),
     ("minijinja", &["hallpass-pages"]),
-    ("rustls", &["hallpass-server", "hallpass-fetch"]),
+    ("tokio-postgres", &["hallpass-store-postgres"]),
+    (
+        "rustls",
+        &[
+            "hallpass-server",
+            "hallpass-fetch",
+            "hallpass-store-postgres",
+        ],
+    ),
 ];
 
 /// Everything that hallpass-core stands on. None of it does I/O, draws randomness for itself or reads a clock:

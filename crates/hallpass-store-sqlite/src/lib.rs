@@ -21,6 +21,7 @@ mod store;
 mod work;
 mod writer;
 
+pub use hallpass_store::{Histogram, HistogramSnapshot};
 pub use options::Options;
-pub use stats::{Histogram, HistogramSnapshot, Stats, StatsSnapshot};
+pub use stats::{Stats, StatsSnapshot};
 pub use store::SqliteStore;

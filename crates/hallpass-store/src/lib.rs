@@ -8,8 +8,10 @@ pub mod contract;
 mod credential;
 pub mod encoding;
 mod error;
+mod histogram;
 mod issuer;
 mod memory;
+pub mod migration;
 mod port;
 mod registration;
 mod root;
@@ -19,6 +21,7 @@ pub use credential::{
     CredentialData, CredentialRecord, Email, Passkey, RecoveryCodes, Totp, Upstream,
 };
 pub use error::StoreError;
+pub use histogram::{Histogram, HistogramSnapshot};
 pub use issuer::{IssuerRecord, IssuerState, NewIssuer};
 pub use memory::MemoryStore;
 pub use port::{BoxFuture, KeyPhase, KeyRecord, MAX_PAGE, Page, Standing, Store, UserRecord};

@@ -1,0 +1,193 @@
+//! Questions, and what purging asks. What commits say is in `statement`.
+
+pub(crate) const CLIENT: &str =
+    "SELECT client, record FROM clients WHERE issuer = $1 AND client = $2";
+pub(crate) const CLIENTS: &str =
+    "SELECT client, record FROM clients WHERE issuer = $1 AND client > $2 ORDER BY client LIMIT $3";
+pub(crate) const CLIENTS_FIRST: &str =
+    "SELECT client, record FROM clients WHERE issuer = $1 ORDER BY client LIMIT $2";
+pub(crate) const COUNT_REGISTERED: &str =
+    "SELECT count(*) FROM clients WHERE issuer = $1 AND registered";
+pub(crate) const COUNT_OF_SOFTWARE: &str =
+    "SELECT count(*) FROM registrations WHERE issuer = $1 AND software = $2";
+pub(crate) const FOLDED_CLIENT: &str =
+    "SELECT client FROM registrations WHERE issuer = $1 AND fold = $2";
+pub(crate) const IDLE_CLIENTS: &str =
+    "SELECT client FROM registrations WHERE issuer = $1 AND used < $2 ORDER BY used LIMIT $3";
+pub(crate) const INITIAL_ACCESS: &str =
+    "SELECT id, record, uses FROM initial_access WHERE issuer = $1 AND id = $2";
+pub(crate) const INITIAL_ACCESSES: &str =
+    "SELECT id, record, uses FROM initial_access WHERE issuer = $1 LIMIT $2";
+pub(crate) const CODE: &str =
+    "SELECT spent, record FROM codes WHERE issuer = $1 AND bucket = $2 AND id = $3";
+pub(crate) const WAITING: &str =
+    "SELECT revision, record FROM waiting WHERE issuer = $1 AND bucket = $2 AND id = $3";
+pub(crate) const GRANT: &str = "SELECT revoked_at, generation, rotated_at, idle_expires_at, record
+    FROM grants WHERE issuer = $1 AND bucket = $2 AND id = $3";
+/// One row, whether the grant is there or not.
+pub(crate) const STANDING: &str =
+    "SELECT g.revoked_at, g.generation, g.rotated_at, g.idle_expires_at, g.record,
+        g.session_id IS NULL OR s.issuer IS NOT NULL,
+        EXISTS (SELECT 1 FROM denied_tokens d WHERE d.issuer = $1 AND d.bucket = $4 AND d.id = $5)
+    FROM (VALUES (1)) one (n)
+    LEFT JOIN grants g ON g.issuer = $1 AND g.bucket = $2 AND g.id = $3
+    LEFT JOIN sessions s ON s.issuer = $1 AND s.bucket = g.session_bucket AND s.id = g.session_id";
+pub(crate) const SESSION: &str =
+    "SELECT record FROM sessions WHERE issuer = $1 AND bucket = $2 AND id = $3";
+pub(crate) const CONSENT: &str =
+    "SELECT record FROM consents WHERE issuer = $1 AND subject = $2 AND client = $3";
+pub(crate) const USER: &str =
+    "SELECT subject, record FROM users WHERE issuer = $1 AND subject = $2";
+pub(crate) const USER_BY_NAME: &str =
+    "SELECT subject, record FROM users WHERE issuer = $1 AND username_key = $2";
+pub(crate) const USERS: &str = "SELECT subject, record FROM users
+    WHERE issuer = $1 AND username_key > $2 ORDER BY username_key LIMIT $3";
+pub(crate) const USERS_FIRST: &str =
+    "SELECT subject, record FROM users WHERE issuer = $1 ORDER BY username_key LIMIT $2";
+pub(crate) const CREDENTIALS: &str =
+    "SELECT id, record FROM credentials WHERE issuer = $1 AND subject = $2 LIMIT $3";
+pub(crate) const CREDENTIAL_BY_LOOKUP: &str =
+    "SELECT id, record, subject FROM credentials WHERE issuer = $1 AND lookup = $2";
+pub(crate) const SIGNING_KEYS: &str = "SELECT kid, record FROM signing_keys WHERE issuer = $1";
+pub(crate) const PARTICIPANTS: &str = "SELECT id, record FROM participants
+    WHERE issuer = $1 AND bucket = $2 AND id >= $3 AND id <= $4";
+pub(crate) const SESSIONS_OF: &str = "SELECT DISTINCT bucket, substring(id FROM 1 FOR 32)
+    FROM participants WHERE issuer = $1 AND subject = $2 LIMIT $3";
+pub(crate) const DUE_DELIVERIES: &str =
+    "SELECT bucket, id, attempts, next_at, record FROM deliveries
+    WHERE issuer = $1 AND next_at <= $2 ORDER BY next_at LIMIT $3";
+pub(crate) const ISSUER: &str = "SELECT id FROM issuers WHERE identifier = $1";
+pub(crate) const ALIVE: &str = "SELECT current_setting('transaction_read_only')";
+
+/// Two that take the same number or name at once: one of them inserts nothing and looks again.
+pub(crate) const NEW_ISSUER: &str = "INSERT INTO issuers (id, identifier)
+    SELECT coalesce(max(id), 0) + 1, $1::bytea FROM issuers ON CONFLICT DO NOTHING";
+pub(crate) const LOCK_CLIENT: &str =
+    "SELECT client, record FROM clients WHERE issuer = $1 AND client = $2 FOR UPDATE";
+/// Whoever asserts what keys there are holds this, so that two do not add different ones to the same.
+pub(crate) const LOCK_ISSUER: &str = "SELECT id FROM issuers WHERE id = $1 FOR UPDATE";
+
+macro_rules! issuer_records {
+    ($($name:ident = $rest:literal;)+) => {
+        $(pub(crate) const $name: &str =
+            concat!("SELECT issuer, revision, change, record, name FROM issuer_records ", $rest);)+
+    };
+}
+
+issuer_records! {
+    ISSUER_NAMED = "WHERE name = $1";
+    ISSUER_AT = "WHERE place = $1";
+    ISSUERS = "WHERE name > $1 ORDER BY name LIMIT $2";
+    ISSUERS_FIRST = "ORDER BY name LIMIT $1";
+    ISSUER_BY_ID = "WHERE issuer = $1";
+    ISSUERS_CHANGED = "WHERE change > $1 ORDER BY change LIMIT $2";
+}
+
+pub(crate) const NEXT_CHANGE: &str = "UPDATE issuer_changes SET n = n + 1 WHERE id = 1 RETURNING n";
+pub(crate) const ISSUER_TAKEN: &str =
+    "SELECT 1 FROM issuer_records WHERE name = $1 OR place = $2 LIMIT 1";
+pub(crate) const CREATE_ISSUER: &str =
+    "INSERT INTO issuer_records (issuer, name, place, deleting, revision, change, record)
+    VALUES ($1, $2, $3, false, 1, $4, $5)";
+pub(crate) const CHANGE_ISSUER: &str =
+    "UPDATE issuer_records SET deleting = $3, revision = revision + 1, change = $4, record = $5
+    WHERE issuer = $1 AND revision = $2";
+pub(crate) const DELETE_ISSUER: &str = "DELETE FROM issuer_records WHERE issuer = $1 AND deleting";
+/// Issuers with a delivery that is due: one look for each that has deliveries at all.
+pub(crate) const DUE_ISSUERS: &str = "WITH RECURSIVE found (issuer, next_at) AS (
+    (SELECT issuer, next_at FROM deliveries WHERE issuer > $1 ORDER BY issuer, next_at LIMIT 1)
+    UNION ALL
+    SELECT next.issuer, next.next_at FROM found CROSS JOIN LATERAL (
+        SELECT t.issuer, t.next_at FROM deliveries t WHERE t.issuer > found.issuer
+        ORDER BY t.issuer, t.next_at LIMIT 1) next)
+    SELECT issuer FROM found WHERE next_at <= $2 LIMIT $3";
+
+macro_rules! erasing {
+    ($($table:literal $key:literal;)+) => {
+        /// For each table with rows of issuers, the statement that deletes some of those of one that goes.
+        pub(crate) const ERASING: &[&str] = &[$(concat!("DELETE FROM ", $table,
+            " WHERE issuer = $1 AND (", $key, ") IN (SELECT ", $key, " FROM ", $table, " WHERE issuer = $1 LIMIT $2)
+            AND EXISTS (SELECT 1 FROM issuer_records r WHERE r.issuer = $1 AND r.deleting)")),+];
+        #[cfg(test)]
+        const ERASED: &[&str] = &[$($table),+];
+    };
+}
+
+erasing! {
+    "codes" "bucket, id";
+    "grants" "bucket, id";
+    "sessions" "bucket, id";
+    "denied_tokens" "bucket, id";
+    "once_keys" "bucket, id";
+    "waiting" "bucket, id";
+    "deliveries" "bucket, id";
+    "participants" "bucket, id";
+    "consents" "subject, client";
+    "clients" "client";
+    "registrations" "client";
+    "initial_access" "id";
+    "users" "subject";
+    "signing_keys" "kid";
+    "credentials" "subject, id";
+}
+
+/// The statements that purge one table of expiring records.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Expiring {
+    /// The next issuers that have any rows, each with its lowest bucket.
+    pub(crate) next_issuers: &'static str,
+    /// Deletes some expired rows of an issuer: those that nobody else deletes at the moment.
+    pub(crate) delete: &'static str,
+}
+
+macro_rules! expiring {
+    ($($table:literal),+) => {
+        pub(crate) const EXPIRING: &[Expiring] = &[$(Expiring {
+            next_issuers: concat!("WITH RECURSIVE found (issuer, bucket, n) AS (
+                (SELECT issuer, bucket, 1 FROM ", $table, " WHERE issuer > $1 ORDER BY issuer, bucket LIMIT 1)
+                UNION ALL
+                SELECT next.issuer, next.bucket, found.n + 1 FROM found CROSS JOIN LATERAL (
+                    SELECT t.issuer, t.bucket FROM ", $table, " t WHERE t.issuer > found.issuer
+                    ORDER BY t.issuer, t.bucket LIMIT 1) next
+                WHERE found.n < 500)
+                SELECT issuer, bucket FROM found ORDER BY issuer"),
+            delete: concat!("WITH gone AS (SELECT issuer, bucket, id FROM ", $table,
+                " WHERE issuer = $1 AND bucket < $2 ORDER BY bucket, id LIMIT $3 FOR UPDATE SKIP LOCKED)
+                DELETE FROM ", $table, " t USING gone
+                WHERE t.issuer = gone.issuer AND t.bucket = gone.bucket AND t.id = gone.id"),
+        }),+];
+    };
+}
+
+expiring!(
+    "codes",
+    "grants",
+    "sessions",
+    "denied_tokens",
+    "once_keys",
+    "waiting",
+    "deliveries",
+    "participants"
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_issuer_is_erased_from_every_table_that_has_rows_of_issuers() {
+        let mut tables = Vec::new();
+        for step in crate::migration::ALL {
+            for table in step.sql.split("CREATE TABLE IF NOT EXISTS ").skip(1) {
+                let (name, columns) = table.split_once(" (").unwrap();
+                if columns.trim_start().starts_with("issuer ") && name != "issuer_records" {
+                    tables.push(name);
+                }
+            }
+        }
+        tables.sort_unstable();
+        let mut erased = ERASED.to_vec();
+        erased.sort_unstable();
+        assert_eq!(tables, erased);
+    }
+}

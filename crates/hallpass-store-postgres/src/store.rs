@@ -1,0 +1,341 @@
+//! The store.
+
+use std::sync::Arc;
+
+use hallpass_core::{
+    client::ClientRecord,
+    record::{
+        ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting, ParticipantRecord,
+        SessionRecord,
+    },
+};
+use hallpass_store::{
+    BoxFuture, Commit, Committed, CredentialRecord, Day, InitialAccessRecord, IssuerRecord,
+    KeyRecord, NewIssuer, Page, Standing, Store, StoreError, UserRecord,
+};
+use hallpass_types::{
+    Bucket, ClientId, Code, ContentDigest, Delivery, GrantId, IssuerId, Key, Session, Subject,
+    Timestamp, TokenId, Waiting,
+};
+use tokio::{sync::oneshot, time::Instant};
+
+use crate::{
+    issuers::Issuers,
+    link::Dialer,
+    migration,
+    op::Rows,
+    options::{Address, Options},
+    purge::Background,
+    queue::{Job, Queue},
+    read::Readers,
+    sql,
+    stats::Stats,
+    writer,
+};
+
+type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
+
+/// A database. Dropping it lets what was queued end by itself.
+#[derive(Debug)]
+pub struct PostgresStore {
+    readers: Readers,
+    background: Background,
+    issuers: Issuers,
+    queue: Arc<Queue>,
+    stats: Arc<Stats>,
+}
+
+impl PostgresStore {
+    /// Opens a database, migrating it where needed (and allowed). Needs a tokio runtime, for as long as it is used.
+    ///
+    /// # Errors
+    /// [`StoreError::Version`] when a newer program made it, or an older one and the options forbid migrating;
+    /// [`StoreError::Corrupt`] when it holds something else; [`StoreError::Unavailable`] when it cannot be reached.
+    pub async fn open(address: Address, options: Options) -> Result<Self, StoreError> {
+        let stats = Arc::new(Stats::default());
+        let dialer = Dialer::new(address, options, Arc::clone(&stats))
+            .map_err(|text| StoreError::Unavailable(text.into()))?;
+        let dialer = Arc::new(dialer);
+        if dialer.options.migrate {
+            for name in migration::migrate(&dialer, migration::ALL).await? {
+                tracing::info!(migration = name, "store.migrated: the schema has changed");
+            }
+        } else {
+            migration::demand_none_pending(&dialer, migration::ALL).await?;
+        }
+        let (limit, batch) = (dialer.options.queue, dialer.options.batch);
+        let queue = Arc::new(Queue::new(limit, batch, Arc::clone(&stats)));
+        writer::start(&dialer, &queue);
+        Ok(Self {
+            readers: Readers::new(&dialer),
+            background: Background::new(&dialer),
+            issuers: Issuers::new(&dialer),
+            queue,
+            stats,
+        })
+    }
+
+    /// How it is doing.
+    #[must_use]
+    pub fn stats(&self) -> Arc<Stats> {
+        Arc::clone(&self.stats)
+    }
+}
+
+impl Drop for PostgresStore {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
+impl Store for PostgresStore {
+    fn client<'a>(
+        &'a self,
+        issuer: IssuerId,
+        id: &'a ClientId,
+    ) -> Answer<'a, Option<ClientRecord>> {
+        Box::pin(self.readers.client(issuer, id))
+    }
+
+    fn clients<'a>(
+        &'a self,
+        issuer: IssuerId,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> Answer<'a, Page<ClientRecord>> {
+        Box::pin(self.readers.clients(issuer, after, limit))
+    }
+
+    fn count_registered_clients(&self, issuer: IssuerId) -> Answer<'_, u64> {
+        Box::pin(async move {
+            let issuer = i64::from(issuer.0);
+            self.readers.count(sql::COUNT_REGISTERED, &[&issuer]).await
+        })
+    }
+
+    fn count_clients_of_software(&self, issuer: IssuerId, software: [u8; 32]) -> Answer<'_, u64> {
+        Box::pin(async move {
+            let issuer = i64::from(issuer.0);
+            self.readers
+                .count(sql::COUNT_OF_SOFTWARE, &[&issuer, &software.as_slice()])
+                .await
+        })
+    }
+
+    fn folded_client(&self, issuer: IssuerId, fold: [u8; 32]) -> Answer<'_, Option<ClientId>> {
+        Box::pin(self.readers.folded_client(issuer, fold))
+    }
+
+    fn idle_clients(
+        &self,
+        issuer: IssuerId,
+        before: Day,
+        limit: usize,
+    ) -> Answer<'_, Vec<ClientId>> {
+        Box::pin(self.readers.idle_clients(issuer, before, limit))
+    }
+
+    fn initial_access(
+        &self,
+        issuer: IssuerId,
+        digest: ContentDigest,
+    ) -> Answer<'_, Option<InitialAccessRecord>> {
+        Box::pin(self.readers.initial_access(issuer, digest))
+    }
+
+    fn initial_accesses(
+        &self,
+        issuer: IssuerId,
+    ) -> Answer<'_, Vec<(ContentDigest, InitialAccessRecord)>> {
+        Box::pin(self.readers.initial_accesses(issuer))
+    }
+
+    fn code(&self, issuer: IssuerId, key: Key<Code>) -> Answer<'_, Option<FoundCode>> {
+        Box::pin(self.readers.code(issuer, key))
+    }
+
+    fn waiting(&self, issuer: IssuerId, key: Key<Waiting>) -> Answer<'_, Option<FoundWaiting>> {
+        Box::pin(self.readers.waiting(issuer, key))
+    }
+
+    fn grant(&self, issuer: IssuerId, id: GrantId) -> Answer<'_, Option<FoundGrant>> {
+        Box::pin(self.readers.grant(issuer, id))
+    }
+
+    fn standing(
+        &self,
+        issuer: IssuerId,
+        grant: Option<GrantId>,
+        token: TokenId,
+        expires_at: Timestamp,
+    ) -> Answer<'_, Standing> {
+        Box::pin(self.readers.standing(issuer, grant, token, expires_at))
+    }
+
+    fn session(&self, issuer: IssuerId, key: Key<Session>) -> Answer<'_, Option<SessionRecord>> {
+        Box::pin(self.readers.session(issuer, key))
+    }
+
+    fn consent<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+        client: &'a ClientId,
+    ) -> Answer<'a, Option<ConsentRecord>> {
+        Box::pin(self.readers.consent(issuer, subject, client))
+    }
+
+    fn user_by_name<'a>(
+        &'a self,
+        issuer: IssuerId,
+        username_key: &'a str,
+    ) -> Answer<'a, Option<UserRecord>> {
+        Box::pin(self.readers.user_by_name(issuer, username_key))
+    }
+
+    fn user<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+    ) -> Answer<'a, Option<UserRecord>> {
+        Box::pin(self.readers.user(issuer, subject))
+    }
+
+    fn users<'a>(
+        &'a self,
+        issuer: IssuerId,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> Answer<'a, Page<UserRecord>> {
+        Box::pin(self.readers.users(issuer, after, limit))
+    }
+
+    fn credentials<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+    ) -> Answer<'a, Vec<CredentialRecord>> {
+        Box::pin(self.readers.credentials(issuer, subject))
+    }
+
+    fn credential_by_lookup(
+        &self,
+        issuer: IssuerId,
+        lookup: ContentDigest,
+    ) -> Answer<'_, Option<CredentialRecord>> {
+        Box::pin(self.readers.credential_by_lookup(issuer, lookup))
+    }
+
+    fn signing_keys(&self, issuer: IssuerId) -> Answer<'_, Vec<KeyRecord>> {
+        Box::pin(self.readers.signing_keys(issuer))
+    }
+
+    fn participants(
+        &self,
+        issuer: IssuerId,
+        session: Key<Session>,
+    ) -> Answer<'_, Vec<ParticipantRecord>> {
+        Box::pin(self.readers.participants(issuer, session))
+    }
+
+    fn sessions_of<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+    ) -> Answer<'a, Vec<Key<Session>>> {
+        Box::pin(self.readers.sessions_of(issuer, subject))
+    }
+
+    fn due_deliveries(
+        &self,
+        issuer: IssuerId,
+        now: Timestamp,
+        limit: usize,
+    ) -> Answer<'_, Vec<(Key<Delivery>, DeliveryRecord)>> {
+        Box::pin(self.readers.due_deliveries(issuer, now, limit))
+    }
+
+    fn issuer<'a>(&'a self, identifier: &'a str) -> Answer<'a, IssuerId> {
+        Box::pin(async move {
+            for _ in 0..MOST_TRIES {
+                if let Some(number) = self.readers.issuer(identifier).await? {
+                    return Ok(number);
+                }
+                self.background
+                    .execute(sql::NEW_ISSUER, &[&identifier.as_bytes()])
+                    .await?;
+            }
+            Err(StoreError::Busy { retry_after: 1 })
+        })
+    }
+
+    fn issuer_named<'a>(&'a self, name: &'a str) -> Answer<'a, Option<IssuerRecord>> {
+        Box::pin(self.readers.issuer_named(name))
+    }
+
+    fn issuer_at<'a>(&'a self, place: &'a str) -> Answer<'a, Option<IssuerRecord>> {
+        Box::pin(self.readers.issuer_at(place))
+    }
+
+    fn issuers<'a>(
+        &'a self,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> Answer<'a, Page<IssuerRecord>> {
+        Box::pin(self.readers.issuers(after, limit))
+    }
+
+    fn issuers_changed(&self, after: u64, limit: usize) -> Answer<'_, Vec<IssuerRecord>> {
+        Box::pin(self.readers.issuers_changed(after, limit))
+    }
+
+    fn create_issuer(&self, new: NewIssuer) -> Answer<'_, Option<IssuerRecord>> {
+        Box::pin(async move { self.issuers.create(&new).await })
+    }
+
+    fn change_issuer(&self, revision: u64, record: IssuerRecord) -> Answer<'_, bool> {
+        Box::pin(async move { self.issuers.change(revision, &record).await })
+    }
+
+    fn erase_issuer(&self, issuer: IssuerId, limit: usize) -> Answer<'_, u64> {
+        Box::pin(self.background.erase(issuer, limit))
+    }
+
+    fn due_issuers(
+        &self,
+        now: Timestamp,
+        after: Option<IssuerId>,
+        limit: usize,
+    ) -> Answer<'_, Vec<IssuerId>> {
+        Box::pin(self.readers.due_issuers(now, after, limit))
+    }
+
+    fn commit(&self, issuer: IssuerId, commit: Commit) -> Answer<'_, Committed> {
+        Box::pin(async move {
+            if commit.spends.is_empty() && commit.writes.is_empty() {
+                return Ok(Committed::Done);
+            }
+            let rows = Rows::of(issuer, commit)?;
+            let (reply, outcome) = oneshot::channel();
+            self.queue.push(Job {
+                rows,
+                reply,
+                since: Instant::now(),
+            });
+            outcome.await.unwrap_or_else(|_| {
+                Err(StoreError::unavailable("the tasks that commit have ended"))
+            })
+        })
+    }
+
+    fn purge(&self, below: Bucket, limit: usize) -> Answer<'_, u64> {
+        Box::pin(self.background.purge(below, limit))
+    }
+
+    fn ready(&self) -> Answer<'_, ()> {
+        Box::pin(self.readers.alive())
+    }
+}
+
+/// How often a number is tried for an issuer when others take numbers at the same time.
+const MOST_TRIES: u32 = 100;

@@ -1,0 +1,285 @@
+//! Committing: a few connections, each of which takes what waits and does it in one statement.
+
+use std::{sync::Arc, time::Duration};
+
+use hallpass_store::{Committed, StoreError, same_client, same_signing_keys};
+use hallpass_types::IssuerId;
+use std::sync::atomic::Ordering::Relaxed;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_postgres::types::ToSql;
+
+use crate::{
+    failure::Failure,
+    link::{Dialer, Link, Slot, jittered},
+    op::{Op, Step},
+    queue::{Batch, Job, Queue},
+    row, sql,
+    statement::{Shape, single, single_params},
+};
+
+/// Starts the tasks that commit. They end when the queue is closed.
+pub(crate) fn start(dialer: &Arc<Dialer>, queue: &Arc<Queue>) {
+    for _ in 0..dialer.options.writers.max(1) {
+        let writer = Writer {
+            slot: Slot::new(Arc::clone(dialer)),
+            dialer: Arc::clone(dialer),
+        };
+        let queue = Arc::clone(queue);
+        tokio::spawn(async move {
+            while let Some(batch) = queue.next().await {
+                writer.run(batch).await;
+            }
+        });
+    }
+}
+
+#[derive(Debug)]
+struct Writer {
+    slot: Slot,
+    dialer: Arc<Dialer>,
+}
+
+impl Writer {
+    async fn run(&self, batch: Batch) {
+        match batch {
+            Batch::Together(shape, jobs) => {
+                let jobs = self.in_time(jobs);
+                if !jobs.is_empty() {
+                    self.together(&shape, jobs).await;
+                }
+            }
+            Batch::Alone(job) => {
+                for job in self.in_time(vec![job]) {
+                    self.alone(job).await;
+                }
+            }
+        }
+    }
+
+    /// Refuses those that have waited for too long.
+    fn in_time(&self, jobs: Vec<Job>) -> Vec<Job> {
+        let most = self.dialer.options.acquire_timeout;
+        let (fresh, late): (Vec<_>, Vec<_>) = jobs
+            .into_iter()
+            .partition(|job| job.since.elapsed() <= most);
+        for job in late {
+            self.dialer.stats.busy.fetch_add(1, Relaxed);
+            job.answer(Err(StoreError::Busy { retry_after: 1 }));
+        }
+        fresh
+    }
+
+    async fn together(&self, shape: &Shape, jobs: Vec<Job>) {
+        let mut tries = 0;
+        let outcome = loop {
+            let started = Instant::now();
+            let outcome = self
+                .guarded(async |link| statement(link, shape, &jobs).await)
+                .await;
+            match outcome {
+                Err(Failure::Again) if tries < MOST_TRIES => {
+                    self.dialer.stats.retries.fetch_add(1, Relaxed);
+                    sleep(jittered(RETRY, tries)).await;
+                    tries = tries.saturating_add(1);
+                }
+                outcome => {
+                    let stats = &self.dialer.stats;
+                    stats.batch_size.observe(jobs.len() as u64);
+                    stats.commit_micros.observe(micros(started.elapsed()));
+                    break outcome;
+                }
+            }
+        };
+        match outcome {
+            Ok(done) => {
+                for (n, job) in (0_i64..).zip(jobs) {
+                    if done.binary_search(&n).is_ok() {
+                        job.answer(Ok(Committed::Done));
+                    } else if job.rows.spends.len() == 1 {
+                        job.answer(Ok(Committed::TooLate(0)));
+                    } else {
+                        // Which of its spends it was is found out one by one.
+                        self.alone(job).await;
+                    }
+                }
+            }
+            // Nothing has happened, and it is the fault of one of them.
+            Err(
+                Failure::Undone
+                | Failure::Taken
+                | Failure::Refused(_)
+                | Failure::Again
+                | Failure::Stale
+                | Failure::Corrupt(_),
+            ) => {
+                for job in jobs {
+                    self.alone(job).await;
+                }
+            }
+            Err(failure @ (Failure::Busy | Failure::Lost(_))) => {
+                self.dialer.stats.failures.fetch_add(1, Relaxed);
+                for job in jobs {
+                    job.answer(Err(failure.clone().into()));
+                }
+            }
+        }
+    }
+
+    /// One commit in a transaction, change by change.
+    async fn alone(&self, job: Job) {
+        self.dialer.stats.alone.fetch_add(1, Relaxed);
+        let mut tries = 0;
+        let outcome = loop {
+            let started = Instant::now();
+            let outcome = self
+                .guarded(async |link| transaction(link, &job).await)
+                .await;
+            match outcome {
+                Err(Failure::Again | Failure::Stale) if tries < MOST_TRIES => {
+                    self.dialer.stats.retries.fetch_add(1, Relaxed);
+                    sleep(jittered(RETRY, tries)).await;
+                    tries = tries.saturating_add(1);
+                }
+                outcome => {
+                    let stats = &self.dialer.stats;
+                    stats.batch_size.observe(1);
+                    stats.commit_micros.observe(micros(started.elapsed()));
+                    break outcome;
+                }
+            }
+        };
+        if outcome.is_err() {
+            self.dialer.stats.failures.fetch_add(1, Relaxed);
+        }
+        job.answer(outcome.map_err(StoreError::from));
+    }
+
+    /// Runs something on the connection, within the time that it has. When it fails so that nobody knows what state the
+    /// connection is in, there will be another.
+    async fn guarded<T>(
+        &self,
+        work: impl AsyncFnOnce(&Link) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let link = self.slot.link().await?;
+        // The database's own limit comes first and says that nothing was written.
+        let most = self.dialer.options.statement_timeout.saturating_add(GRACE);
+        let outcome = match timeout(most, work(&link)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Failure::Lost("the database does not answer".to_owned())),
+        };
+        if outcome.as_ref().is_err_and(Failure::spoils_connection) {
+            link.spoil();
+        }
+        outcome
+    }
+}
+
+pub(crate) const MOST_TRIES: u32 = 8;
+pub(crate) const RETRY: Duration = Duration::from_millis(4);
+const GRACE: Duration = Duration::from_secs(1);
+
+pub(crate) fn micros(took: Duration) -> u64 {
+    u64::try_from(took.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// The places of the jobs that are done, in order.
+async fn statement(link: &Link, shape: &Shape, jobs: &[Job]) -> Result<Vec<i64>, Failure> {
+    let statement = link.prepared(&shape.sql()).await?;
+    let spends: Vec<Vec<&Op>> = jobs
+        .iter()
+        .map(|job| job.spends().unwrap_or_default())
+        .collect();
+    let rows = (0_i64..).zip(jobs.iter().zip(&spends));
+    let rows = rows.flat_map(|(n, (job, spends))| {
+        let issuer = i64::from(job.rows.issuer.0);
+        let ops = spends.iter().copied().chain(&job.rows.writes);
+        ops.map(move |op| (n, issuer, op))
+    });
+    let params = shape.params(rows);
+    let row = link.client.query_one(&statement, &params.as_sql()).await?;
+    if shape.spends.is_empty() {
+        return Ok((0..).take(jobs.len()).collect());
+    }
+    let mut done: Vec<i64> = row.try_get(0)?;
+    done.sort_unstable();
+    Ok(done)
+}
+
+async fn transaction(link: &Link, job: &Job) -> Result<Committed, Failure> {
+    link.client.batch_execute("BEGIN").await?;
+    match steps(link, job).await {
+        Ok(Committed::Done) => {
+            // Whoever does not hear of the end of this does not know it.
+            link.client.batch_execute("COMMIT").await?;
+            Ok(Committed::Done)
+        }
+        Ok(late @ Committed::TooLate(_)) => {
+            roll_back(link).await;
+            Ok(late)
+        }
+        Err(failure) => {
+            roll_back(link).await;
+            Err(failure)
+        }
+    }
+}
+
+async fn roll_back(link: &Link) {
+    if link.client.batch_execute("ROLLBACK").await.is_err() {
+        link.spoil();
+    }
+}
+
+async fn steps(link: &Link, job: &Job) -> Result<Committed, Failure> {
+    let issuer = job.rows.issuer;
+    for (index, steps) in job.rows.spends.iter().enumerate() {
+        for step in steps {
+            let in_time = match step {
+                Step::Never => false,
+                Step::Row(op) => match change(link, issuer, op).await {
+                    // A name that is somebody else's.
+                    Err(Failure::Taken) => false,
+                    changed => changed? > 0,
+                },
+                Step::SameClient(expected) => {
+                    let id = expected.client_id.as_str().as_bytes();
+                    let held = held(link, sql::LOCK_CLIENT, &[&i64::from(issuer.0), &id]).await?;
+                    let held = held
+                        .first()
+                        .and_then(|found| row::client_of(issuer, found).ok());
+                    held.is_some_and(|held| same_client(&held, expected))
+                }
+                Step::SameKeys(expected) => {
+                    let issuer_number = i64::from(issuer.0);
+                    held(link, sql::LOCK_ISSUER, &[&issuer_number]).await?;
+                    let rows = held(link, sql::SIGNING_KEYS, &[&issuer_number]).await?;
+                    let keys = rows.iter().map(|found| row::key_of(issuer, found));
+                    let keys: Result<Vec<_>, _> = keys.collect();
+                    keys.is_ok_and(|keys| same_signing_keys(&keys, expected))
+                }
+            };
+            if !in_time {
+                return Ok(Committed::TooLate(index));
+            }
+        }
+    }
+    for op in &job.rows.writes {
+        change(link, issuer, op).await?;
+    }
+    Ok(Committed::Done)
+}
+
+async fn change(link: &Link, issuer: IssuerId, op: &Op) -> Result<u64, Failure> {
+    let statement = link.prepared(&single(op.kind)).await?;
+    let params = single_params(i64::from(issuer.0), op);
+    Ok(link.client.execute(&statement, &params.as_sql()).await?)
+}
+
+async fn held(
+    link: &Link,
+    sql: &str,
+    params: &[&(dyn ToSql + Sync)],
+) -> Result<Vec<tokio_postgres::Row>, Failure> {
+    let statement = link.prepared(sql).await?;
+    Ok(link.client.query(&statement, params).await?)
+}

@@ -1,0 +1,10 @@
+//! The PostgreSQL store from outside.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    reason = "a test fails by panicking"
+)]
+
+mod common;
+mod contract;
