@@ -191,3 +191,10 @@ CREATE TABLE IF NOT EXISTS issuer_changes (
 );
 
 INSERT INTO issuer_changes (id, n) VALUES (1, 0) ON CONFLICT DO NOTHING;
+
+-- The root of each issuer's secrets, wrapped under the master key.
+CREATE TABLE IF NOT EXISTS roots (
+    issuer   bigint NOT NULL PRIMARY KEY,
+    revision bigint NOT NULL,
+    record   bytea  NOT NULL
+);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hallpass_store::{
-    IssuerRecord, IssuerState, MAX_PAGE, NewIssuer, Page, StoreError,
+    IssuerRecord, IssuerState, MAX_PAGE, NewIssuer, Page, RootRecord, StoreError,
     encoding::{decode, encode},
 };
 use hallpass_types::{IssuerId, Timestamp};
@@ -243,6 +243,27 @@ impl Readers {
         let limit = most(limit.min(MAX_PAGE));
         self.all(sql::DUE_ISSUERS, &[&last, &now.0, &limit], |row| {
             small(row, 0).map(IssuerId)
+        })
+        .await
+    }
+
+    pub(crate) async fn root(&self, issuer: IssuerId) -> Read<Option<RootRecord>> {
+        self.one(sql::ROOT, &[&i64::from(issuer.0)], |row| {
+            decode(issuer, &[], blob(row, 0)?)
+        })
+        .await
+    }
+
+    pub(crate) async fn issuer_numbers(
+        &self,
+        after: Option<IssuerId>,
+        limit: usize,
+    ) -> Read<Vec<(IssuerId, String)>> {
+        let last = after.map_or(-1, |IssuerId(id)| i64::from(id));
+        self.all(sql::ISSUER_NUMBERS, &[&last, &most(limit)], |row| {
+            let name = String::from_utf8(blob(row, 1)?.to_vec());
+            let name = name.map_err(|_| StoreError::corrupt("an issuer's name is no text"))?;
+            Ok((IssuerId(small(row, 0)?), name))
         })
         .await
     }

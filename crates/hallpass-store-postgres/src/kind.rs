@@ -74,6 +74,7 @@ pub(crate) enum Kind {
     ChangeUser,
     ChangeCredential,
     DeleteCredential,
+    ChangeRoot,
     UseInitialAccess,
     ClaimDelivery,
     FinishDelivery,
@@ -81,6 +82,7 @@ pub(crate) enum Kind {
     NewWaiting,
     NewUser,
     NewCredential,
+    NewRoot,
     NewClient,
     NewRegistration,
     PutCode,
@@ -245,6 +247,15 @@ impl Kind {
                     condition: "t.revision = i.expected",
                 },
             ),
+            Self::ChangeRoot => spec(
+                "roots",
+                &[],
+                &[("expected", Int), ("revision", Int), ("record", Bytes)],
+                update(
+                    "revision = i.revision, record = i.record",
+                    "t.revision = i.expected",
+                ),
+            ),
             Self::UseInitialAccess => spec(
                 "initial_access",
                 ID,
@@ -289,6 +300,7 @@ impl Kind {
                 &[("lookup", Bytes), ("revision", Int), ("record", Bytes)],
                 NEW,
             ),
+            Self::NewRoot => spec("roots", &[], &[("revision", Int), ("record", Bytes)], NEW),
             Self::NewClient => spec(
                 "clients",
                 CLIENT,

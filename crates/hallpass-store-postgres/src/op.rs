@@ -198,6 +198,20 @@ fn spend(issuer: IssuerId, spend: Spend) -> Result<Vec<Step>, StoreError> {
                 Step::Never
             }
         }
+        Spend::Root { from, record } => {
+            let encoded = owned(encode(issuer, &[], &*record)?);
+            let revision = int(record.revision);
+            Step::Row(match from {
+                None => Op {
+                    kind: Kind::NewRoot,
+                    values: vec![revision, encoded],
+                },
+                Some(from) => Op {
+                    kind: Kind::ChangeRoot,
+                    values: vec![int(from), revision, encoded],
+                },
+            })
+        }
         Spend::NewClient(record) => Step::Row(client(issuer, Kind::NewClient, &record)?),
         Spend::Client { expected, record } => {
             let put = client(issuer, Kind::PutClient, &record)?;

@@ -9,7 +9,7 @@ use crate::{
     failure::Failure,
     link::{Dialer, Slot},
     row::{int, small},
-    sql::{DELETE_ISSUER, ERASING, EXPIRING, Expiring},
+    sql::{DELETE_ISSUER, ERASING, EXPIRING, Expiring, FORGET_INITIAL_ACCESS},
 };
 
 /// What does not stand in the way of requests.
@@ -38,7 +38,9 @@ impl Background {
                 after = int(last, 0)?;
                 for row in &rows {
                     if left > 0 && small(row, 1)? < below.0 {
-                        left = self.purge_one(table, int(row, 0)?, below, left).await?;
+                        left = self
+                            .purge_one(table, int(row, 0)?, below.0.into(), left)
+                            .await?;
                     }
                 }
             }
@@ -51,13 +53,13 @@ impl Background {
         &self,
         table: &Expiring,
         issuer: i64,
-        below: Bucket,
+        below: i64,
         mut left: usize,
     ) -> Result<usize, StoreError> {
         while left > 0 {
             let bite = left.min(BITE);
             let limit = i64::try_from(bite).unwrap_or(i64::MAX);
-            let params: [&(dyn ToSql + Sync); 3] = [&issuer, &i64::from(below.0), &limit];
+            let params: [&(dyn ToSql + Sync); 3] = [&issuer, &below, &limit];
             let gone = self.execute(table.delete, &params).await?;
             let gone = usize::try_from(gone).unwrap_or(usize::MAX);
             left = left.saturating_sub(gone);
@@ -66,6 +68,27 @@ impl Background {
             }
         }
         Ok(left)
+    }
+
+    /// Deletes at most `limit` rows of what an issuer has handed out, whenever it expires.
+    pub(crate) async fn forget_issued(
+        &self,
+        issuer: IssuerId,
+        limit: usize,
+    ) -> Result<u64, StoreError> {
+        let issuer = i64::from(issuer.0);
+        let mut left = limit;
+        for table in EXPIRING {
+            left = self.purge_one(table, issuer, AFTER_ALL, left).await?;
+        }
+        if left > 0 {
+            let most = i64::try_from(left).unwrap_or(i64::MAX);
+            let gone = self
+                .execute(FORGET_INITIAL_ACCESS, &[&issuer, &most])
+                .await?;
+            left = left.saturating_sub(usize::try_from(gone).unwrap_or(usize::MAX));
+        }
+        Ok(limit.saturating_sub(left) as u64)
     }
 
     /// Deletes some rows of an issuer that goes, or at last its record.
@@ -134,5 +157,7 @@ impl Background {
 }
 
 const BEFORE_ALL: i64 = -1;
+/// No bucket is as late.
+const AFTER_ALL: i64 = i64::MAX;
 /// Rows per statement.
 const BITE: usize = 500;

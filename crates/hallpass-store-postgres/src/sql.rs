@@ -56,6 +56,11 @@ pub(crate) const SESSIONS_OF: &str = "SELECT DISTINCT bucket, substring(id FROM 
 pub(crate) const DUE_DELIVERIES: &str =
     "SELECT bucket, id, attempts, next_at, record FROM deliveries
     WHERE issuer = $1 AND next_at <= $2 ORDER BY next_at LIMIT $3";
+pub(crate) const ROOT: &str = "SELECT record FROM roots WHERE issuer = $1";
+pub(crate) const ISSUER_NUMBERS: &str =
+    "SELECT id, identifier FROM issuers WHERE id > $1 ORDER BY id LIMIT $2";
+pub(crate) const FORGET_INITIAL_ACCESS: &str = "DELETE FROM initial_access
+    WHERE issuer = $1 AND id IN (SELECT id FROM initial_access WHERE issuer = $1 LIMIT $2)";
 pub(crate) const ISSUER: &str = "SELECT id FROM issuers WHERE identifier = $1";
 pub(crate) const ALIVE: &str = "SELECT current_setting('transaction_read_only')";
 
@@ -129,6 +134,7 @@ erasing! {
     "users" "subject";
     "signing_keys" "kid";
     "credentials" "subject, id";
+    "roots" "issuer";
 }
 
 /// The statements that purge one table of expiring records.

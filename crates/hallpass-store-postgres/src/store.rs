@@ -11,7 +11,7 @@ use hallpass_core::{
 };
 use hallpass_store::{
     BoxFuture, Commit, Committed, CredentialRecord, Day, InitialAccessRecord, IssuerRecord,
-    KeyRecord, NewIssuer, Page, Standing, Store, StoreError, UserRecord,
+    KeyRecord, NewIssuer, Page, RootRecord, Standing, Store, StoreError, UserRecord,
 };
 use hallpass_types::{
     Bucket, ClientId, Code, ContentDigest, Delivery, GrantId, IssuerId, Key, Session, Subject,
@@ -308,6 +308,22 @@ impl Store for PostgresStore {
         limit: usize,
     ) -> Answer<'_, Vec<IssuerId>> {
         Box::pin(self.readers.due_issuers(now, after, limit))
+    }
+
+    fn root(&self, issuer: IssuerId) -> Answer<'_, Option<RootRecord>> {
+        Box::pin(self.readers.root(issuer))
+    }
+
+    fn issuer_numbers(
+        &self,
+        after: Option<IssuerId>,
+        limit: usize,
+    ) -> Answer<'_, Vec<(IssuerId, String)>> {
+        Box::pin(self.readers.issuer_numbers(after, limit))
+    }
+
+    fn forget_issued(&self, issuer: IssuerId, limit: usize) -> Answer<'_, u64> {
+        Box::pin(self.background.forget_issued(issuer, limit))
     }
 
     fn commit(&self, issuer: IssuerId, commit: Commit) -> Answer<'_, Committed> {
