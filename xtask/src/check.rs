@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::{deps, features, generate, report, size, workspace::run};
+use crate::{bench, deps, features, generate, report, size, workspace::run};
 
 const CARGO: &str = env!("CARGO");
 
@@ -70,4 +70,18 @@ pub(crate) fn dev(arguments: impl Iterator<Item = String>) -> ExitCode {
     ];
     all.extend(more.iter().map(String::as_str));
     report(run(CARGO, &all).map(|()| Vec::new()))
+}
+
+/// Experiments that break things under load, on a release build of the server.
+pub(crate) fn faults(arguments: impl Iterator<Item = String>) -> ExitCode {
+    let more: Vec<String> = arguments.collect();
+    let experiments = bench::build::cargo_build(&["hallpass-server"]).and_then(|programs| {
+        let (_, binary) = programs.first().ok_or("cargo built no server")?;
+        let binary = binary.to_string_lossy();
+        let mut all = vec!["run", "--locked", "--package", "hallpass-faults", "--"];
+        all.extend(["--binary", &binary]);
+        all.extend(more.iter().map(String::as_str));
+        run(CARGO, &all)
+    });
+    report(experiments.map(|()| Vec::new()))
 }

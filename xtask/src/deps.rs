@@ -104,6 +104,7 @@ const TOOLS: &[&str] = &[
     "xtask",
     "hallpass-testkit",
     "hallpass-fuzz",
+    "hallpass-faults",
     "hallpass-load",
     "hallpass-server",
 ];

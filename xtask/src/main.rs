@@ -26,6 +26,7 @@ fn main() -> ExitCode {
         "conformance" => conformance::main(arguments),
         "deps" => report(deps::problems()),
         "dev" => check::dev(arguments),
+        "faults" => check::faults(arguments),
         "features" => report(features::problems()),
         "generate" => generate::main(arguments),
         "size" => report(size::problems()),
@@ -48,6 +49,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   size                how long files may be
   deps                which crate may depend on which
   dev [ARGUMENTS]     the server with a demo user and clients, from a debug build
+  faults [--long] [F01 ...]  experiments that break things under load
   bench               the budgets, beside peers
   conformance         the OpenID Foundation's suite, already running";
 

@@ -61,7 +61,7 @@ pub(crate) fn node_oidc_provider() -> PathBuf {
 }
 
 /// Builds packages in release mode; answers the programs with their names.
-fn cargo_build(packages: &[&str]) -> Result<Vec<(String, PathBuf)>> {
+pub(crate) fn cargo_build(packages: &[&str]) -> Result<Vec<(String, PathBuf)>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args([

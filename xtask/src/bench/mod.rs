@@ -4,7 +4,7 @@
 //! turns, so that a disturbance of the machine touches all of them alike.
 
 mod budget;
-mod build;
+pub(crate) mod build;
 mod measure;
 mod options;
 mod report;

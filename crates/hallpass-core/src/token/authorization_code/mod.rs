@@ -125,8 +125,12 @@ impl Grant for AuthorizationCode {
             });
         }
         //= RFC6749#4.1.2 MUST: a code expires shortly after it was issued
+        // Once refused it stays refused, also when the clock is set back afterwards.
         if record.expires_at.is_over(cx.now) {
-            return Err(Reason::CodeExpired.into());
+            return Err(Refused {
+                reason: Reason::CodeExpired,
+                effect: Some(Effect::BurnCode(key)),
+            });
         }
         let mut grant = record.grant;
         standing(&grant, None, found.account, found.session_alive, cx.now)?;

@@ -1,0 +1,89 @@
+//! Asking the server, after a fault, what became of everything.
+
+use std::collections::BTreeSet;
+
+use crate::Failed;
+use crate::caller::{Caller, Place};
+use crate::check::Found;
+use crate::history::{Deed, Entry, History, Outcome};
+use crate::server::Demo;
+
+/// Introspects every access token that an answer gave, and sends every code again whose use is in question.
+///
+/// # Errors
+/// The server does not answer.
+pub async fn audit(demo: &Demo, history: &History, most_tokens: usize) -> Result<Found, Failed> {
+    let entries = history.snapshot();
+    let place = Place::of(demo).await?;
+    let mut found = Found::default();
+    let mut caller = Caller::new(&place, place.confidential()?)?;
+    // Tokens first: a code that is sent again ends what it gave.
+    let mut tokens: Vec<&str> = entries
+        .iter()
+        .filter_map(|entry| match &entry.deed {
+            Deed::Exchange { tokens, .. } | Deed::Refresh { tokens, .. } => {
+                tokens.as_ref().map(|tokens| tokens.access.as_str())
+            }
+            Deed::Authorize { .. } | Deed::Revoke { .. } | Deed::Introspect { .. } => None,
+        })
+        .collect();
+    // The last ones are those that the fault may have touched.
+    tokens.reverse();
+    tokens.truncate(most_tokens);
+    for token in tokens {
+        let (outcome, active) = caller.introspect(token).await;
+        match (outcome, active) {
+            (Outcome::Ok, Some(active)) => found.active.push((token.to_owned(), active)),
+            (outcome, _) => return Err(Failed::new(format!("introspection: {outcome:?}"))),
+        }
+    }
+    for code in questionable_codes(&entries) {
+        let asked = history.now_us();
+        let (outcome, tokens) = caller.exchange(code).await;
+        let deed = Deed::Exchange {
+            code: code.to_owned(),
+            tokens: tokens.clone(),
+        };
+        // A later audit has to know of it: what the code gave before may be over now.
+        history.add(AUDITOR, asked, deed, outcome);
+        match outcome {
+            Outcome::Ok | Outcome::Refused => {
+                found.redeemed.push((code.to_owned(), tokens.is_some()));
+            }
+            Outcome::Unavailable | Outcome::Unknown => {
+                return Err(Failed::new(format!("exchange: {outcome:?}")));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The last codes that gave tokens, and all whose exchange had no answer. Those of the public client are left out:
+/// sent by another client they are refused for that alone.
+fn questionable_codes(history: &[Entry]) -> BTreeSet<&str> {
+    let mut codes = BTreeSet::new();
+    let mut spent = 0_u32;
+    for entry in history.iter().rev() {
+        let Deed::Exchange { code, tokens } = &entry.deed else {
+            continue;
+        };
+        let public = tokens
+            .as_ref()
+            .is_some_and(|tokens| tokens.refresh.is_some());
+        match entry.outcome {
+            Outcome::Ok if public => {}
+            Outcome::Ok if spent < MOST_SPENT => {
+                spent = spent.saturating_add(1);
+                codes.insert(code.as_str());
+            }
+            Outcome::Unknown => {
+                codes.insert(code.as_str());
+            }
+            Outcome::Ok | Outcome::Refused | Outcome::Unavailable => {}
+        }
+    }
+    codes
+}
+
+const AUDITOR: u32 = u32::MAX;
+const MOST_SPENT: u32 = 200;

@@ -1,0 +1,208 @@
+//! Workers that use the server as people and clients do.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use hallpass_load::browser::{Browser, User};
+use tokio::task::JoinHandle;
+
+use crate::Failed;
+use crate::caller::{Caller, Place};
+use crate::history::{Deed, History, Outcome};
+use crate::server::random_below;
+
+/// Workers under way.
+#[derive(Debug)]
+pub struct Load {
+    stop: Arc<AtomicBool>,
+    tasks: Vec<JoinHandle<Worker>>,
+}
+
+/// Workers that rest: signed in, with tokens that they may go on with.
+#[derive(Debug)]
+pub struct Workers(Vec<Worker>);
+
+impl Workers {
+    /// Signs in that many browsers.
+    ///
+    /// # Errors
+    /// One of them cannot sign in.
+    pub(crate) async fn sign_in(
+        place: &Place,
+        history: &History,
+        number: u32,
+    ) -> Result<Self, Failed> {
+        let mut workers = Vec::new();
+        for actor in 0..number {
+            workers.push(Worker::new(place, history, actor).await?);
+        }
+        Ok(Self(workers))
+    }
+
+    /// Lets them work until they are stopped.
+    #[must_use]
+    pub fn start(self) -> Load {
+        let stop = Arc::new(AtomicBool::new(false));
+        let run = |worker: Worker| tokio::spawn(worker.run(Arc::clone(&stop)));
+        let tasks = self.0.into_iter().map(run).collect();
+        Load { stop, tasks }
+    }
+}
+
+impl Load {
+    /// Lets each finish what it does, and waits for all.
+    ///
+    /// # Errors
+    /// One of them panicked.
+    pub async fn stop(self) -> Result<Workers, Failed> {
+        self.stop.store(true, Ordering::SeqCst);
+        let mut workers = Vec::new();
+        for task in self.tasks {
+            let worker = task.await.map_err(|error| Failed::new(error.to_string()))?;
+            workers.push(worker);
+        }
+        Ok(Workers(workers))
+    }
+}
+
+#[derive(Debug)]
+struct Worker {
+    actor: u32,
+    history: History,
+    user: User,
+    browser: Browser,
+    confidential: Caller,
+    public: Caller,
+    /// The refresh token that goes on, and the access token beside it.
+    family: Option<(String, String)>,
+    rounds: u32,
+}
+
+impl Worker {
+    async fn new(place: &Place, history: &History, actor: u32) -> Result<Self, Failed> {
+        let public = Caller::new(place, place.public()?)?;
+        let server = crate::caller::parse(&place.endpoints.authorization_endpoint)?;
+        let mut worker = Self {
+            actor,
+            history: history.clone(),
+            user: place.demo.user.clone(),
+            browser: Browser::new(&server, Vec::new())?,
+            confidential: Caller::new(place, place.confidential()?)?,
+            public,
+            family: None,
+            rounds: 0,
+        };
+        worker.new_family().await;
+        match worker.family {
+            Some(_) => Ok(worker),
+            None => Err(Failed::new("a worker cannot sign in")),
+        }
+    }
+
+    async fn run(mut self, stop: Arc<AtomicBool>) -> Self {
+        while !stop.load(Ordering::SeqCst) {
+            if !self.round().await {
+                // Nobody is there; a client would not ask again at once either.
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+        self
+    }
+
+    /// One thing after another, so that all kinds are under way at any moment; whether the server answered.
+    async fn round(&mut self) -> bool {
+        self.rounds = self.rounds.wrapping_add(1);
+        match (self.rounds.wrapping_add(self.actor)) % 8 {
+            0 | 4 => self.code_flow().await,
+            2 => self.introspect().await,
+            7 if random_below(4) == 0 => self.revoke().await,
+            _ => self.refresh().await,
+        }
+    }
+
+    async fn code_flow(&mut self) -> bool {
+        let Some(code) = self.authorize(false).await else {
+            return false;
+        };
+        // Some codes are left for the audit.
+        if random_below(6) == 0 {
+            return true;
+        }
+        let asked = self.history.now_us();
+        let (outcome, tokens) = self.confidential.exchange(&code).await;
+        let deed = Deed::Exchange { code, tokens };
+        self.history.add(self.actor, asked, deed, outcome);
+        outcome != Outcome::Unknown
+    }
+
+    async fn new_family(&mut self) -> bool {
+        let Some(code) = self.authorize(true).await else {
+            return false;
+        };
+        let asked = self.history.now_us();
+        let (outcome, tokens) = self.public.exchange(&code).await;
+        self.family = tokens
+            .clone()
+            .and_then(|tokens| Some((tokens.refresh?, tokens.access)));
+        let deed = Deed::Exchange { code, tokens };
+        self.history.add(self.actor, asked, deed, outcome);
+        outcome != Outcome::Unknown
+    }
+
+    async fn authorize(&mut self, offline: bool) -> Option<String> {
+        let asked = self.history.now_us();
+        let (caller, scope) = if offline {
+            (&self.public, "openid offline_access")
+        } else {
+            (&self.confidential, "openid")
+        };
+        let (outcome, code) = caller.code(&mut self.browser, &self.user, scope).await;
+        let deed = Deed::Authorize { code: code.clone() };
+        self.history.add(self.actor, asked, deed, outcome);
+        code
+    }
+
+    async fn refresh(&mut self) -> bool {
+        let Some((parent, _)) = self.family.clone() else {
+            return self.new_family().await;
+        };
+        let asked = self.history.now_us();
+        let (outcome, tokens) = self.public.refresh(&parent).await;
+        match (outcome, &tokens) {
+            (Outcome::Ok, Some(tokens)) => {
+                let next = tokens.refresh.clone().unwrap_or_else(|| parent.clone());
+                self.family = Some((next, tokens.access.clone()));
+            }
+            // It is over; a new one begins. Without an answer the parent is sent again.
+            (Outcome::Refused, _) => self.family = None,
+            (Outcome::Ok | Outcome::Unavailable | Outcome::Unknown, _) => {}
+        }
+        let deed = Deed::Refresh { parent, tokens };
+        self.history.add(self.actor, asked, deed, outcome);
+        outcome != Outcome::Unknown
+    }
+
+    async fn introspect(&mut self) -> bool {
+        let Some((_, token)) = self.family.clone() else {
+            return true;
+        };
+        let asked = self.history.now_us();
+        let (outcome, active) = self.confidential.introspect(&token).await;
+        let deed = Deed::Introspect { token, active };
+        self.history.add(self.actor, asked, deed, outcome);
+        outcome != Outcome::Unknown
+    }
+
+    async fn revoke(&mut self) -> bool {
+        let Some((token, _)) = self.family.take() else {
+            return true;
+        };
+        let asked = self.history.now_us();
+        let outcome = self.public.revoke(&token).await;
+        let deed = Deed::Revoke { token };
+        self.history.add(self.actor, asked, deed, outcome);
+        outcome != Outcome::Unknown
+    }
+}
+
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(20);

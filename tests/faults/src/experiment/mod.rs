@@ -1,0 +1,85 @@
+//! The experiments, one file each.
+
+mod clock;
+mod corruption;
+mod disk_full;
+mod graceful_stop;
+mod kill9;
+mod locked_database;
+mod races;
+mod scene;
+mod sync_errors;
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::{Failed, Report, Setup};
+
+/// An experiment.
+#[derive(Clone, Copy)]
+pub struct Experiment {
+    /// Its number in the plan.
+    pub number: &'static str,
+    /// What is broken, in a few words.
+    pub fault: &'static str,
+    run: fn(Setup) -> Running,
+}
+
+impl std::fmt::Debug for Experiment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Experiment")
+            .field("number", &self.number)
+            .field("fault", &self.fault)
+            .finish_non_exhaustive()
+    }
+}
+
+type Running = Pin<Box<dyn Future<Output = Result<Ran, Failed>> + Send>>;
+
+/// How an experiment went, where its guarantee held.
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the program and the tests look at both"
+)]
+pub enum Ran {
+    /// To the end.
+    Done(Report),
+    /// Not at all, since this machine lacks something.
+    Skipped(String),
+}
+
+impl Experiment {
+    /// Carries it out.
+    ///
+    /// # Errors
+    /// Its guarantee does not hold, or the server fails in another way.
+    pub async fn run(&self, setup: &Setup) -> Result<Ran, Failed> {
+        (self.run)(setup.clone()).await
+    }
+}
+
+macro_rules! experiments {
+    ($($number:literal $module:ident $fault:literal;)+) => {
+        /// All of them.
+        pub const ALL: &[Experiment] = &[$(Experiment {
+            number: $number,
+            fault: $fault,
+            run: |setup| Box::pin(async move {
+                let report = Report::new($number, $fault);
+                $module::run(&setup, report).await
+            }),
+        }),+];
+    };
+}
+
+experiments! {
+    "F01" kill9 "kill -9 under load, again and again";
+    "F03" races "the same code or refresh token on several connections in the same millisecond";
+    "F04" disk_full "the disk is full under load, and has space again";
+    "F05" sync_errors "fsync fails with EIO under load";
+    "F08" clock "the clock jumps an hour back and forth";
+    "F17" graceful_stop "SIGTERM under load";
+    "F21" corruption "bytes of the database are flipped, the file is cut, the master key is another one";
+    "F22" locked_database "another process holds the database's write lock, then a read transaction";
+}

@@ -1,0 +1,163 @@
+//! F03: one of several uses in the same millisecond wins, and the rest is refused by the protocol.
+
+use std::sync::Arc;
+
+use hallpass_load::browser::Browser;
+use tokio::sync::Barrier;
+
+use super::Ran;
+use super::scene::Scene;
+use crate::caller::{Caller, Place};
+use crate::history::{Deed, History, Outcome, Tokens};
+use crate::report::require;
+use crate::{Failed, Report, Setup};
+
+pub(super) async fn run(setup: &Setup, mut report: Report) -> Result<Ran, Failed> {
+    let scene = Scene::new(setup, "races")?;
+    let server = scene.launch.start()?;
+    let place = Place::of(&server.demo).await?;
+    let rounds = setup.times(60, 10_000);
+    let mut codes = Contest::new(&place, place.confidential()?, &scene.history)?;
+    let mut winners = 0_u32;
+    for _ in 0..rounds {
+        let code = codes.code("openid").await?;
+        let answers = codes.all(&code, Kind::Code).await?;
+        let won = answers
+            .iter()
+            .filter(|(outcome, _)| *outcome == Outcome::Ok)
+            .count();
+        require(won <= 1, || format!("a code worked {won} times"))?;
+        winners = winners.saturating_add(u32::try_from(won).unwrap_or_default());
+    }
+    // A replay ends the grant, but the first use has had its answer by then or was too late.
+    require(winners > 0, || "no code worked at all".to_owned())?;
+    report.figure("codes, each on four connections at once", rounds);
+    report.figure("of them exchanged", winners);
+
+    let mut families = Contest::new(&place, place.public()?, &scene.history)?;
+    let code = families.code("openid offline_access").await?;
+    let mut token = families.first(&code).await?;
+    for _ in 0..rounds {
+        let answers = families.all(&token, Kind::Refresh).await?;
+        let mut next: Vec<String> = answers
+            .into_iter()
+            .filter_map(|(_, tokens)| tokens?.refresh)
+            .collect();
+        require(next.len() == CONTESTANTS, || {
+            format!(
+                "only {} of the parallel refreshes were answered",
+                next.len()
+            )
+        })?;
+        next.dedup();
+        require(next.len() == 1, || "a family has two leaves".to_owned())?;
+        token = next.swap_remove(0);
+    }
+    report.figure("refresh tokens, each on four connections at once", rounds);
+    scene.judge(&server, &mut report).await?;
+    Ok(Ran::Done(report))
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Code,
+    Refresh,
+}
+
+/// Several connections that send the same thing at once.
+struct Contest {
+    place: Place,
+    browser: Browser,
+    asker: Caller,
+    contestants: Vec<Caller>,
+    history: History,
+}
+
+impl Contest {
+    fn new(
+        place: &Place,
+        client: &hallpass_load::Client,
+        history: &History,
+    ) -> Result<Self, Failed> {
+        let server = crate::caller::parse(&place.endpoints.authorization_endpoint)?;
+        let contestants = std::iter::repeat_with(|| Caller::new(place, client))
+            .take(CONTESTANTS)
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            browser: Browser::new(&server, Vec::new())?,
+            asker: Caller::new(place, client)?,
+            place: place.clone(),
+            contestants,
+            history: history.clone(),
+        })
+    }
+
+    async fn code(&mut self, scope: &str) -> Result<String, Failed> {
+        let user = &self.place.demo.user;
+        let asked = self.history.now_us();
+        let (outcome, code) = self.asker.code(&mut self.browser, user, scope).await;
+        self.history
+            .add(0, asked, Deed::Authorize { code: code.clone() }, outcome);
+        code.ok_or_else(|| Failed::new(format!("no code: {outcome:?}")))
+    }
+
+    async fn first(&mut self, code: &str) -> Result<String, Failed> {
+        let asked = self.history.now_us();
+        let (outcome, tokens) = self.asker.exchange(code).await;
+        let refresh = tokens.as_ref().and_then(|tokens| tokens.refresh.clone());
+        let deed = Deed::Exchange {
+            code: code.to_owned(),
+            tokens,
+        };
+        self.history.add(0, asked, deed, outcome);
+        refresh.ok_or_else(|| Failed::new("no refresh token"))
+    }
+
+    /// What each got.
+    async fn all(
+        &mut self,
+        value: &str,
+        kind: Kind,
+    ) -> Result<Vec<(Outcome, Option<Tokens>)>, Failed> {
+        let barrier = Arc::new(Barrier::new(CONTESTANTS));
+        let mut tasks = Vec::new();
+        for (actor, mut caller) in (0_u32..).zip(std::mem::take(&mut self.contestants)) {
+            let (barrier, value) = (Arc::clone(&barrier), value.to_owned());
+            let history = self.history.clone();
+            tasks.push(tokio::spawn(async move {
+                barrier.wait().await;
+                let asked = history.now_us();
+                let (outcome, tokens) = match kind {
+                    Kind::Code => caller.exchange(&value).await,
+                    Kind::Refresh => caller.refresh(&value).await,
+                };
+                let seen = tokens.clone();
+                let deed = match kind {
+                    Kind::Code => Deed::Exchange {
+                        code: value,
+                        tokens,
+                    },
+                    Kind::Refresh => Deed::Refresh {
+                        parent: value,
+                        tokens,
+                    },
+                };
+                history.add(actor, asked, deed, outcome);
+                (caller, outcome, seen)
+            }));
+        }
+        let mut answers = Vec::new();
+        for task in tasks {
+            let (caller, outcome, tokens) =
+                task.await.map_err(|error| Failed::new(error.to_string()))?;
+            require(matches!(outcome, Outcome::Ok | Outcome::Refused), || {
+                format!("a race was answered with {outcome:?}")
+            })?;
+            self.contestants.push(caller);
+            answers.push((outcome, tokens));
+        }
+        Ok(answers)
+    }
+}
+
+const CONTESTANTS: usize = 4;

@@ -1,0 +1,102 @@
+//! What most experiments begin with: a server under load, and end with: an audit.
+
+use std::time::Duration;
+
+use crate::audit::audit;
+use crate::caller::Place;
+use crate::check::check;
+use crate::driver::{Load, Workers};
+use crate::history::{History, Outcome};
+use crate::report::{refuse, require};
+use crate::server::{Demo, Folder, Launch, Server};
+use crate::{Failed, Report, Setup};
+
+/// A folder, and how to start a server on it.
+#[derive(Debug)]
+pub(super) struct Scene {
+    pub(super) folder: Folder,
+    pub(super) launch: Launch,
+    pub(super) history: History,
+}
+
+impl Scene {
+    pub(super) fn new(setup: &Setup, name: &str) -> Result<Self, Failed> {
+        let folder = setup.folder(name)?;
+        let launch = Launch::new(setup, folder.path());
+        Ok(Self {
+            folder,
+            launch,
+            history: History::default(),
+        })
+    }
+
+    /// Signs workers in and lets them work.
+    pub(super) async fn load(&self, demo: &Demo, workers: u32) -> Result<Load, Failed> {
+        let place = Place::of(demo).await?;
+        Ok(Workers::sign_in(&place, &self.history, workers)
+            .await?
+            .start())
+    }
+
+    /// Audits the server and compares with the history, which is kept where something is wrong.
+    pub(super) async fn judge(&self, server: &Server, report: &mut Report) -> Result<(), Failed> {
+        let history = self.history.snapshot();
+        let found = audit(&server.demo, &self.history, MOST_TOKENS).await?;
+        let alive = found.active.iter().filter(|(_, active)| *active).count();
+        report.figure("requests", history.len());
+        for (name, outcome) in [
+            ("done", Outcome::Ok),
+            ("refused", Outcome::Refused),
+            ("answered 429, 500 or 503", Outcome::Unavailable),
+            ("without an answer", Outcome::Unknown),
+        ] {
+            report.figure(name, self.history.count(outcome, 0));
+        }
+        report.figure("access tokens looked at afterwards", found.active.len());
+        report.figure("of them alive", alive);
+        report.figure("codes sent once more", found.redeemed.len());
+        require(self.history.count(Outcome::Ok, 0) > 20, || {
+            "there was hardly any load".to_owned()
+        })?;
+        let violations = check(&history, &found);
+        if !violations.is_empty() {
+            let path = std::env::temp_dir().join(format!("{}-history.jsonl", report.experiment));
+            drop(self.history.write(&path));
+        }
+        refuse(&violations)
+    }
+
+    /// Waits until that many more requests have succeeded.
+    pub(super) async fn progress(&self, more: usize, limit: Duration) -> Result<Duration, Failed> {
+        let began = std::time::Instant::now();
+        let since = self.history.now_us();
+        while self.history.count(Outcome::Ok, since) < more {
+            require(began.elapsed() < limit, || {
+                format!("no progress within {limit:?}; {}", self.launch.log_end())
+            })?;
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(began.elapsed())
+    }
+}
+
+/// A GET that must answer 200, and how long it took.
+pub(super) async fn read(url: &str) -> Result<Duration, Failed> {
+    let (status, took) = get(url).await?;
+    require(status == 200, || format!("{url}: {status}"))?;
+    Ok(took)
+}
+
+/// The status of a GET.
+pub(super) async fn get(url: &str) -> Result<(u16, Duration), Failed> {
+    use hallpass_load::http::{Authority, Connection, Template};
+    let began = std::time::Instant::now();
+    let url = crate::caller::parse(url)?;
+    let mut connection = Connection::new(Authority::of(&url)?);
+    let mut request = Template::get(&url, &[]);
+    let response = connection.exchange(request.bare()).await?;
+    Ok((response.status, began.elapsed()))
+}
+
+pub(super) const WORKERS: u32 = 4;
+const MOST_TOKENS: usize = 4_000;

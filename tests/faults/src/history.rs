@@ -1,0 +1,170 @@
+//! What was asked for and what came of it.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write as _};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+/// Something that a worker did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "deed")]
+#[expect(clippy::exhaustive_enums, reason = "the checker looks at all of them")]
+pub enum Deed {
+    /// Got a code at the authorization endpoint.
+    Authorize {
+        /// The code, where one came back.
+        code: Option<String>,
+    },
+    /// Sent a code to the token endpoint.
+    Exchange {
+        /// The code.
+        code: String,
+        /// What came back.
+        tokens: Option<Tokens>,
+    },
+    /// Sent a refresh token to the token endpoint.
+    Refresh {
+        /// The refresh token.
+        parent: String,
+        /// What came back.
+        tokens: Option<Tokens>,
+    },
+    /// Revoked a refresh token and all that hangs on it.
+    Revoke {
+        /// The refresh token.
+        token: String,
+    },
+    /// Asked whether an access token is good.
+    Introspect {
+        /// The access token.
+        token: String,
+        /// The answer, where there was one.
+        active: Option<bool>,
+    },
+}
+
+/// What the token endpoint gave.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[expect(clippy::exhaustive_structs, reason = "tests write it down")]
+pub struct Tokens {
+    /// The access token.
+    pub access: String,
+    /// The refresh token.
+    pub refresh: Option<String>,
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "the checker looks at all of them")]
+pub enum Outcome {
+    /// It was done.
+    Ok,
+    /// The protocol says no: a 4xx that is final.
+    Refused,
+    /// The server says that it cannot at the moment: 429, 500 or 503.
+    Unavailable,
+    /// No answer was seen. It may have happened.
+    Unknown,
+}
+
+/// One entry.
+#[derive(Clone, Debug, Serialize)]
+#[expect(clippy::exhaustive_structs, reason = "tests write it down")]
+pub struct Entry {
+    /// Who.
+    pub actor: u32,
+    /// What.
+    #[serde(flatten)]
+    pub deed: Deed,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// When it was asked for, in microseconds since the history began.
+    pub asked_us: u64,
+    /// When the answer was there.
+    pub answered_us: u64,
+}
+
+/// A history that many workers write.
+#[derive(Clone, Debug)]
+pub struct History(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    began: Instant,
+    entries: Mutex<Vec<Entry>>,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self(Arc::new(Inner {
+            began: Instant::now(),
+            entries: Mutex::default(),
+        }))
+    }
+}
+
+impl History {
+    /// Microseconds since it began.
+    #[must_use]
+    pub fn now_us(&self) -> u64 {
+        u64::try_from(self.0.began.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// Adds an entry that ends now.
+    pub fn add(&self, actor: u32, asked_us: u64, deed: Deed, outcome: Outcome) {
+        let entry = Entry {
+            actor,
+            deed,
+            outcome,
+            asked_us,
+            answered_us: self.now_us(),
+        };
+        self.entries().push(entry);
+    }
+
+    /// All entries so far.
+    #[must_use]
+    pub fn snapshot(&self) -> Vec<Entry> {
+        self.entries().clone()
+    }
+
+    /// How many entries ended that way since the history was that old.
+    #[must_use]
+    pub fn count(&self, outcome: Outcome, since_us: u64) -> usize {
+        let fits = |entry: &&Entry| entry.outcome == outcome && entry.answered_us >= since_us;
+        self.entries().iter().filter(fits).count()
+    }
+
+    /// The longest time that an answer took since the history was that old.
+    #[must_use]
+    pub fn slowest(&self, since_us: u64) -> Duration {
+        let took = |entry: &Entry| entry.answered_us.saturating_sub(entry.asked_us);
+        let entries = self.entries();
+        let since = entries.iter().filter(|entry| entry.asked_us >= since_us);
+        Duration::from_micros(since.map(took).max().unwrap_or_default())
+    }
+
+    /// Writes it down, one JSON object on each line.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write(&self, path: &Path) -> io::Result<()> {
+        let mut file = BufWriter::new(File::create(path)?);
+        for entry in self.snapshot() {
+            serde_json::to_writer(&mut file, &entry)?;
+            file.write_all(b"\n")?;
+        }
+        file.flush()
+    }
+
+    fn entries(&self) -> MutexGuard<'_, Vec<Entry>> {
+        self.0
+            .entries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}

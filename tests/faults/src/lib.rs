@@ -1,0 +1,19 @@
+//! Experiments that break things under load.
+//!
+//! Each [`experiment`] starts the server that a [`Setup`] names, lets the workers of a [`driver`] use it, and breaks
+//! something meanwhile. Every request and its outcome is an entry of a [`history`]; when the fault is over, an audit
+//! asks the server what became of everything, and [`check`] compares the two. An answer that was never seen may have
+//! happened or not, but must look the same to everybody from then on.
+
+pub mod audit;
+pub mod check;
+pub mod driver;
+pub mod experiment;
+pub mod history;
+pub mod server;
+
+mod caller;
+mod report;
+
+pub use report::{Failed, Report};
+pub use server::Setup;

@@ -1,0 +1,98 @@
+//! Every experiment in its short form, against the server as cargo builds it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "these are tests"
+)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use hallpass_faults::Setup;
+use hallpass_faults::experiment::{ALL, Ran};
+use serde::Deserialize;
+
+async fn holds(number: &str) {
+    let experiment = ALL
+        .iter()
+        .find(|experiment| experiment.number == number)
+        .unwrap();
+    let setup = Setup {
+        binary: hallpass().to_owned(),
+        scratch: PathBuf::from(env!("CARGO_TARGET_TMPDIR")),
+        long: false,
+    };
+    match experiment.run(&setup).await {
+        Ok(Ran::Done(report)) => println!("{report}"),
+        Ok(Ran::Skipped(reason)) => println!("{number} skipped: {reason}"),
+        Err(error) => panic!("{number}: {error}"),
+    }
+}
+
+macro_rules! short {
+    ($($test:ident $number:literal;)+) => {
+        $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $test() {
+            holds($number).await;
+        })+
+
+        #[test]
+        fn every_experiment_has_a_short_form() {
+            let numbers: Vec<&str> = ALL.iter().map(|experiment| experiment.number).collect();
+            assert_eq!(numbers, [$($number),+]);
+        }
+    };
+}
+
+short! {
+    f01_kill_9_under_load "F01";
+    f03_races "F03";
+    f04_disk_full "F04";
+    f05_failing_syncs "F05";
+    f08_jumping_clock "F08";
+    f17_graceful_stop "F17";
+    f21_corruption "F21";
+    f22_locked_database "F22";
+}
+
+/// The server as cargo builds it now; `HALLPASS_BINARY` names another one.
+fn hallpass() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| match std::env::var_os("HALLPASS_BINARY") {
+        Some(path) => PathBuf::from(path),
+        None => build(),
+    })
+}
+
+fn build() -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let mut command = Command::new(env!("CARGO"));
+    command
+        .args(["build", "--locked", "--message-format", "json"])
+        .args(["--package", "hallpass-server", "--bin", "hallpass"])
+        .arg("--target-dir")
+        .arg(target)
+        .stderr(Stdio::inherit());
+    // What cargo says about this package to its tests is not to reach the build of another one.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
+    let output = command.output().expect("cargo");
+    assert!(output.status.success(), "cargo build of the server failed");
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Message>(line).ok())
+        .find_map(|message| message.executable)
+        .expect("cargo names the executable")
+}
+
+#[derive(Deserialize)]
+struct Message {
+    executable: Option<PathBuf>,
+}
