@@ -284,7 +284,15 @@ impl Server {
     /// There is nothing to kill.
     pub fn kill(mut self) -> Result<(), Failed> {
         self.process.signal_group("KILL");
-        self.process.wait().map(drop)
+        self.process.wait()?;
+        // Where another program started it, that one's end is not yet the server's.
+        for _ in 0..500 {
+            if !self.process.group_is_there() {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Err(Failed::new("a killed server is still there"))
     }
 
     /// Sends a signal by its name.
@@ -322,6 +330,12 @@ impl Process {
 
     fn signal_group(&self, name: &str) {
         send(name, &format!("-{}", self.child.id()));
+    }
+
+    fn group_is_there(&self) -> bool {
+        let group = format!("-{}", self.child.id());
+        let output = Command::new("kill").args(["-0", "--", &group]).output();
+        output.is_ok_and(|output| output.status.success())
     }
 
     fn wait(&mut self) -> Result<ExitStatus, Failed> {
