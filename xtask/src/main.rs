@@ -11,6 +11,7 @@ mod conformance;
 mod deps;
 mod features;
 mod generate;
+mod pages;
 mod size;
 mod spec;
 mod workspace;

@@ -3,8 +3,20 @@
 //! Each is served under a name that contains a hash of its content, so it may be cached for ever and
 //! a new version is never mixed with an old page.
 
+use std::{fs, path::Path};
+
+use bytes::Bytes;
+
+use crate::{
+    render::PagesError,
+    theme::{Picture, Theme},
+};
+
 /// `Cache-Control` for every asset.
 pub const CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
+
+/// The stylesheet as it is without a theme.
+pub(crate) const STYLE: &str = include_str!("../assets/pages.css");
 
 /// A file to serve.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,20 +26,26 @@ pub struct Asset {
     /// Value of `Content-Type`.
     pub content_type: &'static str,
     /// The content.
-    pub bytes: &'static [u8],
+    pub bytes: Bytes,
     /// Value of `ETag`, quotes included.
     pub etag: String,
 }
 
 impl Asset {
-    fn new(extension: &str, content_type: &'static str, bytes: &'static [u8]) -> Self {
-        let hash = hash(bytes);
+    fn new(extension: &str, content_type: &'static str, bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
+        let hash = hash(&bytes);
         Self {
             path: format!("/assets/{hash:016x}.{extension}"),
             content_type,
             bytes,
             etag: format!("\"{hash:016x}\""),
         }
+    }
+
+    fn picture(picture: &Picture) -> Self {
+        let kind = picture.kind;
+        Self::new(kind.ending(), kind.media_type(), picture.bytes.clone())
     }
 }
 
@@ -40,41 +58,80 @@ pub struct Assets {
     pub icon: Asset,
     /// The script of the demo page.
     pub demo: Asset,
+    /// The operator's logo.
+    pub logo: Option<Asset>,
+    /// Files for the operator's templates, by their names.
+    pub own: Vec<(String, Asset)>,
 }
 
+const MAX_FILES: usize = 64;
+const MAX_FILE: usize = 1024 * 1024;
+/// Endings of files for an operator's templates, and what they are. There are no scripts among them.
+const KINDS: &[(&str, &str)] = &[
+    ("css", "text/css; charset=utf-8"),
+    ("svg", "image/svg+xml"),
+    ("png", "image/png"),
+    ("webp", "image/webp"),
+    ("jpg", "image/jpeg"),
+    ("avif", "image/avif"),
+];
+
 impl Assets {
-    /// The files of this version.
-    pub fn new() -> Self {
+    /// The files of this version with that stylesheet.
+    pub(crate) fn new(style: String, theme: &Theme) -> Self {
+        let mark = include_bytes!("../assets/icon.svg").as_slice();
+        let demo = include_bytes!("../assets/demo.js").as_slice();
+        let icon = theme.icon.as_ref().map(Asset::picture);
         Self {
-            style: Asset::new(
-                "css",
-                "text/css; charset=utf-8",
-                include_bytes!("../assets/pages.css"),
-            ),
-            icon: Asset::new("svg", "image/svg+xml", include_bytes!("../assets/icon.svg")),
-            demo: Asset::new(
-                "js",
-                "text/javascript; charset=utf-8",
-                include_bytes!("../assets/demo.js"),
-            ),
+            style: Asset::new("css", "text/css; charset=utf-8", style),
+            icon: icon.unwrap_or_else(|| Asset::new("svg", "image/svg+xml", mark)),
+            demo: Asset::new("js", "text/javascript; charset=utf-8", demo),
+            logo: theme.logo.as_ref().map(Asset::picture),
+            own: Vec::new(),
         }
     }
 
+    /// With the files in `assets` of a folder of templates, if there is such a folder.
+    pub(crate) fn with_folder(mut self, folder: Option<&Path>) -> Result<Self, PagesError> {
+        let Some(entries) = folder.and_then(|f| fs::read_dir(f.join("assets")).ok()) else {
+            return Ok(self);
+        };
+        for entry in entries.flatten() {
+            let path = entry.path();
+            let wrong = || PagesError::File(path.display().to_string());
+            let name = path.file_name().and_then(|name| name.to_str());
+            let ending = path.extension().and_then(|ending| ending.to_str());
+            let kind = KINDS.iter().find(|(known, _)| Some(*known) == ending);
+            let (Some(name), Some((ending, kind))) = (name, kind) else {
+                return Err(wrong());
+            };
+            let bytes = fs::read(&path).map_err(|_| wrong())?;
+            if bytes.len() > MAX_FILE || self.own.len() >= MAX_FILES {
+                return Err(wrong());
+            }
+            self.own
+                .push((name.to_owned(), Asset::new(ending, kind, bytes)));
+        }
+        self.own.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Ok(self)
+    }
+
     /// Every file.
-    pub fn all(&self) -> [&Asset; 3] {
-        let Self { style, icon, demo } = self;
-        [style, icon, demo]
+    pub fn all(&self) -> impl Iterator<Item = &Asset> {
+        let Self {
+            style,
+            icon,
+            demo,
+            logo,
+            own,
+        } = self;
+        let own = own.iter().map(|(_, asset)| asset);
+        [style, icon, demo].into_iter().chain(logo).chain(own)
     }
 
     /// The file at a path below the issuer's.
     pub fn at(&self, path: &str) -> Option<&Asset> {
-        self.all().into_iter().find(|asset| asset.path == path)
-    }
-}
-
-impl Default for Assets {
-    fn default() -> Self {
-        Self::new()
+        self.all().find(|asset| asset.path == path)
     }
 }
 
@@ -91,7 +148,7 @@ mod tests {
 
     #[test]
     fn each_asset_has_its_own_path_and_is_found_by_it() {
-        let assets = Assets::new();
+        let assets = Assets::new(STYLE.to_owned(), &Theme::default());
         for asset in assets.all() {
             assert_eq!(assets.at(&asset.path), Some(asset));
             assert!(!asset.bytes.is_empty());
@@ -102,11 +159,8 @@ mod tests {
 
     #[test]
     fn nothing_is_loaded_from_elsewhere() {
-        let style = std::str::from_utf8(Assets::new().style.bytes)
-            .unwrap()
-            .to_owned();
         assert!(
-            !style.contains("@import") && !style.contains("http"),
+            !STYLE.contains("@import") && !STYLE.contains("http"),
             "stylesheet loads something"
         );
     }

@@ -10,6 +10,7 @@
 //! script runs and shows a button where it does not. Everything a page loads comes from [`assets`].
 
 pub mod assets;
+mod contrast;
 mod csp;
 mod mail;
 mod message;
@@ -17,16 +18,19 @@ mod messages;
 mod qr;
 mod render;
 pub mod routes;
+pub mod samples;
+mod templates;
 mod text;
+mod theme;
 mod time;
 pub mod view;
 
 pub use messages::{Lang, Texts, TextsError, missing};
-pub use render::{Html, Pages, TemplateError};
+pub use render::{Html, Pages, PagesError, Settings};
 pub use routes::{BuiltinPages, DemoClient, PageRoute, PageRoutes};
+pub use templates::TemplateError;
+pub use theme::{Colour, Picture, PictureKind, Theme, ThemeError};
 pub use view::{Chrome, Page};
 
-#[cfg(test)]
-mod contrast;
 #[cfg(test)]
 mod tests;

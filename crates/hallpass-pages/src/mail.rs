@@ -4,11 +4,7 @@ use hallpass_provider::ports::{Letter, Message};
 use minijinja::{Value, context, value::Serde};
 use serde::Serialize;
 
-use crate::{
-    Chrome, Pages,
-    messages::{Catalog, Lang},
-    time,
-};
+use crate::{Chrome, Pages, messages::Catalog, templates::TemplateError, time};
 
 /// What a letter shows. Empty is left out.
 #[derive(Default, Serialize)]
@@ -49,7 +45,23 @@ impl<'a> Words<'a> {
 impl Pages {
     /// Puts a message into words. Should a template fail, there is no letter; the log says why.
     pub fn letter(&self, message: &Message, chrome: &Chrome<'_>) -> Option<Letter> {
-        let catalog = self.catalog(chrome.lang)?;
+        self.try_letter(message, chrome)
+            .inspect_err(|error| {
+                tracing::error!(mail = message.kind(), error = %error, "a mail could not be written");
+            })
+            .ok()
+            .flatten()
+    }
+
+    /// The same; none where there are no words for the message.
+    pub(crate) fn try_letter(
+        &self,
+        message: &Message,
+        chrome: &Chrome<'_>,
+    ) -> Result<Option<Letter>, TemplateError> {
+        let Some(catalog) = self.catalog(chrome.lang) else {
+            return Ok(None);
+        };
         let words = Words::of(catalog, message.kind());
         let fact = |name: &str| {
             let name = catalog.get(&["mail", name]).unwrap_or_default();
@@ -97,7 +109,7 @@ impl Pages {
             }
             other => {
                 tracing::error!(mail = other.kind(), "the pages have no words for a mail");
-                return None;
+                return Ok(None);
             }
         }
         if let Some(seconds) = lasts {
@@ -105,11 +117,7 @@ impl Pages {
             shown.note = shown.note.replace("{time}", &time);
         }
         let footer = fact("footer");
-        self.write(&words, &shown, &footer, chrome)
-            .inspect_err(|error| {
-                tracing::error!(mail = message.kind(), error = %error, "a mail could not be written");
-            })
-            .ok()
+        self.write(&words, &shown, &footer, chrome).map(Some)
     }
 
     fn write(
@@ -118,7 +126,7 @@ impl Pages {
         shown: &Shown,
         footer: &str,
         chrome: &Chrome<'_>,
-    ) -> Result<Letter, minijinja::Error> {
+    ) -> Result<Letter, TemplateError> {
         let whole = context! {
             chrome => Value::from(Serde(chrome)),
             lang => chrome.lang.tag(),
@@ -131,10 +139,11 @@ impl Pages {
             text.replace("{name}", chrome.name)
                 .replace("{host}", chrome.host)
         };
+        let templates = self.templates();
         Ok(Letter {
             subject: named(words.subject),
-            text: self.template("mail.txt")?.render(&whole)?,
-            html: self.template("mail.html")?.render(whole)?,
+            text: templates.render("mail.txt", whole.clone())?,
+            html: templates.render("mail.html", whole)?,
         })
     }
 }
@@ -145,6 +154,7 @@ mod tests {
     use hallpass_types::Timestamp;
 
     use super::*;
+    use crate::Lang;
 
     const CHROME: Chrome<'_> = Chrome {
         base: "",

@@ -1,15 +1,20 @@
 //! From a page to its HTML.
 
-use minijinja::{
-    Environment, UndefinedBehavior, Value, context, syntax::SyntaxConfig, value::Serde,
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock},
 };
 
+use minijinja::{HtmlEscape, Value, context, value::Serde};
+
 use crate::{
-    assets::Assets,
+    assets::{Asset, Assets},
     csp::{FORM_POST_SCRIPT, Forms, GO_ON_SCRIPT, Scripts, policy},
-    message,
     messages::{Catalog, Lang, Texts},
-    qr, text,
+    qr, samples,
+    templates::{Sources, TemplateError, Templates},
+    theme::{Theme, ThemeError},
     view::{Chrome, Page, Scope},
 };
 
@@ -22,60 +27,129 @@ pub struct Html {
     pub csp: String,
 }
 
-/// A template does not parse.
+/// Pages that cannot be.
 #[derive(Debug, thiserror::Error)]
-#[error("a page template does not parse")]
-pub struct TemplateError(#[from] minijinja::Error);
+pub enum PagesError {
+    /// A template cannot be used.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// The theme cannot be.
+    #[error(transparent)]
+    Theme(#[from] ThemeError),
+    /// A file for the templates cannot be used.
+    #[error("{0}: is no picture or stylesheet of at most 1 MiB, or there are more than 64 of them")]
+    File(String),
+}
+
+/// What an operator wants to be otherwise. The default changes nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// How it looks.
+    pub theme: Theme,
+    /// What it says.
+    pub texts: Vec<(Lang, Texts)>,
+    /// A folder with templates that take the place of the built-in ones, and with `assets` for them.
+    pub templates_dir: Option<PathBuf>,
+    /// Reads the folder again for every page, and shows what is wrong with it. For development.
+    pub reload: bool,
+}
 
 /// The templates and the assets of all pages. Made once, used by every request.
 #[derive(Debug)]
 pub struct Pages {
-    templates: Environment<'static>,
+    templates: RwLock<Arc<Templates>>,
+    /// Read again for every page.
+    reload: Option<PathBuf>,
     assets: Assets,
+    /// The colour behind the page, light and dark.
+    grounds: [String; 2],
     /// English is among them, and never taken away.
     catalogs: Vec<Catalog>,
 }
 
 impl Pages {
-    /// Parses the built-in templates.
+    /// The built-in pages.
     ///
     /// # Errors
     /// A template does not parse. The built-in ones do; the tests render every one.
-    pub fn new() -> Result<Self, TemplateError> {
-        let mut templates = Environment::new();
-        // A misspelt field is an error, not an empty place in the page.
-        templates.set_undefined_behavior(UndefinedBehavior::Strict);
-        templates.set_syntax(
-            SyntaxConfig::builder()
-                .trim_blocks(true)
-                .lstrip_blocks(true)
-                .build()?,
-        );
-        templates.add_filter("fill", message::fill);
-        templates.add_filter("fill_html", message::fill_html);
-        templates.add_filter("initial", text::initial);
-        templates.add_filter("named", message::named);
-        // Names of pages end in `.html`, which is what switches escaping on.
-        for (name, source) in TEMPLATES {
-            templates.add_template(name, source)?;
-        }
-        let catalogs = Lang::ALL.map(|lang| Catalog::new(lang, &Texts::default()));
-        Ok(Self {
-            templates,
-            assets: Assets::new(),
-            catalogs: catalogs.to_vec(),
-        })
+    pub fn new() -> Result<Self, PagesError> {
+        Self::with(Settings::default())
     }
 
-    /// With texts of the operator's own in one language.
-    #[must_use]
-    pub fn with_texts(mut self, lang: Lang, texts: &Texts) -> Self {
-        for catalog in &mut self.catalogs {
-            if catalog.lang() == lang {
-                *catalog = Catalog::new(lang, texts);
+    /// Pages as an operator wants them. A folder of templates is tried with samples of every page, so that what is broken
+    /// is found now and not when somebody signs in.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn with(settings: Settings) -> Result<Self, PagesError> {
+        let Settings {
+            theme,
+            texts,
+            templates_dir,
+            reload,
+        } = settings;
+        let sources = match &templates_dir {
+            Some(folder) => Sources::read(folder)?,
+            None => Sources::default(),
+        };
+        let (style, grounds) = theme.style()?;
+        let assets = Assets::new(style, &theme).with_folder(templates_dir.as_deref())?;
+        let catalogs = Lang::ALL.map(|lang| {
+            let own = texts.iter().find(|(own, _)| *own == lang);
+            let texts = own.map(|(_, texts)| texts.clone()).unwrap_or_default();
+            Catalog::new(lang, &texts)
+        });
+        let pages = Self {
+            templates: RwLock::new(Arc::new(Templates::new(sources)?)),
+            reload: templates_dir.clone().filter(|_| reload),
+            assets,
+            grounds: grounds.map(|colour| colour.to_string()),
+            catalogs: catalogs.to_vec(),
+        };
+        if templates_dir.is_some() || !texts.is_empty() {
+            pages.try_samples()?;
+        }
+        Ok(pages)
+    }
+
+    /// Renders samples of every page in every language.
+    fn try_samples(&self) -> Result<(), TemplateError> {
+        let templates = self.templates();
+        for lang in Lang::ALL {
+            let chrome = Chrome {
+                lang,
+                ..samples::CHROME
+            };
+            for (_, page) in samples::all() {
+                let Prepared { name, view, .. } = self.prepared(page, &chrome);
+                templates.render(name, self.whole(view, &chrome))?;
+            }
+            for message in samples::letters() {
+                self.try_letter(&message, &chrome)?;
             }
         }
-        self
+        Ok(())
+    }
+
+    pub(crate) fn templates(&self) -> Arc<Templates> {
+        let templates = self.templates.read();
+        Arc::clone(&templates.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The templates as the folder has them now.
+    fn fresh(&self, folder: &Path) -> Result<Arc<Templates>, TemplateError> {
+        let templates = self.templates();
+        let sources = Sources::read(folder)?;
+        if *templates.sources() == sources {
+            return Ok(templates);
+        }
+        let fresh = Arc::new(Templates::new(sources)?);
+        let mut held = self
+            .templates
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *held = Arc::clone(&fresh);
+        Ok(fresh)
     }
 
     /// The texts of a language.
@@ -94,6 +168,38 @@ impl Pages {
 
     /// Renders a page. Should a template fail, the answer is a plain page that says so.
     pub fn render(&self, page: Page<'_>, chrome: &Chrome<'_>) -> Html {
+        let Prepared {
+            name,
+            view,
+            scripts,
+            forms,
+            frames,
+        } = self.prepared(page, chrome);
+        let templates = match &self.reload {
+            Some(folder) => self.fresh(folder),
+            None => Ok(self.templates()),
+        };
+        let whole = self.whole(view, chrome);
+        let body = templates.and_then(|templates| templates.render(name, whole));
+        let body = body.unwrap_or_else(|error| {
+            tracing::error!(page = name, error = %error, "page could not be rendered");
+            let shown = self.reload.as_ref().map(|_| error.to_string());
+            fallback(shown.as_deref())
+        });
+        Html {
+            body,
+            csp: policy(scripts, forms, frames),
+        }
+    }
+
+    /// The name of the template of a page.
+    #[must_use]
+    pub fn template_of(&self, page: Page<'_>) -> String {
+        self.prepared(page, &samples::CHROME).name.to_owned()
+    }
+
+    /// Template and content of a page, and what it may do.
+    fn prepared<'p>(&self, page: Page<'p>, chrome: &Chrome<'_>) -> Prepared<'p> {
         let mut frames: &[String] = &[];
         let (name, view, scripts, forms) = match page {
             Page::SignIn(view) => {
@@ -133,7 +239,7 @@ impl Pages {
                     None => Scripts::None,
                 };
                 frames = view.frame_origins;
-                let view = context! { script => GO_ON_SCRIPT, ..Value::from(Serde(view)) };
+                let view = context! { script => Value::from_safe_string(GO_ON_SCRIPT.to_owned()), ..Value::from(Serde(view)) };
                 ("signed_out.html", view, scripts, Forms::Own)
             }
             Page::Error(view) => {
@@ -145,7 +251,7 @@ impl Pages {
                 ("error.html", view, Scripts::None, Forms::Own)
             }
             Page::FormPost(view) => {
-                let view = context! { script => FORM_POST_SCRIPT, ..Value::from(Serde(view)) };
+                let view = context! { script => Value::from_safe_string(FORM_POST_SCRIPT.to_owned()), ..Value::from(Serde(view)) };
                 ("form_post.html", view, Scripts::FormPost, Forms::Client)
             }
             Page::Device(view) => {
@@ -192,47 +298,50 @@ impl Pages {
                 Forms::Own,
             ),
         };
-        let body = self.fill(name, view, chrome).unwrap_or_else(|error| {
-            tracing::error!(page = name, error = %error, "page could not be rendered");
-            FALLBACK.to_owned()
-        });
-        Html {
-            body,
-            csp: policy(scripts, forms, frames),
+        Prepared {
+            name,
+            view,
+            scripts,
+            forms,
+            frames,
         }
     }
 
-    pub(crate) fn template(
-        &self,
-        name: &str,
-    ) -> Result<minijinja::Template<'_, '_>, minijinja::Error> {
-        self.templates.get_template(name)
-    }
-
-    fn fill(
-        &self,
-        name: &str,
-        view: Value,
-        chrome: &Chrome<'_>,
-    ) -> Result<String, minijinja::Error> {
-        let Assets { style, icon, demo } = &self.assets;
+    /// All that a template is given.
+    fn whole(&self, view: Value, chrome: &Chrome<'_>) -> Value {
+        let Assets {
+            style,
+            icon,
+            demo,
+            logo,
+            own,
+        } = &self.assets;
         let Chrome {
             base,
             host: _,
             name: _,
             lang,
         } = chrome;
-        let whole = context! {
+        let [light, dark] = &self.grounds;
+        let path = |asset: &Asset| format!("{base}{}", asset.path);
+        let assets: BTreeMap<&str, String> = own
+            .iter()
+            .map(|(name, asset)| (name.as_str(), path(asset)))
+            .collect();
+        context! {
             chrome => Value::from(Serde(chrome)),
             lang => lang.tag(),
             dir => lang.dir(),
             m => self.catalog(*lang).map(Catalog::value),
-            style => format!("{base}{}", style.path),
-            icon => format!("{base}{}", icon.path),
-            demo => format!("{base}{}", demo.path),
+            style => path(style),
+            icon => path(icon),
+            icon_type => icon.content_type,
+            demo => path(demo),
+            logo => logo.as_ref().map(path),
+            ground => context! { light, dark },
+            assets => Value::from(Serde(assets)),
             page => view,
-        };
-        self.templates.get_template(name)?.render(whole)
+        }
     }
 
     /// A scope with a title: its own, the usual one of a standard scope, or its bare name.
@@ -251,45 +360,26 @@ impl Pages {
     }
 }
 
-/// Names and sources. The layouts and parts have names as the pages do.
-pub(crate) static TEMPLATES: &[(&str, &str)] = &[
-    ("layout.html", include_str!("../templates/layout.html")),
-    ("parts.html", include_str!("../templates/parts.html")),
-    ("sign_in.html", include_str!("../templates/sign_in.html")),
-    ("consent.html", include_str!("../templates/consent.html")),
-    (
-        "select_account.html",
-        include_str!("../templates/select_account.html"),
-    ),
-    (
-        "confirm_logout.html",
-        include_str!("../templates/confirm_logout.html"),
-    ),
-    (
-        "signed_out.html",
-        include_str!("../templates/signed_out.html"),
-    ),
-    ("error.html", include_str!("../templates/error.html")),
-    (
-        "form_post.html",
-        include_str!("../templates/form_post.html"),
-    ),
-    (
-        "approvals.html",
-        include_str!("../templates/approvals.html"),
-    ),
-    ("device.html", include_str!("../templates/device.html")),
-    (
-        "device_done.html",
-        include_str!("../templates/device_done.html"),
-    ),
-    ("home.html", include_str!("../templates/home.html")),
-    ("demo.html", include_str!("../templates/demo.html")),
-    ("mail.html", include_str!("../templates/mail.html")),
-    ("mail.txt", include_str!("../templates/mail.txt")),
-];
+/// A page ready for its template.
+struct Prepared<'p> {
+    name: &'static str,
+    view: Value,
+    scripts: Scripts,
+    forms: Forms,
+    frames: &'p [String],
+}
 
 /// Shown when rendering fails.
 pub(crate) const FALLBACK: &str = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
 <title>Something went wrong</title></head><body><h1>Something went wrong here</h1>\
-<p>Please try again in a moment.</p></body></html>\n";
+<p>Please try again in a moment.</p>";
+
+fn fallback(error: Option<&str>) -> String {
+    match error {
+        Some(error) => format!(
+            "{FALLBACK}<p id=\"template-error\">{}</p></body></html>\n",
+            HtmlEscape(error)
+        ),
+        None => format!("{FALLBACK}</body></html>\n"),
+    }
+}

@@ -2,7 +2,8 @@
 
 use crate::{
     Chrome, Html, Lang, Page, Pages,
-    render::{FALLBACK, TEMPLATES},
+    render::FALLBACK,
+    templates::BUILT_IN as TEMPLATES,
     view::{
         Account, Approval, Approvals, Client, ConfirmLogout, Consent, Demo, Detail, DetailRow,
         Device, DeviceDone, DeviceError, Error, FormPost, Home, Link, Scope, SelectAccount, SignIn,
@@ -328,8 +329,7 @@ fn every_page_speaks_every_language_and_turns_with_it() {
 
 #[test]
 fn the_layout_names_no_side() {
-    let style = Pages::new().unwrap().assets().style.bytes;
-    let style = std::str::from_utf8(style).unwrap();
+    let style = crate::assets::STYLE;
     for side in [
         "margin-left",
         "margin-right",
@@ -358,8 +358,7 @@ fn every_template_has_a_name_that_switches_escaping_on() {
 #[test]
 fn no_template_marks_input_as_safe() {
     for (name, source) in TEMPLATES {
-        let allowed = source.matches("page.script|safe").count();
-        assert_eq!(source.matches("|safe").count(), allowed, "{name}");
+        assert!(!source.contains("|safe"), "{name}");
         assert!(!source.contains("autoescape"), "{name}");
     }
 }
@@ -367,7 +366,7 @@ fn no_template_marks_input_as_safe() {
 #[test]
 fn text_from_outside_is_escaped_on_every_page() {
     each_page(HARM, |name, Html { body, csp }| {
-        assert_ne!(body, FALLBACK, "{name} does not render");
+        assert!(!body.starts_with(FALLBACK), "{name} does not render");
         assert!(
             body.contains("zq&quot;&#x27;&lt;svg"),
             "{name} does not show the text"
@@ -677,7 +676,7 @@ fn every_sign_in_error_has_a_text() {
         let html = Pages::new()
             .unwrap()
             .render(Page::SignIn(sign_in), &chrome("op"));
-        assert_ne!(html.body, FALLBACK, "{error:?}");
+        assert!(!html.body.starts_with(FALLBACK), "{error:?}");
         assert!(html.body.contains("role=\"alert\""), "{error:?}");
         assert!(!html.body.contains("Try again in"), "{error:?}");
     }

@@ -86,8 +86,12 @@ fn file(asset: &Asset, cache: &'static str, head: &Head) -> Response {
         .get(IF_NONE_MATCH)
         .and_then(|value| value.to_str().ok())
         .is_some_and(|tags| tags.split(',').any(|tag| tag.trim() == asset.etag));
-    let body = if unchanged { &[] } else { asset.bytes };
-    let mut response = http::Response::new(Full::new(Bytes::from_static(body)));
+    let body = if unchanged {
+        Bytes::new()
+    } else {
+        asset.bytes.clone()
+    };
+    let mut response = http::Response::new(Full::new(body));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(cache));

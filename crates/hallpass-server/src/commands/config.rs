@@ -31,6 +31,7 @@ fn check(path: Option<&Path>, output: Output) -> Result<(), Failure> {
     if let Some((cert, key)) = config.tls.files() {
         Certificate::load(cert, key).map_err(|error| Failure::doing("tls", &error))?;
     }
+    config.pages.build().map_err(Failure::new)?;
     let warnings = config.danger.warnings();
     let mut text: String = warnings
         .iter()

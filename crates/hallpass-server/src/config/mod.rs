@@ -22,6 +22,7 @@ mod logout;
 mod mail;
 mod mtls;
 mod operations;
+mod pages;
 mod passwords;
 pub(crate) mod policy;
 mod problem;
@@ -63,6 +64,7 @@ pub use logout::Logout;
 pub use mail::{Mail, MailTls, MailWay};
 pub use mtls::{CertificateHeader, Mtls};
 pub use operations::Operations;
+pub use pages::Pages;
 pub use passwords::Passwords;
 pub use problem::{Problem, Problems};
 pub use protocol::{Pkce, Protocol, Resource, SigningAlg, TokenFormat};
@@ -100,6 +102,7 @@ struct Raw {
     client_documents: ClientDocuments,
     request_objects: RequestObjects,
     pushed_requests: PushedRequests,
+    pages: Pages,
     passwords: Passwords,
     mail: mail::Raw,
     rate_limits: RateLimits,
@@ -145,6 +148,8 @@ pub struct Config {
     pub request_objects: RequestObjects,
     /// `[pushed_requests]`.
     pub pushed_requests: PushedRequests,
+    /// `[pages]`.
+    pub pages: Pages,
     /// `[passwords]`.
     pub passwords: Passwords,
     /// `[mail]`.
@@ -206,6 +211,7 @@ impl Config {
             client_documents,
             request_objects,
             pushed_requests,
+            pages,
             passwords,
             mail,
             rate_limits,
@@ -229,6 +235,7 @@ impl Config {
         client_documents.check(&experimental, check);
         request_objects.check(&pushed_requests, check);
         AuthorizationDetails::check(&authorization_details, check);
+        pages.check(check);
         passwords.check(check);
         let mail = mail.parse(check);
         rate_limits.check(check);
@@ -273,6 +280,7 @@ impl Config {
             client_documents,
             request_objects,
             pushed_requests,
+            pages,
             passwords,
             mail,
             rate_limits,

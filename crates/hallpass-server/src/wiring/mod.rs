@@ -12,7 +12,7 @@ use hallpass_accounts::hash::{Cost, HashPool, Options};
 use hallpass_accounts::throttle::Limits;
 use hallpass_accounts::{BuiltinAccounts, Surroundings};
 use hallpass_fetch::{Guard, Settings};
-use hallpass_pages::{BuiltinPages, Pages};
+use hallpass_pages::BuiltinPages;
 use hallpass_provider::Provider;
 use hallpass_provider::ports::{Clock, Entropy, Events, SystemClock, SystemEntropy};
 use hallpass_provider::secrets::MasterKey;
@@ -160,8 +160,7 @@ impl Engine {
             .with_limits(limits(&config.rate_limits))
             .with_min_length(least);
         let accounts = Arc::new(accounts);
-        let pages = Pages::new().map_err(|error| Failure::doing("pages", &error))?;
-        let pages = BuiltinPages::new(issuer.clone(), Arc::new(pages));
+        let pages = pages(&config.pages, &issuer)?;
         let ui_locales = pages.language_tags();
         let builder = Provider::builder(issuer)
             .store(store)
@@ -215,6 +214,13 @@ impl Engine {
             _folder: folder,
         })
     }
+}
+
+fn pages(config: &crate::config::Pages, issuer: &Issuer) -> Result<BuiltinPages, Failure> {
+    let pages = config.build().map_err(Failure::new)?;
+    Ok(BuiltinPages::new(issuer.clone(), Arc::new(pages))
+        .with_name(&config.name)
+        .with_languages(&config.languages()))
 }
 
 type Opened = (Arc<dyn Store>, Option<Arc<hallpass_store_sqlite::Stats>>);

@@ -1,0 +1,387 @@
+//! Every page with something in it: what an operator's templates are tried with, and what there is to look at.
+
+use hallpass_provider::ports::{MailCode, MailLink, Message};
+use hallpass_types::Timestamp;
+
+use crate::{
+    Chrome, Lang, Page,
+    view::{
+        self, Account, Approval, Approvals, Client, ConfirmLogout, Consent, Demo, Device,
+        DeviceDone, DeviceError, FormPost, Home, Link, Scope, SelectAccount, SignIn, SignInError,
+        SignedOut,
+    },
+};
+
+/// What surrounds the samples.
+pub const CHROME: Chrome<'static> = Chrome {
+    base: "",
+    host: "id.example.com",
+    name: "Hallpass",
+    lang: Lang::En,
+};
+
+const CLIENT: Client<'static> = Client {
+    name: "Photo Printer",
+    host: "print.example.net",
+    redirect_host: "print.example.net",
+    client_uri: Some("https://print.example.net/"),
+    logo: None,
+    policy_uri: Some("https://print.example.net/privacy"),
+    tos_uri: Some("https://print.example.net/terms"),
+    unverified: false,
+    document: false,
+    loopback_only: false,
+};
+
+const TELEVISION: Client<'static> = Client {
+    name: "Living Room TV",
+    host: "tv.example.net",
+    redirect_host: "tv.example.net",
+    ..CLIENT
+};
+
+const SIGN_IN: SignIn<'static> = SignIn {
+    action: "/sign-in",
+    hidden: &[("transaction", "sample")],
+    username: "",
+    error: None,
+    retry_after: None,
+    client: Some(CLIENT),
+    cancel: true,
+};
+
+const SCOPES: &[Scope<'static>] = &[
+    Scope {
+        name: "openid",
+        title: None,
+        description: None,
+        optional: false,
+    },
+    Scope {
+        name: "profile",
+        title: None,
+        description: None,
+        optional: false,
+    },
+    Scope {
+        name: "email",
+        title: None,
+        description: None,
+        optional: true,
+    },
+    Scope {
+        name: "offline_access",
+        title: None,
+        description: None,
+        optional: false,
+    },
+    Scope {
+        name: "albums:print",
+        title: Some("Print your albums"),
+        description: Some("Order prints of the albums that you choose there."),
+        optional: true,
+    },
+];
+
+const CONSENT: Consent<'static> = Consent {
+    action: "/consent",
+    hidden: &[("transaction", "sample")],
+    client: CLIENT,
+    account: "ada",
+    scopes: SCOPES,
+    claims: &[],
+    resources: &[],
+    details: &[],
+    lifetime: Some(14 * 86_400),
+    user_code: None,
+};
+
+const DEVICE: Device<'static> = Device {
+    action: "/device",
+    user_code: "",
+    carried: false,
+    error: None,
+    retry_after: None,
+    address: None,
+};
+
+/// The samples, each with a name for files.
+#[must_use]
+pub fn all() -> Vec<(&'static str, Page<'static>)> {
+    let harsh = Client {
+        name: "A client whose name goes on and on until nobody can read it any longer \u{202E}gnp",
+        host: "a-rather-long-host-name.of-a-client-that-registered-itself.example.net",
+        redirect_host: "127.0.0.1",
+        unverified: true,
+        document: false,
+        loopback_only: true,
+        ..CLIENT
+    };
+    vec![
+        ("sign-in", Page::SignIn(SIGN_IN)),
+        (
+            "sign-in-refused",
+            Page::SignIn(SignIn {
+                username: "ada",
+                error: Some(SignInError::Refused),
+                ..SIGN_IN
+            }),
+        ),
+        (
+            "sign-in-throttled",
+            Page::SignIn(SignIn {
+                username: "ada",
+                error: Some(SignInError::Throttled),
+                retry_after: Some(840),
+                client: None,
+                cancel: false,
+                ..SIGN_IN
+            }),
+        ),
+        (
+            "sign-in-busy",
+            Page::SignIn(SignIn {
+                username: "ada",
+                error: Some(SignInError::Busy),
+                retry_after: Some(3),
+                ..SIGN_IN
+            }),
+        ),
+        ("consent", Page::Consent(CONSENT)),
+        ("device", Page::Device(DEVICE)),
+        (
+            "device-carried",
+            Page::Device(Device {
+                user_code: "BCDF-GHJK",
+                carried: true,
+                address: Some("https://id.example.com/device?user_code=BCDF-GHJK"),
+                ..DEVICE
+            }),
+        ),
+        (
+            "device-unknown",
+            Page::Device(Device {
+                user_code: "BCDF-GHJX",
+                error: Some(DeviceError::Unknown),
+                ..DEVICE
+            }),
+        ),
+        (
+            "device-throttled",
+            Page::Device(Device {
+                user_code: "BCDF-GHJX",
+                error: Some(DeviceError::Throttled),
+                retry_after: Some(840),
+                ..DEVICE
+            }),
+        ),
+        (
+            "device-consent",
+            Page::Consent(Consent {
+                client: TELEVISION,
+                user_code: Some("BCDF-GHJK"),
+                ..CONSENT
+            }),
+        ),
+        (
+            "approvals",
+            Page::Approvals(Approvals {
+                account: "ada",
+                requests: &[
+                    Approval {
+                        action: "/approvals",
+                        client: Client {
+                            name: "Example Bank",
+                            host: "bank.example.net",
+                            ..CLIENT
+                        },
+                        binding_message: Some("Pay 12.50 EUR, W4SCT"),
+                        scopes: SCOPES,
+                        claims: &[],
+                        resources: &["https://api.example.net/payments"],
+                        details: &[],
+                        left: 540,
+                    },
+                    Approval {
+                        action: "/approvals",
+                        client: TELEVISION,
+                        binding_message: None,
+                        scopes: &[],
+                        claims: &["birthdate"],
+                        resources: &[],
+                        details: &[],
+                        left: 30,
+                    },
+                ],
+            }),
+        ),
+        (
+            "approvals-none",
+            Page::Approvals(Approvals {
+                account: "ada",
+                requests: &[],
+            }),
+        ),
+        (
+            "device-allowed",
+            Page::DeviceDone(DeviceDone {
+                client: TELEVISION,
+                allowed: true,
+            }),
+        ),
+        (
+            "device-denied",
+            Page::DeviceDone(DeviceDone {
+                client: TELEVISION,
+                allowed: false,
+            }),
+        ),
+        (
+            "consent-harsh",
+            Page::Consent(Consent {
+                client: harsh,
+                account: "somebody.with.a.long.name@department.example.com",
+                claims: &["given_name", "birthdate", "https://claims.example/level"],
+                resources: &[
+                    "https://api.example.net/albums",
+                    "https://api.example.net/orders/of/this/year",
+                ],
+                ..CONSENT
+            }),
+        ),
+        (
+            "select-account",
+            Page::SelectAccount(SelectAccount {
+                action: "/select-account",
+                hidden: &[("transaction", "sample")],
+                client: Some(CLIENT),
+                accounts: &[
+                    Account {
+                        id: "1",
+                        name: "ada",
+                        detail: Some("ada@example.com"),
+                    },
+                    Account {
+                        id: "2",
+                        name: "grace",
+                        detail: None,
+                    },
+                ],
+            }),
+        ),
+        (
+            "confirm-logout",
+            Page::ConfirmLogout(ConfirmLogout {
+                action: "/logout",
+                hidden: &[("transaction", "sample")],
+                client: Some(CLIENT),
+                account: Some("ada"),
+                client_alone: true,
+            }),
+        ),
+        (
+            "signed-out",
+            Page::SignedOut(SignedOut {
+                client: Some(CLIENT),
+                kept: false,
+                left: false,
+                frames: &[],
+                frame_origins: &[],
+                next: None,
+            }),
+        ),
+        (
+            "still-signed-in",
+            Page::SignedOut(SignedOut {
+                client: None,
+                kept: true,
+                left: false,
+                frames: &[],
+                frame_origins: &[],
+                next: None,
+            }),
+        ),
+        (
+            "error",
+            Page::Error(view::Error {
+                code: "invalid_redirect_uri",
+                about: None,
+                id: "01JDA3W9M4X7",
+                detail: Some("redirect_uri is not one that the client registered"),
+            }),
+        ),
+        (
+            "error-bare",
+            Page::Error(view::Error {
+                code: "not_found",
+                about: None,
+                id: "01JDA3W9M4X8",
+                detail: None,
+            }),
+        ),
+        (
+            "form-post",
+            Page::FormPost(FormPost {
+                action: "https://print.example.net/callback",
+                fields: &[("code", "sample"), ("state", "sample")],
+                redirect_host: "print.example.net",
+            }),
+        ),
+        (
+            "home",
+            Page::Home(Home {
+                issuer: "https://id.example.com",
+                links: &[
+                    Link {
+                        title: "OpenID Provider metadata",
+                        href: "https://id.example.com/.well-known/openid-configuration",
+                    },
+                    Link {
+                        title: "Signing keys",
+                        href: "https://id.example.com/jwks",
+                    },
+                ],
+                demo: true,
+            }),
+        ),
+        (
+            "demo",
+            Page::Demo(Demo {
+                issuer: "https://id.example.com",
+                client_id: "demo",
+                redirect_uri: "https://id.example.com/demo",
+                scope: "openid profile email offline_access",
+            }),
+        ),
+    ]
+}
+
+/// Mails, one of each form.
+#[must_use]
+pub(crate) fn letters() -> Vec<Message> {
+    let account = || "https://id.example.com/account".to_owned();
+    vec![
+        Message::Recover {
+            link: MailLink {
+                url: "https://id.example.com/mail?token=sample".to_owned(),
+                lifetime: 1800,
+            },
+        },
+        Message::SignInCode {
+            code: MailCode {
+                digits: "12345678".to_owned(),
+                lifetime: 600,
+            },
+        },
+        Message::NewDevice {
+            device: "Firefox, Linux".to_owned(),
+            address: Some("192.0.2.1".to_owned()),
+            at: Timestamp(1_800_000_000),
+            account: account(),
+        },
+        Message::AddressChanged {
+            to: "a…@example.org".to_owned(),
+            account: account(),
+        },
+    ]
+}
