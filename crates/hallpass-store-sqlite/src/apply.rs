@@ -5,7 +5,7 @@ use hallpass_types::IssuerId;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, Result, params};
 
 use crate::{
-    credentials, issuers,
+    credentials, issuers, people,
     read::{self, ReadError},
     sql,
     work::{ClientRow, Outcome, Place, SpendRow, UserRow, Work, WriteRow},
@@ -191,6 +191,9 @@ fn spend(db: &Connection, id: IssuerId, spend: &SpendRow) -> Result<bool> {
             let values = params![issuer, client.as_str(), registered, record];
             run(db, sql::PUT_CLIENT, values).map(any)
         }
+        SpendRow::DeleteUser(subject, revision) => {
+            people::delete_user(db, issuer, subject, *revision)
+        }
         SpendRow::NewCredential(row) => credentials::add(db, issuer, row),
         SpendRow::Credential(change) => credentials::change(db, issuer, change),
         SpendRow::NewRegistration(registration) => {
@@ -276,9 +279,18 @@ fn write(db: &Connection, IssuerId(issuer): IssuerId, write: &WriteRow) -> Resul
         WriteRow::DenyToken(Place { bucket, id }) => {
             run(db, sql::DENY_TOKEN, params![issuer, bucket, id])
         }
-        WriteRow::Session(Place { bucket, id }, record) => {
-            run(db, sql::PUT_SESSION, params![issuer, bucket, id, record])
+        WriteRow::Session(Place { bucket, id }, subject, record) => {
+            let values = params![issuer, bucket, id, subject.as_str(), record];
+            run(db, sql::PUT_SESSION, values)
         }
+        WriteRow::SessionSeen(Place { bucket, id }, at) => {
+            run(db, sql::SESSION_SEEN, params![issuer, bucket, id, at])
+        }
+        WriteRow::Activity(Place { bucket, id }, subject, at, record) => {
+            let values = params![issuer, bucket, id, subject.as_str(), at, record];
+            run(db, sql::PUT_ACTIVITY, values)
+        }
+        WriteRow::ForgetPerson(subject) => people::forget(db, issuer, subject),
         WriteRow::EndSession(Place { bucket, id }) => {
             run(db, sql::END_SESSION, params![issuer, bucket, id])
         }

@@ -3,8 +3,8 @@
 use hallpass_core::{
     client::ClientRecord,
     record::{
-        CodeRecord, ConsentRecord, DeliveryRecord, GrantRecord, ParticipantRecord, SessionRecord,
-        WaitingRecord,
+        ActivityRecord, CodeRecord, ConsentRecord, DeliveryRecord, GrantRecord, ParticipantRecord,
+        SessionRecord, WaitingRecord,
     },
 };
 use hallpass_store::{
@@ -25,6 +25,7 @@ pub(crate) fn check(db: &Connection) -> Result<Vec<String>, StoreError> {
         records::<WaitingRecord>(db, "waiting", "bucket, id", problems)?;
         records::<GrantRecord>(db, "grants", "bucket, id", problems)?;
         records::<SessionRecord>(db, "sessions", "bucket, id", problems)?;
+        records::<ActivityRecord>(db, "activity", "bucket, id", problems)?;
         records::<ConsentRecord>(db, "consents", "subject, client", problems)?;
         records::<ClientRecord>(db, "clients", "client, ''", problems)?;
         records::<UserRecord>(db, "users", "subject, ''", problems)?;

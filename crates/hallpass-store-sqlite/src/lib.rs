@@ -12,6 +12,7 @@ mod failure;
 mod issuers;
 mod migration;
 mod options;
+mod people;
 mod purge;
 mod read;
 mod roots;

@@ -9,7 +9,7 @@ use hallpass_core::{
     client::ClientRecord,
     record::{
         CodeRecord, ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting,
-        GrantRecord, ParticipantRecord, RefreshState, SessionRecord, WaitingRecord,
+        GrantRecord, ParticipantRecord, RefreshState, WaitingRecord,
     },
 };
 use hallpass_store::{
@@ -333,17 +333,6 @@ pub(crate) fn standing(
     })
 }
 
-pub(crate) fn session(
-    db: &Connection,
-    issuer: IssuerId,
-    key: Key<Session>,
-) -> Read<Option<SessionRecord>> {
-    let values = params![issuer.0, key.bucket.0, key.digest];
-    one_record(db, sql::SESSION, values, |bytes| {
-        decode_at(issuer, key.bucket, &key.digest, bytes)
-    })
-}
-
 pub(crate) fn consent(
     db: &Connection,
     issuer: IssuerId,
@@ -556,7 +545,7 @@ pub(crate) fn record_of<R>(
     Ok(decode(bytes)?)
 }
 
-fn decode_at<R: Record>(
+pub(crate) fn decode_at<R: Record>(
     issuer: IssuerId,
     bucket: Bucket,
     id: &[u8],

@@ -29,7 +29,12 @@ statements! {
         LEFT JOIN sessions AS s ON s.issuer = ?1 AND s.bucket = g.session_bucket AND s.id = g.session_id
         WHERE g.issuer = ?1 AND g.bucket = ?2 AND g.id = ?3";
     DENIED = "SELECT 1 FROM denied_tokens WHERE issuer = ?1 AND bucket = ?2 AND id = ?3";
-    SESSION = "SELECT record FROM sessions WHERE issuer = ?1 AND bucket = ?2 AND id = ?3";
+    SESSION = "SELECT record, seen FROM sessions WHERE issuer = ?1 AND bucket = ?2 AND id = ?3";
+    ACCOUNT_SESSIONS = "SELECT bucket, id, record, seen FROM sessions
+        WHERE issuer = ?1 AND subject = ?2 LIMIT ?3";
+    CONSENTS_OF = "SELECT client, record FROM consents WHERE issuer = ?1 AND subject = ?2 LIMIT ?3";
+    ACTIVITY_OF = "SELECT bucket, id, record FROM activity
+        WHERE issuer = ?1 AND subject = ?2 ORDER BY at DESC LIMIT ?3";
     CONSENT = "SELECT record FROM consents WHERE issuer = ?1 AND subject = ?2 AND client = ?3";
     USER = "SELECT subject, record FROM users WHERE issuer = ?1 AND subject = ?2";
     USER_BY_NAME = "SELECT subject, record FROM users WHERE issuer = ?1 AND username_key = ?2";
@@ -115,8 +120,16 @@ statements! {
     REVOKE_GRANT = "UPDATE grants SET revoked_at = ?4
         WHERE issuer = ?1 AND bucket = ?2 AND id = ?3 AND revoked_at IS NULL";
     DENY_TOKEN = "INSERT INTO denied_tokens (issuer, bucket, id) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
-    PUT_SESSION = "INSERT INTO sessions (issuer, bucket, id, record) VALUES (?1, ?2, ?3, ?4)
-        ON CONFLICT DO UPDATE SET record = excluded.record";
+    PUT_SESSION = "INSERT INTO sessions (issuer, bucket, id, subject, record) VALUES (?1, ?2, ?3, ?4, ?5)
+        ON CONFLICT DO UPDATE SET subject = excluded.subject, record = excluded.record";
+    SESSION_SEEN = "UPDATE sessions SET seen = ?4
+        WHERE issuer = ?1 AND bucket = ?2 AND id = ?3 AND (seen IS NULL OR seen < ?4)";
+    PUT_ACTIVITY = "INSERT INTO activity (issuer, bucket, id, subject, at, record)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
+    DELETE_USER = "DELETE FROM users WHERE issuer = ?1 AND subject = ?2 AND revision = ?3";
+    FORGET_CREDENTIALS = "DELETE FROM credentials WHERE issuer = ?1 AND subject = ?2";
+    FORGET_CONSENTS = "DELETE FROM consents WHERE issuer = ?1 AND subject = ?2";
+    FORGET_ACTIVITY = "DELETE FROM activity WHERE issuer = ?1 AND subject = ?2";
     END_SESSION = "DELETE FROM sessions WHERE issuer = ?1 AND bucket = ?2 AND id = ?3";
     PUT_PARTICIPANT = "INSERT INTO participants (issuer, bucket, id, subject, record) VALUES (?1, ?2, ?3, ?4, ?5)
         ON CONFLICT DO UPDATE SET subject = excluded.subject, record = excluded.record";
@@ -173,7 +186,8 @@ expiring!(
     "once_keys",
     "waiting",
     "deliveries",
-    "participants"
+    "participants",
+    "activity"
 );
 
 macro_rules! erasing {
@@ -195,6 +209,7 @@ erasing! {
     "waiting" "bucket, id";
     "deliveries" "bucket, id";
     "participants" "bucket, id";
+    "activity" "bucket, id";
     "consents" "subject, client";
     "clients" "client";
     "registrations" "client";

@@ -8,8 +8,8 @@ use std::{
 use hallpass_core::{
     client::ClientRecord,
     record::{
-        ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting, ParticipantRecord,
-        SessionRecord,
+        ActivityRecord, ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting,
+        ParticipantRecord, SessionRecord,
     },
 };
 use hallpass_store::{
@@ -23,7 +23,7 @@ use hallpass_types::{
 use rusqlite::Connection;
 
 use crate::{
-    Options, Stats, check, connection, credentials, issuers, migration,
+    Options, Stats, check, connection, credentials, issuers, migration, people,
     purge::{forget_issued, purge},
     read::{self, ReadError, Readers},
     roots,
@@ -214,7 +214,7 @@ impl Store for SqliteStore {
     }
 
     fn session(&self, issuer: IssuerId, key: Key<Session>) -> Answer<'_, Option<SessionRecord>> {
-        self.read(move |db| read::session(db, issuer, key))
+        self.read(move |db| people::session(db, issuer, key))
     }
 
     fn consent<'a>(
@@ -297,6 +297,31 @@ impl Store for SqliteStore {
         subject: &'a Subject,
     ) -> Answer<'a, Vec<Key<Session>>> {
         self.read(move |db| read::sessions_of(db, issuer, subject))
+    }
+
+    fn account_sessions<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+    ) -> Answer<'a, Vec<(Key<Session>, SessionRecord)>> {
+        self.read(move |db| people::account_sessions(db, issuer, subject))
+    }
+
+    fn consents_of<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+    ) -> Answer<'a, Vec<(ClientId, ConsentRecord)>> {
+        self.read(move |db| people::consents_of(db, issuer, subject))
+    }
+
+    fn activity_of<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+        limit: usize,
+    ) -> Answer<'a, Vec<ActivityRecord>> {
+        self.read(move |db| people::activity_of(db, issuer, subject, limit))
     }
 
     fn due_deliveries(

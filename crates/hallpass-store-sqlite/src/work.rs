@@ -93,6 +93,7 @@ pub(crate) enum SpendRow {
         expected: Box<ClientRecord>,
         row: ClientRow,
     },
+    DeleteUser(Subject, u64),
     NewCredential(CredentialRow),
     Credential(ChangeRow),
     NewRegistration(Box<Registration>),
@@ -123,7 +124,10 @@ pub(crate) enum WriteRow {
     TouchRefresh(Place, i64),
     RevokeGrant(Place, i64),
     DenyToken(Place),
-    Session(Place, Vec<u8>),
+    Session(Place, Subject, Vec<u8>),
+    SessionSeen(Place, i64),
+    Activity(Place, Subject, i64, Vec<u8>),
+    ForgetPerson(Subject),
     EndSession(Place),
     Participant(Place, Subject, Vec<u8>),
     ForgetParticipant(Place),
@@ -219,6 +223,7 @@ impl SpendRow {
             | Self::NewWaiting(..)
             | Self::Waiting { .. }
             | Self::NewUser(_)
+            | Self::DeleteUser(..)
             | Self::NewClient(_)
             | Self::NewCredential(_)
             | Self::Credential(_)
@@ -280,6 +285,7 @@ fn spend_row(issuer: IssuerId, spend: Spend) -> Result<SpendRow, StoreError> {
             expected,
             row: client_row(issuer, &record)?,
         },
+        Spend::DeleteUser { subject, revision } => SpendRow::DeleteUser(subject, revision),
         Spend::NewCredential(record) => {
             SpendRow::NewCredential(CredentialRow::of(issuer, *record)?)
         }
@@ -333,9 +339,19 @@ fn write_row(issuer: IssuerId, write: Write) -> Result<WriteRow, StoreError> {
         }),
         Write::Session(key, record) => {
             let place = Place::from(key);
-            let record = place.encode(issuer, &*record)?;
-            WriteRow::Session(place, record)
+            let encoded = place.encode(issuer, &*record)?;
+            WriteRow::Session(place, record.subject, encoded)
         }
+        Write::SessionSeen(key, at) => WriteRow::SessionSeen(key.into(), at.0),
+        Write::Activity(bucket, id, record) => {
+            let place = Place {
+                bucket: bucket.0,
+                id: id.to_vec(),
+            };
+            let encoded = place.encode(issuer, &*record)?;
+            WriteRow::Activity(place, record.subject, record.at.0, encoded)
+        }
+        Write::ForgetPerson(subject) => WriteRow::ForgetPerson(subject),
         Write::EndSession(key) => WriteRow::EndSession(key.into()),
         Write::Participant(session, record) => {
             let place = Place::of_participant(session, &record.client_id);

@@ -3,13 +3,13 @@
 use hallpass_core::{
     client::ClientRecord,
     record::{
-        CodeRecord, ConsentRecord, DeliveryRecord, GrantRecord, ParticipantRecord, SessionRecord,
-        WaitingRecord,
+        ActivityRecord, CodeRecord, ConsentRecord, DeliveryRecord, GrantRecord, ParticipantRecord,
+        SessionRecord, WaitingRecord,
     },
 };
 use hallpass_types::{
-    ClientId, Code, ContentDigest, CredentialId, Delivery, GrantId, Key, Once, Session, Subject,
-    Timestamp, TokenId, Waiting,
+    Bucket, ClientId, Code, ContentDigest, CredentialId, Delivery, GrantId, Key, Once, Session,
+    Subject, Timestamp, TokenId, Waiting,
 };
 
 use crate::{
@@ -99,6 +99,15 @@ pub enum Spend {
         /// The new record, of the same person and identity; its revision is one higher. None deletes.
         next: Option<Box<CredentialRecord>>,
     },
+    /// Deletes the account of that subject if its revision is still this one: too late when it is unknown or has
+    /// another one. Its name is free from then on; what else there is about the person goes with
+    /// [`Write::ForgetPerson`].
+    DeleteUser {
+        /// Whose account.
+        subject: Subject,
+        /// Expected current revision.
+        revision: u64,
+    },
     /// Replaces a client that is still what it was when it was read: too late when it is unknown or has changed
     /// ([`same_client`]).
     Client {
@@ -166,6 +175,13 @@ pub enum Write {
     /// Inserts or replaces a session. To renew one without reviving one that has ended, spend
     /// [`Spend::Session`] in the same commit.
     Session(Key<Session>, Box<SessionRecord>),
+    /// Notes when a session was used last. Never goes back; nothing for one that has ended.
+    SessionSeen(Key<Session>, Timestamp),
+    /// Notes what happened with an account, until the bucket is over.
+    Activity(Bucket, [u8; 16], Box<ActivityRecord>),
+    /// Deletes what a person allowed, what they prove who they are with, and what happened with their account. Their
+    /// account, sessions and grants end by themselves or by writes of their own.
+    ForgetPerson(Subject),
     /// Ends a session: it is unknown from then on.
     EndSession(Key<Session>),
     /// Remembers that a client takes part in a session, or what it got there since. Spend [`Spend::Session`] in the same

@@ -5,8 +5,8 @@ use std::{fmt, future::Future, pin::Pin};
 use hallpass_core::{
     client::ClientRecord,
     record::{
-        ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting, ParticipantRecord,
-        SessionRecord,
+        ActivityRecord, ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting,
+        ParticipantRecord, SessionRecord,
     },
 };
 use hallpass_types::{
@@ -248,6 +248,26 @@ pub trait Store: Send + Sync + 'static {
         issuer: IssuerId,
         subject: &'a Subject,
     ) -> Answer<'a, Vec<Key<Session>>>;
+    /// The sessions of a person, superseded ones too, in any order; at most [`MAX_PAGE`]. Sessions of before this was
+    /// noted are not among them.
+    fn account_sessions<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+    ) -> Answer<'a, Vec<(Key<Session>, SessionRecord)>>;
+    /// What a person allowed clients, in any order; at most [`MAX_PAGE`].
+    fn consents_of<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+    ) -> Answer<'a, Vec<(ClientId, ConsentRecord)>>;
+    /// What happened with an account, the newest first.
+    fn activity_of<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+        limit: usize,
+    ) -> Answer<'a, Vec<ActivityRecord>>;
     /// Deliveries whose time has come (`next_at` is not after `now`), those that wait longest first.
     fn due_deliveries(
         &self,

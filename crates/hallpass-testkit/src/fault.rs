@@ -8,8 +8,8 @@ use std::sync::{
 use hallpass_core::{
     client::ClientRecord,
     record::{
-        ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting, ParticipantRecord,
-        SessionRecord,
+        ActivityRecord, ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting,
+        ParticipantRecord, SessionRecord,
     },
 };
 use hallpass_store::{
@@ -260,6 +260,31 @@ impl Store for Breakable {
         subject: &'a Subject,
     ) -> BoxFuture<'a, Result<Vec<Key<Session>>, StoreError>> {
         self.read(self.store.sessions_of(issuer, subject))
+    }
+
+    fn account_sessions<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+    ) -> BoxFuture<'a, Result<Vec<(Key<Session>, SessionRecord)>, StoreError>> {
+        self.read(self.store.account_sessions(issuer, subject))
+    }
+
+    fn consents_of<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+    ) -> BoxFuture<'a, Result<Vec<(ClientId, ConsentRecord)>, StoreError>> {
+        self.read(self.store.consents_of(issuer, subject))
+    }
+
+    fn activity_of<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<ActivityRecord>, StoreError>> {
+        self.read(self.store.activity_of(issuer, subject, limit))
     }
 
     fn due_deliveries(

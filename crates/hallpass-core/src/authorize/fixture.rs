@@ -160,5 +160,7 @@ pub(crate) fn session(age: i64) -> SessionRecord {
         expires_at: NOW.plus(3600),
         superseded: false,
         earlier: Vec::new(),
+        visit: None,
+        seen_at: NOW,
     }
 }

@@ -158,7 +158,8 @@ impl Received {
             WaitingRecord::Device(_)
             | WaitingRecord::UserCode(_)
             | WaitingRecord::Backchannel(_)
-            | WaitingRecord::Inbox(_) => {
+            | WaitingRecord::Inbox(_)
+            | WaitingRecord::Mailed(_) => {
                 return Err(Reason::RequestUriInvalid);
             }
         };

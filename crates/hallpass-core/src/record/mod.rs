@@ -3,6 +3,7 @@
 
 mod delivery;
 mod participant;
+mod person;
 
 use std::{collections::BTreeMap, fmt};
 
@@ -21,6 +22,7 @@ pub use delivery::{
     DeliveryContent, DeliveryRecord, SealedRequest, is_over, next_attempt, next_turn,
 };
 pub use participant::{ParticipantRecord, participant_tag};
+pub use person::{Activity, ActivityRecord, MailedPurpose, MailedRecord, Visit};
 
 /// What the `claims` parameter asked for (OpenID Connect Core §5.5): claim name to its request object or null.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -202,6 +204,8 @@ pub enum WaitingRecord {
     Backchannel(Box<BackchannelRecord>),
     /// What one person is asked by backchannel authentication requests.
     Inbox(InboxRecord),
+    /// What stands behind a link or a code that was mailed, until it is used.
+    Mailed(Box<MailedRecord>),
 }
 
 /// Where the request of a device waits.
@@ -274,6 +278,20 @@ pub struct SessionRecord {
     /// The sessions that this one superseded. They end with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<Key<Session>>,
+    /// From where the person signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visit: Option<Box<Visit>>,
+    /// When it was last used, to the hour; 0 where that was never noted.
+    #[serde(default = "never", skip_serializing_if = "is_never")]
+    pub seen_at: Timestamp,
+}
+
+const fn never() -> Timestamp {
+    Timestamp(0)
+}
+
+fn is_never(at: &Timestamp) -> bool {
+    *at == never()
 }
 
 /// What a person allowed a client earlier.

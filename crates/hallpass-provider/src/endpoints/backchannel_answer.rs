@@ -164,6 +164,8 @@ impl Provider {
             expires_at: far,
             superseded: false,
             earlier: Vec::new(),
+            visit: None,
+            seen_at: now,
         };
         let consented = Consented::of(valid, only);
         //= OIDC-CORE#5.5.1.1 MUST: an essential acr that was not reached fails the authentication

@@ -254,6 +254,8 @@ impl Provider {
             expires_at,
             superseded: false,
             earlier: Vec::new(),
+            visit: None,
+            seen_at: now,
         };
         let mut commit = Commit::default();
         let old = self

@@ -31,7 +31,8 @@ migrations!(
     "0005_registrations",
     "0006_credentials",
     "0007_issuers",
-    "0008_roots"
+    "0008_roots",
+    "0009_people"
 );
 
 /// The names of the steps that a database still lacks.

@@ -123,6 +123,8 @@ pub(crate) fn session(n: u32) -> SessionRecord {
         expires_at: NOW,
         superseded: false,
         earlier: Vec::new(),
+        visit: None,
+        seen_at: NOW,
     }
 }
 

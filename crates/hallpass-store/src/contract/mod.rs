@@ -22,6 +22,7 @@ pub mod issuers;
 pub mod keys;
 pub mod names;
 pub mod participants;
+pub mod people;
 pub mod purge;
 pub mod races;
 pub mod registrations;
@@ -182,6 +183,12 @@ macro_rules! contract_cases {
             participants::sessions_with_participants_are_found_by_subject,
             participants::nobody_joins_a_session_that_has_ended,
             participants::participants_are_purged_with_their_session,
+            people::sessions_are_listed_by_their_person,
+            people::the_last_use_of_a_session_never_goes_back,
+            people::consents_are_listed_by_their_person,
+            people::activity_is_listed_newest_first_and_purged,
+            people::a_person_is_forgotten_whole_and_alone,
+            people::deleting_and_changing_an_account_exclude_each_other,
             purge::expired_records_go_and_live_ones_stay,
             purge::a_purge_takes_no_more_than_its_limit,
             purge::a_purge_reaches_every_issuer,

@@ -127,6 +127,8 @@ pub(super) fn session(user: &str) -> SessionRecord {
         expires_at: NOW.plus(86_400),
         superseded: false,
         earlier: Vec::new(),
+        visit: None,
+        seen_at: NOW,
     }
 }
 

@@ -7,8 +7,8 @@
 use hallpass_core::{
     client::ClientRecord,
     record::{
-        CodeRecord, ConsentRecord, DeliveryRecord, GrantRecord, ParticipantRecord, SessionRecord,
-        WaitingRecord,
+        ActivityRecord, CodeRecord, ConsentRecord, DeliveryRecord, GrantRecord, ParticipantRecord,
+        SessionRecord, WaitingRecord,
     },
 };
 use hallpass_types::{IssuerId, sha256};
@@ -46,6 +46,7 @@ records! {
     ParticipantRecord = 10;
     InitialAccessRecord = 11;
     CredentialRecord = 12;
+    ActivityRecord = 13;
     IssuerRecord = 20;
     RootRecord = 13;
 }

@@ -92,6 +92,18 @@ impl Credentials {
         self.records.insert(place, record);
     }
 
+    pub(super) fn forget(&mut self, subject: &Subject) {
+        let theirs: Vec<_> = self
+            .records
+            .keys()
+            .filter(|(s, _)| s == subject)
+            .cloned()
+            .collect();
+        for place in theirs {
+            self.remove(&place);
+        }
+    }
+
     fn remove(&mut self, place: &(Subject, CredentialId)) {
         if let Some(lookup) = self.records.remove(place).and_then(|record| record.lookup) {
             self.lookups.remove(&lookup.0);

@@ -15,8 +15,8 @@ use std::{
 use hallpass_core::{
     client::ClientRecord,
     record::{
-        ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting, ParticipantRecord,
-        SessionRecord,
+        ActivityRecord, ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting,
+        ParticipantRecord, SessionRecord,
     },
 };
 use hallpass_types::{
@@ -274,6 +274,31 @@ impl Store for MemoryStore {
         subject: &'a Subject,
     ) -> Answer<'a, Vec<Key<Session>>> {
         self.read(issuer, |t| t.sessions_of(subject))
+    }
+
+    fn account_sessions<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+    ) -> Answer<'a, Vec<(Key<Session>, SessionRecord)>> {
+        self.read(issuer, |t| t.account_sessions(subject))
+    }
+
+    fn consents_of<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+    ) -> Answer<'a, Vec<(ClientId, ConsentRecord)>> {
+        self.read(issuer, |t| t.consents_of(subject))
+    }
+
+    fn activity_of<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+        limit: usize,
+    ) -> Answer<'a, Vec<ActivityRecord>> {
+        self.read(issuer, move |t| t.activity_of(subject, limit))
     }
 
     fn due_deliveries(

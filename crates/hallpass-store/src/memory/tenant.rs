@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use hallpass_core::{
     client::{ClientOrigin, ClientRecord},
     record::{
-        ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting, ParticipantRecord,
-        RefreshState, SessionRecord, participant_tag,
+        ActivityRecord, ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting,
+        ParticipantRecord, RefreshState, SessionRecord, participant_tag,
     },
 };
 use hallpass_types::{
@@ -25,6 +25,7 @@ use crate::{
 };
 
 mod fits;
+mod people;
 
 #[derive(Debug, Default)]
 pub(super) struct Tenant {
@@ -32,6 +33,7 @@ pub(super) struct Tenant {
     waiting: BTreeMap<Key<Waiting>, FoundWaiting>,
     grants: BTreeMap<GrantId, FoundGrant>,
     sessions: BTreeMap<Key<Session>, SessionRecord>,
+    activity: BTreeMap<(Bucket, [u8; 16]), ActivityRecord>,
     denied: BTreeSet<(Bucket, TokenId)>,
     once: BTreeSet<Key<Once>>,
     consents: BTreeMap<(Subject, ClientId), ConsentRecord>,
@@ -218,6 +220,7 @@ impl Tenant {
         below_in(&mut self.waiting, |k| k.bucket, below, left);
         below_in(&mut self.grants, |k| k.bucket, below, left);
         below_in(&mut self.sessions, |k| k.bucket, below, left);
+        below_in(&mut self.activity, |k| k.0, below, left);
         below_in(&mut self.deliveries, |k| k.bucket, below, left);
         below_in(&mut self.participants, |k| k.0.bucket, below, left);
         while *left > 0
@@ -335,6 +338,7 @@ impl Tenant {
                 self.put_user(*user);
                 Some(Undo::NewUser(subject))
             }
+            Spend::DeleteUser { subject, revision } => self.delete_user(&subject, revision),
             Spend::NewClient(client) => {
                 if self.clients.contains_key(client.client_id.as_str()) {
                     return None;
@@ -506,9 +510,10 @@ impl Tenant {
             Write::DenyToken(token, expires_at) => {
                 self.denied.insert((Bucket::holding(expires_at), token));
             }
-            Write::Session(key, record) => {
-                self.sessions.insert(key, *record);
-            }
+            Write::Session(key, record) => self.put_session(key, *record),
+            Write::SessionSeen(key, at) => self.session_seen(key, at),
+            Write::Activity(bucket, id, record) => self.put_activity(bucket, id, *record),
+            Write::ForgetPerson(subject) => self.forget_person(&subject),
             Write::EndSession(key) => {
                 self.sessions.remove(&key);
             }

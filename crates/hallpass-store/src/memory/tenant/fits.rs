@@ -20,6 +20,10 @@ impl Tenant {
                 writes(|w| matches!(w, Write::Session(..))),
             ),
             (
+                self.activity.len(),
+                writes(|w| matches!(w, Write::Activity(..))),
+            ),
+            (
                 self.denied.len(),
                 writes(|w| matches!(w, Write::DenyToken(..))),
             ),
@@ -75,6 +79,9 @@ impl Tenant {
             | Write::RevokeGrant(..)
             | Write::DenyToken(..)
             | Write::Session(..)
+            | Write::SessionSeen(..)
+            | Write::Activity(..)
+            | Write::ForgetPerson(_)
             | Write::EndSession(_)
             | Write::Participant(..)
             | Write::ForgetParticipant(..)
