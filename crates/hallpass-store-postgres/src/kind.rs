@@ -74,6 +74,7 @@ pub(crate) enum Kind {
     ChangeUser,
     ChangeCredential,
     DeleteCredential,
+    DeleteUser,
     ChangeRoot,
     UseInitialAccess,
     ClaimDelivery,
@@ -91,6 +92,7 @@ pub(crate) enum Kind {
     RevokeGrant,
     DenyToken,
     PutSession,
+    SessionSeen,
     EndSession,
     PutParticipant,
     ForgetParticipant,
@@ -105,6 +107,10 @@ pub(crate) enum Kind {
     PutSigningKey,
     DeleteSigningKey,
     PutDelivery,
+    PutActivity,
+    ForgetCredentials,
+    ForgetConsents,
+    ForgetActivity,
 }
 
 use Type::{Bool, Bytes, Int};
@@ -247,6 +253,14 @@ impl Kind {
                     condition: "t.revision = i.expected",
                 },
             ),
+            Self::DeleteUser => spec(
+                "users",
+                SUBJECT,
+                &[("expected", Int)],
+                Action::Delete {
+                    condition: "t.revision = i.expected",
+                },
+            ),
             Self::ChangeRoot => spec(
                 "roots",
                 &[],
@@ -360,6 +374,12 @@ impl Kind {
                 &[("subject", Bytes), ("record", Bytes)],
                 replace("subject = excluded.subject, record = excluded.record"),
             ),
+            Self::SessionSeen => spec(
+                "sessions",
+                PLACE,
+                &[("seen", Int)],
+                update("seen = i.seen", "(t.seen IS NULL OR t.seen < i.seen)"),
+            ),
             Self::EndSession => spec("sessions", PLACE, &[], DELETE),
             Self::PutParticipant => spec(
                 "participants",
@@ -405,6 +425,15 @@ impl Kind {
                 replace("record = excluded.record"),
             ),
             Self::DeleteSigningKey => spec("signing_keys", KID, &[], DELETE),
+            Self::PutActivity => spec(
+                "activity",
+                PLACE,
+                &[("subject", Bytes), ("at", Int), ("record", Bytes)],
+                NEW,
+            ),
+            Self::ForgetCredentials => spec("credentials", SUBJECT, &[], DELETE),
+            Self::ForgetConsents => spec("consents", SUBJECT, &[], DELETE),
+            Self::ForgetActivity => spec("activity", SUBJECT, &[], DELETE),
             Self::PutDelivery => spec(
                 "deliveries",
                 PLACE,

@@ -11,6 +11,7 @@ mod link;
 mod migration;
 mod op;
 mod options;
+mod people;
 mod purge;
 mod queue;
 mod read;

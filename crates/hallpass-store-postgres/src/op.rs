@@ -169,6 +169,10 @@ fn spend(issuer: IssuerId, spend: Spend) -> Result<Vec<Step>, StoreError> {
         Spend::User { revision, record } => {
             Step::Row(user(issuer, Kind::ChangeUser, Some(revision), &record)?)
         }
+        Spend::DeleteUser { subject, revision } => Step::Row(Op {
+            kind: Kind::DeleteUser,
+            values: vec![bytes(subject.as_str()), int(revision.cast_signed())],
+        }),
         Spend::NewCredential(record) => {
             Step::Row(credential(issuer, Kind::NewCredential, None, &record)?)
         }
@@ -282,6 +286,25 @@ fn push_write(issuer: IssuerId, write: Write, out: &mut Vec<Op>) -> Result<(), S
             let place = Place::from(key);
             let encoded = place.encode(issuer, &*record)?;
             place.op(Kind::PutSession, [bytes(record.subject.as_str()), encoded])
+        }
+        Write::SessionSeen(key, at) => Place::from(key).op(Kind::SessionSeen, [int(at.0)]),
+        Write::Activity(bucket, id, record) => {
+            let place = Place {
+                bucket: bucket.0,
+                id: id.to_vec(),
+            };
+            let encoded = place.encode(issuer, &*record)?;
+            let rest = [bytes(record.subject.as_str()), int(record.at.0), encoded];
+            place.op(Kind::PutActivity, rest)
+        }
+        Write::ForgetPerson(subject) => {
+            let forget = |kind| Op {
+                kind,
+                values: vec![bytes(subject.as_str())],
+            };
+            out.push(forget(Kind::ForgetCredentials));
+            out.push(forget(Kind::ForgetConsents));
+            forget(Kind::ForgetActivity)
         }
         Write::EndSession(key) => Place::from(key).op(Kind::EndSession, []),
         Write::Participant(session, record) => {

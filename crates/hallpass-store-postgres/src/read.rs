@@ -9,7 +9,7 @@ use hallpass_core::{
     client::ClientRecord,
     record::{
         ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting, ParticipantRecord,
-        SessionRecord, WaitingRecord,
+        WaitingRecord,
     },
 };
 use hallpass_store::{
@@ -274,18 +274,6 @@ impl Readers {
         })
     }
 
-    pub(crate) async fn session(
-        &self,
-        issuer: IssuerId,
-        key: Key<Session>,
-    ) -> Read<Option<SessionRecord>> {
-        let place = Place::of(issuer, key);
-        self.one(sql::SESSION, &place.params(), |row| {
-            decode_at(issuer, key.bucket, &key.digest, blob(row, 0)?)
-        })
-        .await
-    }
-
     pub(crate) async fn consent(
         &self,
         issuer: IssuerId,
@@ -476,14 +464,14 @@ impl Readers {
 }
 
 /// The key of an expiring row.
-struct Place {
+pub(crate) struct Place {
     issuer: i64,
     bucket: i64,
     id: Vec<u8>,
 }
 
 impl Place {
-    fn of<K>(issuer: IssuerId, key: Key<K>) -> Self {
+    pub(crate) fn of<K>(issuer: IssuerId, key: Key<K>) -> Self {
         Self {
             issuer: number(issuer),
             bucket: key.bucket.0.into(),
@@ -499,12 +487,12 @@ impl Place {
         }
     }
 
-    fn params(&self) -> [&(dyn ToSql + Sync); 3] {
+    pub(crate) fn params(&self) -> [&(dyn ToSql + Sync); 3] {
         [&self.issuer, &self.bucket, &self.id]
     }
 }
 
-fn number(issuer: IssuerId) -> i64 {
+pub(crate) fn number(issuer: IssuerId) -> i64 {
     issuer.0.into()
 }
 

@@ -33,7 +33,13 @@ pub(crate) const STANDING: &str =
     LEFT JOIN grants g ON g.issuer = $1 AND g.bucket = $2 AND g.id = $3
     LEFT JOIN sessions s ON s.issuer = $1 AND s.bucket = g.session_bucket AND s.id = g.session_id";
 pub(crate) const SESSION: &str =
-    "SELECT record FROM sessions WHERE issuer = $1 AND bucket = $2 AND id = $3";
+    "SELECT record, seen FROM sessions WHERE issuer = $1 AND bucket = $2 AND id = $3";
+pub(crate) const ACCOUNT_SESSIONS: &str =
+    "SELECT bucket, id, record, seen FROM sessions WHERE issuer = $1 AND subject = $2 LIMIT $3";
+pub(crate) const CONSENTS_OF: &str =
+    "SELECT client, record FROM consents WHERE issuer = $1 AND subject = $2 LIMIT $3";
+pub(crate) const ACTIVITY_OF: &str = "SELECT bucket, id, record FROM activity
+    WHERE issuer = $1 AND subject = $2 ORDER BY at DESC LIMIT $3";
 pub(crate) const CONSENT: &str =
     "SELECT record FROM consents WHERE issuer = $1 AND subject = $2 AND client = $3";
 pub(crate) const USER: &str =
@@ -127,6 +133,7 @@ erasing! {
     "waiting" "bucket, id";
     "deliveries" "bucket, id";
     "participants" "bucket, id";
+    "activity" "bucket, id";
     "consents" "subject, client";
     "clients" "client";
     "registrations" "client";
@@ -173,7 +180,8 @@ expiring!(
     "once_keys",
     "waiting",
     "deliveries",
-    "participants"
+    "participants",
+    "activity"
 );
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use hallpass_core::{
     client::ClientRecord,
     record::{
-        ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting, ParticipantRecord,
-        SessionRecord,
+        ActivityRecord, ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting,
+        ParticipantRecord, SessionRecord,
     },
 };
 use hallpass_store::{
@@ -244,6 +244,31 @@ impl Store for PostgresStore {
         subject: &'a Subject,
     ) -> Answer<'a, Vec<Key<Session>>> {
         Box::pin(self.readers.sessions_of(issuer, subject))
+    }
+
+    fn account_sessions<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+    ) -> Answer<'a, Vec<(Key<Session>, SessionRecord)>> {
+        Box::pin(self.readers.account_sessions(issuer, subject))
+    }
+
+    fn consents_of<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+    ) -> Answer<'a, Vec<(ClientId, ConsentRecord)>> {
+        Box::pin(self.readers.consents_of(issuer, subject))
+    }
+
+    fn activity_of<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+        limit: usize,
+    ) -> Answer<'a, Vec<ActivityRecord>> {
+        Box::pin(self.readers.activity_of(issuer, subject, limit))
     }
 
     fn due_deliveries(
