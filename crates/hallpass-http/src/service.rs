@@ -67,8 +67,8 @@ impl Endpoints {
 
     /// Names of the cookies.
     #[must_use]
-    pub fn cookies(&self) -> CookieNames {
-        self.cookies
+    pub fn cookies(&self) -> &CookieNames {
+        &self.cookies
     }
 
     /// Renders pages.

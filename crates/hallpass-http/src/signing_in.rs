@@ -25,7 +25,7 @@ where
     B: Body + Send,
     B::Data: Send,
 {
-    let browser = browser_of(request.headers(), endpoints.cookies);
+    let browser = browser_of(request.headers(), &endpoints.cookies);
     let post = request.method() == Method::POST;
     let accept = request.headers().get(ACCEPT_LANGUAGE).cloned();
     let mut params = match params(request).await {
@@ -61,7 +61,7 @@ where
     B: Body + Send,
     B::Data: Send,
 {
-    let browser = browser_of(request.headers(), endpoints.cookies);
+    let browser = browser_of(request.headers(), &endpoints.cookies);
     let accept = request.headers().get(ACCEPT_LANGUAGE).cloned();
     let params = match params(request).await {
         Ok(params) => params,
@@ -74,7 +74,7 @@ where
                 LogoutAnswer::Redirect(url) => headers::redirect(&url),
                 LogoutAnswer::Error(error) => Problem::from(error.0).page(&*pages()),
             };
-            set_cookies(response.headers_mut(), &cookies, endpoints.cookies);
+            set_cookies(response.headers_mut(), &cookies, &endpoints.cookies);
             response
         }
         Err(failure) => endpoints.failed("logout", failure, &*pages()),
@@ -147,7 +147,7 @@ impl Endpoints {
                     Answer::Page(url) => headers::redirect(&url),
                     Answer::Error(error) => Problem::from(error.0).page(&*pages()),
                 };
-                set_cookies(response.headers_mut(), &cookies, self.cookies);
+                set_cookies(response.headers_mut(), &cookies, &self.cookies);
                 response
             }
             Err(failure) => self.failed("authorize", failure, &*pages()),

@@ -8,7 +8,7 @@ use hallpass_types::{Issuer, IssuerId};
 
 use crate::{
     Provider,
-    clients::ClientCache,
+    clients::{ClientCache, FRESH},
     documents::Documents,
     keys::CurrentKeys,
     logos::Logos,
@@ -24,7 +24,7 @@ use crate::{
     remote_keys::RemoteKeys,
     roots,
     secrets::{MasterKey, Secrets},
-    tries::Tries,
+    tries::Limits,
 };
 
 /// First step: where state lives.
@@ -69,6 +69,9 @@ pub struct Builder {
     secrets: Secrets,
     issuer_id: IssuerId,
     policy: Policy,
+    limits: Limits,
+    outbox: Arc<tokio::sync::Notify>,
+    cache_bound: i64,
 }
 
 macro_rules! opaque_debug {
@@ -137,7 +140,19 @@ impl WantsInteraction {
         interaction: Arc<dyn Interaction>,
         name: &str,
     ) -> Result<Builder, StoreError> {
-        let issuer_id = self.store.issuer(name).await?;
+        let number = self.store.issuer(name).await?;
+        self.interaction_of(interaction, number).await
+    }
+
+    /// As [`Self::interaction`], for an issuer whose number in the store is known.
+    ///
+    /// # Errors
+    /// As [`Self::interaction`].
+    pub async fn interaction_of(
+        self,
+        interaction: Arc<dyn Interaction>,
+        issuer_id: IssuerId,
+    ) -> Result<Builder, StoreError> {
         let root = roots::open(&*self.store, issuer_id, &self.master, SystemClock.now()).await?;
         let secrets = Secrets::new(root, issuer_id);
         let salt = Arc::new(secrets.pairwise_salt());
@@ -155,6 +170,9 @@ impl WantsInteraction {
             policy: Policy::new(self.issuer, salt),
             secrets,
             issuer_id,
+            limits: Limits::default(),
+            outbox: Arc::default(),
+            cache_bound: FRESH,
         })
     }
 }
@@ -221,6 +239,24 @@ impl Builder {
         self
     }
 
+    /// For how many seconds a client is held that another process may have changed meanwhile: one, if this is not called.
+    /// With 0 every request reads it from the store.
+    #[must_use]
+    pub fn cache_bound(mut self, seconds: u32) -> Self {
+        self.cache_bound = seconds.into();
+        self
+    }
+
+    /// Counts in the same tables as another provider, each issuer for itself, and rings the same bell when something is to
+    /// be delivered. Whoever runs many issuers has one bound for all of them, and none forgets what it has counted when it
+    /// is built anew.
+    #[must_use]
+    pub fn beside(mut self, other: &Provider) -> Self {
+        self.limits = other.inner.limits.clone();
+        self.outbox = Arc::clone(&other.inner.outbox);
+        self
+    }
+
     /// Other grants than the built-in ones.
     #[must_use]
     pub fn grants(mut self, grants: Grants) -> Self {
@@ -256,12 +292,14 @@ impl Builder {
                 events: self.events,
                 grants: self.grants,
                 clients: ClientCache::default(),
+                cache_bound: self.cache_bound,
                 documents: Documents::default(),
                 remote_keys: RemoteKeys::default(),
                 logos: Logos::default(),
-                outbox: tokio::sync::Notify::new(),
-                device_requests: Tries::new(60),
-                wrong_codes: Tries::new(900),
+                outbox: self.outbox,
+                device_requests: self.limits.device_requests.of(self.issuer_id),
+                wrong_codes: self.limits.wrong_codes.of(self.issuer_id),
+                limits: self.limits,
                 referenced: Referenced::default(),
                 outstanding: Outstanding::default(),
                 metadata,

@@ -12,8 +12,8 @@ use hallpass_types::{ClientId, Timestamp};
 
 use crate::{Provider, documents::Need};
 
-/// A change by another process is seen after this many seconds at the latest.
-const FRESH: i64 = 1;
+/// A change by another process is seen after this many seconds at the latest, unless the builder says otherwise.
+pub(crate) const FRESH: i64 = 1;
 /// More clients than this are not held at once.
 const CAPACITY: usize = 10_000;
 /// All clients are looked through for their origins once in this many seconds at most.
@@ -99,10 +99,14 @@ impl ClientCache {
             .remove(id);
     }
 
-    fn get(&self, id: &ClientId, now: Timestamp) -> Option<Arc<Client>> {
+    /// A client that was read less than `bound` seconds ago.
+    fn get(&self, id: &ClientId, now: Timestamp, bound: i64) -> Option<Arc<Client>> {
+        if bound == 0 {
+            return None;
+        }
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
         let (at, client) = held.get(id)?;
-        (now.since(*at) < FRESH && now >= *at).then(|| client.clone())
+        (now.since(*at) < bound && now >= *at).then(|| client.clone())
     }
 
     fn put(&self, client: &Arc<Client>, now: Timestamp) {
@@ -141,7 +145,7 @@ impl Provider {
         need: Need,
     ) -> Result<Option<Arc<Client>>, StoreError> {
         let now = self.now();
-        if let Some(client) = self.inner.clients.get(id, now) {
+        if let Some(client) = self.inner.clients.get(id, now, self.inner.cache_bound) {
             return Ok(Some(client));
         }
         // Who has a record under the URL of a document is what the record says.

@@ -21,7 +21,7 @@ use crate::{
     registry::Grants,
     remote_keys::RemoteKeys,
     secrets::Secrets,
-    tries::Tries,
+    tries::{Limits, Tries},
 };
 
 /// So often keys are made anew when another process changes them at the same moment.
@@ -50,11 +50,14 @@ pub(crate) struct Inner {
     pub(crate) events: Arc<dyn Events>,
     pub(crate) grants: Grants,
     pub(crate) clients: ClientCache,
+    /// For so many seconds a client is believed to be what it was.
+    pub(crate) cache_bound: i64,
     pub(crate) documents: Documents,
     pub(crate) remote_keys: RemoteKeys,
     pub(crate) logos: Logos,
     /// Rings when something was put into the outbox.
-    pub(crate) outbox: tokio::sync::Notify,
+    pub(crate) outbox: Arc<tokio::sync::Notify>,
+    pub(crate) limits: Limits,
     /// Requests of devices, by client.
     pub(crate) device_requests: Tries,
     /// Wrong codes of devices, by address and browser.
@@ -314,11 +317,23 @@ impl Provider {
         Ok(rotated)
     }
 
-    /// Deletes retired keys whose last token is over, clients that nobody uses any more, and expired records. Answers how many records went.
+    /// [Tidies](Self::tidy), and deletes expired records of all issuers. Answers how many records went.
     ///
     /// # Errors
     /// The store fails.
     pub async fn purge(&self) -> Result<u64, StoreError> {
+        let idle = self.tidy().await?;
+        let below = Bucket::purgeable_below(self.now());
+        let gone = self.inner.store.purge(below, 1000).await?;
+        Ok(gone.saturating_add(idle))
+    }
+
+    /// Deletes retired keys of this issuer whose last token is over, and clients of it that nobody uses any more. Answers
+    /// how many clients went.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn tidy(&self) -> Result<u64, StoreError> {
         let inner = &self.inner;
         let now = self.now();
         let longest = inner
@@ -350,12 +365,7 @@ impl Provider {
             .await?;
             self.reload_keys().await?;
         }
-        let idle = self.forget_idle_clients().await?;
-        let gone = inner
-            .store
-            .purge(Bucket::purgeable_below(now), 1000)
-            .await?;
-        Ok(gone.saturating_add(idle))
+        self.forget_idle_clients().await
     }
 
     /// Every algorithm for which the policy wants a key: first those that it signs with.

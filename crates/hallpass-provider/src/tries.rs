@@ -4,18 +4,41 @@ use std::{
     collections::HashMap,
     hash::{BuildHasher, Hash, RandomState},
     net::{IpAddr, Ipv6Addr},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
-use hallpass_types::Timestamp;
+use hallpass_types::{IssuerId, Timestamp};
 
-/// Counts within windows of fixed length that begin with the first count.
-#[derive(Debug)]
+/// Counts within windows of fixed length that begin with the first count. Clones count together.
+#[derive(Clone, Debug)]
 pub(crate) struct Tries {
     window: i64,
+    /// Whose counts they are; issuers that count in one table are apart.
+    issuer: IssuerId,
+    table: Arc<Table>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
     /// Two keys make 128 bits, so that none collide and nobody chooses them.
     keys: [RandomState; 2],
     counts: Mutex<HashMap<[u64; 2], Count>>,
+}
+
+/// The tables that issuers of one process share.
+#[derive(Clone, Debug)]
+pub(crate) struct Limits {
+    pub(crate) device_requests: Tries,
+    pub(crate) wrong_codes: Tries,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            device_requests: Tries::new(60),
+            wrong_codes: Tries::new(900),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -31,8 +54,16 @@ impl Tries {
     pub(crate) fn new(window: i64) -> Self {
         Self {
             window,
-            keys: [RandomState::new(), RandomState::new()],
-            counts: Mutex::default(),
+            issuer: IssuerId(0),
+            table: Arc::default(),
+        }
+    }
+
+    /// The same table for another issuer.
+    pub(crate) fn of(&self, issuer: IssuerId) -> Self {
+        Self {
+            issuer,
+            ..self.clone()
         }
     }
 
@@ -40,7 +71,11 @@ impl Tries {
     /// number of seconds to wait.
     pub(crate) fn count<K: Hash>(&self, keys: &[K], most: u32, now: Timestamp) -> Result<(), u32> {
         let keys: Vec<[u64; 2]> = keys.iter().map(|key| self.key(key)).collect();
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self
+            .table
+            .counts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let alive = |count: &Count| (0..self.window).contains(&now.since(count.since));
         let full = |count: &&Count| alive(count) && count.count >= most;
         let wait = keys
@@ -74,7 +109,11 @@ impl Tries {
 
     /// What was counted last turned out not to count.
     pub(crate) fn give_back<K: Hash>(&self, keys: &[K]) {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self
+            .table
+            .counts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         for key in keys {
             if let Some(count) = counts.get_mut(&self.key(key)) {
                 count.count = count.count.saturating_sub(1);
@@ -83,7 +122,8 @@ impl Tries {
     }
 
     fn key(&self, of: &impl Hash) -> [u64; 2] {
-        self.keys.each_ref().map(|key| key.hash_one(of))
+        let keys = self.table.keys.each_ref();
+        keys.map(|key| key.hash_one((self.issuer.0, of)))
     }
 }
 
@@ -125,6 +165,16 @@ mod tests {
         assert_eq!(tries.count(&one, 3, NOW.plus(10)), Err(50));
         assert_eq!(tries.count(&[By::Client("b")], 3, NOW), Ok(()));
         assert_eq!(tries.count(&one, 3, NOW.plus(60)), Ok(()), "a new window");
+    }
+
+    #[test]
+    fn issuers_that_share_a_table_are_counted_apart_and_remembered() {
+        let shared = Limits::default();
+        let one = || shared.wrong_codes.of(IssuerId(1));
+        assert_eq!(one().count(&[By::Browser("x")], 1, NOW), Ok(()));
+        assert_eq!(one().count(&[By::Browser("x")], 1, NOW), Err(900));
+        let other = shared.wrong_codes.of(IssuerId(2));
+        assert_eq!(other.count(&[By::Browser("x")], 1, NOW), Ok(()));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hallpass_http::{ClientAddr, Endpoints, Problem, Route, route};
 use hallpass_pages::{PageRoute, PageRoutes};
+use hallpass_provider::Provider;
 use hallpass_provider::ports::{Event, PasswordSignIn};
 use hallpass_types::{ErrorCode, Issuer};
 use http::header::{HeaderValue, RETRY_AFTER};
@@ -16,7 +17,7 @@ use crate::config::{RateLimits, Registration};
 use crate::demo::Demo;
 use crate::limits::Limit;
 use crate::listen::{Answer, App, RequestBody};
-use crate::wiring::Engine;
+use crate::wiring::Part;
 
 /// Answers the paths of one issuer.
 #[derive(Clone, Debug)]
@@ -42,32 +43,62 @@ pub fn endpoint_names() -> impl Iterator<Item = &'static str> {
 }
 
 impl Hallpass {
-    /// The provider's endpoints and pages.
+    /// Endpoints and pages of the configuration's issuer.
     #[must_use]
     pub fn new(
-        engine: &Engine,
+        part: &Part,
         limits: &RateLimits,
         registration: &Registration,
         demo: Option<&Demo>,
     ) -> Self {
-        let pages = engine.pages.clone();
-        let endpoints = Endpoints::new(engine.provider.clone()).with_pages(Arc::new(pages.clone()));
-        let sign_in: Arc<dyn PasswordSignIn> = Arc::clone(&engine.accounts) as _;
+        let registrations = Limit::new(registration.per_address_per_hour, HOUR);
+        let most = limits.client_auth_per_address;
+        let failed_authentications = Limit::new(most, limits.window.duration());
+        Self::of(part, demo, registrations, failed_authentications)
+    }
+
+    /// Endpoints and pages of another issuer, with limits of its own in the same tables.
+    #[must_use]
+    pub fn beside(&self, part: &Part, limits: &RateLimits, registration: &Registration) -> Self {
+        let issuer = part.provider.issuer_id();
+        let Inner {
+            registrations,
+            failed_authentications,
+            ..
+        } = &*self.0;
+        let registrations = registrations.beside(issuer, registration.per_address_per_hour, HOUR);
+        let (most, window) = (limits.client_auth_per_address, limits.window.duration());
+        let failed_authentications = failed_authentications.beside(issuer, most, window);
+        Self::of(part, None, registrations, failed_authentications)
+    }
+
+    fn of(
+        part: &Part,
+        demo: Option<&Demo>,
+        registrations: Limit,
+        failed_authentications: Limit,
+    ) -> Self {
+        let pages = part.pages.clone();
+        let endpoints = Endpoints::new(part.provider.clone()).with_pages(Arc::new(pages.clone()));
+        let sign_in: Arc<dyn PasswordSignIn> = Arc::clone(&part.accounts) as _;
         let routes = PageRoutes::new(endpoints.clone(), pages, sign_in);
         let pages = match demo {
             Some(demo) => routes.with_demo(demo.page()),
             None => routes,
         };
         Self(Arc::new(Inner {
-            issuer: engine.provider.policy().issuer.clone(),
+            issuer: part.provider.policy().issuer.clone(),
             endpoints,
             pages,
-            registrations: Limit::new(registration.per_address_per_hour, HOUR),
-            failed_authentications: Limit::new(
-                limits.client_auth_per_address,
-                limits.window.duration(),
-            ),
+            registrations,
+            failed_authentications,
         }))
+    }
+
+    /// The provider behind it.
+    #[must_use]
+    pub fn provider(&self) -> &Provider {
+        self.0.endpoints.provider()
     }
 
     async fn protocol(
@@ -210,6 +241,6 @@ fn nameless(route: Route<'_>) -> Route<'static> {
 }
 
 /// The endpoint of what names nothing.
-const NOTHING: &str = "nothing";
+pub(crate) const NOTHING: &str = "nothing";
 
 const HOUR: Duration = Duration::from_secs(3600);

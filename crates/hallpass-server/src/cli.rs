@@ -22,6 +22,9 @@ pub struct Cli {
     /// Print JSON for programs.
     #[arg(long, global = true)]
     pub json: bool,
+    /// The issuer whose users, clients or keys are meant; the one of the configuration, if not given.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub issuer: Option<String>,
     /// What to do; to serve, if nothing is said.
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -47,6 +50,9 @@ pub enum Command {
     /// Look at the signing keys and rotate them.
     #[command(subcommand)]
     Key(Key),
+    /// Make, look at and change issuers.
+    #[command(subcommand)]
+    Issuer(Issuer),
     /// Bring the database to the schema of this version. Serving does it by itself.
     Migrate(Migrate),
 }
@@ -224,6 +230,81 @@ pub struct RegistrationTokenCreate {
 pub struct RegistrationTokenId {
     /// Its identifier in the list.
     pub id: String,
+}
+
+/// What to do with issuers.
+#[derive(Debug, Subcommand)]
+pub enum Issuer {
+    /// Make an issuer. A server that runs serves it within a second.
+    Create(IssuerCreate),
+    /// List the issuers.
+    List,
+    /// Show an issuer with its settings.
+    Show(IssuerName),
+    /// Disable an issuer: it is as if it were not there, and everything it has stays.
+    Disable(IssuerName),
+    /// Enable an issuer again.
+    Enable(IssuerName),
+    /// Change the settings of an issuer.
+    Set(IssuerSet),
+    /// Delete an issuer with its users, clients, keys and tokens, for ever.
+    Delete(IssuerDelete),
+}
+
+/// Which issuer.
+#[derive(Debug, Args)]
+pub struct IssuerName {
+    /// Its name.
+    pub name: String,
+}
+
+/// Options of `issuer create`.
+#[derive(Debug, Args)]
+pub struct IssuerCreate {
+    /// Its name: a-z, 0-9, - and _.
+    pub name: String,
+    /// Its issuer URL: another host, `/p/NAME` on a host, or both. Without it /p/NAME on the host of the configuration's
+    /// issuer.
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// Its settings.
+    #[command(flatten)]
+    pub settings: IssuerSettings,
+}
+
+/// Options of `issuer set`.
+#[derive(Debug, Args)]
+pub struct IssuerSet {
+    /// Its name.
+    pub name: String,
+    /// Its settings.
+    #[command(flatten)]
+    pub settings: IssuerSettings,
+    /// Take a setting or a section back to what the configuration says: `lifetimes.code`. Can be repeated.
+    #[arg(long, value_name = "SETTING")]
+    pub unset: Vec<String>,
+}
+
+/// Settings of an issuer.
+#[derive(Debug, Default, Args)]
+pub struct IssuerSettings {
+    /// All settings anew, from a file in the form of the configuration: TOML, or JSON where its name ends so.
+    #[arg(long, value_name = "FILE")]
+    pub settings: Option<PathBuf>,
+    /// One setting, by its name in the configuration: `lifetimes.code=30`. A value that reads as JSON is JSON. Can be
+    /// repeated.
+    #[arg(long, value_name = "SETTING=VALUE")]
+    pub set: Vec<String>,
+}
+
+/// Options of `issuer delete`.
+#[derive(Debug, Args)]
+pub struct IssuerDelete {
+    /// Its name.
+    pub name: String,
+    /// Say that it is meant.
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// What to do with keys.

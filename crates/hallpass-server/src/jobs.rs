@@ -28,16 +28,23 @@ async fn watch_keys(provider: &Provider, healthy: &AtomicBool) {
     let mut ticks = interval_at(soon(WATCH), WATCH);
     loop {
         ticks.tick().await;
-        let stored = stored_phases(provider).await;
-        healthy.store(stored.is_ok(), Ordering::Relaxed);
-        match stored {
-            // Compared with what is in use, since a rotation may have come before the first look at the store.
-            Ok(stored) if stored != held_phases(provider) => {
-                tracing::info!("signing keys have changed");
-                tell("signing keys cannot be read", provider.reload_keys().await);
-            }
-            Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "signing keys cannot be read"),
+        healthy.store(watch(provider).await, Ordering::Relaxed);
+    }
+}
+
+/// Takes over keys that have changed in the store. Whether the store answered.
+pub(crate) async fn watch(provider: &Provider) -> bool {
+    match stored_phases(provider).await {
+        // Compared with what is in use, since a rotation may have come before the first look at the store.
+        Ok(stored) if stored != held_phases(provider) => {
+            tracing::info!("signing keys have changed");
+            tell("signing keys cannot be read", provider.reload_keys().await);
+            true
+        }
+        Ok(_) => true,
+        Err(error) => {
+            tracing::warn!(%error, "signing keys cannot be read");
+            false
         }
     }
 }
@@ -63,15 +70,20 @@ fn held_phases(provider: &Provider) -> Phases {
 async fn keep_keys(provider: &Provider, rotation: Seconds) {
     sleep(SETTLE).await;
     loop {
-        // Making an RSA key takes a while, so it happens beside the threads that serve.
-        let handle = tokio::runtime::Handle::current();
-        let (engine, period) = (provider.clone(), rotation);
-        let work = move || handle.block_on(async move { turn_keys(&engine, period).await });
-        match tokio::task::spawn_blocking(work).await {
-            Ok(done) => tell("signing keys cannot be kept", done),
-            Err(error) => tracing::error!(%error, "signing keys cannot be kept"),
-        }
+        keep(provider, rotation).await;
         sleep(HOUR).await;
+    }
+}
+
+/// Makes the next keys where there are none, and rotates those that are old.
+pub(crate) async fn keep(provider: &Provider, rotation: Seconds) {
+    // Making an RSA key takes a while, so it happens beside the threads that serve.
+    let handle = tokio::runtime::Handle::current();
+    let (engine, period) = (provider.clone(), rotation);
+    let work = move || handle.block_on(async move { turn_keys(&engine, period).await });
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => tell("signing keys cannot be kept", done),
+        Err(error) => tracing::error!(%error, "signing keys cannot be kept"),
     }
 }
 

@@ -10,6 +10,7 @@ pub mod data_folder;
 pub mod demo;
 pub mod events;
 pub mod failure;
+pub mod issuers;
 pub mod jobs;
 pub mod limits;
 pub mod listen;

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use hallpass_types::IssuerId;
 use tokio::time::Instant;
 
 use crate::listen::share;
@@ -14,8 +15,12 @@ use crate::listen::share;
 pub struct Limit {
     most: u32,
     window: Duration,
-    table: Mutex<HashMap<IpAddr, Window>>,
+    issuer: IssuerId,
+    table: Table,
 }
+
+/// Issuers are counted apart in one table.
+type Table = Arc<Mutex<HashMap<(IssuerId, IpAddr), Window>>>;
 
 #[derive(Clone, Copy, Debug)]
 struct Window {
@@ -30,7 +35,19 @@ impl Limit {
         Self {
             most,
             window,
-            table: Mutex::default(),
+            issuer: IssuerId(0),
+            table: Arc::default(),
+        }
+    }
+
+    /// Another limit of an issuer, counted in the same table, which is bounded for all of them together.
+    #[must_use]
+    pub fn beside(&self, issuer: IssuerId, most: u32, window: Duration) -> Self {
+        Self {
+            most,
+            window,
+            issuer,
+            table: Arc::clone(&self.table),
         }
     }
 
@@ -40,10 +57,12 @@ impl Limit {
     /// # Errors
     /// How long an address that has reached the limit has to wait. Nothing was counted.
     pub fn reserve(&self, address: IpAddr) -> Result<Reserved<'_>, Duration> {
-        let (now, address) = (Instant::now(), share(address));
+        let (now, address) = (Instant::now(), (self.issuer, share(address)));
         let mut table = self.table();
         if table.len() >= MOST_ADDRESSES && !table.contains_key(&address) {
-            table.retain(|_, window| window.begin.elapsed() < self.window);
+            table.retain(|(issuer, _), window| {
+                *issuer != self.issuer || window.begin.elapsed() < self.window
+            });
             // A flood from everywhere: who comes first is forgotten first is better than to grow.
             if table.len() >= MOST_ADDRESSES {
                 table.clear();
@@ -68,7 +87,7 @@ impl Limit {
         })
     }
 
-    fn table(&self) -> MutexGuard<'_, HashMap<IpAddr, Window>> {
+    fn table(&self) -> MutexGuard<'_, HashMap<(IssuerId, IpAddr), Window>> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -78,7 +97,7 @@ impl Limit {
 #[must_use = "what does not count has to be given back"]
 pub struct Reserved<'a> {
     limit: &'a Limit,
-    address: IpAddr,
+    address: (IssuerId, IpAddr),
     begin: Instant,
 }
 
@@ -152,6 +171,18 @@ mod tests {
         limit.reserve(one).unwrap().keep();
         flying.give_back();
         assert!(limit.reserve(one).is_err());
+    }
+
+    #[test]
+    fn issuers_that_share_a_table_are_counted_apart() {
+        let first = Limit::new(1, Duration::from_secs(60));
+        let second = || first.beside(IssuerId(2), 2, Duration::from_secs(60));
+        let one = address("192.0.2.1");
+        first.reserve(one).unwrap().keep();
+        assert!(first.reserve(one).is_err());
+        second().reserve(one).unwrap().keep();
+        second().reserve(one).unwrap().keep();
+        assert!(second().reserve(one).is_err());
     }
 
     #[test]

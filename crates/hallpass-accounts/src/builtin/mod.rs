@@ -68,6 +68,15 @@ impl BuiltinAccounts {
         }
     }
 
+    /// With other limits, counted in the same tables as those of another issuer's accounts.
+    #[must_use]
+    pub fn with_limits_beside(self, other: &Self, limits: Limits) -> Self {
+        Self {
+            throttle: other.throttle.sharing(limits),
+            ..self
+        }
+    }
+
     /// With another shortest password, in characters; never below [`Self::MIN_LENGTH`].
     #[must_use]
     pub fn with_min_length(self, characters: usize) -> Self {

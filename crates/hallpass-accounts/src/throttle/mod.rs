@@ -8,7 +8,7 @@ use std::{
     collections::{HashMap, VecDeque},
     hash::{BuildHasher, RandomState},
     net::{IpAddr, Ipv6Addr},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use hallpass_types::{IssuerId, Subject, Timestamp};
@@ -58,6 +58,11 @@ pub struct Throttled {
 #[derive(Debug)]
 pub struct Throttle {
     limits: Limits,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
     /// Keys make the tables' keys unpredictable; two of them give 128 bits, so that none collide.
     keys: [RandomState; 2],
     counts: Mutex<Counts>,
@@ -68,8 +73,16 @@ impl Throttle {
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
-            keys: [RandomState::new(), RandomState::new()],
-            counts: Mutex::default(),
+            shared: Arc::default(),
+        }
+    }
+
+    /// Other limits over the same counts. Issuers are counted apart, and what is remembered is bounded for all together.
+    #[must_use]
+    pub fn sharing(&self, limits: Limits) -> Self {
+        Self {
+            limits,
+            shared: Arc::clone(&self.shared),
         }
     }
 
@@ -128,11 +141,15 @@ impl Throttle {
     }
 
     fn lock(&self) -> MutexGuard<'_, Counts> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared
+            .counts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn key(&self, of: impl std::hash::Hash) -> [u64; 2] {
-        self.keys.each_ref().map(|key| key.hash_one(&of))
+        let keys = self.shared.keys.each_ref();
+        keys.map(|key| key.hash_one(&of))
     }
 }
 

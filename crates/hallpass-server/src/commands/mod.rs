@@ -2,6 +2,7 @@
 
 mod client;
 mod config;
+mod issuer;
 mod key;
 mod migrate;
 mod password;
@@ -19,6 +20,7 @@ use crate::config::{Config, StoreKind};
 use crate::data_folder::Purpose;
 use crate::events::Silent;
 use crate::failure::Failure;
+use crate::issuers::manage::OWN;
 use crate::output::Output;
 use crate::wiring::{Engine, Ground, Setup};
 
@@ -30,24 +32,48 @@ pub fn run(cli: Cli, output: Output) -> Result<(), Failure> {
     let Cli {
         config: path,
         json: _,
+        issuer: of,
         command,
     } = cli;
     let path = path.as_deref();
-    match command.unwrap_or_else(|| Command::Serve(Serve::default())) {
+    let command = command.unwrap_or_else(|| Command::Serve(Serve::default()));
+    let of = of.filter(|name| *name != OWN);
+    match (&command, &of) {
+        (
+            Command::User(_) | Command::Client(_) | Command::RegistrationToken(_) | Command::Key(_),
+            _,
+        )
+        | (_, None) => {}
+        (
+            Command::Serve(_) | Command::Config(_) | Command::Issuer(_) | Command::Migrate(_),
+            Some(_),
+        ) => {
+            let text = "--issuer: this command is not about what one issuer has";
+            return Err(Failure::new(text));
+        }
+    }
+    let of = of.as_deref();
+    match command {
         Command::Serve(options) => serve::run(load(path)?, &options, output),
         Command::Config(command) => config::run(&command, path, output),
         Command::Migrate(options) => migrate::run(&load(path)?, &options, output),
-        Command::User(command) => {
-            with_engine(&load(path)?, |engine| user::run(command, engine, output))
-        }
-        Command::Client(command) => {
-            with_engine(&load(path)?, |engine| client::run(command, engine, output))
-        }
-        Command::RegistrationToken(command) => with_engine(&load(path)?, |engine| {
+        Command::User(command) => with_engine(&load(path)?, of, |engine| {
+            user::run(command, engine, output)
+        }),
+        Command::Client(command) => with_engine(&load(path)?, of, |engine| {
+            client::run(command, engine, output)
+        }),
+        Command::RegistrationToken(command) => with_engine(&load(path)?, of, |engine| {
             registration_token::run(command, engine, output)
         }),
+        Command::Issuer(command) => {
+            let config = load(path)?;
+            with_engine(&config, None, |engine| {
+                issuer::run(command, &config, engine, output)
+            })
+        }
         Command::Key(command) => {
-            with_engine(&load(path)?, |engine| key::run(command, engine, output))
+            with_engine(&load(path)?, of, |engine| key::run(command, engine, output))
         }
     }
 }
@@ -63,7 +89,11 @@ fn environment() -> impl Iterator<Item = (String, String)> {
 }
 
 /// Runs a command over the store, beside a server that may be running.
-fn with_engine<F>(config: &Config, command: impl FnOnce(Engine) -> F) -> Result<(), Failure>
+fn with_engine<F>(
+    config: &Config,
+    of: Option<&str>,
+    command: impl FnOnce(Engine) -> F,
+) -> Result<(), Failure>
 where
     F: Future<Output = Result<(), Failure>>,
 {
@@ -76,7 +106,7 @@ where
         .build()
         .map_err(|error| Failure::doing("cannot start", &error))?;
     runtime.block_on(async {
-        let issuer = issuer(config, config.server.port())?;
+        let issuer = own_issuer(config, config.server.port())?;
         let ground = Ground::open(config, Purpose::Command)?;
         let setup = Setup {
             ground,
@@ -84,11 +114,16 @@ where
             issuer,
             events: Arc::new(Silent),
         };
-        command(Engine::build(setup).await?).await
+        let engine = Engine::build(setup).await?;
+        let engine = match of {
+            Some(name) => issuer::enter(name, config, engine).await?,
+            None => engine,
+        };
+        command(engine).await
     })
 }
 
-fn issuer(config: &Config, port: u16) -> Result<Issuer, Failure> {
+fn own_issuer(config: &Config, port: u16) -> Result<Issuer, Failure> {
     let text = config.server.issuer(config.tls.files().is_some(), port);
     Issuer::parse(&text).map_err(|_| Failure::new(format!("server.issuer: {text} is malformed")))
 }

@@ -8,7 +8,7 @@ use hallpass_provider::Grants;
 use hallpass_types::Issuer;
 use serde_json::{Map, Value};
 
-use super::issuer;
+use super::own_issuer;
 use crate::app::{Hallpass, endpoint_names};
 use crate::cli;
 use crate::config::Config;
@@ -16,6 +16,7 @@ use crate::data_folder::Purpose;
 use crate::demo::Demo;
 use crate::events::Telling;
 use crate::failure::Failure;
+use crate::issuers::{self, Issuers, Site};
 use crate::jobs;
 use crate::operations::Check;
 use crate::output::{Output, print};
@@ -62,7 +63,7 @@ async fn serve(mut config: Config, demo: bool, output: Output) -> Result<(), Fai
     let address = sockets
         .public_address()
         .map_err(|error| Failure::doing("server.listen", &error))?;
-    let issuer = issuer(&config, address.port())?;
+    let issuer = own_issuer(&config, address.port())?;
     let demo = demo.then(|| Demo::add(&mut config, &issuer, &ground));
     for warning in config.danger.warnings() {
         tracing::warn!("{warning}");
@@ -88,12 +89,20 @@ async fn serve(mut config: Config, demo: bool, output: Output) -> Result<(), Fai
     prepare(&engine, &config, demo.as_ref()).await?;
     telemetry::watch_engine(&metrics, &engine);
 
-    let app = Hallpass::new(
-        &engine,
+    let default = Hallpass::new(
+        &engine.part(),
         &config.rate_limits,
         &config.registration,
         demo.as_ref(),
     );
+    let provider = engine.provider.clone();
+    let issuers = Issuers::new(engine, config.clone(), default);
+    issuers
+        .look()
+        .await
+        .map_err(|error| Failure::doing("issuers", &error))?;
+    telemetry::watch_issuers(&metrics, &issuers);
+    let app = Site::new(issuers.clone());
     let ready = Ready {
         issuer: &issuer,
         address,
@@ -104,11 +113,9 @@ async fn serve(mut config: Config, demo: bool, output: Output) -> Result<(), Fai
     tracing::info!(issuer = issuer.as_str(), listen = %address, "ready");
     let healthy = Arc::new(AtomicBool::new(true));
     let rotation = config.keys.rotation;
-    let jobs = tokio::spawn(jobs::run(
-        engine.provider.clone(),
-        rotation,
-        Arc::clone(&healthy),
-    ));
+    let own = jobs::run(provider, rotation, Arc::clone(&healthy));
+    let others = issuers::jobs::run(issuers, rotation);
+    let jobs = tokio::spawn(async move { tokio::join!(own, others) });
     let checks = vec![Check::new("store", move || healthy.load(Ordering::Relaxed))];
     let settings = Settings {
         server: &config.server,

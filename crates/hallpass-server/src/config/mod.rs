@@ -6,6 +6,7 @@
 mod attesters;
 mod authorization_details;
 mod backchannel;
+mod cache;
 mod checker;
 mod client_documents;
 mod clients;
@@ -14,6 +15,7 @@ mod device;
 mod dpop;
 mod encryption;
 mod experimental;
+mod issuers;
 mod jwt_bearer;
 mod keys;
 mod lifetimes;
@@ -21,6 +23,7 @@ mod log;
 mod logout;
 mod mail;
 mod mtls;
+mod of_issuer;
 mod operations;
 mod pages;
 mod passwords;
@@ -49,6 +52,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use authorization_details::AuthorizationDetails;
+pub use cache::Cache;
 use checker::Checker;
 pub use client_documents::ClientDocuments;
 pub use clients::Client;
@@ -56,6 +60,7 @@ pub use danger::Danger;
 pub use dpop::Dpop;
 pub use encryption::Encryption;
 pub use experimental::Experimental;
+pub use issuers::Issuers;
 pub use jwt_bearer::JwtBearer;
 pub use keys::{Keys, decode as decode_master_key};
 pub use lifetimes::Lifetimes;
@@ -63,6 +68,7 @@ pub use log::{Log, LogFormat};
 pub use logout::Logout;
 pub use mail::{Mail, MailTls, MailWay};
 pub use mtls::{CertificateHeader, Mtls};
+pub use of_issuer::PER_ISSUER;
 pub use operations::Operations;
 pub use pages::Pages;
 pub use passwords::Passwords;
@@ -92,6 +98,8 @@ struct Raw {
     mtls: mtls::Raw,
     operations: Operations,
     store: Store,
+    cache: Cache,
+    issuers: Issuers,
     keys: keys::Raw,
     lifetimes: Lifetimes,
     protocol: Protocol,
@@ -128,6 +136,10 @@ pub struct Config {
     pub operations: Operations,
     /// `[store]`.
     pub store: Store,
+    /// `[cache]`.
+    pub cache: Cache,
+    /// `[issuers]`.
+    pub issuers: Issuers,
     /// `[keys]`.
     pub keys: Keys,
     /// `[lifetimes]`.
@@ -170,6 +182,10 @@ pub struct Config {
     pub clients: Vec<Client>,
     /// `[[users]]`.
     pub users: Vec<User>,
+    /// Whether the pages look otherwise than those of the issuer of the file.
+    pub(crate) has_own_look: bool,
+    /// What issuers begin with that are made at run time.
+    issuer_defaults: of_issuer::Defaults,
 }
 
 impl Config {
@@ -193,6 +209,10 @@ impl Config {
         let raw: Raw = source
             .deserialize()
             .map_err(|problem| Problems(vec![problem]))?;
+        let issuer_defaults = source
+            .deserialize()
+            .map(of_issuer::defaults)
+            .map_err(|problem| Problems(vec![problem]))?;
         let mut checker = Checker::new(&source);
         let check = &mut checker;
         let Raw {
@@ -201,6 +221,8 @@ impl Config {
             mtls,
             operations,
             store,
+            cache,
+            issuers,
             keys,
             lifetimes,
             protocol,
@@ -227,6 +249,8 @@ impl Config {
         tls.check(check);
         let mtls = mtls.parse(&server, &tls, check);
         store.check(check);
+        cache.check(check);
+        issuers.check(check);
         let keys = keys.parse(check);
         lifetimes.check(check);
         webfinger.check(check);
@@ -270,6 +294,8 @@ impl Config {
             mtls,
             operations,
             store,
+            cache,
+            issuers,
             keys,
             lifetimes,
             protocol,
@@ -291,6 +317,8 @@ impl Config {
             attesters,
             clients,
             users,
+            has_own_look: false,
+            issuer_defaults,
         })
     }
 

@@ -9,6 +9,7 @@ use hallpass_store_sqlite::{HistogramSnapshot, Stats};
 
 use super::metrics::{Distribution, Metrics, Observe, Reading};
 use super::phase_name;
+use crate::issuers::Issuers;
 use crate::wiring::Engine;
 
 /// Shows them among the metrics.
@@ -18,6 +19,22 @@ pub fn watch_engine(metrics: &Metrics, engine: &Engine) {
     if let Some(database) = &engine.database {
         watch_database(metrics, database);
     }
+}
+
+/// Shows how many issuers there are.
+pub fn watch_issuers(metrics: &Metrics, issuers: &Issuers) {
+    let of = issuers.clone();
+    let help = "Issuers that were made at run time and are enabled";
+    metrics.observe_gauge("hallpass_issuers", help, move || Some(count(of.count().0)));
+    let of = issuers.clone();
+    let help = "Issuers made at run time that are in memory";
+    metrics.observe_gauge("hallpass_issuers_loaded", help, move || {
+        Some(count(of.count().1))
+    });
+}
+
+fn count(number: usize) -> f64 {
+    float(u64::try_from(number).unwrap_or(u64::MAX))
 }
 
 fn watch_hashing(metrics: &Metrics, engine: &Engine) {

@@ -12,13 +12,15 @@ use hallpass_accounts::hash::{Cost, HashPool, Options};
 use hallpass_accounts::throttle::Limits;
 use hallpass_accounts::{BuiltinAccounts, Surroundings};
 use hallpass_fetch::{Guard, Settings};
-use hallpass_pages::BuiltinPages;
+use hallpass_pages::{BuiltinPages, Pages};
 use hallpass_provider::Provider;
-use hallpass_provider::ports::{Clock, Entropy, Events, SystemClock, SystemEntropy};
+use hallpass_provider::ports::{
+    Clock, Entropy, Events, Fetcher, Mailer, SystemClock, SystemEntropy,
+};
 use hallpass_provider::secrets::MasterKey;
-use hallpass_store::{MemoryStore, Store};
+use hallpass_store::{MemoryStore, Store, StoreError};
 use hallpass_store_sqlite::SqliteStore;
-use hallpass_types::Issuer;
+use hallpass_types::{Issuer, IssuerId};
 use zeroize::Zeroizing;
 
 use crate::config::{AuthorizationDetails, Config, Danger, Passwords, RateLimits, StoreKind};
@@ -39,8 +41,39 @@ pub struct Engine {
     pub pages: BuiltinPages,
     /// How the database does, where there is one.
     pub database: Option<Arc<hallpass_store_sqlite::Stats>>,
+    common: Arc<Common>,
     /// Held as long as the engine, and let go after everything else.
     _folder: Option<DataFolder>,
+}
+
+/// One issuer: its provider with its accounts and pages. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// The provider.
+    pub provider: Provider,
+    /// Its accounts.
+    pub accounts: Arc<BuiltinAccounts>,
+    /// Its pages.
+    pub pages: BuiltinPages,
+}
+
+/// What all issuers of a process share.
+struct Common {
+    store: Arc<dyn Store>,
+    master: MasterKey,
+    pool: Arc<HashPool>,
+    pages: Arc<Pages>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    events: Arc<dyn Events>,
+    fetcher: Arc<dyn Fetcher>,
+    mailer: Arc<dyn Mailer>,
+}
+
+impl std::fmt::Debug for Common {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Common").finish_non_exhaustive()
+    }
 }
 
 /// What an engine is built on: the data folder, if there is one, and the master key.
@@ -146,29 +179,119 @@ impl Engine {
         let Ground {
             folder, purpose, ..
         } = ground;
-        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (store, database) = open_store(config, folder.as_ref())?;
-        let pool = Arc::new(hash_pool(&config.passwords, purpose)?);
-        let around = Surroundings {
-            store: Arc::clone(&store),
-            clock: Arc::clone(&clock),
-            entropy: Arc::clone(&entropy),
+        let common = Common {
+            store,
+            master,
+            pool: Arc::new(hash_pool(&config.passwords, purpose)?),
+            pages: Arc::new(config.pages.build().map_err(Failure::new)?),
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+            events,
+            fetcher: Arc::new(guard(&config.danger)?),
+            mailer: mail::mailer(config, &config.pages.name)?,
         };
-        let least = usize::try_from(config.passwords.min_length).unwrap_or(usize::MAX);
-        let accounts = BuiltinAccounts::new(around, pool)
-            .with_limits(limits(&config.rate_limits))
-            .with_min_length(least);
-        let accounts = Arc::new(accounts);
-        let pages = pages(&config.pages, &issuer)?;
-        let ui_locales = pages.language_tags();
-        let builder = Provider::builder(issuer)
-            .store(store)
-            .master_key(master)
-            .accounts(Arc::clone(&accounts) as _)
-            .interaction(Arc::new(pages.clone()), ISSUER_NAME)
+        let accounts = common.accounts(config);
+        let accounts = accounts.with_limits(limits(&config.rate_limits));
+        let number = common.store.issuer(ISSUER_NAME).await;
+        let number = number.map_err(|error| Failure::doing("store", &error))?;
+        let part = common
+            .part(config, issuer, number, (accounts, None))
             .await
             .map_err(|error| Failure::doing("store", &error))?;
+        Ok(Self {
+            provider: part.provider,
+            accounts: part.accounts,
+            pages: part.pages,
+            database,
+            common: Arc::new(common),
+            _folder: folder,
+        })
+    }
+
+    /// The issuer of the configuration.
+    #[must_use]
+    pub fn part(&self) -> Part {
+        Part {
+            provider: self.provider.clone(),
+            accounts: Arc::clone(&self.accounts),
+            pages: self.pages.clone(),
+        }
+    }
+
+    /// Another issuer beside it, with the keys that are missing in the store made.
+    ///
+    /// # Errors
+    /// The store fails, or its keys do not open with the master key.
+    pub async fn beside(
+        &self,
+        config: &Config,
+        issuer: Issuer,
+        number: IssuerId,
+    ) -> Result<Part, StoreError> {
+        let limits = limits(&config.rate_limits);
+        let accounts = self.common.accounts(config);
+        let accounts = accounts.with_limits_beside(&self.accounts, limits);
+        let beside = (accounts, Some(&self.provider));
+        self.common.part(config, issuer, number, beside).await
+    }
+
+    /// The same engine with another issuer in the place of its own.
+    #[must_use]
+    pub fn with_part(self, part: Part) -> Self {
+        Self {
+            provider: part.provider,
+            accounts: part.accounts,
+            pages: part.pages,
+            ..self
+        }
+    }
+}
+
+impl Common {
+    fn accounts(&self, config: &Config) -> BuiltinAccounts {
+        let around = Surroundings {
+            store: Arc::clone(&self.store),
+            clock: Arc::clone(&self.clock),
+            entropy: Arc::clone(&self.entropy),
+        };
+        let least = usize::try_from(config.passwords.min_length).unwrap_or(usize::MAX);
+        BuiltinAccounts::new(around, Arc::clone(&self.pool)).with_min_length(least)
+    }
+
+    /// Templates are shared by all issuers that do not look otherwise.
+    fn pages(&self, config: &Config, issuer: &Issuer) -> Result<BuiltinPages, StoreError> {
+        let templates = if config.has_own_look {
+            let own = config.pages.build();
+            Arc::new(own.map_err(|error| StoreError::Unavailable(error.into()))?)
+        } else {
+            Arc::clone(&self.pages)
+        };
+        Ok(BuiltinPages::new(issuer.clone(), templates)
+            .with_name(&config.pages.name)
+            .with_languages(&config.pages.languages()))
+    }
+
+    /// One issuer: what is its own is made, the rest is shared.
+    async fn part(
+        &self,
+        config: &Config,
+        issuer: Issuer,
+        number: IssuerId,
+        (accounts, beside): (BuiltinAccounts, Option<&Provider>),
+    ) -> Result<Part, StoreError> {
+        let accounts = Arc::new(accounts);
+        let pages = self.pages(config, &issuer)?;
+        let ui_locales = pages.language_tags();
+        let mut builder = Provider::builder(issuer)
+            .store(Arc::clone(&self.store))
+            .master_key(self.master.clone())
+            .accounts(Arc::clone(&accounts) as _)
+            .interaction_of(Arc::new(pages.clone()), number)
+            .await?;
+        if let Some(other) = beside {
+            builder = builder.beside(other);
+        }
         let digests = config
             .registration
             .initial_access_tokens
@@ -198,29 +321,20 @@ impl Engine {
                 AuthorizationDetails::apply(&config.authorization_details, policy);
                 policy.registration.initial_access_tokens = digests;
             })
-            .clock(clock)
-            .entropy(entropy)
-            .events(events)
-            .fetcher(Arc::new(guard(&config.danger)?))
-            .mail(mail::mailer(config, pages.name())?, Arc::new(pages.clone()))
+            .cache_bound(u32::try_from(config.cache.bound.0).unwrap_or(1))
+            .clock(Arc::clone(&self.clock))
+            .entropy(Arc::clone(&self.entropy))
+            .events(Arc::clone(&self.events))
+            .fetcher(Arc::clone(&self.fetcher))
+            .mail(Arc::clone(&self.mailer), Arc::new(pages.clone()))
             .build()
-            .await
-            .map_err(|error| Failure::doing("store", &error))?;
-        Ok(Self {
+            .await?;
+        Ok(Part {
             provider,
             accounts,
             pages,
-            database,
-            _folder: folder,
         })
     }
-}
-
-fn pages(config: &crate::config::Pages, issuer: &Issuer) -> Result<BuiltinPages, Failure> {
-    let pages = config.build().map_err(Failure::new)?;
-    Ok(BuiltinPages::new(issuer.clone(), Arc::new(pages))
-        .with_name(&config.name)
-        .with_languages(&config.languages()))
 }
 
 type Opened = (Arc<dyn Store>, Option<Arc<hallpass_store_sqlite::Stats>>);
@@ -301,7 +415,7 @@ fn guard(danger: &Danger) -> Result<Guard, Failure> {
     .map_err(|error| Failure::doing(setting, &error))
 }
 
-/// The issuer's name in the store. There is one so far; it stays when the issuer's URL changes.
+/// The name in the store of the configuration's issuer; it stays when the issuer's URL changes.
 const ISSUER_NAME: &str = "default";
 
 const DATABASE: &str = "hallpass.sqlite";

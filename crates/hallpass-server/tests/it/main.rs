@@ -3,6 +3,7 @@
 
 mod commands;
 mod front;
+mod issuers;
 mod listener;
 mod process;
 mod serving;

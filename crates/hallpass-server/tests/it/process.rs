@@ -117,6 +117,13 @@ impl Serving {
         request(self.listen(), &format!("GET {path} HTTP/1.1\r\n"), "")
     }
 
+    /// As asked for by another name.
+    pub(crate) fn at(&self, host: &str, method: &str, path: &str, form: &str) -> Answer {
+        let kind = "content-type: application/x-www-form-urlencoded\r\n";
+        let head = format!("{method} {path} HTTP/1.1\r\n{kind}");
+        request_to(self.listen(), host, &head, form)
+    }
+
     pub(crate) fn post(&self, path: &str, head: &str, body: &str) -> Answer {
         request(
             self.listen(),
@@ -203,10 +210,14 @@ impl Answer {
 }
 
 fn request(address: &str, head: &str, body: &str) -> Answer {
+    request_to(address, "localhost", head, body)
+}
+
+fn request_to(address: &str, host: &str, head: &str, body: &str) -> Answer {
     let mut stream = TcpStream::connect(address).unwrap();
     let length = body.len();
     let text = format!(
-        "{head}host: localhost\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+        "{head}host: {host}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
     );
     stream.write_all(text.as_bytes()).unwrap();
     let mut answer = String::new();

@@ -1,0 +1,90 @@
+//! The program behind the public listener when there may be many issuers.
+
+use bytes::Bytes;
+use hallpass_http::{ClientAddr, Problem, secure};
+use hallpass_types::ErrorCode;
+use http::header::{HOST, HeaderValue, RETRY_AFTER};
+use http::{Request, Response};
+use http_body_util::Full;
+
+use super::{FORGETS, Issuers, Where};
+use crate::app::NOTHING;
+use crate::listen::{Answer, App, RequestBody};
+
+/// Gives each request to the issuer that it is for.
+#[derive(Clone, Debug)]
+pub struct Site(Issuers);
+
+impl Site {
+    /// For these issuers and that of the configuration.
+    #[must_use]
+    pub fn new(issuers: Issuers) -> Self {
+        Self(issuers)
+    }
+
+    /// The issuer of a request. Its host says where the request goes and nothing else: no URL is ever made of it.
+    async fn find(&self, request: &Request<RequestBody>) -> Result<Where, ()> {
+        let strict = self.0.0.config.cache.bound.0 == 0;
+        if strict && self.0.look().await.is_err() {
+            return Err(());
+        }
+        // The form was looked at when the request came in; there is one of them, or both say the same.
+        let header = || request.headers().get(HOST)?.to_str().ok();
+        let authority = request.uri().authority().map(http::uri::Authority::as_str);
+        let host = authority.or_else(header);
+        let path = request.uri().path();
+        Ok(self.0.directory(|directory| directory.find(host, path)))
+    }
+
+    fn nowhere(&self) -> Answer<Full<Bytes>> {
+        let text = "there is nothing at this address";
+        let problem = Problem::refused(404, ErrorCode::InvalidRequest, "not_found", text);
+        self.finished(problem.json())
+    }
+
+    fn busy(&self) -> Answer<Full<Bytes>> {
+        let text = "this issuer cannot answer now";
+        let id = "issuer_busy";
+        let problem = Problem::refused(503, ErrorCode::TemporarilyUnavailable, id, text);
+        let mut response = problem.json();
+        let seconds = HeaderValue::from(self.0.later());
+        response.headers_mut().insert(RETRY_AFTER, seconds);
+        self.finished(response)
+    }
+
+    fn finished(&self, mut response: Response<Full<Bytes>>) -> Answer<Full<Bytes>> {
+        let default = self.0.default_issuer().provider();
+        secure(response.headers_mut(), default.policy().issuer.is_https());
+        Answer {
+            response,
+            endpoint: NOTHING,
+        }
+    }
+}
+
+impl App for Site {
+    type Body = Full<Bytes>;
+
+    async fn answer(
+        &self,
+        request: Request<RequestBody>,
+        client: ClientAddr,
+    ) -> Answer<Full<Bytes>> {
+        match self.find(&request).await {
+            Ok(Where::Default) => self.0.default_issuer().answer(request, client).await,
+            Ok(Where::Nowhere) => self.nowhere(),
+            Ok(Where::Other(known)) => {
+                // Whoever was disabled or deleted since then must not answer.
+                if self.0.age() > FORGETS {
+                    return self.busy();
+                }
+                match self.0.get(known).await {
+                    Ok(Some(issuer)) => issuer.answer(request, client).await,
+                    Ok(None) => self.nowhere(),
+                    Err(_) => self.busy(),
+                }
+            }
+            Err(()) => self.busy(),
+        }
+    }
+}
