@@ -314,7 +314,7 @@ fn cookies(data: &[u8]) {
     };
     let mut headers = http::HeaderMap::new();
     headers.insert(http::header::COOKIE, value);
-    let browser = hallpass_http::browser_of(&headers, hallpass_http::CookieNames::of(issuer));
+    let browser = hallpass_http::browser_of(&headers, &hallpass_http::CookieNames::of(issuer));
     assert!(
         browser
             .session

@@ -160,7 +160,10 @@ fn has_own_look(settings: &Map<String, Value>) -> bool {
 fn table(settings: &Map<String, Value>) -> Result<Table, Problems> {
     let mut problems = Vec::new();
     for name in ["templates_dir", "reload_templates"] {
-        if settings.get("pages").is_some_and(|pages| pages.get(name).is_some()) {
+        if settings
+            .get("pages")
+            .is_some_and(|pages| pages.get(name).is_some())
+        {
             let text = "is about this machine's files, and no issuer's own";
             problems.push(wrong(&format!("pages.{name}"), text));
         }
