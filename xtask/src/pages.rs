@@ -2,13 +2,24 @@
 
 use crate::workspace;
 
-const VIEW: &str = "crates/hallpass-pages/src/view.rs";
+/// The file of the declarations, or the folder.
+const VIEW: &str = "crates/hallpass-pages/src/view";
 const PAGE: &str = "docs/reference/pages.md";
 
 /// Writes the page.
 pub(crate) fn generate(check: bool) -> Result<Option<String>, String> {
-    let view = workspace::read(VIEW)?;
+    let view = view()?;
     workspace::write(PAGE, &page(&items(&view)), check)
+}
+
+fn view() -> Result<String, String> {
+    let mut text = String::new();
+    for file in workspace::files(".rs")? {
+        if file.starts_with(VIEW) {
+            text.push_str(&workspace::read(&file)?);
+        }
+    }
+    Ok(text)
 }
 
 /// A struct or enum of the pages' declarations.
@@ -80,6 +91,24 @@ const MADE: &[(&str, &str, &str, &str)] = &[
         "`side` and `path` of the QR code of the page's address.",
     ),
     ("Consent", "lasts", "text or none", "`lifetime` in words."),
+    (
+        "Consent",
+        "groups",
+        "list",
+        "Scopes by what they are about: `resource` ([Resource](#resource) or none) and `scopes` (list of [Scope](#scope)).",
+    ),
+    (
+        "Consent",
+        "claims",
+        "list",
+        "Single claims asked for beyond the scopes: `name` and `label`; each a checkbox named `claim.` and its name.",
+    ),
+    (
+        "Consent",
+        "resources",
+        "list of [Resource](#resource)",
+        "Resource servers that the tokens are for.",
+    ),
     (
         "Approvals",
         "requests",
@@ -237,7 +266,7 @@ mod tests {
 
     #[test]
     fn every_page_is_described_with_all_that_it_is_given() {
-        let view = workspace::read(VIEW).unwrap();
+        let view = view().unwrap();
         let text = page(&items(&view));
         for line in [
             "## `sign_in.html`",

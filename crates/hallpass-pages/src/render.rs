@@ -14,8 +14,9 @@ use crate::{
     messages::{Catalog, Lang, Texts},
     qr, samples,
     templates::{Sources, TemplateError, Templates},
+    text,
     theme::{Theme, ThemeError},
-    view::{Chrome, Page, Scope},
+    view::{Approval, Chrome, Page, Resource, Scope},
 };
 
 /// A page, ready to send as `text/html; charset=utf-8`.
@@ -213,12 +214,10 @@ impl Pages {
                 let lasts = view
                     .lifetime
                     .and_then(|seconds| self.duration(chrome.lang, seconds));
-                let scopes: Vec<_> = view
-                    .scopes
-                    .iter()
-                    .map(|scope| self.named(*scope, chrome.lang))
-                    .collect();
-                let view = context! { lasts, scopes, ..Value::from(Serde(view)) };
+                let asked = self.asked(view.scopes, view.claims, view.resources, chrome.lang);
+                let [groups, claims, resources] = asked;
+                let view =
+                    context! { lasts, groups, claims, resources, ..Value::from(Serde(view)) };
                 ("consent.html", view, Scripts::None, Forms::Client)
             }
             Page::SelectAccount(view) => (
@@ -268,12 +267,16 @@ impl Pages {
                     .requests
                     .iter()
                     .map(|request| {
-                        let scopes = request.scopes.iter();
-                        let scopes: Vec<_> = scopes
-                            .map(|scope| self.named(*scope, chrome.lang))
-                            .collect();
+                        let Approval {
+                            scopes,
+                            claims,
+                            resources,
+                            ..
+                        } = *request;
+                        let asked = self.asked(scopes, claims, resources, chrome.lang);
                         let left_text = self.duration(chrome.lang, request.left);
-                        context! { scopes, left_text, ..Value::from(Serde(request)) }
+                        let [groups, claims, resources] = asked;
+                        context! { left_text, groups, claims, resources, ..Value::from(Serde(request)) }
                     })
                     .collect();
                 let view = context! { requests, ..Value::from(Serde(view)) };
@@ -344,14 +347,60 @@ impl Pages {
         }
     }
 
+    /// What a client asks for: scopes by the resource that they are about, claims with their names, resources.
+    fn asked(
+        &self,
+        scopes: &[Scope<'_>],
+        claims: &[&str],
+        resources: &[Resource<'_>],
+        lang: Lang,
+    ) -> [Value; 3] {
+        let group = |resource: Option<&Resource<'_>>| {
+            let is_known = |id| resources.iter().any(|resource| resource.identifier == id);
+            let about = resource.map(|resource| resource.identifier);
+            let scopes: Vec<Value> = scopes
+                .iter()
+                .filter(|scope| scope.resource.filter(|id| is_known(*id)) == about)
+                .map(|scope| self.named(*scope, lang))
+                .collect();
+            let resource = resource.map(|resource| Value::from(Serde(resource)));
+            (!scopes.is_empty()).then(|| context! { resource, scopes })
+        };
+        let mut groups: Vec<Value> = group(None).into_iter().collect();
+        groups.extend(
+            resources
+                .iter()
+                .filter_map(|resource| group(Some(resource))),
+        );
+        let claims: Vec<Value> = claims
+            .iter()
+            .map(|name| {
+                let shown = text::shown_value(name);
+                let (base, tag) = name.split_once('#').unwrap_or((name, ""));
+                let known = self
+                    .catalog(lang)
+                    .and_then(|catalog| catalog.get(&["consent", "claim", base]));
+                let label = match (known, tag) {
+                    (Some(known), "") => known.to_owned(),
+                    (Some(known), tag) => format!("{known} ({})", text::shown_value(tag)),
+                    (None, _) => shown.clone(),
+                };
+                context! { name => shown, label }
+            })
+            .collect();
+        let resources: Vec<Value> = resources.iter().map(|r| Value::from(Serde(r))).collect();
+        [groups.into(), claims.into(), resources.into()]
+    }
+
     /// A scope with a title: its own, the usual one of a standard scope, or its bare name.
     fn named(&self, scope: Scope<'_>, lang: Lang) -> Value {
         let known = |part| {
             self.catalog(lang)?
                 .get(&["consent", "standard", scope.name, part])
         };
-        let title = scope.title.or_else(|| known("title")).unwrap_or(scope.name);
-        let description = scope.description.or_else(|| known("text"));
+        // In the language of the page, where there are words in it.
+        let title = known("title").or(scope.title).unwrap_or(scope.name);
+        let description = known("text").or(scope.description);
         Value::from(Serde(Scope {
             title: Some(title),
             description,

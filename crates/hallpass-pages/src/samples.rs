@@ -6,9 +6,9 @@ use hallpass_types::Timestamp;
 use crate::{
     Chrome, Lang, Page,
     view::{
-        self, Account, Approval, Approvals, Client, ConfirmLogout, Consent, Demo, Device,
-        DeviceDone, DeviceError, FormPost, Home, Link, Scope, SelectAccount, SignIn, SignInError,
-        SignedOut,
+        self, Account, Approval, Approvals, Client, ConfirmLogout, Consent, Demo, Detail,
+        DetailRow, Device, DeviceDone, DeviceError, FormPost, Home, Link, Resource, Scope,
+        SelectAccount, SignIn, SignInError, SignedOut,
     },
 };
 
@@ -56,32 +56,102 @@ const SCOPES: &[Scope<'static>] = &[
         title: None,
         description: None,
         optional: false,
+        granted: false,
+        resource: None,
     },
     Scope {
         name: "profile",
         title: None,
         description: None,
         optional: false,
+        granted: false,
+        resource: None,
     },
     Scope {
         name: "email",
         title: None,
         description: None,
         optional: true,
+        granted: false,
+        resource: None,
     },
     Scope {
         name: "offline_access",
         title: None,
         description: None,
         optional: false,
+        granted: false,
+        resource: None,
     },
     Scope {
         name: "albums:print",
         title: Some("Print your albums"),
         description: Some("Order prints of the albums that you choose there."),
         optional: true,
+        granted: false,
+        resource: None,
     },
 ];
+
+const RESOURCES: &[Resource<'static>] = &[
+    Resource {
+        name: Some("Albums"),
+        identifier: "https://api.example.net/albums",
+    },
+    Resource {
+        name: None,
+        identifier: "https://api.example.net/orders/of/this/year",
+    },
+];
+
+const AT_RESOURCES: &[Scope<'static>] = &[
+    Scope {
+        name: "openid",
+        title: None,
+        description: None,
+        optional: false,
+        granted: true,
+        resource: None,
+    },
+    Scope {
+        name: "email",
+        title: None,
+        description: None,
+        optional: true,
+        granted: true,
+        resource: None,
+    },
+    Scope {
+        name: "albums:print",
+        title: Some("Print your albums"),
+        description: Some("Order prints of the albums that you choose there."),
+        optional: true,
+        granted: false,
+        resource: Some("https://api.example.net/albums"),
+    },
+    Scope {
+        name: "albums:read",
+        title: None,
+        description: None,
+        optional: false,
+        granted: false,
+        resource: Some("https://api.example.net/albums"),
+    },
+];
+
+const DETAILS: &[Detail<'static>] = &[Detail {
+    title: "Pay for one order",
+    rows: &[
+        DetailRow {
+            name: "Amount",
+            value: "12.50 EUR",
+        },
+        DetailRow {
+            name: "To",
+            value: "Photo Printer Ltd, DE00 0000 0000 0000 0000 00",
+        },
+    ],
+}];
 
 const CONSENT: Consent<'static> = Consent {
     action: "/consent",
@@ -198,7 +268,10 @@ pub fn all() -> Vec<(&'static str, Page<'static>)> {
                         binding_message: Some("Pay 12.50 EUR, W4SCT"),
                         scopes: SCOPES,
                         claims: &[],
-                        resources: &["https://api.example.net/payments"],
+                        resources: &[Resource {
+                            name: Some("Payments"),
+                            identifier: "https://api.example.net/payments",
+                        }],
                         details: &[],
                         left: 540,
                     },
@@ -242,10 +315,9 @@ pub fn all() -> Vec<(&'static str, Page<'static>)> {
                 client: harsh,
                 account: "somebody.with.a.long.name@department.example.com",
                 claims: &["given_name", "birthdate", "https://claims.example/level"],
-                resources: &[
-                    "https://api.example.net/albums",
-                    "https://api.example.net/orders/of/this/year",
-                ],
+                resources: RESOURCES,
+                scopes: AT_RESOURCES,
+                details: DETAILS,
                 ..CONSENT
             }),
         ),

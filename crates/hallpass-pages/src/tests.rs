@@ -6,8 +6,8 @@ use crate::{
     templates::BUILT_IN as TEMPLATES,
     view::{
         Account, Approval, Approvals, Client, ConfirmLogout, Consent, Demo, Detail, DetailRow,
-        Device, DeviceDone, DeviceError, Error, FormPost, Home, Link, Scope, SelectAccount, SignIn,
-        SignInError, SignedOut,
+        Device, DeviceDone, DeviceError, Error, FormPost, Home, Link, Resource, Scope,
+        SelectAccount, SignIn, SignInError, SignedOut,
     },
 };
 
@@ -52,6 +52,8 @@ fn each_page_in(lang: Lang, text: &str, check: impl Fn(&str, Html)) {
         title,
         description,
         optional,
+        granted: optional,
+        resource: None,
     };
     let scopes = [
         scope(false, None, None),
@@ -70,6 +72,16 @@ fn each_page_in(lang: Lang, text: &str, check: impl Fn(&str, Html)) {
         },
     ];
     let texts = [text, "name"];
+    let resources = [
+        Resource {
+            name: Some(text),
+            identifier: text,
+        },
+        Resource {
+            name: None,
+            identifier: "https://api.example",
+        },
+    ];
     let links = [Link {
         title: text,
         href: text,
@@ -97,7 +109,7 @@ fn each_page_in(lang: Lang, text: &str, check: impl Fn(&str, Html)) {
         binding_message: Some(text),
         scopes: &scopes,
         claims: &texts,
-        resources: &texts,
+        resources: &resources,
         details: &details,
         left: 60,
     }];
@@ -108,7 +120,7 @@ fn each_page_in(lang: Lang, text: &str, check: impl Fn(&str, Html)) {
         account: text,
         scopes: &scopes,
         claims: &texts,
-        resources: &texts,
+        resources: &resources,
         details: &details,
         lifetime: Some(86_400),
         user_code: None,
@@ -714,6 +726,8 @@ fn standard_scopes_have_words_of_their_own() {
         title: None,
         description: None,
         optional: false,
+        granted: false,
+        resource: None,
     };
     let consent = Consent {
         action: "/consent",
@@ -741,7 +755,7 @@ fn standard_scopes_have_words_of_their_own() {
     );
     assert!(
         html.body
-            .contains("<span class=\"scope-title\">photos:print</span>"),
+            .contains("<bdi class=\"scope-title\">photos:print</bdi>"),
         "{}",
         html.body
     );

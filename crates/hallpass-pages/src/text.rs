@@ -25,14 +25,14 @@ pub(crate) fn name<S: Serializer>(value: &str, to: S) -> Result<S::Ok, S::Error>
     to.serialize_str(&clean(value, NAME_LIMIT))
 }
 
-/// Serializes each of several names as [`name`] does.
-pub(crate) fn names<S: Serializer>(values: &[&str], to: S) -> Result<S::Ok, S::Error> {
-    to.collect_seq(values.iter().map(|value| clean(value, HOST_LIMIT)))
-}
-
 /// Serializes what a person agrees to: one line, without invisible and direction-changing characters, never cut.
 pub(crate) fn value<S: Serializer>(value: &str, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&clean(value, VALUE_LIMIT))
+}
+
+/// What a person agrees to, as [`value`] has it.
+pub(crate) fn shown_value(value: &str) -> String {
+    clean(value, VALUE_LIMIT)
 }
 
 /// Serializes an optional sentence.

@@ -136,6 +136,22 @@ pub struct Scope<'a> {
     pub description: Option<&'a str>,
     /// It may be left out: shown with a checkbox named `scope.` and its name, ticked at first.
     pub optional: bool,
+    /// The person allowed it before.
+    pub granted: bool,
+    /// Identifier of the resource server that it is about, where that is one of those asked for.
+    #[serde(skip)]
+    pub resource: Option<&'a str>,
+}
+
+/// A resource server as people see it.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Resource<'a> {
+    /// Its name.
+    #[serde(serialize_with = "text::optional")]
+    pub name: Option<&'a str>,
+    /// Its identifier.
+    #[serde(serialize_with = "text::value")]
+    pub identifier: &'a str,
 }
 
 /// An authorization detail as people see it.
@@ -172,13 +188,14 @@ pub struct Consent<'a> {
     #[serde(serialize_with = "text::name")]
     pub account: &'a str,
     /// What is asked for.
+    #[serde(skip)]
     pub scopes: &'a [Scope<'a>],
     /// Single claims asked for beyond the scopes.
-    #[serde(serialize_with = "text::names")]
+    #[serde(skip)]
     pub claims: &'a [&'a str],
     /// Resource servers that the tokens are for.
-    #[serde(serialize_with = "text::names")]
-    pub resources: &'a [&'a str],
+    #[serde(skip)]
+    pub resources: &'a [Resource<'a>],
     /// Authorization details, which must be read before anything is allowed.
     pub details: &'a [Detail<'a>],
     /// Seconds for which the access stands without asking again, where it outlasts the visit.
@@ -242,11 +259,11 @@ pub struct Approval<'a> {
     #[serde(skip)]
     pub scopes: &'a [Scope<'a>],
     /// Single claims asked for beyond the scopes.
-    #[serde(serialize_with = "text::names")]
+    #[serde(skip)]
     pub claims: &'a [&'a str],
     /// Resource servers that the tokens are for.
-    #[serde(serialize_with = "text::names")]
-    pub resources: &'a [&'a str],
+    #[serde(skip)]
+    pub resources: &'a [Resource<'a>],
     /// Authorization details, which must be read before anything is allowed.
     pub details: &'a [Detail<'a>],
     /// Seconds until it can no longer be answered.

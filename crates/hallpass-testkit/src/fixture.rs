@@ -150,11 +150,14 @@ pub fn policy(policy: &mut Policy) {
     policy
         .scopes
         .extend(scopes.iter().map(|(name, text)| ScopeSpec {
+            title: None,
+            required: false,
             name: (*name).to_owned(),
             description: Some((*text).to_owned()),
             claims: Vec::new(),
         }));
     let resource = |identifier: &str, format| Resource {
+        name: None,
         identifier: identifier.to_owned(),
         scopes: vec!["api:read".to_owned(), "api:write".to_owned()],
         format,

@@ -24,6 +24,8 @@ pub(crate) const NOW: Timestamp = Timestamp(1_800_000_000);
 pub(crate) fn policy() -> Policy {
     let mut policy = Policy::new(Issuer::parse(ISSUER).unwrap(), Arc::new([7; 32]));
     policy.scopes.push(ScopeSpec {
+        title: None,
+        required: false,
         name: "api:read".to_owned(),
         description: None,
         claims: Vec::new(),
@@ -31,6 +33,7 @@ pub(crate) fn policy() -> Policy {
     policy.resources = ["https://api1.test", "https://api2.test/v1/"]
         .into_iter()
         .map(|identifier| Resource {
+            name: None,
             identifier: identifier.to_owned(),
             scopes: Vec::new(),
             format: TokenFormat::Sealed,

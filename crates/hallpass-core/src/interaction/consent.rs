@@ -11,12 +11,14 @@ use crate::{
     authorize::granted::{released_by, wants_refresh},
     claims_request,
     client::ApplicationType,
+    policy::Asking,
     record::ConsentRecord,
 };
 
 #[rustfmt::skip]
 pub(super) const CHECKS: &[Check] = &[
     check(Cause::ConsentRequested,  consent_is_requested),
+    check(Cause::AskedEachTime,     asked_each_time),
     check(Cause::NativeClient,      native_client),
     check(Cause::NothingRemembered, nothing_remembered),
     check(Cause::ClientChanged,     client_changed),
@@ -32,6 +34,10 @@ const OFFLINE: &str = "offline_access";
 //= OIDC-CORE#3.1.2.1 SHOULD: with prompt=consent the person is asked again
 const fn consent_is_requested(case: &Case<'_>) -> bool {
     case.request.prompts.consent && case.facts.consented.is_none()
+}
+
+fn asked_each_time(case: &Case<'_>) -> bool {
+    case.facts.policy.consent == Asking::Always && is_open(case)
 }
 
 //= RFC8252#8.6 SHOULD NOT: without assured identity no request is granted without the person
@@ -68,15 +74,16 @@ fn offline_access(case: &Case<'_>) -> bool {
 
 fn wider_claims(case: &Case<'_>) -> bool {
     remembered(case).is_some_and(|record| {
-        let granted: Scope = case
+        // A claim that a scope of the request releases is asked about with that scope.
+        let shown: Scope = case
             .request
             .scope
-            .filtered(|token| record.scope.contains(token));
+            .filtered(|token| was_shown(record, token));
         claims_request::personal(&case.request.claims)
             .into_iter()
             .any(|name| {
-                let allowed = record.claims.iter().any(|claim| claim == name);
-                !allowed && !released_by(&granted, name, case.facts.policy)
+                let mut known = record.claims.iter().chain(&record.refused_claims);
+                !known.any(|claim| claim == name) && !released_by(&shown, name, case.facts.policy)
             })
     })
 }

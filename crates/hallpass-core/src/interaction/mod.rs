@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     authorize::{
         Reason, RequestRecord, Valid,
-        granted::{Allowed, shown_scope},
+        granted::{Allowed, shown_claims, shown_scope},
     },
     client::Client,
     policy::Policy,
@@ -70,6 +70,8 @@ pub enum Cause {
     SelectionRequested,
     /// The client wants the person to consent again.
     ConsentRequested,
+    /// The issuer asks each time.
+    AskedEachTime,
     /// The person has never allowed this client anything.
     NothingRemembered,
     /// Scopes that the person has not seen.
@@ -100,6 +102,7 @@ impl Cause {
             | Self::AcrTooWeak => Reason::LoginRequired,
             Self::SelectionRequested => Reason::AccountSelectionRequired,
             Self::ConsentRequested
+            | Self::AskedEachTime
             | Self::NothingRemembered
             | Self::WiderScope
             | Self::WiderClaims
@@ -175,6 +178,8 @@ pub struct Consented {
     pub refused: Scope,
     /// Claims that were shown and allowed.
     pub claims: Vec<String>,
+    /// Claims that were shown and left out.
+    pub refused_claims: Vec<String>,
     /// Resources that were shown and allowed.
     pub resources: Vec<String>,
     /// Whether the authorization details of the request were shown and allowed.
@@ -198,9 +203,37 @@ impl Consented {
                 .into_iter()
                 .map(str::to_owned)
                 .collect(),
+            refused_claims: Vec::new(),
             resources: request.resources.clone(),
             details: true,
         }
+    }
+
+    /// The answer "allow" of a form with boxes. What cannot be left out counts as ticked, and what was not asked for does
+    /// not count. None of a list means all of it.
+    //= OIDC-CORE#3.1.2.4 MUST: nothing is released that the person has not allowed
+    #[must_use]
+    pub fn ticked(
+        valid: &Valid,
+        policy: &Policy,
+        scopes: Option<&[String]>,
+        claims: Option<&[String]>,
+    ) -> Self {
+        let required = policy.scopes.iter().filter(|scope| scope.required);
+        let scopes = scopes.map(|scopes| {
+            let required = required.map(|scope| scope.name.clone());
+            scopes.iter().cloned().chain(required).collect::<Vec<_>>()
+        });
+        let mut answer = Self::of(valid, scopes.as_deref());
+        if let Some(claims) = claims {
+            answer.claims.retain(|name| claims.contains(name));
+            answer.refused_claims = shown_claims(valid.client(), valid.request(), policy)
+                .into_iter()
+                .filter(|name| !claims.iter().any(|claim| claim == name))
+                .map(str::to_owned)
+                .collect();
+        }
+        answer
     }
 }
 

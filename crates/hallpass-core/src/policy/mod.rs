@@ -101,6 +101,18 @@ pub struct Policy {
     pub fapi_profile: Option<Profile>,
     /// `service_documentation`, `op_policy_uri` and `op_tos_uri` of the metadata.
     pub documents: Documents,
+    /// When people are asked for their consent. A client of `skip_consent` is not concerned.
+    pub consent: Asking,
+}
+
+/// When people are asked for their consent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Asking {
+    /// Once for each client and each thing that it asks for.
+    #[default]
+    Remember,
+    /// Each time.
+    Always,
 }
 
 impl fmt::Debug for Policy {
@@ -137,6 +149,7 @@ impl fmt::Debug for Policy {
             attesters,
             fapi_profile,
             documents,
+            consent,
         } = self;
         f.debug_struct("Policy")
             .field("issuer", issuer)
@@ -170,6 +183,7 @@ impl fmt::Debug for Policy {
             .field("attesters", attesters)
             .field("fapi_profile", fapi_profile)
             .field("documents", documents)
+            .field("consent", consent)
             .finish()
     }
 }
@@ -220,6 +234,10 @@ pub struct ScopeSpec {
     pub name: String,
     /// Shown at consent. Built-in scopes are described by the pages instead.
     pub description: Option<String>,
+    /// A few words that name it at consent, above the description.
+    pub title: Option<String>,
+    /// Whether it cannot be left out at consent: the client is of no use without it. `openid` never can.
+    pub required: bool,
     /// Claims that it releases at UserInfo.
     pub claims: Vec<String>,
 }
@@ -229,6 +247,8 @@ pub struct ScopeSpec {
 pub struct Resource {
     /// The resource indicator: an absolute URI without fragment.
     pub identifier: String,
+    /// What people call it.
+    pub name: Option<String>,
     /// Scopes that mean something there. Empty: all of the issuer's.
     pub scopes: Vec<String>,
     /// How its access tokens look.
@@ -434,6 +454,7 @@ impl Policy {
             attesters: Vec::new(),
             fapi_profile: None,
             documents: Documents::default(),
+            consent: Asking::default(),
         }
     }
 
@@ -512,6 +533,8 @@ pub fn standard_scopes() -> Vec<ScopeSpec> {
     let scope = |name: &str, claims: &[&str]| ScopeSpec {
         name: name.to_owned(),
         description: None,
+        title: None,
+        required: false,
         claims: claims.iter().map(|c| (*c).to_owned()).collect(),
     };
     vec![

@@ -305,6 +305,9 @@ pub struct ConsentRecord {
     /// Claims of the `claims` parameter that were shown and allowed.
     #[serde(default)]
     pub claims: Vec<String>,
+    /// Claims of the `claims` parameter that were shown and left out.
+    #[serde(default)]
+    pub refused_claims: Vec<String>,
     /// Resources that were shown and allowed.
     #[serde(default)]
     pub resources: Vec<String>,

@@ -32,6 +32,7 @@ pub(crate) const BOTH: &str = "https://both.test";
 
 pub(crate) fn resource(identifier: &str, scopes: &[&str], format: TokenFormat) -> Resource {
     Resource {
+        name: None,
         identifier: identifier.to_owned(),
         scopes: scopes.iter().map(|s| (*s).to_owned()).collect(),
         format,
@@ -44,6 +45,8 @@ pub(crate) fn policy() -> Policy {
     let mut policy = fixture::policy();
     for (name, claims) in [("api:write", &[][..]), ("groups", &["groups"])] {
         policy.scopes.push(ScopeSpec {
+            title: None,
+            required: false,
             name: name.to_owned(),
             description: None,
             claims: claims.iter().map(|c| (*c).to_owned()).collect(),

@@ -157,6 +157,8 @@ fn english() -> Table {
 
 /// Tables to which rows may be added: an operator's scopes, and the reasons of an embedding program.
 const OPEN: &[&str] = &["consent.standard", "error.known"];
+/// A table to which texts may be added: the names of an operator's claims.
+const OPEN_TEXTS: &str = "consent.claim";
 /// What an operator's own templates say; any name is free.
 const OWN: &str = "own";
 /// Forms of a countable noun that English lacks.
@@ -195,6 +197,9 @@ fn overlay(base: &mut Table, over: &Table, at: &str, problems: &mut Vec<TextsErr
                 }
             }
             (None, Node::String(_)) if is_noun && MORE_FORMS.contains(&name.as_str()) => {
+                base.insert(name.clone(), node.clone());
+            }
+            (None, Node::String(_)) if at == OPEN_TEXTS => {
                 base.insert(name.clone(), node.clone());
             }
             (None, Node::Table(row)) if OPEN.contains(&at) => {

@@ -1,8 +1,8 @@
 //! English.
 
 use super::{
-    Approvals, Consent, Demo, Device, Errors, FormPost, Home, Logout, Mail, Mails, Messages, Named,
-    Plural, Select, SignIn, SignedOut,
+    Approvals, Claims, Consent, Demo, Device, Errors, FormPost, Home, Logout, Mail, Mails,
+    Messages, Named, Plural, Select, SignIn, SignedOut,
 };
 
 /// The English texts.
@@ -43,6 +43,29 @@ pub(super) static MESSAGES: Messages = Messages {
         policy: "Privacy policy",
         tos: "Terms of service",
         links: "About this app",
+        at: "At {resource}",
+        granted: "allowed before",
+        claim: Claims {
+            name: "Full name",
+            given_name: "Given name",
+            family_name: "Family name",
+            middle_name: "Middle name",
+            nickname: "Nickname",
+            preferred_username: "Username",
+            profile: "Profile page",
+            picture: "Picture",
+            website: "Website",
+            email: "Email address",
+            email_verified: "Whether the email address is confirmed",
+            gender: "Gender",
+            birthdate: "Date of birth",
+            zoneinfo: "Time zone",
+            locale: "Language",
+            phone_number: "Phone number",
+            phone_number_verified: "Whether the phone number is confirmed",
+            address: "Postal address",
+            updated_at: "When your profile last changed",
+        },
         standard: &[
             Named {
                 name: "openid",

@@ -94,8 +94,35 @@ pub(crate) struct Consent {
     pub(crate) policy: &'static str,
     pub(crate) tos: &'static str,
     pub(crate) links: &'static str,
+    pub(crate) at: &'static str,
+    pub(crate) granted: &'static str,
+    pub(crate) claim: Claims,
     #[serde(serialize_with = "by_name")]
     pub(crate) standard: &'static [Named],
+}
+
+/// Names of the standard claims (OpenID Connect Core §5.1).
+#[derive(Debug, Serialize)]
+pub(crate) struct Claims {
+    pub(crate) name: &'static str,
+    pub(crate) given_name: &'static str,
+    pub(crate) family_name: &'static str,
+    pub(crate) middle_name: &'static str,
+    pub(crate) nickname: &'static str,
+    pub(crate) preferred_username: &'static str,
+    pub(crate) profile: &'static str,
+    pub(crate) picture: &'static str,
+    pub(crate) website: &'static str,
+    pub(crate) email: &'static str,
+    pub(crate) email_verified: &'static str,
+    pub(crate) gender: &'static str,
+    pub(crate) birthdate: &'static str,
+    pub(crate) zoneinfo: &'static str,
+    pub(crate) locale: &'static str,
+    pub(crate) phone_number: &'static str,
+    pub(crate) phone_number_verified: &'static str,
+    pub(crate) address: &'static str,
+    pub(crate) updated_at: &'static str,
 }
 
 #[derive(Debug, Serialize)]

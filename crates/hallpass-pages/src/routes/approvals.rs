@@ -141,7 +141,7 @@ struct Parts<'a> {
     action: String,
     scopes: Vec<view::Scope<'a>>,
     claims: Vec<&'a str>,
-    resources: Vec<&'a str>,
+    resources: Vec<view::Resource<'a>>,
     rows: Vec<Vec<view::DetailRow<'a>>>,
 }
 
@@ -152,7 +152,7 @@ impl<'a> Parts<'a> {
             action,
             scopes: consent::scopes(&request.scopes),
             claims: request.claims.iter().map(String::as_str).collect(),
-            resources: request.resources.iter().map(String::as_str).collect(),
+            resources: consent::resources(&request.resources),
             rows: consent::rows(&request.details),
         }
     }

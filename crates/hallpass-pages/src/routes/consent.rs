@@ -2,7 +2,7 @@
 
 use hallpass_http::{Problem, Response};
 use hallpass_provider::{
-    endpoints::{ConsentDecision, DetailView, InteractionDetails, ScopeView},
+    endpoints::{ConsentDecision, DetailView, InteractionDetails, ResourceView, ScopeView},
     ports::PageKind,
 };
 use hallpass_types::Params;
@@ -12,11 +12,12 @@ use http_body::Body;
 use super::{PageRoutes, handle_of, is_answer, posted::undecided};
 use crate::{
     Page,
-    view::{Consent, Detail, DetailRow, Scope},
+    view::{Consent, Detail, DetailRow, Resource, Scope},
 };
 
 /// What the names of the checkboxes begin with. Each has a name of its own, since no parameter may stand twice.
 const SCOPE: &str = "scope.";
+const CLAIM: &str = "claim.";
 
 impl PageRoutes {
     pub(super) async fn consent<B>(&self, head: &Head, body: B) -> Result<Response, Problem>
@@ -51,7 +52,7 @@ impl PageRoutes {
     fn consent_page(&self, handle: &str, details: &InteractionDetails) -> Response {
         let scopes = scopes(&details.scopes);
         let claims: Vec<&str> = details.claims.iter().map(String::as_str).collect();
-        let resources: Vec<&str> = details.resources.iter().map(String::as_str).collect();
+        let resources = resources(&details.resources);
         let rows = rows(&details.details);
         let shown = shown(&details.details, &rows);
         let offline = details
@@ -107,10 +108,22 @@ pub(super) fn scopes(scopes: &[ScopeView]) -> Vec<Scope<'_>> {
         .iter()
         .map(|scope| Scope {
             name: &scope.name,
-            title: None,
+            title: scope.title.as_deref(),
             description: scope.description.as_deref(),
-            // Without it the request would be another one.
-            optional: scope.name != "openid",
+            optional: !scope.required,
+            granted: scope.already_allowed,
+            resource: scope.resource.as_deref(),
+        })
+        .collect()
+}
+
+/// Resources as a page shows them.
+pub(super) fn resources(resources: &[ResourceView]) -> Vec<Resource<'_>> {
+    resources
+        .iter()
+        .map(|resource| Resource {
+            name: resource.name.as_deref(),
+            identifier: &resource.identifier,
         })
         .collect()
 }
@@ -119,12 +132,14 @@ pub(super) fn scopes(scopes: &[ScopeView]) -> Vec<Scope<'_>> {
 pub(super) fn decision(form: &Params) -> Result<ConsentDecision, Problem> {
     match form.get("decision") {
         Some("allow") => {
-            let ticked = form
-                .iter()
-                .filter_map(|(name, _)| name.strip_prefix(SCOPE))
-                .map(str::to_owned)
-                .collect();
-            Ok(ConsentDecision::Allow { only: Some(ticked) })
+            let ticked = |kind| {
+                let names = form.iter().filter_map(|(name, _)| name.strip_prefix(kind));
+                Some(names.map(str::to_owned).collect())
+            };
+            Ok(ConsentDecision::Allow {
+                only: ticked(SCOPE),
+                claims: ticked(CLAIM),
+            })
         }
         Some("deny") => Ok(ConsentDecision::Deny),
         Some(_) | None => Err(undecided()),

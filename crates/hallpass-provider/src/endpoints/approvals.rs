@@ -1,17 +1,16 @@
 //! The page where a signed-in person answers backchannel authentication requests.
 
-use hallpass_core::{
-    authorize::granted::shown_scope, backchannel::Reason, claims_request::personal,
-};
+use hallpass_core::backchannel::Reason;
 use hallpass_store::Spend;
-use hallpass_types::{Key, Opaque, Sid, Timestamp, Waiting};
+use hallpass_types::{Key, Opaque, Scope, Sid, Timestamp, Waiting};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    asked::{ResourceView, ScopeView},
     authorize::SignedIn,
     backchannel_answer::{BackchannelAnswer, BackchannelOutcome},
     details::DetailView,
-    interaction::{ClientView, ConsentDecision, ScopeView, client_view},
+    interaction::{ClientView, ConsentDecision, client_view},
 };
 use crate::{
     Failure, Provider,
@@ -44,7 +43,7 @@ pub struct Approval {
     /// Claims asked for one by one.
     pub claims: Vec<String>,
     /// Resources.
-    pub resources: Vec<String>,
+    pub resources: Vec<ResourceView>,
     /// Authorization details.
     pub details: Vec<DetailView>,
     /// When it was asked.
@@ -97,15 +96,9 @@ impl Provider {
                     handle: self.seal_form(&form)?,
                     client: client_view(&client, ""),
                     binding_message: record.binding_message,
-                    scopes: shown_scope(&client, request)
-                        .iter()
-                        .map(|name| self.scope_view(name))
-                        .collect(),
-                    claims: personal(&request.claims)
-                        .into_iter()
-                        .map(str::to_owned)
-                        .collect(),
-                    resources: request.resources.clone(),
+                    scopes: self.scope_views(&client, request, &Scope::default()),
+                    claims: self.claim_views(&client, request),
+                    resources: self.resource_views(request),
                     details: request
                         .authorization_details
                         .iter()
@@ -122,15 +115,6 @@ impl Provider {
             requests,
         };
         Ok((approvals, cookies))
-    }
-
-    fn scope_view(&self, name: &str) -> ScopeView {
-        let spec = self.inner.policy.scope(name);
-        ScopeView {
-            name: name.to_owned(),
-            description: spec.and_then(|spec| spec.description.clone()),
-            already_allowed: false,
-        }
     }
 
     fn seal_form(&self, form: &SealedForm) -> Result<String, Failure> {
@@ -211,9 +195,10 @@ impl Provider {
         }
         let answer = match decision {
             ConsentDecision::Deny => BackchannelAnswer::Deny,
-            ConsentDecision::Allow { only } => BackchannelAnswer::Allow {
+            ConsentDecision::Allow { only, claims } => BackchannelAnswer::Allow {
                 authentication: signed_in.session.authentication,
                 only,
+                claims,
             },
         };
         let guard = Some(Spend::Session(signed_in.key));
@@ -251,6 +236,7 @@ impl Provider {
                     amr: Vec::new(),
                 },
                 only: None,
+                claims: None,
             },
             "deny" => BackchannelAnswer::Deny,
             _ => return Err(Reason::RequestOver.into()),

@@ -38,6 +38,8 @@ pub enum BackchannelAnswer {
         authentication: Authentication,
         /// Scopes that are allowed; none means all that were asked for.
         only: Option<Vec<String>>,
+        /// Single claims that are allowed; none means all that were asked for.
+        claims: Option<Vec<String>>,
     },
 }
 
@@ -108,6 +110,7 @@ impl Provider {
                 BackchannelAnswer::Allow {
                     authentication,
                     only,
+                    claims,
                 } => {
                     let account = inner
                         .accounts
@@ -116,8 +119,8 @@ impl Provider {
                     let Some(account) = account else {
                         return Ok(BackchannelOutcome::Over);
                     };
-                    let only = only.as_deref();
-                    self.backchannel_grant(&valid, &record, &account, authentication, only)?
+                    let ticked = (only.as_deref(), claims.as_deref());
+                    self.backchannel_grant(&valid, &record, &account, authentication, ticked)?
                 }
             };
             let mut commit = self
@@ -145,7 +148,7 @@ impl Provider {
         record: &BackchannelRecord,
         account: &Account,
         authentication: &Authentication,
-        only: Option<&[String]>,
+        (only, claims): (Option<&[String]>, Option<&[String]>),
     ) -> Result<Option<GrantRecord>, Failure> {
         let inner = &self.inner;
         let now = self.now();
@@ -167,7 +170,7 @@ impl Provider {
             visit: None,
             seen_at: now,
         };
-        let consented = Consented::of(valid, only);
+        let consented = Consented::ticked(valid, &inner.policy, only, claims);
         //= OIDC-CORE#5.5.1.1 MUST: an essential acr that was not reached fails the authentication
         let subject = valid.client().subject(&inner.policy, &account.subject);
         let facts = interaction::Facts {

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use hallpass_core::{
-    authorize::{Valid, granted::shown_scope},
-    claims_request::personal,
+    authorize::Valid,
     client::{Client, ClientOrigin, document::DocumentId},
     interaction::{Ask, Consented, Next, Prompt, next},
     record::{Authentication, SessionRecord},
@@ -12,6 +11,7 @@ use hallpass_core::{
 use hallpass_store::{Commit, Committed, Spend, Write};
 use hallpass_types::{Bucket, Key, Opaque, Session, Sid, sha256};
 
+use super::asked::{ResourceView, ScopeView};
 use super::authorize::{Answered, Flow};
 use super::details::DetailView;
 use crate::{
@@ -46,17 +46,6 @@ pub struct ClientView {
     pub loopback_only: bool,
 }
 
-/// A scope as pages show it.
-#[derive(Clone, Debug)]
-pub struct ScopeView {
-    /// The token.
-    pub name: String,
-    /// The operator's description.
-    pub description: Option<String>,
-    /// It was allowed before.
-    pub already_allowed: bool,
-}
-
 /// What a page needs to know about a waiting request.
 #[derive(Clone, Debug)]
 pub struct InteractionDetails {
@@ -72,10 +61,10 @@ pub struct InteractionDetails {
     pub account: Option<String>,
     /// What is asked for.
     pub scopes: Vec<ScopeView>,
-    /// Claims of the `claims` parameter.
+    /// Claims asked for one by one.
     pub claims: Vec<String>,
     /// Resources.
-    pub resources: Vec<String>,
+    pub resources: Vec<ResourceView>,
     /// Authorization details.
     pub details: Vec<DetailView>,
     /// The code that the device shows, when it is a device that asks.
@@ -85,10 +74,12 @@ pub struct InteractionDetails {
 /// What a person decided on the consent page.
 #[derive(Clone, Debug)]
 pub enum ConsentDecision {
-    /// Allow what was shown; `only` leaves out every scope that is not in it.
+    /// Allow what was shown, without what is left out. More than was shown is never allowed.
     Allow {
         /// Scopes that stayed ticked; none means all.
         only: Option<Vec<String>>,
+        /// Claims that stayed ticked; none means all.
+        claims: Option<Vec<String>>,
     },
     /// Deny.
     Deny,
@@ -163,22 +154,9 @@ impl Provider {
         };
         let remembered = person.consent.map(|c| c.scope).unwrap_or_default();
         let request = flow.valid.to_record();
-        let scopes = shown_scope(flow.valid.client(), request)
-            .iter()
-            .map(|name| ScopeView {
-                name: name.to_owned(),
-                description: self
-                    .inner
-                    .policy
-                    .scope(name)
-                    .and_then(|s| s.description.clone()),
-                already_allowed: remembered.contains(name),
-            })
-            .collect();
-        let claims = personal(&request.claims)
-            .into_iter()
-            .map(str::to_owned)
-            .collect();
+        let asking = flow.valid.client();
+        let scopes = self.scope_views(asking, request, &remembered);
+        let claims = self.claim_views(asking, request);
         let mut client = client_view(flow.valid.client(), &request.redirect_uri);
         if ask
             .as_ref()
@@ -194,7 +172,7 @@ impl Provider {
             account: person.signed_in.map(|s| s.account.display_name),
             scopes,
             claims,
-            resources: request.resources.clone(),
+            resources: self.resource_views(request),
             details: request
                 .authorization_details
                 .iter()
@@ -324,9 +302,9 @@ impl Provider {
         decision: ConsentDecision,
     ) -> Result<Answered, Failure> {
         let (mut flow, pending) = self.open(handle, browser).await?;
-        let only = match decision {
+        let (only, claims) = match decision {
             ConsentDecision::Deny => return self.denied(flow, browser).await,
-            ConsentDecision::Allow { only } => only,
+            ConsentDecision::Allow { only, claims } => (only, claims),
         };
         let signed_in = self
             .signed_in(browser.session.as_ref().map(Opaque::key))
@@ -334,7 +312,9 @@ impl Provider {
         // The answer counts on the consent page alone, and for the person to whom it was shown.
         let sid = signed_in.map(|s| s.session.sid);
         if pending.page == PageKind::Consent && sid.is_some() && sid == pending.shown_to {
-            flow.consented = Some(Consented::of(&flow.valid, only.as_deref()));
+            let policy = &self.inner.policy;
+            let (only, claims) = (only.as_deref(), claims.as_deref());
+            flow.consented = Some(Consented::ticked(&flow.valid, policy, only, claims));
         }
         self.proceed(flow, browser, SetCookies::default()).await
     }

@@ -2,6 +2,7 @@
 
 mod acceptance;
 mod approvals;
+mod asked;
 mod authenticate;
 mod authorize;
 mod backchannel;
@@ -28,13 +29,14 @@ use hallpass_types::ClientId;
 use crate::{Failure, Provider, ports::Event};
 
 pub use approvals::{Approval, Approvals};
+pub use asked::{ResourceView, ScopeView};
 pub use authenticate::Endpoint;
 pub use authorize::{Answer, Answered, PageError, page_for};
 pub(crate) use authorize::{Person, SignedIn};
 pub use backchannel_answer::{BackchannelAnswer, BackchannelOutcome};
 pub use details::DetailView;
 pub use device::{CodeEntered, DeviceDone};
-pub use interaction::{ClientView, ConsentDecision, InteractionDetails, ScopeView};
+pub use interaction::{ClientView, ConsentDecision, InteractionDetails};
 pub use introspect::Introspection;
 pub use logout::{LogoutAnswer, LogoutDecision, LogoutDetails, SignedOutDetails};
 pub use posted::POSTED;

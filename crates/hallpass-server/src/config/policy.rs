@@ -9,7 +9,7 @@ use hallpass_types::Issuer;
 
 use super::jwt_bearer::JwtBearer;
 use super::lifetimes::Lifetimes;
-use super::protocol::{Pkce, Protocol, Resource, SigningAlg, TokenFormat};
+use super::protocol::{Asking, Pkce, Protocol, Resource, SigningAlg, TokenFormat};
 use super::registration::Registration;
 use super::token_exchange::TokenExchange;
 use super::value::Seconds;
@@ -33,13 +33,20 @@ pub(crate) fn apply(
         session: seconds(lifetimes.session),
         interaction: seconds(lifetimes.interaction),
     };
-    for (name, description) in &protocol.scopes {
+    for (name, text) in &protocol.scopes {
+        let words = text.words();
         policy.scopes.push(ScopeSpec {
             name: name.clone(),
-            description: Some(description.clone()),
+            title: words.title,
+            description: Some(words.description),
+            required: words.required,
             claims: Vec::new(),
         });
     }
+    policy.consent = match protocol.consent {
+        Asking::Remember => policy::Asking::Remember,
+        Asking::Always => policy::Asking::Always,
+    };
     for (name, claims) in &protocol.claims {
         if let Some(scope) = policy.scopes.iter_mut().find(|scope| scope.name == *name) {
             scope.claims.extend(claims.iter().cloned());
@@ -130,6 +137,7 @@ fn resource(resource: &Resource, default_alg: JwsAlgorithm) -> policy::Resource 
     let alg = resource.signing_alg.and_then(jws).unwrap_or(default_alg);
     policy::Resource {
         identifier: resource.identifier.clone(),
+        name: resource.name.clone(),
         scopes: resource.scopes.clone(),
         format: match resource.token_format {
             TokenFormat::Jwt => policy::TokenFormat::Jwt(alg),

@@ -33,8 +33,11 @@ pub struct Protocol {
     pub signed_responses: bool,
     /// Whether answers can go to another window by script, in the response mode `web_message`. Experimental.
     pub web_message: bool,
-    /// Scopes beside those of OpenID Connect, each with the sentence that the consent page shows.
-    pub scopes: BTreeMap<String, String>,
+    /// Scopes beside those of OpenID Connect, each with the sentence that the consent page shows, or with more about it.
+    pub scopes: BTreeMap<String, ScopeText>,
+    /// When people are asked for their consent: "remember" (once for each client and each thing that it asks for) or "always".
+    /// A client of `skip_consent` is not concerned.
+    pub consent: Asking,
     /// Claims that a scope releases, beside those of OpenID Connect.
     pub claims: BTreeMap<String, Vec<String>>,
     /// Whether claims of an account that somebody else asserts (its `_claim_names` and `_claim_sources`) are released.
@@ -64,12 +67,62 @@ pub struct Protocol {
     pub op_tos_uri: Option<String>,
 }
 
+/// What the consent page shows of a scope.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ScopeText {
+    /// One sentence.
+    Sentence(String),
+    /// More than that.
+    Full(ScopeWords),
+}
+
+/// What there is to say of a scope.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScopeWords {
+    /// A few words that name it.
+    #[serde(default)]
+    pub title: Option<String>,
+    /// One sentence.
+    pub description: String,
+    /// Whether it cannot be left out.
+    #[serde(default)]
+    pub required: bool,
+}
+
+impl ScopeText {
+    pub(super) fn words(&self) -> ScopeWords {
+        match self {
+            Self::Full(words) => words.clone(),
+            Self::Sentence(description) => ScopeWords {
+                title: None,
+                description: description.clone(),
+                required: false,
+            },
+        }
+    }
+}
+
+/// When people are asked for their consent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Asking {
+    /// Once for each client and each thing that it asks for.
+    Remember,
+    /// Each time.
+    Always,
+}
+
 /// An API that tokens can be made for: RFC 8707.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Resource {
     /// The URI that names it, without fragment.
     pub identifier: String,
+    /// What people call it, for the consent page.
+    #[serde(default)]
+    pub name: Option<String>,
     /// The scopes that it understands.
     #[serde(default)]
     pub scopes: Vec<String>,
@@ -154,6 +207,7 @@ impl Default for Protocol {
             signed_responses: false,
             web_message: false,
             scopes: BTreeMap::new(),
+            consent: Asking::Remember,
             claims: BTreeMap::new(),
             external_claims: true,
             resources: Vec::new(),

@@ -137,6 +137,7 @@ pub(super) fn consent(scope: &str) -> ConsentRecord {
         scope: Scope::parse(scope).unwrap(),
         refused: Scope::parse("phone").unwrap(),
         claims: vec!["email".to_owned()],
+        refused_claims: vec!["birthdate".to_owned()],
         resources: Vec::new(),
         redirect_uris: Some([255; 32]),
         at: NOW,

@@ -687,6 +687,7 @@ async fn another_channel_reports_what_a_person_said() {
             amr: vec!["hwk".to_owned(), "user".to_owned()],
         },
         only: Some(vec!["openid".to_owned()]),
+        claims: None,
     };
     let provider = &op.provider;
     let outcome = provider.backchannel_decided(key, &allow).await.unwrap();

@@ -21,6 +21,7 @@ mod client_documents;
 mod client_secrets;
 mod codes;
 mod consent;
+mod consent_in_full;
 mod custom_grants;
 mod device;
 mod discovery;

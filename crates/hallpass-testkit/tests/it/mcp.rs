@@ -19,12 +19,15 @@ fn setup() -> Setup {
         policy.client_documents.enabled = true;
         for name in ["tools:read", "tools:write"] {
             policy.scopes.push(ScopeSpec {
+                title: None,
+                required: false,
                 name: name.to_owned(),
                 description: Some("Use the tools".to_owned()),
                 claims: Vec::new(),
             });
         }
         let servers = [SERVER, OTHER].map(|identifier| Resource {
+            name: None,
             identifier: identifier.to_owned(),
             scopes: vec!["tools:read".to_owned(), "tools:write".to_owned()],
             format: TokenFormat::Jwt(JwsAlgorithm::ES256),

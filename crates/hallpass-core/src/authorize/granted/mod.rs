@@ -120,6 +120,21 @@ pub fn shown_scope(client: &Client, request: &RequestRecord) -> Scope {
     }
 }
 
+/// The claims of the `claims` parameter that the person is asked about one by one: those that no scope of the request
+/// releases.
+#[must_use]
+pub fn shown_claims<'r>(
+    client: &Client,
+    request: &'r RequestRecord,
+    policy: &Policy,
+) -> Vec<&'r str> {
+    let scope = shown_scope(client, request);
+    claims_request::personal(&request.claims)
+        .into_iter()
+        .filter(|name| !released_by(&scope, name, policy))
+        .collect()
+}
+
 fn with_offline(scope: &Scope) -> Scope {
     scope.union(&Scope::parse(OFFLINE).unwrap_or_default())
 }
@@ -465,6 +480,16 @@ fn remember(
             && !record.claims.iter().any(|c| c == name)
         {
             record.claims.push(name.to_owned());
+        }
+    }
+    record.claims.retain(|c| !answer.refused_claims.contains(c));
+    let allowed_claims = record.claims.clone();
+    record
+        .refused_claims
+        .retain(|c| !allowed_claims.contains(c));
+    for name in &answer.refused_claims {
+        if !record.refused_claims.contains(name) {
+            record.refused_claims.push(name.clone());
         }
     }
     for uri in &allowed.resources {

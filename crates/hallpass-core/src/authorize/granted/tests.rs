@@ -230,6 +230,7 @@ fn never_more_is_granted_than_was_asked_for() {
         scope: scope("openid email profile offline_access"),
         refused: scope("address"),
         claims: ["phone_number", "birthdate"].map(str::to_owned).to_vec(),
+        refused_claims: Vec::new(),
         resources: ["https://api2.test/v1/", "https://api1.test"]
             .map(str::to_owned)
             .to_vec(),

@@ -175,6 +175,7 @@ fn what_only_the_server_decides_has_no_effect() {
 fn trust_is_an_operators_to_give() {
     let mut policy = policy();
     policy.resources.push(Resource {
+        name: None,
         identifier: "https://api.test".into(),
         scopes: vec![],
         format: crate::policy::TokenFormat::Sealed,
