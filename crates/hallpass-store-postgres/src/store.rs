@@ -9,6 +9,7 @@ use hallpass_core::{
         ParticipantRecord, SessionRecord,
     },
 };
+use hallpass_store::migration::Migration;
 use hallpass_store::{
     BoxFuture, Commit, Committed, CredentialRecord, Day, InitialAccessRecord, IssuerRecord,
     KeyRecord, NewIssuer, Page, RootRecord, Standing, Store, StoreError, UserRecord,
@@ -57,8 +58,11 @@ impl PostgresStore {
             .map_err(|text| StoreError::Unavailable(text.into()))?;
         let dialer = Arc::new(dialer);
         if dialer.options.migrate {
-            for name in migration::migrate(&dialer, migration::ALL).await? {
-                tracing::info!(migration = name, "store.migrated: the schema has changed");
+            for step in migration::migrate(&dialer, migration::ALL).await? {
+                tracing::info!(
+                    migration = step.name,
+                    "store.migrated: the schema has changed"
+                );
             }
         } else {
             migration::demand_none_pending(&dialer, migration::ALL).await?;
@@ -73,6 +77,24 @@ impl PostgresStore {
             queue,
             stats,
         })
+    }
+
+    /// Brings a database to this program's schema; answers the steps. A dry run only tells them.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn migrate(
+        address: Address,
+        options: Options,
+        dry_run: bool,
+    ) -> Result<Vec<&'static Migration>, StoreError> {
+        let dialer = Dialer::new(address, options, Arc::default())
+            .map_err(|text| StoreError::Unavailable(text.into()))?;
+        if dry_run {
+            let lacking = migration::lacking(&dialer, migration::ALL).await?;
+            return Ok(lacking.iter().collect());
+        }
+        migration::migrate(&dialer, migration::ALL).await
     }
 
     /// How it is doing.

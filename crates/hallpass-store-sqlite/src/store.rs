@@ -12,6 +12,7 @@ use hallpass_core::{
         ParticipantRecord, SessionRecord,
     },
 };
+use hallpass_store::migration::Migration;
 use hallpass_store::{
     BoxFuture, Commit, Committed, CredentialRecord, Day, InitialAccessRecord, IssuerRecord,
     KeyRecord, NewIssuer, Page, RootRecord, Standing, Store, StoreError, UserRecord,
@@ -59,8 +60,11 @@ impl SqliteStore {
         connection::create(&path)?;
         let mut db = connection::writer(&path, &options)?;
         if options.migrate {
-            for name in migration::migrate(&mut db, migration::ALL)? {
-                tracing::info!(migration = name, "store.migrated: the schema has changed");
+            for step in migration::migrate(&mut db, migration::ALL)? {
+                tracing::info!(
+                    migration = step.name,
+                    "store.migrated: the schema has changed"
+                );
             }
         } else {
             demand_no_pending(&db)?;
@@ -76,21 +80,24 @@ impl SqliteStore {
         })
     }
 
-    /// Brings a database to this program's schema; answers the names of the migrations. A dry run only tells them.
+    /// Brings a database to this program's schema; answers the steps. A dry run only tells them.
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn migrate(path: impl AsRef<Path>, dry_run: bool) -> Result<Vec<String>, StoreError> {
+    pub fn migrate(
+        path: impl AsRef<Path>,
+        dry_run: bool,
+    ) -> Result<Vec<&'static Migration>, StoreError> {
         let (path, options) = (path.as_ref(), Options::default());
         let _one = connection::OPENING
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         if dry_run {
             if !path.try_exists().map_err(connection::unavailable)? {
-                return Ok(migration::names(migration::ALL));
+                return Ok(migration::ALL.iter().collect());
             }
             let db = connection::reader(path, &options)?;
-            return migration::pending(&db, migration::ALL).map(migration::names);
+            return migration::pending(&db, migration::ALL).map(|steps| steps.iter().collect());
         }
         connection::create(path)?;
         migration::migrate(&mut connection::writer(path, &options)?, migration::ALL)

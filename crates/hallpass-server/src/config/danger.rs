@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::checker::Checker;
+use super::store::PostgresTls;
 use super::value::Range;
 
 /// Everything that weakens the server, in one place. Each option that is on is logged at every start.
@@ -23,6 +24,9 @@ pub struct Danger {
     pub backchannel_automatic_approval: bool,
     /// PEM file with certificates that outgoing requests trust as roots beside the usual ones.
     pub fetch_extra_roots_file: Option<PathBuf>,
+    /// Less than a verified connection to the database server on another machine: `"unverified"` encrypts it, and nobody
+    /// knows with whom; with `"off"` everything crosses the network in the clear.
+    pub postgres_tls: Option<PostgresTls>,
 }
 
 impl Danger {
@@ -35,6 +39,7 @@ impl Danger {
             fetch_private_addresses,
             backchannel_automatic_approval,
             fetch_extra_roots_file,
+            postgres_tls,
         } = self;
         let mut warnings = Vec::new();
         if *allow_http_issuer {
@@ -67,6 +72,16 @@ impl Danger {
             warnings.push(format!(
                 "danger.fetch_extra_roots_file: outgoing requests trust the roots in {path}"
             ));
+        }
+        match postgres_tls {
+            Some(PostgresTls::Off) => warnings.push(
+                "danger.postgres_tls: what is sent to the database crosses the network in the clear"
+                    .to_owned(),
+            ),
+            Some(PostgresTls::Unverified) => warnings.push(
+                "danger.postgres_tls: anybody on the way can stand in for the database".to_owned(),
+            ),
+            None => {}
         }
         warnings
     }

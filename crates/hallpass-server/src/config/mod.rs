@@ -81,7 +81,7 @@ pub use requests::{PushedRequests, RequestObjects};
 pub(crate) use server::is_local;
 pub use server::{ForwardedHeader, Server};
 pub use source::{ENVIRONMENT_PREFIX, Source};
-pub use store::{Store, StoreKind};
+pub use store::{Postgres, PostgresTls, Store, StoreKind};
 pub use tls::Tls;
 pub use token_exchange::TokenExchange;
 pub use users::User;
@@ -97,7 +97,7 @@ struct Raw {
     tls: Tls,
     mtls: mtls::Raw,
     operations: Operations,
-    store: Store,
+    store: store::Raw,
     cache: Cache,
     issuers: Issuers,
     keys: keys::Raw,
@@ -248,7 +248,7 @@ impl Config {
         server.check(&danger, check);
         tls.check(check);
         let mtls = mtls.parse(&server, &tls, check);
-        store.check(check);
+        let store = store.parse(&danger, check);
         cache.check(check);
         issuers.check(check);
         let keys = keys.parse(check);

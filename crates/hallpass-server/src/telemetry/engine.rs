@@ -5,19 +5,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use hallpass_accounts::hash::WAIT_BOUNDS;
 use hallpass_provider::Provider;
-use hallpass_store_sqlite::{HistogramSnapshot, Stats};
+use hallpass_store::HistogramSnapshot;
+use hallpass_store_sqlite::Stats;
 
 use super::metrics::{Distribution, Metrics, Observe, Reading};
 use super::phase_name;
 use crate::issuers::Issuers;
-use crate::wiring::Engine;
+use crate::wiring::{Database, Engine};
 
 /// Shows them among the metrics.
 pub fn watch_engine(metrics: &Metrics, engine: &Engine) {
     watch_hashing(metrics, engine);
     watch_keys(metrics, engine.provider.clone());
-    if let Some(database) = &engine.database {
-        watch_database(metrics, database);
+    match &engine.database {
+        Some(Database::Sqlite(stats)) => watch_database(metrics, stats),
+        Some(Database::Postgres(stats)) => super::postgres::watch(metrics, stats),
+        None => {}
     }
 }
 
@@ -115,11 +118,7 @@ fn watch_database(metrics: &Metrics, database: &Arc<Stats>) {
         Observe::Histogram(Box::new(commits)),
     );
     let stats = Arc::clone(database);
-    let batches = move || {
-        let snapshot = stats.snapshot().batch_size;
-        let bounds = snapshot.bounds.iter().map(|bound| float(*bound));
-        Distribution::new(float(snapshot.sum), bounds, &snapshot.counts)
-    };
+    let batches = move || in_numbers(&stats.snapshot().batch_size);
     let help = "Commits that shared a transaction";
     metrics.observe(
         "hallpass_store_commits_per_transaction",
@@ -160,7 +159,12 @@ fn watch_database(metrics: &Metrics, database: &Arc<Stats>) {
     );
 }
 
-fn in_seconds(snapshot: &HistogramSnapshot) -> Distribution {
+pub(super) fn in_numbers(snapshot: &HistogramSnapshot) -> Distribution {
+    let bounds = snapshot.bounds.iter().map(|bound| float(*bound));
+    Distribution::new(float(snapshot.sum), bounds, &snapshot.counts)
+}
+
+pub(super) fn in_seconds(snapshot: &HistogramSnapshot) -> Distribution {
     let bounds = snapshot.bounds.iter().map(|bound| float(*bound) / 1e6);
     Distribution::new(float(snapshot.sum) / 1e6, bounds, &snapshot.counts)
 }
@@ -169,6 +173,6 @@ fn in_seconds(snapshot: &HistogramSnapshot) -> Distribution {
     clippy::cast_precision_loss,
     reason = "metrics are read with fewer digits than that"
 )]
-fn float(number: u64) -> f64 {
+pub(super) fn float(number: u64) -> f64 {
     number as f64
 }

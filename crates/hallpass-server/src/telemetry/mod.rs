@@ -3,6 +3,7 @@
 mod engine;
 mod log_line;
 pub mod metrics;
+mod postgres;
 pub mod request_id;
 
 use hallpass_store::KeyPhase;

@@ -3,6 +3,7 @@
 
 mod clients;
 mod mail;
+pub(crate) mod postgres;
 mod users;
 
 use std::num::NonZeroUsize;
@@ -19,6 +20,7 @@ use hallpass_provider::ports::{
 };
 use hallpass_provider::secrets::MasterKey;
 use hallpass_store::{MemoryStore, Store, StoreError};
+use hallpass_store_postgres::PostgresStore;
 use hallpass_store_sqlite::SqliteStore;
 use hallpass_types::{Issuer, IssuerId};
 use zeroize::Zeroizing;
@@ -40,7 +42,7 @@ pub struct Engine {
     /// The built-in pages.
     pub pages: BuiltinPages,
     /// How the database does, where there is one.
-    pub database: Option<Arc<hallpass_store_sqlite::Stats>>,
+    pub database: Option<Database>,
     common: Arc<Common>,
     /// Held as long as the engine, and let go after everything else.
     _folder: Option<DataFolder>,
@@ -76,6 +78,15 @@ impl std::fmt::Debug for Common {
     }
 }
 
+/// How a database does.
+#[derive(Clone, Debug)]
+pub enum Database {
+    /// A file.
+    Sqlite(Arc<hallpass_store_sqlite::Stats>),
+    /// A server.
+    Postgres(Arc<hallpass_store_postgres::Stats>),
+}
+
 /// What an engine is built on: the data folder, if there is one, and the master key.
 pub struct Ground {
     folder: Option<DataFolder>,
@@ -92,7 +103,7 @@ impl Ground {
     pub fn open(config: &Config, purpose: Purpose) -> Result<Self, Failure> {
         let folder = match config.store.kind {
             StoreKind::Sqlite => Some(DataFolder::open(&config.server.data_dir, purpose)?),
-            StoreKind::Memory => None,
+            StoreKind::Postgres | StoreKind::Memory => None,
         };
         let fresh = || {
             let mut key = [0; 32];
@@ -102,6 +113,14 @@ impl Ground {
         let master = match (&config.keys.master_key, &folder) {
             (Some(key), _) => key.clone(),
             (None, Some(folder)) => folder.master_key(fresh)?,
+            // Each node would make one of its own.
+            (None, None) if config.store.kind == StoreKind::Postgres => {
+                return Err(Failure::new(
+                    "keys.master_key: is missing. With store.kind \"postgres\" every node needs the same, \
+                     so it must be given, here or by keys.master_key_file: 32 random bytes in base64url \
+                     (openssl rand -base64 32 | tr '+/' '-_' | tr -d =)",
+                ));
+            }
             (None, None) => Zeroizing::new(fresh()),
         };
         let mut previous: Vec<_> = config.keys.master_key_previous.iter().cloned().collect();
@@ -179,7 +198,7 @@ impl Engine {
         let Ground {
             folder, purpose, ..
         } = ground;
-        let (store, database) = open_store(config, folder.as_ref())?;
+        let (store, database) = open_store(config, folder.as_ref()).await?;
         let common = Common {
             store,
             master,
@@ -337,9 +356,17 @@ impl Common {
     }
 }
 
-type Opened = (Arc<dyn Store>, Option<Arc<hallpass_store_sqlite::Stats>>);
+type Opened = (Arc<dyn Store>, Option<Database>);
 
-fn open_store(config: &Config, folder: Option<&DataFolder>) -> Result<Opened, Failure> {
+async fn open_store(config: &Config, folder: Option<&DataFolder>) -> Result<Opened, Failure> {
+    if config.store.kind == StoreKind::Postgres {
+        let (address, options) = postgres::settings(config)?;
+        let store = PostgresStore::open(address, options)
+            .await
+            .map_err(|error| Failure::doing("store.postgres", &error))?;
+        let stats = store.stats();
+        return Ok((Arc::new(store), Some(Database::Postgres(stats))));
+    }
     let Some(folder) = folder else {
         return Ok((Arc::new(MemoryStore::new()), None));
     };
@@ -349,10 +376,14 @@ fn open_store(config: &Config, folder: Option<&DataFolder>) -> Result<Opened, Fa
         .clone()
         .unwrap_or_else(|| folder.file(DATABASE));
     check_database(&path).map_err(|error| Failure::new(format!("store.path: {error}")))?;
-    let store = SqliteStore::open(&path, hallpass_store_sqlite::Options::default())
+    let options = hallpass_store_sqlite::Options {
+        migrate: config.store.migrate,
+        ..hallpass_store_sqlite::Options::default()
+    };
+    let store = SqliteStore::open(&path, options)
         .map_err(|error| Failure::doing(&format!("store.path: {}", path.display()), &error))?;
     let stats = store.stats();
-    Ok((Arc::new(store), Some(stats)))
+    Ok((Arc::new(store), Some(Database::Sqlite(stats))))
 }
 
 /// The database file of a configuration.

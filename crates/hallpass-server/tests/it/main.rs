@@ -5,6 +5,7 @@ mod commands;
 mod front;
 mod issuers;
 mod listener;
+mod postgres;
 mod process;
 mod serving;
 mod support;

@@ -53,11 +53,11 @@ pub(crate) async fn demand_none_pending(
     }
 }
 
-/// Applies what is lacking; answers the names. A process that is killed meanwhile leaves whole steps behind.
+/// Applies what is lacking; answers the steps. A process that is killed meanwhile leaves whole steps behind.
 pub(crate) async fn migrate(
     dialer: &Dialer,
     all: &'static [Migration],
-) -> Result<Vec<&'static str>, StoreError> {
+) -> Result<Vec<&'static Migration>, StoreError> {
     let link = dialer.dial().await?;
     let mut done = Vec::new();
     let mut tries = 0;
@@ -66,8 +66,8 @@ pub(crate) async fn migrate(
             return Ok(done);
         }
         match step(&link, dialer, all).await {
-            Ok(name) => {
-                done.extend(name);
+            Ok(step) => {
+                done.extend(step);
                 tries = 0;
             }
             // Others migrate at the same time, or use a table that is to be changed.
@@ -107,7 +107,7 @@ async fn step(
     link: &Link,
     dialer: &Dialer,
     all: &'static [Migration],
-) -> Result<Option<&'static str>, Stopped> {
+) -> Result<Option<&'static Migration>, Stopped> {
     let db = &link.client;
     // Long changes are what this connection is for. What waits for a lock makes others wait behind it.
     db.batch_execute("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0")
@@ -145,7 +145,7 @@ async fn step(
             ],
         )
         .await?;
-        Ok::<_, Stopped>(Some(next.name))
+        Ok::<_, Stopped>(Some(next))
     };
     match stepped.await {
         Ok(done) => {

@@ -1,77 +1,55 @@
 //! Migrations: numbered files that are in the program, applied in order, each in a transaction of its own.
 
-use hallpass_store::StoreError;
-use hallpass_types::sha256;
+use hallpass_store::{
+    StoreError,
+    migration::{self, Applied, Migration, Phase},
+};
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use crate::failure::store_error;
 
-/// One step of the schema. A step that was released never changes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Migration {
-    name: &'static str,
-    sql: &'static str,
-}
-
 macro_rules! migrations {
-    ($($name:literal),+ $(,)?) => {
+    ($($name:literal $phase:expr),+ $(,)?) => {
         /// All steps; a step's version is its place, counted from one.
         pub(crate) const ALL: &[Migration] = &[$(Migration {
             name: $name,
             sql: include_str!(concat!("../../migrations/", $name, ".sql")),
+            phase: $phase,
         }),+];
     };
 }
 
 migrations!(
-    "0001_initial",
-    "0002_waiting",
-    "0003_deliveries",
-    "0004_participants",
-    "0005_registrations",
-    "0006_credentials",
-    "0007_issuers",
-    "0008_roots",
-    "0009_people"
+    "0001_initial" Phase::Expand,
+    "0002_waiting" Phase::Expand,
+    "0003_deliveries" Phase::Expand,
+    "0004_participants" Phase::Expand,
+    "0005_registrations" Phase::Expand,
+    "0006_credentials" Phase::Expand,
+    "0007_issuers" Phase::Expand,
+    "0008_roots" Phase::Expand,
+    "0009_people" Phase::Expand
 );
 
-/// The names of the steps that a database still lacks.
+/// The steps that a database still lacks.
 ///
 /// # Errors
-/// [`StoreError::Version`] when it has steps that are not in `all`, [`StoreError::Corrupt`] when it is not a database
-/// of this program or a step in it was another one.
+/// As [`migration::pending`], and [`StoreError::Corrupt`] when it is not a database of this program.
 pub(crate) fn pending<'m>(
     db: &Connection,
     all: &'m [Migration],
 ) -> Result<&'m [Migration], StoreError> {
-    let applied = applied(db)?;
-    let known = all.len();
-    if applied.len() > known {
-        return Err(StoreError::Version {
-            found: u32::try_from(applied.len()).unwrap_or(u32::MAX),
-            known: u32::try_from(known).unwrap_or(u32::MAX),
-        });
-    }
-    for (place, (step, (version, checksum))) in all.iter().zip(&applied).enumerate() {
-        if usize::try_from(*version) != Ok(place.saturating_add(1))
-            || checksum.as_slice() != sha256(step.sql.as_bytes())
-        {
-            return Err(StoreError::corrupt(
-                "the database was made by migrations that this program does not know",
-            ));
-        }
-    }
-    Ok(all.get(applied.len()..).unwrap_or_default())
+    migration::pending(all, &applied(db)?)
 }
 
-/// Applies what is lacking; answers the names. A process that is killed meanwhile leaves whole steps behind.
+/// Applies what is lacking; answers the steps. A process that is killed meanwhile leaves whole steps behind.
 ///
 /// # Errors
 /// As [`pending`], and whatever a step itself runs into.
 pub(crate) fn migrate(
     db: &mut Connection,
     all: &'static [Migration],
-) -> Result<Vec<String>, StoreError> {
+) -> Result<Vec<&'static Migration>, StoreError> {
     let mut done = Vec::new();
     while !pending(db, all)?.is_empty() {
         // Looked at again inside: another process may have been faster.
@@ -81,23 +59,26 @@ pub(crate) fn migrate(
         let lacking = pending(&step, all)?;
         let Some(next) = lacking.first() else { break };
         let version = all.len().saturating_sub(lacking.len()).saturating_add(1);
-        let checksum = sha256(next.sql.as_bytes());
+        let checksum = next.checksum();
         let apply = || {
             if version == 1 {
                 step.execute_batch(SCHEMA)?;
                 step.pragma_update(None, "application_id", APPLICATION_ID)?;
             }
+            if !has_phases(&step)? {
+                step.execute_batch(PHASES)?;
+            }
             step.execute_batch(next.sql)?;
             let version = u32::try_from(version).unwrap_or(u32::MAX);
-            let row = params![version, next.name, checksum];
+            let (phase, oldest) = (next.phase.name(), next.phase.oldest());
             step.execute(
-                "INSERT INTO schema (version, name, checksum) VALUES (?1, ?2, ?3)",
-                row,
+                WRITE_DOWN,
+                params![version, next.name, checksum, phase, oldest],
             )
         };
         apply().map_err(|e| store_error(&e))?;
         step.commit().map_err(|e| store_error(&e))?;
-        done.push(next.name.to_owned());
+        done.push(next);
     }
     Ok(done)
 }
@@ -109,12 +90,13 @@ pub(crate) fn schema() -> String {
 }
 
 /// The names of some steps.
-pub(crate) fn names(steps: &[Migration]) -> Vec<String> {
-    steps.iter().map(|step| step.name.to_owned()).collect()
+#[cfg(test)]
+fn names<'m>(steps: impl IntoIterator<Item = &'m Migration>) -> Vec<&'static str> {
+    steps.into_iter().map(|step| step.name).collect()
 }
 
-/// Version and checksum of the steps that were applied.
-fn applied(db: &Connection) -> Result<Vec<(u32, Vec<u8>)>, StoreError> {
+/// The steps that were applied.
+fn applied(db: &Connection) -> Result<Vec<Applied>, StoreError> {
     let read = || -> rusqlite::Result<_> {
         let tables: u32 =
             db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
@@ -125,8 +107,17 @@ fn applied(db: &Connection) -> Result<Vec<(u32, Vec<u8>)>, StoreError> {
         if id != APPLICATION_ID {
             return Ok(None);
         }
-        let mut rows = db.prepare("SELECT version, checksum FROM schema ORDER BY version")?;
-        let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        // A program of before knew no phases, and all of its steps were such that others can go on.
+        let oldest = if has_phases(db)? { "oldest" } else { "0" };
+        let sql = format!("SELECT version, checksum, {oldest} FROM schema ORDER BY version");
+        let mut rows = db.prepare(&sql)?;
+        let rows = rows.query_map([], |row| {
+            Ok(Applied {
+                version: row.get(0)?,
+                checksum: row.get(1)?,
+                oldest: row.get(2)?,
+            })
+        })?;
         rows.collect::<rusqlite::Result<Vec<_>>>().map(Some)
     };
     match read() {
@@ -138,6 +129,11 @@ fn applied(db: &Connection) -> Result<Vec<(u32, Vec<u8>)>, StoreError> {
     }
 }
 
+fn has_phases(db: &Connection) -> rusqlite::Result<bool> {
+    let sql = "SELECT 1 FROM pragma_table_info('schema') WHERE name = 'oldest'";
+    db.prepare(sql)?.exists([])
+}
+
 /// Marks the file as ours: "Hall" in ASCII.
 const APPLICATION_ID: i32 = 0x4861_6C6C;
 
@@ -146,6 +142,13 @@ const SCHEMA: &str = "CREATE TABLE schema (
     name     TEXT NOT NULL,
     checksum BLOB NOT NULL
 ) STRICT";
+
+const PHASES: &str = "ALTER TABLE schema ADD COLUMN phase TEXT NOT NULL DEFAULT 'expand';
+    ALTER TABLE schema ADD COLUMN oldest INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE schema ADD COLUMN applied_at INTEGER";
+
+const WRITE_DOWN: &str = "INSERT INTO schema (version, name, checksum, phase, oldest, applied_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, CAST(strftime('%s', 'now') AS INTEGER))";
 
 #[cfg(test)]
 mod tests;

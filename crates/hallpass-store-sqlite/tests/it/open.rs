@@ -90,7 +90,7 @@ async fn only_the_owner_can_read_the_files() {
 fn a_dry_run_tells_and_does_nothing() {
     let folder = Folder::new();
     let steps = SqliteStore::migrate(folder.file(), true).unwrap();
-    assert_eq!(steps.first().map(String::as_str), Some("0001_initial"));
+    assert_eq!(steps.first().map(|step| step.name), Some("0001_initial"));
     assert!(!folder.file().exists());
     assert_eq!(SqliteStore::migrate(folder.file(), false).unwrap(), steps);
     assert!(
@@ -122,13 +122,13 @@ fn an_older_database_is_refused_where_migrating_is_not_allowed() {
 }
 
 #[test]
-fn a_newer_database_is_refused() {
+fn a_newer_database_that_is_not_for_this_program_is_refused() {
     let folder = Folder::new();
     drop(open(&folder));
     let db = rusqlite::Connection::open(folder.file()).unwrap();
     db.execute(
-        "INSERT INTO schema (version, name, checksum)
-            SELECT max(version) + 1, 'of the future', x'00' FROM schema",
+        "INSERT INTO schema (version, name, checksum, phase, oldest)
+            SELECT max(version) + 1, 'of the future', x'00', 'contract', max(version) + 1 FROM schema",
         [],
     )
     .unwrap();

@@ -1,0 +1,167 @@
+//! The binary on PostgreSQL.
+
+use std::process::Command;
+
+use hallpass_testpg::Cluster;
+
+use crate::process::{Folder, Serving};
+
+const MASTER_KEY: &str = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA";
+
+/// A folder whose binary keeps its state in a new schema.
+struct Place {
+    cluster: &'static Cluster,
+    folder: Folder,
+    schema: String,
+}
+
+impl Place {
+    fn new() -> Option<Self> {
+        let cluster = hallpass_testpg::shared()?;
+        Some(Self {
+            cluster,
+            folder: Folder::new(),
+            schema: cluster.schema(),
+        })
+    }
+
+    fn hallpass(&self, arguments: &[&str]) -> Command {
+        let mut command = self.folder.hallpass(arguments);
+        command
+            .env("HALLPASS__STORE__KIND", "postgres")
+            .env("HALLPASS__STORE__POSTGRES__URL", self.cluster.url())
+            .env("HALLPASS__STORE__POSTGRES__SCHEMA", &self.schema)
+            .env("HALLPASS__SERVER__ISSUER", "http://127.0.0.1:4000")
+            .env("HALLPASS__KEYS__MASTER_KEY", MASTER_KEY);
+        command
+    }
+
+    fn json(&self, arguments: &[&str]) -> serde_json::Value {
+        let output = self.hallpass(arguments).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    fn serve(&self) -> Serving {
+        Serving::spawn(&mut self.hallpass(&["serve", "--json"]))
+    }
+
+    fn count(&self, table: &str) -> String {
+        let sql = format!("SELECT count(*) FROM \"{}\".{table}", self.schema);
+        self.cluster.sql(&sql)
+    }
+}
+
+#[test]
+fn every_command_works_on_it_and_no_data_folder_is_made() {
+    let Some(place) = Place::new() else { return };
+    let user = place.json(&["user", "create", "alice", "--json"]);
+    assert!(user["subject"].is_string(), "{user}");
+    let users = place.json(&["user", "list", "--json"]);
+    assert_eq!(users["users"][0]["username"], "alice");
+    let client = [
+        "client",
+        "create",
+        "--redirect-uri",
+        "https://a.example/cb",
+        "--json",
+    ];
+    assert!(place.json(&client)["client_id"].is_string());
+    assert!(
+        !place.json(&["key", "list", "--json"])["keys"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(place.count("users"), "1");
+    assert_eq!(place.count("clients"), "1");
+    assert!(!place.folder.0.join("hallpass-data").exists());
+}
+
+#[test]
+fn migrate_shows_what_it_would_do_then_does_it_and_then_there_is_nothing_to_do() {
+    let Some(place) = Place::new() else { return };
+    let planned = place.json(&["migrate", "--dry-run", "--json"]);
+    assert!(planned["sql"][0].as_str().unwrap().contains("CREATE TABLE"));
+    let tables = format!(
+        "SELECT count(*) FROM information_schema.tables WHERE table_schema = '{}'",
+        place.schema
+    );
+    assert_eq!(place.cluster.sql(&tables), "0", "a dry run changes nothing");
+    let text = place.hallpass(&["migrate", "--dry-run"]).output().unwrap();
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert!(text.starts_with("-- 0001_initial (expand)"), "{text}");
+    let made = place.json(&["migrate", "--json"]);
+    assert_eq!(made["migrations"], planned["migrations"]);
+    let again = place.json(&["migrate", "--json"]);
+    assert!(again["migrations"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn a_server_that_may_not_migrate_refuses_a_schema_that_is_not_there() {
+    let Some(place) = Place::new() else { return };
+    let serve = || {
+        let mut command = place.hallpass(&["serve", "--json"]);
+        command.env("HALLPASS__STORE__MIGRATE", "false");
+        command
+    };
+    let output = serve().output().unwrap();
+    assert!(!output.status.success());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("store.postgres: "), "{said}");
+    assert!(said.contains("schema version 0"), "{said}");
+    place.json(&["migrate", "--json"]);
+    drop(Serving::spawn(&mut serve()));
+}
+
+#[test]
+fn nodes_do_not_invent_master_keys_of_their_own() {
+    let Some(place) = Place::new() else { return };
+    for arguments in [&["serve", "--json"][..], &["user", "list"]] {
+        let mut command = place.hallpass(arguments);
+        command.env_remove("HALLPASS__KEYS__MASTER_KEY");
+        let output = command.output().unwrap();
+        assert!(!output.status.success());
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("keys.master_key: is missing"), "{said}");
+    }
+}
+
+#[test]
+fn two_nodes_serve_the_same_keys() {
+    let Some(place) = Place::new() else { return };
+    let (a, b) = (place.serve(), place.serve());
+    let (a, b) = (a.get("/jwks"), b.get("/jwks"));
+    assert!(a.body.contains("\"kid\""), "{}", a.body);
+    assert_eq!(a.body, b.body);
+}
+
+#[test]
+fn the_database_is_among_the_metrics() {
+    let Some(place) = Place::new() else { return };
+    let serving = place.serve();
+    let metrics = serving.metrics();
+    for name in [
+        "hallpass_store_commit_seconds_count",
+        "hallpass_store_read_seconds_count",
+        "hallpass_store_connects_total",
+        "hallpass_store_waiting",
+    ] {
+        assert!(metrics.contains(name), "{name} in {metrics}");
+    }
+}
+
+#[test]
+fn a_database_that_is_not_there_is_told_without_its_password() {
+    let Some(place) = Place::new() else { return };
+    let mut command = place.hallpass(&["serve", "--json"]);
+    command.env(
+        "HALLPASS__STORE__POSTGRES__URL",
+        "postgres://hallpass:hunter2@127.0.0.1:1/hallpass",
+    );
+    let output = command.output().unwrap();
+    assert!(!output.status.success());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("store.postgres: "), "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
+}
