@@ -55,7 +55,21 @@ impl Place {
 #[test]
 fn every_command_works_on_it_and_no_data_folder_is_made() {
     let Some(place) = Place::new() else { return };
-    let user = place.json(&["user", "create", "alice", "--json"]);
+    place
+        .folder
+        .write("password", "correct horse battery staple");
+    let file = place.folder.0.join("password");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(&file, mode).unwrap();
+    let create = [
+        "user",
+        "create",
+        "alice",
+        "--password-file",
+        "password",
+        "--json",
+    ];
+    let user = place.json(&create);
     assert!(user["subject"].is_string(), "{user}");
     let users = place.json(&["user", "list", "--json"]);
     assert_eq!(users["users"][0]["username"], "alice");
