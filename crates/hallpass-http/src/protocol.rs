@@ -4,7 +4,7 @@ use bytes::Bytes;
 use hallpass_core::{binding::dpop::ALGS, introspect::JWT_MEDIA, issue::TokenType, webfinger};
 use hallpass_provider::{
     Failure,
-    endpoints::{Introspection, UserInfo},
+    endpoints::{Introspection, UserInfo, discovery::Document},
 };
 use hallpass_types::{ErrorCode, Params};
 use http::{
@@ -27,15 +27,8 @@ use crate::{
     read_body,
 };
 
-const CACHED: HeaderValue = HeaderValue::from_static("public, max-age=300");
-
 /// A public document: readable by everybody, from every origin, with an entity tag.
-fn document<B>(
-    request: &Request<B>,
-    body: Bytes,
-    etag: &HeaderValue,
-    media: &'static str,
-) -> Response {
+fn document<B>(request: &Request<B>, document: &Document, media: &'static str) -> Response {
     if request.method() == Method::OPTIONS {
         return cors::preflight(Some(HeaderValue::from_static("*")), "GET");
     }
@@ -45,28 +38,27 @@ fn document<B>(
     let unchanged = request
         .headers()
         .get(IF_NONE_MATCH)
-        .is_some_and(|v| v == etag);
-    let mut response = http::Response::new(Full::new(if unchanged { Bytes::new() } else { body }));
+        .is_some_and(|v| v.as_bytes() == document.etag);
+    let body = if unchanged {
+        Bytes::new()
+    } else {
+        document.body.clone()
+    };
+    let mut response = http::Response::new(Full::new(body));
     if unchanged {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     }
     let headers = response.headers_mut();
     headers.reserve(12);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
-    headers.insert(CACHE_CONTROL, CACHED);
-    headers.insert(ETAG, etag.clone());
+    headers.insert(CACHE_CONTROL, value(&document.cache_control));
+    headers.insert(ETAG, value(&document.etag));
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     response
 }
 
 pub(crate) fn metadata<B>(endpoints: &Endpoints, request: &Request<B>) -> Response {
-    let document_ = endpoints.provider.metadata();
-    document(
-        request,
-        document_.body.clone(),
-        &tag(&document_.etag),
-        "application/json",
-    )
+    document(request, endpoints.provider.metadata(), "application/json")
 }
 
 /// Answers from every origin, RFC 7033 §5.
@@ -96,17 +88,11 @@ pub(crate) fn webfinger<B>(endpoints: &Endpoints, request: &Request<B>) -> Respo
 
 pub(crate) fn jwks<B>(endpoints: &Endpoints, request: &Request<B>) -> Response {
     let keys = endpoints.provider.signing_keys();
-    let published = keys.document();
-    document(
-        request,
-        published.body.clone(),
-        &tag(&published.etag),
-        "application/jwk-set+json",
-    )
+    document(request, keys.document(), "application/jwk-set+json")
 }
 
-fn tag(etag: &Bytes) -> HeaderValue {
-    HeaderValue::from_maybe_shared(etag.clone()).unwrap_or(HeaderValue::from_static("\"\""))
+fn value(bytes: &Bytes) -> HeaderValue {
+    HeaderValue::from_maybe_shared(bytes.clone()).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
 /// The `Authorization` header as text; two of them are an error.

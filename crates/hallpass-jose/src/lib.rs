@@ -48,6 +48,6 @@ pub use crate::jwe::{
 };
 pub use crate::jwk::{EcCurve, Jwk, KeyType, OkpCurve};
 pub use crate::jwks::{Jwks, JwksPolicy};
-pub use crate::jws::{HmacKey, SigningKey, VerifyingKey};
+pub use crate::jws::{HmacKey, OutsideKey, SigningKey, VerifyingKey};
 pub use crate::mac::constant_time_eq;
 pub use crate::unverified::{HeaderPolicy, ParseOptions, UnverifiedJws, VerifiedJws};

@@ -10,13 +10,13 @@ use crate::{
     Provider,
     clients::{ClientCache, FRESH},
     documents::Documents,
-    keys::CurrentKeys,
+    keys::{CurrentKeys, Outside},
     logos::Logos,
     mail::Post,
     outstanding::Outstanding,
     ports::{
         Accounts, BackchannelDevice, Clock, Entropy, Events, Fetcher, Interaction, Letters, Mailer,
-        NoDevice, NoEvents, NoFetcher, SystemClock, SystemEntropy,
+        NoDevice, NoEvents, NoFetcher, Signer, SystemClock, SystemEntropy,
     },
     provider::Inner,
     referenced::Referenced,
@@ -67,6 +67,7 @@ pub struct Builder {
     events: Arc<dyn Events>,
     grants: Grants,
     secrets: Secrets,
+    outside: Vec<Outside>,
     issuer_id: IssuerId,
     policy: Policy,
     limits: Limits,
@@ -168,6 +169,7 @@ impl WantsInteraction {
             events: Arc::new(NoEvents),
             grants: Grants::builtin(),
             policy: Policy::new(self.issuer, salt),
+            outside: Vec::new(),
             secrets,
             issuer_id,
             limits: Limits::default(),
@@ -178,7 +180,7 @@ impl WantsInteraction {
 }
 
 impl Builder {
-    /// Changes the policy. The issuer and the pairwise salt stay as they are.
+    /// Changes the policy. The issuer, the pairwise salt and the moment from which things are good stay as they are.
     #[must_use]
     pub fn policy(mut self, change: impl FnOnce(&mut Policy)) -> Self {
         let (issuer, salt) = (
@@ -188,6 +190,15 @@ impl Builder {
         change(&mut self.policy);
         self.policy.issuer = issuer;
         self.policy.pairwise_salt = salt;
+        self.policy.keys.valid_from = self.secrets.valid_from();
+        self
+    }
+
+    /// A key that signs elsewhere. The first of an algorithm signs with it, in the place of the engine's own; more of the
+    /// same are published, so that one can take over later or go.
+    #[must_use]
+    pub fn signer(mut self, signer: Arc<dyn Signer>) -> Self {
+        self.outside.push(Outside(signer));
         self
     }
 
@@ -274,6 +285,7 @@ impl Builder {
         if let Some(profile) = self.policy.fapi_profile {
             profile.narrow(&mut self.policy);
         }
+        self.policy.keys.valid_from = self.secrets.valid_from();
         let metadata = crate::endpoints::discovery::document(&self.policy);
         let provider = Provider {
             inner: Arc::new(Inner {
@@ -281,6 +293,8 @@ impl Builder {
                 policy: self.policy,
                 secrets: self.secrets,
                 keys: CurrentKeys::default(),
+                outside: self.outside,
+                learned: tokio::sync::Mutex::default(),
                 store: self.store,
                 accounts: self.accounts,
                 interaction: self.interaction,

@@ -27,7 +27,7 @@ impl Provider {
             Some(algorithm) if algorithm.is_symmetric() => {
                 Some(issue::symmetric(client, algorithm, what.typ(), claims)?)
             }
-            Some(algorithm) => Some(self.sign(algorithm, what.typ(), claims)?),
+            Some(algorithm) => Some(self.sign(algorithm, what.typ(), claims).await?),
         };
         let Some(encryption) = what.encryption(client) else {
             return signed.ok_or_else(|| {

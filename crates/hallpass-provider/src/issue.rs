@@ -34,7 +34,7 @@ pub(crate) async fn prepare(
     let issued_token_type = issuance.access.issued_as;
     let details = &issuance.access.details;
     let details = (!details.is_empty()).then(|| to_text(details));
-    let (token, text) = make_access_token(provider, client, issuance.access, now)?;
+    let (token, text) = make_access_token(provider, client, issuance.access, now).await?;
     let refresh_token = issuance.refresh.map(|r| inner.secrets.refresh_token(r));
     let mut id_token = issuance.id_token;
     if let Some(request) = &mut id_token
@@ -118,7 +118,7 @@ pub(crate) fn is_proof(call: &Call<'_>, index: usize) -> bool {
 }
 
 /// Seals or signs an access token.
-pub(crate) fn make_access_token(
+pub(crate) async fn make_access_token(
     provider: &Provider,
     client: &Client,
     mut access: AccessGrant,
@@ -137,7 +137,9 @@ pub(crate) fn make_access_token(
             .ok_or_else(|| Failure::Internal("an access token could not be sealed".to_owned()))?,
         TokenFormat::Jwt(algorithm) => {
             let claims = access_token::jwt_claims(&token, &inner.policy.issuer, how.as_ref());
-            provider.sign(algorithm, Some(access_token::TYP), &claims)?
+            provider
+                .sign(algorithm, Some(access_token::TYP), &claims)
+                .await?
         }
     };
     Ok((token, text))

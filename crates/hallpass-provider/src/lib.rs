@@ -11,6 +11,7 @@ mod encrypt;
 pub mod endpoints;
 mod failure;
 mod issue;
+mod key_life;
 pub mod keys;
 mod logos;
 mod mail;

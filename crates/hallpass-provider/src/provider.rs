@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use hallpass_core::policy::Policy;
-use hallpass_jose::JwsAlgorithm;
-use hallpass_store::{Commit, Committed, KeyPhase, KeyRecord, Spend, Store, StoreError, Write};
+use hallpass_store::{Commit, Committed, Spend, Store, StoreError, Write};
 use hallpass_types::{Bucket, Code, GrantId, IssuerId, Key, Timestamp};
 
 use crate::{
@@ -12,7 +11,7 @@ use crate::{
     clients::ClientCache,
     documents::Documents,
     endpoints::discovery::Document,
-    keys::{self, CurrentKeys, KeyAlgorithm, KeySet, Rotate, Rotated, Rotation},
+    keys::{CurrentKeys, KeySet, Outside},
     logos::Logos,
     mail::Post,
     outstanding::Outstanding,
@@ -23,9 +22,6 @@ use crate::{
     secrets::Secrets,
     tries::{Limits, Tries},
 };
-
-/// So often keys are made anew when another process changes them at the same moment.
-const ATTEMPTS: u32 = 5;
 
 /// An OpenID Provider for one issuer. Cheap to clone.
 #[derive(Clone)]
@@ -38,6 +34,9 @@ pub(crate) struct Inner {
     pub(crate) policy: Policy,
     pub(crate) secrets: Secrets,
     pub(crate) keys: CurrentKeys,
+    pub(crate) outside: Vec<Outside>,
+    /// When keys were last read because of one that was not known.
+    pub(crate) learned: tokio::sync::Mutex<Option<std::time::Instant>>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) accounts: Arc<dyn Accounts>,
     pub(crate) backchannel_device: Arc<dyn BackchannelDevice>,
@@ -137,20 +136,6 @@ impl Provider {
         &self.inner.metadata
     }
 
-    pub(crate) fn sign(
-        &self,
-        algorithm: JwsAlgorithm,
-        typ: Option<&str>,
-        claims: &str,
-    ) -> Result<String, Failure> {
-        let keys = self.inner.keys.load();
-        let key = keys.active(algorithm).ok_or_else(|| {
-            Failure::Internal(format!("there is no active {} key", algorithm.name()))
-        })?;
-        key.sign_compact(typ, claims.as_bytes())
-            .map_err(|e| Failure::Internal(format!("signing failed: {e}")))
-    }
-
     pub(crate) async fn revoke_grant(
         &self,
         grant: GrantId,
@@ -197,126 +182,6 @@ impl Provider {
         Ok(account.map(|a| hallpass_core::token::AccountFacts { epoch: a.epoch }))
     }
 
-    /// Makes sure that every algorithm of the policy has an active key, and loads all keys. Several nodes may do it at
-    /// once: one of them makes the keys, all read them back.
-    ///
-    /// # Errors
-    /// The store fails, or a key cannot be opened with this master key.
-    pub async fn load_keys(&self) -> Result<(), StoreError> {
-        self.add_keys(KeyPhase::Active).await?;
-        let records = self.inner.store.signing_keys(self.inner.issuer_id).await?;
-        self.inner
-            .keys
-            .store(KeySet::open(&records, &self.inner.secrets)?);
-        Ok(())
-    }
-
-    /// Makes a key in that phase for every algorithm that has none. Whether any was made.
-    async fn add_keys(&self, phase: KeyPhase) -> Result<bool, StoreError> {
-        let inner = &self.inner;
-        for _ in 0..ATTEMPTS {
-            let records = inner.store.signing_keys(inner.issuer_id).await?;
-            let lacks = |a: &KeyAlgorithm| {
-                !records
-                    .iter()
-                    .any(|r| r.alg == a.name() && r.phase == phase)
-            };
-            let mut made = Vec::new();
-            for algorithm in self.key_algorithms().into_iter().filter(lacks) {
-                made.push(keys::generate(
-                    algorithm,
-                    phase,
-                    &inner.secrets,
-                    self.now(),
-                )?);
-            }
-            if made.is_empty() {
-                return Ok(false);
-            }
-            if self.change_keys(records, made).await? {
-                return Ok(true);
-            }
-        }
-        Err(StoreError::unavailable("the signing keys keep changing"))
-    }
-
-    /// Writes keys, unless others than `expected` are there by now. Whether they were written.
-    async fn change_keys(
-        &self,
-        expected: Vec<KeyRecord>,
-        changed: Vec<KeyRecord>,
-    ) -> Result<bool, StoreError> {
-        let writes = changed.into_iter();
-        let commit = Commit {
-            spends: vec![Spend::SigningKeys(expected)],
-            writes: writes.map(|r| Write::SigningKey(Box::new(r))).collect(),
-        };
-        Ok(self.commit(commit).await? == Committed::Done)
-    }
-
-    /// Reads the keys again: another process may have rotated them.
-    ///
-    /// # Errors
-    /// As [`Self::load_keys`].
-    pub async fn reload_keys(&self) -> Result<(), StoreError> {
-        let records = self.inner.store.signing_keys(self.inner.issuer_id).await?;
-        if !records.is_empty() {
-            self.inner
-                .keys
-                .store(KeySet::open(&records, &self.inner.secrets)?);
-        }
-        Ok(())
-    }
-
-    /// Publishes a next key for every algorithm that has none, so that a rotation never signs with a key that nobody
-    /// has seen.
-    ///
-    /// # Errors
-    /// As [`Self::load_keys`].
-    pub async fn prepare_next_keys(&self) -> Result<(), StoreError> {
-        if self.add_keys(KeyPhase::Next).await? {
-            self.reload_keys().await?;
-        }
-        Ok(())
-    }
-
-    /// Rotates the keys of one algorithm, or of all. What is stored now decides, and of several processes that do it at
-    /// once one succeeds.
-    ///
-    /// # Errors
-    /// As [`Self::load_keys`].
-    pub async fn rotate_keys(
-        &self,
-        only: Option<KeyAlgorithm>,
-        when: Rotate,
-    ) -> Result<Rotated, StoreError> {
-        let inner = &self.inner;
-        let records = inner.store.signing_keys(inner.issuer_id).await?;
-        let mut rotated = Rotated::default();
-        let mut changed = Vec::new();
-        for algorithm in self.key_algorithms() {
-            if only.is_none_or(|o| o == algorithm) {
-                let now = self.now();
-                let (writes, became) =
-                    keys::rotation(&records, algorithm, when, &inner.secrets, now)?;
-                changed.extend(writes);
-                match became {
-                    Rotation::Done => rotated.done.push(algorithm),
-                    Rotation::Waits(seconds) => rotated.waiting.push((algorithm, seconds)),
-                    Rotation::Young => {}
-                }
-            }
-        }
-        if !changed.is_empty() && !self.change_keys(records, changed).await? {
-            rotated = Rotated {
-                overtaken: true,
-                ..Rotated::default()
-            };
-        }
-        self.reload_keys().await?;
-        Ok(rotated)
-    }
-
     /// [Tidies](Self::tidy), and deletes expired records of all issuers. Answers how many records went.
     ///
     /// # Errors
@@ -334,59 +199,7 @@ impl Provider {
     /// # Errors
     /// The store fails.
     pub async fn tidy(&self) -> Result<u64, StoreError> {
-        let inner = &self.inner;
-        let now = self.now();
-        let longest = inner
-            .policy
-            .resources
-            .iter()
-            .filter_map(|r| r.access_token_lifetime)
-            .chain([
-                inner.policy.lifetimes.access_token,
-                inner.policy.lifetimes.id_token,
-                // An ID token is a hint (`id_token_hint`) as long as the session that it was issued in.
-                inner.policy.lifetimes.session,
-            ])
-            .max()
-            .unwrap_or_default();
-        // An hour more than the longest token, for clocks and caches.
-        let keep = longest.saturating_add(3600);
-        let records = inner.store.signing_keys(inner.issuer_id).await?;
-        let retired: Vec<Write> = records
-            .iter()
-            .filter(|r| r.phase == KeyPhase::Retiring && now.since(r.phase_since) > keep)
-            .map(|r| Write::DeleteSigningKey(r.kid.clone()))
-            .collect();
-        if !retired.is_empty() {
-            self.commit(Commit {
-                spends: Vec::new(),
-                writes: retired,
-            })
-            .await?;
-            self.reload_keys().await?;
-        }
+        self.purge_keys().await?;
         self.forget_idle_clients().await
-    }
-
-    /// Every algorithm for which the policy wants a key: first those that it signs with.
-    fn key_algorithms(&self) -> Vec<KeyAlgorithm> {
-        let mut all = self.inner.policy.signing_algs.clone();
-        for resource in &self.inner.policy.resources {
-            if let hallpass_core::policy::TokenFormat::Jwt(algorithm) = resource.format
-                && !all.contains(&algorithm)
-            {
-                all.push(algorithm);
-            }
-        }
-        all.retain(|a| !a.is_symmetric());
-        let mut keys: Vec<_> = all.into_iter().map(KeyAlgorithm::Sign).collect();
-        for algorithm in &self.inner.policy.encryption.own {
-            if let Some(key) = KeyAlgorithm::decrypting(*algorithm)
-                && !keys.contains(&key)
-            {
-                keys.push(key);
-            }
-        }
-        keys
     }
 }

@@ -13,7 +13,7 @@ use hallpass_types::{IssuerId, Timestamp};
 use zeroize::Zeroizing;
 
 use crate::{
-    keys::KeySet,
+    keys::{KeySet, Opening},
     secrets::{MasterKey, Secrets},
 };
 
@@ -188,7 +188,14 @@ fn first<'m>(
     let mut failure = None;
     for candidate in master.all() {
         let root = Root::of_master(candidate);
-        match KeySet::open(keys, &Secrets::new(root.clone(), issuer)) {
+        let secrets = Secrets::new(root.clone(), issuer);
+        let with = Opening {
+            secrets: &secrets,
+            outside: &[],
+            now: Timestamp(0),
+            max_age: 0,
+        };
+        match KeySet::open(keys, with) {
             Ok(_) => return Ok((root, candidate)),
             Err(error) => failure = failure.or(Some(error)),
         }

@@ -316,7 +316,8 @@ impl Op {
         let jws = UnverifiedJws::parse(id_token).unwrap();
         let algorithm = jws.algorithm();
         let verified = jws
-            .verify(&[algorithm], keys.public())
+            .clone()
+            .verify(&[algorithm], keys.public_of(jws.kid()))
             .expect("the signature is ours");
         let claims = Value::Object(verified.claims().unwrap().into_map());
         assert_eq!(claims["iss"], self.face.issuer.as_str());

@@ -24,6 +24,7 @@ pub mod op;
 pub mod oracle;
 pub mod ports;
 mod prover;
+mod stored;
 pub mod wire;
 
 pub use browser::Browser;

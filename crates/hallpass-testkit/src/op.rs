@@ -23,11 +23,11 @@ use hallpass_core::{
 use hallpass_http::{ClientAddr, Endpoints, PeerCertificate, Response};
 use hallpass_pages::{BuiltinPages, PageRoutes, Pages};
 use hallpass_provider::{
-    Certificate, Grants, Provider,
-    ports::{Clock, Entropy, SystemEntropy},
+    Builder, Certificate, Grants, Provider,
+    ports::{Clock, Entropy, Signer, SystemEntropy},
     secrets::MasterKey,
 };
-use hallpass_store::{Commit, Committed, KeyPhase, KeyRecord, MemoryStore, Spend, Store, Write};
+use hallpass_store::{Commit, Committed, MemoryStore, Spend, Store, Write};
 use hallpass_store_sqlite::SqliteStore;
 use hallpass_types::{Bucket, ClientId, InitialAccess, Issuer, Opaque, Secret, Subject};
 use http::Request;
@@ -42,6 +42,7 @@ use crate::{
     fixture::{self, Seed},
     folder::Folder,
     ports::{SeededEntropy, TestClock, TestEvents, TestFetcher, TestMailer},
+    stored::put_rsa_key,
 };
 
 /// The header whose content, DER in base64, counts as a certificate that was shown in a TLS handshake.
@@ -65,6 +66,7 @@ pub struct Setup {
     folder: Option<Arc<Folder>>,
     /// Clients and people are there already: another node of the same provider has put them there.
     joins: Option<HashMap<String, Subject>>,
+    signers: Vec<Arc<dyn Signer>>,
 }
 
 impl fmt::Debug for Setup {
@@ -88,6 +90,7 @@ impl Default for Setup {
             clock: Arc::default(),
             folder: None,
             joins: None,
+            signers: Vec::new(),
         };
         match std::env::var("HALLPASS_TEST_STORE").as_deref() {
             Ok("sqlite") => setup.sqlite(),
@@ -166,6 +169,13 @@ impl Setup {
         self
     }
 
+    /// A key that signs elsewhere.
+    #[must_use]
+    pub fn signer(mut self, signer: Arc<dyn Signer>) -> Self {
+        self.signers.push(signer);
+        self
+    }
+
     /// The same randomness in every run.
     #[must_use]
     pub fn seeded(mut self, seed: u64) -> Self {
@@ -228,6 +238,7 @@ impl Setup {
         let initial = Opaque::<InitialAccess>::from_random(Bucket(u32::MAX), &[9; 24]);
         let digest = builder.secrets().client_digest(initial.expose());
         let changes = self.changes;
+        let builder = self.signers.into_iter().fold(builder, Builder::signer);
         let builder = match self.grants {
             Some(grants) => builder.grants(grants),
             None => builder,
@@ -246,7 +257,7 @@ impl Setup {
             });
         let issuer_id = self.store.issuer(self.name).await.unwrap();
         if self.store.signing_keys(issuer_id).await.unwrap().is_empty() {
-            put_rsa_key(&*self.store, builder.secrets(), issuer_id, &clock).await;
+            put_rsa_key(&*self.store, builder.secrets(), issuer_id, clock.now()).await;
         }
         let provider = builder.build().await.unwrap();
         let mut registered = HashMap::new();
@@ -524,29 +535,6 @@ fn accounts(store: Arc<dyn Store>, clock: Arc<dyn Clock>, limits: Limits) -> Arc
     };
     let pool = Arc::new(HashPool::start(options).unwrap());
     Arc::new(BuiltinAccounts::new(around, pool).with_limits(limits))
-}
-
-async fn put_rsa_key(
-    store: &dyn Store,
-    secrets: &hallpass_provider::secrets::Secrets,
-    issuer: hallpass_types::IssuerId,
-    clock: &TestClock,
-) {
-    let key = fixture::rsa_key();
-    let record = KeyRecord {
-        kid: key.kid().to_owned(),
-        alg: key.algorithm().name().to_owned(),
-        phase: KeyPhase::Active,
-        sealed: secrets.seal_signing_key(key.kid(), &key.to_pkcs8().unwrap()),
-        created_at: clock.now(),
-        phase_since: clock.now(),
-        keep_until: None,
-    };
-    let commit = Commit {
-        spends: Vec::new(),
-        writes: vec![Write::SigningKey(Box::new(record))],
-    };
-    store.commit(issuer, commit).await.unwrap();
 }
 
 async fn store_client(provider: &Provider, seed: &Seed) {

@@ -65,7 +65,7 @@ impl<'p> Assertion<'p> {
         facts: &Facts<'_>,
     ) -> Result<OnceUse, Reason> {
         self.check_audience(client.fapi, facts)?;
-        let expires_at = self.check_times(facts.now)?;
+        let expires_at = self.check_times(facts)?;
         //= OIDC-CORE#9 MUST: jti is there and an assertion works once
         let jti = self
             .claims
@@ -115,7 +115,8 @@ impl<'p> Assertion<'p> {
         accepted.contains(&audience) || facts.aliases.iter().any(|url| url == audience)
     }
 
-    fn check_times(&self, now: Timestamp) -> Result<Timestamp, Reason> {
+    fn check_times(&self, facts: &Facts<'_>) -> Result<Timestamp, Reason> {
+        let now = facts.now;
         let time = |name| {
             let seconds = self.claims.int_seconds(name).map_err(|_| Reason::Claims)?;
             Ok(seconds.map(Timestamp))
@@ -131,6 +132,10 @@ impl<'p> Assertion<'p> {
             if begin.since(now) > MAX_SKEW {
                 return Err(Reason::Time);
             }
+        }
+        let keys = &facts.policy.keys;
+        if keys.may_be_used(time("iat")?, expires_at, MAX_LIFE) {
+            return Err(Reason::Time);
         }
         Ok(expires_at)
     }

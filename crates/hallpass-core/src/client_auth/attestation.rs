@@ -135,7 +135,11 @@ fn check_proof(jws: &UnverifiedJws<'_>, key: &Jwk, facts: &Facts<'_>) -> Result<
     if jti.is_empty() || jti.len() > MAX_JTI {
         return Err(Reason::Claims);
     }
-    if expires_at.is_over(facts.now) || begins_later(&claims, facts.now)? {
+    let used = facts
+        .policy
+        .keys
+        .may_be_used(Some(created), expires_at, WINDOW);
+    if used || expires_at.is_over(facts.now) || begins_later(&claims, facts.now)? {
         return Err(Reason::Time);
     }
     let verifying = VerifyingKey::from_jwk(key).map_err(|_| Reason::Claims)?;

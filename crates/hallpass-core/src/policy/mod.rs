@@ -25,11 +25,13 @@ use crate::{
 mod binding;
 mod decoupled;
 mod encryption;
+mod keys;
 mod trust;
 
 pub use binding::{Attester, DpopNonce, DpopPolicy, MtlsPolicy, Roots};
 pub use decoupled::{BackchannelPolicy, DeliveryMode, DevicePolicy};
 pub use encryption::EncryptionPolicy;
+pub use keys::KeyPolicy;
 pub use trust::{ExchangeRule, TrustedIssuer};
 
 /// The policy of one issuer. Prints without its key material.
@@ -86,6 +88,8 @@ pub struct Policy {
     pub webfinger: WebFingerPolicy,
     /// Key material for pairwise subject identifiers (OpenID Connect Core §8.1).
     pub pairwise_salt: Arc<[u8; 32]>,
+    /// How keys are published.
+    pub keys: KeyPolicy,
     /// DPoP (RFC 9449).
     pub dpop: DpopPolicy,
     /// The device grant (RFC 8628).
@@ -142,6 +146,7 @@ impl fmt::Debug for Policy {
             external_claims,
             webfinger,
             pairwise_salt: _,
+            keys,
             dpop,
             device,
             backchannel,
@@ -176,6 +181,7 @@ impl fmt::Debug for Policy {
             .field("external_claims", external_claims)
             .field("webfinger", webfinger)
             .field("pairwise_salt", &format_args!("[redacted]"))
+            .field("keys", keys)
             .field("dpop", dpop)
             .field("device", device)
             .field("backchannel", backchannel)
@@ -447,6 +453,7 @@ impl Policy {
             external_claims: true,
             webfinger: WebFingerPolicy::default(),
             pairwise_salt,
+            keys: KeyPolicy::default(),
             dpop: DpopPolicy::default(),
             device: DevicePolicy::default(),
             backchannel: BackchannelPolicy::default(),

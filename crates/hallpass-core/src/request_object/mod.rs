@@ -183,6 +183,12 @@ impl Verified {
         self.claims.str("jti").ok().flatten()
     }
 
+    /// Its `iat`.
+    #[must_use]
+    pub fn issued_at(&self) -> Option<Timestamp> {
+        self.claims.int_seconds("iat").ok().flatten().map(Timestamp)
+    }
+
     /// Its parameters: those of `names`, in the form in which they would stand in a query, with `client_id` always.
     ///
     /// # Errors

@@ -1,10 +1,12 @@
 //! Signing and verifying, [RFC 7515](https://www.rfc-editor.org/rfc/rfc7515).
 
 mod hmac;
+mod outside;
 mod sign;
 mod verify;
 
 pub use self::hmac::HmacKey;
+pub use self::outside::OutsideKey;
 pub use self::sign::SigningKey;
 pub use self::verify::VerifyingKey;
 
@@ -12,6 +14,7 @@ use crate::algorithm::JwsAlgorithm;
 use crate::base64url;
 
 /// Encoded headers of one key, made once for the types that tokens of a provider have.
+#[derive(Debug)]
 pub(crate) struct Headers {
     algorithm: JwsAlgorithm,
     kid: Option<String>,

@@ -78,9 +78,10 @@ impl Provider {
             }
             Err(Unresolved::Page(refusal)) => return Ok(self.page_error(refusal)),
         };
-        let hint = identified
-            .id_token_hint()
-            .map(|text| self.open_hint(text, Some(identified.client())));
+        let hint = match identified.id_token_hint() {
+            Some(text) => Some(self.open_hint(text, Some(identified.client())).await),
+            None => None,
+        };
         let mut valid = match identified.validate(&inner.policy) {
             Ok(valid) => valid,
             Err(redirect) => return self.respond_error(&redirect).await,
@@ -277,7 +278,7 @@ impl Provider {
         match granted.access_token(client, &inner.policy, now) {
             Ok(None) => {}
             Ok(Some(access)) => {
-                let (token, text) = issue::make_access_token(self, client, access, now)?;
+                let (token, text) = issue::make_access_token(self, client, access, now).await?;
                 made.access_token = Some(FrontToken {
                     text,
                     expires_in: token.expires_at.since(now),
@@ -358,9 +359,18 @@ impl Provider {
     /// Verifies an ID token of ours that came back as a hint. Expiry does not matter (OpenID Connect Core §3.1.2.1).
     /// One that is signed with a secret can only be checked for the client that has it.
     //= OIDC-CORE#3.1.2.1 MAY: a client encrypts the ID token to the provider before it sends it as a hint
-    pub(crate) fn open_hint(&self, text: &str, client: Option<&Client>) -> Option<Claims> {
+    pub(crate) async fn open_hint(&self, text: &str, client: Option<&Client>) -> Option<Claims> {
         let text = self.opened(text, client)?;
-        let jws = UnverifiedJws::parse(&text).ok()?;
+        let opened = self.open_hint_now(&text, client);
+        if opened.is_some() || !self.learn_key_of(&text).await {
+            return opened;
+        }
+        self.open_hint_now(&text, client)
+    }
+
+    /// Verifies a hint with the keys that are known.
+    fn open_hint_now(&self, text: &str, client: Option<&Client>) -> Option<Claims> {
+        let jws = UnverifiedJws::parse(text).ok()?;
         let algorithm = jws.algorithm();
         // An access token is no hint: only ID tokens have no typ or "JWT".
         if jws.typ().is_some_and(|t| !t.eq_ignore_ascii_case("jwt")) {
@@ -373,7 +383,9 @@ impl Provider {
             jws.verify_hmac(&[algorithm], &key).ok()?
         } else {
             let keys = self.inner.keys.load();
-            jws.verify(&[algorithm], keys.public()).ok()?
+            let kid = jws.kid().map(str::to_owned);
+            let known = keys.public_of(kid.as_deref());
+            jws.verify(&[algorithm], known).ok()?
         };
         let claims = verified.claims().ok()?;
         (claims.str("iss").ok()? == Some(self.inner.policy.issuer.as_str())).then_some(claims)

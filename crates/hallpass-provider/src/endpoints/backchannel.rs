@@ -131,6 +131,11 @@ impl Provider {
         let (Some(jti), Some(expires_at)) = (object.jti(), object.expires_at()) else {
             return Err(Reason::RequestInvalid.into());
         };
+        let longest = demands.longest.unwrap_or(i64::MAX);
+        let keys = &self.inner.policy.keys;
+        if keys.may_be_used(object.issued_at(), expires_at, longest) {
+            return Err(Reason::RequestInvalid.into());
+        }
         let name = format!("backchannel\0{}\0{jti}", client.id.as_str());
         let once = Key::from_parts(Bucket::holding(expires_at), sha256(name.as_bytes()));
         Ok((params, Some(Spend::Once(once))))
@@ -153,7 +158,7 @@ impl Provider {
                 }
             }
             Hint::IdToken(text) => {
-                let claims = self.open_hint(text, Some(client));
+                let claims = self.open_hint(text, Some(client)).await;
                 let named =
                     claims.and_then(|claims| hint::check(&claims, client, &inner.policy).ok());
                 let named = named.ok_or(Reason::IdTokenHintInvalid)?;

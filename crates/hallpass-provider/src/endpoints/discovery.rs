@@ -13,14 +13,18 @@ pub struct Document {
     pub body: Bytes,
     /// Its entity tag, quoted (RFC 9110 §8.8.3).
     pub etag: Bytes,
+    /// `Cache-Control`.
+    pub cache_control: Bytes,
 }
 
 impl Document {
-    pub(crate) fn new(text: String) -> Self {
+    /// `max_age` in seconds.
+    pub(crate) fn new(text: String, max_age: i64) -> Self {
         let digest = sha256(text.as_bytes());
         let short = digest.first_chunk::<16>().copied().unwrap_or_default();
         Self {
             etag: format!("\"{}\"", base64url::encode(short)).into(),
+            cache_control: format!("public, max-age={max_age}").into(),
             body: text.into(),
         }
     }
@@ -77,5 +81,6 @@ pub(crate) fn document(policy: &Policy) -> Document {
         backchannel_authentication: url(BACKCHANNEL_AUTHENTICATION),
         check_session: url(CHECK_SESSION),
     };
-    Document::new(Value::Object(discovery::metadata(policy, &endpoints)).to_string())
+    let text = Value::Object(discovery::metadata(policy, &endpoints)).to_string();
+    Document::new(text, 300)
 }

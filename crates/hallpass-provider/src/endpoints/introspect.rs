@@ -44,7 +44,7 @@ impl Provider {
         let jwt = introspect::wants_jwt(request.accept, caller.client())?;
         let text = params.get("token").ok_or(Reason::TokenMissing)?;
         let (now, policy, inner) = (self.now(), &self.inner.policy, &self.inner);
-        let body = match self.open_token(text, now) {
+        let body = match self.open_token(text, now).await {
             Presented::Access(token) => {
                 let known = self.known(&token).await?;
                 let holder = self.client(&token.client_id).await?;

@@ -99,9 +99,10 @@ impl Provider {
             Some(id) => self.client(&id).await?,
             None => None,
         };
-        let hint = request
-            .id_token_hint()
-            .map(|text| self.open_hint(text, client.as_deref()));
+        let hint = match request.id_token_hint() {
+            Some(text) => Some(self.open_hint(text, client.as_deref()).await),
+            None => None,
+        };
         let id = request.client_id(hint.as_ref().and_then(Option::as_ref));
         let client = client.filter(|c| id.as_ref() == Some(&c.id));
         let signed_in = self

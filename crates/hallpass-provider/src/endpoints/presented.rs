@@ -44,7 +44,7 @@ impl Known {
 
 impl Provider {
     /// Opens a token of any kind. Its prefix says which; everything else can only be one of our JWTs.
-    pub(crate) fn open_token(&self, text: &str, now: Timestamp) -> Presented {
+    pub(crate) async fn open_token(&self, text: &str, now: Timestamp) -> Presented {
         if text.starts_with(REFRESH_PREFIX) {
             return self
                 .inner
@@ -53,11 +53,22 @@ impl Provider {
                 .map_or(Presented::Unknown, Presented::Refresh);
         }
         self.open_access(text, now)
+            .await
             .map_or(Presented::Unknown, |t| Presented::Access(Box::new(t)))
     }
 
-    /// Opens an access token.
-    pub(crate) fn open_access(&self, text: &str, now: Timestamp) -> Option<AccessToken> {
+    /// Opens an access token. One that a key signed which is not known here may come from a process that has rotated
+    /// keys a moment ago: the keys are read again then.
+    pub(crate) async fn open_access(&self, text: &str, now: Timestamp) -> Option<AccessToken> {
+        let opened = self.open_access_now(text, now);
+        if opened.is_some() || text.starts_with(ACCESS_PREFIX) || !self.learn_key_of(text).await {
+            return opened;
+        }
+        self.open_access_now(text, now)
+    }
+
+    /// Opens an access token with the keys that are known.
+    fn open_access_now(&self, text: &str, now: Timestamp) -> Option<AccessToken> {
         if text.starts_with(ACCESS_PREFIX) {
             return self.inner.secrets.open_access(text, now);
         }
@@ -67,12 +78,16 @@ impl Provider {
             return None;
         }
         let keys = self.inner.keys.load();
-        let verified = jws.verify(&[algorithm], keys.public()).ok()?;
+        let kid = jws.kid().map(str::to_owned);
+        let known = keys.public_of(kid.as_deref());
+        let verified = jws.verify(&[algorithm], known).ok()?;
         //= RFC9068#4 MUST: only a JWT whose typ is at+jwt is an access token
         if !verified.typ_is(access_token::TYP) {
             return None;
         }
-        access_token::from_claims(&verified.claims().ok()?, &self.inner.policy.issuer)
+        let policy = &self.inner.policy;
+        access_token::from_claims(&verified.claims().ok()?, &policy.issuer)
+            .filter(|token| token.issued_at >= policy.keys.valid_from)
     }
 
     /// Looks up whether an access token still stands.

@@ -49,6 +49,7 @@ impl Provider {
         let is_ours = |nonce: &str| self.inner.secrets.is_dpop_nonce(nonce, now);
         let facts = dpop::Facts {
             now,
+            valid_from: policy.keys.valid_from,
             method: request.method,
             urls: &[&url, alias],
             algs: client.fapi.map_or(dpop::ALGS, Profile::algs),

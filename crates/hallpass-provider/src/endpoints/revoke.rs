@@ -28,7 +28,7 @@ impl Provider {
         let client = self.authenticate(Endpoint::Revocation, request).await?;
         let text = params.get("token").ok_or(Reason::TokenMissing)?;
         let now = self.now();
-        let decision = match self.open_token(text, now) {
+        let decision = match self.open_token(text, now).await {
             Presented::Access(token) => revoke::access_token(&client, &token, now),
             Presented::Refresh(token) => {
                 let found = self

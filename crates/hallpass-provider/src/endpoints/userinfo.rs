@@ -71,7 +71,10 @@ impl Provider {
     ) -> Result<UserInfo, Failure> {
         let now = self.now();
         let policy = &self.inner.policy;
-        let token = self.open_access(bearer, now).ok_or(Reason::TokenUnknown)?;
+        let token = self
+            .open_access(bearer, now)
+            .await
+            .ok_or(Reason::TokenUnknown)?;
         let client = self
             .client(&token.client_id)
             .await?

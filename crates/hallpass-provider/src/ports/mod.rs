@@ -8,6 +8,7 @@ mod events;
 mod fetcher;
 mod interaction;
 mod mail;
+mod signer;
 
 pub use accounts::{Account, Accounts, PasswordSignIn, SignInAttempt, SignInOutcome};
 pub use backchannel::{BackchannelDevice, BackchannelNotice, HintedPerson, NoDevice};
@@ -17,3 +18,4 @@ pub use events::{Event, Events, NoEvents};
 pub use fetcher::{FetchError, FetchRequest, Fetched, Fetcher, NoFetcher, PostRequest};
 pub use interaction::{Interaction, PageKind};
 pub use mail::{Letter, Letters, Mail, MailCode, MailError, MailLink, Mailer, Message};
+pub use signer::{SignError, Signer};

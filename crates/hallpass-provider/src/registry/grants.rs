@@ -274,7 +274,7 @@ impl Fetch for ExchangeKey {
 
 /// An access token of ours that was shown as a proof, and what is known about it.
 async fn shown(provider: &Provider, text: &str) -> Result<Option<Shown>, StoreError> {
-    let Some(token) = provider.open_access(text, provider.now()) else {
+    let Some(token) = provider.open_access(text, provider.now()).await else {
         return Ok(None);
     };
     let known = provider.known(&token).await?;

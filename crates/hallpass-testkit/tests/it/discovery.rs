@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use hallpass_jose::JwsAlgorithm;
-use hallpass_provider::keys::{KeyAlgorithm, RIPE, Rotate};
+use hallpass_provider::keys::{KeyAlgorithm, Rotate};
 use hallpass_store::KeyPhase;
 use hallpass_testkit::{Ask, Op, Setup};
 use serde_json::Value;
@@ -331,14 +331,15 @@ async fn an_issuer_with_a_path_answers_below_it_only() {
 async fn no_key_signs_before_everybody_can_know_it() {
     const ES: Option<KeyAlgorithm> = Some(KeyAlgorithm::Sign(JwsAlgorithm::ES256));
     let op = Op::start().await;
+    let ripe = op.provider.policy().keys.ripe();
     let early = op.provider.rotate_keys(ES, Rotate::Ripe).await.unwrap();
     assert_eq!((early.done.len(), early.waiting.len()), (0, 1));
-    op.clock.advance(RIPE - 1);
+    op.clock.advance(ripe - 1);
     let early = op.provider.rotate_keys(ES, Rotate::Ripe).await.unwrap();
     assert!(early.done.is_empty());
     assert!(early.waiting.iter().all(|(_, seconds)| *seconds == 1));
     op.clock.advance(1);
-    let young = Rotate::Older(RIPE + 1);
+    let young = Rotate::Older(ripe + 1);
     let rotated = op.provider.rotate_keys(ES, young).await.unwrap();
     assert_eq!((rotated.done.len(), rotated.waiting.len()), (0, 0));
     let rotated = op.provider.rotate_keys(ES, Rotate::Ripe).await.unwrap();

@@ -64,6 +64,8 @@ reasons! {
 pub struct Facts<'a> {
     /// The time.
     pub now: Timestamp,
+    /// Proofs from before may have been used already.
+    pub valid_from: Timestamp,
     /// The method of the request.
     pub method: &'a str,
     /// The URLs that the endpoint has.
@@ -142,7 +144,10 @@ pub fn verify(proof: &str, facts: &Facts<'_>) -> Result<Proved, Reason> {
     }
     //= RFC9449#4.3 MUST: a proof was made a short while ago
     let expires_at = created.plus(WINDOW);
-    if expires_at.is_over(facts.now) || created.since(facts.now) > WINDOW {
+    if expires_at.is_over(facts.now)
+        || created.since(facts.now) > WINDOW
+        || created < facts.valid_from
+    {
         return Err(Reason::Time);
     }
     let time = |name| claims.int_seconds(name).map_err(|_| Reason::Claims);

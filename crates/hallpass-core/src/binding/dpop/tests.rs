@@ -38,6 +38,7 @@ fn signed(header: &Value, claims: &Value) -> String {
 fn facts() -> Facts<'static> {
     Facts {
         now: NOW,
+        valid_from: Timestamp(0),
         method: "POST",
         urls: &[URL],
         algs: ALGS,

@@ -219,6 +219,10 @@ fn once(cx: &Context<'_>, entry: &TrustedIssuer, claims: &Claims) -> Result<Key<
             return Err(Reason::AssertionTime);
         }
     }
+    let keys = &cx.policy.keys;
+    if keys.may_be_used(time("iat")?, expires_at, entry.max_lifetime) {
+        return Err(Reason::AssertionTime);
+    }
     //= RFC7523#3 MAY: an assertion whose jti was seen is refused; here, each needs one and works once
     let jti = claims
         .str("jti")

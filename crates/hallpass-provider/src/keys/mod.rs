@@ -1,11 +1,15 @@
-//! Our keys and their life: next, active, retiring.
+//! Our keys and their life: next, active, retiring, retired.
 //!
-//! Keys for signatures are published in every phase, since tokens live on after their key has retired. A key that opens
-//! what others encrypt is published while it is active, so that nobody encrypts to one that is about to go; every node
+//! A key for signatures is published before it signs, and as long as something that it signed can be good. After that it
+//! is retired: it signs nothing and nobody is told of it, but hints that it signed (`id_token_hint`) are still known. A key
+//! that opens what others encrypt is published while it is active, so that nobody encrypts to one that is about to go; every node
 //! holds the next one already, and the retiring one opens what is still on its way.
+
+mod rotation;
 
 use std::{
     collections::HashMap,
+    fmt,
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -13,7 +17,9 @@ use hallpass_jose::{DecryptionKey, JweAlgorithm, Jwks, JwsAlgorithm, SigningKey,
 use hallpass_store::{KeyPhase, KeyRecord, StoreError};
 use hallpass_types::Timestamp;
 
-use crate::{endpoints::discovery::Document, secrets::Secrets};
+use crate::{endpoints::discovery::Document, ports::Signer, secrets::Secrets};
+pub use rotation::{Rotate, Rotated};
+pub(crate) use rotation::{Rotation, Turn, retirement, rotation};
 
 /// What a key of ours is for. Its name is what the store keeps beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -95,15 +101,58 @@ pub struct HeldKey {
     pub created_at: Timestamp,
     /// When it entered its phase.
     pub phase_since: Timestamp,
+    /// Until when it is published, for a retiring key.
+    pub published_until: Option<Timestamp>,
+    /// Whether it is published. A retiring key that is not has retired.
+    pub published: bool,
+}
+
+/// A key that signs elsewhere.
+#[derive(Clone)]
+pub struct Outside(pub(crate) Arc<dyn Signer>);
+
+impl Outside {
+    /// What signs.
+    #[must_use]
+    pub fn signer(&self) -> &dyn Signer {
+        &*self.0
+    }
+}
+
+impl fmt::Debug for Outside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Outside({})", self.0.key().kid())
+    }
+}
+
+/// What signs with an algorithm now.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Active<'k> {
+    /// In this process.
+    Held(&'k SigningKey),
+    /// Elsewhere.
+    Outside(&'k Outside),
 }
 
 /// The keys of an issuer at one moment.
 #[derive(Debug, Default)]
 pub struct KeySet {
     keys: Vec<HeldKey>,
+    outside: Vec<Outside>,
     decryption: Vec<HeldDecryptionKey>,
     active: HashMap<JwsAlgorithm, usize>,
     document: Document,
+}
+
+/// What keys are opened with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opening<'a> {
+    pub(crate) secrets: &'a Secrets,
+    /// Keys that sign elsewhere, in the order of preference.
+    pub(crate) outside: &'a [Outside],
+    pub(crate) now: Timestamp,
+    /// `max-age` of the published set.
+    pub(crate) max_age: i64,
 }
 
 impl KeySet {
@@ -111,11 +160,11 @@ impl KeySet {
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] when a key cannot be opened: another master key, or damage.
-    pub fn open(records: &[KeyRecord], secrets: &Secrets) -> Result<Self, StoreError> {
+    pub(crate) fn open(records: &[KeyRecord], with: Opening<'_>) -> Result<Self, StoreError> {
         let mut keys = Vec::with_capacity(records.len());
         let mut decryption = Vec::new();
         for record in records {
-            match open_one(record, secrets).ok_or_else(|| {
+            match open_one(record, with).ok_or_else(|| {
                 StoreError::Corrupt(
                     format!("key {} cannot be opened with this master key", record.kid).into(),
                 )
@@ -146,10 +195,15 @@ impl KeySet {
             .iter()
             .filter(|k| k.phase == KeyPhase::Active)
             .filter_map(|k| k.key.public_jwk());
-        let published = keys.iter().map(|k| k.key.public_jwk()).chain(encrypting);
-        let document = Document::new(Jwks::from_keys(published).to_json());
+        let signing = keys.iter().filter(|k| k.published);
+        let published = signing
+            .map(|k| k.key.public_jwk())
+            .chain(with.outside.iter().map(|o| o.0.key().public_jwk()))
+            .chain(encrypting);
+        let document = Document::new(Jwks::from_keys(published).to_json(), with.max_age);
         Ok(Self {
             keys,
+            outside: with.outside.to_vec(),
             decryption,
             active,
             document,
@@ -165,6 +219,27 @@ impl KeySet {
             .map(|k| &k.key)
     }
 
+    /// What signs with an algorithm now: a key elsewhere, if there is one, else one of ours.
+    pub(crate) fn signer(&self, algorithm: JwsAlgorithm) -> Option<Active<'_>> {
+        let outside = self.outside.iter();
+        outside
+            .into_iter()
+            .find(|o| o.0.key().algorithm() == algorithm)
+            .map(Active::Outside)
+            .or_else(|| self.active(algorithm).map(Active::Held))
+    }
+
+    /// Keys that sign elsewhere; the first of an algorithm signs, the others are published alone.
+    pub fn outside(&self) -> impl Iterator<Item = &Outside> {
+        self.outside.iter()
+    }
+
+    /// Whether there is a key of that identifier.
+    pub(crate) fn has(&self, kid: &str) -> bool {
+        self.keys.iter().any(|k| k.key.kid() == kid)
+            || self.outside.iter().any(|o| o.0.key().kid() == kid)
+    }
+
     /// All keys for decryption, whatever their phase.
     pub fn decryption(&self) -> impl Iterator<Item = &HeldDecryptionKey> {
         self.decryption.iter()
@@ -177,7 +252,20 @@ impl KeySet {
 
     /// Public keys for checking our own tokens.
     pub fn public(&self) -> impl Iterator<Item = &VerifyingKey> {
-        self.keys.iter().map(|k| &k.public)
+        let held = self.keys.iter().map(|k| &k.public);
+        held.chain(self.outside.iter().map(|o| o.0.key().verifying_key()))
+    }
+
+    /// The public keys that a signed object of ours can be checked with: the one that it names.
+    pub fn public_of<'k>(&'k self, kid: Option<&'k str>) -> impl Iterator<Item = &'k VerifyingKey> {
+        // Every key of ours has an identifier, and every object that one signed names it.
+        let held = self.keys.iter().filter(move |k| Some(k.key.kid()) == kid);
+        let outside = self.outside.iter().map(|o| o.0.key());
+        held.map(|k| &k.public).chain(
+            outside
+                .filter(move |key| Some(key.kid()) == kid)
+                .map(hallpass_jose::OutsideKey::verifying_key),
+        )
     }
 
     /// The published key set (RFC 7517 §5).
@@ -192,8 +280,8 @@ enum Opened {
     Decrypts(HeldDecryptionKey),
 }
 
-fn open_one(record: &KeyRecord, secrets: &Secrets) -> Option<Opened> {
-    let pkcs8 = secrets.open_signing_key(&record.kid, &record.sealed)?;
+fn open_one(record: &KeyRecord, with: Opening<'_>) -> Option<Opened> {
+    let pkcs8 = with.secrets.open_signing_key(&record.kid, &record.sealed)?;
     let algorithm = match KeyAlgorithm::parse(&record.alg)? {
         KeyAlgorithm::Sign(algorithm) => algorithm,
         KeyAlgorithm::Decrypt(algorithm) => {
@@ -220,7 +308,18 @@ fn open_one(record: &KeyRecord, secrets: &Secrets) -> Option<Opened> {
         phase: record.phase,
         created_at: record.created_at,
         phase_since: record.phase_since,
+        published_until: record.keep_until,
+        published: is_published(record, with.now),
     })))
+}
+
+/// Whether a key that signs is published.
+#[must_use]
+pub fn is_published(record: &KeyRecord, now: Timestamp) -> bool {
+    match record.phase {
+        KeyPhase::Next | KeyPhase::Active => true,
+        KeyPhase::Retiring => record.keep_until.is_none_or(|until| !until.is_over(now)),
+    }
 }
 
 /// Makes a key and seals it for the store.
@@ -254,97 +353,6 @@ pub fn generate(
         phase_since: now,
         keep_until: None,
     })
-}
-
-/// A next key signs no sooner than this after it was published (seconds): whoever fetched the key set just before may
-/// use it for the 300 seconds of its `Cache-Control`, and nodes look for new keys every other second.
-pub const RIPE: i64 = 310;
-
-/// When a key is to be replaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rotate {
-    /// When it has signed for so many seconds, and its successor is ripe.
-    Older(i64),
-    /// When its successor is ripe.
-    Ripe,
-    /// At once, even by a key that nobody has seen yet.
-    Forced,
-}
-
-/// What became of a rotation.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rotated {
-    /// These algorithms have a new key.
-    pub done: Vec<KeyAlgorithm>,
-    /// The successors of these are not ripe, and will be after so many seconds.
-    pub waiting: Vec<(KeyAlgorithm, i64)>,
-    /// Another process changed the keys at the same moment: nothing was done.
-    pub overtaken: bool,
-}
-
-/// Adds the writes of one rotation of an algorithm: the oldest next key signs from now on, the active ones retire, and
-/// a new next key is made.
-///
-/// # Errors
-/// As [`generate`].
-pub(crate) fn rotation(
-    records: &[KeyRecord],
-    algorithm: KeyAlgorithm,
-    when: Rotate,
-    secrets: &Secrets,
-    now: Timestamp,
-) -> Result<(Vec<KeyRecord>, Rotation), StoreError> {
-    let of = |phase| {
-        records
-            .iter()
-            .filter(move |r| r.alg == algorithm.name() && r.phase == phase)
-    };
-    if let Rotate::Older(period) = when
-        && of(KeyPhase::Active)
-            .next()
-            .is_some_and(|_| of(KeyPhase::Active).all(|r| now.since(r.phase_since) < period))
-    {
-        return Ok((Vec::new(), Rotation::Young));
-    }
-    let next = of(KeyPhase::Next).min_by_key(|r| (r.phase_since, &r.kid));
-    if when != Rotate::Forced {
-        match next {
-            Some(next) => {
-                let left = RIPE.saturating_sub(now.since(next.phase_since));
-                if left > 0 {
-                    return Ok((Vec::new(), Rotation::Waits(left)));
-                }
-            }
-            None => {
-                let next = generate(algorithm, KeyPhase::Next, secrets, now)?;
-                return Ok((vec![next], Rotation::Waits(RIPE)));
-            }
-        }
-    }
-    let moved = |record: &KeyRecord, phase| KeyRecord {
-        phase,
-        phase_since: now,
-        ..record.clone()
-    };
-    let mut writes: Vec<_> = of(KeyPhase::Active)
-        .map(|old| moved(old, KeyPhase::Retiring))
-        .collect();
-    writes.push(match next {
-        Some(next) => moved(next, KeyPhase::Active),
-        None => generate(algorithm, KeyPhase::Active, secrets, now)?,
-    });
-    if of(KeyPhase::Next).count() < 2 {
-        writes.push(generate(algorithm, KeyPhase::Next, secrets, now)?);
-    }
-    Ok((writes, Rotation::Done))
-}
-
-/// What a rotation of one algorithm comes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Rotation {
-    Done,
-    Waits(i64),
-    Young,
 }
 
 /// The key set that is in use, replaced as a whole.
