@@ -199,6 +199,7 @@ fn proof(shared: &Shared, request: &Request<Incoming>, token: &str, key: &str) -
     };
     let facts = Facts {
         now: SystemClock.now(),
+        valid_from: hallpass_types::Timestamp(0),
         method: request.method().as_str(),
         urls: &[&shared.url],
         algs: dpop::ALGS,
