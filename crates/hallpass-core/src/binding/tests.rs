@@ -125,7 +125,7 @@ fn there_is_one_header_at_most() {
     //= test RFC9449#4.3 there is one DPoP header at most
     let facts = dpop::Facts {
         now: hallpass_types::Timestamp(0),
-        valid_from: Timestamp(0),
+        valid_from: hallpass_types::Timestamp(0),
         method: "POST",
         urls: &[],
         algs: dpop::ALGS,
