@@ -34,7 +34,10 @@ async fn the_page_shows_who_asks_for_what() {
     let page = browser.sign_in(&page, "alice").await;
     let form = page.form("consent");
     let ticked: Vec<_> = form.fields.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(ticked, ["scope.email", "scope.offline_access", "claim.birthdate"]);
+    assert_eq!(
+        ticked,
+        ["scope.email", "scope.offline_access", "claim.birthdate"]
+    );
     assert!(page.body.contains("Date of birth"));
     assert!(!page.body.contains("auth_time") && !page.body.contains("unheard-of"));
     assert!(page.text("lifetime").contains("90 days"));
