@@ -1,6 +1,6 @@
 //! What a client sends to an endpoint that machines call, before anything of it is believed.
 
-use std::fmt;
+use std::{fmt, net::IpAddr};
 
 use hallpass_types::{Params, Thumbprint, sha256};
 
@@ -27,6 +27,8 @@ pub struct ClientRequest<'a> {
     pub attestation_pop: Header<'a>,
     /// The `Accept` header.
     pub accept: Option<&'a str>,
+    /// Where it came from, as far as that is known: what is not authenticated is counted by it.
+    pub peer: Option<IpAddr>,
 }
 
 impl<'a> ClientRequest<'a> {
@@ -42,6 +44,7 @@ impl<'a> ClientRequest<'a> {
             attestation: Header::Absent,
             attestation_pop: Header::Absent,
             accept: None,
+            peer: None,
         }
     }
 }

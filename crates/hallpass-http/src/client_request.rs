@@ -7,7 +7,7 @@ use hallpass_provider::Provider;
 use hallpass_types::Params;
 use http::{HeaderMap, HeaderName, HeaderValue, header::ACCEPT, request::Parts};
 
-use crate::Response;
+use crate::{ClientAddr, Response};
 
 /// The certificate whose key the client proved to hold in the TLS handshake, here or at a trusted proxy. Whoever accepts
 /// connections puts it into the request's extensions.
@@ -30,6 +30,7 @@ pub(crate) fn client_request<'a>(
         .extensions
         .get::<PeerCertificate>()
         .map(|certificate| certificate.0.as_ref());
+    request.peer = parts.extensions.get::<ClientAddr>().map(|peer| peer.0);
     request
 }
 

@@ -150,9 +150,8 @@ fn failed(endpoints: &Endpoints, failure: RegistrationFailure) -> Response {
     let reason = match &failure {
         RegistrationFailure::Metadata(error) => Some(error.reason.id()),
         RegistrationFailure::Other(Failure::Refused(refusal)) => Some(refusal.id),
-        RegistrationFailure::Other(
-            Failure::Unavailable { .. } | Failure::Throttled { .. } | Failure::Internal(_),
-        ) => None,
+        RegistrationFailure::Other(Failure::Throttled { .. }) => Some("registration_quota"),
+        RegistrationFailure::Other(Failure::Unavailable { .. } | Failure::Internal(_)) => None,
     };
     if let RegistrationFailure::Other(Failure::Internal(error)) = &failure {
         let endpoint = "register";

@@ -57,10 +57,14 @@ pub(crate) struct Inner {
     /// Rings when something was put into the outbox.
     pub(crate) outbox: Arc<tokio::sync::Notify>,
     pub(crate) limits: Limits,
-    /// Requests of devices, by client.
+    /// Pushed requests of clients that anybody can speak for, by network.
+    pub(crate) pushes: Tries,
+    /// Requests of devices, by client and network.
     pub(crate) device_requests: Tries,
     /// Wrong codes of devices, by address and browser.
     pub(crate) wrong_codes: Tries,
+    /// Whose turn it is to count registered clients and add one.
+    pub(crate) registering: tokio::sync::Mutex<()>,
     pub(crate) referenced: Referenced,
     pub(crate) outstanding: Outstanding,
     pub(crate) metadata: Document,

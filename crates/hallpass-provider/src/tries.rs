@@ -28,6 +28,7 @@ struct Table {
 /// The tables that issuers of one process share.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
+    pub(crate) pushes: Tries,
     pub(crate) device_requests: Tries,
     pub(crate) wrong_codes: Tries,
 }
@@ -35,6 +36,7 @@ pub(crate) struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            pushes: Tries::new(60),
             device_requests: Tries::new(60),
             wrong_codes: Tries::new(900),
         }
@@ -132,6 +134,10 @@ impl Tries {
 pub(crate) enum By<'a> {
     /// A client.
     Client(&'a str),
+    /// All clients of documents together.
+    Documents,
+    /// Everybody of whom nothing is known.
+    Anybody,
     /// An IPv4 address, or the /64 of an IPv6 address.
     Network(IpAddr),
     /// A browser, by its binding cookie.

@@ -318,7 +318,10 @@ fn write(db: &Connection, IssuerId(issuer): IssuerId, write: &WriteRow) -> Resul
             run(db, sql::PUT_CLIENT, values)
         }
         WriteRow::DeleteClient(client) => {
-            run(db, sql::DELETE_CLIENT, params![issuer, client.as_str()])
+            // The trigger sees to clients that are still known as registered ones, not to one that an operator replaced.
+            let client = client.as_str();
+            run(db, sql::DELETE_REGISTRATION, params![issuer, client])?;
+            run(db, sql::DELETE_CLIENT, params![issuer, client])
         }
         WriteRow::SigningKey(kid, record) => {
             run(db, sql::PUT_SIGNING_KEY, params![issuer, kid, record])

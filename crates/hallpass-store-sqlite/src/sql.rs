@@ -140,6 +140,7 @@ statements! {
     PUT_CLIENT = "INSERT INTO clients (issuer, client, registered, record) VALUES (?1, ?2, ?3, ?4)
         ON CONFLICT DO UPDATE SET registered = excluded.registered, record = excluded.record";
     DELETE_CLIENT = "DELETE FROM clients WHERE issuer = ?1 AND client = ?2";
+    DELETE_REGISTRATION = "DELETE FROM registrations WHERE issuer = ?1 AND client = ?2";
     CLIENT_USED = "UPDATE registrations SET used = ?3 WHERE issuer = ?1 AND client = ?2 AND used < ?3";
     PUT_INITIAL_ACCESS = "INSERT INTO initial_access (issuer, id, uses, max_uses, record) VALUES (?1, ?2, ?3, ?4, ?5)
         ON CONFLICT DO UPDATE SET uses = excluded.uses, max_uses = excluded.max_uses, record = excluded.record";

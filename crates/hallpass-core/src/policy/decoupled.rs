@@ -11,6 +11,9 @@ pub struct DevicePolicy {
     pub interval: i64,
     /// Requests that one client may begin within a minute.
     pub per_client_per_minute: u32,
+    /// Requests that one network (an IPv4 address, the /64 of an IPv6 address) may begin within a minute for clients that
+    /// anybody can speak for: public ones and those of client documents.
+    pub per_network_per_minute: u32,
     /// Wrong codes that one address, and one browser, may type within a quarter of an hour.
     pub wrong_codes: u32,
 }
@@ -22,6 +25,7 @@ impl Default for DevicePolicy {
             lifetime: 600,
             interval: 5,
             per_client_per_minute: 600,
+            per_network_per_minute: 60,
             wrong_codes: 10,
         }
     }

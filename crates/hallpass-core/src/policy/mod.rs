@@ -361,6 +361,9 @@ pub struct RequestPolicy {
     pub require_pushed: bool,
     /// So many pushed requests of one client wait at most, as far as one process can count them.
     pub max_pushed: u32,
+    /// So many requests one network (an IPv4 address, the /64 of an IPv6 address) may push within a minute for clients
+    /// that anybody can speak for: public ones and those of client documents.
+    pub pushed_per_network_per_minute: u32,
 }
 
 impl Default for RequestPolicy {
@@ -374,6 +377,7 @@ impl Default for RequestPolicy {
             pushed: true,
             require_pushed: false,
             max_pushed: 10_000,
+            pushed_per_network_per_minute: 120,
         }
     }
 }

@@ -22,6 +22,9 @@ use crate::{
     ports::{Event, FetchRequest},
 };
 
+/// No more clients can be registered, until some are deleted or expire.
+const FULL: Failure = Failure::Throttled { retry_after: 3600 };
+
 /// What lets a registration in.
 #[derive(Debug, Default)]
 pub(super) struct Access {
@@ -184,15 +187,30 @@ impl Provider {
         if record.disabled {
             return Err(Reason::SwitchedOff.into());
         }
-        // Who is given it anew is about to use it.
+        // Who is given it anew is about to use it. It may be deleted for idleness, or changed, in this very moment.
+        let unchanged = Spend::Client {
+            expected: Box::new(record.clone()),
+            record: Box::new(record.clone()),
+        };
+        let token = access.token.map(Spend::InitialAccess);
         let commit = Commit {
-            spends: access.token.map(Spend::InitialAccess).into_iter().collect(),
+            spends: [unchanged].into_iter().chain(token).collect(),
             writes: vec![Write::ClientUsed(id, Day::of(self.now()))],
         };
-        if self.commit(commit).await? != Committed::Done {
-            return Err(Reason::NoInitialAccess.into());
+        match self.commit(commit).await? {
+            Committed::Done => Ok(Some(self.registered(&record, None, None))),
+            Committed::TooLate(0) => Ok(None),
+            Committed::TooLate(_) => Err(Reason::NoInitialAccess.into()),
         }
-        Ok(Some(self.registered(&record, None, None)))
+    }
+
+    /// Waits for the turn to count and register; nobody waits where nothing is counted.
+    pub(super) async fn quota_turn(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        let policy = &self.inner.policy.registration;
+        if policy.max_clients == 0 && policy.max_per_software == 0 {
+            return None;
+        }
+        Some(self.inner.registering.lock().await)
     }
 
     pub(super) async fn check_quotas(&self, software: Option<[u8; 32]>) -> Result<(), Failure> {
@@ -203,7 +221,7 @@ impl Provider {
                 .count_registered_clients(inner.issuer_id)
                 .await?;
             if count >= u64::from(policy.max_clients) {
-                return Err(Reason::QuotaReached.into());
+                return Err(FULL);
             }
         }
         if policy.max_per_software > 0
@@ -212,7 +230,7 @@ impl Provider {
             let store = &inner.store;
             let count = store.count_clients_of_software(inner.issuer_id, software);
             if count.await? >= u64::from(policy.max_per_software) {
-                return Err(Reason::QuotaReached.into());
+                return Err(FULL);
             }
         }
         Ok(())

@@ -1,15 +1,18 @@
 //! Client authentication, shared by every endpoint that asks for it.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use hallpass_core::{
-    client::Client,
+    client::{Client, ClientOrigin},
     client_auth::{self, AuthenticatedClient, Facts, Presented},
     client_request::ClientRequest,
 };
 use hallpass_store::{Commit, Committed, Spend};
 
-use crate::{Failure, Provider};
+use crate::{
+    Failure, Provider,
+    tries::{By, Tries},
+};
 
 /// An endpoint that authenticates clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,5 +107,27 @@ impl Provider {
             }
         }
         Ok(authenticated.client)
+    }
+
+    /// Counts a request that makes something wait, if anybody could make it: for a client that only named itself, or one
+    /// that anybody makes by publishing a document. What others do is not counted.
+    ///
+    /// # Errors
+    /// Too many came from the network of `peer` already.
+    pub(crate) fn count_strangers(
+        &self,
+        tries: &Tries,
+        client: &AuthenticatedClient,
+        peer: Option<IpAddr>,
+        most: u32,
+    ) -> Result<(), Failure> {
+        let trusted =
+            client.is_confidential() && client.client().origin != ClientOrigin::Document;
+        match peer {
+            Some(peer) if !trusted => tries
+                .count(&[By::network(peer)], most, self.now())
+                .map_err(|retry_after| Failure::Throttled { retry_after }),
+            Some(_) | None => Ok(()),
+        }
     }
 }

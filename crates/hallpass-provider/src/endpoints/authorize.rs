@@ -243,7 +243,7 @@ impl Provider {
     /// Refuses a request that may have been pushed, which consumes it: this is its answer.
     pub(crate) async fn refuse(&self, valid: Valid, reason: Reason) -> Result<Answered, Failure> {
         let pushed = valid.request().pushed;
-        self.finish_pushed(&valid.client().id, pushed).await?;
+        self.finish_pushed(valid.client(), pushed).await?;
         self.respond_error(&valid.reject(reason)).await
     }
 
@@ -314,7 +314,7 @@ impl Provider {
             Committed::Done => {
                 self.client_used(client).await;
                 if let Some(pushed) = pushed {
-                    inner.outstanding.remove(&client.id, pushed.key.bucket);
+                    inner.outstanding.remove((&**client).into(), pushed.key.bucket);
                 }
                 Ok(Outcome::Granted(granted.respond(made, &inner.policy)))
             }

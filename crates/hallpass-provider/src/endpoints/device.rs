@@ -8,6 +8,7 @@ use hallpass_core::{
         Endpoint as Rules, Valid, direct,
         granted::{By as Leave, Granted},
     },
+    client::ClientOrigin,
     client_request::ClientRequest,
     device::{self, DeviceAuthorization, DeviceRecord, Reason, UserCode},
     interaction::Done,
@@ -67,6 +68,9 @@ struct SealedDone {
 /// How often something is tried again when others are faster, or a code is taken.
 const ATTEMPTS: usize = 8;
 
+/// So many times the wrong codes of one browser are taken from all people together whose address is not known.
+const ANYBODY: u32 = 20;
+
 impl Provider {
     /// Answers a device that wants to be connected.
     ///
@@ -93,7 +97,14 @@ impl Provider {
         device::admit(params, client.client(), &inner.policy)?;
         let policy = &inner.policy.device;
         let now = self.now();
-        let by = [By::Client(client.client().id.as_str())];
+        let most = policy.per_network_per_minute;
+        self.count_strangers(&inner.device_requests, &client, request.peer, most)?;
+        // Whoever publishes documents has as many clients as they like: all of these are one.
+        let by = [if client.client().origin == ClientOrigin::Document {
+            By::Documents
+        } else {
+            By::Client(client.client().id.as_str())
+        }];
         inner
             .device_requests
             .count(&by, policy.per_client_per_minute, now)
@@ -218,7 +229,15 @@ impl Provider {
         .collect();
         // Counted before it is looked at, so that many at once try no more than one after the other.
         //= RFC8628#5.1 SHOULD: tries of user codes are limited
-        if let Err(retry_after) = inner.wrong_codes.count(&by, most, now) {
+        let mut counted = inner.wrong_codes.count(&by, most, now);
+        // Whoever tries may be without a cookie, or with a new one each time. Where nobody says where they come from, all
+        // of them share a bound.
+        let anybody = [By::Anybody];
+        if counted.is_ok() && peer.is_none() {
+            let most = most.saturating_mul(ANYBODY);
+            counted = inner.wrong_codes.count(&anybody, most, now);
+        }
+        if let Err(retry_after) = counted {
             self.refused_code("device_throttled");
             return Ok(CodeEntered::Throttled { retry_after });
         }
@@ -227,6 +246,9 @@ impl Provider {
             return Ok(CodeEntered::Unknown);
         };
         inner.wrong_codes.give_back(&by);
+        if peer.is_none() {
+            inner.wrong_codes.give_back(&anybody);
+        }
         let answered = self.proceed(flow, browser, SetCookies::default()).await?;
         Ok(CodeEntered::Known(answered))
     }

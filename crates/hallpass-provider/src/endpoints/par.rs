@@ -3,16 +3,17 @@
 use hallpass_core::{
     authorize::{Endpoint as Rules, PUSHED_URI, Pushed, Reason, Received, rules::PARAMETERS},
     binding::dpop,
+    client::Client,
     client_auth::AuthenticatedClient,
     client_request::ClientRequest,
     record::{Confirmation, PushedRequest, WaitingRecord},
 };
 use hallpass_store::{Commit, Committed, Spend};
-use hallpass_types::{Bucket, ClientId, Opaque, Params, Waiting};
+use hallpass_types::{Bucket, Opaque, Params, Waiting};
 use serde_json::json;
 
 use super::Endpoint;
-use crate::{Failure, Provider};
+use crate::{Failure, Provider, outstanding::Whose};
 
 impl Provider {
     /// Takes a pushed authorization request; answers the body of the 201 response.
@@ -37,6 +38,8 @@ impl Provider {
     ) -> Result<String, Failure> {
         let params = request.params;
         let inner = &self.inner;
+        let most = inner.policy.requests.pushed_per_network_per_minute;
+        self.count_strangers(&inner.pushes, client, request.peer, most)?;
         let repeated = |name: &String| PARAMETERS.contains(&name.as_str());
         if params.duplicated().iter().any(repeated) {
             return Err(Reason::ParameterRepeated.into());
@@ -82,13 +85,13 @@ impl Provider {
         let handle = Opaque::<Waiting>::from_random(bucket, &self.random());
         let current = Bucket::purgeable_below(now);
         let limit = inner.policy.requests.max_pushed;
+        let whose = Whose::from(&**client.client());
         if !inner
             .outstanding
-            .add(&record.client_id, bucket, current, limit)
+            .add(whose, bucket, current, limit)
         {
-            return Err(Failure::Unavailable { retry_after: 60 });
+            return Err(Failure::Throttled { retry_after: 60 });
         }
-        let client_id = record.client_id.clone();
         let mut spends = vec![Spend::NewWaiting(
             handle.key(),
             Box::new(WaitingRecord::Pushed(Box::new(record))),
@@ -106,14 +109,14 @@ impl Provider {
         match self.commit(commit).await {
             Ok(Committed::Done) => {}
             Ok(Committed::TooLate(1)) => {
-                inner.outstanding.remove(&client_id, bucket);
+                inner.outstanding.remove(whose, bucket);
                 return Err(dpop::Reason::Replayed.into());
             }
             Ok(Committed::TooLate(_)) => {
                 return Err(Failure::Internal("a handle was given twice".to_owned()));
             }
             Err(error) => {
-                inner.outstanding.remove(&client_id, bucket);
+                inner.outstanding.remove(whose, bucket);
                 return Err(error.into());
             }
         }
@@ -128,7 +131,7 @@ impl Provider {
     /// Consumes a pushed request whose answer is an error. It does not matter whether somebody was faster.
     pub(crate) async fn finish_pushed(
         &self,
-        client: &ClientId,
+        client: &Client,
         pushed: Option<Pushed>,
     ) -> Result<(), Failure> {
         let Some(pushed) = pushed else { return Ok(()) };
@@ -138,7 +141,7 @@ impl Provider {
             writes: Vec::new(),
         };
         if self.commit(commit).await? == Committed::Done {
-            self.inner.outstanding.remove(client, pushed.key.bucket);
+            self.inner.outstanding.remove(client.into(), pushed.key.bucket);
         }
         Ok(())
     }

@@ -19,6 +19,9 @@ pub struct Device {
     pub interval: Seconds,
     /// Devices that one client may begin to connect within a minute.
     pub per_client_per_minute: u32,
+    /// Devices that one network (an IPv4 address, the /64 of an IPv6 address) may begin to connect within a minute, for
+    /// public clients and those of client documents.
+    pub per_network_per_minute: u32,
     /// Wrong codes that one address, and one browser, may type within a quarter of an hour.
     pub wrong_codes: u32,
 }
@@ -30,6 +33,7 @@ impl Default for Device {
             lifetime,
             interval,
             per_client_per_minute,
+            per_network_per_minute,
             wrong_codes,
         } = DevicePolicy::default();
         Self {
@@ -37,6 +41,7 @@ impl Default for Device {
             lifetime: Seconds(lifetime.unsigned_abs()),
             interval: Seconds(interval.unsigned_abs()),
             per_client_per_minute,
+            per_network_per_minute,
             wrong_codes,
         }
     }
@@ -49,6 +54,7 @@ impl Device {
         check.between("protocol.device.interval", self.interval, 1, 60);
         for (name, number) in [
             ("per_client_per_minute", self.per_client_per_minute),
+            ("per_network_per_minute", self.per_network_per_minute),
             ("wrong_codes", self.wrong_codes),
         ] {
             if number == 0 {
@@ -64,6 +70,7 @@ impl Device {
             lifetime: i64::try_from(self.lifetime.0).unwrap_or(MAX_LIFETIME),
             interval: i64::try_from(self.interval.0).unwrap_or(MAX_LIFETIME),
             per_client_per_minute: self.per_client_per_minute,
+            per_network_per_minute: self.per_network_per_minute,
             wrong_codes: self.wrong_codes,
         }
     }

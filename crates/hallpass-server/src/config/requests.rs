@@ -46,8 +46,12 @@ pub struct PushedRequests {
     /// Whether every client must push its authorization requests. A client can be told so alone, by
     /// `require_pushed_authorization_requests`.
     pub required: bool,
-    /// Pushed requests of one client that wait for a browser, at most, as far as one process can count them.
+    /// Pushed requests of one client that wait for a browser, at most, as far as one process can count them. All clients of
+    /// client documents together have no more either.
     pub max_waiting: u32,
+    /// Requests that one network (an IPv4 address, the /64 of an IPv6 address) may push within a minute, for public
+    /// clients and those of client documents.
+    pub per_network_per_minute: u32,
 }
 
 impl Default for PushedRequests {
@@ -56,6 +60,7 @@ impl Default for PushedRequests {
             enabled: true,
             required: false,
             max_waiting: 10_000,
+            per_network_per_minute: 120,
         }
     }
 }
@@ -71,6 +76,7 @@ impl RequestObjects {
         requests.pushed = pushed.enabled;
         requests.require_pushed = pushed.required;
         requests.max_pushed = pushed.max_waiting;
+        requests.pushed_per_network_per_minute = pushed.per_network_per_minute;
     }
 
     pub(super) fn check(&self, pushed: &PushedRequests, check: &mut Checker<'_>) {
@@ -87,8 +93,13 @@ impl RequestObjects {
                 "is true, yet pushed_requests.enabled is not",
             );
         }
-        if pushed.max_waiting == 0 {
-            check.problem("pushed_requests.max_waiting", "must be at least 1");
+        for (name, number) in [
+            ("max_waiting", pushed.max_waiting),
+            ("per_network_per_minute", pushed.per_network_per_minute),
+        ] {
+            if number == 0 {
+                check.problem(&format!("pushed_requests.{name}"), "must be at least 1");
+            }
         }
     }
 }

@@ -208,6 +208,7 @@ macro_rules! contract_cases {
             registrations::a_client_that_was_used_meanwhile_is_not_idle,
             registrations::clients_of_one_software_are_counted,
             registrations::the_same_metadata_makes_one_client,
+            registrations::nothing_is_left_beside_a_client_that_is_gone,
             registrations::an_initial_access_token_is_used_as_often_as_it_allows,
             registrations::a_use_is_taken_back_with_its_commit,
             sessions::a_session_is_found_until_it_ends,

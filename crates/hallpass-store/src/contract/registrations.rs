@@ -166,6 +166,28 @@ pub async fn the_same_metadata_makes_one_client(t: Trial) {
     assert_eq!(left, 0, "nothing of the others is there");
 }
 
+/// What stands beside a client goes with it, even when an operator made it theirs meanwhile.
+pub async fn nothing_is_left_beside_a_client_that_is_gone(t: Trial) {
+    let issuer = t.issuer().await;
+    let fold = sha256(b"metadata");
+    let beside = beside(Registration {
+        fold: Some(fold),
+        software: Some(fold),
+        ..registration("a", 1)
+    });
+    t.commit(vec![registered("a"), beside], Vec::new()).await;
+    let mut own = client("a");
+    own.origin = ClientOrigin::Administration;
+    t.write(vec![Write::Client(Box::new(own))]).await;
+    t.write(vec![Write::DeleteClient(client_id("a"))]).await;
+    let folded = t.store.folded_client(issuer, fold).await.unwrap();
+    assert_eq!(folded, None);
+    let counted = t.store.count_clients_of_software(issuer, fold).await;
+    assert_eq!(counted.unwrap(), 0);
+    let idle = t.store.idle_clients(issuer, Day(99), 9).await.unwrap();
+    assert!(idle.is_empty());
+}
+
 /// A token is used as often as it allows, and not once more, whoever asks at the same time.
 pub async fn an_initial_access_token_is_used_as_often_as_it_allows(t: Trial) {
     let issuer = t.issuer().await;

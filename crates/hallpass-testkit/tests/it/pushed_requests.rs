@@ -388,16 +388,36 @@ async fn a_client_that_pushes_without_end_is_stopped_and_no_other() {
         last = pushed(&mut browser, "web", &request).await;
     }
     let answer = push(&mut browser, "web", &request).await;
-    assert_eq!(answer.status, 503, "{}", answer.text());
+    assert_eq!(answer.status, 429, "{}", answer.text());
     assert!(answer.header("retry-after").is_some());
     pushed(&mut browser, "web2", &Request::of("web2", "openid")).await;
     // One that is used makes room for one.
     let answer = browser.send(bring("web", &last)).await;
     browser.through_pages("alice", answer).await;
     pushed(&mut browser, "web", &request).await;
-    assert_eq!(push(&mut browser, "web", &request).await.status, 503);
+    assert_eq!(push(&mut browser, "web", &request).await.status, 429);
     op.clock.advance(2 * 3600);
     pushed(&mut browser, "web", &request).await;
+}
+
+// PA-12: whoever speaks for a public client does so from somewhere
+#[tokio::test]
+async fn one_address_cannot_push_without_end_for_clients_that_prove_nothing() {
+    let op = Op::with(|policy| policy.requests.pushed_per_network_per_minute = 3).await;
+    let mut browser = op.browser();
+    let request = Request::of("spa", "openid");
+    for _ in 0..3 {
+        pushed(&mut browser, "spa", &request).await;
+    }
+    let answer = push(&mut browser, "spa", &request).await;
+    assert_eq!(answer.status, 429, "{}", answer.text());
+    assert!(answer.header("retry-after").is_some());
+    // Clients that prove themselves have a bound of their own.
+    for _ in 0..5 {
+        pushed(&mut browser, "web", &Request::of("web", "openid")).await;
+    }
+    op.clock.advance(60);
+    pushed(&mut browser, "spa", &request).await;
 }
 
 // PA-13
