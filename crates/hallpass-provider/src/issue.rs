@@ -6,7 +6,7 @@ use hallpass_core::{
     issue::{IdTokenRequest, TokenResponse, TokenType, access_token, id_token},
     policy::TokenFormat,
     record::AccessToken,
-    token::{AccessGrant, Issuance, Spend as Decided},
+    token::{AccessGrant, Issuance, Reason, Spend as Decided},
 };
 use hallpass_jose::{HmacKey, JwsAlgorithm, left_half_hash};
 use hallpass_store::{Commit, Spend, Write};
@@ -16,6 +16,7 @@ use serde_json::Map;
 use crate::{
     Failure, Provider,
     registry::{Call, Issued},
+    secrets::MAX_ACCESS_TOKEN,
 };
 
 /// Signs and collects. Nothing is written here.
@@ -117,13 +118,31 @@ pub(crate) fn is_proof(call: &Call<'_>, index: usize) -> bool {
     index == 0 && call.proved.is_some_and(|proved| proved.once.is_some())
 }
 
+/// Why there is no access token.
+#[derive(Debug)]
+pub(crate) enum NoToken {
+    /// What it says is too much. Made all the same, it would work nowhere.
+    TooLarge,
+    /// A failure of ours.
+    Failed(Failure),
+}
+
+impl From<NoToken> for Failure {
+    fn from(none: NoToken) -> Self {
+        match none {
+            NoToken::TooLarge => Reason::AccessTokenTooLarge.into(),
+            NoToken::Failed(failure) => failure,
+        }
+    }
+}
+
 /// Seals or signs an access token.
 pub(crate) async fn make_access_token(
     provider: &Provider,
     client: &Client,
     mut access: AccessGrant,
     now: Timestamp,
-) -> Result<(AccessToken, String), Failure> {
+) -> Result<(AccessToken, String), NoToken> {
     let inner = &provider.inner;
     let mut id = [0; 16];
     inner.entropy.fill(&mut id);
@@ -131,17 +150,19 @@ pub(crate) async fn make_access_token(
     let how = access.authentication.take();
     let token = access_token::build(access, &client.id, now, TokenId(id));
     let text = match format {
-        TokenFormat::Sealed => inner
-            .secrets
-            .seal_access(&token)
-            .ok_or_else(|| Failure::Internal("an access token could not be sealed".to_owned()))?,
+        TokenFormat::Sealed => inner.secrets.seal_access(&token).ok_or_else(|| {
+            let text = "an access token could not be sealed".to_owned();
+            NoToken::Failed(Failure::Internal(text))
+        })?,
         TokenFormat::Jwt(algorithm) => {
             let claims = access_token::jwt_claims(&token, &inner.policy.issuer, how.as_ref());
-            provider
-                .sign(algorithm, Some(access_token::TYP), &claims)
-                .await?
+            let signed = provider.sign(algorithm, Some(access_token::TYP), &claims);
+            signed.await.map_err(NoToken::Failed)?
         }
     };
+    if text.len() > MAX_ACCESS_TOKEN {
+        return Err(NoToken::TooLarge);
+    }
     Ok((token, text))
 }
 

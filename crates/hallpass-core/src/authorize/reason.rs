@@ -187,6 +187,9 @@ reasons! {
         /// RFC 9396 §10: outside the client's `authorization_details_types`.
         DetailsNotAllowed => InvalidAuthorizationDetails, "authorization_details_not_allowed",
             "this type of authorization_details is not allowed for this client";
+        /// What is granted makes a token that is too long to be of use.
+        AccessTokenTooLarge => InvalidRequest, "authorization_token_too_large",
+            "the access token would be too large: ask for less";
         /// RFC 8707 §2.
         ResourceMalformed => InvalidTarget, "resource_malformed",
             "resource is not an absolute URI without fragment";

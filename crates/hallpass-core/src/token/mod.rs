@@ -113,6 +113,9 @@ reasons! {
         /// RFC 9396 §6: this grant has none.
         DetailsNotTaken => InvalidAuthorizationDetails, "token_details_not_taken",
             "authorization_details is not taken with this grant";
+        /// What is granted makes a token that is too long to be of use.
+        AccessTokenTooLarge => InvalidRequest, "access_token_too_large",
+            "the access token would be too large: ask for less";
         /// RFC 8693 §2.1.
         SubjectTokenMissing => InvalidRequest, "subject_token_missing", "subject_token or subject_token_type is missing";
         /// RFC 8693 §2.1.

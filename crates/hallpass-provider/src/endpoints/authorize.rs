@@ -19,7 +19,7 @@ use super::{par::spend_of, resolve::Unresolved};
 use crate::{
     Failure, Provider, Refusal,
     browser::{Browser, Pending, PendingDevice, SetCookies, binding_digest, is_binding},
-    issue,
+    issue::{self, NoToken},
     ports::{Account, Event, PageKind},
 };
 
@@ -278,7 +278,14 @@ impl Provider {
         match granted.access_token(client, &inner.policy, now) {
             Ok(None) => {}
             Ok(Some(access)) => {
-                let (token, text) = issue::make_access_token(self, client, access, now).await?;
+                let token = issue::make_access_token(self, client, access, now);
+                let (token, text) = match token.await {
+                    Ok(made) => made,
+                    Err(NoToken::TooLarge) => {
+                        return Ok(Outcome::Refused(Reason::AccessTokenTooLarge));
+                    }
+                    Err(NoToken::Failed(failure)) => return Err(failure),
+                };
                 made.access_token = Some(FrontToken {
                     text,
                     expires_in: token.expires_at.since(now),

@@ -29,7 +29,7 @@ pub(super) struct Raw {
     /// PEM file with the authorities that vouch for clients of `tls_client_auth`. Without it that method does not exist.
     ca_file: Option<PathBuf>,
     /// The header in which the trusted proxies pass a client's certificate on; they must take it away from every request
-    /// that brings one itself.
+    /// that brings one itself. Not read at `listen`: who connects there shows a certificate in the handshake or none.
     certificate_header: CertificateHeader,
 }
 

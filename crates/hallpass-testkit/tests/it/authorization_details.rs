@@ -1,6 +1,9 @@
 //! Rich authorization requests: RFC 9396.
 
-use hallpass_core::authorization_details::{DetailType, Member, MemberKind};
+use hallpass_core::{
+    authorization_details::{DetailType, Member, MemberKind},
+    policy::Policy,
+};
 use hallpass_testkit::{
     Answer, Browser, Op, Request, assertion,
     fixture::{self, API1, API2},
@@ -12,7 +15,12 @@ use serde_json::{Value, json};
 use crate::backchannel::{answer_all, at_approvals};
 
 async fn op() -> Op {
+    with(|_| ()).await
+}
+
+async fn with(change: impl FnOnce(&mut Policy) + Send + 'static) -> Op {
     let op = Op::with(|policy| {
+        change(policy);
         policy.backchannel.enabled = true;
         let member = |name: &str, kind, required| Member {
             kind,
@@ -65,6 +73,80 @@ async fn redeem(browser: &mut Browser, code: &str, more: &[(&str, &str)]) -> Ans
     browser
         .call("web", "/token", &[&pairs, more].concat())
         .await
+}
+
+/// A request for so many scopes and details that no token can hold both.
+fn too_much(response_type: &str) -> Request {
+    let scopes: Vec<String> = (0..100).map(|n| format!("api:{n:060}")).collect();
+    let large = json!({"type": "payment", "amount": {}, "creditor": "c".repeat(5800)});
+    let details = json!([large, payment("1")]);
+    asking("web", &format!("openid {}", scopes.join(" ")), &details)
+        .with("response_type", response_type)
+}
+
+async fn generous(types: &'static [hallpass_core::authorize::ResponseType]) -> Op {
+    let op = with(move |policy| {
+        policy.response_types.extend(types);
+        policy.scopes.extend((0..100).map(|n| hallpass_core::policy::ScopeSpec {
+            name: format!("api:{n:060}"),
+            description: None,
+            claims: Vec::new(),
+        }));
+    })
+    .await;
+    op.change_client("web", |metadata| {
+        metadata.remove("scope");
+        metadata.insert("response_types".to_owned(), json!(["code", "code token"]));
+        metadata.insert("grant_types".to_owned(), json!(["authorization_code", "implicit"]));
+    })
+    .await;
+    op
+}
+
+// Made all the same, such a token would be refused wherever it is shown.
+#[tokio::test]
+async fn a_token_that_would_be_too_long_is_refused_before_it_is_made() {
+    let op = generous(&[]).await;
+    let mut browser = op.browser();
+    let code = browser.code("alice", &too_much("code")).await;
+    let answer = redeem(&mut browser, &code, &[]).await;
+    assert_eq!(answer.status, 400, "{}", answer.text());
+    assert_eq!(answer.error(), "invalid_request");
+    // The code is as good as before for a token with less in it.
+    let less = json!([payment("1")]).to_string();
+    let answer = redeem(&mut browser, &code, &[("authorization_details", &less)]).await;
+    let tokens = Tokens::of(&answer);
+    let known = browser
+        .call("web", "/introspect", &[("token", &tokens.access)])
+        .await;
+    assert_eq!(known.json()["active"], json!(true), "{}", known.text());
+}
+
+#[tokio::test]
+async fn a_long_token_that_is_made_is_good() {
+    let op = generous(&[]).await;
+    let mut browser = op.browser();
+    let details = json!([{"type": "payment", "amount": {}, "creditor": "c".repeat(5900)}]);
+    let request = asking("web", "openid", &details);
+    let code = browser.code("alice", &request).await;
+    let tokens = Tokens::of(&redeem(&mut browser, &code, &[]).await);
+    let known = browser
+        .call("web", "/introspect", &[("token", &tokens.access)])
+        .await;
+    assert_eq!(known.json()["active"], json!(true), "{}", known.text());
+    assert_eq!(known.json()["authorization_details"], details);
+}
+
+#[tokio::test]
+async fn a_token_that_would_be_too_long_does_not_come_through_the_browser() {
+    use hallpass_core::authorize::ResponseType;
+    let op = generous(&[ResponseType::CodeToken]).await;
+    let mut browser = op.browser();
+    let answer = browser.send(too_much("code token").post()).await;
+    let answer = browser.through_pages("alice", answer).await;
+    let (_, fragment) = answer.location().split_once('#').unwrap();
+    assert!(fragment.contains("error=invalid_request"), "{fragment}");
+    assert!(!fragment.contains("access_token="), "{fragment}");
 }
 
 // AZ-28
