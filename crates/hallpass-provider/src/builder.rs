@@ -24,6 +24,7 @@ use crate::{
     remote_keys::RemoteKeys,
     roots,
     secrets::{MasterKey, Secrets},
+    sending::Sending,
     tries::Limits,
 };
 
@@ -311,6 +312,7 @@ impl Builder {
                 remote_keys: RemoteKeys::default(),
                 logos: Logos::default(),
                 outbox: self.outbox,
+                sending: Sending::default(),
                 pushes: self.limits.pushes.of(self.issuer_id),
                 device_requests: self.limits.device_requests.of(self.issuer_id),
                 wrong_codes: self.limits.wrong_codes.of(self.issuer_id),

@@ -24,6 +24,7 @@ mod registry;
 mod remote_keys;
 pub mod roots;
 pub mod secrets;
+mod sending;
 mod sessions;
 mod tries;
 

@@ -142,7 +142,18 @@ impl Provider {
     /// The store fails; the delivery is due again later, too.
     pub async fn deliver(&self, claimed: Claimed) -> Result<(), StoreError> {
         let Claimed { key, record } = claimed;
-        let attempt = self.attempt(key, &record).await?;
+        let client = match &record.content {
+            DeliveryContent::Request { client_id, .. }
+            | DeliveryContent::LogoutToken { client_id, .. } => Some(client_id),
+            DeliveryContent::SessionsEnded { .. } => None,
+        };
+        let again = record.attempts > 1;
+        let turn = client.map(|client| self.inner.sending.enter(client, again));
+        let attempt = match &turn {
+            Some(None) => Attempt::Busy,
+            Some(Some(_)) | None => self.attempt(key, &record).await?,
+        };
+        drop(turn);
         match attempt {
             Attempt::Done => {
                 self.settle(key, record.attempts, None).await?;

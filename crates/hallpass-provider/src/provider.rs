@@ -20,6 +20,7 @@ use crate::{
     registry::Grants,
     remote_keys::RemoteKeys,
     secrets::Secrets,
+    sending::Sending,
     tries::{Limits, Tries},
 };
 
@@ -57,6 +58,7 @@ pub(crate) struct Inner {
     /// Rings when something was put into the outbox.
     pub(crate) outbox: Arc<tokio::sync::Notify>,
     pub(crate) limits: Limits,
+    pub(crate) sending: Sending,
     /// Pushed requests of clients that anybody can speak for, by network.
     pub(crate) pushes: Tries,
     /// Requests of devices, by client and network.

@@ -432,20 +432,32 @@ pub(crate) fn due_deliveries(
     issuer: IssuerId,
     now: Timestamp,
     limit: usize,
-) -> Read<Vec<(Key<Delivery>, DeliveryRecord)>> {
+) -> Read<Due> {
     let limit = i64::try_from(limit.clamp(1, MAX_PAGE)).unwrap_or(i64::MAX);
     let mut statement = cached(db, sql::DUE_DELIVERIES)?;
     let mut rows = statement.query(params![issuer.0, now.0, limit])?;
-    let mut due = Vec::new();
+    let mut due = Due::default();
     while let Some(row) = rows.next()? {
         let (bucket, id): (_, [u8; 32]) = (Bucket(row.get(0)?), row.get(1)?);
-        let mut record: DeliveryRecord =
-            record_of(row, 4, |bytes| decode_at(issuer, bucket, &id, bytes))?;
-        record.attempts = row.get(2)?;
-        record.next_at = Timestamp(row.get(3)?);
-        due.push((Key::from_parts(bucket, id), record));
+        let (key, attempts) = (Key::from_parts(bucket, id), row.get(2)?);
+        match record_of::<DeliveryRecord>(row, 4, |b| decode_at(issuer, bucket, &id, b)) {
+            Ok(mut record) => {
+                record.attempts = attempts;
+                record.next_at = Timestamp(row.get(3)?);
+                due.readable.push((key, record));
+            }
+            Err(ReadError::Store(error)) => due.unreadable.push((key, attempts, error)),
+            Err(error @ ReadError::Sqlite(_)) => return Err(error),
+        }
     }
     Ok(due)
+}
+
+/// Deliveries that are due, and those whose records nobody can read.
+#[derive(Debug, Default)]
+pub(crate) struct Due {
+    pub(crate) readable: Vec<(Key<Delivery>, DeliveryRecord)>,
+    pub(crate) unreadable: Vec<(Key<Delivery>, u32, StoreError)>,
 }
 
 pub(crate) fn issuer(db: &Connection, identifier: &str) -> Read<Option<IssuerId>> {

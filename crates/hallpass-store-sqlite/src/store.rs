@@ -15,7 +15,7 @@ use hallpass_core::{
 use hallpass_store::migration::Migration;
 use hallpass_store::{
     BoxFuture, Commit, Committed, CredentialRecord, Day, InitialAccessRecord, IssuerRecord,
-    KeyRecord, NewIssuer, Page, RootRecord, Standing, Store, StoreError, UserRecord,
+    KeyRecord, NewIssuer, Page, RootRecord, Spend, Standing, Store, StoreError, UserRecord,
 };
 use hallpass_types::{
     Bucket, ClientId, Code, ContentDigest, Delivery, GrantId, IssuerId, Key, Session, Subject,
@@ -143,6 +143,9 @@ fn demand_no_pending(db: &Connection) -> Result<(), StoreError> {
         }),
     }
 }
+
+/// A delivery that cannot be read is looked at again after so many seconds.
+const UNREADABLE: i64 = 3600;
 
 impl Store for SqliteStore {
     fn client<'a>(
@@ -337,7 +340,33 @@ impl Store for SqliteStore {
         now: Timestamp,
         limit: usize,
     ) -> Answer<'_, Vec<(Key<Delivery>, DeliveryRecord)>> {
-        self.read(move |db| read::due_deliveries(db, issuer, now, limit))
+        Box::pin(async move {
+            loop {
+                let due = self
+                    .readers
+                    .ask(|db| read::due_deliveries(db, issuer, now, limit))?;
+                if due.unreadable.is_empty() {
+                    return Ok(due.readable);
+                }
+                // They would stand before all others for ever. Somebody may mend them until they expire.
+                for (key, attempts, error) in due.unreadable {
+                    tracing::error!(%error, delivery.id = ?key, "a delivery cannot be read and is put off");
+                    let put_off = Spend::Delivery {
+                        key,
+                        attempts,
+                        next_at: Some(now.plus(UNREADABLE)),
+                    };
+                    let commit = Commit {
+                        spends: vec![put_off],
+                        writes: Vec::new(),
+                    };
+                    self.commit(issuer, commit).await?;
+                }
+                if !due.readable.is_empty() {
+                    return Ok(due.readable);
+                }
+            }
+        })
     }
 
     fn issuer<'a>(&'a self, identifier: &'a str) -> Answer<'a, IssuerId> {

@@ -166,6 +166,8 @@ impl Fetcher for TestFetcher {
 
     fn post<'a>(&'a self, request: PostRequest<'a>) -> BoxFuture<'a, Result<u16, FetchError>> {
         Box::pin(async move {
+            // Others get their turn while it is under way.
+            tokio::task::yield_now().await;
             if lock(&self.busy).contains(request.url) {
                 return Err(FetchError::Busy);
             }

@@ -135,10 +135,10 @@ pub fn is_over(record: &DeliveryRecord, now: Timestamp) -> bool {
     record.attempts >= MOST_ATTEMPTS || record.expires_at <= now
 }
 
-const FIRST_PAUSE: i64 = 15;
+const FIRST_PAUSE: i64 = 20;
 const LONGEST_PAUSE: i64 = 3600;
 const LONGEST_TURN: i64 = 300;
-/// About three hours in all.
+/// Between three and four hours in all.
 const MOST_ATTEMPTS: u32 = 8;
 
 #[cfg(test)]
@@ -166,7 +166,7 @@ mod tests {
             .iter()
             .map(|attempt| next_attempt(*attempt, Timestamp(7)).0 - 7)
             .collect();
-        assert_eq!(pauses, [15, 60, 240, 960, 3600, 3600, 3600, 3600]);
+        assert_eq!(pauses, [20, 80, 320, 1280, 3600, 3600, 3600, 3600]);
     }
 
     #[test]

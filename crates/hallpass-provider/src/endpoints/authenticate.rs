@@ -121,8 +121,7 @@ impl Provider {
         peer: Option<IpAddr>,
         most: u32,
     ) -> Result<(), Failure> {
-        let trusted =
-            client.is_confidential() && client.client().origin != ClientOrigin::Document;
+        let trusted = client.is_confidential() && client.client().origin != ClientOrigin::Document;
         match peer {
             Some(peer) if !trusted => tries
                 .count(&[By::network(peer)], most, self.now())

@@ -321,7 +321,9 @@ impl Provider {
             Committed::Done => {
                 self.client_used(client).await;
                 if let Some(pushed) = pushed {
-                    inner.outstanding.remove((&**client).into(), pushed.key.bucket);
+                    inner
+                        .outstanding
+                        .remove((&**client).into(), pushed.key.bucket);
                 }
                 Ok(Outcome::Granted(granted.respond(made, &inner.policy)))
             }

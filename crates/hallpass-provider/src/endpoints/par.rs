@@ -86,10 +86,7 @@ impl Provider {
         let current = Bucket::purgeable_below(now);
         let limit = inner.policy.requests.max_pushed;
         let whose = Whose::from(&**client.client());
-        if !inner
-            .outstanding
-            .add(whose, bucket, current, limit)
-        {
+        if !inner.outstanding.add(whose, bucket, current, limit) {
             return Err(Failure::Throttled { retry_after: 60 });
         }
         let mut spends = vec![Spend::NewWaiting(
@@ -141,7 +138,9 @@ impl Provider {
             writes: Vec::new(),
         };
         if self.commit(commit).await? == Committed::Done {
-            self.inner.outstanding.remove(client.into(), pushed.key.bucket);
+            self.inner
+                .outstanding
+                .remove(client.into(), pushed.key.bucket);
         }
         Ok(())
     }

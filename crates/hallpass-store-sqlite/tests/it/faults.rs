@@ -6,6 +6,7 @@ use std::{
 };
 
 use crate::common::{Folder, NOW, grant, grant_id, key, once, one_of_each, session, subject, user};
+use hallpass_core::record::{DeliveryContent, DeliveryRecord};
 use hallpass_store::{Commit, Committed, Spend, Store as _, StoreError, Write};
 use hallpass_store_sqlite::{Options, SqliteStore};
 use hallpass_types::{Bucket, IssuerId};
@@ -342,4 +343,39 @@ async fn a_log_that_is_cut_keeps_all_that_was_acknowledged_before_the_cut() {
         }
         assert_eq!(store.check().unwrap(), Vec::<String>::new());
     }
+}
+
+fn delivery(n: u32) -> DeliveryRecord {
+    DeliveryRecord {
+        content: DeliveryContent::SessionsEnded {
+            sessions: vec![key("session", n)],
+        },
+        attempts: 0,
+        put_off: 0,
+        next_at: NOW.plus(i64::from(n)),
+        expires_at: NOW.plus(600),
+    }
+}
+
+#[tokio::test]
+async fn a_delivery_that_nobody_can_read_does_not_hold_up_those_behind_it() {
+    let folder = Folder::new();
+    let store = SqliteStore::open(folder.file(), Options::default()).unwrap();
+    for n in 0..4 {
+        let write = Write::Delivery(key("delivery", n), Box::new(delivery(n)));
+        store.commit(ISSUER, only(vec![write])).await.unwrap();
+    }
+    {
+        let db = rusqlite::Connection::open(folder.file()).unwrap();
+        let damage = "UPDATE deliveries SET record = x'00' WHERE next_at < ?1 + 3";
+        assert_eq!(db.execute(damage, [NOW.0]).unwrap(), 3);
+    }
+    let now = NOW.plus(9);
+    let due = store.due_deliveries(ISSUER, now, 1).await.unwrap();
+    assert_eq!(due, [(key("delivery", 3), delivery(3))]);
+    // The others are not forgotten.
+    let db = rusqlite::Connection::open(folder.file()).unwrap();
+    let later = "SELECT count(*) FROM deliveries WHERE next_at > ?1";
+    let count = db.query_row(later, [now.0], |row| row.get::<_, u32>(0));
+    assert_eq!(count.unwrap(), 3);
 }

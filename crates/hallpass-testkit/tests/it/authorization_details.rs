@@ -87,17 +87,22 @@ fn too_much(response_type: &str) -> Request {
 async fn generous(types: &'static [hallpass_core::authorize::ResponseType]) -> Op {
     let op = with(move |policy| {
         policy.response_types.extend(types);
-        policy.scopes.extend((0..100).map(|n| hallpass_core::policy::ScopeSpec {
-            name: format!("api:{n:060}"),
-            description: None,
-            claims: Vec::new(),
-        }));
+        policy
+            .scopes
+            .extend((0..100).map(|n| hallpass_core::policy::ScopeSpec {
+                name: format!("api:{n:060}"),
+                description: None,
+                claims: Vec::new(),
+            }));
     })
     .await;
     op.change_client("web", |metadata| {
         metadata.remove("scope");
         metadata.insert("response_types".to_owned(), json!(["code", "code token"]));
-        metadata.insert("grant_types".to_owned(), json!(["authorization_code", "implicit"]));
+        metadata.insert(
+            "grant_types".to_owned(),
+            json!(["authorization_code", "implicit"]),
+        );
     })
     .await;
     op

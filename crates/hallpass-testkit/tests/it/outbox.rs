@@ -9,7 +9,11 @@ use hallpass_types::ClientId;
 const URL: &str = "https://rp.example/told";
 
 async fn queue(op: &Op, lifetime: i64) {
-    let client = ClientId::parse("web").unwrap();
+    queue_for(op, "web", lifetime).await;
+}
+
+async fn queue_for(op: &Op, client: &str, lifetime: i64) {
+    let client = ClientId::parse(client).unwrap();
     let outgoing = Outgoing {
         kind: "test",
         client: &client,
@@ -55,15 +59,15 @@ async fn a_receiver_that_is_down_is_tried_again_less_and_less_often_and_given_up
     queue(&op, 86_400).await;
     let mut at = Vec::new();
     let started = op.provider.now();
-    for _ in 0..86_400 / 15 {
+    for _ in 0..86_400 / 20 {
         let before = op.fetcher.posted().len();
         op.provider.deliver_due().await.unwrap();
         if op.fetcher.posted().len() > before {
             at.push(op.provider.now().since(started));
         }
-        op.clock.advance(15);
+        op.clock.advance(20);
     }
-    assert_eq!(at, [0, 15, 75, 315, 1275, 4875, 8475, 12_075]);
+    assert_eq!(at, [0, 20, 100, 420, 1700, 5300, 8900, 12_500]);
     assert_eq!(op.events.count("outcome: \"failed\""), 8);
     assert_eq!(op.events.count("outcome: \"given_up\""), 1);
 }
@@ -97,7 +101,7 @@ async fn a_refusal_is_final_and_a_failure_is_not() {
         op.fetcher.answer_posts(URL, status);
         queue(&op, 3600).await;
         op.provider.deliver_due().await.unwrap();
-        op.clock.advance(15);
+        op.clock.advance(20);
         op.provider.deliver_due().await.unwrap();
         assert_eq!(op.fetcher.posted().len(), attempts, "{status}");
     }
@@ -120,10 +124,38 @@ async fn waiting_for_a_turn_is_no_attempt_and_takes_longer_and_longer() {
     op.clock.advance(300);
     op.provider.deliver_due().await.unwrap();
     op.fetcher.answer_posts(URL, 200);
-    op.clock.advance(15);
+    op.clock.advance(20);
     op.provider.deliver_due().await.unwrap();
     assert_eq!(op.fetcher.posted().len(), 2, "the first pause comes first");
     assert_eq!(op.events.count("outcome: \"delivered\""), 1);
+}
+
+// LO-09: who has much to be told does not make others wait
+#[tokio::test]
+async fn one_client_does_not_take_all_the_room() {
+    let op = Op::start().await;
+    op.fetcher.answer_posts(URL, 200);
+    for _ in 0..30 {
+        queue(&op, 3600).await;
+    }
+    queue_for(&op, "web2", 3600).await;
+    let claimed = op.provider.claim_deliveries(48).await.unwrap();
+    assert_eq!(claimed.len(), 31);
+    let mut all = tokio::task::JoinSet::new();
+    for one in claimed {
+        let provider = op.provider.clone();
+        all.spawn(async move { provider.deliver(one).await });
+    }
+    all.join_all().await;
+    assert_eq!(op.events.count("ClientId(\"web\")"), 4);
+    assert_eq!(op.events.count("ClientId(\"web2\")"), 1);
+    // The others have their turn later, and none is lost.
+    for _ in 0..30 {
+        op.clock.advance(20);
+        op.provider.deliver_due().await.unwrap();
+    }
+    assert_eq!(op.events.count("outcome: \"delivered\""), 31);
+    assert_eq!(op.events.count("outcome"), 31);
 }
 
 // OP-05: two nodes and one outbox
