@@ -16,6 +16,8 @@ pub(crate) struct CoolDown {
 struct Entry {
     in_flight: u32,
     failures: u32,
+    /// Requests in a row that found the server and got no answer.
+    silent: u32,
     until: Option<Instant>,
 }
 
@@ -81,15 +83,31 @@ impl CoolDown {
     fn succeeded(&self, key: &str) {
         if let Some(entry) = self.entries().get_mut(key) {
             entry.failures = 0;
+            entry.silent = 0;
             entry.until = None;
         }
     }
 }
 
 impl Ticket {
-    /// The server could not be reached, or did not speak as it should.
+    /// There was no connection to the server.
     pub(crate) fn unreachable(&self) {
         self.all.failed(&self.origin);
+    }
+
+    /// The server could be reached, and then did not answer in time, or not as it should. Other URLs of it may be in order,
+    /// and whoever named this one may have known that it is slow: the server as a whole is left alone only after several
+    /// in a row.
+    pub(crate) fn silent(&self, url: &str) {
+        self.all.failed(url);
+        let mut entries = self.all.entries();
+        let entry = entries.entry(self.origin.clone()).or_default();
+        entry.silent = entry.silent.saturating_add(1);
+        let several = entry.silent >= SEVERAL;
+        drop(entries);
+        if several {
+            self.all.failed(&self.origin);
+        }
     }
 
     /// The server answered, with something that is of no use. Other URLs of it may be in order.
@@ -110,13 +128,15 @@ impl Drop for Ticket {
         let mut entries = self.all.entries();
         if let Some(entry) = entries.get_mut(&self.origin) {
             entry.in_flight = entry.in_flight.saturating_sub(1);
-            if entry.in_flight == 0 && entry.failures == 0 {
+            if entry.in_flight == 0 && entry.failures == 0 && entry.silent == 0 {
                 entries.remove(&self.origin);
             }
         }
     }
 }
 
+/// So many requests in a row that found the server and got no answer are its fault as a whole.
+const SEVERAL: u32 = 5;
 const MOST_AT_ONCE: u32 = 64;
 const MOST_PER_ORIGIN: u32 = 4;
 const MOST_ENTRIES: usize = 4096;
@@ -152,6 +172,25 @@ mod tests {
         enter(&all, "a", "a/1").unwrap().useless("a/1");
         assert!(enter(&all, "a", "a/1").is_none());
         assert!(enter(&all, "a", "a/2").is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_does_not_answer_in_time_is_left_alone_only_after_several() {
+        let all = Arc::new(CoolDown::default());
+        for number in 0..4 {
+            let url = format!("a/{number}");
+            enter(&all, "a", &url).unwrap().silent(&url);
+            assert!(enter(&all, "a", &url).is_none(), "that URL is left alone");
+        }
+        enter(&all, "a", "a/good").unwrap().good("a/good");
+        for number in 4..9 {
+            let url = format!("a/{number}");
+            enter(&all, "a", &url).unwrap().silent(&url);
+        }
+        assert!(enter(&all, "a", "a/good").is_none(), "five in a row");
+        tokio::time::advance(Duration::from_secs(2)).await;
+        enter(&all, "a", "a/good").unwrap().good("a/good");
+        assert!(enter(&all, "a", "a/good").is_some());
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::target::Target;
 /// Why an exchange came to nothing.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// The server is at fault as a whole.
+    /// There was no answer, or none that could be read.
     #[error("unreachable: {0}")]
     Unreachable(String),
     /// This document of it is of no use.

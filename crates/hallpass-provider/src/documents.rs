@@ -24,7 +24,7 @@ use crate::{Provider, ports::FetchRequest};
 
 /// A page of ours waits no longer for a document.
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// So many documents are fetched at once.
+/// So many documents are fetched at once that were good before, and so many that were not.
 const MOST_AT_ONCE: usize = 16;
 /// A document that was good and cannot be fetched any more still serves what was granted before, for so long after it
 /// ceased to be fresh (seconds). Nothing new is granted meanwhile.
@@ -100,15 +100,15 @@ struct Flight {
 
 /// So many at once, then `refill` within `per` seconds.
 #[derive(Clone, Copy, Debug)]
-struct Ration {
-    burst: i64,
-    per: i64,
-    refill: i64,
+pub(crate) struct Ration {
+    pub(crate) burst: i64,
+    pub(crate) per: i64,
+    pub(crate) refill: i64,
 }
 
 /// How much of a ration is used, in parts of `per`.
 #[derive(Clone, Copy, Debug, Default)]
-struct Level {
+pub(crate) struct Level {
     used: i64,
     at: Timestamp,
 }
@@ -124,7 +124,7 @@ impl Level {
     }
 
     /// Whether there was one left, which is taken.
-    fn take(&mut self, ration: Ration, now: Timestamp) -> bool {
+    pub(crate) fn take(&mut self, ration: Ration, now: Timestamp) -> bool {
         self.settle(ration, now);
         let next = self.used.saturating_add(ration.per);
         let left = next <= ration.burst.saturating_mul(ration.per);
@@ -256,8 +256,14 @@ impl Documents {
 
     fn place<'a>(&'a self, id: &'a ClientId) -> Option<Place<'a>> {
         let mut state = self.state();
-        if !state.flights.contains_key(id) && state.flights.len() >= MOST_AT_ONCE {
-            return None;
+        if !state.flights.contains_key(id) {
+            // What was good before has room of its own, which nobody takes by naming other URLs.
+            let known = state.held.contains_key(id);
+            let alike = state.flights.keys();
+            let alike = alike.filter(|other| state.held.contains_key(*other) == known);
+            if alike.count() >= MOST_AT_ONCE {
+                return None;
+            }
         }
         let flight = state.flights.entry(id.clone()).or_default().clone();
         drop(state);
@@ -417,5 +423,39 @@ mod tests {
             state.give_back("https://a.test");
         }
         assert!(state.origins.is_empty());
+    }
+
+    #[test]
+    fn strangers_take_no_room_from_documents_that_were_good_before() {
+        let policy = hallpass_types::Issuer::parse("https://op.test").unwrap();
+        let policy = hallpass_core::policy::Policy::new(policy, Arc::new([0; 32]));
+        let id = |host: &str| {
+            let id = ClientId::parse(&format!("https://{host}.test/app")).unwrap();
+            DocumentId::parse(&id).unwrap()
+        };
+        let documents = Documents::default();
+        let known = id("known");
+        let text = serde_json::json!({"client_id": known.id().as_str(), "client_name": "App",
+            "redirect_uris": ["https://known.test/cb"]});
+        let media = Some("application/json");
+        let client = document::read(&known, media, text.to_string().as_bytes(), &policy, NOW);
+        let held = Held {
+            client: Arc::new(client.unwrap()),
+            origin: known.origin().to_owned(),
+            fetched_at: NOW,
+            fresh_until: NOW,
+            tried_at: NOW,
+            used_at: NOW,
+        };
+        documents.state().put(known.id(), held, 10, NOW);
+        let strangers: Vec<_> = (0..40).map(|n| id(&format!("s{n}"))).collect();
+        let places: Vec<_> = strangers
+            .iter()
+            .filter_map(|id| documents.place(id.id()))
+            .collect();
+        assert_eq!(places.len(), MOST_AT_ONCE);
+        assert!(documents.place(known.id()).is_some());
+        drop(places);
+        assert!(documents.state().flights.is_empty());
     }
 }

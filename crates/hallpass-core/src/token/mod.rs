@@ -438,6 +438,13 @@ pub trait Grant: Send + Sync + 'static {
     /// # Errors
     /// A parameter is missing or malformed.
     fn parse(params: &Params) -> Result<Self::Request, Reason>;
+    /// Refuses what needs no look at anything, before anybody is asked for it.
+    ///
+    /// # Errors
+    /// This client may not ask for this.
+    fn admit(_cx: &Context<'_>, _request: &Self::Request) -> Result<(), Reason> {
+        Ok(())
+    }
     /// Names what must be known.
     fn key(request: &Self::Request) -> Self::Key;
     /// Decides.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -112,7 +113,7 @@ impl Guard {
         &'a self,
         url: &str,
         timeout: Duration,
-        attempt: impl AsyncFnOnce(&Target) -> Result<T, Outcome>,
+        attempt: impl AsyncFnOnce(&Target, &AtomicBool) -> Result<T, Outcome>,
     ) -> Result<T, FetchError> {
         let target = Target::parse(url)?;
         // What is blocked at sight is not even counted.
@@ -131,7 +132,8 @@ impl Guard {
                 });
             }
         };
-        let answer = tokio::time::timeout(timeout, attempt(&target)).await;
+        let reached = AtomicBool::new(false);
+        let answer = tokio::time::timeout(timeout, attempt(&target, &reached)).await;
         let failure = match answer {
             Ok(Ok(fetched)) => {
                 ticket.good(url);
@@ -146,23 +148,27 @@ impl Guard {
         };
         tracing::debug!(fetch.origin = target.origin(), error = %failure, "fetch failed");
         match failure {
+            Failure::Unreachable(_) if reached.load(Ordering::Relaxed) => ticket.silent(url),
             Failure::Unreachable(_) => ticket.unreachable(),
             Failure::Useless(_) => ticket.useless(url),
         }
         Err(FetchError::Failed)
     }
 
-    /// A connection to an allowed address, with TLS where the target wants it.
-    async fn connect(&self, target: &Target) -> Result<Stream, Outcome> {
+    /// A connection to an allowed address, with TLS where the target wants it. `reached` tells that it is there.
+    async fn connect(&self, target: &Target, reached: &AtomicBool) -> Result<Stream, Outcome> {
         let stream = self.dial(target).await?;
         if !target.https {
+            reached.store(true, Ordering::Relaxed);
             return Ok(Box::new(stream));
         }
         let name = target
             .server_name()
             .ok_or_else(|| Failure::Unreachable("no name for a certificate".to_owned()))?;
         let stream = self.tls()?.connect(name, stream).await;
-        Ok(Box::new(stream.map_err(unreachable)?))
+        let stream = stream.map_err(unreachable)?;
+        reached.store(true, Ordering::Relaxed);
+        Ok(Box::new(stream))
     }
 
     /// Connects to one of the addresses that are allowed. The address that was looked at is the one that is dialled.
@@ -231,21 +237,25 @@ impl Fetcher for Guard {
         &'a self,
         request: FetchRequest<'a>,
     ) -> BoxFuture<'a, Result<Fetched, FetchError>> {
-        Box::pin(
-            self.within(request.url, request.timeout, async move |target| {
-                let stream = self.connect(target).await?;
+        Box::pin(self.within(
+            request.url,
+            request.timeout,
+            async move |target, reached| {
+                let stream = self.connect(target, reached).await?;
                 Ok(exchange(stream, target, &request).await?)
-            }),
-        )
+            },
+        ))
     }
 
     fn post<'a>(&'a self, request: PostRequest<'a>) -> BoxFuture<'a, Result<u16, FetchError>> {
-        Box::pin(
-            self.within(request.url, request.timeout, async move |target| {
-                let stream = self.connect(target).await?;
+        Box::pin(self.within(
+            request.url,
+            request.timeout,
+            async move |target, reached| {
+                let stream = self.connect(target, reached).await?;
                 Ok(hand_in(stream, target, &request).await?)
-            }),
-        )
+            },
+        ))
     }
 
     fn permits<'a>(&'a self, url: &'a str) -> BoxFuture<'a, bool> {

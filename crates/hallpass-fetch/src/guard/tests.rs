@@ -372,7 +372,11 @@ async fn a_server_that_failed_is_left_alone_and_another_is_not() {
             FetchError::Failed
         );
     }
-    assert_eq!(bad.count(), 1);
+    assert_eq!(bad.count(), 1, "that URL is left alone");
+    for number in 0..20 {
+        drop(guard.fetch(request(&bad.url(&format!("/{number}")))).await);
+    }
+    assert_eq!(bad.count(), 5, "after several in a row the whole server is");
     for _ in 0..5 {
         assert!(guard.fetch(request(&good.url("/"))).await.is_ok());
     }

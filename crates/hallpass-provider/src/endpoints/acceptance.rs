@@ -20,6 +20,7 @@ use super::register::{Reason, Registered, RegistrationFailure};
 use crate::{
     Failure, Provider,
     ports::{Event, FetchRequest},
+    remote_keys,
 };
 
 /// No more clients can be registered, until some are deleted or expire.
@@ -259,6 +260,11 @@ impl Provider {
         let Some(uri) = sector::needed(metadata) else {
             return Ok(());
         };
+        // Where anybody may register, anybody can name any address here.
+        let (documents, origin) = (&self.inner.documents, remote_keys::origin(uri));
+        if !documents.ration(&origin, self.now()) {
+            return Err(Failure::Throttled { retry_after: 60 }.into());
+        }
         let request = FetchRequest {
             url: uri,
             accept: "application/json",
@@ -271,7 +277,9 @@ impl Provider {
             .fetch(request)
             .await
             .map_err(|_| Reason::SectorUnavailable)?;
-        sector::check_metadata(metadata, &fetched.body).map_err(RegistrationFailure::Metadata)
+        sector::check_metadata(metadata, &fetched.body).map_err(RegistrationFailure::Metadata)?;
+        documents.give_back(&origin);
+        Ok(())
     }
 
     /// Deletes clients that registered themselves and were not used for as long as the policy says. Answers how many went.

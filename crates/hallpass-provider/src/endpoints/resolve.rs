@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use hallpass_core::{
     authorize::{Carried, Identified, Reason, Received, Unidentified},
     client::Client,
-    request_object::{self, Demands, Facts, RequestObject, Verified},
+    request_object::{self, Demands, Facts, Reference, RequestObject, Verified},
 };
 use hallpass_jose::JwsAlgorithm;
 use hallpass_store::StoreError;
@@ -158,19 +158,42 @@ impl Provider {
 
     /// Fetches a request object from an address that its client registered.
     async fn referenced(&self, uri: &str, client: &Client) -> Result<Arc<str>, Reason> {
-        let reference = request_object::Reference::parse(uri, client)?;
+        let reference = Reference::parse(uri, client)?;
         if let Some(held) = self.inner.referenced.get(&reference) {
             return Ok(held);
         }
-        // A stranger can have any registered address fetched. One that brings objects is not held up by that.
         let inner = &self.inner;
-        let counted = (!inner.referenced.is_good(&reference))
-            .then(|| remote_keys::origin(reference.address()));
-        if let Some(origin) = &counted
-            && !inner.documents.ration(origin, self.now())
-        {
+        let Some(good) = inner.referenced.good(&reference) else {
+            return self.fetched_at_last(&reference).await;
+        };
+        if good.at_a_walk(self.now()) {
+            return self.fetched(&reference).await;
+        }
+        let _turn = good.turn.lock().await;
+        if let Some(recent) = inner.referenced.recent(&reference, self.now()) {
+            return Ok(recent);
+        }
+        let object = self.fetched(&reference).await?;
+        inner.referenced.hold(&reference, &object, self.now());
+        Ok(object)
+    }
+
+    /// Fetches from an address that brought nothing so far, if its server was not asked for nothing too often.
+    async fn fetched_at_last(&self, reference: &Reference<'_>) -> Result<Arc<str>, Reason> {
+        let documents = &self.inner.documents;
+        let origin = remote_keys::origin(reference.address());
+        if !documents.ration(&origin, self.now()) {
             return Err(Reason::RequestUriUnreachable);
         }
+        let object = self.fetched(reference).await;
+        if self.inner.referenced.good(reference).is_some() {
+            documents.give_back(&origin);
+        }
+        object
+    }
+
+    async fn fetched(&self, reference: &Reference<'_>) -> Result<Arc<str>, Reason> {
+        let inner = &self.inner;
         let request = FetchRequest {
             url: reference.address(),
             accept: "application/oauth-authz-req+jwt, application/jwt",
@@ -181,12 +204,9 @@ impl Provider {
         let text = fetched.and_then(|fetched| String::from_utf8(fetched.body).ok());
         let text: Option<Arc<str>> = text.map(|text| Arc::from(text.trim_ascii()));
         let is_good = text.as_deref().is_some_and(request_object::has_form);
-        inner.referenced.note(&reference, is_good);
-        if let (Some(origin), true) = (&counted, is_good) {
-            inner.documents.give_back(origin);
-        }
+        inner.referenced.note(reference, is_good);
         let text = text.ok_or(Reason::RequestUriUnreachable)?;
-        inner.referenced.put(&reference, &text);
+        inner.referenced.put(reference, &text);
         Ok(text)
     }
 }

@@ -299,7 +299,8 @@ impl Fetch for AssertionKey {
                 random: provider.random(),
             };
             let policy = &provider.inner.policy;
-            let Ok(jws) = UnverifiedJws::parse_with_limit(&self.0, MAX_ASSERTION) else {
+            let Ok(jws) = UnverifiedJws::parse_with_limit(&self.0, jwt_bearer::MAX_ASSERTION)
+            else {
                 return Ok(found);
             };
             let Some(entry) = jwt_bearer::issuer_of(&jws, policy) else {
@@ -344,9 +345,6 @@ async fn vouched(
     None
 }
 
-/// The longest assertion, in bytes.
-const MAX_ASSERTION: usize = 16 * 1024;
-
 struct Pure<G>(std::marker::PhantomData<fn() -> G>);
 
 /// How often a decision is made again because somebody else was faster.
@@ -370,13 +368,15 @@ impl<G: Grant<Key: Fetch>> GrantHandler for Pure<G> {
             let mut last = None;
             for _ in 0..ATTEMPTS {
                 let request = G::parse(call.params)?;
-                let found = G::key(&request).fetch(provider).await?;
-                let cx = Context {
+                let mut cx = Context {
                     now: provider.now(),
                     policy: &provider.inner.policy,
                     client: call.client,
                     binding: call.binding(),
                 };
+                G::admit(&cx, &request)?;
+                let found = G::key(&request).fetch(provider).await?;
+                cx.now = provider.now();
                 let issuance = match G::decide(&cx, request, found) {
                     Ok(issuance) => issuance,
                     Err(Refused {

@@ -207,6 +207,26 @@ async fn a_token_of_an_assertion_ends_with_its_account() {
 }
 
 #[tokio::test]
+async fn no_keys_are_fetched_for_a_client_that_may_not_show_the_assertion() {
+    let op = setup(|entry| {
+        entry.jwks = None;
+        entry.jwks_uri = Some(JWKS_URI.to_owned());
+    });
+    let op = op.start().await;
+    let mut browser = op.browser();
+    let jwt = assertion::sign(partner_key(), &claims(&op, "one"));
+    let stranger = SigningKey::generate(JwsAlgorithm::ES256).unwrap();
+    let forged = assertion::sign(&stranger, &claims(&op, "two"));
+    for jwt in [&jwt, &forged] {
+        let answer = present(&mut browser, "other", jwt).await;
+        assert_refused(&answer, "unauthorized_client", "not named");
+    }
+    assert!(op.fetcher.asked().is_empty());
+    present(&mut browser, "shop", &jwt).await;
+    assert!(!op.fetcher.asked().is_empty());
+}
+
+#[tokio::test]
 async fn a_partners_published_keys_are_fetched_again_when_they_change() {
     let op = setup(|entry| {
         entry.jwks = None;

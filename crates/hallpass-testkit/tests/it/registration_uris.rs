@@ -157,6 +157,25 @@ async fn registering_dials_nobody_but_the_sector() {
     assert_eq!(op.fetcher.asked(), Vec::<String>::new());
 }
 
+// RG-07, RG-06
+#[tokio::test]
+async fn nobody_has_a_server_asked_for_sector_documents_without_end() {
+    let op = open().await;
+    let mut browser = op.browser();
+    let metadata = json!({"redirect_uris": ["https://one.test/cb", "https://two.test/cb"],
+        "subject_type": "pairwise", "sector_identifier_uri": "https://victim.test/page"});
+    let mut statuses = Vec::new();
+    for _ in 0..30 {
+        let answer = register(&mut browser, &metadata).await;
+        let again = answer.header("retry-after").is_some();
+        assert_eq!(again, answer.status == 429);
+        statuses.push(answer.status);
+    }
+    statuses.dedup();
+    assert_eq!(statuses, [400, 429]);
+    assert_eq!(op.fetcher.asked().len(), 10);
+}
+
 // RG-07
 #[tokio::test]
 async fn a_sector_document_lists_every_redirect_uri() {

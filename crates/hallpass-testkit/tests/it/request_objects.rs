@@ -580,6 +580,30 @@ async fn nothing_else_is_fetched() {
     assert_eq!(op.fetcher.asked().len(), asked);
 }
 
+// AZ-13, L11: who asks for a good address all the time gets it fetched no more than at a walk
+#[tokio::test]
+async fn strangers_cannot_have_a_good_address_fetched_without_end() {
+    let op = by_reference().start().await;
+    let good = "https://pkjwt.test/request";
+    registers(&op, json!([good])).await;
+    op.fetcher.put(good, object(&op, |_| ()));
+    for _ in 0..150 {
+        let answer = op.browser().send(reference(good)).await;
+        assert!(answer.location().starts_with(fixture::ISSUER));
+    }
+    let asked = op.fetcher.asked().len();
+    assert!((20..=23).contains(&asked), "{asked}");
+    // What served them all does so for a few seconds only.
+    let other = object(&op, |claims| {
+        claims["redirect_uri"] = json!("https://evil.test/cb")
+    });
+    op.fetcher.put(good, other);
+    let answer = op.browser().send(reference(good)).await;
+    assert!(answer.location().starts_with(fixture::ISSUER));
+    op.clock.advance(5);
+    assert_page(&op.browser().send(reference(good)).await, "another object");
+}
+
 // AZ-13
 #[tokio::test]
 async fn strangers_cannot_have_an_address_fetched_without_end_that_brings_no_object() {

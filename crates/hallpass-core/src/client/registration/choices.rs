@@ -9,6 +9,10 @@ use crate::policy::Policy;
 /// A list has at most so many entries.
 const MAX_COUNT: usize = 30;
 
+/// So many values are tried in all, each with a look at the whole metadata. Clients that list what exists need a few of
+/// each list; whoever lists what does not is not worth the work.
+const MAX_TRIES: usize = 128;
+
 /// Each list and the member that one of its values becomes. What can be chosen follows from what registration takes; a
 /// member that registration does not know, and drops, takes the client's first choice and is dropped with it.
 #[rustfmt::skip]
@@ -53,13 +57,15 @@ pub fn choose(
             lists.push((*list, *single, wanted));
         }
     }
+    let mut left = MAX_TRIES;
     for (list, single, mut wanted) in lists {
         if let Some(preferred) = input.get(single).filter(|value| !value.is_null()) {
             let place = wanted.iter().position(|v| preferred.as_str() == Some(v));
             let place = place.ok_or_else(|| MetadataReason::Unsupported.at(single))?;
             wanted.swap(0, place);
         }
-        let taken = wanted.into_iter().find(|value| {
+        let taken = wanted.into_iter().take(left).find(|value| {
+            left = left.saturating_sub(1);
             input.insert(single.to_owned(), value.as_str().into());
             let refused = metadata::normalize(&input, origin, policy).err();
             refused.is_none_or(|error| error.field != single)

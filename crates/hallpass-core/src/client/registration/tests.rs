@@ -413,3 +413,22 @@ fn a_software_statement_wins_where_it_is_believed() {
     let stranger = apply(&with("iss", json!("https://other.test"))).unwrap_err();
     assert_eq!(stranger.reason, MetadataReason::StatementUnapproved);
 }
+
+#[test]
+fn lists_of_what_does_not_exist_end_before_they_cost_much() {
+    let long = |last: &str| {
+        let unknown = (0..29).map(|number| format!("X{number}"));
+        json!(unknown.chain([last.to_owned()]).collect::<Vec<_>>())
+    };
+    let mut lists = json!({
+        "id_token_signing_alg_values_supported": long("ES256"),
+        "userinfo_signing_alg_values_supported": long("ES256"),
+        "request_object_signing_alg_values_supported": long("ES256"),
+        "token_endpoint_auth_methods_supported": long("none"),
+    });
+    let taken = chosen(&lists).unwrap();
+    assert_eq!(taken["userinfo_signed_response_alg"], "ES256");
+    lists["subject_types_supported"] = long("public");
+    let refused = chosen(&lists).unwrap_err();
+    assert_eq!(refused.reason, MetadataReason::Unsupported);
+}

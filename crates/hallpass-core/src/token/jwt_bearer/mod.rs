@@ -116,6 +116,19 @@ impl Grant for JwtBearer {
         })
     }
 
+    /// Nobody's keys are fetched for a client that may not show assertions of theirs.
+    fn admit(cx: &Context<'_>, request: &Request) -> Result<(), Reason> {
+        let client = cx.client.client();
+        if client.is_public() {
+            return Err(Reason::GrantTypeNotAllowed);
+        }
+        let jws = UnverifiedJws::parse_with_limit(&request.assertion, MAX_ASSERTION)
+            .map_err(|_| Reason::AssertionInvalid)?;
+        let entry = issuer_of(&jws, cx.policy).ok_or(Reason::AssertionInvalid)?;
+        let named = entry.clients.iter().any(|id| *id == client.id.as_str());
+        named.then_some(()).ok_or(Reason::AssertionNotForClient)
+    }
+
     fn key(request: &Request) -> AssertionKey {
         AssertionKey(request.assertion.clone())
     }
@@ -264,6 +277,8 @@ fn scope(
     }
 }
 
+/// The longest assertion, in bytes.
+pub const MAX_ASSERTION: usize = 16 * 1024;
 /// Another issuer's clock may be ahead by so many seconds.
 const MAX_SKEW: i64 = 10;
 const MAX_JTI: usize = 512;
