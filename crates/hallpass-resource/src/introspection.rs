@@ -2,12 +2,16 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
 use hallpass_jose::Claims;
 use hallpass_types::{Timestamp, sha256};
+use tokio::sync::Semaphore;
 
 use crate::{
     Http, Outgoing,
@@ -16,6 +20,10 @@ use crate::{
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_BYTES: usize = 256 * 1024;
+/// So many questions are on their way at once.
+const MOST_AT_ONCE: usize = 64;
+/// So many wait for their turn; further ones are told that no answer is to be had.
+const MOST_WAITING: usize = 512;
 
 /// How this resource asks.
 #[derive(Clone)]
@@ -36,48 +44,120 @@ pub(crate) type Said = Option<Arc<(AccessToken, Confirmation)>>;
 /// Answers that are held for a short while, in bounded number, by the digest of the token.
 #[derive(Debug)]
 pub(crate) struct Answers {
-    held: Mutex<HashMap<[u8; 32], (Said, Timestamp)>>,
+    /// Of tokens that are active.
+    active: Mutex<Generations>,
+    /// Of all others, which anybody can make up: these do not take the room of those.
+    inactive: Mutex<Generations>,
+    flights: Mutex<HashMap<[u8; 32], Arc<Flight>>>,
+    /// So many questions are on their way at once; further ones wait for their turn.
+    slots: Semaphore,
+    waiting: AtomicUsize,
     /// An answer is held for so long (seconds). A token that is revoked works for no longer than that.
     age: i64,
+}
+
+/// Two generations of answers: what is used moves to the newer one, the older one is thrown away as a whole.
+#[derive(Debug)]
+struct Generations {
+    newer: HashMap<[u8; 32], (Said, Timestamp)>,
+    older: HashMap<[u8; 32], (Said, Timestamp)>,
+    /// Of each generation.
     capacity: usize,
+}
+
+impl Generations {
+    fn new(capacity: usize) -> Self {
+        Self {
+            newer: HashMap::new(),
+            older: HashMap::new(),
+            capacity: capacity.div_ceil(2),
+        }
+    }
+
+    fn get(&mut self, key: &[u8; 32], now: Timestamp) -> Option<Said> {
+        if let Some((said, until)) = self.newer.get(key) {
+            return (!until.is_over(now)).then(|| said.clone());
+        }
+        let (said, until) = self.older.remove(key)?;
+        if until.is_over(now) {
+            return None;
+        }
+        self.put(*key, said.clone(), until);
+        Some(said)
+    }
+
+    fn put(&mut self, key: [u8; 32], said: Said, until: Timestamp) {
+        if self.newer.len() >= self.capacity && !self.newer.contains_key(&key) {
+            self.older = std::mem::take(&mut self.newer);
+        }
+        self.newer.insert(key, (said, until));
+    }
+}
+
+/// One question, and those who wait for its answer.
+#[derive(Debug, Default)]
+struct Flight(tokio::sync::Mutex<Option<Result<Said, ()>>>);
+
+/// A place among those who wait for one answer. The last one to leave clears it away.
+struct Place<'a> {
+    all: &'a Answers,
+    key: [u8; 32],
+    flight: Arc<Flight>,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut flights = lock(&self.all.flights);
+        let listed = flights.get(&self.key);
+        let ours = listed.is_some_and(|listed| Arc::ptr_eq(listed, &self.flight));
+        // One is in the table, one is ours.
+        if ours && Arc::strong_count(&self.flight) <= 2 {
+            flights.remove(&self.key);
+        }
+    }
+}
+
+/// Counts one that waits for a slot.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Answers {
     pub(crate) fn new(age: i64, capacity: usize) -> Self {
+        let age = if capacity == 0 { 0 } else { age };
         Self {
-            held: Mutex::default(),
+            active: Mutex::new(Generations::new(capacity)),
+            inactive: Mutex::new(Generations::new(capacity.div_ceil(4))),
+            flights: Mutex::default(),
+            slots: Semaphore::new(MOST_AT_ONCE),
+            waiting: AtomicUsize::new(0),
             age,
-            capacity,
         }
     }
 
     fn get(&self, key: &[u8; 32], now: Timestamp) -> Option<Said> {
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let (said, until) = held.get(key)?;
-        (!until.is_over(now)).then(|| said.clone())
+        let active = lock(&self.active).get(key, now);
+        active.or_else(|| lock(&self.inactive).get(key, now))
     }
 
     //= RFC7662#4 MUST: an answer is not held beyond the end of the token
     fn put(&self, key: [u8; 32], said: &Said, now: Timestamp) {
-        if self.age == 0 || self.capacity == 0 {
-            return;
-        }
-        let mut until = now.plus(self.age);
-        if let Some(known) = said {
-            until = until.min(known.0.expires_at);
-        }
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.len() >= self.capacity {
-            held.retain(|_, (_, until)| !until.is_over(now));
-            if held.len() >= self.capacity {
-                held.clear();
+        let until = now.plus(self.age);
+        match said {
+            Some(known) => {
+                let until = until.min(known.0.expires_at);
+                lock(&self.active).put(key, said.clone(), until);
             }
+            None => lock(&self.inactive).put(key, None, until),
         }
-        held.insert(key, (said.clone(), until));
     }
 
     /// # Errors
-    /// The authorization server gave no usable answer.
+    /// The authorization server gave no usable answer, or too many wait for one.
     pub(crate) async fn ask(
         &self,
         http: &dyn Http,
@@ -86,10 +166,40 @@ impl Answers {
         token: &str,
         now: Timestamp,
     ) -> Result<Said, ()> {
+        // Nobody takes an answer that was asked for before they came.
+        if self.age == 0 {
+            return self.question(http, endpoint, credentials, token).await;
+        }
         let key = sha256(token.as_bytes());
         if let Some(said) = self.get(&key, now) {
             return Ok(said);
         }
+        let place = Place {
+            all: self,
+            key,
+            flight: lock(&self.flights).entry(key).or_default().clone(),
+        };
+        let mut answer = place.flight.0.lock().await;
+        if let Some(said) = &*answer {
+            return said.clone();
+        }
+        let said = self.question(http, endpoint, credentials, token).await;
+        if let Ok(said) = &said {
+            self.put(key, said, now);
+        }
+        *answer = Some(said.clone());
+        // Who comes now asks anew, or takes what is held.
+        lock(&self.flights).remove(&key);
+        said
+    }
+
+    async fn question(
+        &self,
+        http: &dyn Http,
+        endpoint: &str,
+        credentials: &Credentials,
+        token: &str,
+    ) -> Result<Said, ()> {
         let form = form(token);
         let request = Outgoing {
             url: endpoint,
@@ -99,16 +209,27 @@ impl Answers {
             max_bytes: MAX_BYTES,
             timeout: TIMEOUT,
         };
+        let before = self.waiting.fetch_add(1, Ordering::Relaxed);
+        let waiting = Waiting(&self.waiting);
+        if before >= MOST_WAITING {
+            return Err(());
+        }
+        let slot = self.slots.acquire().await.map_err(|_| ())?;
+        drop(waiting);
         let received = http.send(request).await.map_err(|_| ())?;
+        drop(slot);
         let claims = Claims::parse(&received.body).map_err(|_| ())?;
-        let said = if claims.bool("active").map_err(|_| ())?.ok_or(())? {
-            Some(Arc::new(AccessToken::of(claims).map_err(|_| ())?))
+        if claims.bool("active").map_err(|_| ())?.ok_or(())? {
+            let token = AccessToken::of(claims).map_err(|_| ())?;
+            Ok(Some(Arc::new(token)))
         } else {
-            None
-        };
-        self.put(key, &said, now);
-        Ok(said)
+            Ok(None)
+        }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn form(token: &str) -> String {
@@ -116,4 +237,151 @@ fn form(token: &str) -> String {
     form.append_pair("token", token);
     form.append_pair("token_type_hint", "access_token");
     form.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{BoxFuture, HttpError, Received};
+
+    const NOW: Timestamp = Timestamp(1_800_000_000);
+
+    /// Says that tokens which begin with an `a` are active, when it is let go.
+    struct Server {
+        asked: AtomicUsize,
+        open: Semaphore,
+    }
+
+    impl Server {
+        fn new(open: usize) -> Arc<Self> {
+            Arc::new(Self {
+                asked: AtomicUsize::new(0),
+                open: Semaphore::new(open),
+            })
+        }
+    }
+
+    impl Http for Server {
+        fn send<'a>(&'a self, request: Outgoing<'a>) -> BoxFuture<'a, Result<Received, HttpError>> {
+            Box::pin(async move {
+                self.asked.fetch_add(1, Ordering::SeqCst);
+                self.open.acquire().await.unwrap().forget();
+                let active = request.form.unwrap().starts_with("token=a");
+                let body = if active {
+                    format!(
+                        r#"{{"active":true,"sub":"s","client_id":"c","aud":"r","exp":{}}}"#,
+                        NOW.0 + 600
+                    )
+                } else {
+                    r#"{"active":false}"#.to_owned()
+                };
+                Ok(Received {
+                    body: body.into_bytes(),
+                    max_age: None,
+                })
+            })
+        }
+    }
+
+    async fn ask(answers: &Answers, server: &Server, token: &str) -> Result<bool, ()> {
+        let credentials = Credentials {
+            authorization: String::new(),
+        };
+        let said = answers.ask(server, "https://op.test/", &credentials, token, NOW);
+        said.await.map(|said| said.is_some())
+    }
+
+    #[tokio::test]
+    async fn many_who_show_one_token_at_once_are_one_question() {
+        let (answers, server) = (Arc::new(Answers::new(10, 100)), Server::new(0));
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..50 {
+            let (answers, server) = (answers.clone(), server.clone());
+            tasks.spawn(async move { ask(&answers, &server, "a").await });
+        }
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        server.open.add_permits(1);
+        assert_eq!(tasks.join_all().await, [Ok(true); 50]);
+        assert_eq!(server.asked.load(Ordering::SeqCst), 1);
+        assert!(lock(&answers.flights).is_empty());
+    }
+
+    #[tokio::test]
+    async fn who_goes_away_takes_no_answer_from_those_who_wait() {
+        let (answers, server) = (Arc::new(Answers::new(10, 100)), Server::new(0));
+        let first = {
+            let (answers, server) = (answers.clone(), server.clone());
+            tokio::spawn(async move { ask(&answers, &server, "a").await })
+        };
+        tokio::task::yield_now().await;
+        let second = {
+            let (answers, server) = (answers.clone(), server.clone());
+            tokio::spawn(async move { ask(&answers, &server, "a").await })
+        };
+        tokio::task::yield_now().await;
+        first.abort();
+        server.open.add_permits(1);
+        assert_eq!(second.await.unwrap(), Ok(true));
+        assert_eq!(server.asked.load(Ordering::SeqCst), 2);
+        assert!(lock(&answers.flights).is_empty());
+    }
+
+    #[tokio::test]
+    async fn tokens_that_somebody_made_up_do_not_push_out_those_that_are_good() {
+        let (answers, server) = (Answers::new(10, 100), Server::new(10_000));
+        for number in 0..40 {
+            assert_eq!(
+                ask(&answers, &server, &format!("a{number}")).await,
+                Ok(true)
+            );
+        }
+        for number in 0..1000 {
+            let made_up = ask(&answers, &server, &format!("x{number}")).await;
+            assert_eq!(made_up, Ok(false));
+        }
+        assert_eq!(server.asked.load(Ordering::SeqCst), 1040);
+        for number in 0..40 {
+            assert_eq!(
+                ask(&answers, &server, &format!("a{number}")).await,
+                Ok(true)
+            );
+        }
+        assert_eq!(server.asked.load(Ordering::SeqCst), 1040);
+        let held = |pool: &Mutex<Generations>| {
+            let pool = lock(pool);
+            pool.newer.len() + pool.older.len()
+        };
+        assert!(held(&answers.inactive) <= 26 && held(&answers.active) <= 100);
+    }
+
+    #[tokio::test]
+    async fn what_is_used_is_held_longer_than_what_is_not() {
+        let (answers, server) = (Answers::new(10, 20), Server::new(10_000));
+        for number in 0..200 {
+            ask(&answers, &server, "a-often").await.unwrap();
+            ask(&answers, &server, &format!("a{number}")).await.unwrap();
+        }
+        assert_eq!(server.asked.load(Ordering::SeqCst), 201);
+    }
+
+    #[tokio::test]
+    async fn a_bounded_number_asks_and_a_bounded_number_waits() {
+        let (answers, server) = (Arc::new(Answers::new(10, 100)), Server::new(0));
+        let mut tasks = tokio::task::JoinSet::new();
+        for number in 0..1000 {
+            let (answers, server) = (answers.clone(), server.clone());
+            tasks.spawn(async move { ask(&answers, &server, &format!("a{number}")).await });
+        }
+        for _ in 0..2000 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(server.asked.load(Ordering::SeqCst), MOST_AT_ONCE);
+        server.open.add_permits(1000);
+        let all = tasks.join_all().await;
+        let good = all.iter().filter(|answer| answer.is_ok()).count();
+        assert_eq!(good, MOST_AT_ONCE + MOST_WAITING);
+        assert_eq!(answers.waiting.load(Ordering::SeqCst), 0);
+    }
 }
