@@ -245,7 +245,7 @@ mod tests {
         Proof {
             key: key.to_owned(),
             once: sha256(format!("{key} {number}").as_bytes()),
-            expires_at: NOW.plus(i64::from(number % 60) + 1),
+            expires_at: NOW.plus(i64::from(number % 60).saturating_add(1)),
         }
     }
 

@@ -595,7 +595,7 @@ async fn strangers_cannot_have_a_good_address_fetched_without_end() {
     assert!((20..=23).contains(&asked), "{asked}");
     // What served them all does so for a few seconds only.
     let other = object(&op, |claims| {
-        claims["redirect_uri"] = json!("https://evil.test/cb")
+        claims["redirect_uri"] = json!("https://evil.test/cb");
     });
     op.fetcher.put(good, other);
     let answer = op.browser().send(reference(good)).await;
