@@ -145,7 +145,7 @@ impl Provider {
         let client = match &record.content {
             DeliveryContent::Request { client_id, .. }
             | DeliveryContent::LogoutToken { client_id, .. } => Some(client_id),
-            DeliveryContent::SessionsEnded { .. } => None,
+            DeliveryContent::SessionsEnded { .. } | DeliveryContent::Mail { .. } => None,
         };
         let again = record.attempts > 1;
         let turn = client.map(|client| self.inner.sending.enter(client, again));
