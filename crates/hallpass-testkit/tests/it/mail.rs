@@ -59,7 +59,7 @@ async fn a_server_that_is_down_is_tried_again_with_the_same_mail_and_one_that_re
     // Nobody sends it at once from another node either.
     let other = op.another_node().await;
     assert_eq!(other.provider.deliver_due().await.unwrap(), 0);
-    op.clock.advance(15);
+    op.clock.advance(20);
     assert_eq!(other.provider.deliver_due().await.unwrap(), 1);
     assert_eq!(other.mailer.sent().len(), 1);
 
