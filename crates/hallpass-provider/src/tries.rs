@@ -212,7 +212,7 @@ mod tests {
         for number in 0..70_000_u32 {
             assert_eq!(tries.count(&[number], 1, NOW), Ok(()));
         }
-        assert!(tries.counts.lock().unwrap().len() <= REMEMBERED);
+        assert!(tries.table.counts.lock().unwrap().len() <= REMEMBERED);
         let tries = Tries::new(60);
         assert_eq!(tries.count(&["a"], 1, NOW), Ok(()));
         assert_eq!(tries.count(&["a"], 1, NOW.plus(-100)), Ok(()));
