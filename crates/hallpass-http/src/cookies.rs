@@ -79,8 +79,8 @@ fn tag(path: &str) -> String {
 /// A longer path is told by its digest.
 const LONGEST_TAG: usize = 100;
 
-/// A browser keeps its binding this long (seconds).
-const BINDING_AGE: i64 = 86_400;
+/// A browser keeps its binding this long (seconds): it is known again by it.
+const BINDING_AGE: i64 = 400 * 86_400;
 
 /// Reads our cookies. One that stands twice, or is not of our making, counts as absent.
 #[must_use]
@@ -89,6 +89,7 @@ pub fn browser_of(headers: &HeaderMap, names: &CookieNames) -> Browser {
         session: single(headers, &names.0.session).and_then(Opaque::parse),
         binding: single(headers, &names.0.binding).map(str::to_owned),
         state: single(headers, names.state()).map(str::to_owned),
+        visit: None,
     }
 }
 

@@ -288,6 +288,46 @@ impl Pages {
                 Scripts::None,
                 Forms::Own,
             ),
+            Page::AskMail(view) => {
+                let retry = view
+                    .retry_after
+                    .and_then(|seconds| self.duration(chrome.lang, seconds));
+                let view = context! { retry, ..Value::from(Serde(view)) };
+                ("ask_mail.html", view, Scripts::None, Forms::Own)
+            }
+            Page::MailSent(view) => {
+                let lasts = self.duration(chrome.lang, view.lifetime);
+                let view = context! { lasts, ..Value::from(Serde(view)) };
+                ("mail_sent.html", view, Scripts::None, Forms::Own)
+            }
+            Page::MailLink(view) => (
+                "mail_link.html",
+                Value::from(Serde(view)),
+                Scripts::None,
+                Forms::Client,
+            ),
+            Page::LinkDone(view) => (
+                "link_done.html",
+                Value::from(Serde(view)),
+                Scripts::None,
+                Forms::Own,
+            ),
+            Page::Account(view) => {
+                let apps: Vec<Value> = view
+                    .apps
+                    .iter()
+                    .map(|app| {
+                        let scopes: Vec<_> = app
+                            .scopes
+                            .iter()
+                            .map(|scope| self.named(*scope, chrome.lang))
+                            .collect();
+                        context! { scopes, ..Value::from(Serde(app)) }
+                    })
+                    .collect();
+                let view = context! { apps, ..Value::from(Serde(view)) };
+                ("account.html", view, Scripts::None, Forms::Own)
+            }
             Page::Home(view) => (
                 "home.html",
                 Value::from(Serde(view)),

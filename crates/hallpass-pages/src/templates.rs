@@ -230,6 +230,21 @@ pub(crate) static BUILT_IN: &[(&str, &str)] = &[
         "device_done.html",
         include_str!("../templates/device_done.html"),
     ),
+    ("people.html", include_str!("../templates/people.html")),
+    ("ask_mail.html", include_str!("../templates/ask_mail.html")),
+    (
+        "mail_sent.html",
+        include_str!("../templates/mail_sent.html"),
+    ),
+    (
+        "mail_link.html",
+        include_str!("../templates/mail_link.html"),
+    ),
+    (
+        "link_done.html",
+        include_str!("../templates/link_done.html"),
+    ),
+    ("account.html", include_str!("../templates/account.html")),
     ("mail.html", include_str!("../templates/mail.html")),
     (MAIL_TEXT, include_str!("../templates/mail.txt")),
     ("home.html", include_str!("../templates/home.html")),

@@ -94,6 +94,8 @@ fn each_page_in(lang: Lang, text: &str, check: impl Fn(&str, Html)) {
         retry_after: Some(61),
         client: Some(client(text)),
         cancel: true,
+        sign_up: None,
+        recover: None,
     };
     let rows = [DetailRow {
         name: text,
@@ -135,6 +137,8 @@ fn each_page_in(lang: Lang, text: &str, check: impl Fn(&str, Html)) {
                 retry_after: None,
                 client: None,
                 cancel: false,
+                sign_up: None,
+                recover: None,
                 ..sign_in
             }),
         ),
@@ -279,6 +283,7 @@ fn each_page_in(lang: Lang, text: &str, check: impl Fn(&str, Html)) {
                 issuer: text,
                 links: &links,
                 demo: true,
+                account: false,
             }),
         ),
         (
@@ -467,6 +472,8 @@ fn a_nameless_client_is_shown_by_its_host() {
             ..client("app.example")
         }),
         cancel: false,
+        sign_up: None,
+        recover: None,
     };
     let html = Pages::new()
         .unwrap()
@@ -684,6 +691,8 @@ fn every_sign_in_error_has_a_text() {
             retry_after: None,
             client: None,
             cancel: false,
+            sign_up: None,
+            recover: None,
         };
         let html = Pages::new()
             .unwrap()

@@ -3,9 +3,16 @@
 //! Text that came from outside (names of clients, of people, hosts, links) is cleaned when it is
 //! serialized for the template, see `text.rs`; the templates escape all of it again.
 
+mod people;
+
 use serde::Serialize;
 
 use crate::{messages::Lang, text};
+
+pub use people::{
+    ActivityRow, AppRow, AskMail, Field, LinkDone, MailLink, MailSent, MyAccount, PeopleError,
+    Section, SessionRow,
+};
 
 /// What surrounds every page.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -46,6 +53,16 @@ pub enum Page<'a> {
     DeviceDone(DeviceDone<'a>),
     /// Asks what apps want that asked elsewhere.
     Approvals(Approvals<'a>),
+    /// Asks for a mail address, to make an account or to get back into one.
+    AskMail(AskMail<'a>),
+    /// Says that a mail is on its way, if there is anything to send.
+    MailSent(MailSent<'a>),
+    /// What stands behind a link in a mail, before its button is pressed.
+    MailLink(MailLink<'a>),
+    /// Says that what the link was for is done.
+    LinkDone(LinkDone<'a>),
+    /// The page at `/account`.
+    Account(MyAccount<'a>),
     /// The page at `/`.
     Home(Home<'a>),
     /// The page at `/demo`, a small client of its own.
@@ -120,6 +137,10 @@ pub struct SignIn<'a> {
     pub client: Option<Client<'a>>,
     /// Offers a button that goes back to the client without signing in.
     pub cancel: bool,
+    /// The page to make an account.
+    pub sign_up: Option<&'a str>,
+    /// The page to get back into an account.
+    pub recover: Option<&'a str>,
 }
 
 /// A scope as people see it.
@@ -385,6 +406,8 @@ pub struct Home<'a> {
     pub links: &'a [Link<'a>],
     /// Offers the page at `/demo`.
     pub demo: bool,
+    /// Offers the page at `/account`.
+    pub account: bool,
 }
 
 /// See [`Page::Demo`].

@@ -1,6 +1,6 @@
 //! What a browser carries between requests: the session cookie, a binding cookie, and sealed state in URLs.
 
-use hallpass_core::{authorize::RequestRecord, interaction::Done, reasons};
+use hallpass_core::{authorize::RequestRecord, interaction::Done, reasons, record::Visit};
 use hallpass_types::{ClientId, Key, Opaque, Session, Sid, Timestamp, Waiting, sha256};
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +31,25 @@ pub struct Browser {
     pub binding: Option<String>,
     /// The value of the cookie that clients' frames watch.
     pub state: Option<String>,
+    /// From where the request comes, where it may become somebody's session.
+    pub visit: Option<Box<Visit>>,
+}
+
+impl Browser {
+    /// Notes from where the request comes, in words of our own, so that a session that begins with it can be told from
+    /// others. The browser is known again by its binding cookie.
+    pub fn came_from(&mut self, device: String, address: Option<String>) {
+        let known_by = self
+            .binding
+            .as_deref()
+            .filter(|b| is_binding(b))
+            .map(binding_digest);
+        self.visit = Some(Box::new(Visit {
+            device,
+            address,
+            known_by,
+        }));
+    }
 }
 
 /// Cookies to set with an answer.
@@ -68,6 +87,9 @@ pub(crate) struct Pending {
     /// The device that asks, when it is one.
     #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
     pub(crate) device: Option<PendingDevice>,
+    /// The page of our own where the person goes on, when it is none of a client.
+    #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) own: Option<String>,
 }
 
 /// A device whose person is here.

@@ -16,7 +16,7 @@ use crate::{
     outstanding::Outstanding,
     ports::{
         Accounts, BackchannelDevice, Clock, Entropy, Events, Fetcher, Interaction, Letters, Mailer,
-        NoDevice, NoEvents, NoFetcher, Signer, SystemClock, SystemEntropy,
+        NoDevice, NoEvents, NoFetcher, People, Signer, SystemClock, SystemEntropy,
     },
     provider::Inner,
     referenced::Referenced,
@@ -62,6 +62,7 @@ pub struct Builder {
     interaction: Arc<dyn Interaction>,
     fetcher: Arc<dyn Fetcher>,
     post: Option<Post>,
+    people: Option<Arc<dyn People>>,
     backchannel_device: Arc<dyn BackchannelDevice>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -164,6 +165,7 @@ impl WantsInteraction {
             interaction,
             fetcher: Arc::new(NoFetcher),
             post: None,
+            people: None,
             backchannel_device: Arc::new(NoDevice),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
@@ -230,6 +232,14 @@ impl Builder {
         self
     }
 
+    /// Accounts that people change by themselves. Without them there is no signing up, no recovery, and no page at
+    /// `/account`.
+    #[must_use]
+    pub fn people(mut self, people: Arc<dyn People>) -> Self {
+        self.people = Some(people);
+        self
+    }
+
     /// Another clock, for tests.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
@@ -287,6 +297,10 @@ impl Builder {
             profile.narrow(&mut self.policy);
         }
         self.policy.keys.valid_from = self.secrets.valid_from();
+        if self.post.is_none() || self.people.is_none() {
+            self.policy.people = self.policy.people.nothing();
+        }
+        let own = crate::endpoints::own_client(&self.policy).map(Arc::new);
         let metadata = crate::endpoints::discovery::document(&self.policy);
         let provider = Provider {
             inner: Arc::new(Inner {
@@ -301,6 +315,9 @@ impl Builder {
                 interaction: self.interaction,
                 fetcher: self.fetcher,
                 post: self.post,
+                people: self.people,
+                own,
+                mails: self.limits.mails.of(self.issuer_id),
                 backchannel_device: self.backchannel_device,
                 clock: self.clock,
                 entropy: self.entropy,

@@ -93,6 +93,7 @@ refuses! {
     hallpass_core::logout::rp_initiated::Reason,
     crate::browser::Reason,
     crate::endpoints::register::Reason,
+    crate::endpoints::mailed::Reason,
 }
 
 impl From<hallpass_core::binding::Failure> for Failure {

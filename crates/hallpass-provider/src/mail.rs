@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hallpass_core::record::DeliveryContent;
 use hallpass_store::{StoreError, Write};
-use hallpass_types::{Delivery, EmailAddress, Key, Timestamp};
+use hallpass_types::{Delivery, EmailAddress, Key, Opaque, Timestamp, Waiting};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -21,11 +21,27 @@ pub(crate) struct Post {
 
 /// A mail that waits to be sent.
 #[derive(Serialize, Deserialize)]
-struct Order {
+pub(crate) struct Order {
     #[serde(rename = "t")]
-    to: EmailAddress,
-    #[serde(rename = "m")]
-    message: Message,
+    pub(crate) to: EmailAddress,
+    #[serde(rename = "a")]
+    pub(crate) about: About,
+}
+
+/// What it is about.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum About {
+    /// This.
+    Message(Message),
+    /// What somebody asked for, of whom it is not known whether they have an account. That is looked up when the mail is
+    /// written, so that asking takes the same time and writes the same for everybody.
+    Asked {
+        /// What stands behind the link or the code.
+        token: String,
+        /// The code, where it is one.
+        code: Option<String>,
+    },
 }
 
 impl Provider {
@@ -46,16 +62,28 @@ impl Provider {
         message: Message,
         expires_at: Timestamp,
     ) -> Result<Write, Failure> {
-        let key = self.delivery_key(expires_at);
-        let kind = message.kind().to_owned();
+        let kind = message.kind();
         let order = Order {
             to: to.clone(),
-            message,
+            about: About::Message(message),
         };
-        let plain = serde_json::to_vec(&order)
+        self.order(kind, &order, expires_at)
+    }
+
+    pub(crate) fn order(
+        &self,
+        kind: &str,
+        order: &Order,
+        expires_at: Timestamp,
+    ) -> Result<Write, Failure> {
+        let key = self.delivery_key(expires_at);
+        let plain = serde_json::to_vec(order)
             .map_err(|e| Failure::Internal(format!("a mail cannot be written: {e}")))?;
-        let sealed = self.inner.secrets.seal_delivery(key, &plain);
-        Ok(self.delivery(key, DeliveryContent::Mail { kind, sealed }, expires_at))
+        let content = DeliveryContent::Mail {
+            kind: kind.to_owned(),
+            sealed: self.inner.secrets.seal_delivery(key, &plain),
+        };
+        Ok(self.delivery(key, content, expires_at))
     }
 
     pub(crate) async fn send_mail(
@@ -68,9 +96,19 @@ impl Provider {
         };
         let opened = self.inner.secrets.open_delivery(key, sealed);
         let order = opened.and_then(|plain| serde_json::from_slice::<Order>(&plain).ok());
-        let Some(Order { to, message }) = order else {
+        let Some(Order { to, about }) = order else {
             tracing::error!("a mail cannot be opened with this master key");
             return Ok(Attempt::Final);
+        };
+        let message = match about {
+            About::Message(message) => Some(message),
+            About::Asked { token, code } => match Opaque::<Waiting>::parse(&token) {
+                Some(token) => self.answer_to(&token, code).await?,
+                None => None,
+            },
+        };
+        let Some(message) = message else {
+            return Ok(Attempt::Nothing);
         };
         let Some(letter) = post.letters.letter(&message) else {
             return Ok(Attempt::Failed);

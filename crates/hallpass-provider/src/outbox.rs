@@ -54,6 +54,8 @@ pub(crate) enum Attempt {
     Busy,
     /// The receiver does not want it, or there is nobody to send it to.
     Final,
+    /// There turned out to be nothing to send.
+    Nothing,
     /// It has become other deliveries, and is gone.
     Resolved,
 }
@@ -162,6 +164,9 @@ impl Provider {
             Attempt::Final => {
                 self.settle(key, record.attempts, None).await?;
                 self.tell_delivery(&record.content, "refused");
+            }
+            Attempt::Nothing => {
+                self.settle(key, record.attempts, None).await?;
             }
             Attempt::Resolved => {}
             Attempt::Failed => self.tell_delivery(&record.content, "failed"),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hallpass_core::policy::Policy;
+use hallpass_core::{client::Client, policy::Policy, record::GrantRecord};
 use hallpass_store::{Commit, Committed, Spend, Store, StoreError, Write};
 use hallpass_types::{Bucket, Code, GrantId, IssuerId, Key, Timestamp};
 
@@ -15,7 +15,9 @@ use crate::{
     logos::Logos,
     mail::Post,
     outstanding::Outstanding,
-    ports::{Accounts, BackchannelDevice, Clock, Entropy, Event, Events, Fetcher, Interaction},
+    ports::{
+        Accounts, BackchannelDevice, Clock, Entropy, Event, Events, Fetcher, Interaction, People,
+    },
     referenced::Referenced,
     registry::Grants,
     remote_keys::RemoteKeys,
@@ -45,6 +47,12 @@ pub(crate) struct Inner {
     pub(crate) fetcher: Arc<dyn Fetcher>,
     /// None: nothing is mailed.
     pub(crate) post: Option<Post>,
+    /// None: people cannot change their accounts by themselves.
+    pub(crate) people: Option<Arc<dyn People>>,
+    /// The provider as the client of its own pages.
+    pub(crate) own: Option<Arc<Client>>,
+    /// Mails that strangers wanted to be sent, by address and by where they were.
+    pub(crate) mails: Tries,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) events: Arc<dyn Events>,
@@ -174,6 +182,18 @@ impl Provider {
             self.inner.outbox.notify_one();
         }
         committed
+    }
+
+    /// What the rules must know of the account that made a grant. None: it is gone, or its person took the grant back.
+    pub(crate) async fn grantor_facts(
+        &self,
+        grant: &GrantRecord,
+    ) -> Result<Option<hallpass_core::token::AccountFacts>, StoreError> {
+        let accounts = &self.inner.accounts;
+        let account = accounts.account(self.inner.issuer_id, &grant.subject);
+        let account = account.await?;
+        let account = account.filter(|a| !a.took_back(&grant.client_id, grant.issued_at));
+        Ok(account.map(|a| hallpass_core::token::AccountFacts { epoch: a.epoch }))
     }
 
     pub(crate) async fn account_facts(

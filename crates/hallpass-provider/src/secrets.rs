@@ -94,6 +94,7 @@ pub struct Secrets {
     delivery_seal: SealKey,
     nonce: HmacSha256Key,
     user_code: HmacSha256Key,
+    mail_code: HmacSha256Key,
     inbox: HmacSha256Key,
     notification_seal: SealKey,
     pairwise: Zeroizing<[u8; 32]>,
@@ -125,6 +126,7 @@ impl Secrets {
             inbox: HmacSha256Key::new(passing("inbox").as_slice()),
             notification_seal: SealKey::new(&passing("notification")),
             user_code: HmacSha256Key::new(passing("user-code").as_slice()),
+            mail_code: HmacSha256Key::new(passing("mail-code").as_slice()),
             pairwise: lasting("pairwise"),
             access: Mutex::new(None),
             root,
@@ -160,6 +162,14 @@ impl Secrets {
     #[must_use]
     pub fn user_code_digest(&self, code: &hallpass_core::device::UserCode) -> [u8; 32] {
         self.user_code.sign(code.as_bytes())
+    }
+
+    /// The digest under which a code that was mailed is kept, with what waits for it.
+    #[must_use]
+    pub fn mail_code_digest(&self, key: Key<Waiting>, code: &str) -> [u8; 32] {
+        let mut input = key.digest.to_vec();
+        input.extend_from_slice(code.as_bytes());
+        self.mail_code.sign(&input)
     }
 
     /// The digest under which the requests that wait for a person are kept.

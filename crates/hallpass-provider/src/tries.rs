@@ -31,6 +31,8 @@ pub(crate) struct Limits {
     pub(crate) pushes: Tries,
     pub(crate) device_requests: Tries,
     pub(crate) wrong_codes: Tries,
+    /// Mails that strangers wanted to be sent, by address and by where they were.
+    pub(crate) mails: Tries,
 }
 
 impl Default for Limits {
@@ -39,6 +41,7 @@ impl Default for Limits {
             pushes: Tries::new(60),
             device_requests: Tries::new(60),
             wrong_codes: Tries::new(900),
+            mails: Tries::new(3600),
         }
     }
 }
@@ -142,6 +145,8 @@ pub(crate) enum By<'a> {
     Network(IpAddr),
     /// A browser, by its binding cookie.
     Browser(&'a str),
+    /// A mail address, in the form in which addresses are compared.
+    Address(&'a str),
 }
 
 impl By<'_> {

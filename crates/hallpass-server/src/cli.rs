@@ -87,6 +87,15 @@ pub enum User {
     Enable(UserName),
     /// Set another password. Sessions and tokens from before end.
     SetPassword(SetPassword),
+    /// Invite somebody by mail to make an account.
+    Invite(Invite),
+}
+
+/// Options of `user invite`.
+#[derive(Debug, Args)]
+pub struct Invite {
+    /// Their mail address.
+    pub address: String,
 }
 
 /// Which account.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use hallpass_types::{ContentDigest, CredentialId, Subject, Timestamp};
+use hallpass_types::{ContentDigest, CredentialId, EmailAddress, Subject, Timestamp, sha256};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -124,6 +124,14 @@ pub struct Email {
     /// When the person proved to read what is sent there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified_at: Option<Timestamp>,
+}
+
+impl Email {
+    /// The digest under which the credential of an address is found. One account has an address.
+    #[must_use]
+    pub fn lookup(address: &EmailAddress) -> ContentDigest {
+        ContentDigest(sha256(format!("email\0{}", address.key()).as_bytes()))
+    }
 }
 
 impl fmt::Debug for Email {

@@ -1,6 +1,6 @@
 //! The store port.
 
-use std::{fmt, future::Future, pin::Pin};
+use std::{collections::BTreeMap, fmt, future::Future, pin::Pin};
 
 use hallpass_core::{
     client::ClientRecord,
@@ -40,6 +40,9 @@ pub struct UserRecord {
     /// Claims by their OpenID Connect names.
     #[serde(default)]
     pub claims: Map<String, Value>,
+    /// Clients that the person has disconnected, and when: what they were granted until then is over.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub disconnected: BTreeMap<ClientId, Timestamp>,
     /// A disabled account cannot sign in, and nothing it granted works.
     #[serde(default)]
     pub disabled: bool,
@@ -61,6 +64,7 @@ impl fmt::Debug for UserRecord {
             username_key: _,
             password,
             claims: _,
+            disconnected: _,
             disabled,
             epoch,
             revision,

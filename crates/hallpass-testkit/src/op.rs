@@ -249,6 +249,7 @@ impl Setup {
             .events(events.clone())
             .fetcher(fetcher.clone())
             .mail(mailer.clone(), Arc::new(pages.clone()))
+            .people(accounts.clone())
             .policy(move |policy| {
                 fixture::policy(policy);
                 policy.ui_locales = ui_locales;

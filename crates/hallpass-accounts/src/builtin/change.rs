@@ -80,19 +80,31 @@ impl BuiltinAccounts {
             username,
             password,
             claims,
+            disconnected: std::collections::BTreeMap::new(),
             disabled: false,
             epoch: 0,
             revision: 0,
             created_at: now,
             updated_at: now,
         };
-        match self
-            .spend(issuer, Spend::NewUser(Box::new(user.clone())))
-            .await?
-        {
-            Committed::Done => Ok(user),
-            Committed::TooLate(_) => Err(AccountError::NameTaken),
+        // The address leads to the account, unless another one has it: then it is only told.
+        let mut spends = vec![Spend::NewUser(Box::new(user.clone()))];
+        spends.extend(
+            self.address_of(&user)
+                .map(|c| Spend::NewCredential(Box::new(c))),
+        );
+        while let Some(last) = spends.len().checked_sub(1) {
+            let commit = Commit {
+                spends: spends.clone(),
+                writes: Vec::new(),
+            };
+            match self.around.store.commit(issuer, commit).await? {
+                Committed::Done => return Ok(user),
+                Committed::TooLate(0) => break,
+                Committed::TooLate(_) => spends.truncate(last),
+            }
         }
+        Err(AccountError::NameTaken)
     }
 
     /// The account with that name, disabled or not.
@@ -177,7 +189,7 @@ impl BuiltinAccounts {
     }
 
     /// Checks the length and hashes. Changes by operators wait in a lane of their own.
-    async fn hashed(&self, password: &Secret) -> Result<String, AccountError> {
+    pub(super) async fn hashed(&self, password: &Secret) -> Result<String, AccountError> {
         if password.expose().chars().count() < self.min_length {
             return Err(AccountError::TooShort(self.min_length));
         }
@@ -200,7 +212,7 @@ impl BuiltinAccounts {
     }
 
     /// A new subject: 128 random bits in hexadecimal.
-    fn subject(&self) -> Result<Subject, AccountError> {
+    pub(super) fn subject(&self) -> Result<Subject, AccountError> {
         let mut random = [0; 16];
         self.around.entropy.fill(&mut random);
         let text = format!("{:032x}", u128::from_be_bytes(random));

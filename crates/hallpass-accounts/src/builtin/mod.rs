@@ -2,6 +2,7 @@
 
 mod change;
 mod name;
+mod people;
 mod sign_in;
 
 use std::sync::Arc;
@@ -134,6 +135,7 @@ fn account(user: UserRecord) -> Account {
         epoch: user.epoch,
         display_name: user.username,
         claims: Arc::new(claims),
+        disconnected: user.disconnected,
     }
 }
 

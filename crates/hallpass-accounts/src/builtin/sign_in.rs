@@ -44,7 +44,7 @@ impl BuiltinAccounts {
         }
         let key = username_key(username);
         let user = if is_possible(&key) {
-            self.around.store.user_by_name(issuer, &key).await?
+            self.by_name_or_address(issuer, &key).await?
         } else {
             None
         };

@@ -6,13 +6,13 @@
 
 use std::sync::Arc;
 
-use hallpass_types::Params;
+use hallpass_types::{Params, Scope};
 
 use super::{
-    Prompts, Reason, RequestRecord, Unidentified, Valid, Via,
+    Display, Prompts, Reason, RequestRecord, ResponseMode, ResponseType, Unidentified, Valid, Via,
     rules::{self, Endpoint},
 };
-use crate::{client::Client, policy::Policy};
+use crate::{client::Client, policy::Policy, record::ClaimsRequest};
 
 /// Checks a request that arrived at such an endpoint.
 ///
@@ -42,6 +42,36 @@ pub fn validate(
 }
 
 impl Valid {
+    /// A visit to a page of the provider's own. Such a request has no redirect URI and no scope: nothing can be granted
+    /// from it. The person proves who they are, not longer than `max_age` seconds ago where that is given.
+    #[must_use]
+    pub fn own(client: Arc<Client>, max_age: Option<i64>) -> Self {
+        let request = RequestRecord {
+            client_id: client.id.clone(),
+            redirect_uri: String::new(),
+            response_type: ResponseType::default(),
+            response_mode: ResponseMode::default(),
+            scope: Scope::default(),
+            state: None,
+            nonce: None,
+            code_challenge: None,
+            dpop_jkt: None,
+            prompts: Prompts::default(),
+            max_age,
+            login_hint: None,
+            acr_values: Vec::new(),
+            essential_acr: Vec::new(),
+            claims: ClaimsRequest::default(),
+            required_subjects: Vec::new(),
+            ui_locales: Vec::new(),
+            display: Display::default(),
+            resources: Vec::new(),
+            authorization_details: Vec::new(),
+            pushed: None,
+        };
+        Self::new(client, request)
+    }
+
     /// Brings a waiting request of a device or of CIBA back. As [`Valid::resume`], but such a request has no redirect URI,
     /// and the client must still have the grant that it came for.
     ///

@@ -160,7 +160,7 @@ pub fn metadata(policy: &Policy, endpoints: &Endpoints) -> Map<String, Value> {
         document.flag("tls_client_certificate_bound_access_tokens", true);
     }
 
-    document.list("prompt_values_supported", Prompts::ALL.iter().copied());
+    document.list("prompt_values_supported", Prompts::offered(policy));
     document.list(
         "display_values_supported",
         Display::ALL.iter().map(|d| d.as_str()),

@@ -8,6 +8,7 @@
 
 pub(crate) mod acr;
 mod consent;
+mod create;
 mod login;
 mod select_account;
 
@@ -31,6 +32,8 @@ pub use acr::acr_of;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Prompt {
+    /// Make an account.
+    Create,
     /// Prove who you are.
     Login,
     /// Choose an account.
@@ -44,6 +47,7 @@ impl Prompt {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Create => "create",
             Self::Login => "login",
             Self::SelectAccount => "select_account",
             Self::Consent => "consent",
@@ -56,6 +60,8 @@ impl Prompt {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Cause {
+    /// The client wants the person to make an account.
+    RegistrationRequested,
     /// Nobody is signed in.
     NoSession,
     /// The client wants the person to sign in again.
@@ -95,7 +101,8 @@ impl Cause {
     //= OIDC-CORE#3.1.2.1 MUST: prompt=none is answered with an error where something must be asked
     const fn refusal(self) -> Reason {
         match self {
-            Self::NoSession
+            Self::RegistrationRequested
+            | Self::NoSession
             | Self::LoginRequested
             | Self::TooLongAgo
             | Self::AnotherSubject
@@ -275,6 +282,7 @@ pub fn next(valid: &Valid, facts: &Facts<'_>) -> Next {
 
 /// Every prompt, in the order in which they are shown.
 const PROMPTS: &[(Prompt, &[Check])] = &[
+    (Prompt::Create, create::CHECKS),
     (Prompt::Login, login::CHECKS),
     (Prompt::SelectAccount, select_account::CHECKS),
     (Prompt::Consent, consent::CHECKS),

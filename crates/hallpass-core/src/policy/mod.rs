@@ -26,12 +26,14 @@ mod binding;
 mod decoupled;
 mod encryption;
 mod keys;
+mod people;
 mod trust;
 
 pub use binding::{Attester, DpopNonce, DpopPolicy, MtlsPolicy, Roots};
 pub use decoupled::{BackchannelPolicy, DeliveryMode, DevicePolicy};
 pub use encryption::EncryptionPolicy;
 pub use keys::KeyPolicy;
+pub use people::{PeoplePolicy, SignUp};
 pub use trust::{ExchangeRule, TrustedIssuer};
 
 /// The policy of one issuer. Prints without its key material.
@@ -96,6 +98,8 @@ pub struct Policy {
     pub device: DevicePolicy,
     /// Client-initiated backchannel authentication (CIBA).
     pub backchannel: BackchannelPolicy,
+    /// What people may do by themselves.
+    pub people: PeoplePolicy,
     /// Mutual TLS (RFC 8705).
     pub mtls: MtlsPolicy,
     /// Who may vouch for instances of clients (`attest_jwt_client_auth`). Experimental.
@@ -150,6 +154,7 @@ impl fmt::Debug for Policy {
             dpop,
             device,
             backchannel,
+            people,
             mtls,
             attesters,
             fapi_profile,
@@ -185,6 +190,7 @@ impl fmt::Debug for Policy {
             .field("dpop", dpop)
             .field("device", device)
             .field("backchannel", backchannel)
+            .field("people", people)
             .field("mtls", mtls)
             .field("attesters", attesters)
             .field("fapi_profile", fapi_profile)
@@ -461,6 +467,7 @@ impl Policy {
             dpop: DpopPolicy::default(),
             device: DevicePolicy::default(),
             backchannel: BackchannelPolicy::default(),
+            people: PeoplePolicy::default(),
             mtls: MtlsPolicy::default(),
             attesters: Vec::new(),
             fapi_profile: None,

@@ -1,8 +1,9 @@
 //! English.
 
 use super::{
-    Approvals, Claims, Consent, Demo, Device, Errors, FormPost, Home, Logout, Mail, Mails,
-    Messages, Named, Plural, Select, SignIn, SignedOut,
+    Account, AccountSections, Approvals, AskMail, Claims, Consent, Demo, Device, Errors, FormPost,
+    Happened, Home, LinkDones, LinkText, Links, Logout, Mail, MailSent, Mails, Messages, Named,
+    People, PeopleErrors, Plural, SectionText, Select, SignIn, SignedOut,
 };
 
 /// The English texts.
@@ -130,6 +131,16 @@ pub(super) static MESSAGES: Messages = Messages {
         other_title: "That did not work",
         other: "The request could not be completed. Go back to the app and try again.",
         known: &[
+            Named {
+                name: "link_over",
+                title: "This link does not work any more",
+                text: "It was used, is too old, or belongs to another account. Ask for a new one.",
+            },
+            Named {
+                name: "not_offered",
+                title: "That is not offered here",
+                text: "Whoever runs this service has not switched it on.",
+            },
             Named {
                 name: "invalid_request",
                 title: "This link does not work",
@@ -259,6 +270,178 @@ pub(super) static MESSAGES: Messages = Messages {
         left: "You can answer for {time}.",
         again: "Look again",
     },
+    people: People {
+        sign_up: AskMail {
+            title: "Create your account",
+            to_client: "to continue to {client}",
+            to_service: "at {host}",
+            hint: "We send a link to this address to confirm that it is yours.",
+            submit: "Continue",
+            sign_in: "I have an account: sign in",
+        },
+        recover: AskMail {
+            title: "Forgotten the password?",
+            to_client: "to continue to {client}",
+            to_service: "for your account at {host}",
+            hint: "If there is an account with this address, we send a link to it with which you choose a new password.",
+            submit: "Send the link",
+            sign_in: "Back to sign-in",
+        },
+        sent: MailSent {
+            title: "Look at your mail",
+            sign_up: "We have sent a message to {address}. Open the link in it to go on.",
+            recover: "If there is an account with {address}, a message with a link is on its way.",
+            new_address: "We have sent a message to {address}. Open the link in it, in this browser; nothing is changed until then.",
+            hint: "The link works once, for {time}. Nothing there? Look among unwanted mail.",
+            back: "Back to sign-in",
+        },
+        link: Links {
+            sign_up: LinkText {
+                title: "Choose a password",
+                text: "for your account with {address}",
+                submit: "Create the account",
+            },
+            invitation: LinkText {
+                title: "Create your account",
+                text: "You are invited as {address}.",
+                submit: "Create the account",
+            },
+            recover: LinkText {
+                title: "Choose a new password",
+                text: "for your account with {address}. Every session ends, and every app must be connected anew.",
+                submit: "Set the password",
+            },
+            sign_in: LinkText {
+                title: "Sign in",
+                text: "as {address}",
+                submit: "Sign in",
+            },
+            new_address: LinkText {
+                title: "Confirm your new address",
+                text: "Your account will have the address {address}.",
+                submit: "Confirm",
+            },
+        },
+        done: LinkDones {
+            sign_up: LinkText {
+                title: "Your account is ready",
+                text: "Go back to where you started, and sign in there.",
+                submit: "",
+            },
+            invitation: LinkText {
+                title: "Your account is ready",
+                text: "You can sign in with your address and your password.",
+                submit: "",
+            },
+            recover: LinkText {
+                title: "Your password is changed",
+                text: "All sessions have ended. Sign in with the new password.",
+                submit: "",
+            },
+            next: "Sign in",
+        },
+        errors: PeopleErrors {
+            address: "That is not an email address. Check it and try again.",
+            throttled: "Too much was asked for from here.",
+            mismatch: "The two passwords are not the same.",
+            too_short: "The password is too short.",
+            too_long: "The password is too long.",
+            weak: "That password is one that others guess. Choose another.",
+            busy: "That did not work right now. Please try again in a moment.",
+            field: "One of the fields cannot have that value.",
+            confirm: "That is not the name of your account.",
+        },
+        email: "Email address",
+        name: "Your name (optional)",
+        new_password: "New password",
+        again: "The same again",
+        least: "At least {n} characters.",
+        forgotten: "Forgotten the password?",
+        no_account: "Create an account",
+        other_ways: "Other ways",
+    },
+    account: Account {
+        sections: AccountSections {
+            overview: SectionText {
+                title: "Your account",
+                text: "What is known about you here, and who uses it.",
+            },
+            profile: SectionText {
+                title: "Profile",
+                text: "Apps that you allow to see your profile are told this.",
+            },
+            email: SectionText {
+                title: "Email address",
+                text: "You sign in and get back into your account with it.",
+            },
+            password: SectionText {
+                title: "Password",
+                text: "Choose one that you use nowhere else.",
+            },
+            sessions: SectionText {
+                title: "Sessions",
+                text: "Where you are signed in.",
+            },
+            apps: SectionText {
+                title: "Connected apps",
+                text: "Apps that you allowed to use your account.",
+            },
+            activity: SectionText {
+                title: "Activity",
+                text: "What happened with your account lately.",
+            },
+            export: SectionText {
+                title: "Your data",
+                text: "Everything that is kept here about you, as a file.",
+            },
+            delete: SectionText {
+                title: "Delete the account",
+                text: "Everything about you here goes, for good.",
+            },
+        },
+        happened: Happened {
+            signed_up: "Account created",
+            signed_in: "Signed in",
+            signed_out_everywhere: "Signed out everywhere",
+            session_ended: "A session was ended",
+            password_changed: "Password changed",
+            recovered: "Password set by mail",
+            address_changed: "Email address changed",
+            profile_changed: "Profile changed",
+            disconnected: "App disconnected",
+            exported: "Data downloaded",
+            unknown: "Something else",
+        },
+        back: "Your account",
+        saved: "Saved.",
+        sign_out: "Sign out",
+        everywhere: "Sign out everywhere",
+        everywhere_hint: "Signing out everywhere also disconnects apps until you sign in there again.",
+        save: "Save",
+        address: "Address",
+        verified: "Confirmed",
+        unverified: "Not confirmed",
+        new_address: "New address",
+        confirm_address: "Send a link to confirm it",
+        password_hint: "Every other session ends, and apps must sign in anew.",
+        change_password: "Change the password",
+        unknown_device: "Unknown device",
+        this_one: "This one",
+        seen: "Last used {time}",
+        since: "Since {time}",
+        end: "End",
+        end_named: "End the session of {device}",
+        end_others: "End all other sessions",
+        no_apps: "No app uses your account.",
+        may: "It may",
+        allowed: "Allowed on {time}",
+        disconnect: "Disconnect {client}",
+        download: "Download",
+        delete_warning_title: "This cannot be undone",
+        delete_warning: "You lose access to every app that you use with this account. Download your data before, if you need it.",
+        type_name: "Type {account} to confirm",
+        delete: "Delete my account",
+    },
     mail: Mails {
         sign_up: Mail {
             subject: "Confirm your email address for {name}",
@@ -337,6 +520,7 @@ pub(super) static MESSAGES: Messages = Messages {
         footer: "Sent by {host} because of your account there, or because somebody typed your address.",
     },
     home: Home {
+        account: "Your account",
         title: "Sign-in for your apps",
         text: "This is an OpenID Provider. Apps send people here to sign in, and get tokens that they can verify.",
         issuer: "Issuer",

@@ -44,6 +44,8 @@ pub(crate) struct Messages {
     pub(crate) form_post: FormPost,
     pub(crate) device: Device,
     pub(crate) approvals: Approvals,
+    pub(crate) people: People,
+    pub(crate) account: Account,
     pub(crate) mail: Mails,
     pub(crate) home: Home,
     pub(crate) demo: Demo,
@@ -211,6 +213,7 @@ pub(crate) struct Approvals {
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Home {
+    pub(crate) account: &'static str,
     pub(crate) title: &'static str,
     pub(crate) text: &'static str,
     pub(crate) issuer: &'static str,
@@ -239,6 +242,152 @@ pub(crate) struct Demo {
 /// A table keyed by the names of its rows, so that other languages can name one.
 fn by_name<S: Serializer>(table: &&'static [Named], to: S) -> Result<S::Ok, S::Error> {
     to.collect_map(table.iter().map(|row| (row.name, row)))
+}
+
+/// Making an account, and getting back into one.
+#[derive(Debug, Serialize)]
+pub(crate) struct People {
+    pub(crate) sign_up: AskMail,
+    pub(crate) recover: AskMail,
+    pub(crate) sent: MailSent,
+    pub(crate) link: Links,
+    pub(crate) done: LinkDones,
+    pub(crate) errors: PeopleErrors,
+    pub(crate) email: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) new_password: &'static str,
+    pub(crate) again: &'static str,
+    pub(crate) least: &'static str,
+    pub(crate) forgotten: &'static str,
+    pub(crate) no_account: &'static str,
+    pub(crate) other_ways: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct AskMail {
+    pub(crate) title: &'static str,
+    pub(crate) to_client: &'static str,
+    pub(crate) to_service: &'static str,
+    pub(crate) hint: &'static str,
+    pub(crate) submit: &'static str,
+    pub(crate) sign_in: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct MailSent {
+    pub(crate) title: &'static str,
+    pub(crate) sign_up: &'static str,
+    pub(crate) recover: &'static str,
+    pub(crate) new_address: &'static str,
+    pub(crate) hint: &'static str,
+    pub(crate) back: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Links {
+    pub(crate) sign_up: LinkText,
+    pub(crate) invitation: LinkText,
+    pub(crate) recover: LinkText,
+    pub(crate) sign_in: LinkText,
+    pub(crate) new_address: LinkText,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct LinkText {
+    pub(crate) title: &'static str,
+    pub(crate) text: &'static str,
+    pub(crate) submit: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct LinkDones {
+    pub(crate) sign_up: LinkText,
+    pub(crate) invitation: LinkText,
+    pub(crate) recover: LinkText,
+    pub(crate) next: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct PeopleErrors {
+    pub(crate) address: &'static str,
+    pub(crate) throttled: &'static str,
+    pub(crate) mismatch: &'static str,
+    pub(crate) too_short: &'static str,
+    pub(crate) too_long: &'static str,
+    pub(crate) weak: &'static str,
+    pub(crate) busy: &'static str,
+    pub(crate) field: &'static str,
+    pub(crate) confirm: &'static str,
+}
+
+/// The page at `/account`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Account {
+    pub(crate) sections: AccountSections,
+    pub(crate) happened: Happened,
+    pub(crate) back: &'static str,
+    pub(crate) saved: &'static str,
+    pub(crate) sign_out: &'static str,
+    pub(crate) everywhere: &'static str,
+    pub(crate) everywhere_hint: &'static str,
+    pub(crate) save: &'static str,
+    pub(crate) address: &'static str,
+    pub(crate) verified: &'static str,
+    pub(crate) unverified: &'static str,
+    pub(crate) new_address: &'static str,
+    pub(crate) confirm_address: &'static str,
+    pub(crate) password_hint: &'static str,
+    pub(crate) change_password: &'static str,
+    pub(crate) unknown_device: &'static str,
+    pub(crate) this_one: &'static str,
+    pub(crate) seen: &'static str,
+    pub(crate) since: &'static str,
+    pub(crate) end: &'static str,
+    pub(crate) end_named: &'static str,
+    pub(crate) end_others: &'static str,
+    pub(crate) no_apps: &'static str,
+    pub(crate) may: &'static str,
+    pub(crate) allowed: &'static str,
+    pub(crate) disconnect: &'static str,
+    pub(crate) download: &'static str,
+    pub(crate) delete_warning_title: &'static str,
+    pub(crate) delete_warning: &'static str,
+    pub(crate) type_name: &'static str,
+    pub(crate) delete: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct AccountSections {
+    pub(crate) overview: SectionText,
+    pub(crate) profile: SectionText,
+    pub(crate) email: SectionText,
+    pub(crate) password: SectionText,
+    pub(crate) sessions: SectionText,
+    pub(crate) apps: SectionText,
+    pub(crate) activity: SectionText,
+    pub(crate) export: SectionText,
+    pub(crate) delete: SectionText,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct SectionText {
+    pub(crate) title: &'static str,
+    pub(crate) text: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Happened {
+    pub(crate) signed_up: &'static str,
+    pub(crate) signed_in: &'static str,
+    pub(crate) signed_out_everywhere: &'static str,
+    pub(crate) session_ended: &'static str,
+    pub(crate) password_changed: &'static str,
+    pub(crate) recovered: &'static str,
+    pub(crate) address_changed: &'static str,
+    pub(crate) profile_changed: &'static str,
+    pub(crate) disconnected: &'static str,
+    pub(crate) exported: &'static str,
+    pub(crate) unknown: &'static str,
 }
 
 /// Letters. `{name}` is the service's name, `{host}` its host, `{time}` how long a link or code works.

@@ -84,6 +84,7 @@ impl PageRoutes {
         let action = |handle: &str| format!("{path}?handle={handle}");
         let Some(account) = &shown.account else {
             let retry_after = failed.as_ref().and_then(|failed| failed.retry_after);
+            let recover = self.recover_link(None);
             let page = Page::SignIn(SignIn {
                 action: &action(&shown.handle),
                 hidden: &[],
@@ -92,6 +93,8 @@ impl PageRoutes {
                 retry_after: retry_after.map(u64::from),
                 client: None,
                 cancel: false,
+                sign_up: None,
+                recover: recover.as_deref(),
             });
             let status = failed.map_or(StatusCode::OK, |failed| failed.status);
             let mut response = self.page(status, page);

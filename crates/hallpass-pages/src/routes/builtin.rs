@@ -9,7 +9,9 @@ use hallpass_provider::{
 };
 use hallpass_types::{ErrorCode, Issuer};
 
-use super::path::{CONFIRM_LOGOUT, CONSENT, DEVICE_DONE, SELECT_ACCOUNT, SIGN_IN, SIGNED_OUT};
+use super::path::{
+    CONFIRM_LOGOUT, CONSENT, DEVICE_DONE, SELECT_ACCOUNT, SIGN_IN, SIGN_UP, SIGNED_OUT,
+};
 use crate::{
     Chrome, Lang, Page, Pages,
     view::{self, FormPost},
@@ -130,6 +132,7 @@ impl BuiltinPages {
 /// The path of a page under the issuer.
 fn path(page: PageKind, handle: &str) -> String {
     match page {
+        PageKind::SignUp => format!("{SIGN_UP}?handle={handle}"),
         PageKind::Login => format!("{SIGN_IN}?handle={handle}"),
         PageKind::SelectAccount => format!("{SELECT_ACCOUNT}?handle={handle}"),
         PageKind::Consent => format!("{CONSENT}?handle={handle}"),
@@ -193,6 +196,8 @@ fn about(status: u16, id: &str) -> Option<&'static str> {
         }
         "device_request_over" => return Some("device_over"),
         "backchannel_request_over" => return Some("approval_over"),
+        "link_over" | "link_other_account" => return Some("link_over"),
+        "not_offered" => return Some("not_offered"),
         _ if id.starts_with("interaction_") => return Some("session_expired"),
         _ => {}
     }

@@ -4,6 +4,7 @@
 //! itself. The state of a request is the sealed handle in the page's address. It is worth nothing without the cookie of
 //! the browser that started the request, so no other site can make or use one.
 
+mod account;
 mod approvals;
 mod builtin;
 mod consent;
@@ -14,9 +15,12 @@ mod plain;
 mod posted;
 mod select_account;
 mod sign_in;
+mod sign_up;
+mod visit;
 
 use std::sync::Arc;
 
+use hallpass_core::policy::SignUp;
 use hallpass_http::{
     Endpoints, Problem, Response, Wanted, accept_language, browser_of, html, redirect, secure,
 };
@@ -34,6 +38,7 @@ use http_body::Body;
 
 use crate::Page;
 
+pub use account::AccountPage;
 pub use builtin::BuiltinPages;
 pub use path::PageRoute;
 
@@ -98,6 +103,10 @@ impl PageRoutes {
             PageRoute::Asset(path) => self.pages.pages().assets().at(path).is_some(),
             PageRoute::Device | PageRoute::DeviceDone => self.provider().policy().device.enabled,
             PageRoute::Approvals => self.provider().policy().backchannel.enabled,
+            PageRoute::SignUp => self.provider().policy().people.sign_up == SignUp::Open,
+            PageRoute::Recover => self.provider().policy().people.recovery,
+            PageRoute::Link => self.provider().policy().people.is_anything(),
+            PageRoute::Account(_) => self.provider().policy().people.account_page,
             PageRoute::Home
             | PageRoute::Icon
             | PageRoute::SignIn
@@ -166,6 +175,10 @@ impl PageRoutes {
             PageRoute::Asset(path) => self.asset(path, head),
             PageRoute::SignedOut => self.signed_out(head).await,
             PageRoute::SignIn => self.sign_in(head, body).await,
+            PageRoute::SignUp => self.sign_up(head, body).await,
+            PageRoute::Recover => self.recover(head, body).await,
+            PageRoute::Link => self.link(head, body).await,
+            PageRoute::Account(page) => self.account(page, head, body).await,
             PageRoute::SelectAccount => self.select_account(head, body).await,
             PageRoute::Consent => self.consent(head, body).await,
             PageRoute::ConfirmLogout => self.confirm_logout(head, body).await,
@@ -217,7 +230,9 @@ impl PageRoutes {
     }
 
     fn browser(&self, head: &Head) -> Browser {
-        browser_of(&head.headers, self.endpoints.cookies())
+        let mut browser = browser_of(&head.headers, self.endpoints.cookies());
+        visit::note(&mut browser, head);
+        browser
     }
 
     fn page(&self, status: StatusCode, page: Page<'_>) -> Response {

@@ -3,6 +3,8 @@
 use hallpass_provider::endpoints::discovery;
 use hallpass_types::Issuer;
 
+use super::account::AccountPage;
+
 /// A page, or a file of the pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PageRoute<'p> {
@@ -16,6 +18,14 @@ pub enum PageRoute<'p> {
     Asset(&'p str),
     /// `/sign-in`
     SignIn,
+    /// `/sign-up`: where an account is made.
+    SignUp,
+    /// `/recover`: where people get back into their account.
+    Recover,
+    /// `/link`: what stands behind links in mail.
+    Link,
+    /// `/account` and what is under it.
+    Account(AccountPage),
     /// `/select-account`
     SelectAccount,
     /// `/consent`
@@ -33,6 +43,10 @@ pub enum PageRoute<'p> {
 }
 
 pub(super) const SIGN_IN: &str = "/sign-in";
+pub(super) const SIGN_UP: &str = "/sign-up";
+pub(super) const RECOVER: &str = "/recover";
+pub(super) const LINK: &str = "/link";
+pub(super) const ACCOUNT: &str = "/account";
 pub(super) const SELECT_ACCOUNT: &str = "/select-account";
 pub(super) const CONSENT: &str = "/consent";
 pub(super) const CONFIRM_LOGOUT: &str = "/logout/confirm";
@@ -50,6 +64,9 @@ impl<'p> PageRoute<'p> {
             DEMO => Self::Demo,
             "/favicon.ico" => Self::Icon,
             SIGN_IN => Self::SignIn,
+            SIGN_UP => Self::SignUp,
+            RECOVER => Self::Recover,
+            LINK => Self::Link,
             SELECT_ACCOUNT => Self::SelectAccount,
             CONSENT => Self::Consent,
             CONFIRM_LOGOUT => Self::ConfirmLogout,
@@ -58,7 +75,7 @@ impl<'p> PageRoute<'p> {
             DEVICE_DONE => Self::DeviceDone,
             discovery::APPROVALS => Self::Approvals,
             own if own.starts_with("/assets/") => Self::Asset(own),
-            _ => return None,
+            own => Self::Account(AccountPage::of(own.strip_prefix(ACCOUNT)?)?),
         })
     }
 
@@ -68,6 +85,10 @@ impl<'p> PageRoute<'p> {
         "demo",
         "asset",
         "sign_in",
+        "sign_up",
+        "recover",
+        "link",
+        "account",
         "select_account",
         "consent",
         "confirm_logout",
@@ -85,6 +106,10 @@ impl<'p> PageRoute<'p> {
             Self::Demo => "demo",
             Self::Icon | Self::Asset(_) => "asset",
             Self::SignIn => "sign_in",
+            Self::SignUp => "sign_up",
+            Self::Recover => "recover",
+            Self::Link => "link",
+            Self::Account(_) => "account",
             Self::SelectAccount => "select_account",
             Self::Consent => "consent",
             Self::ConfirmLogout => "confirm_logout",
@@ -108,6 +133,11 @@ mod tests {
             ("/", PageRoute::Home),
             ("/sign-in", PageRoute::SignIn),
             ("/logout/confirm", PageRoute::ConfirmLogout),
+            ("/account", PageRoute::Account(AccountPage::Overview)),
+            (
+                "/account/sessions",
+                PageRoute::Account(AccountPage::Sessions),
+            ),
             ("/assets/a.css", PageRoute::Asset("/assets/a.css")),
         ] {
             assert_eq!(PageRoute::of(&at_root, path), Some(route));
@@ -133,6 +163,9 @@ mod tests {
             "/sign-in;a=b",
             "/logout",
             "/error",
+            "/account/",
+            "/account/nothing",
+            "/accounts",
         ] {
             assert_eq!(PageRoute::of(&issuer, path), None, "{path}");
         }
@@ -146,6 +179,10 @@ mod tests {
             PageRoute::Icon,
             PageRoute::Asset(""),
             PageRoute::SignIn,
+            PageRoute::SignUp,
+            PageRoute::Recover,
+            PageRoute::Link,
+            PageRoute::Account(AccountPage::Overview),
             PageRoute::SelectAccount,
             PageRoute::Consent,
             PageRoute::ConfirmLogout,

@@ -42,6 +42,7 @@ impl PageRoutes {
                 issuer: issuer.as_str(),
                 links: &links,
                 demo: self.demo.is_some(),
+                account: self.provider().policy().people.account_page,
             }),
         ))
     }

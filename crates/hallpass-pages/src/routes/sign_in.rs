@@ -1,5 +1,6 @@
 //! `/sign-in`
 
+use hallpass_core::policy::SignUp;
 use hallpass_http::{ClientAddr, Problem, Response};
 use hallpass_provider::{
     Failure,
@@ -135,14 +136,19 @@ impl PageRoutes {
         failed: Option<Failed>,
     ) -> Response {
         let retry_after = failed.as_ref().and_then(|failed| failed.retry_after);
+        let open = self.provider().policy().people.sign_up == SignUp::Open;
+        let sign_up = open.then(|| self.pages.action(PageKind::SignUp, handle));
+        let recover = self.recover_link(Some(handle));
         let page = Page::SignIn(SignIn {
             action: &self.pages.action(PageKind::Login, handle),
             hidden: &[],
             username,
             error: failed.as_ref().map(|failed| failed.error),
             retry_after: retry_after.map(u64::from),
-            client: Some(self.pages.client(&details.client)),
-            cancel: true,
+            client: (!details.own).then(|| self.pages.client(&details.client)),
+            cancel: !details.own,
+            sign_up: sign_up.as_deref(),
+            recover: recover.as_deref(),
         });
         let status = failed.map_or(StatusCode::OK, |failed| failed.status);
         let mut response = self.page(status, page);

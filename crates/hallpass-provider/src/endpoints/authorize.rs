@@ -103,6 +103,7 @@ impl Provider {
             consented: None,
             handle: None,
             device: None,
+            own: None,
         };
         self.proceed(flow, browser, SetCookies::default()).await
     }
@@ -120,6 +121,19 @@ impl Provider {
         for _ in 0..2 {
             let fresh = cookies.session.as_ref().map(|(s, _)| s.key());
             let person = self.person(&flow, fresh.or(presented)).await?;
+            if let Some(path) = &flow.own {
+                let url = self.inner.policy.issuer.url(path);
+                let next = interaction::next(&flow.valid, &person.facts(&flow, self));
+                let answer = match next {
+                    Next::Ask(ask) if ask.prompt != Prompt::Consent => {
+                        let url = self.ask(flow, ask.prompt, &person, browser, &mut cookies)?;
+                        Answer::Page(url)
+                    }
+                    // Nothing is granted: once somebody is signed in, they go where they wanted to.
+                    Next::Ask(_) | Next::Ready | Next::Refuse(_) => Answer::Page(url),
+                };
+                return Ok(Answered { answer, cookies });
+            }
             match interaction::next(&flow.valid, &person.facts(&flow, self)) {
                 Next::Refuse(_) if let Some(device) = &flow.device => {
                     let answer = self.refuse_device(&flow, device, browser).await?;
@@ -223,6 +237,7 @@ impl Provider {
             shown_to: person.signed_in.as_ref().map(|s| s.session.sid.clone()),
             request: flow.valid.to_record().clone(),
             device: flow.device,
+            own: flow.own,
         };
         Ok(inner.interaction.url(page, &self.seal_pending(&pending)?))
     }
@@ -309,6 +324,9 @@ impl Provider {
         }
         let grant = granted.session_bound();
         writes.extend(Self::participation(flow.valid.client(), signed_in, grant));
+        if now.since(signed_in.session.seen_at) >= SEEN_AGAIN {
+            writes.push(Write::SessionSeen(signed_in.key, now));
+        }
         // The session must still be there at the moment of the commit, not only when it was read.
         let mut spends = vec![Spend::Session(signed_in.key)];
         spends.extend(flow.handle.map(Spend::Once));
@@ -456,6 +474,9 @@ impl Provider {
     }
 }
 
+/// The use of a session is noted again after this many seconds.
+const SEEN_AGAIN: i64 = 3600;
+
 /// How a request that was ready ended.
 enum Outcome {
     /// Everything is written; this is the answer.
@@ -477,6 +498,8 @@ pub(crate) struct Flow {
     pub(crate) handle: Option<Key<Once>>,
     /// The device that asks, when it is one.
     pub(crate) device: Option<PendingDevice>,
+    /// The page of our own where the person goes on, when it is none of a client.
+    pub(crate) own: Option<String>,
 }
 
 /// Who sits before the browser, and what they allowed the client earlier.
@@ -507,6 +530,7 @@ pub fn page_for(prompt: Prompt) -> PageKind {
     match prompt {
         Prompt::Consent => PageKind::Consent,
         Prompt::SelectAccount => PageKind::SelectAccount,
+        Prompt::Create => PageKind::SignUp,
         // Proving who you are answers every question that pages do not know yet.
         Prompt::Login | _ => PageKind::Login,
     }

@@ -288,6 +288,7 @@ impl Provider {
                 key,
                 user_code: code.shown(),
             }),
+            own: None,
         }))
     }
 

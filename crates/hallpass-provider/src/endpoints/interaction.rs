@@ -12,7 +12,7 @@ use hallpass_store::{Commit, Committed, Spend, Write};
 use hallpass_types::{Bucket, Key, Opaque, Session, Sid, sha256};
 
 use super::asked::{ResourceView, ScopeView};
-use super::authorize::{Answered, Flow};
+use super::authorize::{Answer, Answered, Flow};
 use super::details::DetailView;
 use crate::{
     Failure, Provider,
@@ -69,6 +69,8 @@ pub struct InteractionDetails {
     pub details: Vec<DetailView>,
     /// The code that the device shows, when it is a device that asks.
     pub user_code: Option<String>,
+    /// No client asks: the person goes on with a page of ours.
+    pub own: bool,
 }
 
 /// What a person decided on the consent page.
@@ -101,11 +103,15 @@ impl Provider {
         if bound != Some(pending.binding) {
             return Err(Reason::OtherBrowser.into());
         }
-        let client = self.client(&pending.request.client_id).await?;
         let request = pending.request.clone();
-        let valid = match &pending.device {
-            None => Valid::resume(request, client, &self.inner.policy)?,
-            Some(_) => self.resume_device(request, client)?,
+        let valid = if pending.own.is_some() {
+            Valid::own(Arc::clone(self.own()?), request.max_age)
+        } else {
+            let client = self.client(&request.client_id).await?;
+            match &pending.device {
+                None => Valid::resume(request, client, &self.inner.policy)?,
+                Some(_) => self.resume_device(request, client)?,
+            }
         };
         let flow = Flow {
             valid,
@@ -113,6 +119,7 @@ impl Provider {
             started_at: pending.started_at,
             consented: None,
             device: pending.device.clone(),
+            own: pending.own.clone(),
             handle: Some(Key::from_parts(
                 Bucket::holding(pending.expires_at),
                 sha256(handle.as_bytes()),
@@ -179,6 +186,7 @@ impl Provider {
                 .map(|detail| DetailView::of(detail, &self.inner.policy))
                 .collect(),
             user_code: flow.device.as_ref().map(|device| device.user_code.clone()),
+            own: flow.own.is_some(),
         })
     }
 
@@ -232,7 +240,7 @@ impl Provider {
             expires_at,
             superseded: false,
             earlier: Vec::new(),
-            visit: None,
+            visit: browser.visit.clone(),
             seen_at: now,
         };
         let mut commit = Commit::default();
@@ -263,6 +271,9 @@ impl Provider {
         commit
             .writes
             .push(Write::Session(session.key(), Box::new(record)));
+        commit
+            .writes
+            .extend(self.noted_sign_in(account, browser).await?);
         match self.commit(commit).await? {
             Committed::Done => Ok((session, lifetime, sid)),
             // The old session ended in this very moment, by a sign-out in another window.
@@ -321,6 +332,12 @@ impl Provider {
 
     /// The person said no. Once somebody is signed in, the page that was answered cannot be answered again.
     async fn denied(&self, flow: Flow, browser: &Browser) -> Result<Answered, Failure> {
+        if flow.own.is_some() {
+            return Ok(Answered {
+                answer: Answer::Page(self.inner.policy.issuer.url("/")),
+                cookies: SetCookies::default(),
+            });
+        }
         if let Some(device) = &flow.device {
             return Ok(Answered {
                 answer: self.refuse_device(&flow, device, browser).await?,

@@ -64,7 +64,7 @@ impl Provider {
                     .await?;
                 match &found.grant {
                     Some(grant) => {
-                        let account = self.account_facts(&grant.record.subject).await?;
+                        let account = self.grantor_facts(&grant.record).await?;
                         introspect::refresh_token(
                             &caller,
                             token,

@@ -1,6 +1,7 @@
 //! The endpoints: look up, decide, sign, commit. One file each.
 
 mod acceptance;
+mod account;
 mod approvals;
 mod asked;
 mod authenticate;
@@ -14,6 +15,8 @@ mod initiate;
 mod interaction;
 mod introspect;
 mod logout;
+pub mod mailed;
+mod own;
 mod par;
 mod posted;
 mod presented;
@@ -21,6 +24,7 @@ mod proof;
 pub mod register;
 mod resolve;
 mod revoke;
+mod sign_up;
 mod token;
 mod userinfo;
 
@@ -28,6 +32,7 @@ use hallpass_types::ClientId;
 
 use crate::{Failure, Provider, ports::Event};
 
+pub use account::{ConnectionView, Done as AccountDone, SessionView};
 pub use approvals::{Approval, Approvals};
 pub use asked::{ResourceView, ScopeView};
 pub use authenticate::Endpoint;
@@ -39,6 +44,9 @@ pub use device::{CodeEntered, DeviceDone};
 pub use interaction::{ClientView, ConsentDecision, InteractionDetails};
 pub use introspect::Introspection;
 pub use logout::{LogoutAnswer, LogoutDecision, LogoutDetails, SignedOutDetails};
+pub use mailed::{LinkAnswer, LinkDetails, LinkUsed, MailAsked};
+pub(crate) use own::own_client;
+pub use own::{Visited, Visitor};
 pub use posted::POSTED;
 pub use register::Registered;
 pub use userinfo::UserInfo;

@@ -37,6 +37,10 @@ impl Known {
             account: self
                 .account
                 .as_ref()
+                .filter(|account| {
+                    let grant = self.standing.grant.as_ref().map(|found| &found.record);
+                    grant.is_none_or(|grant| !account.took_back(&grant.client_id, grant.issued_at))
+                })
                 .map(|a| hallpass_core::token::AccountFacts { epoch: a.epoch }),
         }
     }

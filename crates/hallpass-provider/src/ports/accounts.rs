@@ -1,9 +1,9 @@
 //! Accounts: who the people are.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use hallpass_store::{BoxFuture, StoreError};
-use hallpass_types::{IssuerId, Secret, Subject};
+use hallpass_types::{ClientId, IssuerId, Secret, Subject, Timestamp};
 use serde_json::{Map, Value};
 
 /// An account that may sign in.
@@ -17,6 +17,17 @@ pub struct Account {
     pub display_name: String,
     /// Claims by their OpenID Connect names.
     pub claims: Arc<Map<String, Value>>,
+    /// Clients that the person has disconnected, and when: what they were granted until then is over.
+    pub disconnected: BTreeMap<ClientId, Timestamp>,
+}
+
+impl Account {
+    /// Whether the person took back since what a client was granted then.
+    #[must_use]
+    pub fn took_back(&self, client: &ClientId, granted_at: Timestamp) -> bool {
+        let at = self.disconnected.get(client);
+        at.is_some_and(|at| granted_at <= *at)
+    }
 }
 
 /// Looks accounts up.

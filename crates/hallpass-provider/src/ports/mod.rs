@@ -8,6 +8,7 @@ mod events;
 mod fetcher;
 mod interaction;
 mod mail;
+mod people;
 mod signer;
 
 pub use accounts::{Account, Accounts, PasswordSignIn, SignInAttempt, SignInOutcome};
@@ -18,4 +19,5 @@ pub use events::{Event, Events, NoEvents};
 pub use fetcher::{FetchError, FetchRequest, Fetched, Fetcher, NoFetcher, PostRequest};
 pub use interaction::{Interaction, PageKind};
 pub use mail::{Letter, Letters, Mail, MailCode, MailError, MailLink, Mailer, Message};
+pub use people::{Change, People, PersonalAccount, Prepared, Unfit};
 pub use signer::{SignError, Signer};

@@ -176,7 +176,7 @@ impl Fetch for CodeKey {
                 .await?;
             if let Some(code) = &found.code {
                 let grant = &code.record.grant;
-                found.account = provider.account_facts(&grant.subject).await?;
+                found.account = provider.grantor_facts(grant).await?;
                 found.session_alive = match grant.session {
                     Some(session) if grant.session_bound => provider
                         .inner
@@ -209,7 +209,7 @@ impl Fetch for PolledKey {
                 Some(_) | None => return Ok(found),
             };
             if let Verdict::Allowed(grant) = &polled.verdict {
-                found.account = provider.account_facts(&grant.subject).await?;
+                found.account = provider.grantor_facts(grant).await?;
                 found.session_alive = match grant.session {
                     Some(session) if grant.session_bound => inner
                         .store
@@ -249,7 +249,7 @@ impl Fetch for RefreshKey {
                 .await?;
             found.session_alive = standing.session_alive;
             if let Some(grant) = &standing.grant {
-                found.account = provider.account_facts(&grant.record.subject).await?;
+                found.account = provider.grantor_facts(&grant.record).await?;
             }
             found.grant = standing.grant;
             Ok(found)

@@ -1,8 +1,9 @@
 //! `hallpass user`
 
 use hallpass_accounts::{AccountError, NewUser};
+use hallpass_core::policy::SignUp;
 use hallpass_store::{MAX_PAGE, UserRecord};
-use hallpass_types::Subject;
+use hallpass_types::{EmailAddress, Subject};
 use serde_json::{Map, Value, json};
 
 use super::password;
@@ -18,6 +19,7 @@ pub(super) async fn run(command: cli::User, engine: Engine, output: Output) -> R
         cli::User::Disable(user) => set_disabled(&user.username, true, &engine, output).await,
         cli::User::Enable(user) => set_disabled(&user.username, false, &engine, output).await,
         cli::User::SetPassword(options) => set_password(&options, &engine, output).await,
+        cli::User::Invite(options) => invite(&options, &engine, output).await,
     }
 }
 
@@ -39,6 +41,21 @@ async fn create(options: &cli::UserCreate, engine: &Engine, output: Output) -> R
         user.username, user.subject
     );
     tell(&user, text, &given, output)
+}
+
+/// The mail waits in the store; the server sends it.
+async fn invite(options: &cli::Invite, engine: &Engine, output: Output) -> Result<(), Failure> {
+    let address = EmailAddress::parse(&options.address)
+        .map_err(|error| Failure::new(format!("{}: {error}", options.address)))?;
+    if engine.provider.policy().people.sign_up == SignUp::Closed {
+        return Err(Failure::new(
+            "nobody can make an account: set sign_up.mode to \"invitation\" or \"open\"".to_owned(),
+        ));
+    }
+    let invited = engine.provider.invite(&address).await;
+    invited.map_err(|error| Failure::new(format!("the invitation was not made: {error:?}")))?;
+    let text = format!("an invitation for {} is on its way", address.as_str());
+    output.say(&json!({ "invited": address.as_str() }), text)
 }
 
 async fn set_password(

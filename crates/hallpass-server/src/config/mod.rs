@@ -27,6 +27,7 @@ mod of_issuer;
 mod operations;
 mod pages;
 mod passwords;
+mod people;
 pub(crate) mod policy;
 mod problem;
 mod protocol;
@@ -72,6 +73,7 @@ pub use of_issuer::PER_ISSUER;
 pub use operations::Operations;
 pub use pages::Pages;
 pub use passwords::Passwords;
+pub use people::{Account, SignUp, SignUpMode};
 pub use problem::{Problem, Problems};
 pub use protocol::{Pkce, Protocol, Resource, SigningAlg, TokenFormat};
 pub use rate_limits::RateLimits;
@@ -113,6 +115,8 @@ struct Raw {
     pages: Pages,
     passwords: Passwords,
     mail: mail::Raw,
+    sign_up: SignUp,
+    account: Account,
     rate_limits: RateLimits,
     log: Log,
     experimental: Experimental,
@@ -166,6 +170,10 @@ pub struct Config {
     pub passwords: Passwords,
     /// `[mail]`.
     pub mail: Mail,
+    /// `[sign_up]`.
+    pub sign_up: SignUp,
+    /// `[account]`.
+    pub account: Account,
     /// `[rate_limits]`.
     pub rate_limits: RateLimits,
     /// `[log]`.
@@ -236,6 +244,8 @@ impl Config {
             pages,
             passwords,
             mail,
+            sign_up,
+            account,
             rate_limits,
             log,
             experimental,
@@ -262,6 +272,8 @@ impl Config {
         pages.check(check);
         passwords.check(check);
         let mail = mail.parse(check);
+        sign_up.check(check);
+        account.check(check);
         rate_limits.check(check);
         log.check(check);
         experimental.check(check);
@@ -309,6 +321,8 @@ impl Config {
             pages,
             passwords,
             mail,
+            sign_up,
+            account,
             rate_limits,
             log,
             experimental,

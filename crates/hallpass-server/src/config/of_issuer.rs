@@ -13,6 +13,7 @@ use super::{Config, Raw, jwt_bearer, token_exchange};
 
 /// The sections that an issuer may have for itself.
 pub const PER_ISSUER: &[&str] = &[
+    "account",
     "authorization_details",
     "client_documents",
     "dpop",
@@ -24,6 +25,7 @@ pub const PER_ISSUER: &[&str] = &[
     "rate_limits",
     "registration",
     "request_objects",
+    "sign_up",
     "webfinger",
 ];
 
@@ -95,6 +97,8 @@ impl Config {
             request_objects,
             pushed_requests,
             rate_limits,
+            sign_up,
+            account,
             experimental,
             danger,
             pages,
@@ -109,6 +113,8 @@ impl Config {
         request_objects.check(&pushed_requests, check);
         AuthorizationDetails::check(&authorization_details, check);
         rate_limits.check(check);
+        sign_up.check(check);
+        account.check(check);
         // Templates are tried out, which takes a while.
         let own_pages = settings.contains_key("pages");
         if own_pages {
@@ -139,6 +145,8 @@ impl Config {
             request_objects,
             pushed_requests,
             rate_limits,
+            sign_up,
+            account,
             authorization_details,
             pages: if own_pages { pages } else { self.pages.clone() },
             has_own_look: has_own_look(settings),

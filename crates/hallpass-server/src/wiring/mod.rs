@@ -333,6 +333,7 @@ impl Common {
                 config
                     .request_objects
                     .apply(&config.pushed_requests, policy);
+                policy.people = config.account.policy(&config.sign_up);
                 policy.logout = config.logout.policy();
                 policy.webfinger = config.webfinger.policy();
                 config.mtls.apply(policy);
@@ -346,6 +347,7 @@ impl Common {
             .events(Arc::clone(&self.events))
             .fetcher(Arc::clone(&self.fetcher))
             .mail(Arc::clone(&self.mailer), Arc::new(pages.clone()))
+            .people(Arc::clone(&accounts) as _)
             .build()
             .await?;
         Ok(Part {

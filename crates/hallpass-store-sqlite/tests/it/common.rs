@@ -135,6 +135,7 @@ pub(crate) fn user(n: u32) -> UserRecord {
         username_key: format!("user{n}"),
         password: None,
         claims: serde_json::Map::new(),
+        disconnected: std::collections::BTreeMap::new(),
         disabled: false,
         epoch: 1,
         revision: 1,

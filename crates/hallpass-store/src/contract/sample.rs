@@ -168,6 +168,7 @@ pub(super) fn user(name: &str) -> UserRecord {
         username_key: name.to_owned(),
         password: Some("$argon2id$v=19$m=8,t=1,p=1$c2FsdA$aGFzaA".to_owned()),
         claims: json!({"name": "X"}).as_object().unwrap().clone(),
+        disconnected: std::collections::BTreeMap::new(),
         disabled: false,
         epoch: 1,
         revision: 1,

@@ -131,6 +131,7 @@ pub static RULES: &[Rule] = &[
     rule(response_type::nonce_is_present,        A | PAR),
     rule(response_type::token_can_be_bound,      A | PAR),
     rule(prompt::none_is_alone,                  A | PAR),
+    rule(prompt::create_is_offered,              A | PAR),
     rule(pkce::challenge_comes_with_its_method,  A | PAR),
     rule(pkce::challenge_is_present,             A | PAR),
     rule(details::are_known,                     A | PAR | DA | BC),

@@ -6,7 +6,10 @@ use hallpass_types::Params;
 use serde::{Deserialize, Serialize};
 
 use super::{Context, Draft};
-use crate::authorize::Reason;
+use crate::{
+    authorize::Reason,
+    policy::{Policy, SignUp},
+};
 
 /// What a client wants the person to be asked, or not to be asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +23,8 @@ pub struct Prompts {
     pub consent: bool,
     /// Have the person choose an account.
     pub select_account: bool,
+    /// Lead the person to make an account.
+    pub create: bool,
 }
 
 /// A value of `prompt` that is not offered.
@@ -34,8 +39,14 @@ impl fmt::Display for UnknownPrompt {
 impl std::error::Error for UnknownPrompt {}
 
 impl Prompts {
-    /// Every value, for discovery.
-    pub const ALL: &'static [&'static str] = &["none", "login", "consent", "select_account"];
+    /// Every value that is offered, for discovery.
+    //= OIDC-PROMPT-CREATE#4.2 MUST: create is among the values where it is offered
+    pub fn offered(policy: &Policy) -> impl Iterator<Item = &'static str> {
+        let create = offers_create(policy).then_some("create");
+        ["none", "login", "consent", "select_account"]
+            .into_iter()
+            .chain(create)
+    }
 
     /// Reads space-separated values. Repeated values count once.
     ///
@@ -49,6 +60,7 @@ impl Prompts {
                 "login" => prompts.login = true,
                 "consent" => prompts.consent = true,
                 "select_account" => prompts.select_account = true,
+                "create" => prompts.create = true,
                 _ => return Err(UnknownPrompt),
             }
         }
@@ -74,6 +86,7 @@ impl From<Prompts> for String {
             (prompts.login, "login"),
             (prompts.consent, "consent"),
             (prompts.select_account, "select_account"),
+            (prompts.create, "create"),
         ]
         .into_iter()
         .filter_map(|(wanted, name)| wanted.then_some(name))
@@ -96,12 +109,26 @@ pub(super) fn none_is_alone(draft: &Draft, _: &Context<'_>) -> Result<(), Reason
         login,
         consent,
         select_account,
+        create,
     } = draft.prompts;
-    if none && (login || consent || select_account) {
+    if none && (login || consent || select_account || create) {
         Err(Reason::PromptNoneNotAlone)
     } else {
         Ok(())
     }
+}
+
+/// Leading somebody to a page that nobody can use would be no answer.
+pub(super) fn create_is_offered(draft: &Draft, context: &Context<'_>) -> Result<(), Reason> {
+    if draft.prompts.create && !offers_create(context.policy) {
+        Err(Reason::PromptUnknown)
+    } else {
+        Ok(())
+    }
+}
+
+fn offers_create(policy: &Policy) -> bool {
+    policy.people.sign_up == SignUp::Open
 }
 
 #[cfg(test)]
@@ -159,12 +186,36 @@ mod tests {
 
     #[test]
     fn the_stored_form_reads_back() {
-        for text in ["", "none", "login consent", "login consent select_account"] {
+        for text in [
+            "",
+            "none",
+            "login consent",
+            "login consent select_account create",
+        ] {
             let prompts = Prompts::try_from(text.to_owned()).unwrap();
             assert_eq!(String::from(prompts), text);
         }
-        for name in Prompts::ALL {
-            assert_eq!(String::from(Prompts::parse(name).unwrap()), *name);
+        let open = open();
+        for name in Prompts::offered(&open) {
+            assert_eq!(String::from(Prompts::parse(name).unwrap()), name);
         }
+    }
+
+    fn open() -> Policy {
+        let mut policy = super::super::super::fixture::policy();
+        policy.people.sign_up = SignUp::Open;
+        policy
+    }
+
+    #[test]
+    fn an_account_can_be_asked_for_where_people_can_make_one() {
+        //= test OIDC-PROMPT-CREATE#4.2 create is among the values where it is offered
+        assert!(Prompts::offered(&open()).any(|name| name == "create"));
+        let closed = super::super::super::fixture::policy();
+        assert!(!Prompts::offered(&closed).any(|name| name == "create"));
+        assert_eq!(
+            refusal(web(), &[("prompt", "create")]),
+            Some(Reason::PromptUnknown)
+        );
     }
 }

@@ -1,0 +1,417 @@
+//! Accounts that people make and change by themselves.
+//!
+//! An address leads to one account at most: it is a credential of that account, found by a digest that is unique. The
+//! claims `email` and `email_verified` follow it.
+
+use hallpass_provider::ports::{Change, People, PersonalAccount, Prepared, Unfit};
+use hallpass_store::{
+    BoxFuture, CredentialData, CredentialRecord, Email, Spend, StoreError, UserRecord,
+};
+use hallpass_types::{CredentialId, EmailAddress, IssuerId, Secret, Subject};
+use serde_json::{Map, Value};
+
+use super::{
+    AccountError, BuiltinAccounts, account,
+    name::{self, username_key},
+};
+use crate::hash::HashError;
+
+type Found<T> = Result<T, StoreError>;
+
+impl People for BuiltinAccounts {
+    fn by_address<'a>(
+        &'a self,
+        issuer: IssuerId,
+        address: &'a EmailAddress,
+    ) -> BoxFuture<'a, Found<Option<PersonalAccount>>> {
+        Box::pin(async move {
+            let user = self.user_of_address(issuer, address).await?;
+            let Some(user) = user.filter(|user| !user.disabled) else {
+                return Ok(None);
+            };
+            let person = self.personal(issuer, user).await?;
+            let theirs = person.address.as_ref().map(EmailAddress::key) == Some(address.key());
+            Ok(Some(person).filter(|p| theirs && p.address_verified))
+        })
+    }
+
+    fn person<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+    ) -> BoxFuture<'a, Found<Option<PersonalAccount>>> {
+        Box::pin(async move {
+            let user = self.around.store.user(issuer, subject).await?;
+            match user.filter(|user| !user.disabled) {
+                Some(user) => self.personal(issuer, user).await.map(Some),
+                None => Ok(None),
+            }
+        })
+    }
+
+    fn prepare<'a>(
+        &'a self,
+        issuer: IssuerId,
+        change: Change<'a>,
+    ) -> BoxFuture<'a, Found<Result<Prepared, Unfit>>> {
+        Box::pin(async move {
+            match change {
+                Change::New {
+                    address,
+                    password,
+                    name,
+                } => self.prepare_new(issuer, address, password, name).await,
+                Change::Password(subject, password) => {
+                    let hash = match self.chosen(password).await? {
+                        Ok(hash) => hash,
+                        Err(unfit) => return Ok(Err(unfit)),
+                    };
+                    self.prepare_change(issuer, subject, |user| {
+                        user.password = Some(hash);
+                        user.epoch = user.epoch.saturating_add(1);
+                    })
+                    .await
+                }
+                Change::Address(subject, address) => {
+                    self.prepare_address(issuer, subject, address).await
+                }
+                Change::Claims(subject, claims) => {
+                    let may = |name: &String| !PROVED.contains(&name.as_str());
+                    self.prepare_change(issuer, subject, |user| {
+                        for (name, value) in claims.iter().filter(|(name, _)| may(name)) {
+                            match value {
+                                Value::Null => user.claims.remove(name),
+                                value => user.claims.insert(name.clone(), value.clone()),
+                            };
+                        }
+                    })
+                    .await
+                }
+                Change::EndAll(subject) => {
+                    self.prepare_change(issuer, subject, |user| {
+                        user.epoch = user.epoch.saturating_add(1);
+                    })
+                    .await
+                }
+                Change::Disconnect(subject, client, at) => {
+                    self.prepare_change(issuer, subject, |user| {
+                        // What was granted longer ago than any grant lasts needs no mention.
+                        user.disconnected
+                            .retain(|_, since| at.since(*since) < REMEMBERED);
+                        user.disconnected.insert(client.clone(), at);
+                    })
+                    .await
+                }
+                Change::Delete(subject) => {
+                    let Some(user) = self.around.store.user(issuer, subject).await? else {
+                        return Ok(Err(Unfit::Unknown));
+                    };
+                    let spend = Spend::DeleteUser {
+                        subject: subject.clone(),
+                        revision: user.revision,
+                    };
+                    Ok(Ok(Prepared {
+                        account: account(user),
+                        spends: vec![spend],
+                        writes: Vec::new(),
+                    }))
+                }
+            }
+        })
+    }
+}
+
+impl BuiltinAccounts {
+    /// The account of a name, or of the address that was typed instead of one. Both are looked for whenever both are
+    /// possible, so that it takes the same time whether there is one.
+    pub(super) async fn by_name_or_address(
+        &self,
+        issuer: IssuerId,
+        key: &str,
+    ) -> Found<Option<UserRecord>> {
+        let named = self.around.store.user_by_name(issuer, key).await?;
+        let Ok(address) = EmailAddress::parse(key) else {
+            return Ok(named);
+        };
+        let lookup = Email::lookup(&address);
+        let store = &self.around.store;
+        let credential = store.credential_by_lookup(issuer, lookup).await?;
+        match (named, credential) {
+            (Some(named), _) => Ok(Some(named)),
+            (None, Some(credential)) if is_verified(&credential) => {
+                store.user(issuer, &credential.subject).await
+            }
+            (None, _) => Ok(None),
+        }
+    }
+
+    async fn user_of_address(
+        &self,
+        issuer: IssuerId,
+        address: &EmailAddress,
+    ) -> Found<Option<UserRecord>> {
+        let store = &self.around.store;
+        let credential = store
+            .credential_by_lookup(issuer, Email::lookup(address))
+            .await?;
+        match credential {
+            Some(credential) => store.user(issuer, &credential.subject).await,
+            // Accounts of before addresses were credentials.
+            None => store.user_by_name(issuer, &address.key()).await,
+        }
+    }
+
+    async fn personal(&self, issuer: IssuerId, user: UserRecord) -> Found<PersonalAccount> {
+        let credentials = self.around.store.credentials(issuer, &user.subject).await?;
+        let held = credentials.iter().find_map(|credential| {
+            let CredentialData::Email(email) = &credential.data else {
+                return None;
+            };
+            let address = EmailAddress::parse(&email.address).ok()?;
+            Some((address, email.verified_at.is_some()))
+        });
+        let told = told_address(&user.claims);
+        let (address, address_verified) = match held.or(told) {
+            Some((address, verified)) => (Some(address), verified),
+            None => (None, false),
+        };
+        Ok(PersonalAccount {
+            username: user.username.clone(),
+            address,
+            address_verified,
+            has_password: user.password.is_some(),
+            claims: user.claims.clone(),
+            created_at: user.created_at,
+            account: account(user),
+        })
+    }
+
+    async fn prepare_new(
+        &self,
+        issuer: IssuerId,
+        address: &EmailAddress,
+        password: &Secret,
+        name: Option<&str>,
+    ) -> Found<Result<Prepared, Unfit>> {
+        let username = address.as_str();
+        if name::check(username).is_err() {
+            return Ok(Err(Unfit::Taken));
+        }
+        let name = match name {
+            Some(name) if name.len() > MAX_NAME || name.chars().any(char::is_control) => {
+                return Ok(Err(Unfit::Claim));
+            }
+            name => name,
+        };
+        let store = &self.around.store;
+        let taken = store
+            .credential_by_lookup(issuer, Email::lookup(address))
+            .await?
+            .is_some()
+            || store
+                .user_by_name(issuer, &username_key(username))
+                .await?
+                .is_some();
+        if taken {
+            return Ok(Err(Unfit::Taken));
+        }
+        let hash = match self.chosen(password).await? {
+            Ok(hash) => hash,
+            Err(unfit) => return Ok(Err(unfit)),
+        };
+        let now = self.around.clock.now();
+        let mut claims = Map::new();
+        claims.insert("email".to_owned(), Value::from(address.as_str()));
+        claims.insert("email_verified".to_owned(), Value::from(true));
+        if let Some(name) = name {
+            claims.insert("name".to_owned(), Value::from(name));
+        }
+        let subject = match self.subject() {
+            Ok(subject) => subject,
+            Err(AccountError::Store(error)) => return Err(error),
+            Err(_) => return Err(StoreError::unavailable("no subject")),
+        };
+        let user = UserRecord {
+            subject,
+            username_key: username_key(username),
+            username: username.to_owned(),
+            password: Some(hash),
+            claims,
+            disconnected: std::collections::BTreeMap::new(),
+            disabled: false,
+            epoch: 0,
+            revision: 0,
+            created_at: now,
+            updated_at: now,
+        };
+        let credential = self.credential(&user.subject, address, true);
+        Ok(Ok(Prepared {
+            account: account(user.clone()),
+            spends: vec![
+                Spend::NewUser(Box::new(user)),
+                Spend::NewCredential(Box::new(credential)),
+            ],
+            writes: Vec::new(),
+        }))
+    }
+
+    async fn prepare_address(
+        &self,
+        issuer: IssuerId,
+        subject: &Subject,
+        address: &EmailAddress,
+    ) -> Found<Result<Prepared, Unfit>> {
+        let store = &self.around.store;
+        let holder = store
+            .credential_by_lookup(issuer, Email::lookup(address))
+            .await?;
+        let named = store.user_by_name(issuer, &address.key()).await?;
+        let others = holder.as_ref().is_some_and(|held| held.subject != *subject)
+            || named.as_ref().is_some_and(|user| user.subject != *subject);
+        if others {
+            return Ok(Err(Unfit::Taken));
+        }
+        let mut spends = Vec::new();
+        for old in store.credentials(issuer, subject).await? {
+            if matches!(old.data, CredentialData::Email(_)) {
+                spends.push(Spend::Credential {
+                    subject: subject.clone(),
+                    id: old.id,
+                    revision: old.revision,
+                    next: None,
+                });
+            }
+        }
+        let credential = self.credential(subject, address, true);
+        spends.push(Spend::NewCredential(Box::new(credential)));
+        let changed = self
+            .prepare_change(issuer, subject, |user| {
+                let before = told_address(&user.claims).map(|(before, _)| before.key());
+                // Who signs in by their address goes on doing so.
+                if before.as_deref() == Some(user.username_key.as_str()) {
+                    user.username = address.as_str().to_owned();
+                    user.username_key = username_key(address.as_str());
+                }
+                user.claims
+                    .insert("email".to_owned(), Value::from(address.as_str()));
+                user.claims
+                    .insert("email_verified".to_owned(), Value::from(true));
+            })
+            .await?;
+        Ok(changed.map(|mut prepared| {
+            prepared.spends.extend(spends);
+            prepared
+        }))
+    }
+
+    async fn prepare_change(
+        &self,
+        issuer: IssuerId,
+        subject: &Subject,
+        change: impl FnOnce(&mut UserRecord),
+    ) -> Found<Result<Prepared, Unfit>> {
+        let found = self.around.store.user(issuer, subject).await?;
+        let Some(mut user) = found.filter(|user| !user.disabled) else {
+            return Ok(Err(Unfit::Unknown));
+        };
+        let revision = user.revision;
+        change(&mut user);
+        user.revision = revision.saturating_add(1);
+        user.updated_at = self.around.clock.now();
+        let record = Box::new(user.clone());
+        Ok(Ok(Prepared {
+            account: account(user),
+            spends: vec![Spend::User { revision, record }],
+            writes: Vec::new(),
+        }))
+    }
+
+    /// The hash of a password that somebody chose.
+    async fn chosen(&self, password: &Secret) -> Found<Result<String, Unfit>> {
+        Ok(match self.hashed(password).await {
+            Ok(hash) => Ok(hash),
+            Err(AccountError::TooShort(least)) => Err(Unfit::PasswordTooShort(least)),
+            Err(AccountError::TooLong) => Err(Unfit::PasswordTooLong),
+            Err(AccountError::Hash(HashError::Busy { retry_after })) => {
+                Err(Unfit::Busy(retry_after))
+            }
+            Err(AccountError::Store(error)) => return Err(error),
+            Err(_) => Err(Unfit::Busy(5)),
+        })
+    }
+
+    fn credential(
+        &self,
+        subject: &Subject,
+        address: &EmailAddress,
+        verified: bool,
+    ) -> CredentialRecord {
+        let now = self.around.clock.now();
+        let mut id = [0; 16];
+        self.around.entropy.fill(&mut id);
+        CredentialRecord {
+            subject: subject.clone(),
+            id: CredentialId(id),
+            data: CredentialData::Email(Email {
+                address: address.as_str().to_owned(),
+                verified_at: verified.then_some(now),
+            }),
+            lookup: Some(Email::lookup(address)),
+            name: String::new(),
+            created_at: now,
+            last_used_at: None,
+            revision: 0,
+        }
+    }
+
+    /// The credential of the address that the claims of a new account tell.
+    pub(super) fn address_of(&self, user: &UserRecord) -> Option<CredentialRecord> {
+        let (address, verified) = told_address(&user.claims)?;
+        // One that nobody has shown to read keeps nobody else from it.
+        verified.then(|| self.credential(&user.subject, &address, true))
+    }
+}
+
+fn is_verified(credential: &CredentialRecord) -> bool {
+    matches!(&credential.data, CredentialData::Email(email) if email.verified_at.is_some())
+}
+
+/// The address among the claims, and whether it is said to be verified.
+fn told_address(claims: &Map<String, Value>) -> Option<(EmailAddress, bool)> {
+    let address = claims.get("email").and_then(Value::as_str)?;
+    let address = EmailAddress::parse(address).ok()?;
+    let verified = claims.get("email_verified") == Some(&Value::Bool(true));
+    Some((address, verified))
+}
+
+/// Claims that say what was proved: they follow from proofs alone.
+const PROVED: &[&str] = &[
+    "email",
+    "email_verified",
+    "phone_number",
+    "phone_number_verified",
+];
+/// Longer than any grant lasts by default, in seconds.
+const REMEMBERED: i64 = 400 * 86_400;
+const MAX_NAME: usize = 200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_verified_when_the_claim_says_exactly_that() {
+        let told = |claims: Value| told_address(claims.as_object().unwrap());
+        let yes = told(serde_json::json!({"email": "a@b.test", "email_verified": true}));
+        assert!(yes.is_some_and(|(_, verified)| verified));
+        for no in [
+            serde_json::json!({"email": "a@b.test"}),
+            serde_json::json!({"email": "a@b.test", "email_verified": "true"}),
+            serde_json::json!({"email": "a@b.test", "email_verified": 1}),
+        ] {
+            assert!(told(no).is_some_and(|(_, verified)| !verified));
+        }
+        assert!(told(serde_json::json!({"email": "a@b"})).is_none());
+        assert!(told(serde_json::json!({"email_verified": true})).is_none());
+    }
+}

@@ -1,0 +1,151 @@
+//! Visits to pages of the provider's own: people sign in there by the same steps as for a client, and nothing is granted.
+
+use std::sync::Arc;
+
+use hallpass_core::{
+    authorize::Valid,
+    client::{Client, ClientOrigin, ClientRecord, metadata},
+    interaction::Done,
+    policy::Policy,
+};
+use hallpass_types::{ClientId, Opaque, Sid, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{Answered, SignedIn, authorize::Flow, mailed::Reason};
+use crate::{
+    Failure, Provider,
+    browser::{Browser, Reason as BrowserReason, SetCookies, binding_digest},
+};
+
+/// Somebody who looks at a page of their own account.
+#[derive(Debug)]
+pub struct Visitor {
+    pub(crate) signed_in: SignedIn,
+    /// Comes back with every form of the page: made for this browser and this session.
+    pub form: String,
+}
+
+/// Who is before a page of the provider's own.
+#[derive(Debug)]
+pub enum Visited {
+    /// Somebody who is signed in, recently enough.
+    Here(Box<Visitor>),
+    /// They must sign in first, and come back then.
+    SignIn(Answered),
+}
+
+/// What stands in a form of such a page.
+#[derive(Serialize, Deserialize)]
+struct SealedForm {
+    #[serde(rename = "b")]
+    binding: [u8; 16],
+    #[serde(rename = "e")]
+    expires_at: Timestamp,
+    #[serde(rename = "w")]
+    shown_to: Sid,
+}
+
+/// The provider itself, as the client of its own pages. It is in no store, and no endpoint knows it.
+pub(crate) fn own_client(policy: &Policy) -> Option<Client> {
+    let metadata = json!({
+        "redirect_uris": [policy.issuer.url("/account")],
+        "token_endpoint_auth_method": "none",
+        "skip_consent": true,
+    });
+    let origin = ClientOrigin::Configuration;
+    let metadata = metadata::normalize(metadata.as_object()?, origin, policy).ok()?;
+    let record = ClientRecord {
+        client_id: ClientId::parse("urn:hallpass:own").ok()?,
+        metadata,
+        secret: None,
+        secret_sealed: None,
+        secret_expires_at: None,
+        registration_token: None,
+        origin,
+        policies: Vec::new(),
+        disabled: false,
+        created_at: Timestamp(0),
+        updated_at: Timestamp(0),
+    };
+    Client::without_profile(&record, policy, None).ok()
+}
+
+impl Provider {
+    pub(crate) fn own(&self) -> Result<&Arc<Client>, Failure> {
+        let own = self.inner.own.as_ref();
+        own.ok_or_else(|| Reason::NotOffered.into())
+    }
+
+    /// Who is before a page of the provider's own at `path` (under the issuer, with its query). Whoever is not signed in
+    /// is sent to sign in, and comes back; so is, where `recent` says so, who signed in too long ago.
+    ///
+    /// # Errors
+    /// People cannot look after their accounts here, or the store fails.
+    pub async fn visit(
+        &self,
+        browser: &Browser,
+        path: &str,
+        recent: bool,
+    ) -> Result<(Visited, SetCookies), Failure> {
+        let policy = &self.inner.policy;
+        if !policy.people.account_page {
+            return Err(Reason::NotOffered.into());
+        }
+        let session = browser.session.as_ref().map(Opaque::key);
+        let signed_in = self.signed_in(session).await?;
+        let mut cookies = SetCookies::default();
+        if let Some(signed_in) = signed_in
+            && (!recent || self.is_recent(&signed_in))
+        {
+            let form = SealedForm {
+                binding: binding_digest(&self.binding(browser, &mut cookies)),
+                expires_at: self.now().plus(policy.lifetimes.interaction),
+                shown_to: signed_in.session.sid.clone(),
+            };
+            let plain = serde_json::to_vec(&form).map_err(|e| Failure::Internal(e.to_string()))?;
+            let visitor = Visitor {
+                signed_in,
+                form: self.inner.secrets.seal_browser("account", &plain),
+            };
+            return Ok((Visited::Here(Box::new(visitor)), cookies));
+        }
+        let age = recent.then_some(policy.people.recent_sign_in);
+        let flow = Flow {
+            valid: Valid::own(Arc::clone(self.own()?), age),
+            done: Done::default(),
+            started_at: self.now(),
+            consented: None,
+            handle: None,
+            device: None,
+            own: Some(path.to_owned()),
+        };
+        let answered = self.proceed(flow, browser, cookies).await?;
+        Ok((Visited::SignIn(answered), SetCookies::default()))
+    }
+
+    /// Opens a form of such a page: made for this browser and for whoever is signed in now, and not too old.
+    pub(crate) async fn open_own_form(
+        &self,
+        form: &str,
+        browser: &Browser,
+    ) -> Result<SignedIn, Failure> {
+        let opened = self.inner.secrets.open_browser("account", form);
+        let plain = opened.ok_or(BrowserReason::StateUnknown)?;
+        let form: SealedForm =
+            serde_json::from_slice(&plain).map_err(|_| BrowserReason::StateUnknown)?;
+        if form.expires_at.is_over(self.now()) {
+            return Err(BrowserReason::StateExpired.into());
+        }
+        if browser.binding.as_deref().map(binding_digest) != Some(form.binding) {
+            return Err(BrowserReason::OtherBrowser.into());
+        }
+        let session = browser.session.as_ref().map(Opaque::key);
+        let signed_in = self.signed_in(session).await?;
+        let signed_in = signed_in.ok_or(BrowserReason::NotSignedIn)?;
+        if signed_in.session.sid != form.shown_to {
+            return Err(BrowserReason::OtherSession.into());
+        }
+        Ok(signed_in)
+    }
+}

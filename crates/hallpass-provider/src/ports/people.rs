@@ -1,0 +1,107 @@
+//! Accounts that people make and change by themselves.
+
+use hallpass_store::{BoxFuture, Spend, StoreError, Write};
+use hallpass_types::{ClientId, EmailAddress, IssuerId, Secret, Subject, Timestamp};
+use serde_json::{Map, Value};
+
+use super::Account;
+
+/// A person and their account, as they see it themselves.
+#[derive(Clone, Debug)]
+pub struct PersonalAccount {
+    /// The account.
+    pub account: Account,
+    /// The name to sign in with.
+    pub username: String,
+    /// Their mail address, where there is one.
+    pub address: Option<EmailAddress>,
+    /// Whether they have shown that they read what is sent there.
+    pub address_verified: bool,
+    /// Whether they can sign in with a password.
+    pub has_password: bool,
+    /// Claims as they are kept.
+    pub claims: Map<String, Value>,
+    /// When the account was made.
+    pub created_at: Timestamp,
+}
+
+/// Something that a person wants to change.
+#[derive(Clone, Copy, Debug)]
+pub enum Change<'a> {
+    /// To have an account. The address is one that they have shown to read.
+    New {
+        /// Their address, by which they sign in.
+        address: &'a EmailAddress,
+        /// Their password.
+        password: &'a Secret,
+        /// Their name, as they like to be called.
+        name: Option<&'a str>,
+    },
+    /// Another password. Everything that was granted before is over.
+    Password(&'a Subject, &'a Secret),
+    /// Another address, which they have shown to read.
+    Address(&'a Subject, &'a EmailAddress),
+    /// Other claims; null takes one away. Which claims these may be is for the caller to look at.
+    Claims(&'a Subject, &'a Map<String, Value>),
+    /// The end of every session and grant there is.
+    EndAll(&'a Subject),
+    /// The end of everything that a client was granted until then.
+    Disconnect(&'a Subject, &'a ClientId, Timestamp),
+    /// No account any more.
+    Delete(&'a Subject),
+}
+
+/// A change that can be committed.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The account as it is afterwards.
+    pub account: Account,
+    /// What must be in time. When it is too late, somebody else changed the account or took the address.
+    pub spends: Vec<Spend>,
+    /// What is written with it.
+    pub writes: Vec<Write>,
+}
+
+/// Why a change cannot be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unfit {
+    /// The password is shorter than so many characters.
+    PasswordTooShort(usize),
+    /// The password is longer than anything that is looked at.
+    PasswordTooLong,
+    /// The password is one that others guess.
+    PasswordWeak,
+    /// The address has an account, or the name is taken.
+    Taken,
+    /// A claim cannot have such a value.
+    Claim,
+    /// There is no such account.
+    Unknown,
+    /// Passwords cannot be hashed now; again after so many seconds.
+    Busy(u32),
+}
+
+/// Accounts that can be changed by those whose they are.
+pub trait People: Send + Sync + 'static {
+    /// The account of an address that its person has shown to read. None for a disabled one.
+    fn by_address<'a>(
+        &'a self,
+        issuer: IssuerId,
+        address: &'a EmailAddress,
+    ) -> BoxFuture<'a, Result<Option<PersonalAccount>, StoreError>>;
+
+    /// The account of a subject. None for a disabled one.
+    fn person<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+    ) -> BoxFuture<'a, Result<Option<PersonalAccount>, StoreError>>;
+
+    /// Makes a change ready; nothing is written yet.
+    fn prepare<'a>(
+        &'a self,
+        issuer: IssuerId,
+        change: Change<'a>,
+    ) -> BoxFuture<'a, Result<Result<Prepared, Unfit>, StoreError>>;
+}
