@@ -8,6 +8,7 @@
     reason = "a test that slices or counts wrongly fails"
 )]
 
+mod account;
 mod advertised;
 mod attestation;
 mod authorization_details;
@@ -44,6 +45,7 @@ mod mail;
 mod mcp;
 mod mutual_tls;
 mod outbox;
+mod people;
 mod pushed_requests;
 mod races;
 mod redirect_uris;
