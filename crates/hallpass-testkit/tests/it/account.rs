@@ -397,6 +397,7 @@ async fn another_address_is_taken_when_its_owner_confirms_it_in_the_persons_sess
 async fn s52_what_happened_is_listed_with_where_it_came_from() {
     let op = Op::start().await;
     let (mut browser, _) = at_account(&op).await;
+    op.clock.advance(1);
     let page = section(&mut browser, "profile").await;
     browser
         .press(&page, "profile", "save", &[("claim.name", "A")])

@@ -81,6 +81,7 @@ fn everything(policy: &mut Policy) {
         .filter(|alg| !alg.is_symmetric())
         .collect();
     policy.response_types = ResponseType::ALL.to_vec();
+    policy.people.sign_up = hallpass_core::policy::SignUp::Open;
     policy.jarm = true;
     policy.web_message = true;
     policy.device.enabled = true;
