@@ -15,7 +15,8 @@ use serde_json::{Map, Value, json};
 
 use super::{
     SignedIn,
-    interaction::{ClientView, ScopeView, client_view},
+    asked::ScopeView,
+    interaction::{ClientView, client_view},
     mailed::{MailAsked, Reason, Wanted},
     own::Visitor,
 };
@@ -174,8 +175,11 @@ impl Provider {
         let spec = self.inner.policy.scope(name);
         ScopeView {
             name: name.to_owned(),
+            title: spec.and_then(|spec| spec.title.clone()),
             description: spec.and_then(|spec| spec.description.clone()),
-            already_allowed: true,
+            already_allowed: false,
+            required: true,
+            resource: None,
         }
     }
 
