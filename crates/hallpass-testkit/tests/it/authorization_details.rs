@@ -91,8 +91,10 @@ async fn generous(types: &'static [hallpass_core::authorize::ResponseType]) -> O
             .scopes
             .extend((0..100).map(|n| hallpass_core::policy::ScopeSpec {
                 name: format!("api:{n:060}"),
+                title: None,
                 description: None,
                 claims: Vec::new(),
+                required: false,
             }));
     })
     .await;
