@@ -113,11 +113,25 @@ impl Browser {
     /// The request with the cookies of this browser.
     #[must_use]
     pub fn with_cookies(&self, ask: Ask) -> Ask {
+        let ask = self.under_issuer(ask);
         if self.jar.is_empty() {
             return ask;
         }
         let pairs: Vec<String> = self.jar.iter().map(|(n, v)| format!("{n}={v}")).collect();
         ask.header("Cookie", &pairs.join("; "))
+    }
+
+    /// Tests name endpoints as if the issuer had no path.
+    fn under_issuer(&self, mut ask: Ask) -> Ask {
+        let (_, place) = self.face.issuer.split_once("://").unwrap_or_default();
+        let path = place.find('/').and_then(|at| place.get(at..));
+        let Some(path) = path.filter(|path| !ask.target.starts_with(*path)) else {
+            return ask;
+        };
+        if !ask.target.starts_with("/.well-known/") {
+            ask.target.insert_str(0, path);
+        }
+        ask
     }
 
     /// Takes an answer to a request of this browser.
@@ -163,12 +177,12 @@ impl Browser {
         answer
     }
 
-    /// A cookie whose name ends so.
+    /// A cookie whose name ends so, or does before the path of its issuer.
     #[must_use]
     pub fn cookie(&self, end: &str) -> Option<&str> {
         self.jar
             .iter()
-            .find(|(n, _)| n.ends_with(end))
+            .find(|(n, _)| n.split('.').next().is_some_and(|n| n.ends_with(end)))
             .map(|(_, v)| v.as_str())
     }
 
@@ -186,6 +200,14 @@ impl Browser {
     #[must_use]
     pub fn cookies(&self) -> &[(String, String)] {
         &self.jar
+    }
+}
+
+impl Face {
+    /// Scheme, host and port.
+    pub(crate) fn origin(&self) -> String {
+        let issuer = hallpass_types::Issuer::parse(&self.issuer).unwrap();
+        issuer.origin().to_owned()
     }
 }
 

@@ -217,7 +217,7 @@ impl Browser {
             .strip_prefix(self.face.issuer.as_str())
             .unwrap_or(&form.action);
         let ask = Ask::form(target, &pairs)
-            .header("Origin", &self.face.issuer.clone())
+            .header("Origin", &self.face.origin())
             .header("Sec-Fetch-Site", "same-origin");
         self.send(ask).await
     }

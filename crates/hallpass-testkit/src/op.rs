@@ -535,7 +535,8 @@ fn accounts(store: Arc<dyn Store>, clock: Arc<dyn Clock>, limits: Limits) -> Arc
         entropy: Arc::new(SystemEntropy),
     };
     let pool = Arc::new(HashPool::start(options).unwrap());
-    Arc::new(BuiltinAccounts::new(around, pool).with_limits(limits))
+    let accounts = BuiltinAccounts::new(around, pool).with_limits(limits);
+    Arc::new(accounts.with_attempts_everywhere([7; 32]))
 }
 
 async fn store_client(provider: &Provider, seed: &Seed) {

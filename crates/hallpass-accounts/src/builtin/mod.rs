@@ -1,5 +1,6 @@
 //! Accounts that live in the provider's own store.
 
+mod attempts;
 mod change;
 mod name;
 mod people;
@@ -43,6 +44,7 @@ pub struct BuiltinAccounts {
     around: Surroundings,
     pool: Arc<HashPool>,
     throttle: Throttle,
+    everywhere: Option<attempts::Everywhere>,
     min_length: usize,
 }
 
@@ -56,6 +58,7 @@ impl BuiltinAccounts {
             around,
             pool,
             throttle: Throttle::new(Limits::default()),
+            everywhere: None,
             min_length: Self::MIN_LENGTH,
         }
     }

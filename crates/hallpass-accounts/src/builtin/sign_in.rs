@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     hash::{HashError, Lane, MAX_PASSWORD_LEN, Phc},
-    throttle::{Attempt, Target},
+    throttle::Target,
 };
 
 /// Seconds to come back after when hashing itself fails.
@@ -53,7 +53,7 @@ impl BuiltinAccounts {
             None => Target::Nobody(&key),
         };
         let now = self.around.clock.now();
-        let counted = match self.throttle.attempt(issuer, target, peer, now) {
+        let counted = match self.attempt(issuer, target, peer, now).await? {
             Ok(counted) => counted,
             Err(throttled) => {
                 return Ok(SignInOutcome::Throttled {
@@ -65,11 +65,14 @@ impl BuiltinAccounts {
         let lane = lane(peer);
         let verdict = match self.pool.verify(lane, password, stored.as_ref()).await {
             Ok(verdict) => verdict,
-            Err(error) => return Ok(unanswered(error, counted)),
+            Err(error) => {
+                counted.give_back().await;
+                return Ok(unanswered(error));
+            }
         };
         match user {
             Some(user) if verdict.matched => {
-                counted.give_back();
+                counted.give_back().await;
                 if verdict.needs_rehash {
                     self.renew(issuer, &user, password, lane).await;
                 }
@@ -120,9 +123,8 @@ fn usable_hash(user: &UserRecord) -> Option<Phc> {
         .ok()
 }
 
-/// The password was not looked at, so the attempt does not count.
-fn unanswered(error: HashError, counted: Attempt<'_>) -> SignInOutcome {
-    counted.give_back();
+/// The password was not looked at.
+fn unanswered(error: HashError) -> SignInOutcome {
     match error {
         HashError::TooLong => SignInOutcome::Refused,
         HashError::Busy { retry_after } => SignInOutcome::Busy { retry_after },

@@ -11,14 +11,14 @@ use serde_json::{Map, json};
 use super::*;
 use crate::hash::{Cost, Options};
 
-const ISSUER: IssuerId = IssuerId(1);
-const CHEAP: Cost = Cost {
+pub(super) const ISSUER: IssuerId = IssuerId(1);
+pub(super) const CHEAP: Cost = Cost {
     memory_kib: 8,
     iterations: 1,
     lanes: 1,
 };
 
-struct FixedClock(AtomicI64);
+pub(super) struct FixedClock(pub(super) AtomicI64);
 impl Clock for FixedClock {
     fn now(&self) -> Timestamp {
         Timestamp(self.0.load(Ordering::SeqCst))
@@ -35,13 +35,13 @@ impl Entropy for Counting {
     }
 }
 
-struct World {
-    accounts: BuiltinAccounts,
-    clock: Arc<FixedClock>,
-    around: Surroundings,
+pub(super) struct World {
+    pub(super) accounts: BuiltinAccounts,
+    pub(super) clock: Arc<FixedClock>,
+    pub(super) around: Surroundings,
 }
 
-fn world() -> World {
+pub(super) fn world() -> World {
     let clock = Arc::new(FixedClock(AtomicI64::new(1_800_000_000)));
     let around = Surroundings {
         store: Arc::new(MemoryStore::new()),
@@ -55,7 +55,7 @@ fn world() -> World {
     }
 }
 
-fn built_on(around: &Surroundings, cost: Cost) -> BuiltinAccounts {
+pub(super) fn built_on(around: &Surroundings, cost: Cost) -> BuiltinAccounts {
     let options = Options {
         cost,
         queue: Some(1000),
@@ -64,7 +64,7 @@ fn built_on(around: &Surroundings, cost: Cost) -> BuiltinAccounts {
     BuiltinAccounts::new(around.clone(), Arc::new(HashPool::start(options).unwrap()))
 }
 
-fn secret(text: &str) -> Secret {
+pub(super) fn secret(text: &str) -> Secret {
     Secret::new(text.to_owned())
 }
 
@@ -76,7 +76,11 @@ fn new_user(username: &str, password: &str) -> NewUser {
     }
 }
 
-async fn create(accounts: &BuiltinAccounts, username: &str, password: &str) -> UserRecord {
+pub(super) async fn create(
+    accounts: &BuiltinAccounts,
+    username: &str,
+    password: &str,
+) -> UserRecord {
     accounts
         .create(ISSUER, new_user(username, password))
         .await

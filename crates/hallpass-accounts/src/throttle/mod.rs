@@ -121,7 +121,7 @@ impl Throttle {
                 retry_after: u32::try_from(wait).unwrap_or(u32::MAX),
             });
         }
-        counts.accounts.add(account, now, since, remembered);
+        let count = counts.accounts.add(account, now, since, remembered);
         if let Some(network) = network {
             counts.networks.add(network, now, since, remembered);
         }
@@ -131,7 +131,13 @@ impl Throttle {
             account,
             network,
             at: now,
+            count,
         })
+    }
+
+    /// How much is allowed.
+    pub fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// The number of accounts and of networks that are remembered now.
@@ -161,6 +167,7 @@ pub struct Attempt<'a> {
     account: [u64; 2],
     network: Option<[u64; 2]>,
     at: Timestamp,
+    count: usize,
 }
 
 impl Attempt<'_> {
@@ -171,6 +178,11 @@ impl Attempt<'_> {
         if let Some(network) = self.network {
             counts.networks.remove(network, self.at);
         }
+    }
+
+    /// How many attempts of the account count here now, this one among them.
+    pub fn count(&self) -> usize {
+        self.count
     }
 
     /// The password was wrong: the attempt counts. Dropping it does the same.
@@ -221,11 +233,14 @@ impl Table {
         times.get(at).map_or(1, |oldest| oldest.since(since).max(1))
     }
 
-    fn add(&mut self, key: [u64; 2], now: Timestamp, since: Timestamp, remembered: usize) {
+    /// How many there are now.
+    fn add(&mut self, key: [u64; 2], now: Timestamp, since: Timestamp, remembered: usize) -> usize {
         if !self.0.contains_key(&key) && self.0.len() >= remembered {
             self.make_room(since, remembered);
         }
-        self.0.entry(key).or_default().push_back(now);
+        let times = self.0.entry(key).or_default();
+        times.push_back(now);
+        times.len()
     }
 
     fn remove(&mut self, key: [u64; 2], at: Timestamp) {

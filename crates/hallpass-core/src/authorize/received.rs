@@ -159,7 +159,8 @@ impl Received {
             | WaitingRecord::UserCode(_)
             | WaitingRecord::Backchannel(_)
             | WaitingRecord::Inbox(_)
-            | WaitingRecord::Mailed(_) => {
+            | WaitingRecord::Mailed(_)
+            | WaitingRecord::Attempts(_) => {
                 return Err(Reason::RequestUriInvalid);
             }
         };

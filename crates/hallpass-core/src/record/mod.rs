@@ -206,6 +206,15 @@ pub enum WaitingRecord {
     Inbox(InboxRecord),
     /// What stands behind a link or a code that was mailed, until it is used.
     Mailed(Box<MailedRecord>),
+    /// Attempts to sign in that have failed, or are under way.
+    Attempts(AttemptsRecord),
+}
+
+/// Attempts to sign in to one account, as all processes of a store count them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AttemptsRecord {
+    /// When they were made, in the order in which they were written.
+    pub at: Vec<Timestamp>,
 }
 
 /// Where the request of a device waits.

@@ -63,6 +63,8 @@ pub struct Part {
 struct Common {
     store: Arc<dyn Store>,
     master: MasterKey,
+    /// For digests of names to which somebody tried to sign in.
+    attempts: Zeroizing<[u8; 32]>,
     pool: Arc<HashPool>,
     pages: Arc<Pages>,
     clock: Arc<dyn Clock>,
@@ -148,9 +150,12 @@ impl Ground {
     /// A secret for a purpose outside of the provider: as random as the master key, and the same at every start.
     #[must_use]
     pub fn secret(&self, purpose: &str) -> String {
+        hallpass_jose::base64url::encode(self.key(purpose).as_slice())
+    }
+
+    fn key(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
         let info = format!("hallpass-server/1/{purpose}");
-        let key = hallpass_jose::kdf::hkdf_sha256(self.master.as_slice(), info.as_bytes());
-        hallpass_jose::base64url::encode(key.as_slice())
+        hallpass_jose::kdf::hkdf_sha256(self.master.as_slice(), info.as_bytes())
     }
 }
 
@@ -195,6 +200,7 @@ impl Engine {
             events,
         } = setup;
         let master = ground.master_key();
+        let attempts = ground.key("attempts to sign in");
         let Ground {
             folder, purpose, ..
         } = ground;
@@ -202,6 +208,7 @@ impl Engine {
         let common = Common {
             store,
             master,
+            attempts,
             pool: Arc::new(hash_pool(&config.passwords, purpose)?),
             pages: Arc::new(config.pages.build().map_err(Failure::new)?),
             clock: Arc::new(SystemClock),
@@ -275,7 +282,9 @@ impl Common {
             entropy: Arc::clone(&self.entropy),
         };
         let least = usize::try_from(config.passwords.min_length).unwrap_or(usize::MAX);
-        BuiltinAccounts::new(around, Arc::clone(&self.pool)).with_min_length(least)
+        BuiltinAccounts::new(around, Arc::clone(&self.pool))
+            .with_min_length(least)
+            .with_attempts_everywhere(*self.attempts)
     }
 
     /// Templates are shared by all issuers that do not look otherwise.

@@ -62,6 +62,7 @@ mod secrets;
 mod session_management;
 mod sign_in;
 mod tenants;
+mod tenants_of_one_host;
 mod token_exchange;
 mod token_requests;
 mod userinfo;
