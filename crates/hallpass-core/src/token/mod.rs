@@ -13,7 +13,7 @@ mod polled;
 pub mod refresh_token;
 mod target;
 
-pub use polled::{PolledFound, PolledKey};
+pub use polled::{PollRequest, PolledFound, PolledKey, waiting_key};
 pub use target::Target;
 
 use hallpass_types::{Code, GrantId, Key, Once, Params, Scope, Timestamp, Waiting};

@@ -1,15 +1,15 @@
 //! What the grants have in common whose person is asked elsewhere while the client polls.
 
-use hallpass_types::{Key, Waiting};
+use hallpass_types::{Key, Kind, Opaque, Params, Waiting};
 
 use super::{
     AccessGrant, AccountFacts, Asked, Context, Grant, Issuance, Lookup, Reason, RefreshToken,
-    Refused, Spend, refresh_token::Refresh, standing,
+    Refused, Spend, refresh_token::Refresh, standing, target,
 };
 use crate::{
     issue::IdTokenRequest,
     polling::Polled,
-    record::{FoundWaiting, GrantRecord},
+    record::{FoundWaiting, GrantRecord, WaitingRecord},
 };
 
 /// What must be known about a request that a client polls for: itself, then the account and the session of what was
@@ -32,32 +32,60 @@ impl Lookup for PolledKey {
     type Found = PolledFound;
 }
 
-/// What a poll is about.
-#[derive(Debug)]
-pub(super) struct Poll<'a> {
-    pub(super) key: Key<Waiting>,
-    pub(super) revision: u32,
-    pub(super) polled: &'a Polled,
-    pub(super) account: Option<AccountFacts>,
-    pub(super) session_alive: bool,
-    /// Resources that this request names.
-    pub(super) resources: &'a [String],
+/// A record that clients poll for.
+pub(super) trait Waits: Sized {
+    /// Takes it out of what waits under a handle.
+    fn of(record: WaitingRecord) -> Option<Self>;
+    /// What is asked for and what became of it.
+    fn polled(&self) -> &Polled;
+    /// The record after a poll that yielded no tokens.
+    fn after(self, polled: Polled) -> WaitingRecord;
 }
 
-impl Poll<'_> {
-    /// Decides, with the way in which a changed request is put back.
-    pub(super) fn decide(
-        &self,
+/// What a poll says.
+#[derive(Debug)]
+pub struct PollRequest {
+    /// None when the handle is not even well formed.
+    key: Option<Key<Waiting>>,
+    /// Resources that this request names.
+    resources: Vec<String>,
+}
+
+impl PollRequest {
+    /// Reads the handle of kind `H` from the parameter of that name.
+    pub(super) fn read<H: Kind>(
+        params: &Params,
+        name: &str,
+        missing: Reason,
+    ) -> Result<Self, Reason> {
+        let handle = params.get(name).ok_or(missing)?;
+        Ok(Self {
+            key: Opaque::<H>::parse(handle).as_ref().map(waiting_key),
+            resources: target::read(params)?,
+        })
+    }
+
+    pub(super) const fn key(&self) -> PolledKey {
+        PolledKey(self.key)
+    }
+
+    /// Decides on what was found under the handle; `W` is what waits there.
+    pub(super) fn decide<W: Waits>(
+        self,
         cx: &Context<'_>,
-        put_back: impl FnOnce(Polled) -> super::WaitingRecord,
+        found: PolledFound,
     ) -> Result<Issuance, Refused> {
-        let grant = match self.polled.poll(cx.client.client(), cx.now) {
+        let unknown = || Refused::from(Reason::PolledUnknown);
+        let key = self.key.ok_or_else(unknown)?;
+        let FoundWaiting { record, revision } = found.waiting.ok_or_else(unknown)?;
+        let record = W::of(record).ok_or_else(unknown)?;
+        let grant = match record.polled().poll(cx.client.client(), cx.now) {
             Ok(grant) => grant,
             Err(none) => {
                 let effect = none.next.map(|next| super::Effect::Polled {
-                    key: self.key,
-                    revision: self.revision,
-                    next: Box::new(put_back(*next)),
+                    key,
+                    revision,
+                    next: Box::new(record.after(*next)),
                 });
                 return Err(Refused {
                     reason: none.reason,
@@ -65,17 +93,17 @@ impl Poll<'_> {
                 });
             }
         };
-        standing(&grant, None, self.account, self.session_alive, cx.now)?;
-        Ok(issue(
-            cx,
-            grant,
-            self.resources,
-            Spend::Waiting {
-                key: self.key,
-                revision: self.revision,
-            },
-        )?)
+        standing(&grant, None, found.account, found.session_alive, cx.now)?;
+        let spend = Spend::Waiting { key, revision };
+        Ok(issue(cx, grant, &self.resources, spend)?)
     }
+}
+
+/// Where a request waits that is known to its client by this handle.
+#[must_use]
+pub fn waiting_key<H: Kind>(handle: &Opaque<H>) -> Key<Waiting> {
+    let key = handle.key();
+    Key::from_parts(key.bucket, key.digest)
 }
 
 /// Tokens for a grant that begins now.

@@ -1,80 +1,65 @@
 //! CIBA, Core §10.1: the client fetches what its person allowed.
 
-use hallpass_types::{AuthReqId, Key, Opaque, Params, Waiting};
+use hallpass_types::{AuthReqId, Key, Params, Waiting};
 
 use super::{
-    Context, Grant, Issuance, PolledFound, PolledKey, Reason, Refused, polled, polled::Poll, target,
+    Context, Grant, Issuance, PolledFound, PolledKey, Reason, Refused, polled,
+    polled::{PollRequest, Waits},
 };
 use crate::{
     backchannel::BackchannelRecord,
     issue::id_token::Pushed,
     policy::DeliveryMode,
-    record::{FoundWaiting, GrantRecord, WaitingRecord},
+    polling::Polled,
+    record::{GrantRecord, WaitingRecord},
 };
 
 /// The grant.
 #[derive(Clone, Copy, Debug)]
 pub struct Ciba;
 
-/// What a request says.
-#[derive(Debug)]
-pub struct Request {
-    key: Option<Key<Waiting>>,
-    resources: Vec<String>,
-}
+impl Waits for BackchannelRecord {
+    fn of(record: WaitingRecord) -> Option<Self> {
+        let WaitingRecord::Backchannel(record) = record else {
+            return None;
+        };
+        Some(*record)
+    }
 
-/// Where a request waits.
-#[must_use]
-pub fn waiting_key(id: &Opaque<AuthReqId>) -> Key<Waiting> {
-    let key = id.key();
-    Key::from_parts(key.bucket, key.digest)
+    fn polled(&self) -> &Polled {
+        &self.polled
+    }
+
+    fn after(self, polled: Polled) -> WaitingRecord {
+        WaitingRecord::Backchannel(Box::new(Self { polled, ..self }))
+    }
 }
 
 impl Grant for Ciba {
     const TYPE: &'static str = "urn:openid:params:grant-type:ciba";
     const PARAMS: &'static [&'static str] = &["auth_req_id", "resource"];
-    type Request = Request;
+    type Request = PollRequest;
     type Key = PolledKey;
 
-    fn parse(params: &Params) -> Result<Request, Reason> {
+    fn parse(params: &Params) -> Result<PollRequest, Reason> {
         //= CIBA#10.1 MUST: auth_req_id is there
-        let id = params.get("auth_req_id").ok_or(Reason::AuthReqIdMissing)?;
-        Ok(Request {
-            key: Opaque::<AuthReqId>::parse(id).as_ref().map(waiting_key),
-            resources: target::read(params)?,
-        })
+        PollRequest::read::<AuthReqId>(params, "auth_req_id", Reason::AuthReqIdMissing)
     }
 
-    fn key(request: &Request) -> PolledKey {
-        PolledKey(request.key)
+    fn key(request: &PollRequest) -> PolledKey {
+        request.key()
     }
 
-    fn decide(cx: &Context<'_>, request: Request, found: PolledFound) -> Result<Issuance, Refused> {
+    fn decide(
+        cx: &Context<'_>,
+        request: PollRequest,
+        found: PolledFound,
+    ) -> Result<Issuance, Refused> {
         //= CIBA#11 MUST: a client to which tokens are pushed may not fetch them
         if cx.client.client().backchannel.mode == DeliveryMode::Push {
             return Err(Reason::PushClientPolls.into());
         }
-        let (Some(key), Some(FoundWaiting { record, revision })) = (request.key, found.waiting)
-        else {
-            return Err(Reason::PolledUnknown.into());
-        };
-        let WaitingRecord::Backchannel(record) = record else {
-            return Err(Reason::PolledUnknown.into());
-        };
-        Poll {
-            key,
-            revision,
-            polled: &record.polled,
-            account: found.account,
-            session_alive: found.session_alive,
-            resources: &request.resources,
-        }
-        .decide(cx, |polled| {
-            WaitingRecord::Backchannel(Box::new(BackchannelRecord {
-                polled,
-                ..(*record).clone()
-            }))
-        })
+        request.decide::<BackchannelRecord>(cx, found)
     }
 }
 

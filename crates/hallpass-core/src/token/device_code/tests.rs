@@ -6,10 +6,11 @@ use crate::{
     client::Client,
     policy::Policy,
     polling::{Polled, Verdict},
-    record::{GrantRecord, RefreshState, UserCodePointer},
+    record::{FoundWaiting, GrantRecord, RefreshState, UserCodePointer},
     token::{
         AccountFacts, Effect, RefreshToken, Spend,
         fixture::{ALICE, NOW, READ, SEALED, grant, other, params, policy, proven, scope, web},
+        waiting_key,
     },
 };
 

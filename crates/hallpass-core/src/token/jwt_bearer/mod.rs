@@ -245,10 +245,7 @@ fn once(cx: &Context<'_>, entry: &TrustedIssuer, claims: &Claims) -> Result<Key<
         .ok_or(Reason::AssertionInvalid)?;
     let issuer = &entry.issuer;
     let name = format!("grant assertion\n{}\n{issuer}\n{jti}", issuer.len());
-    Ok(Key::from_parts(
-        Bucket::holding(expires_at),
-        sha256(name.as_bytes()),
-    ))
+    Ok(Key::once(expires_at, sha256(name.as_bytes())))
 }
 
 /// Whether an entry speaks of a resource.
