@@ -501,6 +501,7 @@ pub fn all() -> Vec<(&'static str, Page<'static>)> {
                             identifier: "https://api.example.net/payments",
                         }],
                         details: &[],
+                        sign_in_again: false,
                         left: 540,
                     },
                     Approval {
@@ -511,6 +512,7 @@ pub fn all() -> Vec<(&'static str, Page<'static>)> {
                         claims: &["birthdate"],
                         resources: &[],
                         details: &[],
+                        sign_in_again: true,
                         left: 30,
                     },
                 ],

@@ -113,6 +113,7 @@ fn each_page_in(lang: Lang, text: &str, check: impl Fn(&str, Html)) {
         claims: &texts,
         resources: &resources,
         details: &details,
+        sign_in_again: false,
         left: 60,
     }];
     let consent = Consent {

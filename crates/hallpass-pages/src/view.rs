@@ -287,6 +287,8 @@ pub struct Approval<'a> {
     pub resources: &'a [Resource<'a>],
     /// Authorization details, which must be read before anything is allowed.
     pub details: &'a [Detail<'a>],
+    /// The person must sign in once more before they can allow it.
+    pub sign_in_again: bool,
     /// Seconds until it can no longer be answered.
     pub left: u64,
 }

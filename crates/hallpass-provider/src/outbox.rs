@@ -67,6 +67,16 @@ impl Provider {
     /// Only failures of ours.
     pub fn outgoing(&self, outgoing: &Outgoing<'_>) -> Result<Write, Failure> {
         let key = self.delivery_key(outgoing.expires_at);
+        self.outgoing_at(outgoing, key, self.now())
+    }
+
+    /// As [`Self::outgoing`], under a key of the caller's, not to be sent before that time.
+    pub(crate) fn outgoing_at(
+        &self,
+        outgoing: &Outgoing<'_>,
+        key: Key<Delivery>,
+        next_at: Timestamp,
+    ) -> Result<Write, Failure> {
         let plain = serde_json::to_vec(&outgoing.request)
             .map_err(|e| Failure::Internal(format!("a delivery cannot be written: {e}")))?;
         let content = DeliveryContent::Request {
@@ -75,11 +85,12 @@ impl Provider {
             url: outgoing.url.to_owned(),
             sealed: self.inner.secrets.seal_delivery(key, &plain),
         };
-        Ok(self.delivery(key, content, outgoing.expires_at))
+        Ok(delivery(key, content, (next_at, outgoing.expires_at)))
     }
 
     pub(crate) fn delivery_key(&self, expires_at: Timestamp) -> Key<Delivery> {
-        Opaque::<Delivery>::from_random(Bucket::holding(expires_at), &self.random()).key()
+        let bucket = Bucket::holding(expires_at);
+        Opaque::<Delivery>::from_random(bucket, &self.random_in_order()).key()
     }
 
     pub(crate) fn delivery(
@@ -88,14 +99,7 @@ impl Provider {
         content: DeliveryContent,
         expires_at: Timestamp,
     ) -> Write {
-        let record = DeliveryRecord {
-            content,
-            attempts: 0,
-            put_off: 0,
-            next_at: self.now(),
-            expires_at,
-        };
-        Write::Delivery(key, Box::new(record))
+        delivery(key, content, (self.now(), expires_at))
     }
 
     /// Waits until something was put into the outbox by this process.
@@ -306,6 +310,21 @@ impl Provider {
             DeliveryContent::SessionsEnded { .. } => {}
         }
     }
+}
+
+fn delivery(
+    key: Key<Delivery>,
+    content: DeliveryContent,
+    (next_at, expires_at): (Timestamp, Timestamp),
+) -> Write {
+    let record = DeliveryRecord {
+        content,
+        attempts: 0,
+        put_off: 0,
+        next_at,
+        expires_at,
+    };
+    Write::Delivery(key, Box::new(record))
 }
 
 /// Shorter than the first pause between attempts, so that nobody sends beside us.

@@ -23,7 +23,7 @@ use hallpass_core::{
 use hallpass_http::{ClientAddr, Endpoints, PeerCertificate, Response};
 use hallpass_pages::{BuiltinPages, PageRoutes, Pages};
 use hallpass_provider::{
-    Builder, Certificate, Grants, Provider,
+    Builder, Certificate, Provider,
     ports::{Clock, Entropy, Signer, SystemEntropy},
     secrets::MasterKey,
 };
@@ -49,6 +49,7 @@ use crate::{
 pub const CERTIFICATE: &str = "x-fixture-certificate";
 
 type Change = Box<dyn FnOnce(&mut Policy) + Send>;
+type Build = Box<dyn FnOnce(Builder) -> Builder + Send>;
 
 /// What is to be started.
 pub struct Setup {
@@ -56,7 +57,7 @@ pub struct Setup {
     clients: Vec<Seed>,
     store: Arc<dyn Store>,
     limits: Limits,
-    grants: Option<Grants>,
+    building: Vec<Build>,
     seed: Option<u64>,
     issuer: &'static str,
     /// The issuer's name in the store.
@@ -83,7 +84,7 @@ impl Default for Setup {
             clients: fixture::clients(),
             store: Arc::new(MemoryStore::new()),
             limits: Limits::default(),
-            grants: None,
+            building: Vec::new(),
             seed: None,
             issuer: fixture::ISSUER,
             name: "fixture",
@@ -162,10 +163,10 @@ impl Setup {
         self
     }
 
-    /// Other grants than the built-in ones.
+    /// Ports of its own.
     #[must_use]
-    pub fn grants(mut self, grants: Grants) -> Self {
-        self.grants = Some(grants);
+    pub fn build(mut self, with: impl FnOnce(Builder) -> Builder + Send + 'static) -> Self {
+        self.building.push(Box::new(with));
         self
     }
 
@@ -239,11 +240,9 @@ impl Setup {
         let digest = builder.secrets().client_digest(initial.expose());
         let changes = self.changes;
         let builder = self.signers.into_iter().fold(builder, Builder::signer);
-        let builder = match self.grants {
-            Some(grants) => builder.grants(grants),
-            None => builder,
-        };
-        let builder = builder
+        let building = self.building.into_iter();
+        let builder = building
+            .fold(builder, |builder, with| with(builder))
             .clock(clock.clone())
             .entropy(entropy)
             .events(events.clone())

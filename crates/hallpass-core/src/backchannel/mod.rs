@@ -80,6 +80,20 @@ pub struct BackchannelRecord {
     /// `auth_req_id` and `client_notification_token`, sealed under the master key, where the client is to be told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notification: Option<Vec<u8>>,
+    /// Whether a delivery waits that tells the client that the request has expired; the answer takes it back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub expiry_is_told: bool,
+}
+
+impl BackchannelRecord {
+    /// Whether a sign-in at that time is as recent as the request demands. One that came after the request is as fresh as
+    /// can be.
+    //= OIDC-CORE#3.1.2.1 MUST: when the last authentication is older than max_age, the person proves again who they are
+    #[must_use]
+    pub fn is_recent(&self, auth_time: Timestamp, now: Timestamp) -> bool {
+        let recent = |max_age: i64| max_age > 0 && now.since(auth_time) <= max_age;
+        auth_time >= self.polled.issued_at || self.polled.request.max_age.is_none_or(recent)
+    }
 }
 
 /// The requests that wait for one person.

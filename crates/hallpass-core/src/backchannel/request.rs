@@ -17,6 +17,7 @@ pub const PARAMETERS: &[&str] = &[
     "id_token_hint",
     "login_hint",
     "login_hint_token",
+    "max_age",
     "requested_expiry",
     "resource",
     "authorization_details",

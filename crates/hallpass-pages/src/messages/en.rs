@@ -269,6 +269,7 @@ pub(super) static MESSAGES: Messages = Messages {
         warning: "If you do not know what this is about, press Deny.",
         left: "You can answer for {time}.",
         again: "Look again",
+        sign_in_again: "Sign in again to allow this",
     },
     people: People {
         sign_up: AskMail {

@@ -209,6 +209,7 @@ pub(crate) struct Approvals {
     pub(crate) warning: &'static str,
     pub(crate) left: &'static str,
     pub(crate) again: &'static str,
+    pub(crate) sign_in_again: &'static str,
 }
 
 #[derive(Debug, Serialize)]

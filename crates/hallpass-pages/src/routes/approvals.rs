@@ -1,7 +1,9 @@
 //! `/approvals`: where a person answers what apps asked elsewhere.
 
 use hallpass_http::{Problem, Response, redirect, set_cookies};
-use hallpass_provider::endpoints::{Approval, Approvals, ConsentDecision, discovery};
+use hallpass_provider::endpoints::{
+    Approval, Approvals, BackchannelOutcome, ConsentDecision, discovery,
+};
 use hallpass_types::Params;
 use http::{HeaderValue, StatusCode, header::RETRY_AFTER, request::Parts as Head};
 use http_body::Body;
@@ -15,6 +17,9 @@ use crate::{
     view::{self, SignIn},
 };
 
+/// The query under which a signed-in person gets the sign-in form.
+const AGAIN: &str = "sign_in=again";
+
 impl PageRoutes {
     pub(super) async fn approvals<B>(&self, head: &Head, body: B) -> Result<Response, Problem>
     where
@@ -23,7 +28,11 @@ impl PageRoutes {
     {
         let browser = self.browser(head);
         if !is_answer(head)? {
-            let (shown, cookies) = self.provider().approvals(&browser).await?;
+            let (mut shown, cookies) = self.provider().approvals(&browser).await?;
+            // Somebody who is signed in asks for the form, to prove once more who they are.
+            if head.uri.query() == Some(AGAIN) {
+                shown.account = None;
+            }
             let mut response = self.approvals_page(&shown, "", None);
             set_cookies(response.headers_mut(), &cookies, self.endpoints.cookies());
             return Ok(response);
@@ -32,10 +41,18 @@ impl PageRoutes {
         let handle = handle_of(head)?;
         if form.get("decision").is_some() {
             let decision: ConsentDecision = consent::decision(&form)?;
-            self.provider()
+            let decided = self
+                .provider()
                 .approval_decided(handle, &browser, decision)
                 .await?;
-            return Ok(redirect(&self.approvals_url()));
+            return Ok(match decided {
+                BackchannelOutcome::Done | BackchannelOutcome::Over => {
+                    redirect(&self.approvals_url())
+                }
+                BackchannelOutcome::SignInAgain => {
+                    redirect(&format!("{}?{AGAIN}", self.approvals_url()))
+                }
+            });
         }
         self.approvals_sign_in(head, handle, &form).await
     }
@@ -64,7 +81,8 @@ impl PageRoutes {
             }
             Err(failed) => {
                 self.report(head, failed.outcome, None);
-                let (shown, _) = provider.approvals(&browser).await?;
+                let (mut shown, _) = provider.approvals(&browser).await?;
+                shown.account = None;
                 Ok(self.approvals_page(&shown, username, Some(failed)))
             }
         }
@@ -125,6 +143,7 @@ impl PageRoutes {
                 scopes: &parts.scopes,
                 claims: &parts.claims,
                 resources: &parts.resources,
+                sign_in_again: parts.request.sign_in_again,
                 left: u64::try_from(parts.request.expires_at.since(now)).unwrap_or_default(),
             })
             .collect();

@@ -46,6 +46,8 @@ pub struct Approval {
     pub resources: Vec<ResourceView>,
     /// Authorization details.
     pub details: Vec<DetailView>,
+    /// Whether the person must sign in once more before they can allow it.
+    pub sign_in_again: bool,
     /// When it was asked.
     pub asked_at: Timestamp,
     /// Until when it can be answered.
@@ -92,6 +94,8 @@ impl Provider {
                 };
                 form.key = Some(key);
                 let request = &record.polled.request;
+                let signed_in_at = signed_in.session.authentication.auth_time;
+                let sign_in_again = !record.is_recent(signed_in_at, self.now());
                 requests.push(Approval {
                     handle: self.seal_form(&form)?,
                     client: client_view(&client, ""),
@@ -104,6 +108,7 @@ impl Provider {
                         .iter()
                         .map(|detail| DetailView::of(detail, &self.inner.policy))
                         .collect(),
+                    sign_in_again,
                     asked_at: record.polled.issued_at,
                     expires_at: record.polled.expires_at,
                 });
@@ -175,7 +180,8 @@ impl Provider {
         })
     }
 
-    /// The person answered a request on the page.
+    /// The person answered a request on the page. [`BackchannelOutcome::SignInAgain`]: they have to prove who they are
+    /// once more.
     ///
     /// # Errors
     /// The form was not made for this browser and session, the request is over, or the store fails.
@@ -184,7 +190,7 @@ impl Provider {
         handle: &str,
         browser: &Browser,
         decision: ConsentDecision,
-    ) -> Result<(), Failure> {
+    ) -> Result<BackchannelOutcome, Failure> {
         let (form, signed_in) = self.open_form(handle, browser).await?;
         let signed_in = signed_in.ok_or(BrowserReason::NotSignedIn)?;
         let key = form.key.ok_or(BrowserReason::StateUnknown)?;
@@ -203,7 +209,7 @@ impl Provider {
         };
         let guard = Some(Spend::Session(signed_in.key));
         match self.decide_backchannel(key, &answer, guard).await? {
-            BackchannelOutcome::Done => Ok(()),
+            outcome @ (BackchannelOutcome::Done | BackchannelOutcome::SignInAgain) => Ok(outcome),
             BackchannelOutcome::Over => Err(Reason::RequestOver.into()),
         }
     }
@@ -243,7 +249,9 @@ impl Provider {
         };
         match self.decide_backchannel(key, &answer, None).await? {
             BackchannelOutcome::Done => Ok(()),
-            BackchannelOutcome::Over => Err(Reason::RequestOver.into()),
+            BackchannelOutcome::Over | BackchannelOutcome::SignInAgain => {
+                Err(Reason::RequestOver.into())
+            }
         }
     }
 }

@@ -16,7 +16,7 @@ use hallpass_core::{
     polling::{Polled, Verdict},
     record::{FoundWaiting, WaitingRecord},
     request_object::Demands,
-    token::{Grant as _, ciba},
+    token::{Grant as _, ciba, waiting_key},
 };
 use hallpass_store::{Commit, Committed, Spend};
 use hallpass_types::{AuthReqId, Bucket, Key, Opaque, Params, Subject, Timestamp, Waiting, sha256};
@@ -137,7 +137,7 @@ impl Provider {
             return Err(Reason::RequestInvalid.into());
         }
         let name = format!("backchannel\0{}\0{jti}", client.id.as_str());
-        let once = Key::from_parts(Bucket::holding(expires_at), sha256(name.as_bytes()));
+        let once = Key::once(expires_at, sha256(name.as_bytes()));
         Ok((params, Some(Spend::Once(once))))
     }
 
@@ -185,11 +185,20 @@ impl Provider {
             return Ok(());
         }
         let code = asked.user_code.as_ref().ok_or(Reason::UserCodeMissing)?;
+        // Counted before the code is looked at, so that many at once are not more than one after the other.
+        //= CIBA#15 SHOULD: guesses at user codes are limited
+        let tries = &inner.user_codes;
+        let by = [(client.id.as_str(), subject.as_str())];
+        let most = inner.policy.backchannel.wrong_user_codes;
+        tries
+            .count(&by, most, self.now())
+            .map_err(|retry_after| Failure::Throttled { retry_after })?;
         let device = &inner.backchannel_device;
         if device
             .user_code_fits(inner.issuer_id, subject, code)
             .await?
         {
+            tries.give_back(&by);
             Ok(())
         } else {
             Err(Reason::UserCodeWrong.into())
@@ -212,28 +221,31 @@ impl Provider {
         let expires_at = polled.expires_at;
         // It stays known for a while after its end, so that the client learns that it is over.
         let keep = expires_at.plus(policy.lifetime);
-        let auth_req_id = Opaque::<AuthReqId>::from_random(Bucket::holding(keep), &self.random());
-        let key = ciba::waiting_key(&auth_req_id);
-        let notification = asked
-            .notification_token
-            .as_ref()
-            .map(|token| {
-                let sealed = Notification {
-                    auth_req_id: auth_req_id.expose().to_owned(),
-                    token: token.expose().to_owned(),
-                };
-                let plain =
-                    serde_json::to_vec(&sealed).map_err(|e| Failure::Internal(e.to_string()))?;
-                Ok::<_, Failure>(inner.secrets.seal_notification(key, &plain))
-            })
-            .transpose()?;
-        let record = WaitingRecord::Backchannel(Box::new(BackchannelRecord {
+        let auth_req_id =
+            Opaque::<AuthReqId>::from_random(Bucket::holding(keep), &self.random_in_order());
+        let key = waiting_key(&auth_req_id);
+        let told = asked.notification_token.as_ref().map(|token| Notification {
+            auth_req_id: auth_req_id.expose().to_owned(),
+            token: token.expose().to_owned(),
+        });
+        let seal = |told: &Notification| {
+            let plain = serde_json::to_vec(told).map_err(|e| Failure::Internal(e.to_string()))?;
+            Ok::<_, Failure>(inner.secrets.seal_notification(key, &plain))
+        };
+        let mut record = BackchannelRecord {
             polled,
             subject: person.subject.clone(),
             binding_message: asked.binding_message.clone(),
             mode: valid.client().backchannel.mode,
-            notification,
-        }));
+            notification: told.as_ref().map(seal).transpose()?,
+            expiry_is_told: false,
+        };
+        let expiry = match &told {
+            Some(told) => self.tell_of_expiry(valid, key, &record, told)?,
+            None => None,
+        };
+        record.expiry_is_told = expiry.is_some();
+        let record = WaitingRecord::Backchannel(Box::new(record));
         let entry = InboxEntry {
             key,
             at: now,
@@ -262,7 +274,7 @@ impl Provider {
             spends.extend(once.clone());
             let commit = Commit {
                 spends,
-                writes: Vec::new(),
+                writes: expiry.iter().cloned().collect(),
             };
             match self.commit(commit).await? {
                 Committed::Done => return Ok((auth_req_id, entry)),

@@ -15,16 +15,19 @@ use hallpass_core::{
     policy::DeliveryMode,
     polling::{Polled, Verdict},
     record::{Authentication, GrantRecord, SealedRequest, SessionRecord, WaitingRecord},
-    token::{Context, Grant as _, ciba},
+    token::{Context, Grant as _, ciba, waiting_key},
 };
 use hallpass_store::{Commit, Committed, Spend, Write};
-use hallpass_types::{AuthReqId, Bucket, Key, Opaque, Params, Sid, Timestamp, Waiting};
+use hallpass_types::{
+    AuthReqId, Bucket, ClientId, Delivery, Key, Opaque, Params, Sid, Timestamp, Waiting, sha256,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Call, Failure, Provider, issue,
     outbox::Outgoing,
     ports::{Account, Event},
+    unspent::Unspent,
 };
 
 /// What a person said to a request.
@@ -50,6 +53,8 @@ pub enum BackchannelOutcome {
     Done,
     /// The request was answered before, has expired, or never was.
     Over,
+    /// Nothing happened: the person must prove again who they are before they can say yes.
+    SignInAgain,
 }
 
 /// What is needed to tell a client, sealed into the record.
@@ -68,7 +73,7 @@ impl Provider {
     pub fn backchannel_key(auth_req_id: &str) -> Option<Key<Waiting>> {
         Opaque::<AuthReqId>::parse(auth_req_id)
             .as_ref()
-            .map(ciba::waiting_key)
+            .map(waiting_key)
     }
 
     /// A person answered. Whoever calls this has made sure that it was the person of the request
@@ -112,6 +117,9 @@ impl Provider {
                     only,
                     claims,
                 } => {
+                    if !record.is_recent(authentication.auth_time, now) {
+                        return Ok(BackchannelOutcome::SignInAgain);
+                    }
                     let account = inner
                         .accounts
                         .account(inner.issuer_id, &record.subject)
@@ -123,9 +131,16 @@ impl Provider {
                     self.backchannel_grant(&valid, &record, &account, authentication, ticked)?
                 }
             };
+            let expiry = record.expiry_is_told.then(|| expiry_key(key, &record));
             let mut commit = self
                 .answer_of(&valid, key, (record, revision), granted)
                 .await?;
+            // Who is told of the answer is not told that there was none.
+            commit.spends.extend(expiry.map(|key| Spend::Delivery {
+                key,
+                attempts: 0,
+                next_at: None,
+            }));
             commit.spends.extend(guard.clone());
             match self.commit(commit).await? {
                 Committed::Done => {
@@ -197,7 +212,7 @@ impl Provider {
             remembered: None,
             redeem_within: record.polled.expires_at.since(now),
         };
-        let granted = Granted::new(valid, by, &inner.policy, now, self.random::<12>());
+        let granted = Granted::new(valid, by, &inner.policy, now, self.random_in_order::<12>());
         Ok(Some(GrantRecord {
             session: None,
             sid: None,
@@ -286,6 +301,37 @@ impl Provider {
         }
     }
 
+    /// What tells a client to which tokens are pushed that nobody answered in time. It waits in the outbox until then.
+    //= CIBA#12 MUST: a client to which tokens are pushed is told when its request expires
+    pub(super) fn tell_of_expiry(
+        &self,
+        valid: &Valid,
+        key: Key<Waiting>,
+        record: &BackchannelRecord,
+        told: &Notification,
+    ) -> Result<Option<Write>, Failure> {
+        let client = valid.client();
+        let url = match (record.mode, &client.backchannel.endpoint) {
+            (DeliveryMode::Push, Some(url)) => url.as_str(),
+            (DeliveryMode::Push | DeliveryMode::Ping | DeliveryMode::Poll, _) => return Ok(None),
+        };
+        let body = serde_json::json!({
+            "auth_req_id": told.auth_req_id,
+            "error": "expired_token",
+            "error_description": "nobody answered the request in time",
+        });
+        let expires_at = record.polled.expires_at;
+        let outgoing = notice(
+            "backchannel_push",
+            &client.id,
+            told,
+            (url, body.to_string()),
+            given_up_at(expires_at),
+        );
+        let write = self.outgoing_at(&outgoing, expiry_key(key, record), expires_at)?;
+        Ok(Some(write))
+    }
+
     /// Makes the tokens and puts them into the outbox.
     async fn push_tokens(
         &self,
@@ -307,11 +353,13 @@ impl Provider {
         let issuance = ciba::push(&cx, grant, (key, revision), &told.auth_req_id)?;
         let nothing = Params::default();
         let request = ClientRequest::new(&nothing, None);
+        let unspent = Unspent::default();
         let call = Call {
             client: &client,
             params: &nothing,
             proved: None,
             request: &request,
+            unspent: &unspent,
         };
         let (issued, mut commit) = issue::prepare(self, &call, issuance, now).await?;
         //= CIBA#10.3.1 MUST: what is pushed is a token response with the auth_req_id
@@ -342,16 +390,44 @@ impl Provider {
         (url, body): (&str, String),
         expires_at: Timestamp,
     ) -> Result<Write, Failure> {
-        self.outgoing(&Outgoing {
+        self.outgoing(&notice(
             kind,
-            client: &valid.client().id,
-            url,
-            request: SealedRequest {
-                content_type: "application/json".to_owned(),
-                authorization: Some(format!("Bearer {}", told.token)),
-                body,
-            },
+            &valid.client().id,
+            told,
+            (url, body),
             expires_at,
-        })
+        ))
     }
+}
+
+fn notice<'a>(
+    kind: &'static str,
+    client: &'a ClientId,
+    told: &Notification,
+    (url, body): (&'a str, String),
+    expires_at: Timestamp,
+) -> Outgoing<'a> {
+    Outgoing {
+        kind,
+        client,
+        url,
+        request: SealedRequest {
+            content_type: "application/json".to_owned(),
+            authorization: Some(format!("Bearer {}", told.token)),
+            body,
+        },
+        expires_at,
+    }
+}
+
+/// Where the notice of a request's expiry waits.
+fn expiry_key(key: Key<Waiting>, record: &BackchannelRecord) -> Key<Delivery> {
+    let bucket = Bucket::holding(given_up_at(record.polled.expires_at));
+    let name = [b"backchannel expiry\0", key.digest.as_slice()].concat();
+    Key::from_parts(bucket, sha256(&name))
+}
+
+/// A client that is down is told for a while after the end of its request.
+const fn given_up_at(expires_at: Timestamp) -> Timestamp {
+    expires_at.plus(600)
 }

@@ -52,7 +52,8 @@ pub trait BackchannelDevice: Send + Sync + 'static {
         Box::pin(async { Ok(HintedPerson::Unknown) })
     }
 
-    /// Whether a code is the secret code of the person. Limits on tries are the channel's own.
+    /// Whether a code is the secret code of the person. Wrong ones were counted before, in this process
+    /// ([`BackchannelPolicy::wrong_user_codes`](hallpass_core::policy::BackchannelPolicy::wrong_user_codes)).
     fn user_code_fits<'a>(
         &'a self,
         issuer: IssuerId,

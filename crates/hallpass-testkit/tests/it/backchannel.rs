@@ -18,11 +18,11 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 const GRANT: &str = "urn:openid:params:grant-type:ciba";
-const SECRET: &str = "hpk_ciba-0123456789abcdefghijklmnopqrstuvwxy";
-const ENDPOINT: &str = "https://bank.test/notify";
-const TOKEN: &str = "8d67dc78-7faa-4d41-aabd-67707b374255";
+pub(crate) const SECRET: &str = "hpk_ciba-0123456789abcdefghijklmnopqrstuvwxy";
+pub(crate) const ENDPOINT: &str = "https://bank.test/notify";
+pub(crate) const TOKEN: &str = "8d67dc78-7faa-4d41-aabd-67707b374255";
 
-fn bank(id: &'static str, mode: &str) -> Seed {
+pub(crate) fn bank(id: &'static str, mode: &str) -> Seed {
     let mut metadata = json!({"redirect_uris": [], "grant_types": [GRANT, "refresh_token"],
         "client_name": format!("Bank <b>{id}</b>"), "backchannel_token_delivery_mode": mode,
         "scope": "openid email offline_access api:read"});
@@ -37,7 +37,7 @@ fn bank(id: &'static str, mode: &str) -> Seed {
     }
 }
 
-fn setup() -> Setup {
+pub(crate) fn setup() -> Setup {
     Setup::default()
         .policy(|policy| {
             policy.backchannel.enabled = true;
@@ -53,12 +53,12 @@ async fn start() -> Op {
     setup().start().await
 }
 
-async fn ask(op: &Op, client: &str, pairs: &[(&str, &str)]) -> Answer {
+pub(crate) async fn ask(op: &Op, client: &str, pairs: &[(&str, &str)]) -> Answer {
     let ask = Ask::form("/backchannel", pairs).basic(client, SECRET);
     op.browser().send(ask).await
 }
 
-async fn begin(op: &Op, client: &str, changes: &[(&str, &str)]) -> String {
+pub(crate) async fn begin(op: &Op, client: &str, changes: &[(&str, &str)]) -> String {
     let mut pairs = vec![("scope", "openid email"), ("login_hint", "alice")];
     for change in changes {
         pairs.retain(|(name, _)| *name != change.0);
@@ -74,12 +74,12 @@ fn poll_of(client: &str, id: &str) -> Ask {
     Ask::form("/token", &[("grant_type", GRANT), ("auth_req_id", id)]).basic(client, SECRET)
 }
 
-async fn poll(op: &Op, client: &str, id: &str) -> Answer {
+pub(crate) async fn poll(op: &Op, client: &str, id: &str) -> Answer {
     op.browser().send(poll_of(client, id)).await
 }
 
 #[track_caller]
-fn assert_error(answer: &Answer, error: &str) {
+pub(crate) fn assert_error(answer: &Answer, error: &str) {
     assert_eq!(
         (answer.status, answer.error().as_str()),
         (400, error),
@@ -102,7 +102,7 @@ pub(crate) async fn at_approvals(op: &Op, person: &str) -> Browser {
 }
 
 /// The actions of the forms on the page, in order.
-async fn actions(browser: &mut Browser) -> Vec<String> {
+pub(crate) async fn actions(browser: &mut Browser) -> Vec<String> {
     let page = browser.get("/approvals").await.text();
     html::forms(&page)
         .into_iter()
@@ -110,7 +110,7 @@ async fn actions(browser: &mut Browser) -> Vec<String> {
         .collect()
 }
 
-fn decide(action: &str, decision: &str) -> Ask {
+pub(crate) fn decide(action: &str, decision: &str) -> Ask {
     let pairs = [
         ("decision", decision),
         ("scope.email", "yes"),

@@ -121,7 +121,7 @@ async fn start() -> Op {
         ..seed.clone()
     };
     Setup::default()
-        .grants(grants)
+        .build(|builder| builder.grants(grants))
         .policy(|policy| {
             policy
                 .grant_types

@@ -16,6 +16,7 @@ mod authorization_hints;
 mod authorization_requests;
 mod back_channel_logout;
 mod backchannel;
+mod backchannel_people;
 mod backchannel_signed;
 mod client_assertions;
 mod client_documents;
