@@ -116,31 +116,38 @@ impl Endpoints {
         if off {
             return Err(request);
         }
+        // What is asked for thousands of times a second stands here itself. The rest is put aside, since this future is as
+        // large as its largest part and is moved with every request.
         let mut response = match route {
             dispatch::Route::Metadata => protocol::metadata(self, &request),
             dispatch::Route::Jwks => protocol::jwks(self, &request),
             dispatch::Route::Token => protocol::token(self, request).await,
             dispatch::Route::UserInfo => protocol::userinfo(self, request).await,
             dispatch::Route::Introspect => protocol::introspect(self, request).await,
-            dispatch::Route::Revoke => protocol::revoke(self, request).await,
-            dispatch::Route::PushedAuthorization => protocol::push(self, request).await,
-            dispatch::Route::Authorize => signing_in::authorize(self, request).await,
-            dispatch::Route::Initiate => signing_in::initiate(self, request).await,
-            dispatch::Route::Logout => signing_in::logout(self, request).await,
+            dispatch::Route::Revoke => Box::pin(protocol::revoke(self, request)).await,
+            dispatch::Route::PushedAuthorization => Box::pin(protocol::push(self, request)).await,
+            dispatch::Route::Authorize => Box::pin(signing_in::authorize(self, request)).await,
+            dispatch::Route::Initiate => Box::pin(signing_in::initiate(self, request)).await,
+            dispatch::Route::Logout => Box::pin(signing_in::logout(self, request)).await,
             dispatch::Route::CheckSession => check_session::page(self, &request),
             dispatch::Route::WebFinger => protocol::webfinger(self, &request),
-            dispatch::Route::Register => registration::register(self, request).await,
+            dispatch::Route::Register => Box::pin(registration::register(self, request)).await,
             dispatch::Route::DeviceAuthorization => {
-                protocol::device_authorization(self, request).await
+                Box::pin(protocol::device_authorization(self, request)).await
             }
             dispatch::Route::BackchannelAuthentication => {
-                protocol::backchannel_authentication(self, request).await
+                Box::pin(protocol::backchannel_authentication(self, request)).await
             }
             dispatch::Route::BackchannelAnswer => {
                 let query = request.uri().query().unwrap_or_default().to_owned();
-                protocol::backchannel_answer(self, &request.method().clone(), &query).await
+                Box::pin(protocol::backchannel_answer(
+                    self,
+                    &request.method().clone(),
+                    &query,
+                ))
+                .await
             }
-            dispatch::Route::Client(id) => registration::client(self, id, request).await,
+            dispatch::Route::Client(id) => Box::pin(registration::client(self, id, request)).await,
         };
         headers::secure(
             response.headers_mut(),

@@ -333,6 +333,7 @@ impl Builder {
                 pushes: self.limits.pushes.of(self.issuer_id),
                 device_requests: self.limits.device_requests.of(self.issuer_id),
                 wrong_codes: self.limits.wrong_codes.of(self.issuer_id),
+                user_codes: self.limits.user_codes.of(self.issuer_id),
                 limits: self.limits,
                 registering: tokio::sync::Mutex::default(),
                 referenced: Referenced::default(),

@@ -64,6 +64,7 @@ pub(crate) async fn prepare(
     if let Some(once) = call.proved.and_then(|proved| proved.once) {
         commit.spends.push(Spend::Once(once.key));
     }
+    commit.spends.extend(call.unspent.pending());
     let proofs = commit.spends.len();
     if let Some(spend) = issuance.spend {
         if let Decided::CodeOf { grant, .. } = spend {
@@ -113,9 +114,23 @@ pub(crate) async fn prepare(
     ))
 }
 
-/// Whether the spend at that index of a prepared commit is the client's proof of possession.
-pub(crate) fn is_proof(call: &Call<'_>, index: usize) -> bool {
-    index == 0 && call.proved.is_some_and(|proved| proved.once.is_some())
+/// What a client shows that works once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Shown {
+    /// The proof of its key.
+    Key,
+    /// What authenticated it.
+    Assertion,
+}
+
+/// What the first spends of a prepared commit are.
+pub(crate) fn shown(call: &Call<'_>) -> [Option<Shown>; 2] {
+    let proof = call.proved.and_then(|proved| proved.once);
+    let assertion = call.unspent.pending().map(|_| Shown::Assertion);
+    match proof {
+        Some(_) => [Some(Shown::Key), assertion],
+        None => [assertion, None],
+    }
 }
 
 /// Why there is no access token.

@@ -27,6 +27,7 @@ pub mod secrets;
 mod sending;
 mod sessions;
 mod tries;
+mod unspent;
 
 pub use builder::{Builder, WantsAccounts, WantsInteraction, WantsMasterKey, WantsStore};
 pub use failure::{Failure, Refusal};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hallpass_core::{client::Client, policy::Policy, record::GrantRecord};
 use hallpass_store::{Commit, Committed, Spend, Store, StoreError, Write};
-use hallpass_types::{Bucket, Code, GrantId, IssuerId, Key, Timestamp};
+use hallpass_types::{Bucket, Code, GrantId, IssuerId, Key, ORDER_LEN, Timestamp};
 
 use crate::{
     Failure,
@@ -73,6 +73,8 @@ pub(crate) struct Inner {
     pub(crate) device_requests: Tries,
     /// Wrong codes of devices, by address and browser.
     pub(crate) wrong_codes: Tries,
+    /// Wrong user codes of backchannel authentication, by client and person.
+    pub(crate) user_codes: Tries,
     /// Whose turn it is to count registered clients and add one.
     pub(crate) registering: tokio::sync::Mutex<()>,
     pub(crate) referenced: Referenced,
@@ -130,6 +132,16 @@ impl Provider {
     pub fn random<const N: usize>(&self) -> [u8; N] {
         let mut out = [0; N];
         self.inner.entropy.fill(&mut out);
+        out
+    }
+
+    /// Fresh random bytes, of which the first two rise with time.
+    pub(crate) fn random_in_order<const N: usize>(&self) -> [u8; N] {
+        let mut out = self.random();
+        let [.., high, low] = self.inner.clock.millis().to_be_bytes();
+        if let Some(first) = out.first_chunk_mut::<ORDER_LEN>() {
+            *first = [high, low];
+        }
         out
     }
 

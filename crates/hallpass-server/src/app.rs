@@ -203,7 +203,7 @@ impl App for Hallpass {
             .route(request.uri().path())
             .map(PageRoute::label);
         request.extensions_mut().insert(client);
-        match (page, self.0.pages.handle(request).await) {
+        match (page, Box::pin(self.0.pages.handle(request)).await) {
             (Some(endpoint), Ok(response)) => Answer { response, endpoint },
             (None, Ok(response)) => Answer {
                 response,

@@ -17,7 +17,8 @@ pub use id::{ClientId, CredentialId, GrantId, InvalidId, Issuer, IssuerId, Sid, 
 pub use params::{MAX_PARAMS, Params, ParamsError};
 pub use scope::{InvalidScope, Scope};
 pub use secret::{
-    AuthReqId, Code, ContentDigest, Delivery, DeviceCode, InitialAccess, Key, Kind, Once, Opaque,
-    RANDOM_LEN, RegistrationAccess, Secret, Session, Thumbprint, Waiting, constant_time_eq, sha256,
+    AuthReqId, Code, ContentDigest, Delivery, DeviceCode, InitialAccess, Key, Kind, ORDER_LEN,
+    Once, Opaque, RANDOM_LEN, RegistrationAccess, Secret, Session, Thumbprint, Waiting,
+    constant_time_eq, sha256,
 };
 pub use time::{Bucket, Timestamp};

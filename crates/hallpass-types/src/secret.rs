@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::{Bucket, bytes};
+use crate::{Bucket, Timestamp, bytes};
 
 /// Random bytes in an [`Opaque`] value (192 bits).
 pub const RANDOM_LEN: usize = 24;
@@ -17,22 +17,28 @@ const BODY_LEN: usize = 4 + RANDOM_LEN + CHECK_LEN;
 pub trait Kind: 'static {
     /// Leading characters of the value, such as `hpc_`.
     const PREFIX: &'static str;
+    /// Whether the first bytes of the random part lead the key, too. Where whoever makes the values lets these rise with
+    /// time, records that are written together lie together, and a commit touches fewer pages.
+    const ORDERED: bool;
 }
 
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $name:ident = $prefix:literal;)+) => {$(
+    ($($(#[$doc:meta])* $name:ident = $prefix:literal $($ordered:ident)?;)+) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum $name {}
         impl Kind for $name {
             const PREFIX: &'static str = $prefix;
+            const ORDERED: bool = kinds!(@ $($ordered)?);
         }
     )+};
+    (@ ordered) => { true };
+    (@) => { false };
 }
 
 kinds! {
     /// An authorization code.
-    Code = "hpc_";
+    Code = "hpc_" ordered;
     /// A browser session's cookie value.
     Session = "hps_";
     /// A registration access token, RFC 7592 §1.
@@ -40,15 +46,15 @@ kinds! {
     /// An initial access token, RFC 7591 §1.2.
     InitialAccess = "hpi_";
     /// Something that waits for its second half: a pushed request, a device or backchannel authorization.
-    Waiting = "hpw_";
+    Waiting = "hpw_" ordered;
     /// A device code, RFC 8628 §3.2.
-    DeviceCode = "hpd_";
+    DeviceCode = "hpd_" ordered;
     /// An `auth_req_id`, CIBA Core §7.3.
-    AuthReqId = "hpb_";
+    AuthReqId = "hpb_" ordered;
     /// Something that may happen once (an assertion's `jti`).
     Once = "hpo_";
     /// A request to a client that waits to be sent.
-    Delivery = "hpq_";
+    Delivery = "hpq_" ordered;
 }
 
 /// A bearer value of kind `K` as the client holds it: prefix, then base64url of expiry bucket (4 bytes),
@@ -56,6 +62,7 @@ kinds! {
 pub struct Opaque<K> {
     text: Zeroizing<String>,
     bucket: Bucket,
+    order: [u8; ORDER_LEN],
     kind: PhantomData<fn() -> K>,
 }
 
@@ -75,6 +82,7 @@ impl<K: Kind> Opaque<K> {
         Self {
             text,
             bucket,
+            order: order(random),
             kind: PhantomData,
         }
     }
@@ -99,6 +107,7 @@ impl<K: Kind> Opaque<K> {
         Some(Self {
             text: Zeroizing::new(text.to_owned()),
             bucket,
+            order: order(middle),
             kind: PhantomData,
         })
     }
@@ -106,11 +115,11 @@ impl<K: Kind> Opaque<K> {
     /// The key under which a store holds the record.
     #[must_use]
     pub fn key(&self) -> Key<K> {
-        Key {
-            bucket: self.bucket,
-            digest: sha256(self.text.as_bytes()),
-            kind: PhantomData,
+        let mut digest = sha256(self.text.as_bytes());
+        if K::ORDERED {
+            lead(&mut digest, self.order);
         }
+        Key::from_parts(self.bucket, digest)
     }
 
     /// The value itself, for the one place that sends it to its holder.
@@ -125,6 +134,23 @@ impl<K: Kind> fmt::Debug for Opaque<K> {
         write!(f, "{}[redacted]", K::PREFIX)
     }
 }
+
+/// What leads the key of an ordered kind.
+fn order(random: &[u8]) -> [u8; ORDER_LEN] {
+    random
+        .first_chunk::<ORDER_LEN>()
+        .copied()
+        .unwrap_or_default()
+}
+
+fn lead<const N: usize>(digest: &mut [u8; 32], with: [u8; N]) {
+    if let Some(first) = digest.first_chunk_mut::<N>() {
+        *first = with;
+    }
+}
+
+/// Bytes of the random part that lead the key of an ordered kind. The other 22 are as many as nobody guesses.
+pub const ORDER_LEN: usize = 2;
 
 fn checksum<K: Kind>(head: &[u8], middle: &[u8]) -> [u8; CHECK_LEN] {
     let mut input = Zeroizing::new(Vec::with_capacity(BODY_LEN.saturating_add(K::PREFIX.len())));
@@ -142,7 +168,7 @@ fn checksum<K: Kind>(head: &[u8], middle: &[u8]) -> [u8; CHECK_LEN] {
 pub struct Key<K> {
     /// The bucket in which the record may be purged.
     pub bucket: Bucket,
-    /// SHA-256 of the presented value.
+    /// SHA-256 of the presented value; of an ordered kind, its first bytes are those of the value's random part.
     pub digest: [u8; 32],
     kind: PhantomData<fn() -> K>,
 }
@@ -156,6 +182,17 @@ impl<K> Key<K> {
             digest,
             kind: PhantomData,
         }
+    }
+}
+
+impl Key<Once> {
+    /// Where it is remembered that something was used, until it ends. The second of its end leads the key: what is used at
+    /// one time mostly ends at one time, too.
+    #[must_use]
+    pub fn once(expires_at: Timestamp, mut digest: [u8; 32]) -> Self {
+        let [.., last] = expires_at.0.to_be_bytes();
+        lead(&mut digest, [last]);
+        Self::from_parts(Bucket::holding(expires_at), digest)
     }
 }
 
@@ -319,6 +356,36 @@ mod tests {
         let again = Opaque::<Code>::parse(code.expose()).unwrap();
         assert_eq!(code.key(), again.key());
         assert!(code.expose().starts_with("hpc_"));
+    }
+
+    #[test]
+    fn keys_of_ordered_kinds_follow_their_values_and_others_do_not() {
+        let keys = |first: [u8; 2]| {
+            let mut random = [7; RANDOM_LEN];
+            random[..2].copy_from_slice(&first);
+            let code = Opaque::<Code>::from_random(Bucket(9), &random).key();
+            let session = Opaque::<Session>::from_random(Bucket(9), &random).key();
+            (code.digest, session.digest)
+        };
+        let (early, session) = keys([1, 255]);
+        let (late, other) = keys([2, 0]);
+        assert_eq!((&early[..2], &late[..2]), (&[1, 255][..], &[2, 0][..]));
+        assert_ne!(early[2..], late[2..]);
+        assert_ne!(session[..2], [1, 255]);
+        assert_ne!(session, other);
+        // A value that was presented leads to the same key.
+        let made = Opaque::<Code>::from_random(Bucket(9), &[5; RANDOM_LEN]);
+        let read = Opaque::<Code>::parse(made.expose()).unwrap();
+        assert!(made.key() == read.key());
+    }
+
+    #[test]
+    fn what_is_used_once_lies_by_its_end() {
+        let at = |seconds| Key::once(Timestamp(seconds), [7; 32]);
+        assert_eq!(at(60).bucket, Bucket(1));
+        assert!(at(1).digest[0] < at(2).digest[0]);
+        assert!(at(1) != at(2));
+        assert_eq!(at(1).digest[1..], [7; 31]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! [OpenID Connect Core §9](https://openid.net/specs/openid-connect-core-1_0.html#ClientAuthentication).
 
 use hallpass_jose::{Claims, JwsAlgorithm, UnverifiedJws};
-use hallpass_types::{Bucket, ClientId, Key, Params, Timestamp, sha256};
+use hallpass_types::{ClientId, Key, Params, Timestamp, sha256};
 use serde_json::Value;
 
 use super::{Credential, Facts, Found, OnceUse, Reason};
@@ -75,7 +75,7 @@ impl<'p> Assertion<'p> {
             .filter(|jti| !jti.is_empty() && jti.len() <= MAX_JTI)
             .ok_or(Reason::Claims)?;
         Ok(OnceUse {
-            key: Key::from_parts(Bucket::holding(expires_at), digest(&self.client_id, jti)),
+            key: Key::once(expires_at, digest(&self.client_id, jti)),
             expires_at,
         })
     }

@@ -3,7 +3,7 @@
 //! Experimental.
 
 use hallpass_jose::{Claims, Jwk, JwsAlgorithm, UnverifiedJws, VerifyingKey};
-use hallpass_types::{Bucket, ClientId, Key, Timestamp, sha256};
+use hallpass_types::{ClientId, Key, Timestamp, sha256};
 
 use super::{Credential, Facts, Found, Kind, Method, OnceUse, Reason, Request};
 use crate::{client::Client, client_request::Header, policy::Policy};
@@ -149,7 +149,7 @@ fn check_proof(jws: &UnverifiedJws<'_>, key: &Jwk, facts: &Facts<'_>) -> Result<
     let thumbprint = key.thumbprint();
     let digest = sha256(format!("client attestation\n{thumbprint}\n{jti}").as_bytes());
     Ok(OnceUse {
-        key: Key::from_parts(Bucket::holding(expires_at), digest),
+        key: Key::once(expires_at, digest),
         expires_at,
     })
 }

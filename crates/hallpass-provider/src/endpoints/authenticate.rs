@@ -7,11 +7,11 @@ use hallpass_core::{
     client_auth::{self, AuthenticatedClient, Facts, Presented},
     client_request::ClientRequest,
 };
-use hallpass_store::{Commit, Committed, Spend};
 
 use crate::{
     Failure, Provider,
     tries::{By, Tries},
+    unspent::Unspent,
 };
 
 /// An endpoint that authenticates clients.
@@ -56,6 +56,21 @@ impl Provider {
         endpoint: Endpoint,
         request: &ClientRequest<'_>,
     ) -> Result<AuthenticatedClient, Failure> {
+        let (client, unspent) = self.authenticate_unspent(endpoint, request).await?;
+        self.spend(&unspent).await?;
+        Ok(client)
+    }
+
+    /// As [`Self::authenticate`], but an assertion is still to be spent: in the commit of what is asked for, or else by
+    /// [`Self::settled`].
+    ///
+    /// # Errors
+    /// The client is unknown, or did not prove itself.
+    pub(crate) async fn authenticate_unspent(
+        &self,
+        endpoint: Endpoint,
+        request: &ClientRequest<'_>,
+    ) -> Result<(AuthenticatedClient, Unspent), Failure> {
         let inner = &self.inner;
         let presented = Presented::read(request)?;
         let mut client = self.client(presented.client_id()).await?;
@@ -96,17 +111,7 @@ impl Provider {
                 Err(reason) => return Err(reason.into()),
             }
         };
-        //= RFC7523#3 MUST: an assertion that was used is refused when it is shown again
-        if let Some(once) = authenticated.once {
-            let commit = Commit {
-                spends: vec![Spend::Once(once.key)],
-                writes: Vec::new(),
-            };
-            if self.commit(commit).await? != Committed::Done {
-                return Err(client_auth::Reason::Replayed.into());
-            }
-        }
-        Ok(authenticated.client)
+        Ok((authenticated.client, Unspent::new(authenticated.once)))
     }
 
     /// Counts a request that makes something wait, if anybody could make it: for a client that only named itself, or one

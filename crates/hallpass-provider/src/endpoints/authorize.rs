@@ -279,13 +279,19 @@ impl Provider {
         };
         let client = flow.valid.client();
         let now = self.now();
-        let granted = Granted::new(&flow.valid, by, &inner.policy, now, self.random::<12>());
+        let granted = Granted::new(
+            &flow.valid,
+            by,
+            &inner.policy,
+            now,
+            self.random_in_order::<12>(),
+        );
         let mut writes = Vec::with_capacity(2);
         let mut made = Made::default();
         if let Some(record) = granted.code_record() {
             // The code stays known after its end, so that a late replay still finds what to revoke.
             let keep = record.expires_at.plus(inner.policy.lifetimes.access_token);
-            let code = Opaque::<Code>::from_random(Bucket::holding(keep), &self.random());
+            let code = Opaque::<Code>::from_random(Bucket::holding(keep), &self.random_in_order());
             writes.push(Write::Code(code.key(), Box::new(record)));
             made.code = Some(code);
         }

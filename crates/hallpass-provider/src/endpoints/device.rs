@@ -14,7 +14,7 @@ use hallpass_core::{
     interaction::Done,
     polling::{Polled, Verdict},
     record::{FoundWaiting, UserCodePointer, WaitingRecord},
-    token::{Grant as _, device_code},
+    token::{Grant as _, device_code, waiting_key},
 };
 use hallpass_store::{Commit, Committed, Spend, Write};
 use hallpass_types::{Bucket, DeviceCode, Key, Opaque, Waiting};
@@ -144,8 +144,8 @@ impl Provider {
             if self.device_of(&user_code).await?.is_some() {
                 continue;
             }
-            let device_code = Opaque::from_random(Bucket::holding(keep), &self.random());
-            let key = device_code::waiting_key(&device_code);
+            let device_code = Opaque::from_random(Bucket::holding(keep), &self.random_in_order());
+            let key = waiting_key(&device_code);
             let pointer = WaitingRecord::UserCode(UserCodePointer {
                 device: key,
                 expires_at,
@@ -328,7 +328,13 @@ impl Provider {
                 remembered: person.consent.as_ref(),
                 redeem_within: record.polled.expires_at.since(now),
             };
-            let granted = Granted::new(&flow.valid, by, &inner.policy, now, self.random::<12>());
+            let granted = Granted::new(
+                &flow.valid,
+                by,
+                &inner.policy,
+                now,
+                self.random_in_order::<12>(),
+            );
             let grant = granted.grant().clone();
             let next = Polled {
                 verdict: Verdict::Allowed(Box::new(grant)),

@@ -4,7 +4,7 @@ use hallpass_core::{
     authorize::{Endpoint as Rules, PUSHED_URI, Pushed, Reason, Received, rules::PARAMETERS},
     binding::dpop,
     client::Client,
-    client_auth::AuthenticatedClient,
+    client_auth::{self, AuthenticatedClient},
     client_request::ClientRequest,
     record::{Confirmation, PushedRequest, WaitingRecord},
 };
@@ -13,7 +13,7 @@ use hallpass_types::{Bucket, Opaque, Params, Waiting};
 use serde_json::json;
 
 use super::Endpoint;
-use crate::{Failure, Provider, outstanding::Whose};
+use crate::{Failure, Provider, outstanding::Whose, unspent::Unspent};
 
 impl Provider {
     /// Takes a pushed authorization request; answers the body of the 201 response.
@@ -22,11 +22,12 @@ impl Provider {
     /// The client did not authenticate, the request breaks a rule, or too many requests of the client wait already.
     pub async fn push(&self, request: &ClientRequest<'_>) -> Result<String, Failure> {
         //= RFC9126#2 MUST: clients authenticate as at the token endpoint
-        let client = self
-            .authenticate(Endpoint::PushedAuthorization, request)
+        let (client, unspent) = self
+            .authenticate_unspent(Endpoint::PushedAuthorization, request)
             .await
             .map_err(|failure| self.failed("par", None, failure))?;
-        self.keep(request, &client)
+        let kept = self.keep(request, &client, &unspent).await;
+        self.settled(&unspent, kept)
             .await
             .map_err(|failure| self.failed("par", Some(&client.client().id), failure))
     }
@@ -35,6 +36,7 @@ impl Provider {
         &self,
         request: &ClientRequest<'_>,
         client: &AuthenticatedClient,
+        unspent: &Unspent,
     ) -> Result<String, Failure> {
         let params = request.params;
         let inner = &self.inner;
@@ -82,7 +84,7 @@ impl Provider {
         // It is looked at until it expires, and consumed as long as somebody may still be signing in for it.
         let last = expires_at.plus(inner.policy.lifetimes.interaction);
         let bucket = Bucket::holding(last);
-        let handle = Opaque::<Waiting>::from_random(bucket, &self.random());
+        let handle = Opaque::<Waiting>::from_random(bucket, &self.random_in_order());
         let current = Bucket::purgeable_below(now);
         let limit = inner.policy.requests.max_pushed;
         let whose = Whose::from(&**client.client());
@@ -93,6 +95,8 @@ impl Provider {
             handle.key(),
             Box::new(WaitingRecord::Pushed(Box::new(record))),
         )];
+        spends.extend(unspent.pending());
+        let shown = spends.len();
         //= RFC9449#11.1 SHOULD: a proof that was used is refused when it is shown again
         spends.extend(
             proof
@@ -104,13 +108,17 @@ impl Provider {
             writes: Vec::new(),
         };
         match self.commit(commit).await {
-            Ok(Committed::Done) => {}
-            Ok(Committed::TooLate(1)) => {
-                inner.outstanding.remove(whose, bucket);
-                return Err(dpop::Reason::Replayed.into());
-            }
-            Ok(Committed::TooLate(_)) => {
+            Ok(Committed::Done) => unspent.settle(),
+            Ok(Committed::TooLate(0)) => {
                 return Err(Failure::Internal("a handle was given twice".to_owned()));
+            }
+            Ok(Committed::TooLate(index)) => {
+                inner.outstanding.remove(whose, bucket);
+                if index >= shown {
+                    return Err(dpop::Reason::Replayed.into());
+                }
+                unspent.settle();
+                return Err(client_auth::Reason::Replayed.into());
             }
             Err(error) => {
                 inner.outstanding.remove(whose, bucket);

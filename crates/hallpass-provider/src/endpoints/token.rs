@@ -6,7 +6,7 @@ use hallpass_core::{
 };
 
 use super::Endpoint;
-use crate::{Call, Failure, Provider, ports::Event};
+use crate::{Call, Failure, Provider, ports::Event, unspent::Unspent};
 
 impl Provider {
     /// Answers a token request.
@@ -14,11 +14,12 @@ impl Provider {
     /// # Errors
     /// The client did not authenticate, or the grant was refused.
     pub async fn token(&self, request: &ClientRequest<'_>) -> Result<TokenResponse, Failure> {
-        let client = self
+        let (client, unspent) = self
             .identified(request)
             .await
             .map_err(|failure| self.failed("token", None, failure))?;
-        self.grant_tokens(request, &client)
+        let granted = self.grant_tokens(request, &client, &unspent).await;
+        self.settled(&unspent, granted)
             .await
             .map_err(|failure| self.failed("token", Some(&client.client().id), failure))
     }
@@ -26,17 +27,18 @@ impl Provider {
     async fn identified(
         &self,
         request: &ClientRequest<'_>,
-    ) -> Result<AuthenticatedClient, Failure> {
+    ) -> Result<(AuthenticatedClient, Unspent), Failure> {
         if !request.params.duplicated().is_empty() {
             return Err(Reason::ParameterRepeated.into());
         }
-        self.authenticate(Endpoint::Token, request).await
+        self.authenticate_unspent(Endpoint::Token, request).await
     }
 
     async fn grant_tokens(
         &self,
         request: &ClientRequest<'_>,
         client: &AuthenticatedClient,
+        unspent: &Unspent,
     ) -> Result<TokenResponse, Failure> {
         let grant_type = request
             .params
@@ -62,7 +64,11 @@ impl Provider {
             params: &request.params.only(handler.params()),
             proved,
             request,
+            unspent,
         };
+        if !handler.spends_by_issuing() {
+            self.spend(unspent).await?;
+        }
         let issued = handler.handle(self, call).await?;
         self.client_used(client.client()).await;
         self.emit(&Event::TokensIssued {

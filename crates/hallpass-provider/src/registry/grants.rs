@@ -2,7 +2,7 @@
 
 use hallpass_core::{
     binding::{Proved, dpop},
-    client_auth::AuthenticatedClient,
+    client_auth::{self, AuthenticatedClient},
     client_request::ClientRequest,
     issue::TokenResponse,
     policy::{Policy, TrustedIssuer},
@@ -15,7 +15,7 @@ use hallpass_core::{
         ciba::Ciba,
         client_credentials::ClientCredentials,
         device_code::DeviceCode,
-        exchange::{ExchangeFound, ExchangeKey, Shown, TokenExchange},
+        exchange::{self, ExchangeFound, ExchangeKey, TokenExchange},
         jwt_bearer::{self, AssertionFound, AssertionKey, JwtBearer},
         refresh_token::{Refresh, RefreshFound, RefreshKey},
     },
@@ -24,7 +24,11 @@ use hallpass_jose::{Claims, Jwks, UnverifiedJws};
 use hallpass_store::{BoxFuture, Commit, Committed, StoreError};
 use hallpass_types::{Params, TokenId};
 
-use crate::{Failure, Provider, issue};
+use crate::{
+    Failure, Provider,
+    issue::{self, Shown},
+    unspent::Unspent,
+};
 
 /// A token response and whether its access token is a JWT.
 #[derive(Debug)]
@@ -46,6 +50,8 @@ pub struct Call<'a> {
     pub proved: Option<Proved>,
     /// The request itself.
     pub request: &'a ClientRequest<'a>,
+    /// What authenticated the client, where that is still to be spent.
+    pub(crate) unspent: &'a Unspent,
 }
 
 impl Call<'_> {
@@ -62,6 +68,11 @@ pub trait GrantHandler: Send + Sync + 'static {
     fn grant_type(&self) -> &'static str;
     /// Parameters that it reads.
     fn params(&self) -> &'static [&'static str];
+    /// Whether [`Provider::issue`] is the only thing it does that has an effect. Then that spends the assertion of the
+    /// client, too, and saves a commit; else it was spent before.
+    fn spends_by_issuing(&self) -> bool {
+        false
+    }
     /// Runs it.
     fn handle<'a>(
         &'a self,
@@ -138,13 +149,30 @@ impl Provider {
         if commit.spends.is_empty() && commit.writes.is_empty() {
             return Ok(issued);
         }
-        match self.commit(commit).await? {
+        match self.commit_of(call, commit).await? {
             Committed::Done => Ok(issued),
-            Committed::TooLate(index) if issue::is_proof(call, index) => {
-                Err(dpop::Reason::Replayed.into())
-            }
             Committed::TooLate(_) => Err(Reason::CodeSpent.into()),
         }
+    }
+}
+
+impl Provider {
+    /// Commits what was prepared for a call. Too late is only what the grant spends.
+    async fn commit_of(&self, call: &Call<'_>, commit: Commit) -> Result<Committed, Failure> {
+        let shown = issue::shown(call);
+        let committed = self.commit(commit).await?;
+        match committed {
+            Committed::Done => call.unspent.settle(),
+            Committed::TooLate(index) => match shown.get(index) {
+                Some(Some(Shown::Key)) => return Err(dpop::Reason::Replayed.into()),
+                Some(Some(Shown::Assertion)) => {
+                    call.unspent.settle();
+                    return Err(client_auth::Reason::Replayed.into());
+                }
+                Some(None) | None => {}
+            },
+        }
+        Ok(committed)
     }
 }
 
@@ -273,14 +301,14 @@ impl Fetch for ExchangeKey {
 }
 
 /// An access token of ours that was shown as a proof, and what is known about it.
-async fn shown(provider: &Provider, text: &str) -> Result<Option<Shown>, StoreError> {
+async fn shown(provider: &Provider, text: &str) -> Result<Option<exchange::Shown>, StoreError> {
     let Some(token) = provider.open_access(text, provider.now()).await else {
         return Ok(None);
     };
     let known = provider.known(&token).await?;
     let holder = provider.client(&token.client_id).await?;
     let facts = known.facts();
-    Ok(Some(Shown {
+    Ok(Some(exchange::Shown {
         holder_stands: holder.is_some_and(|holder| holder.was_there(token.issued_at)),
         grant: facts.grant.cloned(),
         denied: facts.token_denied,
@@ -296,7 +324,7 @@ impl Fetch for AssertionKey {
             let mut found = AssertionFound {
                 claims: None,
                 account: None,
-                random: provider.random(),
+                random: provider.random_in_order(),
             };
             let policy = &provider.inner.policy;
             let Ok(jws) = UnverifiedJws::parse_with_limit(&self.0, jwt_bearer::MAX_ASSERTION)
@@ -355,6 +383,10 @@ impl<G: Grant<Key: Fetch>> GrantHandler for Pure<G> {
         G::TYPE
     }
 
+    fn spends_by_issuing(&self) -> bool {
+        true
+    }
+
     fn params(&self) -> &'static [&'static str] {
         G::PARAMS
     }
@@ -388,6 +420,7 @@ impl<G: Grant<Key: Fetch>> GrantHandler for Pure<G> {
                                 next,
                             }),
                     }) => {
+                        provider.spend(call.unspent).await?;
                         let spend = hallpass_store::Spend::Waiting {
                             key,
                             revision,
@@ -404,7 +437,7 @@ impl<G: Grant<Key: Fetch>> GrantHandler for Pure<G> {
                         last = Some(reason);
                         continue;
                     }
-                    Err(refused) => return Err(refuse(provider, refused).await?),
+                    Err(refused) => return Err(refuse(&call, provider, refused).await?),
                 };
                 let (spend, replay) = (issuance.spend, issuance.replay_revokes);
                 // Signed before it is committed: a failing signer must not burn the code.
@@ -412,28 +445,15 @@ impl<G: Grant<Key: Fetch>> GrantHandler for Pure<G> {
                 if commit.spends.is_empty() && commit.writes.is_empty() {
                     return Ok(issued);
                 }
-                match provider
-                    .inner
-                    .store
-                    .commit(provider.inner.issuer_id, commit)
-                    .await?
-                {
+                match provider.commit_of(&call, commit).await? {
                     Committed::Done => return Ok(issued),
-                    Committed::TooLate(index) if issue::is_proof(&call, index) => {
-                        return Err(dpop::Reason::Replayed.into());
-                    }
                     Committed::TooLate(_) => match spend {
                         //= RFC6749#4.1.2 MUST: a second use of a code is refused; SHOULD: what it had produced is revoked
                         Some(Spend::Code(_) | Spend::CodeOf { .. }) => {
                             let effect = replay.map(Effect::RevokeGrant);
-                            return Err(refuse(
-                                provider,
-                                Refused {
-                                    reason: Reason::CodeSpent,
-                                    effect,
-                                },
-                            )
-                            .await?);
+                            let reason = Reason::CodeSpent;
+                            let refused = Refused { reason, effect };
+                            return Err(refuse(&call, provider, refused).await?);
                         }
                         //= RFC7523#3 MAY: an assertion whose jti was seen is refused; here, each needs one and works once
                         Some(Spend::Once(_)) => return Err(Reason::AssertionReplayed.into()),
@@ -452,8 +472,14 @@ impl<G: Grant<Key: Fetch>> GrantHandler for Pure<G> {
     }
 }
 
-/// Carries out what a refusal leaves behind and turns it into a failure.
-async fn refuse(provider: &Provider, refused: Refused) -> Result<Failure, Failure> {
+/// Carries out what a refusal leaves behind and turns it into a failure. Only a client that has proved itself, and not with
+/// what was used before, leaves anything behind.
+async fn refuse(
+    call: &Call<'_>,
+    provider: &Provider,
+    refused: Refused,
+) -> Result<Failure, Failure> {
+    provider.spend(call.unspent).await?;
     match refused.effect {
         Some(Effect::RevokeGrant(grant)) => {
             provider.revoke_grant(grant, refused.reason.id()).await?;

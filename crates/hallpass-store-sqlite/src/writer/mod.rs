@@ -119,9 +119,19 @@ enum Lost {
 
 impl Thread {
     fn run(&mut self, jobs: &Receiver<Job>) {
+        let mut before = 0;
         while let Ok(first) = jobs.recv() {
             let mut batch = vec![first];
-            batch.extend(jobs.try_iter().take(self.options.batch.saturating_sub(1)));
+            let room = self.options.batch.saturating_sub(1);
+            batch.extend(jobs.try_iter().take(room));
+            // While many come, a moment more makes fewer transactions, each of which costs a write to the disk. Who is
+            // alone does not wait.
+            if before >= CROWD && batch.len() < before {
+                std::thread::sleep(GATHER);
+                let room = self.options.batch.saturating_sub(batch.len());
+                batch.extend(jobs.try_iter().take(room));
+            }
+            before = batch.len();
             self.serve(batch);
             self.checkpoint();
         }
@@ -299,6 +309,11 @@ fn answer(job: Job, outcome: Result<Outcome, StoreError>) {
 fn gone() -> StoreError {
     StoreError::unavailable("the thread that writes has ended")
 }
+
+/// So many commits in one transaction are a crowd.
+const CROWD: usize = 4;
+/// How long a crowd is waited for.
+const GATHER: Duration = Duration::from_micros(200);
 
 const READERS_WAIT: Duration = Duration::from_millis(20);
 

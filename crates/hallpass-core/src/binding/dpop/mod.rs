@@ -1,7 +1,7 @@
 //! Demonstrating Proof of Possession, [RFC 9449](https://www.rfc-editor.org/rfc/rfc9449#section-4.3).
 
 use hallpass_jose::{HeaderPolicy, JwsAlgorithm, ParseOptions, UnverifiedJws, VerifyingKey};
-use hallpass_types::{Bucket, Key, Thumbprint, Timestamp, sha256};
+use hallpass_types::{Key, Thumbprint, Timestamp, sha256};
 use url::Url;
 
 use super::Proved;
@@ -183,7 +183,7 @@ pub fn verify(proof: &str, facts: &Facts<'_>) -> Result<Proved, Reason> {
     Ok(Proved {
         key: Confirmation::Jkt(thumbprint),
         once: Some(OnceUse {
-            key: Key::from_parts(Bucket::holding(expires_at), digest(thumbprint, jti)),
+            key: Key::once(expires_at, digest(thumbprint, jti)),
             expires_at,
         }),
     })
