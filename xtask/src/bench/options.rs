@@ -12,6 +12,7 @@ usage: cargo xtask bench [OPTION…]
   --only ROW        only that row, or the rows that begin so; may be repeated
   --target NAME     only that server (hallpass, limit, node-oidc-provider); may be repeated
   --no-peers        leave out the other providers
+  --programs DIR    take the programs from there and build none
   --seconds N       seconds of each run (2)
   --rounds N        runs of each row and server (5)
   --concurrency N   open connections (64)";
@@ -21,6 +22,8 @@ usage: cargo xtask bench [OPTION…]
 pub(crate) struct Options {
     /// Where the figures are written.
     pub(crate) json: Option<PathBuf>,
+    /// Where the programs are, if they are built already.
+    pub(crate) programs: Option<PathBuf>,
     /// The rows, in the order of the table.
     pub(crate) rows: Vec<Row>,
     /// The servers, in the order in which they take turns.
@@ -41,6 +44,7 @@ impl Options {
     pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self> {
         let mut options = Self {
             json: None,
+            programs: None,
             rows: Vec::new(),
             targets: Vec::new(),
             seconds: 2.0,
@@ -61,6 +65,7 @@ impl Options {
                 }
                 "--target" => options.targets.push(Target::named(&value()?)?),
                 "--no-peers" => peers = false,
+                "--programs" => options.programs = Some(value()?.into()),
                 "--seconds" => options.seconds = number(&argument, &value()?)?,
                 "--rounds" => options.rounds = number(&argument, &value()?)?,
                 "--concurrency" => options.concurrency = number(&argument, &value()?)?,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Result;
 use super::build::Built;
-use super::measure::{SETTLE, resident_mb};
+use super::measure::{resident_mb, settle};
 use super::report::Start;
 use super::target::{Recipe, Target};
 
@@ -26,7 +26,7 @@ pub(crate) fn start(target: Target, built: &Built, folder: &Path) -> Result<(Sta
         }
         if attempt == 0 {
             let (running, _) = recipe.start()?;
-            std::thread::sleep(SETTLE);
+            settle(running.pid());
             rest_mb = resident_mb(running.pid());
             running.stop();
         }
