@@ -113,7 +113,7 @@ impl Provider {
         Ok(count)
     }
 
-    /// Signs a person out of one client alone: it is told, and what it got last in these sessions ends. Answers in which
+    /// Signs a person out of one client alone: it is told, and what it got in these sessions ends with them. Answers in which
     /// sessions it took part.
     pub(crate) async fn end_participation(
         &self,
@@ -128,15 +128,18 @@ impl Provider {
         for session in sessions {
             let inner = &self.inner;
             let all = inner.store.participants(inner.issuer_id, *session).await?;
-            let Some(record) = all.into_iter().find(|p| p.client_id == client.id) else {
-                continue;
-            };
-            if let Some(grant) = record.grant {
+            let mut own = all.into_iter().filter(|p| p.client_id == client.id);
+            let Some(record) = own.next() else { continue };
+            let grants: BTreeSet<_> = own.chain([record.clone()]).map(|p| p.grant).collect();
+            // What was written before each grant had a place of its own stands where those without one do.
+            for grant in grants.iter().copied().chain([None]) {
+                let forget = Write::ForgetParticipant(*session, client.id.clone(), grant);
+                commit.writes.push(forget);
+            }
+            for grant in grants.into_iter().flatten() {
                 commit.writes.push(Write::RevokeGrant(grant, now));
                 revoked.push(grant);
             }
-            let forget = Write::ForgetParticipant(*session, client.id.clone());
-            commit.writes.push(forget);
             if client.backchannel_logout.is_some() {
                 let content = logout_token(&record);
                 let key = self.delivery_key(expires_at);

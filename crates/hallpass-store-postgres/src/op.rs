@@ -98,9 +98,9 @@ impl Place {
         }
     }
 
-    fn of_participant(session: Key<Session>, client: &ClientId) -> Self {
+    fn of_participant(session: Key<Session>, client: &ClientId, grant: Option<GrantId>) -> Self {
         let mut place = Self::from(session);
-        place.id.extend_from_slice(&participant_tag(client));
+        place.id.extend_from_slice(&participant_tag(client, grant));
         place
     }
 
@@ -308,13 +308,13 @@ fn push_write(issuer: IssuerId, write: Write, out: &mut Vec<Op>) -> Result<(), S
         }
         Write::EndSession(key) => Place::from(key).op(Kind::EndSession, []),
         Write::Participant(session, record) => {
-            let place = Place::of_participant(session, &record.client_id);
+            let place = Place::of_participant(session, &record.client_id, record.grant);
             let encoded = place.encode(issuer, &*record)?;
             let subject = bytes(record.subject.as_str());
             place.op(Kind::PutParticipant, [subject, encoded])
         }
-        Write::ForgetParticipant(session, client) => {
-            Place::of_participant(session, &client).op(Kind::ForgetParticipant, [])
+        Write::ForgetParticipant(session, client, grant) => {
+            Place::of_participant(session, &client, grant).op(Kind::ForgetParticipant, [])
         }
         Write::Consent(subject, client, record) => {
             let key = [subject.as_str().as_bytes(), client.as_str().as_bytes()];

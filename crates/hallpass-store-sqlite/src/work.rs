@@ -189,9 +189,9 @@ impl Place {
         }
     }
 
-    fn of_participant(session: Key<Session>, client: &ClientId) -> Self {
+    fn of_participant(session: Key<Session>, client: &ClientId, grant: Option<GrantId>) -> Self {
         let mut place = Self::from(session);
-        place.id.extend_from_slice(&participant_tag(client));
+        place.id.extend_from_slice(&participant_tag(client, grant));
         place
     }
 
@@ -354,12 +354,12 @@ fn write_row(issuer: IssuerId, write: Write) -> Result<WriteRow, StoreError> {
         Write::ForgetPerson(subject) => WriteRow::ForgetPerson(subject),
         Write::EndSession(key) => WriteRow::EndSession(key.into()),
         Write::Participant(session, record) => {
-            let place = Place::of_participant(session, &record.client_id);
+            let place = Place::of_participant(session, &record.client_id, record.grant);
             let encoded = place.encode(issuer, &*record)?;
             WriteRow::Participant(place, record.subject, encoded)
         }
-        Write::ForgetParticipant(session, client) => {
-            WriteRow::ForgetParticipant(Place::of_participant(session, &client))
+        Write::ForgetParticipant(session, client, grant) => {
+            WriteRow::ForgetParticipant(Place::of_participant(session, &client, grant))
         }
         Write::Consent(subject, client, record) => {
             let key = [subject.as_str().as_bytes(), client.as_str().as_bytes()];

@@ -187,8 +187,8 @@ pub enum Write {
     /// Remembers that a client takes part in a session, or what it got there since. Spend [`Spend::Session`] in the same
     /// commit, so that whoever ends the session knows everybody who took part.
     Participant(Key<Session>, Box<ParticipantRecord>),
-    /// Forgets that a client takes part in a session.
-    ForgetParticipant(Key<Session>, ClientId),
+    /// Forgets that a client takes part in a session by that grant, or beside grants that end with it.
+    ForgetParticipant(Key<Session>, ClientId, Option<GrantId>),
     /// Remembers consent.
     Consent(Subject, ClientId, Box<ConsentRecord>),
     /// Forgets consent.

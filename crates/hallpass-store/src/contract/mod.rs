@@ -178,7 +178,7 @@ macro_rules! contract_cases {
             names::any_text_survives_in_records,
             names::listing_after_any_text_works,
             names::any_text_is_an_issuer_and_a_key_identifier,
-            participants::participants_are_those_of_one_session_and_each_client_is_one,
+            participants::participants_are_those_of_one_session_by_client_and_grant,
             participants::a_participant_is_forgotten_alone,
             participants::sessions_with_participants_are_found_by_subject,
             participants::nobody_joins_a_session_that_has_ended,

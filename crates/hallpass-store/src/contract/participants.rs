@@ -37,8 +37,8 @@ fn named(client: &str, grant: &str) -> String {
     format!("{client} {}", grant_id(grant))
 }
 
-/// The newest of a client stands; another session's are others.
-pub async fn participants_are_those_of_one_session_and_each_client_is_one(t: Trial) {
+/// Each grant of a client stands, and what it got beside grants is one; another session's are others.
+pub async fn participants_are_those_of_one_session_by_client_and_grant(t: Trial) {
     assert!(of(&t, key("s")).await.is_empty());
     t.write(vec![
         put("s", participant("a", "1")),
@@ -46,24 +46,44 @@ pub async fn participants_are_those_of_one_session_and_each_client_is_one(t: Tri
         put("other", participant("c", "3")),
     ])
     .await;
-    t.write(vec![put("s", participant("a", "4"))]).await;
-    assert_eq!(of(&t, key("s")).await, [named("a", "4"), named("b", "2")]);
+    t.write(vec![
+        put("s", participant("a", "4")),
+        put("s", participant("a", "4")),
+    ])
+    .await;
+    let mut all = [named("a", "1"), named("a", "4"), named("b", "2")];
+    all.sort();
+    assert_eq!(of(&t, key("s")).await, all);
+    for _ in 0..2 {
+        let beside = ParticipantRecord {
+            grant: None,
+            ..participant("b", "2")
+        };
+        t.write(vec![put("beside", beside)]).await;
+    }
+    let issuer = t.issuer().await;
+    let beside = t.store.participants(issuer, key("beside")).await.unwrap();
+    assert_eq!(beside.len(), 1);
     assert_eq!(of(&t, key("other")).await, [named("c", "3")]);
     let elsewhere = Key::from_parts(Bucket(1), sha256(b"s"));
     assert!(of(&t, elsewhere).await.is_empty());
 }
 
-/// Forgetting is for one client and idempotent.
+/// Forgetting is for one grant of one client and idempotent.
 pub async fn a_participant_is_forgotten_alone(t: Trial) {
+    let forget = |grant| Write::ForgetParticipant(key("s"), client_id("a"), grant);
     t.write(vec![
         put("s", participant("a", "1")),
-        put("s", participant("b", "2")),
+        put("s", participant("a", "3")),
+        put("s", participant("b", "1")),
     ])
     .await;
+    let mut left = [named("a", "3"), named("b", "1")];
+    left.sort();
     for _ in 0..2 {
-        t.write(vec![Write::ForgetParticipant(key("s"), client_id("a"))])
+        t.write(vec![forget(Some(grant_id("1"))), forget(None)])
             .await;
-        assert_eq!(of(&t, key("s")).await, [named("b", "2")]);
+        assert_eq!(of(&t, key("s")).await, left);
     }
 }
 

@@ -518,12 +518,12 @@ impl Tenant {
                 self.sessions.remove(&key);
             }
             Write::Participant(session, record) => {
-                let tag = participant_tag(&record.client_id);
+                let tag = participant_tag(&record.client_id, record.grant);
                 self.participants.insert((session, tag), *record);
             }
-            Write::ForgetParticipant(session, client) => {
+            Write::ForgetParticipant(session, client, grant) => {
                 self.participants
-                    .remove(&(session, participant_tag(&client)));
+                    .remove(&(session, participant_tag(&client, grant)));
             }
             Write::Consent(subject, client, record) => {
                 self.consents.insert((subject, client), *record);
