@@ -197,6 +197,49 @@ const MAIL_LINK: view::MailLink<'static> = view::MailLink {
     error: None,
 };
 
+const ALLOWED: &[Scope<'static>] = &[
+    Scope {
+        name: "openid",
+        title: None,
+        description: None,
+        optional: false,
+        granted: false,
+        resource: None,
+    },
+    Scope {
+        name: "profile",
+        title: None,
+        description: None,
+        optional: false,
+        granted: false,
+        resource: None,
+    },
+    Scope {
+        name: "email",
+        title: None,
+        description: None,
+        optional: false,
+        granted: false,
+        resource: None,
+    },
+    Scope {
+        name: "offline_access",
+        title: None,
+        description: None,
+        optional: false,
+        granted: false,
+        resource: None,
+    },
+    Scope {
+        name: "albums:print",
+        title: Some("Print your albums"),
+        description: Some("Order prints of the albums that you choose there."),
+        optional: false,
+        granted: false,
+        resource: None,
+    },
+];
+
 const ACCOUNT: MyAccount<'static> = MyAccount {
     section: "overview",
     action: "/account",
@@ -282,7 +325,7 @@ const ACCOUNT: MyAccount<'static> = MyAccount {
     apps: &[AppRow {
         id: "print",
         client: CLIENT,
-        scopes: SCOPES,
+        scopes: ALLOWED,
         since: "2027-01-02",
     }],
     activity: &[

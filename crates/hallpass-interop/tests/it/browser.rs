@@ -9,7 +9,7 @@ use crate::node;
 use crate::support::{Application, CHALLENGE, Http, Server, VERIFIER, WebDriver, missing};
 
 /// The server and a browser, unless the browser is missing.
-async fn start(name: &str, javascript: bool) -> Option<(Server, WebDriver)> {
+pub(crate) async fn start(name: &str, javascript: bool) -> Option<(Server, WebDriver)> {
     if missing("chromedriver", &["--version"]) || missing("chromium", &["--version"]) {
         return None;
     }
@@ -17,7 +17,7 @@ async fn start(name: &str, javascript: bool) -> Option<(Server, WebDriver)> {
 }
 
 /// Fills the sign-in page in and sends it.
-async fn sign_in(browser: &WebDriver, user: &User) {
+pub(crate) async fn sign_in(browser: &WebDriver, user: &User) {
     browser
         .find("form#login input[name=username]")
         .await
@@ -32,7 +32,7 @@ async fn sign_in(browser: &WebDriver, user: &User) {
 }
 
 /// Asserts that nothing has to be scrolled sideways.
-async fn assert_fits(browser: &WebDriver, page: &str) {
+pub(crate) async fn assert_fits(browser: &WebDriver, page: &str) {
     let script = "const e = document.documentElement;
         const wide = [...document.querySelectorAll('*')].filter((x) => x.getBoundingClientRect().right > innerWidth + 1);
         return [e.scrollWidth, e.clientWidth, wide.map((x) => x.outerHTML.slice(0, 80))]";
@@ -41,7 +41,7 @@ async fn assert_fits(browser: &WebDriver, page: &str) {
 }
 
 /// Asserts that axe finds no barrier: contrast, names, landmarks, sizes of targets and the like.
-async fn assert_accessible(browser: &WebDriver, page: &str) {
+pub(crate) async fn assert_accessible(browser: &WebDriver, page: &str) {
     let script = "const [done] = arguments;
         axe.run(document, { rules: { 'target-size': { enabled: true } } }).then(
             ({ violations }) => done(violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html)}`)),
@@ -50,7 +50,7 @@ async fn assert_accessible(browser: &WebDriver, page: &str) {
     assert_eq!(found, json!([]), "{page}");
 }
 
-async fn assert_no_complaints(browser: &WebDriver, page: &str) {
+pub(crate) async fn assert_no_complaints(browser: &WebDriver, page: &str) {
     let complaints = browser.complaints().await;
     assert!(complaints.is_empty(), "{page}: {complaints:#?}");
 }

@@ -13,4 +13,5 @@ mod kill9;
 mod mcp;
 mod node;
 mod openidconnect;
+mod people;
 mod support;

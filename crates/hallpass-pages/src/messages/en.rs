@@ -414,7 +414,7 @@ pub(super) static MESSAGES: Messages = Messages {
             unknown: "Something else",
         },
         back: "Your account",
-        saved: "Saved.",
+        saved: "Done.",
         sign_out: "Sign out",
         everywhere: "Sign out everywhere",
         everywhere_hint: "Signing out everywhere also disconnects apps until you sign in there again.",

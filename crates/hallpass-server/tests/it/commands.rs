@@ -462,3 +462,37 @@ fn commands_over_a_store_that_nobody_shares_are_refused() {
         );
     }
 }
+
+// S51
+#[test]
+fn an_invitation_is_sent_by_the_server_and_only_where_accounts_can_be_made() {
+    let folder = Folder::new();
+    let refused = folder.run(&["user", "invite", "ada@example.org"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(stderr(&refused).contains("sign_up.mode"));
+    let config = folder.write("invite.toml", "[sign_up]\nmode = \"invitation\"\n");
+    let config = config.to_str().unwrap().to_owned();
+    let mut server = Serving::start(&folder, &["--config", &config]);
+    let bad = folder.run(&["user", "invite", "ada", "--config", &config]);
+    assert!(stderr(&bad).contains("not an e-mail address"));
+    let invited = folder.json(&[
+        "user",
+        "invite",
+        "ada@example.org",
+        "--json",
+        "--config",
+        &config,
+    ]);
+    assert_eq!(invited["invited"], "ada@example.org");
+    // The server looks for what other processes left.
+    server.logs(&["mail", "invitation", "delivered"]);
+    let mails = std::fs::read_dir(folder.0.join("hallpass-data/mail")).unwrap();
+    let paths: Vec<_> = mails.map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(paths.len(), 1, "{paths:?}");
+    let mail = &paths[0];
+    assert_eq!(crate::process::mode(mail), 0o600);
+    let text = std::fs::read_to_string(mail).unwrap();
+    assert!(text.contains("To: ada@example.org\r\n"), "{text}");
+    assert!(text.contains("/link?token"), "{text}");
+    server.stop();
+}

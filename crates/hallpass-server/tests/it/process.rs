@@ -163,6 +163,18 @@ impl Serving {
         request(address, &format!("GET /{path} HTTP/1.1\r\n"), "").body
     }
 
+    /// Reads the log until a line has all these words. What was read is not among what [`Self::stop`] answers.
+    pub(crate) fn logs(&mut self, words: &[&str]) {
+        let log = BufReader::new(self.child.stderr.as_mut().unwrap());
+        for line in log.lines() {
+            let line = line.unwrap();
+            if words.iter().all(|word| line.contains(word)) {
+                return;
+            }
+        }
+        panic!("the log ends without {words:?}");
+    }
+
     pub(crate) fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
         assert!(

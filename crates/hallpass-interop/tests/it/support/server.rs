@@ -123,6 +123,11 @@ impl Server {
         assert!(!status.success());
     }
 
+    /// Its data folder.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.log.with_file_name("data")
+    }
+
     /// An address of a page.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.demo.issuer)
