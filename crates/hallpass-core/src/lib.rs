@@ -25,6 +25,7 @@ pub mod reason;
 pub mod record;
 pub mod request_object;
 pub mod revoke;
+pub mod sign_in;
 pub mod token;
 pub mod userinfo;
 pub mod webfinger;

@@ -49,6 +49,18 @@ impl fmt::Debug for HmacSha256Key {
     }
 }
 
+/// HMAC-SHA-1, for codes of authenticator apps (RFC 6238) and nothing else.
+#[must_use]
+pub fn hmac_sha1(secret: &[u8], data: &[u8]) -> [u8; 20] {
+    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret);
+    let tag = hmac::sign(&key, data);
+    let mut out = [0; 20];
+    for (to, from) in out.iter_mut().zip(tag.as_ref()) {
+        *to = *from;
+    }
+    out
+}
+
 /// Compares without telling by the time taken where the first difference is.
 ///
 /// The lengths are not secret.

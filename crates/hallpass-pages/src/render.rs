@@ -16,7 +16,7 @@ use crate::{
     templates::{Sources, TemplateError, Templates},
     text,
     theme::{Theme, ThemeError},
-    view::{Approval, Chrome, Page, Resource, Scope},
+    view::{Approval, Chrome, Page, PasswordProblem, Resource, Scope},
 };
 
 /// A page, ready to send as `text/html; charset=utf-8`.
@@ -209,6 +209,34 @@ impl Pages {
                     .and_then(|seconds| self.duration(chrome.lang, seconds));
                 let view = context! { retry, ..Value::from(Serde(view)) };
                 ("sign_in.html", view, Scripts::None, Forms::Client)
+            }
+            Page::SecondStep(view) => {
+                let retry = view
+                    .retry_after
+                    .and_then(|seconds| self.duration(chrome.lang, seconds));
+                let view = context! { retry, ..Value::from(Serde(view)) };
+                ("second_step.html", view, Scripts::None, Forms::Client)
+            }
+            Page::NewPassword(view) => {
+                let (problem, limit) = match view.problem {
+                    None => (None, 0),
+                    Some(PasswordProblem::TooShort(least)) => (Some("too_short"), least),
+                    Some(PasswordProblem::TooLong(most)) => (Some("too_long"), most),
+                    Some(PasswordProblem::TooCommon) => (Some("too_common"), 0),
+                    Some(PasswordProblem::Unchanged) => (Some("unchanged"), 0),
+                    Some(PasswordProblem::Busy) => (Some("busy"), 0),
+                };
+                let limit = limit.to_string();
+                let view = context! { problem, limit, ..Value::from(Serde(view)) };
+                ("new_password.html", view, Scripts::None, Forms::Client)
+            }
+            Page::Enrol(view) => {
+                let retry = view
+                    .retry_after
+                    .and_then(|seconds| self.duration(chrome.lang, seconds));
+                let qr = qr::Symbol::of(view.uri).map(|symbol| Value::from(Serde(symbol)));
+                let view = context! { retry, qr, ..Value::from(Serde(view)) };
+                ("enrol.html", view, Scripts::None, Forms::Client)
             }
             Page::Consent(view) => {
                 let lasts = view

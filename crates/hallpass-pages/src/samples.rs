@@ -7,9 +7,10 @@ use crate::{
     Chrome, Lang, Page,
     view::{
         self, Account, ActivityRow, AppRow, Approval, Approvals, AskMail, Client, ConfirmLogout,
-        Consent, Demo, Detail, DetailRow, Device, DeviceDone, DeviceError, Field, FormPost, Home,
-        Link, LinkDone, MailSent, MyAccount, PeopleError, Resource, Scope, Section, SelectAccount,
-        SessionRow, SignIn, SignInError, SignedOut,
+        Consent, Demo, Detail, DetailRow, Device, DeviceDone, DeviceError, Enrol, Field, FormPost,
+        Home, Link, LinkDone, MailSent, MyAccount, NewPassword, PasswordProblem, PeopleError,
+        Resource, Scope, SecondStep, Section, SelectAccount, SessionRow, SignIn, SignInError,
+        SignedOut,
     },
 };
 
@@ -45,12 +46,23 @@ const SIGN_IN: SignIn<'static> = SignIn {
     action: "/sign-in",
     hidden: &[("transaction", "sample")],
     username: "",
+    password: true,
     error: None,
     retry_after: None,
     client: Some(CLIENT),
     cancel: true,
     sign_up: Some("/sign-up?handle=sample"),
     recover: Some("/recover?handle=sample"),
+};
+
+const SECOND_STEP: SecondStep<'static> = SecondStep {
+    action: "/sign-in",
+    account: "ada",
+    totp: true,
+    recovery: true,
+    error: None,
+    retry_after: None,
+    cancel: true,
 };
 
 const SCOPES: &[Scope<'static>] = &[
@@ -486,6 +498,55 @@ pub fn all() -> Vec<(&'static str, Page<'static>)> {
                 error: Some(SignInError::Busy),
                 retry_after: Some(3),
                 ..SIGN_IN
+            }),
+        ),
+        ("second-step", Page::SecondStep(SECOND_STEP)),
+        (
+            "second-step-wrong",
+            Page::SecondStep(SecondStep {
+                error: Some(SignInError::WrongCode),
+                ..SECOND_STEP
+            }),
+        ),
+        (
+            "second-step-recovery",
+            Page::SecondStep(SecondStep {
+                totp: false,
+                error: Some(SignInError::Throttled),
+                retry_after: Some(600),
+                cancel: false,
+                ..SECOND_STEP
+            }),
+        ),
+        (
+            "new-password",
+            Page::NewPassword(NewPassword {
+                action: "/sign-in",
+                account: "ada",
+                problem: None,
+                cancel: true,
+            }),
+        ),
+        (
+            "new-password-refused",
+            Page::NewPassword(NewPassword {
+                action: "/sign-in",
+                account: "ada",
+                problem: Some(PasswordProblem::TooShort(8)),
+                cancel: true,
+            }),
+        ),
+        (
+            "enrol",
+            Page::Enrol(Enrol {
+                action: "/sign-in",
+                account: "ada",
+                secret: "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ",
+                uri: "otpauth://totp/Hallpass:ada?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Hallpass",
+                offer: "sample",
+                error: None,
+                retry_after: None,
+                cancel: true,
             }),
         ),
         ("consent", Page::Consent(CONSENT)),

@@ -203,6 +203,15 @@ pub(crate) static BUILT_IN: &[(&str, &str)] = &[
     ("layout.html", include_str!("../templates/layout.html")),
     ("parts.html", include_str!("../templates/parts.html")),
     ("sign_in.html", include_str!("../templates/sign_in.html")),
+    (
+        "second_step.html",
+        include_str!("../templates/second_step.html"),
+    ),
+    (
+        "new_password.html",
+        include_str!("../templates/new_password.html"),
+    ),
+    ("enrol.html", include_str!("../templates/enrol.html")),
     ("consent.html", include_str!("../templates/consent.html")),
     (
         "select_account.html",

@@ -87,6 +87,7 @@ fn each_page_in(lang: Lang, text: &str, check: impl Fn(&str, Html)) {
         href: text,
     }];
     let sign_in = SignIn {
+        password: true,
         action: text,
         hidden: &hidden,
         username: text,
@@ -463,6 +464,7 @@ fn form_values_go_back_exactly_as_they_came() {
 #[test]
 fn a_nameless_client_is_shown_by_its_host() {
     let sign_in = SignIn {
+        password: true,
         action: "/sign-in",
         hidden: &[],
         username: "",
@@ -685,6 +687,7 @@ fn every_sign_in_error_has_a_text() {
         SignInError::Expired,
     ] {
         let sign_in = SignIn {
+            password: true,
             action: "/sign-in",
             hidden: &[],
             username: "ada",

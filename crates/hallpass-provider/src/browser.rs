@@ -4,7 +4,7 @@ use hallpass_core::{authorize::RequestRecord, interaction::Done, reasons, record
 use hallpass_types::{ClientId, Key, Opaque, Session, Sid, Timestamp, Waiting, sha256};
 use serde::{Deserialize, Serialize};
 
-use crate::ports::PageKind;
+use crate::{endpoints::Proved, ports::PageKind};
 
 reasons! {
     /// Why something that came back from a browser was refused. Always shown as a page.
@@ -17,6 +17,8 @@ reasons! {
         OtherBrowser => AccessDenied, "interaction_other_browser", "this page belongs to another browser";
         /// The person's session ended meanwhile.
         NotSignedIn => LoginRequired, "interaction_not_signed_in", "you are not signed in";
+        /// The person has nothing to prove what is demanded with.
+        Unreachable => AccessDenied, "sign_in_unreachable", "this account has no second factor, and one is demanded";
         /// Somebody signed in after the page was made; what it asks is not about that session.
         OtherSession => InvalidRequest, "interaction_other_session", "somebody signed in since this page was shown";
     }
@@ -90,6 +92,12 @@ pub(crate) struct Pending {
     /// The page of our own where the person goes on, when it is none of a client.
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     pub(crate) own: Option<String>,
+    /// What was proved so far of who the person is.
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) proved: Option<Proved>,
+    /// The person wants to sign in anew: nothing that the session proved counts.
+    #[serde(rename = "f", default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) anew: bool,
 }
 
 /// A device whose person is here.

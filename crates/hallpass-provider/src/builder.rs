@@ -334,6 +334,7 @@ impl Builder {
                 device_requests: self.limits.device_requests.of(self.issuer_id),
                 wrong_codes: self.limits.wrong_codes.of(self.issuer_id),
                 user_codes: self.limits.user_codes.of(self.issuer_id),
+                wrong_second: self.limits.wrong_second.of(self.issuer_id),
                 limits: self.limits,
                 registering: tokio::sync::Mutex::default(),
                 referenced: Referenced::default(),

@@ -77,6 +77,8 @@ pub(crate) struct Inner {
     pub(crate) user_codes: Tries,
     /// Whose turn it is to count registered clients and add one.
     pub(crate) registering: tokio::sync::Mutex<()>,
+    /// Codes of second steps, by account.
+    pub(crate) wrong_second: Tries,
     pub(crate) referenced: Referenced,
     pub(crate) outstanding: Outstanding,
     pub(crate) metadata: Document,

@@ -9,7 +9,8 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hallpass_core::{record::AccessToken, token::RefreshToken};
 use hallpass_jose::{aead::SealKey, constant_time_eq, kdf, mac::HmacSha256Key};
 use hallpass_types::{
-    ContentDigest, Delivery, GrantId, IssuerId, Key, Secret, Subject, Timestamp, Waiting,
+    ContentDigest, CredentialId, Delivery, GrantId, IssuerId, Key, Secret, Subject, Timestamp,
+    Waiting,
 };
 use zeroize::Zeroizing;
 
@@ -97,8 +98,19 @@ pub struct Secrets {
     mail_code: HmacSha256Key,
     inbox: HmacSha256Key,
     notification_seal: SealKey,
+    totp_seal: SealKey,
+    recovery: HmacSha256Key,
+    user_handle: HmacSha256Key,
+    challenge: HmacSha256Key,
     pairwise: Zeroizing<[u8; 32]>,
     access: Mutex<Option<(u16, SealKey)>>,
+}
+
+/// What a sealed secret belongs to.
+fn credential_context(subject: &Subject, id: CredentialId) -> Vec<u8> {
+    let mut context = id.0.to_vec();
+    context.extend_from_slice(subject.as_str().as_bytes());
+    context
 }
 
 impl std::fmt::Debug for Secrets {
@@ -128,6 +140,10 @@ impl Secrets {
             user_code: HmacSha256Key::new(passing("user-code").as_slice()),
             mail_code: HmacSha256Key::new(passing("mail-code").as_slice()),
             pairwise: lasting("pairwise"),
+            totp_seal: SealKey::new(&lasting("totp")),
+            recovery: HmacSha256Key::new(lasting("recovery-code").as_slice()),
+            user_handle: HmacSha256Key::new(lasting("user-handle").as_slice()),
+            challenge: HmacSha256Key::new(passing("challenge").as_slice()),
             access: Mutex::new(None),
             root,
             issuer,
@@ -228,6 +244,46 @@ impl Secrets {
         self.delivery_seal
             .open(&key.digest, sealed)
             .map(Zeroizing::new)
+    }
+
+    /// Seals the secret of an authenticator app for the credential of that person.
+    #[must_use]
+    pub fn seal_totp(&self, subject: &Subject, id: CredentialId, secret: &[u8]) -> Vec<u8> {
+        self.totp_seal
+            .seal(&credential_context(subject, id), secret)
+    }
+
+    /// Opens the secret of an authenticator app.
+    #[must_use]
+    pub fn open_totp(
+        &self,
+        subject: &Subject,
+        id: CredentialId,
+        sealed: &[u8],
+    ) -> Option<Zeroizing<Vec<u8>>> {
+        let context = credential_context(subject, id);
+        self.totp_seal.open(&context, sealed).map(Zeroizing::new)
+    }
+
+    /// The digest under which a recovery code of a person is kept.
+    #[must_use]
+    pub fn recovery_digest(&self, subject: &Subject, code: &str) -> ContentDigest {
+        let subject = subject.as_str().as_bytes();
+        let length = (subject.len() as u64).to_be_bytes();
+        let parts = [&length, subject, code.as_bytes()];
+        ContentDigest(self.recovery.sign_parts(&parts))
+    }
+
+    /// How authenticators know a person: it says nothing to anybody else.
+    #[must_use]
+    pub fn user_handle(&self, subject: &Subject) -> [u8; 32] {
+        self.user_handle.sign(subject.as_str().as_bytes())
+    }
+
+    /// The tag that makes a challenge ours.
+    #[must_use]
+    pub(crate) fn challenge_tag(&self, parts: &[&[u8]]) -> [u8; 32] {
+        self.challenge.sign_parts(parts)
     }
 
     /// Seals state that travels through the browser. `kind` keeps the kinds apart.

@@ -35,6 +35,8 @@ pub(crate) struct Limits {
     pub(crate) mails: Tries,
     /// Wrong user codes of backchannel authentication, by client and person.
     pub(crate) user_codes: Tries,
+    /// Codes of second steps, by account.
+    pub(crate) wrong_second: Tries,
 }
 
 impl Default for Limits {
@@ -45,6 +47,7 @@ impl Default for Limits {
             wrong_codes: Tries::new(900),
             mails: Tries::new(3600),
             user_codes: Tries::new(900),
+            wrong_second: Tries::new(900),
         }
     }
 }
@@ -150,6 +153,8 @@ pub(crate) enum By<'a> {
     Browser(&'a str),
     /// A mail address, in the form in which addresses are compared.
     Address(&'a str),
+    /// An account, by its subject.
+    Account(&'a str),
 }
 
 impl By<'_> {

@@ -77,6 +77,7 @@ impl Demo {
             let new = NewUser {
                 username: USERNAME.to_owned(),
                 password: Some(self.password.clone()),
+                must_change: false,
                 claims,
             };
             return accounts.create(issuer, new).await.map(drop).map_err(failed);

@@ -37,6 +37,9 @@ pub struct UserRecord {
     /// Password hash in PHC form.
     #[serde(default)]
     pub password: Option<String>,
+    /// The password was given by somebody else: the person must choose another one at the next sign-in.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub must_change_password: bool,
     /// Claims by their OpenID Connect names.
     #[serde(default)]
     pub claims: Map<String, Value>,
@@ -63,6 +66,7 @@ impl fmt::Debug for UserRecord {
             username,
             username_key: _,
             password,
+            must_change_password,
             claims: _,
             disconnected: _,
             disabled,
@@ -75,6 +79,7 @@ impl fmt::Debug for UserRecord {
             .field("subject", subject)
             .field("username", username)
             .field("password", &password.as_ref().map(|_| "[redacted]"))
+            .field("must_change_password", must_change_password)
             .field("disabled", disabled)
             .field("epoch", epoch)
             .field("revision", revision)

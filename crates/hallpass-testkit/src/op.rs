@@ -572,6 +572,7 @@ async fn store_person(
     let new = NewUser {
         username: name.to_owned(),
         password: Some(Secret::new(password.to_owned())),
+        must_change: false,
         claims: claims.as_object().unwrap().clone(),
     };
     let user = accounts.create(issuer, new).await.unwrap();

@@ -1,14 +1,15 @@
 //! Making and changing accounts.
 
+use hallpass_provider::ports::{Account, PasswordRefused};
 use hallpass_store::{Commit, Committed, Spend, StoreError, UserRecord};
 use hallpass_types::{IssuerId, Secret, Subject};
 use serde_json::{Map, Value};
 
 use super::{
-    BuiltinAccounts,
+    BuiltinAccounts, account,
     name::{self, username_key},
 };
-use crate::hash::{HashError, Lane, MAX_PASSWORD_LEN, SALT_LEN};
+use crate::hash::{HashError, Lane, MAX_PASSWORD_LEN, Phc, SALT_LEN};
 
 /// An account to make.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub struct NewUser {
     pub username: String,
     /// The password; without one, nobody can sign in with a password.
     pub password: Option<Secret>,
+    /// The person must choose another password at the first sign-in.
+    pub must_change: bool,
     /// Claims by their OpenID Connect names.
     pub claims: Map<String, Value>,
 }
@@ -63,6 +66,7 @@ impl BuiltinAccounts {
         let NewUser {
             username,
             password,
+            must_change,
             claims,
         } = new;
         name::check(&username)?;
@@ -79,6 +83,7 @@ impl BuiltinAccounts {
             username_key: username_key(&username),
             username,
             password,
+            must_change_password: must_change,
             claims,
             disconnected: std::collections::BTreeMap::new(),
             disabled: false,
@@ -133,9 +138,53 @@ impl BuiltinAccounts {
         let hash = self.hashed(password).await?;
         self.change(issuer, subject, |user| {
             user.password = Some(hash.clone());
+            user.must_change_password = false;
             user.epoch = user.epoch.saturating_add(1);
         })
         .await
+    }
+
+    /// Demands that the person chooses another password at the next sign-in. Sessions that they have stand.
+    ///
+    /// # Errors
+    /// [`AccountError`]
+    pub async fn demand_change(
+        &self,
+        issuer: IssuerId,
+        subject: &Subject,
+    ) -> Result<UserRecord, AccountError> {
+        self.change(issuer, subject, |user| user.must_change_password = true)
+            .await
+    }
+
+    /// The password that a person chose, on the page that demands one.
+    pub(super) async fn choose(
+        &self,
+        issuer: IssuerId,
+        subject: &Subject,
+        password: &Secret,
+    ) -> Result<Result<Account, PasswordRefused>, StoreError> {
+        let Some(user) = self.around.store.user(issuer, subject).await? else {
+            return Err(StoreError::unavailable("the user is gone"));
+        };
+        // The one that somebody else gave is not one that the person chose.
+        if password.expose().len() <= MAX_PASSWORD_LEN
+            && let Some(held) = user.password.as_deref().and_then(|t| Phc::parse(t).ok())
+        {
+            match self
+                .pool
+                .verify(Lane::anonymous(0), password, Some(&held))
+                .await
+            {
+                Ok(verdict) if verdict.matched => return Ok(Err(PasswordRefused::Unchanged)),
+                Ok(_) => {}
+                Err(error) => return refused(AccountError::Hash(error)).map(Err),
+            }
+        }
+        match self.set_password(issuer, subject, password).await {
+            Ok(user) => Ok(Ok(account(user))),
+            Err(error) => refused(error).map(Err),
+        }
     }
 
     /// Disables an account or enables it again. Disabling ends its sessions and grants for good.
@@ -218,6 +267,26 @@ impl BuiltinAccounts {
         let text = format!("{:032x}", u128::from_be_bytes(random));
         Subject::parse(&text).map_err(|_| StoreError::unavailable("no subject").into())
     }
+}
+
+/// What a person can do about it; everything else is ours.
+fn refused(error: AccountError) -> Result<PasswordRefused, StoreError> {
+    Ok(match error {
+        AccountError::TooShort(characters) => PasswordRefused::TooShort(characters),
+        AccountError::TooLong => PasswordRefused::TooLong(MAX_PASSWORD_LEN),
+        AccountError::Hash(HashError::Busy { retry_after }) => {
+            PasswordRefused::Busy { retry_after }
+        }
+        AccountError::Store(error) => return Err(error),
+        AccountError::InvalidName
+        | AccountError::NameTaken
+        | AccountError::ReservedClaim
+        | AccountError::Unknown
+        | AccountError::Conflict
+        | AccountError::Hash(HashError::Failed | HashError::Ended | HashError::TooLong) => {
+            PasswordRefused::Busy { retry_after: 5 }
+        }
+    })
 }
 
 /// Tries to write a change when others write at the same time.

@@ -68,6 +68,7 @@ impl People for BuiltinAccounts {
                     };
                     self.prepare_change(issuer, subject, |user| {
                         user.password = Some(hash);
+                        user.must_change_password = false;
                         user.epoch = user.epoch.saturating_add(1);
                     })
                     .await
@@ -236,6 +237,7 @@ impl BuiltinAccounts {
             username_key: username_key(username),
             username: username.to_owned(),
             password: Some(hash),
+            must_change_password: false,
             claims,
             disconnected: std::collections::BTreeMap::new(),
             disabled: false,

@@ -5,9 +5,11 @@
 
 use std::net::IpAddr;
 
-use hallpass_provider::ports::{PasswordSignIn, SignInAttempt, SignInOutcome};
+use hallpass_provider::ports::{
+    Account, PasswordRefused, PasswordSignIn, SignInAttempt, SignInOutcome,
+};
 use hallpass_store::{BoxFuture, Commit, Spend, StoreError, UserRecord};
-use hallpass_types::{IssuerId, Secret};
+use hallpass_types::{IssuerId, Secret, Subject};
 
 use super::{
     BuiltinAccounts, account,
@@ -27,6 +29,15 @@ impl PasswordSignIn for BuiltinAccounts {
         attempt: SignInAttempt<'a>,
     ) -> BoxFuture<'a, Result<SignInOutcome, StoreError>> {
         Box::pin(self.decide(attempt))
+    }
+
+    fn choose_password<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+        password: &'a Secret,
+    ) -> BoxFuture<'a, Result<Result<Account, PasswordRefused>, StoreError>> {
+        Box::pin(self.choose(issuer, subject, password))
     }
 }
 
@@ -77,6 +88,7 @@ impl BuiltinAccounts {
                     self.renew(issuer, &user, password, lane).await;
                 }
                 Ok(SignInOutcome::SignedIn {
+                    must_change: user.must_change_password,
                     account: account(user),
                     amr: vec!["pwd".to_owned()],
                 })

@@ -72,6 +72,7 @@ fn new_user(username: &str, password: &str) -> NewUser {
     NewUser {
         username: username.to_owned(),
         password: Some(secret(password)),
+        must_change: false,
         claims: Map::new(),
     }
 }
@@ -115,7 +116,7 @@ async fn the_right_password_signs_in_under_every_spelling_of_the_name() {
     let World { accounts, .. } = world();
     let ada = create(&accounts, "Ada", "correct horse").await;
     for name in ["Ada", "ada", "ADA", " ada "] {
-        let SignInOutcome::SignedIn { account, amr } =
+        let SignInOutcome::SignedIn { account, amr, .. } =
             sign_in(&accounts, name, "correct horse").await
         else {
             panic!("{name} is refused");

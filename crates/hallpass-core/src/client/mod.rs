@@ -139,6 +139,8 @@ pub struct Client {
     pub require_auth_time: bool,
     /// `default_acr_values`.
     pub default_acr_values: Vec<String>,
+    /// The authentication context class without which nobody gets in; only an operator says so (`required_acr`).
+    pub required_acr: Option<String>,
     /// Whether PKCE is demanded of it.
     pub require_pkce: bool,
     /// Whether consent is asked at all; only configuration and administration can waive it (`skip_consent`).

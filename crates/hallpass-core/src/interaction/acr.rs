@@ -3,24 +3,25 @@
 //!
 //! The issuer lists its classes from the weakest to the strongest. A class that was reached stands for every weaker one.
 
-use crate::{authorize::RequestRecord, policy::Policy};
+use hallpass_types::Timestamp;
 
-/// The class that a sign-in with these methods (RFC 8176) reaches: the first for one factor, the next for each further kind
-/// of factor, as far as the issuer lists classes.
+use crate::{
+    authorize::RequestRecord,
+    policy::Policy,
+    record::SessionRecord,
+    sign_in::{self, Method, Proof},
+};
+
+/// The class that a sign-in with these methods (RFC 8176) reaches, where nothing else is known of it.
 #[must_use]
 pub fn acr_of(policy: &Policy, amr: &[String]) -> Option<String> {
-    let used = |kind: &[&str]| amr.iter().any(|method| kind.contains(&method.as_str()));
-    let kinds = [KNOWLEDGE, POSSESSION, INHERENCE]
-        .iter()
-        .filter(|kind| used(kind))
-        .count();
-    let factors = if used(&["mfa"]) { kinds.max(2) } else { kinds };
-    policy.acr_values.iter().take(factors).next_back().cloned()
+    let proof = Proof {
+        method: Method::Other,
+        amr: amr.to_vec(),
+        at: Timestamp(0),
+    };
+    sign_in::acr_of(policy, sign_in::strength_of(policy, &[proof]))
 }
-
-const KNOWLEDGE: &[&str] = &["kba", "pin", "pwd"];
-const POSSESSION: &[&str] = &["hwk", "otp", "pop", "sc", "sms", "swk", "tel"];
-const INHERENCE: &[&str] = &["face", "fpt", "iris", "retina", "vbm"];
 
 /// Whether the class that was reached is as good as the one that is wanted.
 pub(crate) fn reaches(policy: &Policy, reached: Option<&str>, wanted: &str) -> bool {
@@ -32,6 +33,32 @@ pub(crate) fn reaches(policy: &Policy, reached: Option<&str>, wanted: &str) -> b
         (Some(reached), Some(wanted)) => reached >= wanted,
         (Some(_) | None, Some(_) | None) => reached == wanted,
     }
+}
+
+/// Whether the request wishes for classes of which the session has none.
+#[must_use]
+pub fn wish_is_open(policy: &Policy, request: &RequestRecord, session: &SessionRecord) -> bool {
+    let reached = session.authentication.acr.as_deref();
+    let wishes = &request.acr_values;
+    !wishes.is_empty() && !wishes.iter().any(|acr| reaches(policy, reached, acr))
+}
+
+/// The classes of which one is essential, where the client must have a certain class whatever it asks for.
+#[must_use]
+pub(crate) fn raised(
+    policy: &Policy,
+    essential: Vec<String>,
+    required: Option<&str>,
+) -> Vec<String> {
+    let Some(required) = required else {
+        return essential;
+    };
+    let mut enough = essential;
+    enough.retain(|acr| reaches(policy, Some(acr), required));
+    if enough.is_empty() {
+        enough.push(required.to_owned());
+    }
+    enough
 }
 
 /// The class to state: the first wanted one that was reached, else what was reached.

@@ -1,7 +1,7 @@
 //! When the person must sign in.
 
 use super::{Case, Cause, Check, acr, check};
-use crate::authorize::Reason;
+use crate::{authorize::Reason, sign_in};
 
 #[rustfmt::skip]
 pub(super) const CHECKS: &[Check] = &[
@@ -22,7 +22,7 @@ pub(super) fn is_futile(case: &Case<'_>) -> Option<Reason> {
     if another_subject(case) {
         return Some(Reason::AnotherSubject);
     }
-    acr_too_weak(case).then_some(Reason::AcrNotReached)
+    essential_acr_is_missing(case).then_some(Reason::AcrNotReached)
 }
 
 const fn no_session(case: &Case<'_>) -> bool {
@@ -50,6 +50,24 @@ fn another_subject(case: &Case<'_>) -> bool {
 }
 
 fn acr_too_weak(case: &Case<'_>) -> bool {
+    essential_acr_is_missing(case) || wished_acr_is_missing(case)
+}
+
+/// A wish is for those who can fulfil it, asks once, and never refuses.
+//= OIDC-CORE#3.1.2.1 MUST: acr_values are voluntary, so that a class which is not reached is no error
+fn wished_acr_is_missing(case: &Case<'_>) -> bool {
+    let Some(session) = case.facts.session else {
+        return false;
+    };
+    let policy = case.facts.policy;
+    let can = |can| sign_in::wished_by(policy, case.request, can).is_some();
+    !case.request.prompts.none
+        && !case.signed_in_here()
+        && acr::wish_is_open(policy, case.request, session)
+        && case.facts.can_reach.is_some_and(can)
+}
+
+fn essential_acr_is_missing(case: &Case<'_>) -> bool {
     let Some(session) = case.facts.session else {
         return false;
     };

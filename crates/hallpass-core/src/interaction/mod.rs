@@ -23,9 +23,10 @@ use crate::{
     client::Client,
     policy::Policy,
     record::{ConsentRecord, SessionRecord},
+    sign_in::Strength,
 };
 
-pub use acr::acr_of;
+pub use acr::{acr_of, wish_is_open};
 
 /// A question to the person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -171,6 +172,9 @@ pub struct Facts<'a> {
     pub consented: Option<&'a Consented>,
     /// What was done within this request.
     pub done: &'a Done,
+    /// How strong a sign-in of this person could become. Looked up where the request wishes for a class that the session
+    /// does not have.
+    pub can_reach: Option<Strength>,
     /// The issuer's policy.
     pub policy: &'a Policy,
 }

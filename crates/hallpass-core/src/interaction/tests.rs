@@ -12,6 +12,7 @@ struct Scene {
     consent: Option<ConsentRecord>,
     consented: Option<Consented>,
     done: Done,
+    can_reach: Option<Strength>,
     policy: Policy,
 }
 
@@ -29,6 +30,7 @@ impl Scene {
             consent: Some(remembered()),
             consented: None,
             done: Done::default(),
+            can_reach: None,
             policy: policy(),
         }
     }
@@ -50,6 +52,7 @@ impl Scene {
             consent: self.consent.as_ref(),
             consented: self.consented.as_ref(),
             done: &self.done,
+            can_reach: self.can_reach,
             policy: &self.policy,
         };
         next(&self.valid, &facts)
@@ -532,4 +535,63 @@ fn plain_oauth_asks_for_access_that_lasts_under_its_name() {
     let some = Consented::of(&valid, Some(&["email".to_owned()]));
     assert_eq!(some.scope, scope("email"));
     assert_eq!(some.refused, scope("offline_access"));
+}
+
+#[test]
+fn a_wished_acr_asks_those_who_can_reach_it_once_and_refuses_nobody() {
+    //= test OIDC-CORE#3.1.2.1 acr_values are voluntary, so that a class which is not reached is no error
+    let mut policy = policy();
+    policy.acr_values = ["low", "mid", "high"].map(str::to_owned).to_vec();
+    let weak = asks(Prompt::Login, &[Cause::AcrTooWeak]);
+    for (wished, can_reach, expected) in [
+        ("mid", None, Next::Ready),
+        ("mid", Some(Strength::Single), Next::Ready),
+        ("mid", Some(Strength::Multi), weak.clone()),
+        ("high", Some(Strength::Multi), Next::Ready),
+        ("other", Some(Strength::PhishingResistant), Next::Ready),
+        ("mid low", Some(Strength::Multi), Next::Ready),
+    ] {
+        let valid = crate::authorize::fixture::identified(web(), &[("acr_values", wished)])
+            .validate(&policy)
+            .unwrap();
+        let mut scene = Scene::of(valid);
+        scene.policy = policy.clone();
+        scene.can_reach = can_reach;
+        let mut session = session(5);
+        session.authentication.acr = Some("low".to_owned());
+        scene.session = Some(session);
+        assert_eq!(scene.next(), expected, "{wished} {can_reach:?}");
+        scene.done = signed_in_here();
+        assert_eq!(scene.next(), Next::Ready, "asked once: {wished}");
+    }
+    let changes = [("acr_values", "mid"), ("prompt", "none")];
+    let mut scene = Scene::new(&changes);
+    scene.policy = policy;
+    scene.can_reach = Some(Strength::Multi);
+    assert_eq!(scene.next(), Next::Ready, "a wish refuses nobody");
+}
+
+#[test]
+fn what_an_operator_requires_of_a_client_is_essential_whatever_it_asks_for() {
+    let mut policy = policy();
+    policy.acr_values = ["low", "mid", "high"].map(str::to_owned).to_vec();
+    let client = || Client {
+        required_acr: Some("mid".to_owned()),
+        ..web()
+    };
+    for (asked, expected) in [
+        (None, vec!["mid"]),
+        (Some(r#"["low"]"#), vec!["mid"]),
+        (Some(r#"["low","high"]"#), vec!["high"]),
+        (Some(r#"["mid","high"]"#), vec!["mid", "high"]),
+    ] {
+        let claims = asked.map(|values| {
+            format!(r#"{{"id_token":{{"acr":{{"essential":true,"values":{values}}}}}}}"#)
+        });
+        let changes: Vec<_> = claims.iter().map(|c| ("claims", c.as_str())).collect();
+        let valid = crate::authorize::fixture::identified(client(), &changes)
+            .validate(&policy)
+            .unwrap();
+        assert_eq!(valid.request().essential_acr, expected, "{asked:?}");
+    }
 }

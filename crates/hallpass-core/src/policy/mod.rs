@@ -15,6 +15,7 @@ use crate::{
         registration::{rules::Rules, statement::StatementIssuer},
     },
     fapi::Profile,
+    sign_in::SignInPolicy,
     token::{
         Grant, authorization_code::AuthorizationCode, ciba::Ciba,
         client_credentials::ClientCredentials, device_code::DeviceCode, exchange::TokenExchange,
@@ -67,6 +68,8 @@ pub struct Policy {
     pub grant_types: Vec<String>,
     /// Authentication context classes that sign-in can reach, weakest first.
     pub acr_values: Vec<String>,
+    /// How people sign in.
+    pub sign_in: SignInPolicy,
     /// How clients learn that a session has ended.
     pub logout: LogoutPolicy,
     /// Dynamic registration.
@@ -139,6 +142,7 @@ impl fmt::Debug for Policy {
             jwt_bearer,
             grant_types,
             acr_values,
+            sign_in,
             logout,
             registration,
             client_documents,
@@ -175,6 +179,7 @@ impl fmt::Debug for Policy {
             .field("jwt_bearer", jwt_bearer)
             .field("grant_types", grant_types)
             .field("acr_values", acr_values)
+            .field("sign_in", sign_in)
             .field("logout", logout)
             .field("registration", registration)
             .field("client_documents", client_documents)
@@ -452,6 +457,7 @@ impl Policy {
             .map(str::to_owned)
             .to_vec(),
             acr_values: Vec::new(),
+            sign_in: SignInPolicy::default(),
             logout: LogoutPolicy::default(),
             registration: RegistrationPolicy::default(),
             client_documents: DocumentPolicy::default(),

@@ -17,6 +17,7 @@ use crate::{
     authorization_details::Detail,
     backchannel::{BackchannelRecord, InboxRecord},
     device::DeviceRecord,
+    sign_in::Proof,
 };
 pub use delivery::{
     DeliveryContent, DeliveryRecord, SealedRequest, is_over, next_attempt, next_turn,
@@ -284,6 +285,9 @@ pub struct SessionRecord {
     /// stands as long as the new one does.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub superseded: bool,
+    /// What the person proved, each with its time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub proofs: Vec<Proof>,
     /// The sessions that this one superseded. They end with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<Key<Session>>,

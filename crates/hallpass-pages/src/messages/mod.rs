@@ -36,6 +36,8 @@ pub(crate) struct Named {
 #[derive(Debug, Serialize)]
 pub(crate) struct Messages {
     pub(crate) sign_in: SignIn,
+    pub(crate) second: Second,
+    pub(crate) credentials: Credentials,
     pub(crate) consent: Consent,
     pub(crate) select: Select,
     pub(crate) logout: Logout,
@@ -72,6 +74,75 @@ pub(crate) struct SignIn {
     pub(crate) expired: &'static str,
     pub(crate) retry: &'static str,
     pub(crate) retry_later: &'static str,
+    pub(crate) wrong_code: &'static str,
+    pub(crate) passkey_refused: &'static str,
+    pub(crate) use_passkey: &'static str,
+    pub(crate) passkey_script: &'static str,
+    pub(crate) passkey_stopped: &'static str,
+}
+
+/// The steps of a sign-in after the first.
+#[derive(Debug, Serialize)]
+pub(crate) struct Second {
+    pub(crate) title: &'static str,
+    pub(crate) lead: &'static str,
+    pub(crate) account: &'static str,
+    pub(crate) code: &'static str,
+    pub(crate) submit: &'static str,
+    pub(crate) use_recovery: &'static str,
+    pub(crate) recovery: &'static str,
+    pub(crate) recovery_text: &'static str,
+    pub(crate) use_passkey: &'static str,
+    pub(crate) restart: &'static str,
+    pub(crate) password_title: &'static str,
+    pub(crate) password_lead: &'static str,
+    pub(crate) new_password: &'static str,
+    pub(crate) new_password_hint: &'static str,
+    pub(crate) save_password: &'static str,
+    pub(crate) too_short: &'static str,
+    pub(crate) too_long: &'static str,
+    pub(crate) too_common: &'static str,
+    pub(crate) unchanged: &'static str,
+    pub(crate) enrol_title: &'static str,
+    pub(crate) enrol_lead: &'static str,
+    pub(crate) scan: &'static str,
+    pub(crate) type_it: &'static str,
+    pub(crate) qr_label: &'static str,
+    pub(crate) confirm_code: &'static str,
+    pub(crate) turn_on: &'static str,
+}
+
+/// Pages on which people look after what they sign in with.
+#[derive(Debug, Serialize)]
+pub(crate) struct Credentials {
+    pub(crate) passkeys: &'static str,
+    pub(crate) passkeys_lead: &'static str,
+    pub(crate) no_passkeys: &'static str,
+    pub(crate) add_passkey: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) rename: &'static str,
+    pub(crate) remove: &'static str,
+    pub(crate) added: &'static str,
+    pub(crate) used: &'static str,
+    pub(crate) never_used: &'static str,
+    pub(crate) synced: &'static str,
+    pub(crate) cloned: &'static str,
+    pub(crate) passkey_exists: &'static str,
+    pub(crate) passkey_failed: &'static str,
+    pub(crate) totp: &'static str,
+    pub(crate) totp_lead: &'static str,
+    pub(crate) totp_on: &'static str,
+    pub(crate) turn_on: &'static str,
+    pub(crate) turn_off: &'static str,
+    pub(crate) recovery: &'static str,
+    pub(crate) recovery_lead: &'static str,
+    pub(crate) recovery_left: &'static str,
+    pub(crate) recovery_none: &'static str,
+    pub(crate) new_codes: &'static str,
+    pub(crate) new_codes_text: &'static str,
+    pub(crate) codes_once: &'static str,
+    pub(crate) done: &'static str,
+    pub(crate) sections: &'static str,
 }
 
 #[derive(Debug, Serialize)]

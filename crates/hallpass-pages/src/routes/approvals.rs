@@ -2,22 +2,15 @@
 
 use hallpass_http::{Problem, Response, redirect, set_cookies};
 use hallpass_provider::endpoints::{
-    Approval, Approvals, BackchannelOutcome, ConsentDecision, discovery,
+    Approval, Approvals, BackchannelOutcome, ConsentDecision, Visited, discovery,
 };
-use hallpass_types::Params;
-use http::{HeaderValue, StatusCode, header::RETRY_AFTER, request::Parts as Head};
+use http::{StatusCode, request::Parts as Head};
 use http_body::Body;
 
-use super::{
-    PageRoutes, consent, handle_of, is_answer,
-    sign_in::{self, Failed},
-};
-use crate::{
-    Page,
-    view::{self, SignIn},
-};
+use super::{PageRoutes, consent, handle_of, is_answer};
+use crate::{Page, view};
 
-/// The query under which a signed-in person gets the sign-in form.
+/// The query with which a signed-in person is sent to sign in again.
 const AGAIN: &str = "sign_in=again";
 
 impl PageRoutes {
@@ -27,101 +20,41 @@ impl PageRoutes {
         B::Data: Send,
     {
         let browser = self.browser(head);
+        let provider = self.provider();
         if !is_answer(head)? {
-            let (mut shown, cookies) = self.provider().approvals(&browser).await?;
-            // Somebody who is signed in asks for the form, to prove once more who they are.
-            if head.uri.query() == Some(AGAIN) {
-                shown.account = None;
-            }
-            let mut response = self.approvals_page(&shown, "", None);
+            // Somebody who is signed in proves once more who they are.
+            let age = (head.uri.query() == Some(AGAIN)).then_some(0);
+            let visited = provider.visit_page(&browser, discovery::APPROVALS, age);
+            let visitor = match visited.await?.0 {
+                Visited::Here(visitor) => visitor,
+                Visited::SignIn(answered) => return Ok(self.endpoints.answer(Ok(answered))),
+            };
+            let (shown, cookies) = provider.approvals(&browser, &visitor).await?;
+            let mut response = self.approvals_page(&shown);
             set_cookies(response.headers_mut(), &cookies, self.endpoints.cookies());
             return Ok(response);
         }
         let form = self.posted(head, body).await?;
         let handle = handle_of(head)?;
-        if form.get("decision").is_some() {
-            let decision: ConsentDecision = consent::decision(&form)?;
-            let decided = self
-                .provider()
-                .approval_decided(handle, &browser, decision)
-                .await?;
-            return Ok(match decided {
-                BackchannelOutcome::Done | BackchannelOutcome::Over => {
-                    redirect(&self.approvals_url())
-                }
-                BackchannelOutcome::SignInAgain => {
-                    redirect(&format!("{}?{AGAIN}", self.approvals_url()))
-                }
-            });
-        }
-        self.approvals_sign_in(head, handle, &form).await
-    }
-
-    async fn approvals_sign_in(
-        &self,
-        head: &Head,
-        handle: &str,
-        form: &Params,
-    ) -> Result<Response, Problem> {
-        let browser = self.browser(head);
-        let provider = self.provider();
-        // Without a form of this browser no password is looked at.
-        provider.approvals_form(handle, &browser).await?;
-        let username = form.get("username").unwrap_or_default();
-        let outcome = self.check_password(head, username, form).await?;
-        match sign_in::sort(outcome)? {
-            Ok((account, amr)) => {
-                self.report(head, "success", Some(&account.subject));
-                let cookies = provider
-                    .approvals_signed_in(handle, &browser, &account, amr)
-                    .await?;
-                let mut response = redirect(&self.approvals_url());
-                set_cookies(response.headers_mut(), &cookies, self.endpoints.cookies());
-                Ok(response)
+        let decision: ConsentDecision = consent::decision(&form)?;
+        let decided = provider
+            .approval_decided(handle, &browser, decision)
+            .await?;
+        Ok(match decided {
+            BackchannelOutcome::Done | BackchannelOutcome::Over => redirect(&self.approvals_url()),
+            BackchannelOutcome::SignInAgain => {
+                redirect(&format!("{}?{AGAIN}", self.approvals_url()))
             }
-            Err(failed) => {
-                self.report(head, failed.outcome, None);
-                let (mut shown, _) = provider.approvals(&browser).await?;
-                shown.account = None;
-                Ok(self.approvals_page(&shown, username, Some(failed)))
-            }
-        }
+        })
     }
 
     fn approvals_url(&self) -> String {
         self.pages.issuer().url(discovery::APPROVALS)
     }
 
-    fn approvals_page(
-        &self,
-        shown: &Approvals,
-        username: &str,
-        failed: Option<Failed>,
-    ) -> Response {
+    fn approvals_page(&self, shown: &Approvals) -> Response {
         let path = format!("{}{}", self.pages.issuer().path(), discovery::APPROVALS);
         let action = |handle: &str| format!("{path}?handle={handle}");
-        let Some(account) = &shown.account else {
-            let retry_after = failed.as_ref().and_then(|failed| failed.retry_after);
-            let recover = self.recover_link(None);
-            let page = Page::SignIn(SignIn {
-                action: &action(&shown.handle),
-                hidden: &[],
-                username,
-                error: failed.as_ref().map(|failed| failed.error),
-                retry_after: retry_after.map(u64::from),
-                client: None,
-                cancel: false,
-                sign_up: None,
-                recover: recover.as_deref(),
-            });
-            let status = failed.map_or(StatusCode::OK, |failed| failed.status);
-            let mut response = self.page(status, page);
-            if let Some(seconds) = retry_after {
-                let headers = response.headers_mut();
-                headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
-            }
-            return response;
-        };
         let now = self.provider().now();
         let requests: Vec<Parts<'_>> = shown
             .requests
@@ -150,7 +83,7 @@ impl PageRoutes {
         self.page(
             StatusCode::OK,
             Page::Approvals(view::Approvals {
-                account,
+                account: &shown.account,
                 requests: &requests,
             }),
         )

@@ -6,6 +6,7 @@ use hallpass_types::{Key, Opaque, Scope, Sid, Timestamp, Waiting};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    Visitor,
     asked::{ResourceView, ScopeView},
     authorize::SignedIn,
     backchannel_answer::{BackchannelAnswer, BackchannelOutcome},
@@ -15,16 +16,13 @@ use super::{
 use crate::{
     Failure, Provider,
     browser::{Browser, Reason as BrowserReason, SetCookies, binding_digest},
-    ports::Account,
 };
 
 /// What the page shows.
 #[derive(Debug)]
 pub struct Approvals {
-    /// Who is signed in; nobody: the page asks for it.
-    pub account: Option<String>,
-    /// Comes back with the sign-in form.
-    pub handle: String,
+    /// Who is signed in.
+    pub account: String,
     /// What waits for this person, oldest first.
     pub requests: Vec<Approval>,
 }
@@ -61,7 +59,7 @@ struct SealedForm {
     binding: [u8; 16],
     #[serde(rename = "e")]
     expires_at: Timestamp,
-    /// Whose form it is; nobody's, where it is for signing in.
+    /// Whose form it is.
     #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
     shown_to: Option<Sid>,
     /// The request that it answers.
@@ -70,53 +68,53 @@ struct SealedForm {
 }
 
 impl Provider {
-    /// What the page shows in this browser.
+    /// What the page shows in this browser, to a person whom [`Self::visit`] let in.
     ///
     /// # Errors
     /// Only failures of ours.
-    pub async fn approvals(&self, browser: &Browser) -> Result<(Approvals, SetCookies), Failure> {
+    pub async fn approvals(
+        &self,
+        browser: &Browser,
+        visitor: &Visitor,
+    ) -> Result<(Approvals, SetCookies), Failure> {
         let mut cookies = SetCookies::default();
-        let binding = binding_digest(&self.binding(browser, &mut cookies));
-        let session = browser.session.as_ref().map(Opaque::key);
-        let signed_in = self.signed_in(session).await?;
         let mut form = SealedForm {
-            binding,
+            binding: binding_digest(&self.binding(browser, &mut cookies)),
             expires_at: self.now().plus(self.inner.policy.lifetimes.interaction),
-            shown_to: signed_in.as_ref().map(|s| s.session.sid.clone()),
+            shown_to: Some(visitor.signed_in.session.sid.clone()),
             key: None,
         };
-        let handle = self.seal_form(&form)?;
         let mut requests = Vec::new();
-        if let Some(signed_in) = &signed_in {
-            for (key, record) in self.open_backchannel(&signed_in.account.subject).await? {
-                let Some(client) = self.client(&record.polled.request.client_id).await? else {
-                    continue;
-                };
-                form.key = Some(key);
-                let request = &record.polled.request;
-                let signed_in_at = signed_in.session.authentication.auth_time;
-                let sign_in_again = !record.is_recent(signed_in_at, self.now());
-                requests.push(Approval {
-                    handle: self.seal_form(&form)?,
-                    client: client_view(&client, ""),
-                    binding_message: record.binding_message,
-                    scopes: self.scope_views(&client, request, &Scope::default()),
-                    claims: self.claim_views(&client, request),
-                    resources: self.resource_views(request),
-                    details: request
-                        .authorization_details
-                        .iter()
-                        .map(|detail| DetailView::of(detail, &self.inner.policy))
-                        .collect(),
-                    sign_in_again,
-                    asked_at: record.polled.issued_at,
-                    expires_at: record.polled.expires_at,
-                });
-            }
+        for (key, record) in self
+            .open_backchannel(&visitor.signed_in.account.subject)
+            .await?
+        {
+            let Some(client) = self.client(&record.polled.request.client_id).await? else {
+                continue;
+            };
+            form.key = Some(key);
+            let signed_in_at = visitor.signed_in.session.authentication.auth_time;
+            let sign_in_again = !record.is_recent(signed_in_at, self.now());
+            let request = &record.polled.request;
+            requests.push(Approval {
+                handle: self.seal_form(&form)?,
+                client: client_view(&client, ""),
+                binding_message: record.binding_message,
+                scopes: self.scope_views(&client, request, &Scope::default()),
+                claims: self.claim_views(&client, request),
+                resources: self.resource_views(request),
+                details: request
+                    .authorization_details
+                    .iter()
+                    .map(|detail| DetailView::of(detail, &self.inner.policy))
+                    .collect(),
+                sign_in_again,
+                asked_at: record.polled.issued_at,
+                expires_at: record.polled.expires_at,
+            });
         }
         let approvals = Approvals {
-            account: signed_in.map(|s| s.account.display_name),
-            handle,
+            account: visitor.signed_in.account.display_name.clone(),
             requests,
         };
         Ok((approvals, cookies))
@@ -152,36 +150,7 @@ impl Provider {
         Ok((form, signed_in))
     }
 
-    /// Whether the sign-in form of the page was made here and for this browser. Without that no password is looked at.
-    ///
-    /// # Errors
-    /// It was not.
-    pub async fn approvals_form(&self, handle: &str, browser: &Browser) -> Result<(), Failure> {
-        self.open_form(handle, browser).await.map(|_| ())
-    }
-
-    /// Somebody proved on the page who they are.
-    ///
-    /// # Errors
-    /// The form was not made for this browser, or the store fails.
-    pub async fn approvals_signed_in(
-        &self,
-        handle: &str,
-        browser: &Browser,
-        account: &Account,
-        amr: Vec<String>,
-    ) -> Result<SetCookies, Failure> {
-        self.open_form(handle, browser).await?;
-        let (session, lifetime, _) = self.begin_session(browser, account, amr).await?;
-        Ok(SetCookies {
-            state: self.browser_state(&session.key(), lifetime),
-            session: Some((session, lifetime)),
-            ..SetCookies::default()
-        })
-    }
-
-    /// The person answered a request on the page. [`BackchannelOutcome::SignInAgain`]: they have to prove who they are
-    /// once more.
+    /// The person answered a request on the page.
     ///
     /// # Errors
     /// The form was not made for this browser and session, the request is over, or the store fails.

@@ -7,15 +7,16 @@ use hallpass_core::{
         hint, respond,
     },
     client::{Client, Signed},
-    interaction::{self, Consented, Done, Facts, Next, Prompt},
+    interaction::{self, Consented, Done, Facts, Next, Prompt, wish_is_open},
     issue::TokenType,
     record::{ConsentRecord, SessionRecord},
+    sign_in::Strength,
 };
 use hallpass_jose::{Claims, HmacKey, UnverifiedJws};
 use hallpass_store::{Commit, Committed, Spend, StoreError, Write};
 use hallpass_types::{Bucket, Code, Key, Once, Opaque, Params, Session, Timestamp};
 
-use super::{par::spend_of, resolve::Unresolved};
+use super::{Proved, par::spend_of, resolve::Unresolved};
 use crate::{
     Failure, Provider, Refusal,
     browser::{Browser, Pending, PendingDevice, SetCookies, binding_digest, is_binding},
@@ -104,6 +105,8 @@ impl Provider {
             handle: None,
             device: None,
             own: None,
+            proved: None,
+            anew: false,
         };
         self.proceed(flow, browser, SetCookies::default()).await
     }
@@ -210,10 +213,19 @@ impl Provider {
         let subject = signed_in
             .as_ref()
             .map(|s| client.subject(&inner.policy, &s.account.subject));
+        // Looked up only where the request wishes for more than the session has.
+        let can_reach = match &signed_in {
+            Some(s) if wish_is_open(&inner.policy, flow.valid.request(), &s.session) => {
+                let enrolled = self.enrolled(&s.account.subject).await?;
+                Some(enrolled.reachable(&inner.policy.sign_in))
+            }
+            Some(_) | None => None,
+        };
         Ok(Person {
             signed_in,
             subject,
             consent,
+            can_reach,
         })
     }
 
@@ -238,6 +250,8 @@ impl Provider {
             request: flow.valid.to_record().clone(),
             device: flow.device,
             own: flow.own,
+            proved: flow.proved,
+            anew: flow.anew,
         };
         Ok(inner.interaction.url(page, &self.seal_pending(&pending)?))
     }
@@ -506,6 +520,10 @@ pub(crate) struct Flow {
     pub(crate) device: Option<PendingDevice>,
     /// The page of our own where the person goes on, when it is none of a client.
     pub(crate) own: Option<String>,
+    /// What was proved so far of who the person is.
+    pub(crate) proved: Option<Proved>,
+    /// The person wants to sign in anew.
+    pub(crate) anew: bool,
 }
 
 /// Who sits before the browser, and what they allowed the client earlier.
@@ -514,6 +532,7 @@ pub(crate) struct Person {
     pub(crate) signed_in: Option<SignedIn>,
     subject: Option<String>,
     pub(crate) consent: Option<ConsentRecord>,
+    can_reach: Option<Strength>,
 }
 
 impl Person {
@@ -525,6 +544,7 @@ impl Person {
             consent: self.consent.as_ref(),
             consented: flow.consented.as_ref(),
             done: &flow.done,
+            can_reach: self.can_reach,
             policy: &provider.inner.policy,
         }
     }

@@ -181,6 +181,7 @@ impl Provider {
             created_at: now,
             expires_at: far,
             superseded: false,
+            proofs: Vec::new(),
             earlier: Vec::new(),
             visit: None,
             seen_at: now,
@@ -198,6 +199,7 @@ impl Provider {
                 login: Some(session.sid.clone()),
                 selected: None,
             },
+            can_reach: None,
             policy: &inner.policy,
         };
         if let Next::Refuse(Refusal::AcrNotReached | Refusal::AnotherSubject) =

@@ -289,6 +289,8 @@ impl Provider {
                 user_code: code.shown(),
             }),
             own: None,
+            proved: None,
+            anew: false,
         }))
     }
 

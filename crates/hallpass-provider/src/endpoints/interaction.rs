@@ -6,7 +6,8 @@ use hallpass_core::{
     authorize::Valid,
     client::{Client, ClientOrigin, document::DocumentId},
     interaction::{Ask, Consented, Next, Prompt, next},
-    record::{Authentication, SessionRecord},
+    record::SessionRecord,
+    sign_in::{Method, Proof},
 };
 use hallpass_store::{Commit, Committed, Spend, Write};
 use hallpass_types::{Bucket, Key, Opaque, Session, Sid, sha256};
@@ -89,7 +90,11 @@ pub enum ConsentDecision {
 
 impl Provider {
     /// Opens the handle that a page was given.
-    async fn open(&self, handle: &str, browser: &Browser) -> Result<(Flow, Pending), Failure> {
+    pub(crate) async fn open(
+        &self,
+        handle: &str,
+        browser: &Browser,
+    ) -> Result<(Flow, Pending), Failure> {
         let plain = self
             .inner
             .secrets
@@ -120,6 +125,8 @@ impl Provider {
             consented: None,
             device: pending.device.clone(),
             own: pending.own.clone(),
+            proved: pending.proved.clone(),
+            anew: pending.anew,
             handle: Some(Key::from_parts(
                 Bucket::holding(pending.expires_at),
                 sha256(handle.as_bytes()),
@@ -190,7 +197,8 @@ impl Provider {
         })
     }
 
-    /// Somebody proved who they are: a new session begins, an old one of this browser ends.
+    /// The embedding program made sure of who somebody is: a new session begins, an old one of this browser ends. The
+    /// built-in pages report single proofs instead ([`Self::sign_in_proved`]).
     ///
     /// # Errors
     /// The handle is not valid in this browser, or the store fails.
@@ -202,8 +210,19 @@ impl Provider {
         amr: Vec<String>,
     ) -> Result<Answered, Failure> {
         let (mut flow, _) = self.open(handle, browser).await?;
-        let (session, lifetime, sid) = self.begin_session(browser, account, amr).await?;
+        let proof = Proof {
+            method: Method::Other,
+            amr,
+            at: self.now(),
+        };
+        let begun = self
+            .begin_session(browser, account, vec![proof], Vec::new())
+            .await?;
+        let Some((session, lifetime, sid)) = begun else {
+            return Err(Failure::Unavailable { retry_after: 1 });
+        };
         flow.done.login = Some(sid);
+        flow.proved = None;
         let cookies = SetCookies {
             state: self.browser_state(&session.key(), lifetime),
             session: Some((session, lifetime)),
@@ -213,13 +232,15 @@ impl Provider {
     }
 
     /// Writes a new session and puts the browser's old one out of use in the same commit. When the same person signed
-    /// in again, what was granted in the old session goes on with the new one; otherwise it ends.
+    /// in again, what was granted in the old session goes on with the new one; otherwise it ends. None when
+    /// one of `spends` was too late.
     pub(crate) async fn begin_session(
         &self,
         browser: &Browser,
         account: &Account,
-        amr: Vec<String>,
-    ) -> Result<(Opaque<Session>, i64, Sid), Failure> {
+        proofs: Vec<Proof>,
+        spends: Vec<Spend>,
+    ) -> Result<Option<(Opaque<Session>, i64, Sid)>, Failure> {
         let inner = &self.inner;
         let now = self.now();
         let lifetime = inner.policy.lifetimes.session;
@@ -230,20 +251,21 @@ impl Provider {
         let mut record = SessionRecord {
             subject: account.subject.clone(),
             account_epoch: account.epoch,
-            authentication: Authentication {
-                auth_time: now,
-                acr: hallpass_core::interaction::acr_of(&inner.policy, &amr),
-                amr,
-            },
+            authentication: self.authentication_of(&proofs),
             sid: sid.clone(),
             created_at: now,
             expires_at,
             superseded: false,
+            proofs,
             earlier: Vec::new(),
             visit: browser.visit.clone(),
             seen_at: now,
         };
-        let mut commit = Commit::default();
+        let given = spends.len();
+        let mut commit = Commit {
+            spends,
+            writes: Vec::new(),
+        };
         let old = self
             .signed_in(browser.session.as_ref().map(Opaque::key))
             .await?;
@@ -275,7 +297,8 @@ impl Provider {
             .writes
             .extend(self.noted_sign_in(account, browser).await?);
         match self.commit(commit).await? {
-            Committed::Done => Ok((session, lifetime, sid)),
+            Committed::Done => Ok(Some((session, lifetime, sid))),
+            Committed::TooLate(at) if at < given => Ok(None),
             // The old session ended in this very moment, by a sign-out in another window.
             Committed::TooLate(_) => Err(Failure::Unavailable { retry_after: 1 }),
         }
@@ -368,6 +391,12 @@ impl Provider {
         handle: &str,
         browser: &Browser,
     ) -> Result<Answered, Failure> {
+        if self.open(handle, browser).await?.0.own.is_some() {
+            return Ok(Answered {
+                answer: Answer::Page(self.inner.policy.issuer.url("/")),
+                cookies: SetCookies::default(),
+            });
+        }
         self.consent_decided(handle, browser, ConsentDecision::Deny)
             .await
     }

@@ -8,11 +8,12 @@ use std::net::IpAddr;
 use hallpass_core::{
     reasons,
     record::{Activity, ActivityRecord, MailedPurpose, MailedRecord, Visit, WaitingRecord},
+    sign_in::{Demand, Enrolled, Method, Proof, Step, step},
 };
 use hallpass_store::{Commit, Committed, Spend, StoreError, Write};
 use hallpass_types::{Bucket, ClientId, EmailAddress, Key, Opaque, Secret, Subject, Waiting};
 
-use super::{Answered, SignedIn};
+use super::{Answered, Proven, SignedIn};
 use crate::{
     Failure, Provider,
     browser::{Browser, Reason as BrowserReason, SetCookies, binding_digest},
@@ -332,19 +333,38 @@ impl Provider {
         if !is_here(record, browser) {
             return Ok(LinkUsed::Done(None));
         }
-        let amr = vec!["pwd".to_owned()];
+        let proof = Proof::new(Method::Password, self.now());
         if let Some(handle) = &record.request {
-            match self
-                .signed_in_as(handle, browser, &account, amr.clone())
-                .await
-            {
+            let proven = Proven {
+                account: account.clone(),
+                proof: proof.clone(),
+                must_change: false,
+            };
+            match self.sign_in_proved(handle, browser, proven).await {
                 Ok(answered) => return Ok(LinkUsed::Answered(Box::new(answered))),
                 // The request is over; the account is there all the same.
                 Err(Failure::Refused(_)) => {}
                 Err(failure) => return Err(failure),
             }
         }
-        let (session, lifetime, _) = self.begin_session(browser, &account, amr).await?;
+        let proofs = vec![proof];
+        let step = step(
+            &inner.policy,
+            Demand::default(),
+            &proofs,
+            Enrolled::default(),
+        );
+        let begun = match step {
+            Step::Done => {
+                self.begin_session(browser, &account, proofs, Vec::new())
+                    .await?
+            }
+            Step::First(_) | Step::Second(_) | Step::Enrol | Step::Unreachable => None,
+        };
+        // More is demanded of everybody than a password: they sign in as everybody does.
+        let Some((session, lifetime, _)) = begun else {
+            return Ok(LinkUsed::Done(None));
+        };
         Ok(LinkUsed::Account(SetCookies {
             state: self.browser_state(&session.key(), lifetime),
             session: Some((session, lifetime)),
@@ -394,8 +414,12 @@ impl Provider {
         // Looked at before the link is used up.
         self.interaction_details(handle, browser).await?;
         self.spend_link(spend).await?;
-        let amr = vec!["otp".to_owned()];
-        let answered = self.signed_in_as(handle, browser, &account, amr).await?;
+        let proven = Proven {
+            account,
+            proof: Proof::new(Method::MagicLink, self.now()),
+            must_change: false,
+        };
+        let answered = self.sign_in_proved(handle, browser, proven).await?;
         Ok(LinkUsed::Answered(Box::new(answered)))
     }
 
@@ -687,8 +711,13 @@ impl Provider {
     }
 
     pub(crate) fn is_recent(&self, signed_in: &SignedIn) -> bool {
+        self.is_within(signed_in, self.inner.policy.people.recent_sign_in)
+    }
+
+    /// Whether the person signed in not longer ago than so many seconds.
+    pub(crate) fn is_within(&self, signed_in: &SignedIn, seconds: i64) -> bool {
         let at = signed_in.session.authentication.auth_time;
-        self.now().since(at) <= self.inner.policy.people.recent_sign_in
+        self.now().since(at) <= seconds
     }
 }
 

@@ -88,15 +88,36 @@ impl Provider {
         path: &str,
         recent: bool,
     ) -> Result<(Visited, SetCookies), Failure> {
-        let policy = &self.inner.policy;
-        if !policy.people.account_page {
+        if !self.inner.policy.people.account_page {
             return Err(Reason::NotOffered.into());
         }
+        let age = recent.then_some(self.inner.policy.people.recent_sign_in);
+        self.visit_page(browser, path, age).await
+    }
+
+    /// As [`Self::visit`], for a page that is there even where people do not look after their accounts. Who signed in longer
+    /// ago than `age` seconds does so again; with 0 everybody does.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn visit_page(
+        &self,
+        browser: &Browser,
+        path: &str,
+        age: Option<i64>,
+    ) -> Result<(Visited, SetCookies), Failure> {
+        let policy = &self.inner.policy;
         let session = browser.session.as_ref().map(Opaque::key);
         let signed_in = self.signed_in(session).await?;
         let mut cookies = SetCookies::default();
+        // Somebody may have set up a second factor since: then the session shows too little.
+        let enough = match &signed_in {
+            Some(signed_in) => self.is_enough(signed_in).await?,
+            None => false,
+        };
         if let Some(signed_in) = signed_in
-            && (!recent || self.is_recent(&signed_in))
+            && enough
+            && age.is_none_or(|age| age > 0 && self.is_within(&signed_in, age))
         {
             let form = SealedForm {
                 binding: binding_digest(&self.binding(browser, &mut cookies)),
@@ -110,7 +131,7 @@ impl Provider {
             };
             return Ok((Visited::Here(Box::new(visitor)), cookies));
         }
-        let age = recent.then_some(policy.people.recent_sign_in);
+        let age = if enough { age } else { Some(0) };
         let flow = Flow {
             valid: Valid::own(Arc::clone(self.own()?), age),
             done: Done::default(),
@@ -119,6 +140,8 @@ impl Provider {
             handle: None,
             device: None,
             own: Some(path.to_owned()),
+            proved: None,
+            anew: false,
         };
         let answered = self.proceed(flow, browser, cookies).await?;
         Ok((Visited::SignIn(answered), SetCookies::default()))

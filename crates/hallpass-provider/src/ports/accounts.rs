@@ -74,6 +74,8 @@ pub enum SignInOutcome {
         account: Account,
         /// Methods, such as `pwd`.
         amr: Vec<String>,
+        /// The person must choose a new password before anything else.
+        must_change: bool,
     },
     /// Wrong name or password, or a disabled account: never told apart.
     Refused,
@@ -89,6 +91,25 @@ pub enum SignInOutcome {
     },
 }
 
+/// Why a new password was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PasswordRefused {
+    /// It has fewer characters than this.
+    TooShort(usize),
+    /// It has more bytes than this.
+    TooLong(usize),
+    /// Many people use it, or it can be guessed from the name of the person or the service.
+    TooCommon,
+    /// It is the old one.
+    Unchanged,
+    /// Password hashing is saturated; again after so many seconds.
+    Busy {
+        /// Seconds.
+        retry_after: u32,
+    },
+}
+
 /// Checks passwords for the built-in pages.
 pub trait PasswordSignIn: Send + Sync + 'static {
     /// Checks one try. Takes the same time whether the account exists or not.
@@ -96,4 +117,16 @@ pub trait PasswordSignIn: Send + Sync + 'static {
         &'a self,
         attempt: SignInAttempt<'a>,
     ) -> BoxFuture<'a, Result<SignInOutcome, StoreError>>;
+
+    /// Gives an account the password that its person chose. Answers the account since: its epoch is another one, so that
+    /// whatever is older is over.
+    fn choose_password<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+        password: &'a Secret,
+    ) -> BoxFuture<'a, Result<Result<Account, PasswordRefused>, StoreError>> {
+        let _ = (issuer, subject, password);
+        Box::pin(async { Ok(Err(PasswordRefused::Busy { retry_after: 60 })) })
+    }
 }

@@ -11,7 +11,9 @@ mod mail;
 mod people;
 mod signer;
 
-pub use accounts::{Account, Accounts, PasswordSignIn, SignInAttempt, SignInOutcome};
+pub use accounts::{
+    Account, Accounts, PasswordRefused, PasswordSignIn, SignInAttempt, SignInOutcome,
+};
 pub use backchannel::{BackchannelDevice, BackchannelNotice, HintedPerson, NoDevice};
 pub use clock::{Clock, SystemClock};
 pub use entropy::{Entropy, SystemEntropy};

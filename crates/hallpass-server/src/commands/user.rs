@@ -29,6 +29,7 @@ async fn create(options: &cli::UserCreate, engine: &Engine, output: Output) -> R
     let new = NewUser {
         username: options.username.clone(),
         password: Some(given.password.clone()),
+        must_change: false,
         claims,
     };
     let user = engine

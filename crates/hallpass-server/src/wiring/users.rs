@@ -26,6 +26,7 @@ pub async fn make_users(
         let new = NewUser {
             username: user.username.clone(),
             password: Some(Secret::new(user.password.expose().to_owned())),
+            must_change: false,
             claims: user.claims.clone(),
         };
         match accounts.create(issuer, new).await {

@@ -83,7 +83,7 @@ pub async fn a_credential_is_found_by_its_person_and_by_its_digest(t: Trial) {
         assert_eq!(t.spend(new(record)).await, Committed::Done);
     }
     assert_eq!(of(&t, "ada").await, [a.clone(), b]);
-    assert_eq!(of(&t, "bob").await, [other.clone()]);
+    assert_eq!(of(&t, "bob").await, std::slice::from_ref(&other));
     assert_eq!(of(&t, "ad").await, []);
     assert_eq!(by_digest(&t, "x").await, Some(a));
     assert_eq!(by_digest(&t, "y").await, Some(other));
@@ -114,7 +114,7 @@ pub async fn a_credential_changes_when_the_revision_is_current(t: Trial) {
     let second = used(&first);
     let changed = change(&first, Some(second.clone()));
     assert_eq!(t.spend(changed.clone()).await, Committed::Done);
-    assert_eq!(of(&t, "ada").await, [second.clone()]);
+    assert_eq!(of(&t, "ada").await, std::slice::from_ref(&second));
     assert_eq!(t.spend(changed).await, Committed::TooLate(0));
     let unknown = credential("ada", "b", None);
     for late in [
@@ -217,7 +217,7 @@ pub async fn a_kind_of_another_version_survives(t: Trial) {
         ..credential("ada", "a", None)
     };
     t.spend(new(&record)).await;
-    assert_eq!(of(&t, "ada").await, [record.clone()]);
+    assert_eq!(of(&t, "ada").await, std::slice::from_ref(&record));
     let end = t.spend(change(&record, Some(used(&record)))).await;
     assert_eq!(end, Committed::Done);
     assert_eq!(of(&t, "ada").await, [used(&record)]);
@@ -250,7 +250,7 @@ pub async fn of_many_that_change_one_credential_one_succeeds(t: Trial) {
         };
         assert_eq!(t.race(8, take).await, 1, "round {round}");
         record = used(&record);
-        assert_eq!(of(&t, "ada").await, [record.clone()]);
+        assert_eq!(of(&t, "ada").await, std::slice::from_ref(&record));
     }
 }
 

@@ -518,6 +518,7 @@ async fn a_deleted_account_is_gone_with_everything_and_its_name_is_free() {
     let new = hallpass_accounts::NewUser {
         username: "alice".to_owned(),
         password: None,
+        must_change: false,
         claims: serde_json::Map::new(),
     };
     let heir = op.accounts.create(issuer, new).await.unwrap();

@@ -88,10 +88,17 @@ pub(crate) fn assert_error(answer: &Answer, error: &str) {
     );
 }
 
-/// Signs in on the page itself.
+/// The sign-in page that leads to the page with requests.
+async fn before_approvals(browser: &mut Browser) -> String {
+    let answer = browser.get("/approvals").await;
+    assert_eq!(answer.status, 303);
+    browser.follow(&answer).await.text()
+}
+
+/// Signs in on the way to the page.
 pub(crate) async fn at_approvals(op: &Op, person: &str) -> Browser {
     let mut browser = op.browser();
-    let page = browser.get("/approvals").await.text();
+    let page = before_approvals(&mut browser).await;
     let typed = [
         ("username", person),
         ("password", fixture::password(person)),
@@ -537,7 +544,7 @@ async fn only_the_person_of_a_request_can_answer_it_on_their_own_page() {
 async fn signing_in_on_the_page_is_as_guarded_as_elsewhere() {
     let op = start().await;
     let mut browser = op.browser();
-    let page = browser.get("/approvals").await.text();
+    let page = before_approvals(&mut browser).await;
     let typed = [("username", "alice"), ("password", "wrong")];
     let refused = browser.press(&page, "login", "sign-in", &typed).await;
     assert_eq!(refused.status, 200);
@@ -559,7 +566,7 @@ async fn signing_in_on_the_page_is_as_guarded_as_elsewhere() {
     assert_eq!(browser.send(bare).await.status, 400);
     let mut sessions = 0;
     for _ in 0..12 {
-        let page = browser.get("/approvals").await.text();
+        let page = before_approvals(&mut browser).await;
         if browser
             .press(&page, "login", "sign-in", &typed)
             .await

@@ -440,6 +440,7 @@ async fn a_name_that_looks_like_markup_is_shown_as_text() {
         let new = hallpass_accounts::NewUser {
             username: name.to_owned(),
             password: Some(hallpass_types::Secret::new(password.to_owned())),
+            must_change: false,
             claims: serde_json::Map::new(),
         };
         // Some of these are no names at all.

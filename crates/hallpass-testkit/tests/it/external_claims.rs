@@ -21,6 +21,7 @@ async fn with_dora(op: &Op) {
     let new = NewUser {
         username: "dora".to_owned(),
         password: Some(Secret::new(PASSWORD.to_owned())),
+        must_change: false,
         claims: claims.as_object().unwrap().clone(),
     };
     op.accounts

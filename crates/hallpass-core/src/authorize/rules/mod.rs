@@ -29,6 +29,7 @@ use crate::{
     authorization_details::Detail,
     claims_request::{self, Requested},
     client::Client,
+    interaction::acr,
     policy::Policy,
     record::ClaimsRequest,
 };
@@ -315,7 +316,11 @@ impl Draft {
             max_age,
             login_hint: self.login_hint,
             acr_values,
-            essential_acr: self.requested.essential_acr,
+            essential_acr: acr::raised(
+                policy,
+                self.requested.essential_acr,
+                client.required_acr.as_deref(),
+            ),
             claims,
             required_subjects: self.requested.subject.into_iter().collect(),
             ui_locales: self.ui_locales,

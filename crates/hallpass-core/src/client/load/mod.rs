@@ -57,6 +57,7 @@ struct Stored {
     require_auth_time: bool,
     #[serde(default)]
     default_acr_values: Vec<String>,
+    required_acr: Option<String>,
     require_pkce: Option<bool>,
     #[serde(default)]
     skip_consent: bool,
@@ -221,6 +222,7 @@ impl Client {
             default_max_age: stored.default_max_age,
             require_auth_time: stored.require_auth_time,
             default_acr_values: stored.default_acr_values,
+            required_acr: stored.required_acr.filter(|_| trusted),
             //= RFC9700#2.1.1 MUST: public clients use PKCE
             require_pkce: public
                 || match record.origin {

@@ -381,6 +381,13 @@ impl Draft<'_> {
         if let Some(flag) = self.input.flag("skip_consent")? {
             self.put("skip_consent", flag);
         }
+        if let Some(acr) = self.input.text("required_acr", SHORT)? {
+            if !self.policy.acr_values.iter().any(|known| known == acr) {
+                return Err(MetadataReason::Unsupported.at("required_acr"));
+            }
+            let acr = acr.to_owned();
+            self.put("required_acr", acr);
+        }
         if let Some(name) = self.input.text("fapi_profile", SHORT)? {
             let profile = Profile::parse(name);
             let profile = profile.ok_or(MetadataReason::Unsupported.at("fapi_profile"))?;

@@ -156,6 +156,7 @@ impl World {
             let new = NewUser {
                 username: username.to_owned(),
                 password: Some(Secret::new(PASSWORD.to_owned())),
+                must_change: false,
                 claims: object(&claims),
             };
             let user = self.accounts.create(self.provider.issuer_id(), new).await;

@@ -123,6 +123,7 @@ fn everything(policy: &mut Policy) {
 
 /// Fields of the policy that [`everything`] leaves as they are: they are no switches, or are on already.
 const LEFT_ALONE: &[&str] = &[
+    "sign_in",
     "issuer",
     "lifetimes",
     "scopes",

@@ -147,6 +147,7 @@ fn what_only_the_server_decides_has_no_effect() {
         ("registration_access_token", json!("x")),
         ("trusted", json!(true)),
         ("skip_consent", json!(true)),
+        ("required_acr", json!("high")),
         ("require_pkce", json!(false)),
         ("resources", json!(["https://api.test"])),
         ("introspection_resources", json!(["https://api.test"])),
@@ -197,6 +198,10 @@ fn trust_is_an_operators_to_give() {
     assert_eq!(
         error(with("resources", &json!(["https://other.test"]))),
         (unsupported, "resources")
+    );
+    assert_eq!(
+        error(with("required_acr", &json!("made-up"))),
+        (unsupported, "required_acr")
     );
     assert_eq!(
         error(with("skip_consent", &json!("yes"))),

@@ -4,8 +4,11 @@
 //! serialized for the template, see `text.rs`; the templates escape all of it again.
 
 mod people;
+mod sign_in;
 
 use serde::Serialize;
+
+pub use sign_in::{Enrol, NewPassword, PasswordProblem, SecondStep, SignIn, SignInError};
 
 use crate::{messages::Lang, text};
 
@@ -33,8 +36,14 @@ pub struct Chrome<'a> {
 /// A page and what it shows.
 #[derive(Debug, Clone, Copy)]
 pub enum Page<'a> {
-    /// Asks for user name and password.
+    /// Asks who it is: for user name and password, or for a passkey.
     SignIn(SignIn<'a>),
+    /// Asks for one thing more.
+    SecondStep(SecondStep<'a>),
+    /// Asks for a new password.
+    NewPassword(NewPassword<'a>),
+    /// Asks to set up an authenticator app before anything else.
+    Enrol(Enrol<'a>),
     /// Asks whether a client may have what it requested.
     Consent(Consent<'a>),
     /// Asks which of several signed-in accounts to use.
@@ -102,45 +111,6 @@ pub struct Client<'a> {
     pub document: bool,
     /// Every redirect URI is on a loopback host, so any program on the device may pose as it.
     pub loopback_only: bool,
-}
-
-/// Why the sign-in page is shown again. One wording for every reason that depends on the account, so
-/// that the page does not tell whether the account exists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SignInError {
-    /// Name and password do not belong together, or the account may not sign in.
-    Refused,
-    /// Too many failed attempts for this account or from this network.
-    Throttled,
-    /// The server cannot check passwords right now.
-    Busy,
-    /// The form was too old, or came from another browser.
-    Expired,
-}
-
-/// See [`Page::SignIn`].
-#[derive(Debug, Clone, Copy, Serialize)]
-pub struct SignIn<'a> {
-    /// Where the form is posted to.
-    pub action: &'a str,
-    /// Fields to send back.
-    pub hidden: Hidden<'a>,
-    /// What to put into the name field (a hint, or what was typed before).
-    #[serde(serialize_with = "text::input")]
-    pub username: &'a str,
-    /// Why the page is shown again.
-    pub error: Option<SignInError>,
-    /// Seconds until another attempt makes sense.
-    pub retry_after: Option<u64>,
-    /// Who asked for the sign-in; none on a direct visit.
-    pub client: Option<Client<'a>>,
-    /// Offers a button that goes back to the client without signing in.
-    pub cancel: bool,
-    /// The page to make an account.
-    pub sign_up: Option<&'a str>,
-    /// The page to get back into an account.
-    pub recover: Option<&'a str>,
 }
 
 /// A scope as people see it.

@@ -1,0 +1,297 @@
+//! How people prove who they are, and when that is enough.
+//!
+//! A sign-in is a list of [`Proof`]s. [`step`] says what is missing: the engine asks it again after every proof, and no
+//! session exists before it answers [`Step::Done`].
+
+pub mod recovery;
+mod strength;
+pub mod totp;
+
+use hallpass_types::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::policy::Policy;
+pub use strength::{Strength, acr_of, required_by, strength_of, wished_by};
+
+/// A way to prove who one is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Method {
+    /// A password.
+    Password,
+    /// A passkey whose authenticator verified the person.
+    Passkey,
+    /// A code of an authenticator app.
+    Totp,
+    /// A recovery code.
+    RecoveryCode,
+    /// A code that was sent by mail.
+    EmailCode,
+    /// A link that was sent by mail.
+    MagicLink,
+    /// Another provider vouches.
+    Upstream,
+    /// Something that the embedding program checked.
+    Other,
+}
+
+impl Method {
+    /// Its name in configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Passkey => "passkey",
+            Self::Totp => "totp",
+            Self::RecoveryCode => "recovery_code",
+            Self::EmailCode => "email_code",
+            Self::MagicLink => "magic_link",
+            Self::Upstream => "upstream",
+            Self::Other => "other",
+        }
+    }
+
+    /// What it says in `amr` (RFC 8176 §2), where nothing more is known of it.
+    //= RFC8176#2 MUST: values of amr are those of the registry, so that clients can read them
+    #[must_use]
+    pub const fn amr(self) -> &'static [&'static str] {
+        match self {
+            Self::Password => &["pwd"],
+            // Where the key lies, `hwk` or `swk`, depends on the passkey.
+            Self::Passkey => &["user", "mfa"],
+            Self::Totp | Self::RecoveryCode | Self::EmailCode | Self::MagicLink => &["otp"],
+            Self::Upstream | Self::Other => &[],
+        }
+    }
+}
+
+/// One thing that a person proved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// How.
+    #[serde(rename = "m")]
+    pub method: Method,
+    /// In the words of RFC 8176.
+    #[serde(rename = "a", default, skip_serializing_if = "Vec::is_empty")]
+    pub amr: Vec<String>,
+    /// When.
+    #[serde(rename = "t")]
+    pub at: Timestamp,
+}
+
+impl Proof {
+    /// A proof by a method of which nothing more is to say.
+    #[must_use]
+    pub fn new(method: Method, at: Timestamp) -> Self {
+        Self {
+            method,
+            amr: method.amr().iter().map(|m| (*m).to_owned()).collect(),
+            at,
+        }
+    }
+
+    /// A proof by passkey; `synced` is one that can be copied to other devices.
+    #[must_use]
+    pub fn passkey(synced: bool, at: Timestamp) -> Self {
+        let mut proof = Self::new(Method::Passkey, at);
+        let key = if synced { "swk" } else { "hwk" };
+        proof.amr.insert(0, key.to_owned());
+        proof
+    }
+}
+
+/// All methods of these proofs in the words of RFC 8176, each once, with `mfa` where there is more than one factor.
+#[must_use]
+pub fn amr_of(policy: &Policy, proofs: &[Proof]) -> Vec<String> {
+    let mut amr: Vec<String> = Vec::new();
+    for method in proofs.iter().flat_map(|proof| &proof.amr) {
+        if !amr.contains(method) {
+            amr.push(method.clone());
+        }
+    }
+    let mfa = "mfa".to_owned();
+    if strength_of(policy, proofs) >= Some(Strength::Multi) && !amr.contains(&mfa) {
+        amr.push(mfa);
+    }
+    amr
+}
+
+/// When the person authenticated: as long ago as the oldest proof that counts.
+#[must_use]
+pub fn time_of(proofs: &[Proof]) -> Option<Timestamp> {
+    proofs.iter().map(|proof| proof.at).min()
+}
+
+/// When a second factor is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecondFactor {
+    /// Only where a client demands it.
+    Off,
+    /// From everybody who has set one up.
+    #[default]
+    WhenEnrolled,
+    /// From everybody. Who has none sets one up before anything else.
+    Required,
+}
+
+/// Which ways there are, and what is demanded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignInPolicy {
+    /// Ways to begin, in the order in which they are offered.
+    pub methods: Vec<Method>,
+    /// Ways to go on, where one is not enough.
+    pub second: Vec<Method>,
+    /// When a second factor is asked for.
+    pub second_factor: SecondFactor,
+    /// What each authentication context class demands, beside [`Policy::acr_values`]. Where there is none, the first class
+    /// demands one factor, the second two, and every further one a passkey.
+    pub demands: Vec<Strength>,
+}
+
+impl Default for SignInPolicy {
+    fn default() -> Self {
+        Self {
+            methods: vec![Method::Password, Method::Passkey],
+            second: vec![Method::Passkey, Method::Totp, Method::RecoveryCode],
+            second_factor: SecondFactor::default(),
+            demands: Vec::new(),
+        }
+    }
+}
+
+impl SignInPolicy {
+    /// Whether a sign-in can begin so.
+    #[must_use]
+    pub fn begins_with(&self, method: Method) -> bool {
+        self.methods.contains(&method)
+    }
+
+    /// Whether a sign-in can go on so.
+    #[must_use]
+    pub fn goes_on_with(&self, method: Method) -> bool {
+        self.second.contains(&method)
+    }
+}
+
+/// What a person has set up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Enrolled {
+    /// Passkeys that can be used.
+    pub passkeys: usize,
+    /// An authenticator app.
+    pub totp: bool,
+    /// Recovery codes that are left.
+    pub recovery_codes: usize,
+    /// A verified mail address.
+    pub email: bool,
+}
+
+impl Enrolled {
+    fn has(self, method: Method) -> bool {
+        match method {
+            Method::Passkey => self.passkeys > 0,
+            Method::Totp => self.totp,
+            Method::RecoveryCode => self.recovery_codes > 0,
+            Method::EmailCode | Method::MagicLink => self.email,
+            Method::Password | Method::Upstream | Method::Other => false,
+        }
+    }
+
+    /// Whether the person asked to be asked for a second factor. Recovery codes stand in for another one, and passkeys
+    /// alone are a way to sign in, not a demand.
+    const fn wants_second(self) -> bool {
+        self.totp
+    }
+
+    /// How strong a sign-in of this person can become.
+    #[must_use]
+    pub fn reachable(self, policy: &SignInPolicy) -> Strength {
+        let offered = |method| policy.begins_with(method) || policy.goes_on_with(method);
+        if self.has(Method::Passkey) && offered(Method::Passkey) {
+            return Strength::PhishingResistant;
+        }
+        let second = [Method::Totp, Method::RecoveryCode];
+        if second
+            .iter()
+            .any(|m| policy.goes_on_with(*m) && self.has(*m))
+        {
+            return Strength::Multi;
+        }
+        Strength::Single
+    }
+}
+
+/// What a request demands of a sign-in, beyond the policy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Demand {
+    /// Less does not do.
+    pub required: Option<Strength>,
+    /// As far as the person can.
+    pub wished: Option<Strength>,
+}
+
+/// What comes next in a sign-in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing is proved: any of these.
+    First(Vec<Method>),
+    /// More is needed: any of these, all of which the person has set up.
+    Second(Vec<Method>),
+    /// More is demanded of everybody, and the person has nothing: something must be set up now.
+    Enrol,
+    /// The person cannot reach what the request demands.
+    Unreachable,
+    /// It is enough.
+    Done,
+}
+
+/// What is missing. `enrolled` is asked for only when something was proved: before that it is nobody's.
+#[must_use]
+pub fn step(policy: &Policy, demand: Demand, proofs: &[Proof], enrolled: Enrolled) -> Step {
+    let rules = &policy.sign_in;
+    let Some(reached) = strength_of(policy, proofs) else {
+        return Step::First(rules.methods.clone());
+    };
+    let by_policy = match rules.second_factor {
+        SecondFactor::Required => Some(Strength::Multi),
+        SecondFactor::WhenEnrolled if enrolled.wants_second() => Some(Strength::Multi),
+        SecondFactor::WhenEnrolled | SecondFactor::Off => None,
+    };
+    let must = demand.required.max(by_policy);
+    // A wish that the person cannot fulfil is no reason to ask.
+    let wish = demand
+        .wished
+        .filter(|wished| *wished <= enrolled.reachable(rules));
+    let Some(target) = must.max(wish).filter(|target| reached < *target) else {
+        return Step::Done;
+    };
+    let helps = |method: Method| match method {
+        Method::Passkey => true,
+        Method::Totp | Method::RecoveryCode => target <= Strength::Multi,
+        Method::Password
+        | Method::EmailCode
+        | Method::MagicLink
+        | Method::Upstream
+        | Method::Other => false,
+    };
+    let ways: Vec<Method> = rules
+        .second
+        .iter()
+        .copied()
+        .filter(|method| enrolled.has(*method) && helps(*method))
+        .collect();
+    if !ways.is_empty() {
+        return Step::Second(ways);
+    }
+    let has_nothing = enrolled.reachable(rules) < Strength::Multi;
+    if rules.second_factor == SecondFactor::Required && has_nothing {
+        Step::Enrol
+    } else {
+        Step::Unreachable
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,246 @@
+use super::*;
+use crate::authorize::fixture::{NOW, policy, valid};
+
+const NOBODY: Enrolled = Enrolled {
+    passkeys: 0,
+    totp: false,
+    recovery_codes: 0,
+    email: false,
+};
+const APP: Enrolled = Enrolled {
+    totp: true,
+    ..NOBODY
+};
+const APP_AND_CODES: Enrolled = Enrolled {
+    recovery_codes: 3,
+    ..APP
+};
+const KEY: Enrolled = Enrolled {
+    passkeys: 2,
+    ..NOBODY
+};
+
+fn with(second_factor: SecondFactor) -> Policy {
+    let mut policy = policy();
+    policy.acr_values = ["one", "two", "key"].map(str::to_owned).to_vec();
+    policy.sign_in.second_factor = second_factor;
+    policy
+}
+
+fn proofs(methods: &[Method]) -> Vec<Proof> {
+    methods
+        .iter()
+        .map(|method| match method {
+            Method::Passkey => Proof::passkey(false, NOW),
+            method => Proof::new(*method, NOW),
+        })
+        .collect()
+}
+
+fn required(strength: Strength) -> Demand {
+    Demand {
+        required: Some(strength),
+        wished: None,
+    }
+}
+
+fn wished(strength: Strength) -> Demand {
+    Demand {
+        required: None,
+        wished: Some(strength),
+    }
+}
+
+#[test]
+fn nothing_is_told_of_a_person_before_something_is_proved() {
+    use SecondFactor::{Off, Required, WhenEnrolled};
+    for second_factor in [Off, WhenEnrolled, Required] {
+        let policy = with(second_factor);
+        let first = Step::First(policy.sign_in.methods.clone());
+        for enrolled in [NOBODY, APP, APP_AND_CODES, KEY] {
+            for demand in [Demand::default(), required(Strength::PhishingResistant)] {
+                assert_eq!(step(&policy, demand, &[], enrolled), first);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_missing_follows_from_policy_demand_and_what_the_person_has() {
+    use Method::{EmailCode, Passkey, Password, RecoveryCode, Totp};
+    use SecondFactor::{Off, Required, WhenEnrolled};
+    use Strength::{Multi, PhishingResistant, Single};
+    let none = Demand::default();
+    let second = |methods: &[Method]| Step::Second(methods.to_vec());
+    let cases: Vec<(SecondFactor, Demand, &[Method], Enrolled, Step)> = vec![
+        (Off, none, &[Password], NOBODY, Step::Done),
+        (Off, none, &[Password], APP, Step::Done),
+        (WhenEnrolled, none, &[Password], NOBODY, Step::Done),
+        (WhenEnrolled, none, &[Password], KEY, Step::Done),
+        (WhenEnrolled, none, &[Password], APP, second(&[Totp])),
+        (WhenEnrolled, none, &[EmailCode], APP, second(&[Totp])),
+        (
+            WhenEnrolled,
+            none,
+            &[Password],
+            APP_AND_CODES,
+            second(&[Totp, RecoveryCode]),
+        ),
+        (WhenEnrolled, none, &[Password, Totp], APP, Step::Done),
+        (
+            WhenEnrolled,
+            none,
+            &[Password, RecoveryCode],
+            APP,
+            Step::Done,
+        ),
+        (WhenEnrolled, none, &[Passkey], APP, Step::Done),
+        (Required, none, &[Password], NOBODY, Step::Enrol),
+        (Required, none, &[Password], KEY, second(&[Passkey])),
+        (Required, none, &[Passkey], KEY, Step::Done),
+        // Two of one kind are one factor.
+        (
+            WhenEnrolled,
+            none,
+            &[Password, EmailCode],
+            APP,
+            second(&[Totp]),
+        ),
+        (Off, required(Multi), &[Password], APP, second(&[Totp])),
+        (Off, required(Multi), &[Password], NOBODY, Step::Unreachable),
+        (
+            Off,
+            required(PhishingResistant),
+            &[Password, Totp],
+            APP,
+            Step::Unreachable,
+        ),
+        (
+            Off,
+            required(PhishingResistant),
+            &[Password],
+            Enrolled {
+                passkeys: 1,
+                ..APP_AND_CODES
+            },
+            second(&[Passkey]),
+        ),
+        (Off, required(Single), &[Password], NOBODY, Step::Done),
+        // A wish is for those who can.
+        (Off, wished(Multi), &[Password], NOBODY, Step::Done),
+        (Off, wished(Multi), &[Password], APP, second(&[Totp])),
+        (Off, wished(PhishingResistant), &[Password], APP, Step::Done),
+        (
+            Off,
+            wished(PhishingResistant),
+            &[Password],
+            KEY,
+            second(&[Passkey]),
+        ),
+    ];
+    for (second_factor, demand, methods, enrolled, expected) in cases {
+        let found = step(&with(second_factor), demand, &proofs(methods), enrolled);
+        assert_eq!(
+            found, expected,
+            "{second_factor:?} {demand:?} {methods:?} {enrolled:?}"
+        );
+    }
+}
+
+#[test]
+fn a_way_that_the_policy_does_not_have_is_not_offered() {
+    let mut policy = with(SecondFactor::WhenEnrolled);
+    policy.sign_in.second = vec![Method::RecoveryCode];
+    let password = proofs(&[Method::Password]);
+    assert_eq!(
+        step(&policy, Demand::default(), &password, APP_AND_CODES),
+        Step::Second(vec![Method::RecoveryCode])
+    );
+    assert_eq!(
+        step(&policy, Demand::default(), &password, APP),
+        Step::Unreachable,
+        "never let in for want of a way"
+    );
+}
+
+#[test]
+fn amr_names_what_was_used_and_nothing_else() {
+    //= test RFC8176#2 values of amr are those of the registry, so that clients can read them
+    use Method::{EmailCode, Passkey, Password, RecoveryCode, Totp, Upstream};
+    let policy = with(SecondFactor::Off);
+    let cases: [(&[Method], &[&str], Option<&str>); 8] = [
+        (&[], &[], None),
+        (&[Password], &["pwd"], Some("one")),
+        (&[EmailCode], &["otp"], Some("one")),
+        (&[Upstream], &[], Some("one")),
+        (&[Password, Totp], &["pwd", "otp", "mfa"], Some("two")),
+        (
+            &[Password, RecoveryCode],
+            &["pwd", "otp", "mfa"],
+            Some("two"),
+        ),
+        (&[Password, EmailCode], &["pwd", "otp"], Some("one")),
+        (&[Passkey], &["hwk", "user", "mfa"], Some("key")),
+    ];
+    for (methods, words, acr) in cases {
+        let proofs = proofs(methods);
+        assert_eq!(amr_of(&policy, &proofs), words, "{methods:?}");
+        let strength = strength_of(&policy, &proofs);
+        assert_eq!(acr_of(&policy, strength).as_deref(), acr, "{methods:?}");
+    }
+    assert_eq!(Proof::passkey(true, NOW).amr, ["swk", "user", "mfa"]);
+}
+
+#[test]
+fn the_time_of_a_sign_in_is_that_of_its_oldest_proof() {
+    let mut proofs = proofs(&[Method::Password, Method::Totp]);
+    proofs[1].at = NOW.plus(100);
+    assert_eq!(time_of(&proofs), Some(NOW));
+    assert_eq!(time_of(&[]), None);
+}
+
+#[test]
+fn an_operator_says_what_a_class_demands() {
+    let mut policy = with(SecondFactor::Off);
+    policy.sign_in.demands = vec![Strength::Single, Strength::PhishingResistant];
+    for (strength, acr) in [
+        (None, None),
+        (Some(Strength::Single), Some("one")),
+        (Some(Strength::Multi), Some("one")),
+        (Some(Strength::PhishingResistant), Some("key")),
+    ] {
+        assert_eq!(acr_of(&policy, strength).as_deref(), acr);
+    }
+    let valid = valid(&[]);
+    let request = RequestOf {
+        essential: &["key", "one"],
+        wished: &["other", "two"],
+    }
+    .on(valid.request());
+    assert_eq!(required_by(&policy, &request), Some(Strength::Single));
+    for (can_reach, wished) in [
+        (
+            Strength::PhishingResistant,
+            Some(Strength::PhishingResistant),
+        ),
+        (Strength::Multi, None),
+    ] {
+        assert_eq!(wished_by(&policy, &request, can_reach), wished);
+    }
+}
+
+struct RequestOf<'a> {
+    essential: &'a [&'a str],
+    wished: &'a [&'a str],
+}
+
+impl RequestOf<'_> {
+    fn on(&self, request: &crate::authorize::RequestRecord) -> crate::authorize::RequestRecord {
+        let texts = |texts: &[&str]| texts.iter().map(|t| (*t).to_owned()).collect();
+        crate::authorize::RequestRecord {
+            essential_acr: texts(self.essential),
+            acr_values: texts(self.wished),
+            ..request.clone()
+        }
+    }
+}

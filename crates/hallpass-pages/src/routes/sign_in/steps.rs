@@ -1,0 +1,188 @@
+//! The steps after the first.
+
+use hallpass_core::sign_in::Method;
+use hallpass_http::{Problem, Response};
+use hallpass_provider::{
+    endpoints::CodeRefused,
+    ports::{PageKind, PasswordRefused},
+};
+use hallpass_types::{Params, Secret};
+
+use super::{Asked, Failed, retry};
+use crate::{
+    Page,
+    routes::PageRoutes,
+    view::{Enrol, NewPassword, PasswordProblem, SecondStep, SignInError},
+};
+
+impl PageRoutes {
+    pub(super) async fn second_step(
+        &self,
+        asked: &Asked<'_>,
+        methods: &[Method],
+        posted: Option<Params>,
+    ) -> Result<Response, Problem> {
+        let Some(form) = posted else {
+            return Ok(self.second_page(asked, methods, None));
+        };
+        let given = [("code", Method::Totp), ("recovery", Method::RecoveryCode)]
+            .into_iter()
+            .find_map(|(name, method)| form.get(name).map(|typed| (method, typed)))
+            .filter(|(method, _)| methods.contains(method));
+        let Some((method, typed)) = given else {
+            let failed = Failed::refused(SignInError::WrongCode);
+            return Ok(self.second_page(asked, methods, Some(failed)));
+        };
+        let given = self
+            .provider()
+            .code_given(asked.handle, asked.browser, method, typed)
+            .await?;
+        let failed = match given {
+            Ok(answered) => {
+                let account = asked.details.account.as_ref();
+                return Ok(match account {
+                    Some(account) => self.gone_on(asked, &account.subject, answered),
+                    None => self.endpoints.answer(Ok(answered)),
+                });
+            }
+            Err(CodeRefused::Wrong) => Failed::refused(SignInError::WrongCode),
+            Err(CodeRefused::Throttled { retry_after }) => Failed::throttled(retry_after),
+        };
+        self.report(asked.head, failed.outcome, None);
+        Ok(self.second_page(asked, methods, Some(failed)))
+    }
+
+    fn second_page(
+        &self,
+        asked: &Asked<'_>,
+        methods: &[Method],
+        failed: Option<Failed>,
+    ) -> Response {
+        let page = Page::SecondStep(SecondStep {
+            action: &self.pages.action(PageKind::Login, asked.handle),
+            account: name(asked),
+            totp: methods.contains(&Method::Totp),
+            recovery: methods.contains(&Method::RecoveryCode),
+            error: failed.as_ref().map(|failed| failed.error),
+            retry_after: failed.as_ref().and_then(retry),
+            cancel: asked.details.client.is_some(),
+        });
+        self.step_page(page, failed)
+    }
+
+    pub(super) async fn new_password(
+        &self,
+        asked: &Asked<'_>,
+        posted: Option<Params>,
+    ) -> Result<Response, Problem> {
+        let Some(form) = posted else {
+            return Ok(self.new_password_page(asked, None, None));
+        };
+        let Some(password) = form.get("new_password") else {
+            return Ok(self.new_password_page(asked, None, None));
+        };
+        let provider = self.provider();
+        let account = provider
+            .new_password_for(asked.handle, asked.browser)
+            .await?;
+        let Some(account) = account else {
+            return Ok(self.new_password_page(asked, None, None));
+        };
+        let chosen = self
+            .sign_in
+            .choose_password(
+                provider.issuer_id(),
+                &account.subject,
+                &Secret::new(password.to_owned()),
+            )
+            .await
+            .map_err(hallpass_provider::Failure::from)?;
+        let (problem, failed) = match chosen {
+            Ok(account) => {
+                let subject = account.subject.clone();
+                provider
+                    .end_sessions_of(&subject)
+                    .await
+                    .map_err(hallpass_provider::Failure::from)?;
+                let answered = provider
+                    .password_chosen(asked.handle, asked.browser, account)
+                    .await?;
+                return Ok(self.gone_on(asked, &subject, answered));
+            }
+            Err(PasswordRefused::TooShort(least)) => (PasswordProblem::TooShort(least), None),
+            Err(PasswordRefused::TooLong(most)) => (PasswordProblem::TooLong(most), None),
+            Err(PasswordRefused::TooCommon) => (PasswordProblem::TooCommon, None),
+            Err(PasswordRefused::Unchanged) => (PasswordProblem::Unchanged, None),
+            Err(PasswordRefused::Busy { retry_after }) => {
+                (PasswordProblem::Busy, Some(Failed::busy(retry_after)))
+            }
+            Err(_) => (PasswordProblem::TooCommon, None),
+        };
+        Ok(self.new_password_page(asked, Some(problem), failed))
+    }
+
+    fn new_password_page(
+        &self,
+        asked: &Asked<'_>,
+        problem: Option<PasswordProblem>,
+        failed: Option<Failed>,
+    ) -> Response {
+        let page = Page::NewPassword(NewPassword {
+            action: &self.pages.action(PageKind::Login, asked.handle),
+            account: name(asked),
+            problem,
+            cancel: asked.details.client.is_some(),
+        });
+        self.step_page(page, failed)
+    }
+
+    pub(super) async fn enrol(
+        &self,
+        asked: &Asked<'_>,
+        posted: Option<Params>,
+    ) -> Result<Response, Problem> {
+        let provider = self.provider();
+        let Some(account) = &asked.details.account else {
+            return Err(Problem::from(hallpass_provider::Failure::Internal(
+                "somebody unknown is to set up a second factor".to_owned(),
+            )));
+        };
+        let mut failed = None;
+        let mut offer = None;
+        if let Some(form) = &posted
+            && let (Some(sealed), Some(code)) = (form.get("offer"), form.get("code"))
+        {
+            let given = provider
+                .totp_enrolled(asked.handle, asked.browser, sealed, code)
+                .await?;
+            match given {
+                Ok(answered) => return Ok(self.gone_on(asked, &account.subject, answered)),
+                Err(CodeRefused::Wrong) => failed = Some(Failed::refused(SignInError::WrongCode)),
+                Err(CodeRefused::Throttled { retry_after }) => {
+                    failed = Some(Failed::throttled(retry_after));
+                }
+            }
+            offer = provider.totp_offered(account, asked.handle, sealed);
+        }
+        let offer = match offer {
+            Some(offer) => offer,
+            None => provider.offer_totp(account, asked.handle, self.pages.name())?,
+        };
+        let page = Page::Enrol(Enrol {
+            action: &self.pages.action(PageKind::Login, asked.handle),
+            account: name(asked),
+            secret: &offer.secret,
+            uri: &offer.uri,
+            offer: &offer.sealed,
+            error: failed.as_ref().map(|failed| failed.error),
+            retry_after: failed.as_ref().and_then(retry),
+            cancel: asked.details.client.is_some(),
+        });
+        Ok(self.step_page(page, failed))
+    }
+}
+
+fn name<'a>(asked: &Asked<'a>) -> &'a str {
+    let account = asked.details.account.as_ref();
+    account.map_or("", |account| account.display_name.as_str())
+}

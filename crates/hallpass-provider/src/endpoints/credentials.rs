@@ -1,0 +1,346 @@
+//! Looking after one's credentials: setting up, naming and removing. Whoever calls these made sure that the person proved
+//! lately who they are ([`Provider::visit`]), or is in the middle of proving it.
+
+use hallpass_core::sign_in::{Method, Proof, recovery, totp};
+use hallpass_store::{CredentialData, CredentialRecord, RecoveryCodes, Spend, StoreError, Totp};
+use hallpass_types::{CredentialId, Secret, Subject, Timestamp, sha256};
+use serde::{Deserialize, Serialize};
+
+use super::{Answered, CodeRefused, Proven, SignInStep};
+use crate::{
+    Failure, Provider,
+    browser::{Browser, Reason},
+    ports::Account,
+};
+
+/// Characters of a credential's name.
+const MAX_NAME: usize = 60;
+/// So long an offered secret can be confirmed.
+const OFFER_AGE: i64 = 900;
+
+/// An authenticator app that is about to be set up.
+#[derive(Clone, Debug)]
+pub struct TotpOffer {
+    /// Its secret as people type it, in groups of four.
+    pub secret: String,
+    /// What the QR code holds.
+    pub uri: String,
+    /// The secret, sealed; comes back with the first code.
+    pub sealed: String,
+}
+
+/// What is sealed into an offer.
+#[derive(Serialize, Deserialize)]
+struct SealedOffer {
+    #[serde(rename = "s")]
+    subject: Subject,
+    #[serde(rename = "k")]
+    secret: [u8; totp::SECRET_LEN],
+    /// Digest of the page or session that it was made for.
+    #[serde(rename = "b")]
+    bound_to: [u8; 32],
+    #[serde(rename = "n")]
+    service: String,
+    #[serde(rename = "e")]
+    expires_at: Timestamp,
+}
+
+impl Provider {
+    /// Offers a fresh secret. It is written nowhere before its first code comes back; `bound_to` is the page or session that
+    /// it is for.
+    ///
+    /// # Errors
+    /// It cannot be sealed.
+    pub fn offer_totp(
+        &self,
+        account: &Account,
+        bound_to: &str,
+        service: &str,
+    ) -> Result<TotpOffer, Failure> {
+        let offer = SealedOffer {
+            subject: account.subject.clone(),
+            secret: self.random(),
+            bound_to: sha256(bound_to.as_bytes()),
+            service: service.to_owned(),
+            expires_at: self.now().plus(OFFER_AGE),
+        };
+        let plain = serde_json::to_vec(&offer).map_err(|e| Failure::Internal(e.to_string()))?;
+        let sealed = self.inner.secrets.seal_browser("totp", &plain);
+        Ok(shown(&offer, account, sealed))
+    }
+
+    /// The offer that a form brought back, to show it again after a wrong code; none when it is not this person's any more.
+    #[must_use]
+    pub fn totp_offered(
+        &self,
+        account: &Account,
+        bound_to: &str,
+        sealed: &str,
+    ) -> Option<TotpOffer> {
+        let offer = self.open_offer(&account.subject, bound_to, sealed)?;
+        Some(shown(&offer, account, sealed.to_owned()))
+    }
+
+    fn open_offer(&self, subject: &Subject, bound_to: &str, sealed: &str) -> Option<SealedOffer> {
+        let plain = self.inner.secrets.open_browser("totp", sealed)?;
+        let offer: SealedOffer = serde_json::from_slice(&plain).ok()?;
+        let stands = offer.subject == *subject
+            && offer.bound_to == sha256(bound_to.as_bytes())
+            && !offer.expires_at.is_over(self.now());
+        stands.then_some(offer)
+    }
+
+    /// What sets the app up, once it showed a right code; none for a wrong one, or an offer that is over. Counted before it
+    /// is looked at.
+    fn totp_spend(
+        &self,
+        subject: &Subject,
+        bound_to: &str,
+        sealed: &str,
+        code: &str,
+    ) -> Result<Spend, CodeRefused> {
+        self.count_code(subject)
+            .map_err(|retry_after| CodeRefused::Throttled { retry_after })?;
+        let now = self.now();
+        let offer = self
+            .open_offer(subject, bound_to, sealed)
+            .ok_or(CodeRefused::Wrong)?;
+        let step = totp::matching_step(&offer.secret, code, None, now).ok_or(CodeRefused::Wrong)?;
+        let id = only("totp");
+        let data = CredentialData::Totp(Totp {
+            sealed: self.inner.secrets.seal_totp(subject, id, &offer.secret),
+            last_step: step,
+        });
+        Ok(Spend::NewCredential(Box::new(record(
+            subject, id, data, now,
+        ))))
+    }
+
+    /// Sets an authenticator app up. There is one per person.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn add_totp(
+        &self,
+        account: &Account,
+        bound_to: &str,
+        sealed: &str,
+        code: &str,
+    ) -> Result<Result<(), CodeRefused>, Failure> {
+        let spend = match self.totp_spend(&account.subject, bound_to, sealed, code) {
+            Ok(spend) => spend,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        if !self.spent(vec![spend]).await? {
+            return Ok(Err(CodeRefused::Wrong));
+        }
+        self.give_back_code(&account.subject);
+        Ok(Ok(()))
+    }
+
+    /// Sets an authenticator app up in the middle of a sign-in that demands one, and goes on.
+    ///
+    /// # Errors
+    /// The handle is not valid in this browser, the page does not ask for it, or the store fails.
+    pub async fn totp_enrolled(
+        &self,
+        handle: &str,
+        browser: &Browser,
+        sealed: &str,
+        code: &str,
+    ) -> Result<Result<Answered, CodeRefused>, Failure> {
+        let mut signing_in = self.open_sign_in(handle, browser).await?;
+        let asked = signing_in.step(self)? == Some(SignInStep::Enrol);
+        let Some(account) = signing_in.account.clone().filter(|_| asked) else {
+            return Err(Reason::StateUnknown.into());
+        };
+        let spend = match self.totp_spend(&account.subject, handle, sealed, code) {
+            Ok(spend) => spend,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let subject = account.subject.clone();
+        let proven = Proven {
+            account,
+            proof: Proof::new(Method::Totp, self.now()),
+            must_change: false,
+        };
+        signing_in.enrolled.totp = true;
+        match self
+            .advance(signing_in, browser, proven, vec![spend])
+            .await?
+        {
+            Some(answered) => {
+                self.give_back_code(&subject);
+                Ok(Ok(answered))
+            }
+            None => Ok(Err(CodeRefused::Wrong)),
+        }
+    }
+
+    /// Makes a new set of recovery codes, which takes the place of an older one. They are answered here and never again.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn new_recovery_codes(&self, subject: &Subject) -> Result<Vec<Secret>, Failure> {
+        let now = self.now();
+        let id = only("recovery-codes");
+        for _ in 0..ROUNDS {
+            let codes: Vec<String> = (0..recovery::CODES)
+                .map(|_| recovery::shown(self.random()))
+                .collect();
+            let left = codes
+                .iter()
+                .filter_map(|code| recovery::canonical(code))
+                .map(|code| self.inner.secrets.recovery_digest(subject, &code))
+                .collect();
+            let data = CredentialData::RecoveryCodes(RecoveryCodes {
+                left,
+                of: u32::try_from(recovery::CODES).unwrap_or_default(),
+            });
+            let fresh = record(subject, id, data, now);
+            let held = self.credentials_of(subject).await?;
+            let spend = match held.iter().find(|held| held.id == id) {
+                None => Spend::NewCredential(Box::new(fresh)),
+                Some(held) => Spend::Credential {
+                    subject: subject.clone(),
+                    id,
+                    revision: held.revision,
+                    next: Some(Box::new(CredentialRecord {
+                        revision: held.revision.saturating_add(1),
+                        ..fresh
+                    })),
+                },
+            };
+            if self.spent(vec![spend]).await? {
+                return Ok(codes.into_iter().map(Secret::new).collect());
+            }
+        }
+        Err(Failure::Unavailable { retry_after: 1 })
+    }
+
+    /// A person's credentials.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn credentials(
+        &self,
+        subject: &Subject,
+    ) -> Result<Vec<CredentialRecord>, StoreError> {
+        let mut records = self.credentials_of(subject).await?;
+        records.sort_by_key(|record| (record.created_at, record.id));
+        Ok(records)
+    }
+
+    /// Removes a credential; whether there was one.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn remove_credential(
+        &self,
+        subject: &Subject,
+        id: CredentialId,
+    ) -> Result<bool, Failure> {
+        self.change_credential(subject, id, |_| None).await
+    }
+
+    /// Gives a credential another name; whether there is one. Names are cut at a sensible length.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn rename_credential(
+        &self,
+        subject: &Subject,
+        id: CredentialId,
+        name: &str,
+    ) -> Result<bool, Failure> {
+        let name: String = name
+            .trim()
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(MAX_NAME)
+            .collect();
+        self.change_credential(subject, id, |held| {
+            Some(CredentialRecord {
+                name: name.clone(),
+                ..held.clone()
+            })
+        })
+        .await
+    }
+
+    /// Reads, changes and writes back, anew when somebody else was faster. None deletes.
+    async fn change_credential(
+        &self,
+        subject: &Subject,
+        id: CredentialId,
+        change: impl Fn(&CredentialRecord) -> Option<CredentialRecord>,
+    ) -> Result<bool, Failure> {
+        for _ in 0..ROUNDS {
+            let records = self.credentials_of(subject).await?;
+            let Some(held) = records.iter().find(|record| record.id == id) else {
+                return Ok(false);
+            };
+            let next = change(held).map(|next| {
+                Box::new(CredentialRecord {
+                    revision: held.revision.saturating_add(1),
+                    ..next
+                })
+            });
+            let spend = Spend::Credential {
+                subject: subject.clone(),
+                id,
+                revision: held.revision,
+                next,
+            };
+            if self.spent(vec![spend]).await? {
+                return Ok(true);
+            }
+        }
+        Err(Failure::Unavailable { retry_after: 1 })
+    }
+}
+
+/// Tries to write a change when others write at the same time.
+const ROUNDS: usize = 5;
+
+/// The identity of what a person has one of.
+fn only(kind: &str) -> CredentialId {
+    let mut id = [0; 16];
+    if let Some(half) = sha256(kind.as_bytes()).first_chunk::<16>() {
+        id = *half;
+    }
+    CredentialId(id)
+}
+
+fn record(
+    subject: &Subject,
+    id: CredentialId,
+    data: CredentialData,
+    now: Timestamp,
+) -> CredentialRecord {
+    CredentialRecord {
+        subject: subject.clone(),
+        id,
+        data,
+        lookup: None,
+        name: String::new(),
+        created_at: now,
+        last_used_at: None,
+        revision: 0,
+    }
+}
+
+fn shown(offer: &SealedOffer, account: &Account, sealed: String) -> TotpOffer {
+    let mut secret = String::new();
+    for (place, c) in totp::base32(&offer.secret).chars().enumerate() {
+        if place > 0 && place.is_multiple_of(4) {
+            secret.push(' ');
+        }
+        secret.push(c);
+    }
+    TotpOffer {
+        secret,
+        uri: totp::key_uri(&offer.secret, &offer.service, &account.display_name),
+        sealed,
+    }
+}

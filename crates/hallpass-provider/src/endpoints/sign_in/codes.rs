@@ -1,0 +1,142 @@
+//! Codes of authenticator apps and recovery codes, as a second step.
+
+use hallpass_core::sign_in::{Method, Proof, recovery, totp};
+use hallpass_store::{CredentialData, CredentialRecord, Spend};
+use hallpass_types::{Subject, Timestamp};
+
+use super::{Proven, SignInStep};
+use crate::{Failure, Provider, browser::Browser, endpoints::Answered, tries::By};
+
+/// Tries of codes per account within the window of [`Provider`]'s counter.
+const TRIES: u32 = 5;
+
+/// A code that was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodeRefused {
+    /// It is wrong, or was used before.
+    Wrong,
+    /// Too many tries for this account; again after so many seconds.
+    Throttled {
+        /// Seconds.
+        retry_after: u32,
+    },
+}
+
+impl Provider {
+    /// A code was typed on the sign-in page. Counted before it is looked at.
+    ///
+    /// # Errors
+    /// The handle is not valid in this browser, the page asks for no code, or the store fails.
+    pub async fn code_given(
+        &self,
+        handle: &str,
+        browser: &Browser,
+        method: Method,
+        typed: &str,
+    ) -> Result<Result<Answered, CodeRefused>, Failure> {
+        let signing_in = self.open_sign_in(handle, browser).await?;
+        let asked = match signing_in.step(self)? {
+            Some(SignInStep::Second(methods)) => methods.contains(&method),
+            Some(SignInStep::First(_) | SignInStep::Enrol | SignInStep::NewPassword) | None => {
+                false
+            }
+        };
+        let Some(account) = signing_in.account.clone().filter(|_| asked) else {
+            return Err(crate::browser::Reason::StateUnknown.into());
+        };
+        if let Err(retry_after) = self.count_code(&account.subject) {
+            return Ok(Err(CodeRefused::Throttled { retry_after }));
+        }
+        let now = self.now();
+        let Some(spend) = self.code_spend(&account.subject, method, typed).await? else {
+            return Ok(Err(CodeRefused::Wrong));
+        };
+        let proven = Proven {
+            account: account.clone(),
+            proof: Proof::new(method, now),
+            must_change: false,
+        };
+        match self
+            .advance(signing_in, browser, proven, vec![spend])
+            .await?
+        {
+            Some(answered) => {
+                self.give_back_code(&account.subject);
+                Ok(Ok(answered))
+            }
+            // Somebody was faster with the same code.
+            None => Ok(Err(CodeRefused::Wrong)),
+        }
+    }
+
+    /// Counts a try of a code; the error is how many seconds to wait.
+    pub(crate) fn count_code(&self, subject: &Subject) -> Result<(), u32> {
+        let by = [By::Account(subject.as_str())];
+        self.inner.wrong_second.count(&by, TRIES, self.now())
+    }
+
+    pub(crate) fn give_back_code(&self, subject: &Subject) {
+        let by = [By::Account(subject.as_str())];
+        self.inner.wrong_second.give_back(&by);
+    }
+
+    /// What uses the code up; none when it is not one of the person's.
+    pub(crate) async fn code_spend(
+        &self,
+        subject: &Subject,
+        method: Method,
+        typed: &str,
+    ) -> Result<Option<Spend>, Failure> {
+        let now = self.now();
+        for record in self.credentials_of(subject).await? {
+            let data = match (&record.data, method) {
+                (CredentialData::Totp(held), Method::Totp) => {
+                    let secret = self
+                        .inner
+                        .secrets
+                        .open_totp(subject, record.id, &held.sealed)
+                        .ok_or_else(|| {
+                            Failure::Internal("the secret of a code does not open".to_owned())
+                        })?;
+                    let step = totp::matching_step(&secret, typed, Some(held.last_step), now);
+                    step.map(|last_step| {
+                        CredentialData::Totp(hallpass_store::Totp {
+                            last_step,
+                            ..held.clone()
+                        })
+                    })
+                }
+                (CredentialData::RecoveryCodes(held), Method::RecoveryCode) => {
+                    recovery::canonical(typed).and_then(|code| {
+                        let digest = self.inner.secrets.recovery_digest(subject, &code);
+                        let mut left = held.clone();
+                        left.left.retain(|one| *one != digest);
+                        let taken = left.left.len() < held.left.len();
+                        taken.then_some(CredentialData::RecoveryCodes(left))
+                    })
+                }
+                _ => None,
+            };
+            if let Some(data) = data {
+                return Ok(Some(used(record, data, now)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The change that says that a credential was used.
+pub(crate) fn used(record: CredentialRecord, data: CredentialData, now: Timestamp) -> Spend {
+    let next = CredentialRecord {
+        data,
+        last_used_at: Some(now),
+        revision: record.revision.saturating_add(1),
+        ..record.clone()
+    };
+    Spend::Credential {
+        subject: record.subject,
+        id: record.id,
+        revision: record.revision,
+        next: Some(Box::new(next)),
+    }
+}

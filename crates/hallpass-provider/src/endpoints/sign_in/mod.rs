@@ -1,0 +1,479 @@
+//! Signing in, one proof after another.
+//!
+//! What was proved is sealed into the address of the page that asks for the rest, together with the browser that it
+//! belongs to. No session exists before [`step`] says that nothing is missing, so no later address skips anything; and the
+//! commit that begins the session spends the name of the sign-in, so that an address in somebody's history begins none.
+
+mod codes;
+mod enrolled;
+
+use hallpass_core::{
+    authorize::Reason as Refusal,
+    interaction::{Cause, Next, Prompt, next},
+    sign_in::{
+        Demand, Enrolled, Method, Proof, Step, amr_of, required_by, step, time_of, wished_by,
+    },
+};
+use hallpass_store::{Commit, Committed, Spend, StoreError};
+use hallpass_types::{Bucket, Key, Once, Opaque, Subject, Timestamp, sha256};
+use serde::{Deserialize, Serialize};
+
+use super::{Answer, Answered, ClientView, SignedIn, authorize::Flow, interaction::client_view};
+use crate::{
+    Failure, Provider,
+    browser::{Browser, Pending, Reason, SetCookies},
+    ports::{Account, PageKind},
+};
+
+pub use codes::CodeRefused;
+
+/// So long a proof counts that no session came of.
+const PROOF_AGE: i64 = 600;
+
+/// What was proved so far, and for whom.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Proved {
+    #[serde(rename = "s")]
+    subject: Subject,
+    /// The account's epoch then: when credentials change, nothing of it counts.
+    #[serde(rename = "e")]
+    epoch: u32,
+    #[serde(rename = "p")]
+    proofs: Vec<Proof>,
+    /// Names this sign-in. It begins one session.
+    #[serde(rename = "c")]
+    name: [u8; 16],
+    /// The person must choose a new password before anything else.
+    #[serde(rename = "m", default, skip_serializing_if = "std::ops::Not::not")]
+    must_change: bool,
+}
+
+impl Proved {
+    fn once(&self, expires_at: Timestamp) -> Key<Once> {
+        let mut bytes = b"sign-in".to_vec();
+        bytes.extend_from_slice(&self.name);
+        Key::from_parts(Bucket::holding(expires_at), sha256(&bytes))
+    }
+}
+
+/// What somebody proved just now.
+#[derive(Clone, Debug)]
+pub struct Proven {
+    /// Who they are.
+    pub account: Account,
+    /// What they proved.
+    pub proof: Proof,
+    /// They must choose a new password before anything else.
+    pub must_change: bool,
+}
+
+/// What the sign-in page asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SignInStep {
+    /// Who are you? Any of these ways.
+    First(Vec<Method>),
+    /// One thing more, any of these.
+    Second(Vec<Method>),
+    /// Set up a second factor.
+    Enrol,
+    /// Choose a new password.
+    NewPassword,
+}
+
+/// What the sign-in page shows.
+#[derive(Clone, Debug)]
+pub struct SignInDetails {
+    /// What it asks for.
+    pub step: SignInStep,
+    /// Who wants to know, where it is a client.
+    pub client: Option<ClientView>,
+    /// Prefill for the name.
+    pub login_hint: Option<String>,
+    /// Whose account it is; only when the person proved something.
+    pub account: Option<Account>,
+    /// Wanted languages.
+    pub ui_locales: Vec<String>,
+}
+
+/// A sign-in on its way.
+pub(crate) struct SigningIn {
+    flow: Box<Flow>,
+    pending: Box<Pending>,
+    /// Who the browser's session belongs to.
+    session: Option<SignedIn>,
+    /// The session's proofs count: only its strength is too little.
+    builds_on_session: bool,
+    proved: Option<Proved>,
+    /// Whose account the proofs are about, if it still stands.
+    pub(crate) account: Option<Account>,
+    pub(crate) enrolled: Enrolled,
+}
+
+impl SigningIn {
+    pub(crate) fn expires_at(&self) -> Timestamp {
+        self.pending.expires_at
+    }
+
+    /// Everything that counts now, the newest of each method.
+    fn proofs(&self, now: Timestamp) -> Vec<Proof> {
+        let Some(account) = &self.account else {
+            return Vec::new();
+        };
+        let mut all: Vec<Proof> = Vec::new();
+        if let Some(proved) = self
+            .proved
+            .as_ref()
+            .filter(|p| p.subject == account.subject)
+        {
+            let fresh = |proof: &&Proof| now.since(proof.at) <= PROOF_AGE;
+            all.extend(proved.proofs.iter().filter(fresh).cloned());
+        }
+        if self.builds_on_session
+            && let Some(session) = self.session.as_ref().map(|s| &s.session)
+            && session.subject == account.subject
+        {
+            for proof in earlier_proofs(session) {
+                if !all.iter().any(|held| held.method == proof.method) {
+                    all.push(proof);
+                }
+            }
+        }
+        all
+    }
+
+    fn demand(&self, provider: &Provider) -> Demand {
+        let policy = &provider.inner.policy;
+        let request = self.flow.valid.request();
+        let can_reach = self.enrolled.reachable(&policy.sign_in);
+        Demand {
+            required: required_by(policy, request),
+            wished: wished_by(policy, request, can_reach),
+        }
+    }
+
+    pub(crate) fn step(&self, provider: &Provider) -> Result<Option<SignInStep>, Failure> {
+        let proofs = self.proofs(provider.now());
+        let demand = self.demand(provider);
+        Ok(
+            match step(&provider.inner.policy, demand, &proofs, self.enrolled) {
+                Step::First(methods) => Some(SignInStep::First(methods)),
+                Step::Second(methods) => Some(SignInStep::Second(methods)),
+                Step::Enrol => Some(SignInStep::Enrol),
+                Step::Unreachable => return Err(Reason::Unreachable.into()),
+                Step::Done if self.proved.as_ref().is_some_and(|p| p.must_change) => {
+                    Some(SignInStep::NewPassword)
+                }
+                Step::Done => None,
+            },
+        )
+    }
+}
+
+/// What the person of a session proved. One of an earlier version of this program says it in words alone.
+pub(crate) fn earlier_proofs(session: &hallpass_core::record::SessionRecord) -> Vec<Proof> {
+    if session.proofs.is_empty() {
+        return vec![Proof {
+            method: Method::Other,
+            amr: session.authentication.amr.clone(),
+            at: session.authentication.auth_time,
+        }];
+    }
+    session.proofs.clone()
+}
+
+impl Provider {
+    /// Opens the handle that the sign-in page was given.
+    pub(crate) async fn open_sign_in(
+        &self,
+        handle: &str,
+        browser: &Browser,
+    ) -> Result<SigningIn, Failure> {
+        let session = self
+            .signed_in(browser.session.as_ref().map(Opaque::key))
+            .await?;
+        let (flow, pending) = self.open(handle, browser).await?;
+        let person = self
+            .person(&flow, browser.session.as_ref().map(Opaque::key))
+            .await?;
+        let only_too_weak = match next(&flow.valid, &person.facts(&flow, self)) {
+            Next::Ask(ask) => {
+                ask.prompt == Prompt::Login && ask.reasons.iter().all(|r| *r == Cause::AcrTooWeak)
+            }
+            Next::Ready | Next::Refuse(_) => false,
+        };
+        let builds_on_session = only_too_weak && !pending.anew;
+        let mut proved = pending.proved.clone();
+        let account = match (&proved, &session) {
+            (Some(held), _) => self.living(&held.subject, held.epoch).await?,
+            (None, Some(session)) if builds_on_session => Some(session.account.clone()),
+            (None, _) => None,
+        };
+        if account.is_none() {
+            proved = None;
+        }
+        let enrolled = match &account {
+            Some(account) => self.enrolled(&account.subject).await?,
+            None => Enrolled::default(),
+        };
+        Ok(SigningIn {
+            flow: Box::new(flow),
+            pending: Box::new(pending),
+            session,
+            builds_on_session,
+            proved,
+            account,
+            enrolled,
+        })
+    }
+
+    /// The account, if it is alive and its credentials are still those of that epoch.
+    async fn living(&self, subject: &Subject, epoch: u32) -> Result<Option<Account>, StoreError> {
+        let inner = &self.inner;
+        let account = inner.accounts.account(inner.issuer_id, subject).await?;
+        Ok(account.filter(|account| account.epoch == epoch))
+    }
+
+    /// What the sign-in page shows; or an answer for the client, where the person cannot reach what it demands.
+    ///
+    /// # Errors
+    /// The handle is not valid in this browser, or the store fails.
+    pub async fn sign_in_details(
+        &self,
+        handle: &str,
+        browser: &Browser,
+    ) -> Result<Result<SignInDetails, Answered>, Failure> {
+        let signing_in = self.open_sign_in(handle, browser).await?;
+        let rules = &self.inner.policy.sign_in;
+        let step = match signing_in.step(self) {
+            Ok(Some(step)) => step,
+            // Somebody comes back to an answered page: they may still sign in anew.
+            Ok(None) => SignInStep::First(rules.methods.clone()),
+            Err(failure) => {
+                let answered = self.cannot_go_on(signing_in, failure).await?;
+                return Ok(Err(answered));
+            }
+        };
+        let begins = matches!(step, SignInStep::First(_));
+        let flow = &signing_in.flow;
+        let request = flow.valid.request();
+        let client = flow.own.is_none();
+        let client = client.then(|| client_view(flow.valid.client(), &request.redirect_uri));
+        let login_hint = request.login_hint.clone();
+        let ui_locales = request.ui_locales.clone();
+        Ok(Ok(SignInDetails {
+            step,
+            client,
+            login_hint,
+            account: signing_in.account.filter(|_| !begins),
+            ui_locales,
+        }))
+    }
+
+    /// Somebody proved something on the sign-in page. Whatever is still missing is asked for; otherwise a session begins,
+    /// an old one of this browser ends, and the request goes on.
+    ///
+    /// # Errors
+    /// The handle is not valid in this browser, or the store fails.
+    pub async fn sign_in_proved(
+        &self,
+        handle: &str,
+        browser: &Browser,
+        proven: Proven,
+    ) -> Result<Answered, Failure> {
+        let signing_in = self.open_sign_in(handle, browser).await?;
+        match self
+            .advance(signing_in, browser, proven, Vec::new())
+            .await?
+        {
+            Some(answered) => Ok(answered),
+            // The sign-in of this address has begun its session.
+            None => Err(Reason::StateExpired.into()),
+        }
+    }
+
+    /// Goes on after a proof. What it spends is committed with the session, or alone where something is still missing.
+    /// None when one of the spends, or the sign-in itself, came too late.
+    pub(crate) async fn advance(
+        &self,
+        mut signing_in: SigningIn,
+        browser: &Browser,
+        proven: Proven,
+        mut spends: Vec<Spend>,
+    ) -> Result<Option<Answered>, Failure> {
+        let Proven {
+            account,
+            proof,
+            must_change,
+        } = proven;
+        let same = |held: &Account| held.subject == account.subject && held.epoch == account.epoch;
+        if !signing_in.account.as_ref().is_some_and(same) {
+            // Somebody else than before: nothing of what was proved is theirs.
+            signing_in.proved = None;
+            signing_in.enrolled = self.enrolled(&account.subject).await?;
+        }
+        let proved = signing_in.proved.get_or_insert_with(|| Proved {
+            subject: account.subject.clone(),
+            epoch: account.epoch,
+            proofs: Vec::new(),
+            name: self.random(),
+            must_change: false,
+        });
+        proved.proofs.retain(|held| held.method != proof.method);
+        proved.proofs.push(proof);
+        proved.must_change |= must_change;
+        signing_in.account = Some(account.clone());
+        let missing = match signing_in.step(self) {
+            Ok(missing) => missing,
+            Err(failure) => return self.cannot_go_on(signing_in, failure).await.map(Some),
+        };
+        let Some(proved) = signing_in.proved.clone() else {
+            return Err(Reason::StateUnknown.into());
+        };
+        if missing.is_some() {
+            if !spends.is_empty() && !self.spent(spends).await? {
+                return Ok(None);
+            }
+            let page = self.ask_on(*signing_in.pending, Some(proved), false)?;
+            return Ok(Some(page));
+        }
+        spends.push(Spend::Once(proved.once(signing_in.expires_at())));
+        let proofs = signing_in.proofs(self.now());
+        let begun = self
+            .begin_session(browser, &account, proofs, spends)
+            .await?;
+        let Some((session, lifetime, sid)) = begun else {
+            return Ok(None);
+        };
+        let cookies = SetCookies {
+            state: self.browser_state(&session.key(), lifetime),
+            session: Some((session, lifetime)),
+            ..SetCookies::default()
+        };
+        let mut flow = signing_in.flow;
+        flow.done.login = Some(sid);
+        flow.proved = None;
+        flow.anew = false;
+        self.proceed(*flow, browser, cookies).await.map(Some)
+    }
+
+    /// The person cannot prove what is demanded. A client hears of it; on our own pages the person does.
+    async fn cannot_go_on(
+        &self,
+        signing_in: SigningIn,
+        failure: Failure,
+    ) -> Result<Answered, Failure> {
+        let flow = signing_in.flow;
+        if flow.device.is_some() || flow.own.is_some() {
+            return Err(failure);
+        }
+        self.refuse(flow.valid, Refusal::AcrNotReached).await
+    }
+
+    /// The page that asks for what is missing.
+    fn ask_on(
+        &self,
+        mut pending: Pending,
+        proved: Option<Proved>,
+        anew: bool,
+    ) -> Result<Answered, Failure> {
+        pending.proved = proved;
+        pending.anew |= anew;
+        let handle = self.seal_pending(&pending)?;
+        Ok(Answered {
+            answer: Answer::Page(self.inner.interaction.url(PageKind::Login, &handle)),
+            cookies: SetCookies::default(),
+        })
+    }
+
+    /// The person wants to sign in as somebody else: nothing that was proved counts.
+    ///
+    /// # Errors
+    /// The handle is not valid in this browser, or the store fails.
+    pub async fn sign_in_anew(&self, handle: &str, browser: &Browser) -> Result<Answered, Failure> {
+        let signing_in = self.open_sign_in(handle, browser).await?;
+        self.ask_on(*signing_in.pending, None, true)
+    }
+
+    /// Whose password is to be changed on this page; nobody's where it does not ask for that.
+    ///
+    /// # Errors
+    /// The handle is not valid in this browser, or the store fails.
+    pub async fn new_password_for(
+        &self,
+        handle: &str,
+        browser: &Browser,
+    ) -> Result<Option<Account>, Failure> {
+        let signing_in = self.open_sign_in(handle, browser).await?;
+        let wanted = signing_in.step(self)? == Some(SignInStep::NewPassword);
+        Ok(signing_in.account.filter(|_| wanted))
+    }
+
+    /// The password was changed as the page asked. `account` is the account since: everything older than the change is
+    /// over, but for what the person proved on this way.
+    ///
+    /// # Errors
+    /// The handle is not valid in this browser, or the store fails.
+    pub async fn password_chosen(
+        &self,
+        handle: &str,
+        browser: &Browser,
+        account: Account,
+    ) -> Result<Answered, Failure> {
+        // The state is of the old epoch: it is read without asking the account.
+        let (flow, pending) = self.open(handle, browser).await?;
+        let proved = pending.proved.clone();
+        let proved = proved
+            .filter(|p| p.subject == account.subject && p.must_change)
+            .ok_or(Reason::StateUnknown)?;
+        let now = self.now();
+        let enrolled = self.enrolled(&account.subject).await?;
+        let signing_in = SigningIn {
+            flow: Box::new(flow),
+            pending: Box::new(pending),
+            session: None,
+            builds_on_session: false,
+            proved: Some(Proved {
+                epoch: account.epoch,
+                must_change: false,
+                ..proved
+            }),
+            account: Some(account.clone()),
+            enrolled,
+        };
+        let proven = Proven {
+            account,
+            proof: Proof::new(Method::Password, now),
+            must_change: false,
+        };
+        match self
+            .advance(signing_in, browser, proven, Vec::new())
+            .await?
+        {
+            Some(answered) => Ok(answered),
+            None => Err(Reason::StateExpired.into()),
+        }
+    }
+
+    /// Whether all of these were in time.
+    pub(crate) async fn spent(&self, spends: Vec<Spend>) -> Result<bool, StoreError> {
+        let commit = Commit {
+            spends,
+            writes: Vec::new(),
+        };
+        Ok(self.commit(commit).await? == Committed::Done)
+    }
+
+    /// How these proofs are told to clients.
+    pub(crate) fn authentication_of(
+        &self,
+        proofs: &[Proof],
+    ) -> hallpass_core::record::Authentication {
+        let policy = &self.inner.policy;
+        let strength = hallpass_core::sign_in::strength_of(policy, proofs);
+        hallpass_core::record::Authentication {
+            auth_time: time_of(proofs).unwrap_or_else(|| self.now()),
+            acr: hallpass_core::sign_in::acr_of(policy, strength),
+            amr: amr_of(policy, proofs),
+        }
+    }
+}
