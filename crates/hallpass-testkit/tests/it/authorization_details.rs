@@ -93,8 +93,6 @@ async fn generous(types: &'static [hallpass_core::authorize::ResponseType]) -> O
                 name: format!("api:{n:060}"),
                 title: None,
                 description: None,
-                title: None,
-                required: false,
                 claims: Vec::new(),
                 required: false,
             }));
