@@ -1,5 +1,7 @@
 //! Requests that did not succeed, on the wire.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use hallpass_provider::{Failure, Refusal};
 use hallpass_types::ErrorCode;
 use http::{
@@ -126,6 +128,13 @@ impl From<Refusal> for Problem {
     }
 }
 
+/// Up to three seconds, so that those who were told to come back do not come together.
+fn spread() -> u32 {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    count.wrapping_mul(0x9E37_79B9).wrapping_shr(30)
+}
+
 impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
         match failure {
@@ -134,7 +143,9 @@ impl From<Failure> for Problem {
                 let text = "the server is busy, try again soon";
                 let mut problem =
                     Self::refused(503, ErrorCode::TemporarilyUnavailable, "busy", text);
-                problem.retry_after = Some(retry_after.max(1));
+                // Whoever says more has spread it already.
+                let more = if retry_after <= 1 { spread() } else { 0 };
+                problem.retry_after = Some(retry_after.max(1).saturating_add(more));
                 problem
             }
             Failure::Throttled { retry_after } => {

@@ -13,6 +13,7 @@ use http::header::{HeaderValue, RETRY_AFTER};
 use http::{Method, Request, StatusCode};
 use http_body_util::Full;
 
+use crate::admission::Admission;
 use crate::config::{RateLimits, Registration};
 use crate::demo::Demo;
 use crate::limits::Limit;
@@ -30,6 +31,7 @@ struct Inner {
     pages: PageRoutes,
     registrations: Limit,
     failed_authentications: Limit,
+    admission: Admission,
 }
 
 /// The names of everything that can answer, for the metrics.
@@ -92,6 +94,7 @@ impl Hallpass {
             pages,
             registrations,
             failed_authentications,
+            admission: part.admission.clone(),
         }))
     }
 
@@ -164,6 +167,29 @@ impl Hallpass {
         response
     }
 
+    /// There is more to do than the store can.
+    fn turned_away(&self, endpoint: &'static str, seconds: u32) -> hallpass_http::Response {
+        let reason = "busy";
+        self.0.endpoints.provider().emit(&Event::Refused {
+            endpoint,
+            reason,
+            client: None,
+        });
+        let text = "the server is busy, try again soon";
+        let problem = Problem::refused(503, ErrorCode::TemporarilyUnavailable, reason, text);
+        let program = Route::LABELS.contains(&endpoint)
+            && !matches!(endpoint, "authorize" | "logout" | "initiate");
+        let mut response = if program {
+            problem.json()
+        } else {
+            problem.page(&**self.0.endpoints.pages())
+        };
+        let headers = response.headers_mut();
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        hallpass_http::secure(headers, self.0.issuer.is_https());
+        response
+    }
+
     fn slow_down(&self, route: Route<'_>, wait: Duration) -> hallpass_http::Response {
         let reason = "slow_down";
         self.0.endpoints.provider().emit(&Event::Refused {
@@ -191,6 +217,17 @@ impl App for Hallpass {
     ) -> Answer<Full<Bytes>> {
         let found = route(&self.0.issuer, request.uri().path()).map(nameless);
         if let Some(found) = found {
+            let entered = if asks_the_store(found) {
+                self.0.admission.enter()
+            } else {
+                Ok(())
+            };
+            if let Err(wait) = entered {
+                return Answer {
+                    response: self.turned_away(found.label(), wait),
+                    endpoint: found.label(),
+                };
+            }
             let response = self.protocol(request, client, found).await;
             return Answer {
                 response,
@@ -214,6 +251,26 @@ impl App for Hallpass {
                 endpoint: NOTHING,
             },
         }
+    }
+}
+
+/// Whether an endpoint needs more than what is in memory.
+const fn asks_the_store(route: Route<'_>) -> bool {
+    match route {
+        Route::Metadata | Route::Jwks | Route::CheckSession | Route::WebFinger => false,
+        Route::Authorize
+        | Route::Token
+        | Route::UserInfo
+        | Route::Introspect
+        | Route::Revoke
+        | Route::PushedAuthorization
+        | Route::Register
+        | Route::Client(_)
+        | Route::Logout
+        | Route::DeviceAuthorization
+        | Route::Initiate
+        | Route::BackchannelAuthentication
+        | Route::BackchannelAnswer => true,
     }
 }
 

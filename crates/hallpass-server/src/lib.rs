@@ -1,5 +1,6 @@
 //! The server: configuration, command line, listeners, TLS, telemetry and wiring, behind the `hallpass` binary.
 
+pub mod admission;
 pub mod app;
 pub mod cli;
 pub mod client_addr;

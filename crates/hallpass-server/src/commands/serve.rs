@@ -88,6 +88,7 @@ async fn serve(mut config: Config, demo: bool, output: Output) -> Result<(), Fai
     let engine = Engine::build(setup).await?;
     prepare(&engine, &config, demo.as_ref()).await?;
     telemetry::watch_engine(&metrics, &engine);
+    telemetry::watch_admission(&metrics, &engine.part().admission);
 
     let default = Hallpass::new(
         &engine.part(),

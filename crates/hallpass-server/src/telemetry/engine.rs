@@ -10,6 +10,7 @@ use hallpass_store_sqlite::Stats;
 
 use super::metrics::{Distribution, Metrics, Observe, Reading};
 use super::phase_name;
+use crate::admission::Admission;
 use crate::issuers::Issuers;
 use crate::wiring::{Database, Engine};
 
@@ -22,6 +23,27 @@ pub fn watch_engine(metrics: &Metrics, engine: &Engine) {
         Some(Database::Postgres(stats)) => super::postgres::watch(metrics, stats),
         None => {}
     }
+}
+
+/// Shows who is let in.
+pub fn watch_admission(metrics: &Metrics, admission: &Admission) {
+    let of = admission.clone();
+    let help = "Questions to the store under way";
+    metrics.observe_gauge("hallpass_store_questions", help, move || {
+        Some(count(of.counts().0))
+    });
+    let of = admission.clone();
+    let help = "Questions to the store under way at which requests are turned away";
+    metrics.observe_gauge("hallpass_store_questions_limit", help, move || {
+        Some(count(of.counts().1))
+    });
+    let of = admission.clone();
+    let read = move || vec![(Vec::new(), of.counts().2)];
+    metrics.observe(
+        "hallpass_requests_turned_away",
+        "Requests turned away because the store is slower than what is asked of it",
+        Observe::Counter(Box::new(read)),
+    );
 }
 
 /// Shows how many issuers there are.

@@ -25,6 +25,7 @@ use hallpass_store_sqlite::SqliteStore;
 use hallpass_types::{Issuer, IssuerId};
 use zeroize::Zeroizing;
 
+use crate::admission::{Admission, Counted};
 use crate::config::{AuthorizationDetails, Config, Danger, Passwords, RateLimits, StoreKind};
 use crate::data_folder::{DataFolder, Purpose, check_database};
 use crate::failure::Failure;
@@ -57,6 +58,8 @@ pub struct Part {
     pub accounts: Arc<BuiltinAccounts>,
     /// Its pages.
     pub pages: BuiltinPages,
+    /// Who is let in.
+    pub admission: Admission,
 }
 
 /// What all issuers of a process share.
@@ -72,6 +75,7 @@ struct Common {
     events: Arc<dyn Events>,
     fetcher: Arc<dyn Fetcher>,
     mailer: Arc<dyn Mailer>,
+    admission: Admission,
 }
 
 impl std::fmt::Debug for Common {
@@ -205,8 +209,10 @@ impl Engine {
             folder, purpose, ..
         } = ground;
         let (store, database) = open_store(config, folder.as_ref()).await?;
+        let admission = Admission::default();
         let common = Common {
-            store,
+            store: Arc::new(Counted::new(store, admission.clone())),
+            admission,
             master,
             attempts,
             pool: Arc::new(hash_pool(&config.passwords, purpose)?),
@@ -242,6 +248,7 @@ impl Engine {
             provider: self.provider.clone(),
             accounts: Arc::clone(&self.accounts),
             pages: self.pages.clone(),
+            admission: self.common.admission.clone(),
         }
     }
 
@@ -363,6 +370,7 @@ impl Common {
             provider,
             accounts,
             pages,
+            admission: self.admission.clone(),
         })
     }
 }
