@@ -45,6 +45,11 @@ impl Browser {
         })
     }
 
+    /// Talks to another server from now on, whatever the addresses say: a node of the same issuer.
+    pub fn go_through(&mut self, server: Authority) {
+        self.connection = Connection::new(server);
+    }
+
     /// The cookies it holds now.
     #[must_use]
     pub fn cookies(&self) -> &[Cookie] {

@@ -6,17 +6,19 @@ use crate::Failed;
 use crate::caller::{Caller, Place};
 use crate::check::Found;
 use crate::history::{Deed, Entry, History, Outcome};
-use crate::server::Demo;
 
 /// Introspects every access token that an answer gave, and sends every code again whose use is in question.
 ///
 /// # Errors
 /// The server does not answer.
-pub async fn audit(demo: &Demo, history: &History, most_tokens: usize) -> Result<Found, Failed> {
+pub(crate) async fn audit(
+    place: &Place,
+    history: &History,
+    most_tokens: usize,
+) -> Result<Found, Failed> {
     let entries = history.snapshot();
-    let place = Place::of(demo).await?;
     let mut found = Found::default();
-    let mut caller = Caller::new(&place, place.confidential()?)?;
+    let mut caller = Caller::new(place, place.confidential()?)?;
     // Tokens first: a code that is sent again ends what it gave.
     let mut tokens: Vec<&str> = entries
         .iter()

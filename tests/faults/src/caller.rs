@@ -15,6 +15,8 @@ use crate::server::Demo;
 pub(crate) struct Place {
     pub(crate) endpoints: Endpoints,
     pub(crate) demo: Demo,
+    /// Where to connect to: the issuer itself, or one of its nodes.
+    pub(crate) node: Authority,
 }
 
 impl Place {
@@ -23,9 +25,27 @@ impl Place {
         let issuer = hallpass_load::Server::Issuer(demo.issuer.clone());
         let endpoints = issuer.endpoints().await?;
         Ok(Self {
+            node: Authority::of(&parse(&endpoints.token_endpoint)?)?,
             endpoints,
             demo: demo.clone(),
         })
+    }
+
+    /// The same through the node at that port.
+    pub(crate) fn through(&self, port: u16) -> Self {
+        let host = self.node.host.clone();
+        Self {
+            node: Authority { host, port },
+            ..self.clone()
+        }
+    }
+
+    /// A browser that talks to this node.
+    pub(crate) fn browser(&self) -> Result<Browser, Failed> {
+        let mut browser =
+            Browser::new(&parse(&self.endpoints.authorization_endpoint)?, Vec::new())?;
+        browser.go_through(self.node.clone());
+        Ok(browser)
     }
 
     /// The client with every grant.
@@ -66,7 +86,6 @@ pub(crate) struct Caller {
 impl Caller {
     pub(crate) fn new(place: &Place, client: &Client) -> Result<Self, Failed> {
         let endpoints = &place.endpoints;
-        let token = parse(&endpoints.token_endpoint)?;
         Ok(Self {
             client_id: client.client_id.clone(),
             redirect_uri: client.redirect_uris.first().cloned().unwrap_or_default(),
@@ -77,7 +96,7 @@ impl Caller {
                 client,
             )?,
             introspect: post(&endpoints.introspection_endpoint, place.resource_server()?)?,
-            connection: Connection::new(Authority::of(&token)?),
+            connection: Connection::new(place.node.clone()),
         })
     }
 

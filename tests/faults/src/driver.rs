@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hallpass_load::browser::{Browser, User};
+use hallpass_load::http::Authority;
 use tokio::task::JoinHandle;
 
 use crate::Failed;
@@ -28,13 +29,13 @@ impl Workers {
     /// # Errors
     /// One of them cannot sign in.
     pub(crate) async fn sign_in(
-        place: &Place,
+        places: &[Place],
         history: &History,
         number: u32,
     ) -> Result<Self, Failed> {
         let mut workers = Vec::new();
         for actor in 0..number {
-            workers.push(Worker::new(place, history, actor).await?);
+            workers.push(Worker::new(places, history, actor).await?);
         }
         Ok(Self(workers))
     }
@@ -65,30 +66,49 @@ impl Load {
     }
 }
 
+/// The clients at one node.
+#[derive(Debug)]
+struct Node {
+    authority: Authority,
+    confidential: Caller,
+    public: Caller,
+}
+
+impl Node {
+    fn new(place: &Place) -> Result<Self, Failed> {
+        Ok(Self {
+            authority: place.node.clone(),
+            confidential: Caller::new(place, place.confidential()?)?,
+            public: Caller::new(place, place.public()?)?,
+        })
+    }
+}
+
 #[derive(Debug)]
 struct Worker {
     actor: u32,
     history: History,
     user: User,
     browser: Browser,
-    confidential: Caller,
-    public: Caller,
+    nodes: Vec<Node>,
+    /// The node in use now; another one with each round.
+    at: usize,
     /// The refresh token that goes on, and the access token beside it.
     family: Option<(String, String)>,
     rounds: u32,
 }
 
 impl Worker {
-    async fn new(place: &Place, history: &History, actor: u32) -> Result<Self, Failed> {
-        let public = Caller::new(place, place.public()?)?;
-        let server = crate::caller::parse(&place.endpoints.authorization_endpoint)?;
+    async fn new(places: &[Place], history: &History, actor: u32) -> Result<Self, Failed> {
+        let nodes: Vec<Node> = places.iter().map(Node::new).collect::<Result<_, _>>()?;
+        let place = places.first().ok_or_else(|| Failed::new("no node"))?;
         let mut worker = Self {
             actor,
             history: history.clone(),
             user: place.demo.user.clone(),
-            browser: Browser::new(&server, Vec::new())?,
-            confidential: Caller::new(place, place.confidential()?)?,
-            public,
+            browser: place.browser()?,
+            nodes,
+            at: 0,
             family: None,
             rounds: 0,
         };
@@ -109,9 +129,20 @@ impl Worker {
         self
     }
 
+    #[expect(clippy::indexing_slicing, reason = "it is below the number of nodes")]
+    fn node(&mut self) -> &mut Node {
+        &mut self.nodes[self.at]
+    }
+
     /// One thing after another, so that all kinds are under way at any moment; whether the server answered.
     async fn round(&mut self) -> bool {
         self.rounds = self.rounds.wrapping_add(1);
+        if self.nodes.len() > 1 {
+            let number = u64::try_from(self.nodes.len()).unwrap_or(1);
+            self.at = usize::try_from(random_below(number)).unwrap_or_default();
+            let server = self.node().authority.clone();
+            self.browser.go_through(server);
+        }
         match (self.rounds.wrapping_add(self.actor)) % 8 {
             0 | 4 => self.code_flow().await,
             2 => self.introspect().await,
@@ -129,7 +160,7 @@ impl Worker {
             return true;
         }
         let asked = self.history.now_us();
-        let (outcome, tokens) = self.confidential.exchange(&code).await;
+        let (outcome, tokens) = self.node().confidential.exchange(&code).await;
         let deed = Deed::Exchange { code, tokens };
         self.history.add(self.actor, asked, deed, outcome);
         outcome != Outcome::Unknown
@@ -140,7 +171,7 @@ impl Worker {
             return false;
         };
         let asked = self.history.now_us();
-        let (outcome, tokens) = self.public.exchange(&code).await;
+        let (outcome, tokens) = self.node().public.exchange(&code).await;
         self.family = tokens
             .clone()
             .and_then(|tokens| Some((tokens.refresh?, tokens.access)));
@@ -151,10 +182,11 @@ impl Worker {
 
     async fn authorize(&mut self, offline: bool) -> Option<String> {
         let asked = self.history.now_us();
+        let node = self.nodes.get(self.at)?;
         let (caller, scope) = if offline {
-            (&self.public, "openid offline_access")
+            (&node.public, "openid offline_access")
         } else {
-            (&self.confidential, "openid")
+            (&node.confidential, "openid")
         };
         let (outcome, code) = caller.code(&mut self.browser, &self.user, scope).await;
         let deed = Deed::Authorize { code: code.clone() };
@@ -167,7 +199,7 @@ impl Worker {
             return self.new_family().await;
         };
         let asked = self.history.now_us();
-        let (outcome, tokens) = self.public.refresh(&parent).await;
+        let (outcome, tokens) = self.node().public.refresh(&parent).await;
         match (outcome, &tokens) {
             (Outcome::Ok, Some(tokens)) => {
                 let next = tokens.refresh.clone().unwrap_or_else(|| parent.clone());
@@ -187,7 +219,7 @@ impl Worker {
             return true;
         };
         let asked = self.history.now_us();
-        let (outcome, active) = self.confidential.introspect(&token).await;
+        let (outcome, active) = self.node().confidential.introspect(&token).await;
         let deed = Deed::Introspect { token, active };
         self.history.add(self.actor, asked, deed, outcome);
         outcome != Outcome::Unknown
@@ -198,7 +230,7 @@ impl Worker {
             return true;
         };
         let asked = self.history.now_us();
-        let outcome = self.public.revoke(&token).await;
+        let outcome = self.node().public.revoke(&token).await;
         let deed = Deed::Revoke { token };
         self.history.add(self.actor, asked, deed, outcome);
         outcome != Outcome::Unknown

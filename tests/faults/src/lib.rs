@@ -5,13 +5,13 @@
 //! asks the server what became of everything, and [`check`] compares the two. An answer that was never seen may have
 //! happened or not, but must look the same to everybody from then on.
 
-pub mod audit;
 pub mod check;
 pub mod driver;
 pub mod experiment;
 pub mod history;
 pub mod server;
 
+mod audit;
 mod caller;
 mod report;
 

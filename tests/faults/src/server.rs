@@ -142,6 +142,18 @@ impl Launch {
         &self.data
     }
 
+    /// The port of the public listener.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.listen
+    }
+
+    /// The issuer, unless a setting names another.
+    #[must_use]
+    pub fn issuer(&self) -> String {
+        format!("http://localhost:{}", self.listen)
+    }
+
     /// Where metrics and health are.
     #[must_use]
     pub fn operations(&self) -> String {

@@ -49,10 +49,14 @@ macro_rules! short {
 
 short! {
     f01_kill_9_under_load "F01";
+    f02_node_killed "F02";
     f03_races "F03";
     f04_disk_full "F04";
     f05_failing_syncs "F05";
+    f07_database_gone "F07";
     f08_jumping_clock "F08";
+    f10_database_hangs "F10";
+    f11_connections_taken "F11";
     f17_graceful_stop "F17";
     f21_corruption "F21";
     f22_locked_database "F22";

@@ -119,9 +119,8 @@ struct Person {
 
 impl Person {
     fn new(place: &Place) -> Result<Self, Failed> {
-        let server = crate::caller::parse(&place.endpoints.authorization_endpoint)?;
         Ok(Self {
-            browser: Browser::new(&server, Vec::new())?,
+            browser: place.browser()?,
             confidential: Caller::new(place, place.confidential()?)?,
             public: Caller::new(place, place.public()?)?,
             place: place.clone(),

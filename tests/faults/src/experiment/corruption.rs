@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use hallpass_load::browser::Browser;
-
 use super::Ran;
 use super::scene::Scene;
 use crate::caller::{Caller, Place};
@@ -20,8 +18,7 @@ pub(super) async fn run(setup: &Setup, mut report: Report) -> Result<Ran, Failed
     load.stop().await?;
     let place = Place::of(&server.demo).await?;
     let mut caller = Caller::new(&place, place.confidential()?)?;
-    let issuer = crate::caller::parse(&place.endpoints.authorization_endpoint)?;
-    let mut browser = Browser::new(&issuer, Vec::new())?;
+    let mut browser = place.browser()?;
     let (_, code) = caller.code(&mut browser, &server.demo.user, "openid").await;
     let (_, tokens) = caller.exchange(&code.unwrap_or_default()).await;
     let token = tokens
@@ -52,7 +49,7 @@ pub(super) async fn run(setup: &Setup, mut report: Report) -> Result<Ran, Failed
                 format!("the token of {subject:?} is {found:?}'s")
             })?;
         }
-        let mut browser = Browser::new(&issuer, Vec::new())?;
+        let mut browser = place.browser()?;
         let (outcome, _) = caller.code(&mut browser, &server.demo.user, "openid").await;
         require(outcome != Outcome::Unknown, || {
             format!(

@@ -1,11 +1,16 @@
 //! The experiments, one file each.
 
 mod clock;
+mod connections_taken;
 mod corruption;
+mod database_gone;
+mod database_hangs;
 mod disk_full;
 mod graceful_stop;
 mod kill9;
 mod locked_database;
+mod node_killed;
+mod nodes;
 mod races;
 mod scene;
 mod sync_errors;
@@ -75,10 +80,14 @@ macro_rules! experiments {
 
 experiments! {
     "F01" kill9 "kill -9 under load, again and again";
+    "F02" node_killed "kill -9 of one of two nodes on PostgreSQL, again and again";
     "F03" races "the same code or refresh token on several connections in the same millisecond";
     "F04" disk_full "the disk is full under load, and has space again";
     "F05" sync_errors "fsync fails with EIO under load";
+    "F07" database_gone "PostgreSQL crashes and stays away";
     "F08" clock "the clock jumps an hour back and forth";
+    "F10" database_hangs "PostgreSQL hangs, and then is slow";
+    "F11" connections_taken "others take every connection of PostgreSQL";
     "F17" graceful_stop "SIGTERM under load";
     "F21" corruption "bytes of the database are flipped, the file is cut, the master key is another one";
     "F22" locked_database "another process holds the database's write lock, then a read transaction";

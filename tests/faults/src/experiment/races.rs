@@ -79,12 +79,11 @@ impl Contest {
         client: &hallpass_load::Client,
         history: &History,
     ) -> Result<Self, Failed> {
-        let server = crate::caller::parse(&place.endpoints.authorization_endpoint)?;
         let contestants = std::iter::repeat_with(|| Caller::new(place, client))
             .take(CONTESTANTS)
             .collect::<Result<_, _>>()?;
         Ok(Self {
-            browser: Browser::new(&server, Vec::new())?,
+            browser: place.browser()?,
             asker: Caller::new(place, client)?,
             place: place.clone(),
             contestants,

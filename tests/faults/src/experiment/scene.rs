@@ -33,7 +33,7 @@ impl Scene {
     /// Signs workers in and lets them work.
     pub(super) async fn load(&self, demo: &Demo, workers: u32) -> Result<Load, Failed> {
         let place = Place::of(demo).await?;
-        Ok(Workers::sign_in(&place, &self.history, workers)
+        Ok(Workers::sign_in(&[place], &self.history, workers)
             .await?
             .start())
     }
@@ -41,17 +41,9 @@ impl Scene {
     /// Audits the server and compares with the history, which is kept where something is wrong.
     pub(super) async fn judge(&self, server: &Server, report: &mut Report) -> Result<(), Failed> {
         let history = self.history.snapshot();
-        let found = audit(&server.demo, &self.history, MOST_TOKENS).await?;
+        let found = audit(&Place::of(&server.demo).await?, &self.history, MOST_TOKENS).await?;
         let alive = found.active.iter().filter(|(_, active)| *active).count();
-        report.figure("requests", history.len());
-        for (name, outcome) in [
-            ("done", Outcome::Ok),
-            ("refused", Outcome::Refused),
-            ("answered 429, 500 or 503", Outcome::Unavailable),
-            ("without an answer", Outcome::Unknown),
-        ] {
-            report.figure(name, self.history.count(outcome, 0));
-        }
+        counts(&self.history, report);
         report.figure("access tokens looked at afterwards", found.active.len());
         report.figure("of them alive", alive);
         report.figure("codes sent once more", found.redeemed.len());
@@ -77,6 +69,18 @@ impl Scene {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         Ok(began.elapsed())
+    }
+}
+
+/// How the requests ended.
+pub(super) fn counts(history: &History, report: &mut Report) {
+    for (name, outcome) in [
+        ("requests done", Outcome::Ok),
+        ("refused", Outcome::Refused),
+        ("answered 429, 500 or 503", Outcome::Unavailable),
+        ("without an answer", Outcome::Unknown),
+    ] {
+        report.figure(name, history.count(outcome, 0));
     }
 }
 
