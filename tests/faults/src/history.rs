@@ -88,6 +88,18 @@ pub struct Entry {
     pub answered_us: u64,
 }
 
+impl Entry {
+    fn forget_the_answer(&mut self) {
+        self.outcome = Outcome::Unknown;
+        match &mut self.deed {
+            Deed::Authorize { code } => *code = None,
+            Deed::Exchange { tokens, .. } | Deed::Refresh { tokens, .. } => *tokens = None,
+            Deed::Introspect { active, .. } => *active = None,
+            Deed::Revoke { .. } => {}
+        }
+    }
+}
+
 /// A history that many workers write.
 #[derive(Clone, Debug)]
 pub struct History(Arc<Inner>);
@@ -108,6 +120,15 @@ impl Default for History {
 }
 
 impl History {
+    /// One that goes on after these entries.
+    #[must_use]
+    pub fn of(entries: Vec<Entry>) -> Self {
+        Self(Arc::new(Inner {
+            began: Instant::now(),
+            entries: Mutex::new(entries),
+        }))
+    }
+
     /// Microseconds since it began.
     #[must_use]
     pub fn now_us(&self) -> u64 {
@@ -130,6 +151,19 @@ impl History {
     #[must_use]
     pub fn snapshot(&self) -> Vec<Entry> {
         self.entries().clone()
+    }
+
+    /// All entries as they stood at that moment: what had been asked for by then and was answered later has no answer.
+    #[must_use]
+    pub fn at(&self, moment_us: u64) -> Vec<Entry> {
+        let mut entries = self.snapshot();
+        entries.retain(|entry| entry.asked_us <= moment_us);
+        for entry in &mut entries {
+            if entry.answered_us > moment_us {
+                entry.forget_the_answer();
+            }
+        }
+        entries
     }
 
     /// How many entries ended that way since the history was that old.

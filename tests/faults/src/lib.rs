@@ -15,5 +15,5 @@ mod audit;
 mod caller;
 mod report;
 
-pub use report::{Failed, Report};
+pub use report::{Failed, Report, page};
 pub use server::Setup;

@@ -1,4 +1,4 @@
-//! `hallpass-faults [--long] [--binary PATH] [--json FILE] [F01 …]`
+//! `hallpass-faults [--long] [--binary PATH] [--json FILE] [--page FILE] [F01 …]`
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use hallpass_faults::experiment::{ALL, Ran};
-use hallpass_faults::{Report, Setup};
+use hallpass_faults::{Report, Setup, page};
 
 fn main() -> ExitCode {
     let options = match Options::read(std::env::args().skip(1)) {
@@ -67,6 +67,13 @@ async fn run(options: &Options) -> bool {
             good = false;
         }
     }
+    if let Some(path) = &options.page
+        && good
+        && let Err(error) = std::fs::write(path, page(&reports, options.long))
+    {
+        eprintln!("{}: {error}", path.display());
+        good = false;
+    }
     good
 }
 
@@ -74,6 +81,7 @@ struct Options {
     binary: PathBuf,
     long: bool,
     json: Option<PathBuf>,
+    page: Option<PathBuf>,
     only: Vec<String>,
 }
 
@@ -83,6 +91,7 @@ impl Options {
             binary: PathBuf::from("target/release/hallpass"),
             long: false,
             json: None,
+            page: None,
             only: Vec::new(),
         };
         while let Some(argument) = arguments.next() {
@@ -95,6 +104,7 @@ impl Options {
                 "--long" => options.long = true,
                 "--binary" => options.binary = value()?.into(),
                 "--json" => options.json = Some(value()?.into()),
+                "--page" => options.page = Some(value()?.into()),
                 number if ALL.iter().any(|known| known.number == number) => {
                     options.only.push(argument);
                 }
@@ -105,4 +115,5 @@ impl Options {
     }
 }
 
-const USAGE: &str = "usage: hallpass-faults [--long] [--binary PATH] [--json FILE] [F01 ...]";
+const USAGE: &str =
+    "usage: hallpass-faults [--long] [--binary PATH] [--json FILE] [--page FILE] [F01 ...]";

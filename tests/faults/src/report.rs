@@ -55,6 +55,41 @@ impl Report {
     }
 }
 
+/// The page that keeps the results.
+#[must_use]
+pub fn page(reports: &[Report], long: bool) -> String {
+    let mut page = String::from(HEAD);
+    let length = if long {
+        "full length"
+    } else {
+        "the short form"
+    };
+    page.push_str(&format!("\nLast run: {length}.\n"));
+    for report in reports {
+        page.push_str(&format!("\n## {}: {}\n\n", report.experiment, report.fault));
+        page.push_str("| what | figure |\n|---|---|\n");
+        for (name, value) in &report.figures {
+            page.push_str(&format!("| {name} | {value} |\n"));
+        }
+    }
+    page
+}
+
+const HEAD: &str = "# Faults
+
+Experiments that break things under load, in `tests/faults`. Workers sign in, exchange codes, refresh, introspect and revoke;
+every request and its outcome is written down, and an audit afterwards asks each node what became of it. A checker compares:
+nothing that was acknowledged is lost, no code works twice, nothing that was revoked comes back, a refresh token has one
+successor, what one node answered the others know, and a request without an answer has one outcome for everybody. One
+violation fails the experiment; a page is written only with what held.
+
+```
+cargo xtask faults                    # all, in the short form that the tests run too
+cargo xtask faults --long F01 F03     # some, at full length
+cargo xtask faults --page docs/reference/faults.md
+```
+";
+
 impl Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}  {}", self.experiment, self.fault)?;

@@ -53,6 +53,7 @@ short! {
     f03_races "F03";
     f04_disk_full "F04";
     f05_failing_syncs "F05";
+    f06_power_cut "F06";
     f07_database_gone "F07";
     f08_jumping_clock "F08";
     f10_database_hangs "F10";

@@ -106,7 +106,7 @@ fn restore(from: &Path, to: &Path) -> Result<(), Failed> {
 }
 
 /// Copies a folder with its permissions.
-fn copy(from: &Path, to: &Path) -> Result<(), Failed> {
+pub(super) fn copy(from: &Path, to: &Path) -> Result<(), Failed> {
     let output = std::process::Command::new("cp")
         .arg("-a")
         .arg("--")

@@ -11,6 +11,7 @@ mod kill9;
 mod locked_database;
 mod node_killed;
 mod nodes;
+mod power_cut;
 mod races;
 mod scene;
 mod sync_errors;
@@ -84,6 +85,7 @@ experiments! {
     "F03" races "the same code or refresh token on several connections in the same millisecond";
     "F04" disk_full "the disk is full under load, and has space again";
     "F05" sync_errors "fsync fails with EIO under load";
+    "F06" power_cut "power is cut: copies of the files at any instant, with torn writes at the end";
     "F07" database_gone "PostgreSQL crashes and stays away";
     "F08" clock "the clock jumps an hour back and forth";
     "F10" database_hangs "PostgreSQL hangs, and then is slow";
