@@ -4,6 +4,8 @@
 //! something meanwhile. Every request and its outcome is an entry of a [`history`]; when the fault is over, an audit
 //! asks the server what became of everything, and [`check`] compares the two. An answer that was never seen may have
 //! happened or not, but must look the same to everybody from then on.
+//!
+//! Rows whose number begins with L are floods: whoever behaves must be served meanwhile.
 
 pub mod check;
 pub mod driver;
@@ -11,6 +13,7 @@ pub mod experiment;
 pub mod history;
 pub mod server;
 
+mod abuse;
 mod audit;
 mod caller;
 mod report;

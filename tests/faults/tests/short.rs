@@ -14,8 +14,13 @@ use std::sync::OnceLock;
 use hallpass_faults::Setup;
 use hallpass_faults::experiment::{ALL, Ran};
 use serde::Deserialize;
+use tokio::sync::Semaphore;
+
+/// More at once would be an attack on each other.
+static AT_ONCE: Semaphore = Semaphore::const_new(2);
 
 async fn holds(number: &str) {
+    let _turn = AT_ONCE.acquire().await.unwrap();
     let experiment = ALL
         .iter()
         .find(|experiment| experiment.number == number)
@@ -61,6 +66,16 @@ short! {
     f17_graceful_stop "F17";
     f21_corruption "F21";
     f22_locked_database "F22";
+    l01_idle_connections "L01";
+    l02_slow_clients "L02";
+    l04_large_bodies "L04";
+    l07_many_names "L07";
+    l08_password_flood "L08";
+    l09_wrong_signatures "L09";
+    l11_scans "L11";
+    l12_growth "L12";
+    l15_hot_key "L15";
+    l17_outage "L17";
 }
 
 /// The server as cargo builds it now; `HALLPASS_BINARY` names another one.

@@ -13,13 +13,13 @@ mod node_killed;
 mod nodes;
 mod power_cut;
 mod races;
-mod scene;
+pub(crate) mod scene;
 mod sync_errors;
 
 use std::future::Future;
 use std::pin::Pin;
 
-use crate::{Failed, Report, Setup};
+use crate::{Failed, Report, Setup, abuse};
 
 /// An experiment.
 #[derive(Clone, Copy)]
@@ -66,31 +66,41 @@ impl Experiment {
 }
 
 macro_rules! experiments {
-    ($($number:literal $module:ident $fault:literal;)+) => {
+    ($($number:literal $run:path, $fault:literal;)+) => {
         /// All of them.
         pub const ALL: &[Experiment] = &[$(Experiment {
             number: $number,
             fault: $fault,
             run: |setup| Box::pin(async move {
                 let report = Report::new($number, $fault);
-                $module::run(&setup, report).await
+                $run(&setup, report).await
             }),
         }),+];
     };
 }
 
 experiments! {
-    "F01" kill9 "kill -9 under load, again and again";
-    "F02" node_killed "kill -9 of one of two nodes on PostgreSQL, again and again";
-    "F03" races "the same code or refresh token on several connections in the same millisecond";
-    "F04" disk_full "the disk is full under load, and has space again";
-    "F05" sync_errors "fsync fails with EIO under load";
-    "F06" power_cut "power is cut: copies of the files at any instant, with torn writes at the end";
-    "F07" database_gone "PostgreSQL crashes and stays away";
-    "F08" clock "the clock jumps an hour back and forth";
-    "F10" database_hangs "PostgreSQL hangs, and then is slow";
-    "F11" connections_taken "others take every connection of PostgreSQL";
-    "F17" graceful_stop "SIGTERM under load";
-    "F21" corruption "bytes of the database are flipped, the file is cut, the master key is another one";
-    "F22" locked_database "another process holds the database's write lock, then a read transaction";
+    "F01" kill9::run, "kill -9 under load, again and again";
+    "F02" node_killed::run, "kill -9 of one of two nodes on PostgreSQL, again and again";
+    "F03" races::run, "the same code or refresh token on several connections in the same millisecond";
+    "F04" disk_full::run, "the disk is full under load, and has space again";
+    "F05" sync_errors::run, "fsync fails with EIO under load";
+    "F06" power_cut::run, "power is cut: copies of the files at any instant, with torn writes at the end";
+    "F07" database_gone::run, "PostgreSQL crashes and stays away";
+    "F08" clock::run, "the clock jumps an hour back and forth";
+    "F10" database_hangs::run, "PostgreSQL hangs, and then is slow";
+    "F11" connections_taken::run, "others take every connection of PostgreSQL";
+    "F17" graceful_stop::run, "SIGTERM under load";
+    "F21" corruption::run, "bytes of the database are flipped, the file is cut, the master key is another one";
+    "F22" locked_database::run, "another process holds the database's write lock, then a read transaction";
+    "L01" abuse::idle_connections, "connections that do nothing";
+    "L02" abuse::slow_clients, "clients that send or read a byte at a time";
+    "L04" abuse::large_bodies, "bodies of ten megabytes at every endpoint";
+    "L07" abuse::many_names, "forms with thousands of names";
+    "L08" abuse::password_flood, "a flood of sign-ins of nobody";
+    "L09" abuse::wrong_signatures, "assertions, proofs and request objects with wrong signatures";
+    "L11" abuse::scans, "guesses of clients, tokens and user codes";
+    "L12" abuse::growth, "authorization requests, pushed requests and device codes that nobody completes";
+    "L15" abuse::hot_key, "refreshes without a pause, more than the disk takes";
+    "L17" abuse::outage, "everybody tries again at once after an outage";
 }

@@ -13,14 +13,14 @@ use crate::{Failed, Report, Setup};
 
 /// A folder, and how to start a server on it.
 #[derive(Debug)]
-pub(super) struct Scene {
-    pub(super) folder: Folder,
-    pub(super) launch: Launch,
-    pub(super) history: History,
+pub(crate) struct Scene {
+    pub(crate) folder: Folder,
+    pub(crate) launch: Launch,
+    pub(crate) history: History,
 }
 
 impl Scene {
-    pub(super) fn new(setup: &Setup, name: &str) -> Result<Self, Failed> {
+    pub(crate) fn new(setup: &Setup, name: &str) -> Result<Self, Failed> {
         let folder = setup.folder(name)?;
         let launch = Launch::new(setup, folder.path());
         Ok(Self {
@@ -31,7 +31,7 @@ impl Scene {
     }
 
     /// Signs workers in and lets them work.
-    pub(super) async fn load(&self, demo: &Demo, workers: u32) -> Result<Load, Failed> {
+    pub(crate) async fn load(&self, demo: &Demo, workers: u32) -> Result<Load, Failed> {
         let place = Place::of(demo).await?;
         Ok(Workers::sign_in(&[place], &self.history, workers)
             .await?
@@ -39,7 +39,7 @@ impl Scene {
     }
 
     /// Audits the server and compares with the history, which is kept where something is wrong.
-    pub(super) async fn judge(&self, server: &Server, report: &mut Report) -> Result<(), Failed> {
+    pub(crate) async fn judge(&self, server: &Server, report: &mut Report) -> Result<(), Failed> {
         let history = self.history.snapshot();
         let found = audit(&Place::of(&server.demo).await?, &self.history, MOST_TOKENS).await?;
         let alive = found.active.iter().filter(|(_, active)| *active).count();
@@ -59,7 +59,7 @@ impl Scene {
     }
 
     /// Waits until that many more requests have succeeded.
-    pub(super) async fn progress(&self, more: usize, limit: Duration) -> Result<Duration, Failed> {
+    pub(crate) async fn progress(&self, more: usize, limit: Duration) -> Result<Duration, Failed> {
         let began = std::time::Instant::now();
         let since = self.history.now_us();
         while self.history.count(Outcome::Ok, since) < more {
@@ -73,7 +73,7 @@ impl Scene {
 }
 
 /// How the requests ended.
-pub(super) fn counts(history: &History, report: &mut Report) {
+pub(crate) fn counts(history: &History, report: &mut Report) {
     for (name, outcome) in [
         ("requests done", Outcome::Ok),
         ("refused", Outcome::Refused),
@@ -85,14 +85,14 @@ pub(super) fn counts(history: &History, report: &mut Report) {
 }
 
 /// A GET that must answer 200, and how long it took.
-pub(super) async fn read(url: &str) -> Result<Duration, Failed> {
+pub(crate) async fn read(url: &str) -> Result<Duration, Failed> {
     let (status, took) = get(url).await?;
     require(status == 200, || format!("{url}: {status}"))?;
     Ok(took)
 }
 
 /// The status of a GET.
-pub(super) async fn get(url: &str) -> Result<(u16, Duration), Failed> {
+pub(crate) async fn get(url: &str) -> Result<(u16, Duration), Failed> {
     use hallpass_load::http::{Authority, Connection, Template};
     let began = std::time::Instant::now();
     let url = crate::caller::parse(url)?;
@@ -102,5 +102,5 @@ pub(super) async fn get(url: &str) -> Result<(u16, Duration), Failed> {
     Ok((response.status, began.elapsed()))
 }
 
-pub(super) const WORKERS: u32 = 4;
+pub(crate) const WORKERS: u32 = 4;
 const MOST_TOKENS: usize = 4_000;
