@@ -7,7 +7,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::panic,
     clippy::print_stderr,
     reason = "for tests alone: what does not work must be seen at once"
 )]
@@ -246,9 +245,18 @@ start() {
         sleep 0.05
     done
 }
+# Each of its processes has a group of its own.
+signal() {
+    kill -s "$1" "$p"
+    for status in $(grep -ls "^PPid:[[:space:]]*$p\$" /proc/[0-9]*/status); do
+        child=${status#/proc/}
+        kill -s "$1" "${child%/status}" 2>/dev/null
+    done
+    return 0
+}
 stop() {
     [ -n "$p" ] || return 0
-    kill -CONT -- "-$p" 2>/dev/null
+    signal CONT
     kill -QUIT "$p" 2>/dev/null
     wait "$p" 2>/dev/null
     p=
@@ -258,8 +266,8 @@ while read -r command; do
     case $command in
         start) start "$@" ;;
         stop) stop ;;
-        freeze) kill -STOP -- "-$p" ;;
-        thaw) kill -CONT -- "-$p" ;;
+        freeze) signal STOP ;;
+        thaw) signal CONT ;;
     esac && echo ok || echo failed
 done
 stop

@@ -7,19 +7,18 @@ use crate::caller::{Caller, Place};
 use crate::check::Found;
 use crate::history::{Deed, Entry, History, Outcome};
 
-/// Introspects every access token that an answer gave, and sends every code again whose use is in question.
+/// Introspects the access tokens that answers gave. Before the [`codes`]: one that is sent again ends what it gave.
 ///
 /// # Errors
 /// The server does not answer.
-pub(crate) async fn audit(
+pub(crate) async fn tokens(
     place: &Place,
     history: &History,
     most_tokens: usize,
-) -> Result<Found, Failed> {
+    found: &mut Found,
+) -> Result<(), Failed> {
     let entries = history.snapshot();
-    let mut found = Found::default();
     let mut caller = Caller::new(place, place.confidential()?)?;
-    // Tokens first: a code that is sent again ends what it gave.
     let mut tokens: Vec<&str> = entries
         .iter()
         .filter_map(|entry| match &entry.deed {
@@ -39,6 +38,20 @@ pub(crate) async fn audit(
             (outcome, _) => return Err(Failed::new(format!("introspection: {outcome:?}"))),
         }
     }
+    Ok(())
+}
+
+/// Sends every code again whose use is in question.
+///
+/// # Errors
+/// The server does not answer.
+pub(crate) async fn codes(
+    place: &Place,
+    history: &History,
+    found: &mut Found,
+) -> Result<(), Failed> {
+    let entries = history.snapshot();
+    let mut caller = Caller::new(place, place.confidential()?)?;
     for code in questionable_codes(&entries) {
         let asked = history.now_us();
         let (outcome, tokens) = caller.exchange(code).await;
@@ -57,7 +70,7 @@ pub(crate) async fn audit(
             }
         }
     }
-    Ok(found)
+    Ok(())
 }
 
 /// The last codes that gave tokens, and all whose exchange had no answer. Those of the public client are left out:

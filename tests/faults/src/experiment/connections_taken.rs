@@ -10,7 +10,12 @@ use crate::report::require;
 use crate::{Failed, Report, Setup};
 
 pub(super) async fn run(setup: &Setup, mut report: Report) -> Result<Ran, Failed> {
-    let few = ["max_connections=24", "superuser_reserved_connections=0"];
+    let few = [
+        "max_connections=24",
+        "superuser_reserved_connections=0",
+        // So that a place is free again when whoever took it is gone.
+        "client_connection_check_interval=100ms",
+    ];
     let Some(nodes) = Nodes::start(setup, "taken", 1, (&few, &[])).await? else {
         return Ok(Ran::Skipped("PostgreSQL is not installed".to_owned()));
     };

@@ -58,8 +58,9 @@ pub(super) async fn run(setup: &Setup, mut report: Report) -> Result<Ran, Failed
         "requests done while three quarters of the time were lost",
         slow,
     );
-    require(slowest < Duration::from_secs(5), || {
-        format!("a request took {slowest:?}")
+    // Signing in is several requests, each with two seconds for a statement.
+    require(slowest < Duration::from_secs(8), || {
+        format!("it took {slowest:?}")
     })?;
     require(documents < Duration::from_secs(1), || {
         format!("a document took {documents:?}")

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use super::Ran;
 use super::scene::{Scene, WORKERS};
-use crate::audit::audit;
+use crate::audit;
 use crate::caller::Place;
-use crate::check::check;
+use crate::check::{Found, check};
 use crate::history::History;
 use crate::report::{refuse, require};
 use crate::server::{Launch, random_below};
@@ -43,7 +43,9 @@ pub(super) async fn run(setup: &Setup, mut report: Report) -> Result<Ran, Failed
             .with("HALLPASS__SERVER__ISSUER", &server.demo.issuer);
         let after = launch.start()?;
         let place = place.through(launch.port());
-        let found = audit(&place, &History::of(before.clone()), MOST_TOKENS).await?;
+        let (entries, mut found) = (History::of(before.clone()), Found::default());
+        audit::tokens(&place, &entries, MOST_TOKENS, &mut found).await?;
+        audit::codes(&place, &entries, &mut found).await?;
         looked_at = looked_at.saturating_add(found.active.len());
         refuse(&check(&before, &found))?;
         require(!found.active.is_empty(), || "there was no load".to_owned())?;

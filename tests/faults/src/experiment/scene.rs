@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::audit::audit;
+use crate::audit;
 use crate::caller::Place;
-use crate::check::check;
+use crate::check::{Found, check};
 use crate::driver::{Load, Workers};
 use crate::history::{History, Outcome};
 use crate::report::{refuse, require};
@@ -41,7 +41,10 @@ impl Scene {
     /// Audits the server and compares with the history, which is kept where something is wrong.
     pub(crate) async fn judge(&self, server: &Server, report: &mut Report) -> Result<(), Failed> {
         let history = self.history.snapshot();
-        let found = audit(&Place::of(&server.demo).await?, &self.history, MOST_TOKENS).await?;
+        let place = Place::of(&server.demo).await?;
+        let mut found = Found::default();
+        audit::tokens(&place, &self.history, MOST_TOKENS, &mut found).await?;
+        audit::codes(&place, &self.history, &mut found).await?;
         let alive = found.active.iter().filter(|(_, active)| *active).count();
         counts(&self.history, report);
         report.figure("access tokens looked at afterwards", found.active.len());
