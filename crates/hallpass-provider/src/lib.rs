@@ -26,6 +26,7 @@ pub mod roots;
 pub mod secrets;
 mod sending;
 mod sessions;
+mod together;
 mod tries;
 mod unspent;
 

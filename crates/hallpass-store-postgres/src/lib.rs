@@ -21,6 +21,7 @@ mod statement;
 mod stats;
 mod store;
 mod tls;
+mod together;
 mod writer;
 
 pub use options::{Address, InvalidAddress, Options, Tls};

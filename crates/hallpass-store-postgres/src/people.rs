@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// From the record and its last use, with the newer of the two notes of that.
-fn session_of(
+pub(crate) fn session_of(
     issuer: IssuerId,
     key: Key<Session>,
     record: &[u8],

@@ -242,6 +242,21 @@ impl Readers {
         token: TokenId,
         expires_at: Timestamp,
     ) -> Read<Standing> {
+        let row = self
+            .standing_row(sql::STANDING, issuer, grant, token, expires_at)
+            .await?;
+        standing_of(issuer, grant, &row)
+    }
+
+    /// The one row that it always answers.
+    pub(crate) async fn standing_row(
+        &self,
+        sql: &str,
+        issuer: IssuerId,
+        grant: Option<GrantId>,
+        token: TokenId,
+        expires_at: Timestamp,
+    ) -> Read<Row> {
         // Without a grant this one finds none.
         let id = grant.unwrap_or(GrantId {
             bucket: Bucket(0),
@@ -256,22 +271,8 @@ impl Readers {
             &token_bucket,
             &token.0.as_slice(),
         ];
-        let rows = self.ask(sql::STANDING, params).await?;
-        let Some(row) = rows.first() else {
-            return Err(StoreError::unavailable("the database did not answer a row"));
-        };
-        let found = match grant {
-            Some(id) if optional_blob(row, 4)?.is_some() => Some(found_grant(issuer, id, row)?),
-            Some(_) | None => None,
-        };
-        Ok(Standing {
-            session_alive: match grant {
-                None => true,
-                Some(_) => found.is_some() && flag(row, 5)?,
-            },
-            grant: found,
-            token_denied: flag(row, 6)?,
-        })
+        let row = self.ask(sql, params).await?.pop();
+        row.ok_or_else(|| StoreError::unavailable("the database did not answer a row"))
     }
 
     pub(crate) async fn consent(
@@ -463,11 +464,26 @@ impl Readers {
     }
 }
 
+pub(crate) fn standing_of(issuer: IssuerId, grant: Option<GrantId>, row: &Row) -> Read<Standing> {
+    let found = match grant {
+        Some(id) if optional_blob(row, 4)?.is_some() => Some(found_grant(issuer, id, row)?),
+        Some(_) | None => None,
+    };
+    Ok(Standing {
+        session_alive: match grant {
+            None => true,
+            Some(_) => found.is_some() && flag(row, 5)?,
+        },
+        grant: found,
+        token_denied: flag(row, 6)?,
+    })
+}
+
 /// The key of an expiring row.
 pub(crate) struct Place {
-    issuer: i64,
-    bucket: i64,
-    id: Vec<u8>,
+    pub(crate) issuer: i64,
+    pub(crate) bucket: i64,
+    pub(crate) id: Vec<u8>,
 }
 
 impl Place {

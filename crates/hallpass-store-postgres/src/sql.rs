@@ -32,6 +32,26 @@ pub(crate) const STANDING: &str =
     FROM (VALUES (1)) one (n)
     LEFT JOIN grants g ON g.issuer = $1 AND g.bucket = $2 AND g.id = $3
     LEFT JOIN sessions s ON s.issuer = $1 AND s.bucket = g.session_bucket AND s.id = g.session_id";
+pub(crate) const STANDING_WITH_USER: &str =
+    "SELECT g.revoked_at, g.generation, g.rotated_at, g.idle_expires_at, g.record,
+        g.session_id IS NULL OR s.issuer IS NOT NULL,
+        EXISTS (SELECT 1 FROM denied_tokens d WHERE d.issuer = $1 AND d.bucket = $4 AND d.id = $5),
+        u.subject, u.record
+    FROM (VALUES (1)) one (n)
+    LEFT JOIN grants g ON g.issuer = $1 AND g.bucket = $2 AND g.id = $3
+    LEFT JOIN sessions s ON s.issuer = $1 AND s.bucket = g.session_bucket AND s.id = g.session_id
+    LEFT JOIN users u ON u.issuer = $1 AND u.subject = g.subject";
+pub(crate) const CODE_WITH_USER: &str =
+    "SELECT c.spent, c.record, c.session_id IS NULL OR s.issuer IS NOT NULL, u.subject, u.record
+    FROM codes c
+    LEFT JOIN sessions s ON s.issuer = $1 AND s.bucket = c.session_bucket AND s.id = c.session_id
+    LEFT JOIN users u ON u.issuer = $1 AND u.subject = c.subject
+    WHERE c.issuer = $1 AND c.bucket = $2 AND c.id = $3";
+pub(crate) const SESSION_WITH_USER: &str = "SELECT s.record, s.seen, u.subject, u.record, c.record
+    FROM sessions s
+    LEFT JOIN users u ON u.issuer = $1 AND u.subject = s.subject
+    LEFT JOIN consents c ON c.issuer = $1 AND c.subject = s.subject AND c.client = $4
+    WHERE s.issuer = $1 AND s.bucket = $2 AND s.id = $3";
 pub(crate) const SESSION: &str =
     "SELECT record, seen FROM sessions WHERE issuer = $1 AND bucket = $2 AND id = $3";
 pub(crate) const ACCOUNT_SESSIONS: &str =

@@ -11,8 +11,9 @@ use hallpass_core::{
 };
 use hallpass_store::migration::Migration;
 use hallpass_store::{
-    BoxFuture, Commit, Committed, CredentialRecord, Day, InitialAccessRecord, IssuerRecord,
-    KeyRecord, NewIssuer, Page, RootRecord, Standing, Store, StoreError, UserRecord,
+    BoxFuture, CodeWithUser, Commit, Committed, CredentialRecord, Day, InitialAccessRecord,
+    IssuerRecord, KeyRecord, NewIssuer, Page, RootRecord, SessionWithUser, Standing, Store,
+    StoreError, UserRecord,
 };
 use hallpass_types::{
     Bucket, ClientId, Code, ContentDigest, Delivery, GrantId, IssuerId, Key, Session, Subject,
@@ -192,6 +193,32 @@ impl Store for PostgresStore {
         expires_at: Timestamp,
     ) -> Answer<'_, Standing> {
         Box::pin(self.readers.standing(issuer, grant, token, expires_at))
+    }
+
+    fn code_with_user(&self, issuer: IssuerId, key: Key<Code>) -> Answer<'_, Option<CodeWithUser>> {
+        Box::pin(self.readers.code_with_user(issuer, key))
+    }
+
+    fn standing_with_user(
+        &self,
+        issuer: IssuerId,
+        grant: Option<GrantId>,
+        token: TokenId,
+        expires_at: Timestamp,
+    ) -> Answer<'_, (Standing, Option<UserRecord>)> {
+        Box::pin(
+            self.readers
+                .standing_with_user(issuer, grant, token, expires_at),
+        )
+    }
+
+    fn session_with_user<'a>(
+        &'a self,
+        issuer: IssuerId,
+        key: Key<Session>,
+        client: Option<&'a ClientId>,
+    ) -> Answer<'a, Option<SessionWithUser>> {
+        Box::pin(self.readers.session_with_user(issuer, key, client))
     }
 
     fn session(&self, issuer: IssuerId, key: Key<Session>) -> Answer<'_, Option<SessionRecord>> {

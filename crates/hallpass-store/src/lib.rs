@@ -15,6 +15,7 @@ pub mod migration;
 mod port;
 mod registration;
 mod root;
+mod together;
 
 pub use commit::{Commit, Committed, Spend, Write, same_client, same_signing_keys};
 pub use credential::{
@@ -27,3 +28,4 @@ pub use memory::MemoryStore;
 pub use port::{BoxFuture, KeyPhase, KeyRecord, MAX_PAGE, Page, Standing, Store, UserRecord};
 pub use registration::{Day, InitialAccessRecord, Registration};
 pub use root::{RootRecord, WrappedRoot};
+pub use together::{CodeWithUser, SessionWithUser};

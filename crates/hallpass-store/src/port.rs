@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    Commit, Committed, CredentialRecord, Day, InitialAccessRecord, IssuerRecord, NewIssuer,
-    RootRecord, StoreError,
+    CodeWithUser, Commit, Committed, CredentialRecord, Day, InitialAccessRecord, IssuerRecord,
+    NewIssuer, RootRecord, SessionWithUser, StoreError, together,
 };
 
 /// A boxed future that can be sent between threads.
@@ -198,6 +198,29 @@ pub trait Store: Send + Sync + 'static {
         token: TokenId,
         expires_at: Timestamp,
     ) -> Answer<'_, Standing>;
+    /// A code with its user and whether its session is there. Overridden where that is one question.
+    fn code_with_user(&self, issuer: IssuerId, key: Key<Code>) -> Answer<'_, Option<CodeWithUser>> {
+        Box::pin(together::code(self, issuer, key))
+    }
+    /// [`Self::standing`] with the user whom the grant is for. Overridden where that is one question.
+    fn standing_with_user(
+        &self,
+        issuer: IssuerId,
+        grant: Option<GrantId>,
+        token: TokenId,
+        expires_at: Timestamp,
+    ) -> Answer<'_, (Standing, Option<UserRecord>)> {
+        Box::pin(together::standing(self, issuer, grant, token, expires_at))
+    }
+    /// A browser session with its user and what the user allowed a client. Overridden where that is one question.
+    fn session_with_user<'a>(
+        &'a self,
+        issuer: IssuerId,
+        key: Key<Session>,
+        client: Option<&'a ClientId>,
+    ) -> Answer<'a, Option<SessionWithUser>> {
+        Box::pin(together::session(self, issuer, key, client))
+    }
     /// A browser session.
     fn session(&self, issuer: IssuerId, key: Key<Session>) -> Answer<'_, Option<SessionRecord>>;
     /// Remembered consent.

@@ -104,8 +104,16 @@ impl Accounts for BuiltinAccounts {
     ) -> BoxFuture<'a, Result<Option<Account>, StoreError>> {
         Box::pin(async move {
             let user = self.around.store.user(issuer, subject).await?;
-            Ok(user.filter(|user| !user.disabled).map(account))
+            Ok(user.and_then(|user| self.of_user(user)))
         })
+    }
+
+    fn are_users(&self) -> bool {
+        true
+    }
+
+    fn of_user(&self, user: UserRecord) -> Option<Account> {
+        (!user.disabled).then(|| account(user))
     }
 
     fn find<'a>(

@@ -14,7 +14,7 @@ use hallpass_core::{
 };
 use hallpass_jose::{Claims, HmacKey, UnverifiedJws};
 use hallpass_store::{Commit, Committed, Spend, StoreError, Write};
-use hallpass_types::{Bucket, Code, Key, Once, Opaque, Params, Session, Timestamp};
+use hallpass_types::{Bucket, ClientId, Code, Key, Once, Opaque, Params, Session, Timestamp};
 
 use super::{Proved, par::spend_of, resolve::Unresolved};
 use crate::{
@@ -198,18 +198,8 @@ impl Provider {
     ) -> Result<Person, StoreError> {
         let inner = &self.inner;
         let client = flow.valid.client();
-        let signed_in = self.signed_in(session).await?;
-        let consent = match &signed_in {
-            Some(s) => {
-                let subject = &s.account.subject;
-                inner
-                    .store
-                    .consent(inner.issuer_id, subject, &client.id)
-                    .await?
-                    .filter(|consent| client.was_there(consent.at))
-            }
-            None => None,
-        };
+        let (signed_in, consent) = self.signed_in_with(session, Some(&client.id)).await?;
+        let consent = consent.filter(|consent| client.was_there(consent.at));
         let subject = signed_in
             .as_ref()
             .map(|s| client.subject(&inner.policy, &s.account.subject));
@@ -378,29 +368,38 @@ impl Provider {
         &self,
         key: Option<Key<Session>>,
     ) -> Result<Option<SignedIn>, StoreError> {
-        let Some(key) = key else { return Ok(None) };
-        let inner = &self.inner;
-        let Some(session) = inner.store.session(inner.issuer_id, key).await? else {
-            return Ok(None);
+        let (signed_in, _) = self.signed_in_with(key, None).await?;
+        Ok(signed_in)
+    }
+
+    /// The same, with what the person allowed a client earlier.
+    async fn signed_in_with(
+        &self,
+        key: Option<Key<Session>>,
+        client: Option<&ClientId>,
+    ) -> Result<(Option<SignedIn>, Option<ConsentRecord>), StoreError> {
+        let Some(key) = key else {
+            return Ok((None, None));
         };
+        let Some(known) = self.known_session(key, client).await? else {
+            return Ok((None, None));
+        };
+        let session = known.session;
         if session.superseded || session.expires_at.is_over(self.now()) {
-            return Ok(None);
+            return Ok((None, None));
         }
-        let Some(account) = inner
-            .accounts
-            .account(inner.issuer_id, &session.subject)
-            .await?
-        else {
-            return Ok(None);
+        let Some(account) = known.account else {
+            return Ok((None, None));
         };
         if account.epoch != session.account_epoch {
-            return Ok(None);
+            return Ok((None, None));
         }
-        Ok(Some(SignedIn {
+        let signed_in = SignedIn {
             key,
             session,
             account,
-        }))
+        };
+        Ok((Some(signed_in), known.consent))
     }
 
     /// Verifies an ID token of ours that came back as a hint. Expiry does not matter (OpenID Connect Core §3.1.2.1).

@@ -9,7 +9,7 @@ use hallpass_types::TokenId;
 use serde_json::Value;
 
 use super::{Endpoint, presented::Presented};
-use crate::{Failure, Provider};
+use crate::{Failure, Provider, together::facts};
 
 /// An introspection response.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Provider {
         }
         let jwt = introspect::wants_jwt(request.accept, caller.client())?;
         let text = params.get("token").ok_or(Reason::TokenMissing)?;
-        let (now, policy, inner) = (self.now(), &self.inner.policy, &self.inner);
+        let (now, policy) = (self.now(), &self.inner.policy);
         let body = match self.open_token(text, now).await {
             Presented::Access(token) => {
                 let known = self.known(&token).await?;
@@ -58,13 +58,12 @@ impl Provider {
                 )
             }
             Presented::Refresh(token) => {
-                let found = inner
-                    .store
-                    .standing(inner.issuer_id, Some(token.grant), TokenId([0; 16]), now)
+                let (found, account) = self
+                    .known_standing(Some(token.grant), TokenId([0; 16]), now)
                     .await?;
                 match &found.grant {
                     Some(grant) => {
-                        let account = self.grantor_facts(&grant.record).await?;
+                        let account = facts(account, &grant.record);
                         introspect::refresh_token(
                             &caller,
                             token,

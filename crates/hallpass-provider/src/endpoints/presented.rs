@@ -96,20 +96,9 @@ impl Provider {
 
     /// Looks up whether an access token still stands.
     pub(crate) async fn known(&self, token: &AccessToken) -> Result<Known, StoreError> {
-        let inner = &self.inner;
-        let standing = inner
-            .store
-            .standing(inner.issuer_id, token.grant, token.id, token.expires_at)
+        let (standing, account) = self
+            .known_standing(token.grant, token.id, token.expires_at)
             .await?;
-        let account = match &standing.grant {
-            Some(found) => {
-                inner
-                    .accounts
-                    .account(inner.issuer_id, &found.record.subject)
-                    .await?
-            }
-            None => None,
-        };
         Ok(Known { standing, account })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
-use hallpass_store::{BoxFuture, StoreError};
+use hallpass_store::{BoxFuture, StoreError, UserRecord};
 use hallpass_types::{ClientId, IssuerId, Secret, Subject, Timestamp};
 use serde_json::{Map, Value};
 
@@ -48,6 +48,18 @@ pub trait Accounts: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<Option<Subject>, StoreError>> {
         let _ = (issuer, name);
         Box::pin(async { Ok(None) })
+    }
+
+    /// Whether the accounts are the users of the store. Then they may be read together with something else, and
+    /// [`Self::of_user`] is asked in place of [`Self::account`].
+    fn are_users(&self) -> bool {
+        false
+    }
+
+    /// The account of a user, or none when it is disabled.
+    fn of_user(&self, user: UserRecord) -> Option<Account> {
+        drop(user);
+        None
     }
 }
 

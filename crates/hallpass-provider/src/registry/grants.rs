@@ -27,6 +27,7 @@ use hallpass_types::{Params, TokenId};
 use crate::{
     Failure, Provider,
     issue::{self, Shown},
+    together::facts,
     unspent::Unspent,
 };
 
@@ -197,23 +198,10 @@ impl Fetch for CodeKey {
                 session_alive: false,
             };
             let Some(key) = self.0 else { return Ok(found) };
-            found.code = provider
-                .inner
-                .store
-                .code(provider.inner.issuer_id, key)
-                .await?;
-            if let Some(code) = &found.code {
-                let grant = &code.record.grant;
-                found.account = provider.grantor_facts(grant).await?;
-                found.session_alive = match grant.session {
-                    Some(session) if grant.session_bound => provider
-                        .inner
-                        .store
-                        .session(provider.inner.issuer_id, session)
-                        .await?
-                        .is_some(),
-                    Some(_) | None => true,
-                };
+            if let Some(known) = provider.known_code(key).await? {
+                found.account = known.account;
+                found.session_alive = known.session_alive;
+                found.code = Some(known.code);
             }
             Ok(found)
         })
@@ -265,20 +253,14 @@ impl Fetch for RefreshKey {
                 return Ok(found);
             };
             found.token = Some(token);
-            let inner = &provider.inner;
-            let standing = inner
-                .store
-                .standing(
-                    inner.issuer_id,
-                    Some(token.grant),
-                    TokenId([0; 16]),
-                    provider.now(),
-                )
+            let (standing, account) = provider
+                .known_standing(Some(token.grant), TokenId([0; 16]), provider.now())
                 .await?;
             found.session_alive = standing.session_alive;
-            if let Some(grant) = &standing.grant {
-                found.account = provider.grantor_facts(&grant.record).await?;
-            }
+            found.account = match &standing.grant {
+                Some(grant) => facts(account, &grant.record),
+                None => None,
+            };
             found.grant = standing.grant;
             Ok(found)
         })

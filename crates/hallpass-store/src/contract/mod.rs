@@ -217,6 +217,7 @@ macro_rules! contract_cases {
             standing::everything_about_a_token_is_one_answer,
             standing::a_session_that_ended_is_noticed,
             standing::an_unknown_grant_has_no_standing,
+            standing::questions_that_bring_the_user_answer_the_same,
             tokens::a_denied_token_is_denied_and_no_other,
             tokens::denying_twice_is_once,
             tokens::a_key_is_used_once,

@@ -1,13 +1,16 @@
 //! What introspection asks.
 
-use hallpass_core::record::RefreshState;
+use hallpass_core::record::{CodeRecord, GrantRecord, RefreshState, SessionRecord};
 use hallpass_types::{Key, Session};
 
 use super::{
     Trial,
-    sample::{NOW, grant, grant_id, grant_of_session, key, session, token_id},
+    sample::{
+        NOW, client_id, code, consent, grant, grant_id, grant_of_session, key, session, token_id,
+        user,
+    },
 };
-use crate::{Spend, Standing, Write};
+use crate::{Spend, Standing, UserRecord, Write};
 
 /// Grant with its state as it is now, the token's own denial, the session.
 pub async fn everything_about_a_token_is_one_answer(t: Trial) {
@@ -92,4 +95,97 @@ pub async fn an_unknown_grant_has_no_standing(t: Trial) {
         session_alive: true,
     };
     assert_eq!(without.await.unwrap(), expected);
+}
+
+/// What is read together is what is read apart.
+pub async fn questions_that_bring_the_user_answer_the_same(t: Trial) {
+    let issuer = t.issuer().await;
+    let s = &t.store;
+    let (here, alone) = (user("here"), user("gone"));
+    let bound = |name: &str, subject: &UserRecord, at: Option<&str>| GrantRecord {
+        subject: subject.subject.clone(),
+        session: at.map(key),
+        session_bound: at.is_some(),
+        ..grant(name)
+    };
+    let of = |subject: &UserRecord| SessionRecord {
+        subject: subject.subject.clone(),
+        ..session("s")
+    };
+    t.spend(Spend::NewUser(Box::new(here.clone()))).await;
+    t.write(vec![
+        Write::Session(key("s"), Box::new(of(&here))),
+        Write::Session(key("lonely"), Box::new(of(&alone))),
+        Write::Consent(
+            here.subject.clone(),
+            client_id("c"),
+            Box::new(consent("openid")),
+        ),
+    ])
+    .await;
+    for (name, owner, at) in [
+        ("unbound", &here, None),
+        ("alive", &here, Some("s")),
+        ("ended", &here, Some("none")),
+        ("nobody", &alone, Some("lonely")),
+    ] {
+        let record = bound(name, owner, at);
+        let made = CodeRecord {
+            grant: record.clone(),
+            ..code(name)
+        };
+        let unbound = CodeRecord {
+            grant: GrantRecord {
+                session_bound: false,
+                ..record.clone()
+            },
+            ..code(name)
+        };
+        let other = format!("{name} unbound");
+        t.write(vec![
+            Write::Grant(Box::new(record)),
+            Write::Code(key(name), Box::new(made)),
+            Write::Code(key(&other), Box::new(unbound)),
+        ])
+        .await;
+        let user = s.user(issuer, &owner.subject).await.unwrap();
+        for (name, alive) in [(name, at != Some("none")), (other.as_str(), true)] {
+            let found = s.code_with_user(issuer, key(name)).await.unwrap().unwrap();
+            let apart = s.code(issuer, key(name)).await.unwrap().unwrap();
+            assert_eq!(found.code, apart, "{name}");
+            assert_eq!(found.user, user, "{name}");
+            assert_eq!(found.session_alive, alive, "{name}");
+        }
+        let grant = Some(grant_id(name));
+        let together = s.standing_with_user(issuer, grant, token_id(name), NOW);
+        let apart = s.standing(issuer, grant, token_id(name), NOW).await;
+        assert_eq!(together.await.unwrap(), (apart.unwrap(), user), "{name}");
+    }
+    for grant in [None, Some(grant_id("unknown"))] {
+        let together = s.standing_with_user(issuer, grant, token_id("t"), NOW);
+        let apart = s.standing(issuer, grant, token_id("t"), NOW).await;
+        assert_eq!(together.await.unwrap(), (apart.unwrap(), None));
+    }
+    assert!(
+        s.code_with_user(issuer, key("none"))
+            .await
+            .unwrap()
+            .is_none()
+    );
+    for (name, owner) in [("s", &here), ("lonely", &alone)] {
+        for client in [None, Some(client_id("c")), Some(client_id("other"))] {
+            let client = client.as_ref();
+            let found = s.session_with_user(issuer, key(name), client).await;
+            let found = found.unwrap().unwrap();
+            assert_eq!(found.session, of(owner));
+            assert_eq!(found.user, s.user(issuer, &owner.subject).await.unwrap());
+            let apart = match client {
+                Some(client) => s.consent(issuer, &owner.subject, client).await.unwrap(),
+                None => None,
+            };
+            assert_eq!(found.consent, apart);
+        }
+    }
+    let none = s.session_with_user(issuer, key("none"), None).await;
+    assert!(none.unwrap().is_none());
 }
