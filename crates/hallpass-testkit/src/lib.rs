@@ -23,6 +23,7 @@ pub mod html;
 pub mod op;
 pub mod oracle;
 pub mod ports;
+pub mod postgres;
 mod prover;
 mod stored;
 pub mod wire;

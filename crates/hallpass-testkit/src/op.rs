@@ -42,6 +42,7 @@ use crate::{
     fixture::{self, Seed},
     folder::Folder,
     ports::{SeededEntropy, TestClock, TestEvents, TestFetcher, TestMailer},
+    postgres::Postgres,
     stored::put_rsa_key,
 };
 
@@ -65,6 +66,8 @@ pub struct Setup {
     clock: Arc<TestClock>,
     /// The folder of a store on disk, deleted at the end.
     folder: Option<Arc<Folder>>,
+    /// Where on PostgreSQL the store is that is opened at the start.
+    postgres: Option<Postgres>,
     /// Clients and people are there already: another node of the same provider has put them there.
     joins: Option<HashMap<String, Subject>>,
     signers: Vec<Arc<dyn Signer>>,
@@ -77,7 +80,7 @@ impl fmt::Debug for Setup {
 }
 
 impl Default for Setup {
-    /// In memory; on SQLite when the variable `HALLPASS_TEST_STORE` says `sqlite`.
+    /// In memory; elsewhere when the variable `HALLPASS_TEST_STORE` says `sqlite` or `postgres`.
     fn default() -> Self {
         let setup = Self {
             changes: Vec::new(),
@@ -89,12 +92,14 @@ impl Default for Setup {
             issuer: fixture::ISSUER,
             name: "fixture",
             clock: Arc::default(),
+            postgres: None,
             folder: None,
             joins: None,
             signers: Vec::new(),
         };
         match std::env::var("HALLPASS_TEST_STORE").as_deref() {
             Ok("sqlite") => setup.sqlite(),
+            Ok("postgres") => setup.postgres(),
             Ok(_) | Err(_) => setup,
         }
     }
@@ -156,6 +161,20 @@ impl Setup {
         self
     }
 
+    /// Keeps state in a schema of its own on a PostgreSQL of the tests. Where that is not installed, in memory.
+    #[must_use]
+    pub fn postgres(mut self) -> Self {
+        self.postgres = Postgres::new();
+        self
+    }
+
+    /// Keeps state there.
+    #[must_use]
+    pub fn postgres_at(mut self, postgres: Postgres) -> Self {
+        self.postgres = Some(postgres);
+        self
+    }
+
     /// Other limits on sign-in.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
@@ -199,6 +218,7 @@ impl Setup {
         self.store = op.provider.store().clone();
         self.clock = op.clock.clone();
         self.folder = op.folder.clone();
+        self.postgres = None;
         self
     }
 
@@ -208,6 +228,8 @@ impl Setup {
         self.store = op.provider.store().clone();
         self.clock = op.clock.clone();
         self.folder = op.folder.clone();
+        // With connections of its own, as another process has.
+        self.postgres = op.postgres.clone();
         self.joins = Some(op.subjects.clone());
         self
     }
@@ -216,7 +238,10 @@ impl Setup {
     ///
     /// # Panics
     /// It does not start.
-    pub async fn start(self) -> Op {
+    pub async fn start(mut self) -> Op {
+        if let Some(postgres) = &self.postgres {
+            self.store = postgres.open().await;
+        }
         let clock = self.clock;
         let events = Arc::new(TestEvents::default());
         let fetcher = Arc::new(TestFetcher::default());
@@ -304,6 +329,7 @@ impl Setup {
             app,
             served,
             folder: self.folder,
+            postgres: self.postgres,
         }
     }
 }
@@ -342,6 +368,7 @@ pub struct Op {
     app: App,
     served: JoinHandle<()>,
     folder: Option<Arc<Folder>>,
+    postgres: Option<Postgres>,
 }
 
 impl Op {

@@ -47,6 +47,7 @@ mod mcp;
 mod mutual_tls;
 mod outbox;
 mod people;
+mod postgres;
 mod pushed_requests;
 mod races;
 mod redirect_uris;

@@ -11,6 +11,7 @@ async fn providers() -> Vec<(&'static str, Vec<Op>)> {
     for (name, setup) in [
         ("memory", Setup::default()),
         ("SQLite", Setup::default().sqlite()),
+        ("PostgreSQL", Setup::default().postgres()),
     ] {
         let op = setup.start().await;
         let second = op.another_node().await;
@@ -131,7 +132,11 @@ async fn a_hundred_refreshes_with_one_token_at_once_are_one_rotation_and_a_hundr
 // TK-14 with the window switched off
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn without_a_window_at_most_one_of_many_refreshes_succeeds_and_no_two_families_live() {
-    for setup in [Setup::default(), Setup::default().sqlite()] {
+    for setup in [
+        Setup::default(),
+        Setup::default().sqlite(),
+        Setup::default().postgres(),
+    ] {
         let op = setup
             .policy(|policy| policy.lifetimes.refresh_retry = 0)
             .start()
