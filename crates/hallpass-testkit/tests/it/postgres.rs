@@ -8,7 +8,8 @@ use hallpass_testpg::Cluster;
 /// Statements of the server, without those that open and close transactions and connections: how often each ran since
 /// the last look.
 fn statements(cluster: &Cluster) -> Vec<(u64, String)> {
-    let sql = "SELECT calls || ' ' || regexp_replace(query, '\\s+', ' ', 'g') FROM pg_stat_statements s
+    let sql =
+        "SELECT calls || ' ' || regexp_replace(query, '\\s+', ' ', 'g') FROM pg_stat_statements s
         JOIN pg_database d ON d.oid = s.dbid WHERE d.datname = 'hallpass'
         AND query !~ 'pg_stat_statements|set_config|transaction_read_only'";
     let found = cluster.sql(sql);
@@ -77,7 +78,11 @@ async fn while_the_database_is_away_everybody_is_told_to_come_back_and_then_it_g
         assert_eq!(answer.status, 503, "{}", answer.text());
         assert!(answer.header("retry-after").is_some());
     }
-    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        started.elapsed()
+    );
     // A token that needs no database is issued all the while.
     let own = browser.call("web", "/token", &[("grant_type", "client_credentials")]);
     assert_eq!(own.await.status, 200);
