@@ -80,10 +80,11 @@ impl People for BuiltinAccounts {
                     let may = |name: &String| !PROVED.contains(&name.as_str());
                     self.prepare_change(issuer, subject, |user| {
                         for (name, value) in claims.iter().filter(|(name, _)| may(name)) {
-                            match value {
-                                Value::Null => user.claims.remove(name),
-                                value => user.claims.insert(name.clone(), value.clone()),
-                            };
+                            if value.is_null() {
+                                user.claims.remove(name);
+                            } else {
+                                user.claims.insert(name.clone(), value.clone());
+                            }
                         }
                     })
                     .await

@@ -266,18 +266,17 @@ impl PageRoutes {
         let provider = self.provider();
         let person = provider.personal_account(visitor).await?;
         let base = self.pages.issuer().path();
-        let sessions = match shown.page {
-            AccountPage::Sessions | AccountPage::Overview => provider.sessions(visitor).await?,
-            _ => Vec::new(),
-        };
-        let apps = match shown.page {
-            AccountPage::Apps | AccountPage::Overview => provider.connections(visitor).await?,
-            _ => Vec::new(),
-        };
-        let happened = match shown.page {
-            AccountPage::Activity => provider.activity(visitor).await?,
-            _ => Vec::new(),
-        };
+        let overview = shown.page == AccountPage::Overview;
+        let (mut sessions, mut apps, mut happened) = (Vec::new(), Vec::new(), Vec::new());
+        if overview || shown.page == AccountPage::Sessions {
+            sessions = provider.sessions(visitor).await?;
+        }
+        if overview || shown.page == AccountPage::Apps {
+            apps = provider.connections(visitor).await?;
+        }
+        if shown.page == AccountPage::Activity {
+            happened = provider.activity(visitor).await?;
+        }
         let times: Vec<[String; 2]> = sessions
             .iter()
             .map(|s| [time::minute(s.created_at), time::minute(s.seen_at)])
@@ -348,7 +347,11 @@ impl PageRoutes {
                     AccountPage::Email => person.address.as_ref().map(EmailAddress::as_str),
                     AccountPage::Sessions => Some(&counts[0]),
                     AccountPage::Apps => Some(&counts[1]),
-                    _ => None,
+                    AccountPage::Overview
+                    | AccountPage::Password
+                    | AccountPage::Activity
+                    | AccountPage::Export
+                    | AccountPage::Delete => None,
                 },
             })
             .collect();

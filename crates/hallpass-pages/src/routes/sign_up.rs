@@ -64,7 +64,7 @@ impl Again {
                 retry_after: Some(retry_after),
                 ..Self::because(PeopleError::Busy)
             },
-            _ => Self::because(PeopleError::Busy),
+            Unfit::Taken | Unfit::Unknown | _ => Self::because(PeopleError::Busy),
         }
     }
 

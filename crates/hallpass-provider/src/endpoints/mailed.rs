@@ -129,7 +129,11 @@ impl Provider {
         let lifetime = match wanted.purpose {
             MailedPurpose::SignIn if with_code => policy.code_lifetime,
             MailedPurpose::Invitation => policy.invitation_lifetime,
-            _ => policy.link_lifetime,
+            MailedPurpose::SignUp
+            | MailedPurpose::Recover
+            | MailedPurpose::SignIn
+            | MailedPurpose::NewAddress
+            | _ => policy.link_lifetime,
         };
         let expires_at = now.plus(lifetime);
         let token = Opaque::<Waiting>::from_random(Bucket::holding(expires_at), &self.random());
@@ -180,12 +184,14 @@ impl Provider {
     async fn mailed(&self, key: Key<Waiting>) -> Result<Option<(MailedRecord, u32)>, StoreError> {
         let inner = &self.inner;
         let found = inner.store.waiting(inner.issuer_id, key).await?;
-        Ok(found.and_then(|found| match found.record {
-            WaitingRecord::Mailed(record) if !record.expires_at.is_over(self.now()) => {
-                Some((*record, found.revision))
-            }
-            _ => None,
-        }))
+        let Some(found) = found else {
+            return Ok(None);
+        };
+        let WaitingRecord::Mailed(record) = found.record else {
+            return Ok(None);
+        };
+        let over = record.expires_at.is_over(self.now());
+        Ok((!over).then_some((*record, found.revision)))
     }
 
     /// What is mailed to whoever asked. None: nothing, since there is no account.
