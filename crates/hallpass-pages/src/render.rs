@@ -323,6 +323,14 @@ impl Pages {
                 let view = context! { retry, ..Value::from(Serde(view)) };
                 ("ask_mail.html", view, Scripts::None, Forms::Own)
             }
+            Page::MailCode(view) => {
+                let lasts = self.duration(chrome.lang, view.lifetime);
+                let retry = view
+                    .retry_after
+                    .and_then(|seconds| self.duration(chrome.lang, seconds));
+                let view = context! { lasts, retry, ..Value::from(Serde(view)) };
+                ("mail_code.html", view, Scripts::None, Forms::Client)
+            }
             Page::MailSent(view) => {
                 let lasts = self.duration(chrome.lang, view.lifetime);
                 let view = context! { lasts, ..Value::from(Serde(view)) };

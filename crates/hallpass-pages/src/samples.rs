@@ -47,6 +47,8 @@ const SIGN_IN: SignIn<'static> = SignIn {
     hidden: &[("transaction", "sample")],
     username: "",
     password: true,
+    mail_code: false,
+    mail_link: false,
     error: None,
     retry_after: None,
     client: Some(CLIENT),
@@ -410,6 +412,41 @@ fn people() -> Vec<(&'static str, Page<'static>)> {
                 ..ASK_MAIL
             }),
         ),
+        (
+            "sign-in-by-mail",
+            Page::SignIn(SignIn {
+                password: false,
+                mail_code: true,
+                mail_link: true,
+                error: Some(SignInError::Address),
+                ..SIGN_IN
+            }),
+        ),
+        (
+            "mail-code",
+            Page::MailCode(view::MailCode {
+                action: "/sign-in?handle=sample",
+                waiting: "sample",
+                address: Some("ada@example.com"),
+                lifetime: 600,
+                error: None,
+                retry_after: None,
+                cancel: true,
+            }),
+        ),
+        (
+            "mail-code-wrong",
+            Page::MailCode(view::MailCode {
+                action: "/sign-in?handle=sample",
+                waiting: "sample",
+                address: None,
+                lifetime: 600,
+                error: Some(SignInError::WrongCode),
+                retry_after: None,
+                cancel: true,
+            }),
+        ),
+        ("mail-sent-sign-in", sent("sign_in")),
         ("mail-sent-sign-up", sent("sign_up")),
         ("mail-sent-recover", sent("recover")),
         ("mail-sent-new-address", sent("new_address")),

@@ -246,6 +246,10 @@ pub(crate) static BUILT_IN: &[(&str, &str)] = &[
         include_str!("../templates/mail_sent.html"),
     ),
     (
+        "mail_code.html",
+        include_str!("../templates/mail_code.html"),
+    ),
+    (
         "mail_link.html",
         include_str!("../templates/mail_link.html"),
     ),

@@ -88,6 +88,8 @@ fn each_page_in(lang: Lang, text: &str, check: impl Fn(&str, Html)) {
     }];
     let sign_in = SignIn {
         password: true,
+        mail_code: false,
+        mail_link: false,
         action: text,
         hidden: &hidden,
         username: text,
@@ -465,6 +467,8 @@ fn form_values_go_back_exactly_as_they_came() {
 fn a_nameless_client_is_shown_by_its_host() {
     let sign_in = SignIn {
         password: true,
+        mail_code: false,
+        mail_link: false,
         action: "/sign-in",
         hidden: &[],
         username: "",
@@ -688,6 +692,8 @@ fn every_sign_in_error_has_a_text() {
     ] {
         let sign_in = SignIn {
             password: true,
+            mail_code: false,
+            mail_link: false,
             action: "/sign-in",
             hidden: &[],
             username: "ada",

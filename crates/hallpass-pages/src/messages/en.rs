@@ -2,8 +2,9 @@
 
 use super::{
     Account, AccountSections, Approvals, AskMail, Claims, Consent, Credentials, Demo, Device,
-    Errors, FormPost, Happened, Home, LinkDones, LinkText, Links, Logout, Mail, MailSent, Mails,
-    Messages, Named, People, PeopleErrors, Plural, Second, SectionText, Select, SignIn, SignedOut,
+    Errors, FormPost, Happened, Home, LinkDones, LinkText, Links, Logout, Mail, MailCode, MailSent,
+    Mails, Messages, Named, People, PeopleErrors, Plural, Second, SectionText, Select, SignIn,
+    SignedOut,
 };
 
 /// The English texts.
@@ -22,6 +23,7 @@ pub(super) static MESSAGES: Messages = Messages {
         expired: "This page was open for too long. Please sign in again.",
         retry: "Try again in {time}.",
         retry_later: "Please try again a little later.",
+        address: "Type your email address to get a code or a link.",
         wrong_code: "That code is not right, or it was used before. Check it and try again.",
         passkey_refused: "That passkey cannot be used here. Try another way.",
         use_passkey: "Sign in with a passkey",
@@ -353,6 +355,7 @@ pub(super) static MESSAGES: Messages = Messages {
         },
         sent: MailSent {
             title: "Look at your mail",
+            sign_in: "If there is an account with {address}, a message with a link is on its way. Open it in this browser.",
             sign_up: "We have sent a message to {address}. Open the link in it to go on.",
             recover: "If there is an account with {address}, a message with a link is on its way.",
             new_address: "We have sent a message to {address}. Open the link in it, in this browser; nothing is changed until then.",
@@ -404,6 +407,17 @@ pub(super) static MESSAGES: Messages = Messages {
             },
             next: "Sign in",
         },
+        code: MailCode {
+            title: "Type the code",
+            sent: "If there is an account with {address}, a message with a code is on its way.",
+            again: "It is in the message that we have sent.",
+            label: "Code",
+            hint: "It works once, for {time}. Give it to nobody.",
+            submit: "Sign in",
+            other: "Sign in another way",
+        },
+        send_code: "Send me a code by mail",
+        send_link: "Send me a link by mail",
         errors: PeopleErrors {
             address: "That is not an email address. Check it and try again.",
             throttled: "Too much was asked for from here.",

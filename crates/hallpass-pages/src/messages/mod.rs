@@ -75,6 +75,7 @@ pub(crate) struct SignIn {
     pub(crate) retry: &'static str,
     pub(crate) retry_later: &'static str,
     pub(crate) wrong_code: &'static str,
+    pub(crate) address: &'static str,
     pub(crate) passkey_refused: &'static str,
     pub(crate) use_passkey: &'static str,
     pub(crate) passkey_script: &'static str,
@@ -324,6 +325,9 @@ pub(crate) struct People {
     pub(crate) sent: MailSent,
     pub(crate) link: Links,
     pub(crate) done: LinkDones,
+    pub(crate) code: MailCode,
+    pub(crate) send_code: &'static str,
+    pub(crate) send_link: &'static str,
     pub(crate) errors: PeopleErrors,
     pub(crate) email: &'static str,
     pub(crate) name: &'static str,
@@ -348,6 +352,7 @@ pub(crate) struct AskMail {
 #[derive(Debug, Serialize)]
 pub(crate) struct MailSent {
     pub(crate) title: &'static str,
+    pub(crate) sign_in: &'static str,
     pub(crate) sign_up: &'static str,
     pub(crate) recover: &'static str,
     pub(crate) new_address: &'static str,
@@ -369,6 +374,17 @@ pub(crate) struct LinkText {
     pub(crate) title: &'static str,
     pub(crate) text: &'static str,
     pub(crate) submit: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct MailCode {
+    pub(crate) title: &'static str,
+    pub(crate) sent: &'static str,
+    pub(crate) again: &'static str,
+    pub(crate) label: &'static str,
+    pub(crate) hint: &'static str,
+    pub(crate) submit: &'static str,
+    pub(crate) other: &'static str,
 }
 
 #[derive(Debug, Serialize)]

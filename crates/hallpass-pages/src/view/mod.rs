@@ -8,7 +8,7 @@ mod sign_in;
 
 use serde::Serialize;
 
-pub use sign_in::{Enrol, NewPassword, PasswordProblem, SecondStep, SignIn, SignInError};
+pub use sign_in::{Enrol, MailCode, NewPassword, PasswordProblem, SecondStep, SignIn, SignInError};
 
 use crate::{messages::Lang, text};
 
@@ -64,6 +64,8 @@ pub enum Page<'a> {
     Approvals(Approvals<'a>),
     /// Asks for a mail address, to make an account or to get back into one.
     AskMail(AskMail<'a>),
+    /// Asks for the code that was mailed.
+    MailCode(MailCode<'a>),
     /// Says that a mail is on its way, if there is anything to send.
     MailSent(MailSent<'a>),
     /// What stands behind a link in a mail, before its button is pressed.

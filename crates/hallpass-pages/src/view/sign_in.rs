@@ -22,6 +22,8 @@ pub enum SignInError {
     WrongCode,
     /// The passkey is not one that can be used here.
     PasskeyRefused,
+    /// What was typed is no mail address, and one is needed for a code or a link.
+    Address,
 }
 
 /// See [`Page::SignIn`](super::Page::SignIn).
@@ -36,6 +38,10 @@ pub struct SignIn<'a> {
     pub username: &'a str,
     /// Asks for name and password.
     pub password: bool,
+    /// Offers a code by mail.
+    pub mail_code: bool,
+    /// Offers a link by mail.
+    pub mail_link: bool,
     /// Why the page is shown again.
     pub error: Option<SignInError>,
     /// Seconds until another attempt makes sense.
@@ -48,6 +54,26 @@ pub struct SignIn<'a> {
     pub sign_up: Option<&'a str>,
     /// The page to get back into an account.
     pub recover: Option<&'a str>,
+}
+
+/// See [`Page::MailCode`](super::Page::MailCode).
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct MailCode<'a> {
+    /// Where the form is posted to.
+    pub action: &'a str,
+    /// Where the code waits; comes back with it.
+    pub waiting: &'a str,
+    /// Where it was sent, the first time that the page is shown.
+    #[serde(serialize_with = "text::optional")]
+    pub address: Option<&'a str>,
+    /// Seconds for which it works.
+    pub lifetime: u64,
+    /// Why the page is shown again.
+    pub error: Option<SignInError>,
+    /// Seconds until another attempt makes sense.
+    pub retry_after: Option<u64>,
+    /// Offers a button that goes back to the client without signing in.
+    pub cancel: bool,
 }
 
 /// See [`Page::SecondStep`](super::Page::SecondStep).

@@ -73,7 +73,7 @@ pub use of_issuer::PER_ISSUER;
 pub use operations::Operations;
 pub use pages::Pages;
 pub use passwords::Passwords;
-pub use people::{Account, SignUp, SignUpMode};
+pub use people::{Account, MailSignIn, SignUp, SignUpMode};
 pub use problem::{Problem, Problems};
 pub use protocol::{Pkce, Protocol, Resource, SigningAlg, TokenFormat};
 pub use rate_limits::RateLimits;

@@ -1,6 +1,7 @@
 //! `[sign_up]` and `[account]`: what people may do by themselves.
 
 use hallpass_core::policy::{PeoplePolicy, SignUp as Mode};
+use hallpass_core::sign_in::Method;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +39,20 @@ impl Default for SignUp {
     }
 }
 
+/// How people can sign in by mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum MailSignIn {
+    /// They cannot.
+    Off,
+    /// By a code that they type.
+    Code,
+    /// By a link that they open in the same browser.
+    Link,
+    /// As they like.
+    Both,
+}
+
 /// What people do with their accounts by themselves.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -46,6 +61,8 @@ pub struct Account {
     pub page: bool,
     /// Whether people who forgot their password get a link by mail.
     pub recovery: bool,
+    /// Whether people can sign in by mail, without a password: "off", by "code", by "link", or by "both".
+    pub mail_sign_in: MailSignIn,
     /// How long a link that was mailed works.
     pub link_lifetime: Seconds,
     /// Mails that strangers can have sent to one address within an hour.
@@ -85,6 +102,7 @@ impl Default for Account {
         Self {
             page: account_page,
             recovery,
+            mail_sign_in: MailSignIn::Off,
             link_lifetime: seconds(link_lifetime),
             mails_per_address,
             mails_per_network,
@@ -127,11 +145,27 @@ impl Account {
         }
     }
 
+    /// Adds the ways to sign in that need mail.
+    pub(crate) fn add_methods(&self, methods: &mut Vec<Method>) {
+        let (code, link) = match self.mail_sign_in {
+            MailSignIn::Off => (false, false),
+            MailSignIn::Code => (true, false),
+            MailSignIn::Link => (false, true),
+            MailSignIn::Both => (true, true),
+        };
+        for (wanted, method) in [(code, Method::EmailCode), (link, Method::MagicLink)] {
+            if wanted && !methods.contains(&method) {
+                methods.push(method);
+            }
+        }
+    }
+
     pub(crate) fn policy(&self, sign_up: &SignUp) -> PeoplePolicy {
         let number = |span: Seconds| i64::try_from(span.0).unwrap_or(i64::MAX);
         let Self {
             page,
             recovery,
+            mail_sign_in: _,
             link_lifetime,
             mails_per_address,
             mails_per_network,

@@ -350,6 +350,7 @@ impl Common {
                     .request_objects
                     .apply(&config.pushed_requests, policy);
                 policy.people = config.account.policy(&config.sign_up);
+                config.account.add_methods(&mut policy.sign_in.methods);
                 policy.logout = config.logout.policy();
                 policy.webfinger = config.webfinger.policy();
                 config.mtls.apply(policy);

@@ -1,6 +1,7 @@
 //! `/sign-in`: one page for every step of a sign-in. Which step it is, is in the sealed handle; what is posted for another
 //! step is not looked at.
 
+mod mail;
 mod steps;
 
 use hallpass_core::{
@@ -128,6 +129,9 @@ impl PageRoutes {
         };
         // What was typed is taken from the form only, never from the address.
         let username = form.get("username").unwrap_or_default();
+        if let Some(way) = mail::ByMail::of(&form, methods) {
+            return self.by_mail(asked, methods, way).await;
+        }
         if !methods.contains(&Method::Password) {
             let failed = Failed::refused(SignInError::Refused);
             return Ok(self.sign_in_page(asked, methods, username, Some(failed)));
@@ -230,6 +234,8 @@ impl PageRoutes {
             hidden: &[],
             username,
             password: methods.contains(&Method::Password),
+            mail_code: methods.contains(&Method::EmailCode),
+            mail_link: methods.contains(&Method::MagicLink),
             error: failed.as_ref().map(|failed| failed.error),
             retry_after: failed.as_ref().and_then(retry),
             client: asked.details.client.as_ref().map(|c| self.pages.client(c)),
