@@ -1,6 +1,6 @@
 //! Making an account, and getting back into one.
 
-use hallpass_core::policy::SignUp;
+use hallpass_core::{policy::SignUp, sign_in::Method};
 use hallpass_testkit::{Answer, Ask, Browser, Op, Request, Setup, ports::Sent, wire};
 use hallpass_types::{EmailAddress, Subject};
 use serde_json::Value;
@@ -608,4 +608,114 @@ async fn without_mail_or_changeable_accounts_nothing_is_offered() {
     ] {
         assert_eq!(browser.get(path).await.status, 404, "{path}");
     }
+}
+
+async fn by_mail() -> Op {
+    Op::with(|policy| {
+        policy.sign_in.methods = vec![Method::Password, Method::EmailCode, Method::MagicLink];
+    })
+    .await
+}
+
+async fn at_sign_in(op: &Op) -> (Browser, String) {
+    let mut browser = op.browser();
+    let answer = browser.send(Request::of("first", "openid").get()).await;
+    let page = browser.follow(&answer).await.text();
+    (browser, page)
+}
+
+fn code_in(mail: &Sent) -> String {
+    let mut lines = mail.text.lines().map(str::trim);
+    let code = lines.find(|l| l.len() == 8 && l.bytes().all(|b| b.is_ascii_digit()));
+    code.unwrap().to_owned()
+}
+
+// S50
+#[tokio::test]
+async fn s50_a_code_by_mail_signs_in_and_says_so() {
+    let op = by_mail().await;
+    let mut pages = Vec::new();
+    for address in ["nobody@new.test", ALICE] {
+        let (mut browser, page) = at_sign_in(&op).await;
+        let typed = [("username", address), ("password", "")];
+        let answer = browser.press(&page, "login", "by-code", &typed).await;
+        assert_eq!(answer.status, 200);
+        pages.push((browser, answer.text()));
+    }
+    assert!(mail_to(&op, "nobody@new.test").await.is_empty());
+    let code = code_in(&mail_to(&op, ALICE).await[0]);
+    // The code is worth nothing in the browser of somebody else, who asked for one as well.
+    let (mut other, others) = pages.remove(0);
+    let (mut browser, page) = pages.remove(0);
+    assert!(others.contains("form id=\"mail-code\""));
+    let answer = other
+        .press(&others, "mail-code", "send-code", &[("mail_code", &code)])
+        .await;
+    assert!(answer.text().contains("data-error=\"wrong_code\""));
+    let waiting = hallpass_testkit::html::form(&page, "mail-code");
+    let waiting = waiting.field("waiting").unwrap().to_owned();
+    let typed = [("mail_code", code.as_str()), ("waiting", waiting.as_str())];
+    let answer = other.press(&others, "mail-code", "send-code", &typed).await;
+    assert!(answer.status >= 400, "{}", answer.text());
+    assert_eq!(other.cookie("session"), None);
+    let wrong = if code == "00000000" { "1" } else { "00000000" };
+    let answer = browser
+        .press(&page, "mail-code", "send-code", &[("mail_code", wrong)])
+        .await;
+    assert!(answer.text().contains("data-error=\"wrong_code\""));
+    let page = answer.text();
+    let answer = browser
+        .press(&page, "mail-code", "send-code", &[("mail_code", &code)])
+        .await;
+    let code = wire::param(answer.location(), "code").expect("signed in");
+    let tokens = browser.redeem("first", &code).await.json();
+    let claims = op.verified("first", tokens["id_token"].as_str().unwrap());
+    assert_eq!(claims["sub"], op.subject("alice").as_str());
+    assert_eq!(claims["amr"], serde_json::json!(["otp"]));
+}
+
+#[tokio::test]
+async fn a_link_by_mail_signs_in_where_it_was_asked_for_and_nowhere_else() {
+    let op = by_mail().await;
+    let (mut browser, page) = at_sign_in(&op).await;
+    let typed = [("username", ALICE), ("password", "")];
+    let answer = browser.press(&page, "login", "by-link", &typed).await;
+    assert!(answer.text().contains("data-purpose=\"sign_in\""));
+    let link = target(mail_to(&op, ALICE).await[0].link()).to_owned();
+    // Whoever reads the mail elsewhere, or is sent the link, gets nothing by it, and it is not used up.
+    let mut elsewhere = op.browser();
+    let page = elsewhere.get(&link).await.text();
+    let answer = elsewhere.press(&page, "link", "confirm", &[]).await;
+    assert!(answer.status >= 400);
+    assert_eq!(elsewhere.cookie("session"), None);
+    let page = browser.get(&link).await.text();
+    let answer = browser.press(&page, "link", "confirm", &[]).await;
+    assert!(
+        wire::param(answer.location(), "code").is_some(),
+        "{}",
+        answer.text()
+    );
+    assert_eq!(browser.get(&link).await.status, 400, "once");
+}
+
+#[tokio::test]
+async fn mail_signs_nobody_in_where_that_is_not_offered() {
+    let op = Op::start().await;
+    let (mut browser, page) = at_sign_in(&op).await;
+    assert!(!page.contains("by-code") && !page.contains("by-link"));
+    let action = hallpass_testkit::html::form(&page, "login").action;
+    for way in ["email_code", "magic_link"] {
+        let pairs = [("username", ALICE), ("way", way)];
+        let ask = Ask::form(&action, &pairs).header("Origin", "https://op.test");
+        let answer = browser.send(ask).await;
+        assert!(answer.text().contains("data-error=\"refused\""));
+    }
+    op.provider.deliver_due().await.unwrap();
+    assert!(op.mailer.sent().is_empty());
+    // Where it is, a name is no address.
+    let op = by_mail().await;
+    let (mut browser, page) = at_sign_in(&op).await;
+    let typed = [("username", "alice"), ("password", "")];
+    let answer = browser.press(&page, "login", "by-code", &typed).await;
+    assert!(answer.text().contains("data-error=\"address\""));
 }
