@@ -16,8 +16,10 @@ use crate::{
 const ATTEMPTS: u32 = 5;
 /// No more next keys are made than this.
 const MOST_NEXT: usize = 64;
-/// Keys stay so many seconds longer than the last thing that they signed, for clocks and caches.
-const GRACE: i64 = 3600;
+/// Keys are published so many seconds longer than the last thing that they signed can be good, for clocks.
+const GRACE: i64 = 300;
+/// Retired keys are known so many seconds longer than the last session in which they signed, for clocks.
+const KNOWN: i64 = 3600;
 /// How long a key elsewhere may take.
 const SIGN_TIMEOUT: Duration = Duration::from_secs(3);
 /// Keys are read no more often than this because of one that is not known.
@@ -232,7 +234,7 @@ impl Provider {
         let now = self.now();
         // An ID token is a hint (`id_token_hint`) as long as the session that it was issued in.
         let longest = self.longest_token().max(inner.policy.lifetimes.session);
-        let keep = longest.saturating_add(GRACE);
+        let keep = longest.saturating_add(KNOWN);
         let records = inner.store.signing_keys(inner.issuer_id).await?;
         let over = |r: &&KeyRecord| {
             r.phase == KeyPhase::Retiring

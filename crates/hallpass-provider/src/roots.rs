@@ -227,6 +227,44 @@ fn unwrap_any<'m>(
     })
 }
 
+/// The issuers that have anything to seal: those with a root, or with keys from before there were roots.
+///
+/// # Errors
+/// What the store runs into.
+pub async fn known(store: &dyn Store) -> Result<Vec<IssuerId>, StoreError> {
+    let mut found = Vec::new();
+    let mut after = None;
+    loop {
+        let page = store.issuer_numbers(after, PAGE).await?;
+        let Some((last, _)) = page.last() else {
+            return Ok(found);
+        };
+        after = Some(*last);
+        for (issuer, _) in page {
+            if store.root(issuer).await?.is_some() || !store.signing_keys(issuer).await?.is_empty()
+            {
+                found.push(issuer);
+            }
+        }
+    }
+}
+
+/// Opens the root of an issuer as it is stored, and writes nothing.
+///
+/// # Errors
+/// As [`open`].
+pub fn look(
+    record: Option<&RootRecord>,
+    keys: &[KeyRecord],
+    issuer: IssuerId,
+    master: &MasterKey,
+) -> Result<Root, StoreError> {
+    match record {
+        Some(record) => unwrap_any(record, issuer, master).map(|(root, _)| root),
+        None => first(keys, issuer, master).map(|(root, _)| root),
+    }
+}
+
 /// Wraps the root of an issuer under exactly these master keys. `master` opens it.
 ///
 /// # Errors
@@ -360,6 +398,7 @@ async fn committed(
 }
 
 const BITE: usize = 5000;
+const PAGE: usize = 500;
 
 #[cfg(test)]
 mod tests {

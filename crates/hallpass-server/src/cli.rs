@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use crate::moment::Moment;
+
 /// OpenID Provider and OAuth 2.0 authorization server.
 ///
 /// Without a command it serves. With no configuration at all it does so as http://localhost:3000, with its data in
@@ -53,6 +55,16 @@ pub enum Command {
     /// Make, look at and change issuers.
     #[command(subcommand)]
     Issuer(Issuer),
+    /// Write a copy of the database into a file, beside a running server (SQLite).
+    Backup(Backup),
+    /// Put a backup in the place of the database, while no server runs (SQLite). What is there now is kept.
+    Restore(Restore),
+    /// End everything that was ever handed out: codes, tokens, sessions. For a database that was restored from a backup,
+    /// which knows nothing of what was used or revoked since.
+    Invalidate(Invalidate),
+    /// Look for what is wrong: damage, master key, signing keys, clock, permissions, space, dangerous settings. The exit
+    /// code is 0 when there is nothing, 1 when something is wrong, 3 when there are warnings alone.
+    Doctor,
     /// Bring the database to the schema of this version. Serving does it by itself.
     Migrate(Migrate),
 }
@@ -323,6 +335,10 @@ pub enum Key {
     List,
     /// Sign with the next key from now on, and publish another next one.
     Rotate(KeyRotate),
+    /// Make a key unknown at once, because it has leaked. What it signed is refused from now on.
+    Retire(KeyId),
+    /// Replace the master key. What is sealed under it is sealed anew; nothing that was handed out changes.
+    RotateMaster,
 }
 
 /// Options of `key rotate`.
@@ -332,8 +348,48 @@ pub struct KeyRotate {
     #[arg(long, value_name = "ALG")]
     pub alg: Option<String>,
     /// At once, even if clients that hold the published keys do not know the next one yet.
+    #[arg(long, alias = "force")]
+    pub now: bool,
+}
+
+/// Which key.
+#[derive(Debug, Args)]
+pub struct KeyId {
+    /// Its identifier in the list.
+    pub kid: String,
+}
+
+/// Options of `backup`.
+#[derive(Debug, Args)]
+pub struct Backup {
+    /// The file, which must not exist yet. It is for its owner's eyes only, and of no use without the master key.
+    pub file: PathBuf,
+    /// Write the master key into a file beside it, too. Whoever has both has every account and key.
+    #[arg(long = "dangerously-with-master-key")]
+    pub with_master_key: bool,
+    /// Do not read the copy again to look whether it is whole.
     #[arg(long)]
-    pub force: bool,
+    pub unchecked: bool,
+}
+
+/// Options of `restore`.
+#[derive(Debug, Args)]
+pub struct Restore {
+    /// The backup.
+    pub file: PathBuf,
+    /// End everything that was handed out before a moment: now, if none is given; `2026-11-29T22:00:00Z` or seconds since
+    /// 1970. Without it, what was used or revoked since the backup works again.
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "now")]
+    pub after: Option<Moment>,
+}
+
+/// Options of `invalidate`.
+#[derive(Debug, Args)]
+pub struct Invalidate {
+    /// The moment: now, if none is given; `2026-11-29T22:00:00Z` or seconds since 1970. A later one than now is for clocks
+    /// that were ahead.
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "now")]
+    pub after: Option<Moment>,
 }
 
 /// Options of `migrate`.

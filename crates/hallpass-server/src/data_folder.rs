@@ -251,6 +251,94 @@ impl DataFolder {
     }
 }
 
+/// What was found of master keys in a data folder.
+#[derive(Default)]
+pub struct FoundKeys {
+    /// The master key.
+    pub current: Option<Zeroizing<[u8; 32]>>,
+    /// The one from before.
+    pub previous: Option<Zeroizing<[u8; 32]>>,
+    /// Whether a replacement was begun and not finished.
+    pub unfinished: bool,
+}
+
+impl std::fmt::Debug for FoundKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FoundKeys")
+            .field("unfinished", &self.unfinished)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reads the master keys of a data folder and makes nothing.
+///
+/// # Errors
+/// One cannot be read, is open to others, or is none.
+pub fn find_keys(path: &Path) -> Result<FoundKeys, Failure> {
+    let folder = DataFolder {
+        path: path.to_owned(),
+        _lock: None,
+    };
+    Ok(FoundKeys {
+        current: folder.read_key(MASTER_KEY)?,
+        previous: folder.read_key(PREVIOUS_KEY)?,
+        unfinished: folder.read_key(NEXT_KEY)?.is_some(),
+    })
+}
+
+/// Refuses a data folder that others than its owner may write to.
+///
+/// # Errors
+/// It is open to others, or cannot be looked at.
+pub fn check_folder(path: &Path) -> Result<(), Failure> {
+    let metadata = fs::metadata(path)
+        .map_err(|error| Failure::doing(&format!("cannot look at {}", path.display()), &error))?;
+    refuse_open(path, &metadata, GROUP_WRITES | OTHER_WRITES, "go-w")
+}
+
+/// Writes a new file for the owner's eyes only, on the disk when this returns.
+///
+/// # Errors
+/// There is one already, or it cannot be written.
+pub fn write_private(path: &Path, content: &str) -> Result<(), Failure> {
+    let write = || {
+        let mut file = private_file(OpenOptions::new().create_new(true), path)?;
+        file.write_all(content.as_bytes())?;
+        file.sync_all()?;
+        sync_folder_of(path)
+    };
+    write().map_err(|error| Failure::doing(&format!("cannot write {}", path.display()), &error))
+}
+
+/// Copies a file into a new one for the owner's eyes only, on the disk when this returns.
+///
+/// # Errors
+/// There is one already, or one of them cannot be read or written.
+pub fn copy_private(from: &Path, to: &Path) -> Result<(), Failure> {
+    let copy = || {
+        let mut source = File::open(from)?;
+        let mut file = private_file(OpenOptions::new().create_new(true), to)?;
+        io::copy(&mut source, &mut file)?;
+        file.sync_all()
+    };
+    copy().map_err(|error| {
+        let what = format!("cannot copy {} to {}", from.display(), to.display());
+        Failure::doing(&what, &error)
+    })
+}
+
+/// Puts the entries of a file's folder on the disk.
+///
+/// # Errors
+/// The disk fails.
+pub fn sync_folder_of(path: &Path) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        Some(_) | None => Path::new("."),
+    };
+    File::open(folder)?.sync_all()
+}
+
 /// Refuses a database that others than its owner may write, or others than its group may read. Without one all is well.
 ///
 /// # Errors

@@ -11,6 +11,8 @@ pub enum Failure {
     Configuration(Problems),
     /// Everything else.
     Other(String),
+    /// All is said already; this is the exit code.
+    Told(u8),
 }
 
 impl Failure {
@@ -46,6 +48,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Configuration(problems) => problems.fmt(f),
             Self::Other(text) => f.write_str(text),
+            Self::Told(_) => Ok(()),
         }
     }
 }

@@ -6,21 +6,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use hallpass_provider::{Provider, keys::Rotate};
+use hallpass_provider::{
+    Provider,
+    keys::{Rotate, is_published},
+};
 use hallpass_store::{KeyPhase, StoreError};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, sleep};
 
 use crate::config::Seconds;
 
-/// Runs until it is dropped. `healthy` says whether the store answered when it was last asked.
+/// Runs until everything that was handed out is ended by another process (`hallpass invalidate`), after which this one
+/// must not go on with what it holds. `healthy` says whether the store answered when it was last asked.
 pub async fn run(provider: Provider, rotation: Seconds, healthy: Arc<AtomicBool>) {
-    tokio::join!(
-        watch_keys(&provider, &healthy),
-        keep_keys(&provider, rotation),
-        purge(&provider),
-        send_deliveries(&provider)
-    );
+    tokio::select! {
+        () = watch_keys(&provider, &healthy) => {}
+        () = keep_keys(&provider, rotation) => {}
+        () = purge(&provider) => {}
+        () = send_deliveries(&provider) => {}
+    }
 }
 
 /// `hallpass key rotate` takes effect without a restart.
@@ -28,7 +32,25 @@ async fn watch_keys(provider: &Provider, healthy: &AtomicBool) {
     let mut ticks = interval_at(soon(WATCH), WATCH);
     loop {
         ticks.tick().await;
-        healthy.store(watch(provider).await, Ordering::Relaxed);
+        let answers = watch(provider).await;
+        healthy.store(answers, Ordering::Relaxed);
+        if answers && is_over(provider).await {
+            healthy.store(false, Ordering::Relaxed);
+            return;
+        }
+    }
+}
+
+/// Whether everything that this provider hands out is ended already.
+async fn is_over(provider: &Provider) -> bool {
+    match provider.store().root(provider.issuer_id()).await {
+        Ok(Some(root)) => root.epoch != provider.secrets().epoch(),
+        // An issuer that is deleted has its own way to go.
+        Ok(None) => false,
+        Err(error) => {
+            tracing::warn!(%error, "secrets cannot be read");
+            false
+        }
     }
 }
 
@@ -49,11 +71,16 @@ pub(crate) async fn watch(provider: &Provider) -> bool {
     }
 }
 
-type Phases = BTreeMap<String, KeyPhase>;
+/// The phase of each key, and whether it is published.
+type Phases = BTreeMap<String, (KeyPhase, bool)>;
 
 async fn stored_phases(provider: &Provider) -> Result<Phases, StoreError> {
     let records = provider.store().signing_keys(provider.issuer_id()).await?;
-    let phases = records.into_iter().map(|record| (record.kid, record.phase));
+    let now = provider.now();
+    let phases = records.into_iter().map(|record| {
+        let published = is_published(&record, now);
+        (record.kid, (record.phase, published))
+    });
     Ok(phases.collect())
 }
 
@@ -61,8 +88,11 @@ fn held_phases(provider: &Provider) -> Phases {
     let keys = provider.signing_keys();
     let signing = keys
         .iter()
-        .map(|held| (held.key.kid().to_owned(), held.phase));
-    let decryption = keys.decryption().map(|held| (held.kid.clone(), held.phase));
+        .map(|held| (held.key.kid().to_owned(), (held.phase, held.published)));
+    // A key that decrypts has no end that is written down.
+    let decryption = keys
+        .decryption()
+        .map(|held| (held.kid.clone(), (held.phase, true)));
     signing.chain(decryption).collect()
 }
 
@@ -71,7 +101,7 @@ async fn keep_keys(provider: &Provider, rotation: Seconds) {
     sleep(SETTLE).await;
     loop {
         keep(provider, rotation).await;
-        sleep(HOUR).await;
+        sleep(pause(rotation)).await;
     }
 }
 
@@ -87,12 +117,20 @@ pub(crate) async fn keep(provider: &Provider, rotation: Seconds) {
     }
 }
 
+/// Often enough for the period, and once an hour at least.
+fn pause(rotation: Seconds) -> Duration {
+    match rotation.0 {
+        0 => HOUR,
+        period => Duration::from_secs(period).min(HOUR).max(SECOND),
+    }
+}
+
 async fn turn_keys(provider: &Provider, rotation: Seconds) -> Result<(), StoreError> {
-    provider.prepare_next_keys().await?;
     let period = i64::try_from(rotation.0).unwrap_or(i64::MAX);
     if period == 0 {
-        return Ok(());
+        return provider.prepare_next_keys().await;
     }
+    provider.keep_next_keys(period).await?;
     let rotated = provider.rotate_keys(None, Rotate::Older(period)).await?;
     for algorithm in rotated.done {
         tracing::info!(alg = algorithm.name(), "key is rotated");
@@ -168,6 +206,7 @@ fn soon(after: Duration) -> Instant {
 const WATCH: Duration = Duration::from_secs(2);
 /// After the start there is more urgent work than keys for a later day.
 const SETTLE: Duration = Duration::from_secs(5);
+const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 /// So often other processes' deliveries, and those that failed, are looked for.
 const LOOK: Duration = Duration::from_secs(2);
@@ -252,6 +291,28 @@ mod tests {
         assert_ne!(kid(&server), second);
         assert_eq!(kid(&server), kid(&command));
         jobs.abort();
+        drop(std::fs::remove_dir_all(&folder));
+    }
+
+    #[tokio::test]
+    async fn a_process_does_not_go_on_when_everything_it_hands_out_was_ended() {
+        let folder = std::env::temp_dir().join(format!("hallpass-over-{}", std::process::id()));
+        drop(std::fs::remove_dir_all(&folder));
+        let server = engine(&folder, Purpose::Command).await;
+        assert!(!is_over(&server.provider).await);
+        let master = std::fs::read_to_string(folder.join("master.key")).unwrap();
+        let master = hallpass_jose::base64url::decode(master.trim()).unwrap();
+        let master = hallpass_provider::secrets::MasterKey::new(master.try_into().unwrap());
+        let (store, issuer) = (server.provider.store(), server.provider.issuer_id());
+        let now = server.provider.now();
+        hallpass_provider::roots::invalidate(&**store, issuer, &master, now, now)
+            .await
+            .unwrap();
+        assert!(is_over(&server.provider).await);
+        tokio::time::pause();
+        let healthy = Arc::new(AtomicBool::new(true));
+        run(server.provider.clone(), Seconds(0), Arc::clone(&healthy)).await;
+        assert!(!healthy.load(Ordering::Relaxed), "no load balancer asks it");
         drop(std::fs::remove_dir_all(&folder));
     }
 }

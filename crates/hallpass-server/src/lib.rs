@@ -15,6 +15,7 @@ pub mod issuers;
 pub mod jobs;
 pub mod limits;
 pub mod listen;
+mod moment;
 pub mod operations;
 pub mod output;
 pub mod server;

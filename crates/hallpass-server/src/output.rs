@@ -67,6 +67,7 @@ impl Output {
                     json!({ "error": "configuration", "problems": problems.0 })
                 )
             }
+            (_, Failure::Told(_)) => Ok(()),
             (true, Failure::Other(text)) => writeln!(stderr, "{}", json!({ "error": text })),
         });
     }

@@ -49,6 +49,15 @@ pub(crate) fn check(db: &Connection) -> Result<Vec<String>, StoreError> {
     Ok(problems)
 }
 
+/// Its structure alone.
+pub(crate) fn structure_of(db: &Connection) -> std::result::Result<Vec<String>, StoreError> {
+    let mut problems = Vec::new();
+    match structure(db, &mut problems) {
+        Ok(()) => Ok(problems),
+        Err(error) => Err(Failure::of(&error).into()),
+    }
+}
+
 fn structure(db: &Connection, problems: &mut Vec<String>) -> Result<()> {
     let mut statement = db.prepare("PRAGMA integrity_check(20)")?;
     let mut rows = statement.query([])?;

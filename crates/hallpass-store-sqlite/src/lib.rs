@@ -5,6 +5,7 @@
 //! another process wrote is seen at once.
 
 mod apply;
+mod backup;
 mod check;
 mod connection;
 mod credentials;
@@ -22,6 +23,7 @@ mod store;
 mod work;
 mod writer;
 
+pub use backup::{Copied, Inspected};
 pub use hallpass_store::{Histogram, HistogramSnapshot};
 pub use options::Options;
 pub use stats::{Stats, StatsSnapshot};

@@ -313,6 +313,18 @@ fn open_one(record: &KeyRecord, with: Opening<'_>) -> Option<Opened> {
     })))
 }
 
+/// Whether a stored key can be opened and is what it says.
+#[must_use]
+pub fn can_open(record: &KeyRecord, secrets: &Secrets) -> bool {
+    let with = Opening {
+        secrets,
+        outside: &[],
+        now: Timestamp(0),
+        max_age: 0,
+    };
+    open_one(record, with).is_some()
+}
+
 /// Whether a key that signs is published.
 #[must_use]
 pub fn is_published(record: &KeyRecord, now: Timestamp) -> bool {

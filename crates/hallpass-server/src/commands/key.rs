@@ -13,32 +13,51 @@ use crate::wiring::Engine;
 pub(super) async fn run(command: cli::Key, engine: Engine, output: Output) -> Result<(), Failure> {
     match command {
         cli::Key::List => list(&engine, output),
-        cli::Key::Rotate(options) => {
-            let only = options.alg.as_deref().map(algorithm).transpose()?;
-            let used = |alg: KeyAlgorithm| {
-                all(&engine.provider.signing_keys())
-                    .iter()
-                    .any(|held| held.alg == alg.name() && held.phase == KeyPhase::Active)
-            };
-            if let Some(alg) = only.filter(|alg| !used(*alg)) {
-                return Err(Failure::new(format!(
-                    "--alg {}: there is no such key here",
-                    alg.name()
-                )));
-            }
-            let when = if options.force {
-                Rotate::Forced
-            } else {
-                Rotate::Ripe
-            };
-            let rotated = engine.provider.rotate_keys(only, when).await;
-            let rotated = rotated.map_err(|error| Failure::doing("key", &error))?;
-            if let Some(why) = undone(&rotated) {
-                return Err(Failure::new(why));
-            }
-            list(&engine, output)
-        }
+        cli::Key::Rotate(options) => rotate(&options, &engine, output).await,
+        cli::Key::Retire(options) => retire(&options.kid, &engine, output).await,
+        // It needs no engine, and goes its own way.
+        cli::Key::RotateMaster => Ok(()),
     }
+}
+
+async fn rotate(options: &cli::KeyRotate, engine: &Engine, output: Output) -> Result<(), Failure> {
+    let only = options.alg.as_deref().map(algorithm).transpose()?;
+    let used = |alg: KeyAlgorithm| {
+        all(&engine.provider.signing_keys())
+            .iter()
+            .any(|held| held.alg == alg.name() && held.phase == Some(KeyPhase::Active))
+    };
+    if let Some(alg) = only.filter(|alg| !used(*alg)) {
+        return Err(Failure::new(format!(
+            "--alg {}: there is no such key here",
+            alg.name()
+        )));
+    }
+    let when = if options.now {
+        Rotate::Forced
+    } else {
+        Rotate::Ripe
+    };
+    let rotated = engine.provider.rotate_keys(only, when).await;
+    let rotated = rotated.map_err(|error| Failure::doing("key", &error))?;
+    if let Some(why) = undone(&rotated) {
+        return Err(Failure::new(why));
+    }
+    list(engine, output)
+}
+
+async fn retire(kid: &str, engine: &Engine, output: Output) -> Result<(), Failure> {
+    let outside = engine.provider.signing_keys();
+    if outside.outside().any(|key| key.signer().key().kid() == kid) {
+        return Err(Failure::new(
+            "this key is elsewhere: take it out of the configuration, and its service",
+        ));
+    }
+    let gone = engine.provider.retire_key(kid).await;
+    if !gone.map_err(|error| Failure::doing("key", &error))? {
+        return Err(Failure::new("there is no key of that identifier"));
+    }
+    list(engine, output)
 }
 
 /// Why a rotation did not do all that was asked.
@@ -55,7 +74,7 @@ fn undone(rotated: &Rotated) -> Option<String> {
             let alg = alg.name();
             format!(
                 "{alg} is not rotated yet: its next key was published too recently for clients to know it. \
-                 Try again in {seconds} seconds, or use --force"
+                 Try again in {seconds} seconds, or use --now"
             )
         })
         .collect();
@@ -64,29 +83,37 @@ fn undone(rotated: &Rotated) -> Option<String> {
 
 fn list(engine: &Engine, output: Output) -> Result<(), Failure> {
     let now = engine.provider.now();
+    let ripe = engine.provider.policy().keys.ripe();
     let keys = engine.provider.signing_keys();
     let keys = all(&keys);
     let values: Vec<Value> = keys
         .iter()
         .map(|held| {
+            let next = held.phase == Some(KeyPhase::Next);
+            let ripe_at = held.phase_since.filter(|_| next).map(|at| at.plus(ripe));
             json!({
                 "kid": held.kid,
                 "alg": held.alg,
                 "use": held.purpose,
-                "phase": crate::telemetry::phase_name(held.phase),
+                "phase": held.phase_name(),
                 "created_at": held.created_at,
                 "phase_since": held.phase_since,
+                "ripe_at": ripe_at,
+                "published_until": held.published_until,
             })
         })
         .collect();
     let rows: Vec<Vec<String>> = keys
         .iter()
         .map(|held| {
-            let days = now.since(held.phase_since).div_euclid(86_400);
+            let since = held.phase_since.map(|since| {
+                let days = now.since(since).div_euclid(86_400);
+                format!("{days} days")
+            });
             vec![
                 held.alg.to_owned(),
-                crate::telemetry::phase_name(held.phase).to_owned(),
-                format!("{days} days"),
+                held.phase_name().to_owned(),
+                since.unwrap_or_default(),
                 held.kid.clone(),
             ]
         })
@@ -99,30 +126,57 @@ struct Listed {
     kid: String,
     alg: &'static str,
     purpose: &'static str,
-    phase: KeyPhase,
-    created_at: Timestamp,
-    phase_since: Timestamp,
+    /// None for a key elsewhere, whose life is elsewhere, too.
+    phase: Option<KeyPhase>,
+    published: bool,
+    created_at: Option<Timestamp>,
+    phase_since: Option<Timestamp>,
+    published_until: Option<Timestamp>,
 }
 
-/// Keys that sign, then keys that decrypt.
+impl Listed {
+    fn phase_name(&self) -> &'static str {
+        match self.phase {
+            None => "elsewhere",
+            Some(KeyPhase::Retiring) if !self.published => "retired",
+            Some(phase) => crate::telemetry::phase_name(phase),
+        }
+    }
+}
+
+/// Keys that sign, then those elsewhere, then keys that decrypt.
 fn all(keys: &KeySet) -> Vec<Listed> {
     let signing = keys.iter().map(|held| Listed {
         kid: held.key.kid().to_owned(),
         alg: held.key.algorithm().name(),
         purpose: "sig",
-        phase: held.phase,
-        created_at: held.created_at,
-        phase_since: held.phase_since,
+        phase: Some(held.phase),
+        published: held.published,
+        created_at: Some(held.created_at),
+        phase_since: Some(held.phase_since),
+        published_until: held.published_until,
+    });
+    let outside = keys.outside().map(|key| Listed {
+        kid: key.signer().key().kid().to_owned(),
+        alg: key.signer().key().algorithm().name(),
+        purpose: "sig",
+        phase: None,
+        published: true,
+        created_at: None,
+        phase_since: None,
+        published_until: None,
     });
     let decryption = keys.decryption().map(|held| Listed {
         kid: held.kid.clone(),
         alg: held.algorithm.name(),
         purpose: "enc",
-        phase: held.phase,
-        created_at: held.created_at,
-        phase_since: held.phase_since,
+        phase: Some(held.phase),
+        published: held.phase == KeyPhase::Active,
+        created_at: Some(held.created_at),
+        phase_since: Some(held.phase_since),
+        published_until: None,
     });
-    signing.chain(decryption).collect()
+    signing.chain(outside).chain(decryption).collect()
 }
 
 fn algorithm(name: &str) -> Result<KeyAlgorithm, Failure> {

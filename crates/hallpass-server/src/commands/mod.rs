@@ -1,12 +1,16 @@
 //! What each command does.
 
+mod backup;
 mod client;
 mod config;
+mod doctor;
 mod issuer;
 mod key;
+mod master_key;
 mod migrate;
 mod password;
 mod registration_token;
+mod restore;
 mod serve;
 mod user;
 
@@ -15,7 +19,7 @@ use std::sync::Arc;
 
 use hallpass_types::Issuer;
 
-use crate::cli::{Cli, Command, Serve};
+use crate::cli::{self, Cli, Command, Serve};
 use crate::config::{Config, StoreKind};
 use crate::data_folder::Purpose;
 use crate::events::Silent;
@@ -45,7 +49,14 @@ pub fn run(cli: Cli, output: Output) -> Result<(), Failure> {
         )
         | (_, None) => {}
         (
-            Command::Serve(_) | Command::Config(_) | Command::Issuer(_) | Command::Migrate(_),
+            Command::Serve(_)
+            | Command::Config(_)
+            | Command::Issuer(_)
+            | Command::Migrate(_)
+            | Command::Backup(_)
+            | Command::Restore(_)
+            | Command::Invalidate(_)
+            | Command::Doctor,
             Some(_),
         ) => {
             let text = "--issuer: this command is not about what one issuer has";
@@ -72,6 +83,14 @@ pub fn run(cli: Cli, output: Output) -> Result<(), Failure> {
                 issuer::run(command, &config, engine, output)
             })
         }
+        Command::Backup(options) => backup::run(&load(path)?, &options, output),
+        Command::Restore(options) => restore::restore(&load(path)?, &options, output),
+        Command::Invalidate(options) => restore::invalidate(&load(path)?, &options, output),
+        Command::Doctor => match doctor::run(path, output)? {
+            0 => Ok(()),
+            code => Err(Failure::Told(code)),
+        },
+        Command::Key(cli::Key::RotateMaster) => master_key::run(&load(path)?, output),
         Command::Key(command) => {
             with_engine(&load(path)?, of, |engine| key::run(command, engine, output))
         }
@@ -121,6 +140,17 @@ where
         };
         command(engine).await
     })
+}
+
+/// Refuses what works on a database file alone.
+fn only_sqlite(config: &Config, otherwise: &str) -> Result<(), Failure> {
+    match config.store.kind {
+        StoreKind::Sqlite => Ok(()),
+        StoreKind::Postgres => Err(Failure::new(format!("store.kind: {otherwise}"))),
+        StoreKind::Memory => Err(Failure::new(
+            "store.kind: with \"memory\" there is nothing to keep",
+        )),
+    }
 }
 
 fn own_issuer(config: &Config, port: u16) -> Result<Issuer, Failure> {

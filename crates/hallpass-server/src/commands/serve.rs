@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use hallpass_provider::Grants;
 use hallpass_types::Issuer;
 use serde_json::{Map, Value};
+use tokio::sync::Notify;
 
 use super::own_issuer;
 use crate::app::{Hallpass, endpoint_names};
@@ -116,7 +117,14 @@ async fn serve(mut config: Config, demo: bool, output: Output) -> Result<(), Fai
     let rotation = config.keys.rotation;
     let own = jobs::run(provider, rotation, Arc::clone(&healthy));
     let others = issuers::jobs::run(issuers, rotation);
-    let jobs = tokio::spawn(async move { tokio::join!(own, others) });
+    let ended = Arc::new(Notify::new());
+    let end = Arc::clone(&ended);
+    let jobs = tokio::spawn(async move {
+        tokio::select! {
+            () = own => end.notify_one(),
+            () = others => {}
+        }
+    });
     let checks = vec![Check::new("store", move || healthy.load(Ordering::Relaxed))];
     let settings = Settings {
         server: &config.server,
@@ -124,11 +132,17 @@ async fn serve(mut config: Config, demo: bool, output: Output) -> Result<(), Fai
         mtls: &config.mtls,
         https: issuer.is_https(),
     };
-    let served = sockets
-        .serve(settings, metrics, checks, shutdown, app)
-        .await;
+    let served = tokio::select! {
+        served = sockets.serve(settings, metrics, checks, shutdown, app) => {
+            served.map_err(|error| Failure::new(error.to_string()))
+        }
+        () = ended.notified() => Err(Failure::new(
+            "everything that was handed out was ended by hallpass invalidate, so that this process must not go on with \
+             what it holds: start it again",
+        )),
+    };
     jobs.abort();
-    served.map_err(|error| Failure::new(error.to_string()))
+    served
 }
 
 /// Brings configured clients and users into the store.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use hallpass_core::policy::Policy;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use zeroize::Zeroizing;
@@ -23,8 +24,12 @@ pub(super) struct Raw {
     master_key_previous: Option<Secret>,
     /// File with the master key from before.
     master_key_previous_file: Option<PathBuf>,
-    /// A signing key signs for this long; the next one is published as long before it takes over.
+    /// A signing key signs for this long; the next one is published as long before it takes over, or until everybody has
+    /// seen it where that is longer. Less than an hour is for tests.
     rotation: Seconds,
+    /// The published key set may be kept for this long (`max-age`). No key signs before everybody who does must have seen
+    /// it: raise it where clients or proxies keep the set longer than they are told.
+    max_age: Seconds,
 }
 
 /// The master key, and how long signing keys are used.
@@ -36,6 +41,15 @@ pub struct Keys {
     pub master_key_previous: Option<Zeroizing<[u8; 32]>>,
     /// A signing key signs for this long; 0 for ever.
     pub rotation: Seconds,
+    /// The published key set may be kept for this long.
+    pub max_age: Seconds,
+}
+
+impl Keys {
+    /// What the engine goes by.
+    pub(crate) fn apply(&self, policy: &mut Policy) {
+        policy.keys.max_age = i64::try_from(self.max_age.0).unwrap_or(i64::MAX);
+    }
 }
 
 impl std::fmt::Debug for Keys {
@@ -50,6 +64,7 @@ impl std::fmt::Debug for Keys {
                 &self.master_key_previous.as_ref().map(|_| "[redacted]"),
             )
             .field("rotation", &self.rotation)
+            .field("max_age", &self.max_age)
             .finish()
     }
 }
@@ -62,6 +77,7 @@ impl Default for Raw {
             master_key_previous: None,
             master_key_previous_file: None,
             rotation: Seconds(90 * 86_400),
+            max_age: Seconds(300),
         }
     }
 }
@@ -87,12 +103,14 @@ impl Raw {
             );
         }
         if self.rotation.0 != 0 {
-            check.between("keys.rotation", self.rotation, 3600, 3_653 * 86_400);
+            check.between("keys.rotation", self.rotation, 5, 3_653 * 86_400);
         }
+        check.between("keys.max_age", self.max_age, 5, 86_400);
         Keys {
             master_key,
             master_key_previous,
             rotation: self.rotation,
+            max_age: self.max_age,
         }
     }
 }

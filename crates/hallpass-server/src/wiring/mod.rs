@@ -151,6 +151,19 @@ impl Ground {
         })
     }
 
+    /// The data folder, where there is one.
+    #[must_use]
+    pub fn folder(&self) -> Option<&DataFolder> {
+        self.folder.as_ref()
+    }
+
+    /// The master key in its written form.
+    #[must_use]
+    pub fn master_key_text(&self) -> Zeroizing<String> {
+        let text = hallpass_jose::base64url::encode(self.master.as_slice());
+        Zeroizing::new(format!("{}\n", text.as_str()))
+    }
+
     /// A secret for a purpose outside of the provider: as random as the master key, and the same at every start.
     #[must_use]
     pub fn secret(&self, purpose: &str) -> String {
@@ -345,6 +358,7 @@ impl Common {
                     config.danger.backchannel_automatic_approval;
                 policy.ui_locales = ui_locales;
                 config.client_documents.apply(policy);
+                config.keys.apply(policy);
                 config.dpop.apply(policy);
                 config
                     .request_objects
@@ -373,6 +387,44 @@ impl Common {
             pages,
             admission: self.admission.clone(),
         })
+    }
+}
+
+/// The store of a configuration, for a command that needs nothing else.
+///
+/// # Errors
+/// It cannot be opened.
+pub async fn open_any_store(config: &Config, ground: &Ground) -> Result<Arc<dyn Store>, Failure> {
+    let (store, _) = open_store(config, ground.folder.as_ref()).await?;
+    Ok(store)
+}
+
+/// The store of a configuration as it is: it is not brought to the schema of this version.
+///
+/// # Errors
+/// It cannot be opened.
+pub async fn open_to_look(config: &Config) -> Result<Arc<dyn Store>, Failure> {
+    match config.store.kind {
+        StoreKind::Memory => Ok(Arc::new(MemoryStore::new())),
+        StoreKind::Postgres => {
+            let (address, mut options) = postgres::settings(config)?;
+            options.migrate = false;
+            let opened = PostgresStore::open(address, options).await;
+            let store = opened.map_err(|error| Failure::doing("store.postgres", &error))?;
+            Ok(Arc::new(store))
+        }
+        StoreKind::Sqlite => {
+            let path = database_path(config);
+            let options = hallpass_store_sqlite::Options {
+                migrate: false,
+                ..hallpass_store_sqlite::Options::default()
+            };
+            let opened = SqliteStore::open(&path, options);
+            let store = opened.map_err(|error| {
+                Failure::doing(&format!("store.path: {}", path.display()), &error)
+            })?;
+            Ok(Arc::new(store))
+        }
     }
 }
 

@@ -1,10 +1,13 @@
 //! The server over sockets.
 #![cfg(test)]
 
+mod backups;
 mod commands;
+mod doctor;
 mod front;
 mod issuers;
 mod listener;
+mod master_key;
 mod postgres;
 mod process;
 mod serving;
