@@ -87,7 +87,13 @@ fn the_example_file_shows_every_setting() {
         .flat_map(|name| name.split('.'))
         .chain(["clients", "users", "resources"])
         .collect();
-    let aside = ["client_secret", "jwks", "password", "master_key"];
+    let aside = [
+        "client_secret",
+        "jwks",
+        "password",
+        "master_key",
+        "master_key_previous",
+    ];
     let definitions = schema["$defs"].as_object().unwrap();
     let objects = definitions
         .values()
