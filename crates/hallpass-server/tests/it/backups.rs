@@ -219,7 +219,13 @@ fn a_moment_is_read_and_nonsense_is_not() {
         let output = folder.run(&["invalidate", &argument]);
         assert!(output.status.success(), "{moment}: {}", stderr(&output));
     }
-    for moment in ["yesterday", "2026-13-01T00:00:00Z", "-1", "99999999999", ""] {
+    for moment in [
+        "yesterday",
+        "2020-13-01T00:00:00Z",
+        "-1",
+        "999999999999",
+        "",
+    ] {
         let argument = format!("--after={moment}");
         let output = folder.run(&["invalidate", &argument]);
         assert_eq!(output.status.code(), Some(2), "{moment}");
