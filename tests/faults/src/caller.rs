@@ -149,6 +149,12 @@ impl Caller {
         self.tokens(&body).await
     }
 
+    /// A token of the client's own for a resource.
+    pub(crate) async fn machine(&mut self, resource: &str) -> (Outcome, Option<Tokens>) {
+        let body = encode_form([("grant_type", "client_credentials"), ("resource", resource)]);
+        self.tokens(&body).await
+    }
+
     pub(crate) async fn refresh(&mut self, token: &str) -> (Outcome, Option<Tokens>) {
         let body = encode_form([
             ("grant_type", "refresh_token"),

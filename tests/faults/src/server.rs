@@ -205,6 +205,23 @@ impl Launch {
         })
     }
 
+    /// Begins another command and kills it after that time, if it is still there.
+    ///
+    /// # Errors
+    /// It cannot be run.
+    pub fn interrupted(&self, arguments: &[&str], after: Duration) -> Result<(), Failed> {
+        let failed = |error| Failed::io(&self.binary, error);
+        let mut child = self
+            .prepared(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(failed)?;
+        std::thread::sleep(after);
+        drop(child.kill());
+        child.wait().map_err(failed).map(drop)
+    }
+
     /// The last lines of its log.
     #[must_use]
     pub fn log_end(&self) -> String {

@@ -63,6 +63,8 @@ short! {
     f08_jumping_clock "F08";
     f10_database_hangs "F10";
     f11_connections_taken "F11";
+    f12_key_rotation "F12";
+    f13_backup_and_restore "F13";
     f17_graceful_stop "F17";
     f21_corruption "F21";
     f22_locked_database "F22";

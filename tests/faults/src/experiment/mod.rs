@@ -1,5 +1,6 @@
 //! The experiments, one file each.
 
+mod backup;
 mod clock;
 mod connections_taken;
 mod corruption;
@@ -7,6 +8,7 @@ mod database_gone;
 mod database_hangs;
 mod disk_full;
 mod graceful_stop;
+mod key_rotation;
 mod kill9;
 mod locked_database;
 mod node_killed;
@@ -90,6 +92,8 @@ experiments! {
     "F08" clock::run, "the clock jumps an hour back and forth";
     "F10" database_hangs::run, "PostgreSQL hangs, and then is slow";
     "F11" connections_taken::run, "others take every connection of PostgreSQL";
+    "F12" key_rotation::run, "keys change every five seconds on a server and by commands that are killed";
+    "F13" backup::run, "backups under load; the last and an old one are restored";
     "F17" graceful_stop::run, "SIGTERM under load";
     "F21" corruption::run, "bytes of the database are flipped, the file is cut, the master key is another one";
     "F22" locked_database::run, "another process holds the database's write lock, then a read transaction";
