@@ -2,7 +2,10 @@
 
 use std::process::ExitCode;
 
-use crate::{bench, deps, features, generate, report, size, workspace::run};
+use crate::{
+    bench, deps, features, generate, report, size,
+    workspace::{run, run_with},
+};
 
 const CARGO: &str = env!("CARGO");
 
@@ -49,13 +52,49 @@ fn documentation() -> Result<(), String> {
     }
 }
 
-/// All tests, or those whose names contain the filter.
+/// All tests, or those whose names contain the filter. Without one, some of them once more on PostgreSQL: signing in, the
+/// endpoints, races on two nodes, and other people's clients.
 pub(crate) fn test(arguments: impl Iterator<Item = String>) -> ExitCode {
     let filter: Vec<String> = arguments.collect();
     let mut all = vec!["test", "--workspace", "--all-features", "--locked"];
     all.extend(filter.iter().map(String::as_str));
-    report(run(CARGO, &all).map(|()| Vec::new()))
+    let mut done = run(CARGO, &all);
+    if filter.is_empty() {
+        for (package, names) in ON_POSTGRES {
+            let mut once_more = vec!["test", "--locked", "--all-features", "--package", package];
+            once_more.extend(["--test", "it", "--"]);
+            once_more.extend(*names);
+            done = done
+                .and_then(|()| run_with(CARGO, &once_more, &[("HALLPASS_TEST_STORE", "postgres")]));
+        }
+    }
+    report(done.map(|()| Vec::new()))
 }
+
+/// Packages with the names of tests that run once more on PostgreSQL.
+const ON_POSTGRES: &[(&str, &[&str])] = &[
+    (
+        "hallpass-testkit",
+        &[
+            "codes::",
+            "consent::",
+            "device::",
+            "logout::",
+            "pushed_requests::",
+            "races::",
+            "refresh_tokens::",
+            "registration::",
+            "revocation::",
+            "sign_in::",
+            "tenants::",
+            "token_requests::",
+        ],
+    ),
+    (
+        "hallpass-interop",
+        &["authlib::", "browser::", "node::", "openidconnect::"],
+    ),
+];
 
 /// The server with a demo user, from a debug build.
 pub(crate) fn dev(arguments: impl Iterator<Item = String>) -> ExitCode {

@@ -54,9 +54,23 @@ pub(crate) fn write(path: &str, text: &str, check: bool) -> Result<Option<String
 
 /// Runs a command in the root and says whether it succeeded.
 pub(crate) fn run(program: &str, arguments: &[&str]) -> Result<(), String> {
-    println!("$ {program} {}", arguments.join(" "));
+    run_with(program, arguments, &[])
+}
+
+/// The same with variables of the environment.
+pub(crate) fn run_with(
+    program: &str,
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+) -> Result<(), String> {
+    let set: String = variables
+        .iter()
+        .map(|(name, value)| format!("{name}={value} "))
+        .collect();
+    println!("$ {set}{program} {}", arguments.join(" "));
     let status = Command::new(program)
         .args(arguments)
+        .envs(variables.iter().copied())
         .current_dir(root())
         .status()
         .map_err(|e| format!("{program}: {e}"))?;

@@ -17,3 +17,8 @@ pub(crate) async fn open(cluster: &Cluster, options: Options) -> PostgresStore {
         .await
         .unwrap()
 }
+
+/// An identifier as SQL takes it.
+pub(crate) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}

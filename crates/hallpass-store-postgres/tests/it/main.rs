@@ -8,3 +8,5 @@
 
 mod common;
 mod contract;
+mod faults;
+mod migrations;

@@ -96,6 +96,7 @@ impl Server {
             // All tests come from one address.
             .env("HALLPASS__RATE_LIMITS__SIGN_IN_PER_ADDRESS", "100000")
             .env("HALLPASS__REGISTRATION__PER_ADDRESS_PER_HOUR", "100000")
+            .envs(on_postgres(folder))
             .envs(settings.iter().copied())
             .current_dir(folder)
             .stdin(Stdio::null())
@@ -140,6 +141,29 @@ impl Drop for Server {
             eprintln!("{}", tail(&self.log));
         }
     }
+}
+
+/// Settings that keep the state on a PostgreSQL of the tests, when the variable `HALLPASS_TEST_STORE` says so: in a schema
+/// that is the same for every server on that folder.
+fn on_postgres(folder: &Path) -> Vec<(&'static str, String)> {
+    if std::env::var("HALLPASS_TEST_STORE").as_deref() != Ok("postgres") {
+        return Vec::new();
+    }
+    let Some(cluster) = hallpass_testpg::shared() else {
+        return Vec::new();
+    };
+    let note = folder.join("schema");
+    let schema = std::fs::read_to_string(&note).unwrap_or_else(|_| cluster.schema());
+    std::fs::write(&note, &schema).unwrap();
+    vec![
+        ("HALLPASS__STORE__KIND", "postgres".to_owned()),
+        ("HALLPASS__STORE__POSTGRES__URL", cluster.url()),
+        ("HALLPASS__STORE__POSTGRES__SCHEMA", schema),
+        (
+            "HALLPASS__KEYS__MASTER_KEY",
+            "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA".to_owned(),
+        ),
+    ]
 }
 
 /// The ports of a server, so that the next one on the same folder is the same issuer.

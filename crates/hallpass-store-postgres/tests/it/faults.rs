@@ -1,0 +1,236 @@
+//! A database that is away, slow, or behind TLS.
+
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt as _, chown},
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use hallpass_store::{Commit, Committed, Spend, Store, StoreError};
+use hallpass_store_postgres::{Address, Options, PostgresStore, Tls};
+use hallpass_testpg::Cluster;
+use hallpass_types::{Bucket, IssuerId, Key, sha256};
+
+use crate::common::{open, quoted};
+
+fn once(n: u32) -> Commit {
+    let key = Key::from_parts(Bucket(30_000_000), sha256(&n.to_be_bytes()));
+    Commit {
+        spends: vec![Spend::Once(key)],
+        writes: Vec::new(),
+    }
+}
+
+fn impatient() -> Options {
+    Options {
+        connect_timeout: Duration::from_secs(1),
+        acquire_timeout: Duration::from_secs(1),
+        statement_timeout: Duration::from_secs(1),
+        ..Options::default()
+    }
+}
+
+#[track_caller]
+fn assert_not_now(error: &StoreError) {
+    let not_now = matches!(error, StoreError::Unavailable(_) | StoreError::Busy { .. });
+    assert!(not_now, "{error:?}");
+}
+
+/// Commits keys from `first` on until one is done; answers how many were not.
+async fn until_it_goes_on(store: &PostgresStore, issuer: IssuerId, first: u32) -> u32 {
+    let until = Instant::now() + Duration::from_secs(20);
+    let mut n = 0;
+    loop {
+        match store.commit(issuer, once(first + n)).await {
+            Ok(done) => {
+                assert_eq!(done, Committed::Done);
+                return n;
+            }
+            Err(error) => assert_not_now(&error),
+        }
+        assert!(Instant::now() < until, "it does not go on");
+        n += 1;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_database_that_comes_back_is_used_again_and_no_acknowledged_key_is_free() {
+    let Some(cluster) = Cluster::start(&[]) else {
+        return;
+    };
+    let store = Arc::new(open(&cluster, impatient()).await);
+    let issuer = store.issuer("https://op.example").await.unwrap();
+    for round in 0..3_u32 {
+        let first = round * 1_000_000;
+        let mut running = tokio::task::JoinSet::new();
+        for task in 0..8 {
+            let store = Arc::clone(&store);
+            running.spawn(async move {
+                let mut done = Vec::new();
+                for n in 0..100_000 {
+                    let n = first + task * 100_000 + n;
+                    match store.commit(issuer, once(n)).await {
+                        Ok(end) => {
+                            assert_eq!(end, Committed::Done);
+                            done.push(n);
+                        }
+                        Err(error) => {
+                            assert_not_now(&error);
+                            break;
+                        }
+                    }
+                }
+                done
+            });
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        cluster.stop();
+        let done: Vec<u32> = running.join_all().await.into_iter().flatten().collect();
+        assert!(!done.is_empty());
+        let started = Instant::now();
+        assert_not_now(
+            &store
+                .commit(issuer, once(first + 900_000))
+                .await
+                .unwrap_err(),
+        );
+        assert_not_now(&store.ready().await.unwrap_err());
+        assert!(started.elapsed() < Duration::from_secs(5));
+        cluster.restart();
+        until_it_goes_on(&store, issuer, first + 900_001).await;
+        for n in done {
+            let again = store.commit(issuer, once(n)).await.unwrap();
+            assert_eq!(again, Committed::TooLate(0), "{n} was acknowledged");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_database_that_says_nothing_costs_a_bounded_time() {
+    let Some(cluster) = Cluster::start(&["fsync=off"]) else {
+        return;
+    };
+    let store = Arc::new(open(&cluster, impatient()).await);
+    let issuer = store.issuer("https://op.example").await.unwrap();
+    store.commit(issuer, once(1)).await.unwrap();
+    cluster.freeze();
+    let started = Instant::now();
+    let mut running = tokio::task::JoinSet::new();
+    for n in 0..50 {
+        let store = Arc::clone(&store);
+        running.spawn(async move {
+            assert_not_now(&store.commit(issuer, once(100 + n)).await.unwrap_err());
+            assert_not_now(&store.issuer("https://other.example").await.unwrap_err());
+        });
+    }
+    running.join_all().await;
+    assert!(
+        started.elapsed() < Duration::from_secs(15),
+        "{:?}",
+        started.elapsed()
+    );
+    cluster.thaw();
+    until_it_goes_on(&store, issuer, 1_000).await;
+    // Of what nobody knows the end, each happened whole or not at all, and asking again tells.
+    for n in 0..50 {
+        let end = store.commit(issuer, once(100 + n)).await.unwrap();
+        assert!(matches!(end, Committed::Done | Committed::TooLate(0)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_row_that_somebody_else_holds_is_waited_for_a_bounded_time() {
+    let Some(cluster) = hallpass_testpg::shared() else {
+        return;
+    };
+    let options = Options {
+        schema: cluster.schema(),
+        ..impatient()
+    };
+    let table = format!("{}.once_keys", quoted(&options.schema));
+    let address = Address::parse(&cluster.address()).unwrap();
+    let store = PostgresStore::open(address, options).await.unwrap();
+    let issuer = store.issuer("https://op.example").await.unwrap();
+    let lock = format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(3)");
+    let holder = std::thread::spawn(move || cluster.sql(&lock));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let started = Instant::now();
+    assert_not_now(&store.commit(issuer, once(1)).await.unwrap_err());
+    assert!(
+        started.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        started.elapsed()
+    );
+    holder.join().unwrap();
+    // The database has said that it did nothing.
+    assert_eq!(
+        store.commit(issuer, once(1)).await.unwrap(),
+        Committed::Done
+    );
+}
+
+/// A certificate for `localhost` in the folder of a database, where it finds it; answers its PEM file.
+fn certificate(folder: &Path) -> std::path::PathBuf {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (cert, key) = (folder.join("server.crt"), folder.join("server.key"));
+    fs::write(&cert, made.cert.pem()).unwrap();
+    fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata(folder).unwrap());
+    chown(&key, Some(owner), None).unwrap();
+    cert
+}
+
+#[tokio::test]
+async fn behind_tls_only_the_right_name_under_the_right_authority_is_spoken_to() {
+    let Some(cluster) = Cluster::start(&["fsync=off"]) else {
+        return;
+    };
+    let cert = certificate(cluster.folder());
+    let folder = cluster.folder().display();
+    for setting in [
+        format!("ssl_cert_file = '{folder}/server.crt'"),
+        format!("ssl_key_file = '{folder}/server.key'"),
+        "ssl = 'on'".to_owned(),
+    ] {
+        cluster.sql(&format!("ALTER SYSTEM SET {setting}"));
+    }
+    cluster.stop();
+    cluster.restart();
+    let at = |host: &str| format!("postgres://hallpass@{host}:{}/hallpass", cluster.port());
+    let verified = |roots: Option<&Path>| Tls::Verified {
+        roots: roots.map(Path::to_owned),
+    };
+    let open = async |host: &str, tls: Tls| {
+        let address = Address::parse(&at(host)).unwrap().with_tls(tls);
+        PostgresStore::open(address, impatient()).await
+    };
+    let store = open("localhost", verified(Some(&cert))).await.unwrap();
+    store.issuer("https://op.example").await.unwrap();
+    let secure = "SELECT bool_and(s.ssl) FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid)
+        WHERE a.application_name = 'hallpass'";
+    assert_eq!(cluster.sql(secure), "t");
+    drop(open("localhost", Tls::Unverified).await.unwrap());
+    for (host, tls) in [
+        // An authority that nobody trusts, and a name that the certificate does not have.
+        ("localhost", verified(None)),
+        ("127.0.0.1", verified(Some(&cert))),
+    ] {
+        let refused = open(host, tls.clone()).await;
+        assert!(
+            matches!(refused, Err(StoreError::Unavailable(_))),
+            "{host} {tls:?}"
+        );
+    }
+    // One without TLS is not spoken to in the clear.
+    cluster.sql("ALTER SYSTEM SET ssl = 'off'");
+    cluster.stop();
+    cluster.restart();
+    for tls in [verified(Some(&cert)), Tls::Unverified] {
+        let refused = open("localhost", tls).await;
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))));
+    }
+}
