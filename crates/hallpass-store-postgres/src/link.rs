@@ -256,7 +256,7 @@ pub(crate) fn jittered(base: Duration, tries: u32) -> Duration {
     let full = base.saturating_mul(2_u32.saturating_pow(tries));
     // A hasher's keys are random, and this needs no secret.
     let random = RandomState::new().build_hasher().finish();
-    let half = full / 2;
+    let half = full.checked_div(2).unwrap_or(full);
     let span = u64::try_from(half.as_micros()).unwrap_or(u64::MAX).max(1);
     half.saturating_add(Duration::from_micros(random.checked_rem(span).unwrap_or(0)))
 }

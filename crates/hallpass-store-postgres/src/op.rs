@@ -124,6 +124,10 @@ impl<K> From<Key<K>> for Place {
     }
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the enum may grow, and this store then says that it does not know"
+)]
 fn spend(issuer: IssuerId, spend: Spend) -> Result<Vec<Step>, StoreError> {
     let step = match spend {
         Spend::Code(key) => Step::Row(Place::from(key).op(Kind::SpendCode, [])),

@@ -128,8 +128,8 @@ impl Shape {
     /// The parameters for some commits; `n` of each row is the place of its commit. Rows are in the order of their keys,
     /// so that statements that want the same rows do not wait for each other in a circle.
     pub(crate) fn params<'o>(&self, rows: impl Iterator<Item = (i64, i64, &'o Op)>) -> Params {
-        let mut by_kind: Vec<(Kind, Vec<(i64, i64, &Op)>)> =
-            self.kinds().map(|kind| (kind, Vec::new())).collect();
+        type OfKind<'o> = (Kind, Vec<(i64, i64, &'o Op)>);
+        let mut by_kind: Vec<OfKind<'_>> = self.kinds().map(|kind| (kind, Vec::new())).collect();
         for row in rows {
             if let Some((_, rows)) = by_kind.iter_mut().find(|(kind, _)| *kind == row.2.kind) {
                 rows.push(row);

@@ -25,7 +25,8 @@ pub(crate) struct Built {
 /// # Errors
 /// A build that fails, or a program that is missing.
 pub(crate) fn build(options: &Options) -> Result<Built> {
-    let with_hallpass = options.targets.contains(&Target::Hallpass);
+    let ours = |target: &Target| matches!(target, Target::Hallpass | Target::HallpassPostgres);
+    let with_hallpass = options.targets.iter().any(ours);
     let mut packages = vec!["hallpass-load"];
     if with_hallpass {
         packages.push("hallpass-server");

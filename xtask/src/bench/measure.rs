@@ -15,7 +15,7 @@ use super::options::Options;
 use super::report::{Figures, Memory, Report};
 use super::start;
 use super::target::{
-    Demo, GENERATOR_CORE, Recipe, Running, SERVER_CORE, Target, can_pin, node, pinned,
+    Demo, GENERATOR_CORE, Recipe, Running, SERVER_CORE, Target, can_pin, has_postgres, node, pinned,
 };
 use super::work::{Row, SIGN_RS256};
 
@@ -36,7 +36,10 @@ pub(crate) fn measure(options: &Options, built: &Built) -> Result<Report> {
         report.notes.extend(node_version());
     }
     let mut at_rest = Vec::new();
-    let providers = options.targets.iter().filter(|t| **t != Target::Limit);
+    let providers = options
+        .targets
+        .iter()
+        .filter(|t| !matches!(t, Target::Limit | Target::HallpassPostgres));
     for target in providers {
         eprintln!("start times of {}", target.name());
         let (times, rest_mb) = start::start(*target, built, &folder.0.join(target.name()))?;
@@ -46,6 +49,11 @@ pub(crate) fn measure(options: &Options, built: &Built) -> Result<Report> {
 
     let mut contenders = Vec::new();
     for target in &options.targets {
+        if *target == Target::HallpassPostgres && !has_postgres() {
+            let note = "PostgreSQL is not installed: its rows were left out";
+            report.notes.push(note.to_owned());
+            continue;
+        }
         let folder = folder.0.join(target.name()).join("run");
         contenders.push(Contender::start(*target, built, options, &folder)?);
     }
@@ -160,7 +168,9 @@ impl Contender {
         let (running, _took) = recipe.start()?;
         let demo = match running.target {
             Target::Limit => None,
-            Target::Hallpass | Target::NodeOidcProvider => Some(running.demo()?),
+            Target::Hallpass | Target::HallpassPostgres | Target::NodeOidcProvider => {
+                Some(running.demo()?)
+            }
         };
         settle(running.pid());
         let job = Job {
@@ -213,8 +223,10 @@ impl Contender {
             limit_of(row, &mut job);
         }
         // Hallpass rotates the refresh tokens of public clients; those of confidential ones stay.
-        if (self.target(), row) == (Target::Hallpass, Row::Refresh)
-            && let Some(public) = self.demo.as_ref().and_then(Demo::public)
+        if matches!(
+            (self.target(), row),
+            (Target::Hallpass | Target::HallpassPostgres, Row::Refresh)
+        ) && let Some(public) = self.demo.as_ref().and_then(Demo::public)
         {
             job.client = Some(public);
         }

@@ -5,10 +5,12 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use hallpass_load::browser::User;
 use hallpass_load::{Client, ClientKey, Endpoints, Server};
+use hallpass_testpg::Cluster;
 use serde::Deserialize;
 
 use super::Result;
@@ -20,6 +22,8 @@ use super::work::{RESOURCE_ES256, RESOURCE_RS256};
 pub(crate) enum Target {
     /// Ours.
     Hallpass,
+    /// Ours, on a PostgreSQL of the measurement's own, on the same machine.
+    HallpassPostgres,
     /// A handler that only parses a form and signs.
     Limit,
     /// The provider of that name from the npm registry.
@@ -28,12 +32,18 @@ pub(crate) enum Target {
 
 impl Target {
     /// All, in the order in which they take turns.
-    pub(crate) const ALL: [Self; 3] = [Self::Hallpass, Self::Limit, Self::NodeOidcProvider];
+    pub(crate) const ALL: [Self; 4] = [
+        Self::Hallpass,
+        Self::HallpassPostgres,
+        Self::Limit,
+        Self::NodeOidcProvider,
+    ];
 
     /// The name in the table, in the figures and on the command line.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Hallpass => "hallpass",
+            Self::HallpassPostgres => "hallpass-postgres",
             Self::Limit => "limit",
             Self::NodeOidcProvider => "node-oidc-provider",
         }
@@ -52,7 +62,7 @@ impl Target {
     pub(crate) const fn is_peer(self) -> bool {
         match self {
             Self::NodeOidcProvider => true,
-            Self::Hallpass | Self::Limit => false,
+            Self::Hallpass | Self::HallpassPostgres | Self::Limit => false,
         }
     }
 }
@@ -110,14 +120,22 @@ impl Recipe {
         std::fs::create_dir_all(folder).map_err(|error| at(folder, &error))?;
         let port = free_port()?;
         let key = match target {
-            Target::Hallpass | Target::NodeOidcProvider if demo => Some(ClientKey::generate()),
-            Target::Hallpass | Target::NodeOidcProvider | Target::Limit => None,
+            Target::Hallpass | Target::HallpassPostgres | Target::NodeOidcProvider if demo => {
+                Some(ClientKey::generate())
+            }
+            Target::Hallpass
+            | Target::HallpassPostgres
+            | Target::NodeOidcProvider
+            | Target::Limit => None,
         };
         let key = key.transpose().map_err(|error| error.to_string())?;
         let (program, arguments) = match target {
-            Target::Hallpass => {
+            Target::Hallpass | Target::HallpassPostgres => {
                 let config = folder.join("hallpass.toml");
                 let mut text = configuration(folder, port, free_port()?);
+                if target == Target::HallpassPostgres {
+                    text.push_str(&on_postgres()?);
+                }
                 if let Some(key) = &key {
                     text.push_str(&keyed_client(key));
                 }
@@ -180,7 +198,9 @@ impl Recipe {
             .stderr(output("stderr")?);
         let path = match self.target {
             Target::Limit => "/hello",
-            Target::Hallpass | Target::NodeOidcProvider => "/.well-known/openid-configuration",
+            Target::Hallpass | Target::HallpassPostgres | Target::NodeOidcProvider => {
+                "/.well-known/openid-configuration"
+            }
         };
         let started = Instant::now();
         let child = command
@@ -338,6 +358,36 @@ identifier = "{RESOURCE_RS256}"
 signing_alg = "RS256"
 "#
     )
+}
+
+/// The database of the measurement, which waits for the disk.
+fn cluster() -> Option<&'static Cluster> {
+    static CLUSTER: OnceLock<Option<Cluster>> = OnceLock::new();
+    CLUSTER.get_or_init(|| Cluster::start(&[])).as_ref()
+}
+
+/// Whether PostgreSQL is installed.
+pub(crate) fn has_postgres() -> bool {
+    cluster().is_some()
+}
+
+/// Settings for a schema of its own there.
+fn on_postgres() -> Result<String> {
+    let cluster = cluster().ok_or("PostgreSQL is not installed")?;
+    let (url, schema) = (cluster.url(), cluster.schema());
+    Ok(format!(
+        r#"
+[store]
+kind = "postgres"
+
+[store.postgres]
+url = "{url}"
+schema = "{schema}"
+
+[keys]
+master_key = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA"
+"#
+    ))
 }
 
 /// A client of ours that pushes its requests, authenticates by assertions and binds its tokens to a key.

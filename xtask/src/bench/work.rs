@@ -90,6 +90,10 @@ impl Row {
     pub(crate) const fn fits(self, target: Target) -> bool {
         match target {
             Target::Hallpass | Target::NodeOidcProvider => true,
+            Target::HallpassPostgres => matches!(
+                self,
+                Self::Refresh | Self::Code | Self::CodeParDpopPrivateKeyJwt
+            ),
             Target::Limit => matches!(
                 self,
                 Self::ClientCredentialsEs256 | Self::ClientCredentialsRs256 | Self::Discovery

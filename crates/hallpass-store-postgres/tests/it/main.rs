@@ -1,7 +1,6 @@
 //! The PostgreSQL store from outside.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     clippy::arithmetic_side_effects,
     reason = "a test fails by panicking"
 )]
