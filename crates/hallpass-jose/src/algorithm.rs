@@ -78,6 +78,12 @@ wire_enum! {
         ES512 = "ES512",
         /// EdDSA, here always Ed25519.
         EdDSA = "EdDSA",
+        /// ML-DSA-44, RFC 9964.
+        MlDsa44 = "ML-DSA-44",
+        /// ML-DSA-65, RFC 9964.
+        MlDsa65 = "ML-DSA-65",
+        /// ML-DSA-87, RFC 9964.
+        MlDsa87 = "ML-DSA-87",
         /// HMAC with SHA-256.
         HS256 = "HS256",
         /// HMAC with SHA-384.
@@ -112,13 +118,17 @@ impl JwsAlgorithm {
             | Self::ES256
             | Self::ES384
             | Self::ES512
-            | Self::EdDSA => false,
+            | Self::EdDSA
+            | Self::MlDsa44
+            | Self::MlDsa65
+            | Self::MlDsa87 => false,
         }
     }
 
     /// The digest of the algorithm, as `at_hash` and `c_hash` use it.
     ///
-    /// EdDSA has no digest in its name; SHA-512 is inside Ed25519 and is what implementations use.
+    /// EdDSA and ML-DSA have no digest in their names; SHA-512 is inside Ed25519, SHAKE256 inside ML-DSA, and that is what
+    /// implementations use.
     #[must_use]
     pub const fn hash(self) -> HashAlgorithm {
         match self {
@@ -127,11 +137,12 @@ impl JwsAlgorithm {
             Self::RS512 | Self::PS512 | Self::ES512 | Self::HS512 | Self::EdDSA => {
                 HashAlgorithm::Sha512
             }
+            Self::MlDsa44 | Self::MlDsa65 | Self::MlDsa87 => HashAlgorithm::Shake256,
         }
     }
 }
 
-/// A digest of the SHA-2 family.
+/// A digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum HashAlgorithm {
     /// SHA-256.
@@ -140,6 +151,8 @@ pub enum HashAlgorithm {
     Sha384,
     /// SHA-512.
     Sha512,
+    /// SHAKE256 with 64 bytes.
+    Shake256,
 }
 
 impl HashAlgorithm {
@@ -149,7 +162,7 @@ impl HashAlgorithm {
         match self {
             Self::Sha256 => 32,
             Self::Sha384 => 48,
-            Self::Sha512 => 64,
+            Self::Sha512 | Self::Shake256 => 64,
         }
     }
 }

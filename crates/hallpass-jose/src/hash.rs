@@ -1,8 +1,9 @@
-//! SHA-2 digests.
+//! Digests.
 
 use aws_lc_rs::digest;
 
 use crate::algorithm::{HashAlgorithm, JwsAlgorithm};
+use crate::backend::shake::shake256;
 use crate::base64url;
 
 /// SHA-256 of the data.
@@ -32,6 +33,7 @@ pub fn left_half_hash(algorithm: JwsAlgorithm, value: &str) -> String {
         HashAlgorithm::Sha256 => &digest::SHA256,
         HashAlgorithm::Sha384 => &digest::SHA384,
         HashAlgorithm::Sha512 => &digest::SHA512,
+        HashAlgorithm::Shake256 => return base64url::encode(shake256::<32>(value.as_bytes())),
     };
     let digest = digest::digest(algorithm, value.as_bytes());
     let half = hash.output_len() / 2;
@@ -85,5 +87,6 @@ mod tests {
         );
         assert_eq!(left_half_hash(JwsAlgorithm::ES384, "x").len(), 32);
         assert_eq!(left_half_hash(JwsAlgorithm::EdDSA, "x").len(), 43);
+        assert_eq!(left_half_hash(JwsAlgorithm::MlDsa44, "x").len(), 43);
     }
 }

@@ -30,6 +30,15 @@ pub(crate) fn sha256(material: &Material) -> String {
             json.push_str(r#"","kty":"OKP","x":""#);
             base64url::encode_onto(x, &mut json);
         }
+        //= RFC9964#6 MUST: the thumbprint of an AKP key covers `alg`, `kty` and `pub`
+        Material::Akp {
+            algorithm, public, ..
+        } => {
+            json.push_str(r#"{"alg":""#);
+            json.push_str(algorithm.name());
+            json.push_str(r#"","kty":"AKP","pub":""#);
+            base64url::encode_onto(public, &mut json);
+        }
         Material::Oct { k } => {
             json.push_str(r#"{"k":""#);
             base64url::encode_onto(k.as_slice(), &mut json);

@@ -13,6 +13,7 @@ const RFC7516: &str = include_str!("vectors/rfc7516.json");
 const RFC7517: &str = include_str!("vectors/rfc7517.json");
 const RFC7520: &str = include_str!("vectors/rfc7520.json");
 const RFC8037: &str = include_str!("vectors/rfc8037.json");
+const RFC9964: &str = include_str!("vectors/rfc9964.json");
 const INTEROP: &str = include_str!("vectors/interop.json");
 
 #[derive(Deserialize)]
@@ -57,7 +58,7 @@ fn key<'a>(keys: &'a Map<String, Value>, key: &'a Value) -> &'a Value {
 #[test]
 fn signed_examples_verify_and_the_reproducible_ones_are_made_again() {
     let mut count = 0;
-    for text in [RFC7515, RFC7520, INTEROP] {
+    for text in [RFC7515, RFC7520, RFC9964, INTEROP] {
         let file: File = serde_json::from_str(text).unwrap();
         for example in &file.jws {
             let title = &example.title;
@@ -92,7 +93,7 @@ fn signed_examples_verify_and_the_reproducible_ones_are_made_again() {
             count += 1;
         }
     }
-    assert_eq!(count, 4 + 6 + 13);
+    assert_eq!(count, 4 + 6 + 3 + 13);
 }
 
 #[test]
@@ -171,6 +172,60 @@ fn the_keys_of_rfc_7517_are_read_and_their_thumbprint_is_that_of_rfc_7638() {
             }
         }
     }
+}
+
+//= test RFC9964#6 the thumbprint of an AKP key covers `alg`, `kty` and `pub`
+//= test RFC9964#3 `alg` and `pub` are there, in the form that the algorithm demands
+//= test RFC9964#4 `priv` is the seed, 32 bytes
+//= test RFC9964#5 `pub` is the encoded public key, whose length the algorithm fixes
+#[test]
+fn keys_of_one_algorithm_are_read_named_and_refused_by_their_own_rules() {
+    let file: File = serde_json::from_str(RFC9964).unwrap();
+    let mut names = std::collections::BTreeSet::new();
+    for example in &file.jws {
+        let jwk = Jwk::from_value(&example.key).unwrap();
+        assert_eq!(Some(jwk.thumbprint().as_str()), jwk.kid());
+        names.insert(jwk.thumbprint());
+        let public = jwk.to_public_value();
+        assert_eq!(public.get("priv"), None);
+        assert_eq!(public["pub"], example.key["pub"]);
+        // A key that we make reads back, and another algorithm of the same kind is not its own.
+        let made = SigningKey::generate(example.alg).unwrap();
+        let again = SigningKey::from_pkcs8(example.alg, &made.to_pkcs8().unwrap()).unwrap();
+        assert_eq!(made.kid(), again.kid());
+        let signed = again.sign_compact(Some("JWT"), b"{}").unwrap();
+        let key = made.verifying_key().unwrap();
+        let jws = || UnverifiedJws::parse(&signed).unwrap();
+        assert!(jws().verify(&[example.alg], [&key]).is_ok());
+        let other = VerifyingKey::from_jwk(&jwk).unwrap();
+        assert!(jws().verify(&[example.alg], [&other]).is_err());
+        for alg in JwsAlgorithm::ALL.iter().filter(|alg| **alg != example.alg) {
+            assert!(!key.supports(*alg), "{alg}");
+            assert!(SigningKey::from_jwk(&jwk, *alg).is_err(), "{alg}");
+        }
+        type Change = fn(&mut Map<String, Value>);
+        let bad: [Change; 8] = [
+            |key| drop(key.remove("alg")),
+            |key| drop(key.remove("pub")),
+            |key| drop(key.insert("alg".to_owned(), "ML-DSA-99".into())),
+            |key| drop(key.insert("alg".to_owned(), "ES256".into())),
+            |key| drop(key.insert("pub".to_owned(), "AAAA".into())),
+            |key| drop(key.insert("priv".to_owned(), "AAAA".into())),
+            |key| drop(key.insert("priv".to_owned(), base64url::encode([1; 32]).into())),
+            |key| drop(key.insert("priv".to_owned(), base64url::encode([0; 33]).into())),
+        ];
+        for (at, change) in bad.iter().enumerate() {
+            let mut changed = example.key.as_object().unwrap().clone();
+            change(&mut changed);
+            assert!(Jwk::from_value(&Value::Object(changed)).is_err(), "{at}");
+        }
+        // A secret part spoils the set of a client.
+        let set = serde_json::json!({"keys": [example.key]});
+        assert!(Jwks::from_value(&set, JwksPolicy::Client).is_err());
+        let set = serde_json::json!({"keys": [public]});
+        assert_eq!(Jwks::from_value(&set, JwksPolicy::Client).unwrap().len(), 1);
+    }
+    assert_eq!(names.len(), 3);
 }
 
 //= test RFC8037#2 the thumbprint of an OKP key covers `crv`, `kty` and `x`

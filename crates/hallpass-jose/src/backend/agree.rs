@@ -49,6 +49,7 @@ impl Curve {
                 Material::Rsa { .. }
                 | Material::Ec { .. }
                 | Material::Okp { .. }
+                | Material::Akp { .. }
                 | Material::Oct { .. },
                 Self::Ec(_) | Self::X25519,
             ) => None,

@@ -4,6 +4,7 @@ pub(crate) mod agree;
 pub(crate) mod content;
 mod der;
 pub(crate) mod oaep;
+pub(crate) mod shake;
 pub(crate) mod sign;
 pub(crate) mod verify;
 pub(crate) mod wrap;

@@ -3,8 +3,8 @@
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rsa::{KeyPairComponents, KeySize, PublicKeyComponents};
 use aws_lc_rs::signature::{
-    self as alg, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, RsaKeyPair,
-    RsaSignatureEncoding,
+    self as alg, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, PqdsaKeyPair,
+    PqdsaSigningAlgorithm, RsaKeyPair, RsaSignatureEncoding, Signature,
 };
 use zeroize::Zeroizing;
 
@@ -20,6 +20,7 @@ pub(crate) enum PrivateKey {
     Rsa(RsaKeyPair, &'static RsaSignatureEncoding),
     Ec(EcdsaKeyPair, EcCurve),
     Ed25519(Ed25519KeyPair),
+    MlDsa(PqdsaKeyPair, JwsAlgorithm),
 }
 
 impl PrivateKey {
@@ -35,6 +36,10 @@ impl PrivateKey {
             }
             Kind::Ed25519 => {
                 Self::Ed25519(Ed25519KeyPair::generate().map_err(|_| KeyError::Backend)?)
+            }
+            Kind::MlDsa(parameters) => {
+                let pair = PqdsaKeyPair::generate(parameters).map_err(|_| KeyError::Backend)?;
+                Self::MlDsa(pair, algorithm)
             }
         })
     }
@@ -55,6 +60,10 @@ impl PrivateKey {
                 Self::Ec(pair, curve)
             }
             Kind::Ed25519 => Self::Ed25519(Ed25519KeyPair::from_pkcs8(bytes).map_err(rejected)?),
+            Kind::MlDsa(parameters) => {
+                let pair = PqdsaKeyPair::from_pkcs8(parameters, bytes).map_err(rejected)?;
+                Self::MlDsa(pair, algorithm)
+            }
         })
     }
 
@@ -98,10 +107,23 @@ impl PrivateKey {
                     .map_err(rejected)
             }
             (
-                Kind::Rsa(_) | Kind::Ec(_) | Kind::Ed25519,
+                Kind::MlDsa(parameters),
+                Material::Akp {
+                    algorithm: own,
+                    seed,
+                    ..
+                },
+            ) if algorithm == *own => {
+                let seed = seed.as_ref().ok_or(KeyError::Rejected)?;
+                let pair = PqdsaKeyPair::from_seed(parameters, seed).map_err(rejected)?;
+                Ok(Self::MlDsa(pair, algorithm))
+            }
+            (
+                Kind::Rsa(_) | Kind::Ec(_) | Kind::Ed25519 | Kind::MlDsa(_),
                 Material::Rsa { .. }
                 | Material::Ec { .. }
                 | Material::Okp { .. }
+                | Material::Akp { .. }
                 | Material::Oct { .. },
             ) => Err(KeyError::Algorithm),
         }
@@ -116,6 +138,7 @@ impl PrivateKey {
             }
             Self::Ec(pair, _) => pair.to_pkcs8v1().map_err(failed)?.as_ref().to_vec(),
             Self::Ed25519(pair) => pair.to_pkcs8v1().map_err(failed)?.as_ref().to_vec(),
+            Self::MlDsa(pair, _) => pair.to_pkcs8v1().map_err(failed)?.as_ref().to_vec(),
         }))
     }
 
@@ -142,6 +165,11 @@ impl PrivateKey {
                 x: pair.public_key().as_ref().to_vec(),
                 d: None,
             },
+            Self::MlDsa(pair, algorithm) => Material::Akp {
+                algorithm: *algorithm,
+                public: pair.public_key().as_ref().to_vec(),
+                seed: None,
+            },
         })
     }
 
@@ -151,34 +179,47 @@ impl PrivateKey {
             Self::Rsa(pair, _) => pair.public_modulus_len(),
             Self::Ec(_, curve) => curve.coordinate_len().saturating_mul(2),
             Self::Ed25519(_) => 64,
+            Self::MlDsa(pair, _) => pair.algorithm().signature_len(),
         }
     }
 
-    /// Signs into the front of the buffer and returns the length.
-    pub(crate) fn sign(
-        &self,
-        message: &[u8],
-        out: &mut [u8; MAX_SIGNATURE_LEN],
-    ) -> Result<usize, KeyError> {
+    /// Signs.
+    pub(crate) fn sign(&self, message: &[u8]) -> Result<Signed, KeyError> {
         // The backend draws its own randomness and does not look at this argument.
         let random = random::source();
         let failed = |_| KeyError::Backend;
-        let signature = match self {
+        Ok(match self {
             Self::Rsa(pair, encoding) => {
-                let len = pair.public_modulus_len();
-                let signature = out.get_mut(..len).ok_or(KeyError::Backend)?;
-                pair.sign(*encoding, &random, message, signature)
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(*encoding, &random, message, &mut signature)
                     .map_err(failed)?;
-                return Ok(len);
+                Signed::Long(signature)
             }
-            Self::Ec(pair, _) => pair.sign(&random, message).map_err(failed)?,
-            Self::Ed25519(pair) => pair.try_sign(message).map_err(failed)?,
-        };
-        let signature = signature.as_ref();
-        out.get_mut(..signature.len())
-            .ok_or(KeyError::Backend)?
-            .copy_from_slice(signature);
-        Ok(signature.len())
+            Self::Ec(pair, _) => Signed::Short(pair.sign(&random, message).map_err(failed)?),
+            Self::Ed25519(pair) => Signed::Short(pair.try_sign(message).map_err(failed)?),
+            //= RFC9964#5 MUST: the context is empty
+            Self::MlDsa(pair, _) => {
+                let mut signature = vec![0; self.signature_len()];
+                let len = pair.sign(message, &mut signature).map_err(failed)?;
+                signature.truncate(len);
+                Signed::Long(signature)
+            }
+        })
+    }
+}
+
+/// A signature.
+pub(crate) enum Signed {
+    Short(Signature),
+    Long(Vec<u8>),
+}
+
+impl AsRef<[u8]> for Signed {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Self::Short(signature) => signature.as_ref(),
+            Self::Long(signature) => signature,
+        }
     }
 }
 
@@ -194,6 +235,23 @@ pub(crate) fn check_ed25519_pair(seed: &[u8], x: &[u8]) -> Result<(), JwkError> 
     Ed25519KeyPair::from_seed_and_public_key(seed, x)
         .map(|_| ())
         .map_err(|_| JwkError::Invalid)
+}
+
+/// Checks that a seed belongs to the public key.
+pub(crate) fn check_ml_dsa_pair(
+    algorithm: JwsAlgorithm,
+    seed: &[u8],
+    public: &[u8],
+) -> Result<(), JwkError> {
+    let Ok(Kind::MlDsa(parameters)) = kind(algorithm) else {
+        return Err(JwkError::UnsupportedType);
+    };
+    let pair = PqdsaKeyPair::from_seed(parameters, seed).map_err(|_| JwkError::Invalid)?;
+    if pair.public_key().as_ref() == public {
+        Ok(())
+    } else {
+        Err(JwkError::Invalid)
+    }
 }
 
 /// Makes an RSA key from its numbers, which must be consistent.
@@ -224,6 +282,7 @@ enum Kind {
     Rsa(&'static RsaSignatureEncoding),
     Ec(EcCurve),
     Ed25519,
+    MlDsa(&'static PqdsaSigningAlgorithm),
 }
 
 fn kind(algorithm: JwsAlgorithm) -> Result<Kind, KeyError> {
@@ -239,6 +298,9 @@ fn kind(algorithm: JwsAlgorithm) -> Result<Kind, KeyError> {
         JwsAlgorithm::PS384 => Ok(Kind::Rsa(&alg::RSA_PSS_SHA384)),
         JwsAlgorithm::PS512 => Ok(Kind::Rsa(&alg::RSA_PSS_SHA512)),
         JwsAlgorithm::EdDSA => Ok(Kind::Ed25519),
+        JwsAlgorithm::MlDsa44 => Ok(Kind::MlDsa(&alg::ML_DSA_44_SIGNING)),
+        JwsAlgorithm::MlDsa65 => Ok(Kind::MlDsa(&alg::ML_DSA_65_SIGNING)),
+        JwsAlgorithm::MlDsa87 => Ok(Kind::MlDsa(&alg::ML_DSA_87_SIGNING)),
         JwsAlgorithm::ES256
         | JwsAlgorithm::ES384
         | JwsAlgorithm::ES512
@@ -255,6 +317,3 @@ fn ecdsa(curve: EcCurve) -> &'static EcdsaSigningAlgorithm {
         EcCurve::P521 => &alg::ECDSA_P521_SHA512_FIXED_SIGNING,
     }
 }
-
-/// Enough for RSA with 8192 bits.
-pub(crate) const MAX_SIGNATURE_LEN: usize = 1024;

@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use aws_lc_rs::rsa::PublicKeyComponents;
-use aws_lc_rs::signature::{self as alg, ParsedPublicKey, RsaParameters};
+use aws_lc_rs::signature::{
+    self as alg, ParsedPublicKey, PqdsaVerificationAlgorithm, RsaParameters,
+};
 
 use crate::algorithm::JwsAlgorithm;
 use crate::error::JwkError;
@@ -15,6 +17,7 @@ pub(crate) enum PublicKey {
     Rsa(Box<RsaKey>),
     Ec(EcCurve, ParsedPublicKey),
     Ed25519(ParsedPublicKey),
+    MlDsa(JwsAlgorithm, ParsedPublicKey),
 }
 
 impl PublicKey {
@@ -39,12 +42,17 @@ impl PublicKey {
             .map_err(|_| JwkError::Invalid)
     }
 
+    pub(crate) fn ml_dsa(algorithm: JwsAlgorithm, public: &[u8]) -> Result<Self, JwkError> {
+        Ok(Self::MlDsa(algorithm, parse_ml_dsa(algorithm, public)?))
+    }
+
     /// Whether the algorithm is one for this kind of key.
     pub(crate) fn fits(&self, algorithm: JwsAlgorithm) -> bool {
         match self {
             Self::Rsa(_) => rsa_parameters(algorithm).is_some(),
             Self::Ec(curve, _) => ec_curve(algorithm) == Some(*curve),
             Self::Ed25519(_) => algorithm == JwsAlgorithm::EdDSA,
+            Self::MlDsa(own, _) => algorithm == *own,
         }
     }
 
@@ -58,7 +66,7 @@ impl PublicKey {
                 Some(key) => key,
                 None => return false,
             },
-            Self::Ec(_, key) | Self::Ed25519(key) => key,
+            Self::Ec(_, key) | Self::Ed25519(key) | Self::MlDsa(_, key) => key,
         };
         key.verify_sig(message, signature).is_ok()
     }
@@ -70,6 +78,7 @@ impl fmt::Debug for PublicKey {
             Self::Rsa(_) => "RSA",
             Self::Ec(curve, _) => curve.name(),
             Self::Ed25519(_) => "Ed25519",
+            Self::MlDsa(algorithm, _) => algorithm.name(),
         })
     }
 }
@@ -112,6 +121,45 @@ fn parse_ec(curve: EcCurve, point: &[u8]) -> Result<ParsedPublicKey, JwkError> {
     ParsedPublicKey::new(algorithm, point).map_err(|_| JwkError::Invalid)
 }
 
+/// Checks that the backend can use the key.
+pub(crate) fn check_ml_dsa(algorithm: JwsAlgorithm, public: &[u8]) -> Result<(), JwkError> {
+    parse_ml_dsa(algorithm, public).map(|_| ())
+}
+
+fn parse_ml_dsa(algorithm: JwsAlgorithm, public: &[u8]) -> Result<ParsedPublicKey, JwkError> {
+    let (parameters, length) = ml_dsa_parameters(algorithm).ok_or(JwkError::UnsupportedType)?;
+    // The backend would take other encodings of the key, too.
+    //= RFC9964#5 MUST: `pub` is the encoded public key, whose length the algorithm fixes
+    if public.len() != length {
+        return Err(JwkError::Malformed);
+    }
+    ParsedPublicKey::new(parameters, public).map_err(|_| JwkError::Invalid)
+}
+
+/// The parameters of an ML-DSA algorithm, and how long its public keys are.
+fn ml_dsa_parameters(
+    algorithm: JwsAlgorithm,
+) -> Option<(&'static PqdsaVerificationAlgorithm, usize)> {
+    match algorithm {
+        JwsAlgorithm::MlDsa44 => Some((&alg::ML_DSA_44, 1312)),
+        JwsAlgorithm::MlDsa65 => Some((&alg::ML_DSA_65, 1952)),
+        JwsAlgorithm::MlDsa87 => Some((&alg::ML_DSA_87, 2592)),
+        JwsAlgorithm::RS256
+        | JwsAlgorithm::RS384
+        | JwsAlgorithm::RS512
+        | JwsAlgorithm::PS256
+        | JwsAlgorithm::PS384
+        | JwsAlgorithm::PS512
+        | JwsAlgorithm::ES256
+        | JwsAlgorithm::ES384
+        | JwsAlgorithm::ES512
+        | JwsAlgorithm::EdDSA
+        | JwsAlgorithm::HS256
+        | JwsAlgorithm::HS384
+        | JwsAlgorithm::HS512 => None,
+    }
+}
+
 /// The curve that an ECDSA algorithm demands.
 //= RFC7518#3.4 MUST: each ECDSA algorithm goes with one curve
 pub(crate) const fn ec_curve(algorithm: JwsAlgorithm) -> Option<EcCurve> {
@@ -126,6 +174,9 @@ pub(crate) const fn ec_curve(algorithm: JwsAlgorithm) -> Option<EcCurve> {
         | JwsAlgorithm::PS384
         | JwsAlgorithm::PS512
         | JwsAlgorithm::EdDSA
+        | JwsAlgorithm::MlDsa44
+        | JwsAlgorithm::MlDsa65
+        | JwsAlgorithm::MlDsa87
         | JwsAlgorithm::HS256
         | JwsAlgorithm::HS384
         | JwsAlgorithm::HS512 => None,
@@ -145,6 +196,9 @@ const fn rsa_parameters(algorithm: JwsAlgorithm) -> Option<(usize, &'static RsaP
         | JwsAlgorithm::ES384
         | JwsAlgorithm::ES512
         | JwsAlgorithm::EdDSA
+        | JwsAlgorithm::MlDsa44
+        | JwsAlgorithm::MlDsa65
+        | JwsAlgorithm::MlDsa87
         | JwsAlgorithm::HS256
         | JwsAlgorithm::HS384
         | JwsAlgorithm::HS512 => None,

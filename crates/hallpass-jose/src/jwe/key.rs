@@ -55,7 +55,8 @@ impl EncryptionKey {
             Material::Okp {
                 curve: OkpCurve::Ed25519,
                 ..
-            } => return Err(JwkError::Usage),
+            }
+            | Material::Akp { .. } => return Err(JwkError::Usage),
             Material::Oct { k } => Public::Symmetric(k.clone()),
         };
         Ok(Self(Arc::new(EncryptionInner {
@@ -211,7 +212,8 @@ impl DecryptionKey {
             Material::Okp {
                 curve: OkpCurve::Ed25519,
                 ..
-            } => return Err(KeyError::Algorithm),
+            }
+            | Material::Akp { .. } => return Err(KeyError::Algorithm),
             Material::Oct { k } => Private::Symmetric(k.clone()),
         };
         Ok(Self(Arc::new(DecryptionInner {

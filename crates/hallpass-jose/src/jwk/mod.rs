@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use crate::algorithm::KeyUse;
+use crate::algorithm::{JwsAlgorithm, KeyUse};
 use crate::base64url;
 use crate::error::JwkError;
 use crate::json;
@@ -57,6 +57,7 @@ impl Jwk {
             Material::Rsa { .. } => KeyType::Rsa,
             Material::Ec { curve, .. } => KeyType::Ec(*curve),
             Material::Okp { curve, .. } => KeyType::Okp(*curve),
+            Material::Akp { algorithm, .. } => KeyType::Akp(*algorithm),
             Material::Oct { .. } => KeyType::Oct,
         }
     }
@@ -67,6 +68,7 @@ impl Jwk {
         match &self.material {
             Material::Rsa { private, .. } => private.is_some(),
             Material::Ec { d, .. } | Material::Okp { d, .. } => d.is_some(),
+            Material::Akp { seed, .. } => seed.is_some(),
             Material::Oct { .. } => true,
         }
     }
@@ -144,6 +146,13 @@ impl Jwk {
                 put("crv", curve.name().to_owned());
                 put("x", base64url::encode(x));
             }
+            Material::Akp {
+                algorithm, public, ..
+            } => {
+                put("kty", "AKP".to_owned());
+                put("alg", algorithm.name().to_owned());
+                put("pub", base64url::encode(public));
+            }
             Material::Oct { .. } => put("kty", "oct".to_owned()),
         }
         for (name, value) in [
@@ -208,6 +217,8 @@ pub enum KeyType {
     Ec(EcCurve),
     /// `OKP`.
     Okp(OkpCurve),
+    /// `AKP`, a key of one algorithm.
+    Akp(JwsAlgorithm),
     /// `oct`.
     Oct,
 }
@@ -283,6 +294,12 @@ pub(crate) enum Material {
         curve: OkpCurve,
         x: Vec<u8>,
         d: Option<Secret>,
+    },
+    Akp {
+        /// One of ML-DSA.
+        algorithm: JwsAlgorithm,
+        public: Vec<u8>,
+        seed: Option<Secret>,
     },
     Oct {
         k: Secret,

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::{EcCurve, Jwk, Material, OkpCurve, RsaPrivate, Secret, ec_point};
+use crate::algorithm::JwsAlgorithm;
 use crate::backend;
 use crate::base64url;
 use crate::error::JwkError;
@@ -17,6 +18,7 @@ impl Jwk {
             "RSA" => rsa(map)?,
             "EC" => ec(map)?,
             "OKP" => okp(map)?,
+            "AKP" => akp(map)?,
             "oct" => oct(map)?,
             _ => return Err(JwkError::UnsupportedType),
         };
@@ -209,6 +211,28 @@ fn check_ed25519_point(x: &[u8]) -> Result<(), JwkError> {
         return Err(JwkError::Invalid);
     }
     Ok(())
+}
+
+//= RFC9964#3 MUST: `alg` and `pub` are there, in the form that the algorithm demands
+fn akp(map: &Members) -> Result<Material, JwkError> {
+    let name = string(map, "alg")?.ok_or(JwkError::Missing)?;
+    let algorithm = JwsAlgorithm::parse(name).ok_or(JwkError::UnsupportedType)?;
+    let public = bytes(map, "pub")?.ok_or(JwkError::Missing)?;
+    backend::verify::check_ml_dsa(algorithm, &public)?;
+    //= RFC9964#4 MUST: `priv` is the seed, 32 bytes
+    let seed = match secret(map, "priv")? {
+        Some(seed) if seed.len() != 32 => return Err(JwkError::Malformed),
+        Some(seed) => {
+            backend::sign::check_ml_dsa_pair(algorithm, &seed, &public)?;
+            Some(seed)
+        }
+        None => None,
+    };
+    Ok(Material::Akp {
+        algorithm,
+        public,
+        seed,
+    })
 }
 
 fn oct(map: &Members) -> Result<Material, JwkError> {

@@ -37,6 +37,7 @@ impl HmacKey {
             HashAlgorithm::Sha256 => hmac::HMAC_SHA256,
             HashAlgorithm::Sha384 => hmac::HMAC_SHA384,
             HashAlgorithm::Sha512 => hmac::HMAC_SHA512,
+            HashAlgorithm::Shake256 => return Err(KeyError::Algorithm),
         };
         Ok(Self {
             algorithm,
@@ -55,9 +56,10 @@ impl HmacKey {
         }
         match &jwk.material {
             Material::Oct { k } => Self::new(algorithm, k),
-            Material::Rsa { .. } | Material::Ec { .. } | Material::Okp { .. } => {
-                Err(KeyError::Algorithm)
-            }
+            Material::Rsa { .. }
+            | Material::Ec { .. }
+            | Material::Okp { .. }
+            | Material::Akp { .. } => Err(KeyError::Algorithm),
         }
     }
 

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::{Headers, VerifyingKey};
 use crate::algorithm::JwsAlgorithm;
-use crate::backend::sign::{MAX_SIGNATURE_LEN, PrivateKey};
+use crate::backend::sign::PrivateKey;
 use crate::base64url;
 use crate::error::KeyError;
 use crate::jwk::Jwk;
@@ -96,9 +96,8 @@ impl SigningKey {
     /// # Errors
     /// If the backend fails.
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
-        let mut signature = [0; MAX_SIGNATURE_LEN];
-        let len = self.0.key.sign(message, &mut signature)?;
-        Ok(signature.get(..len).unwrap_or_default().to_vec())
+        let signature = self.0.key.sign(message)?;
+        Ok(signature.as_ref().to_vec())
     }
 
     /// Makes a signed object in compact serialization with the header `alg`, `kid` and `typ`.
@@ -110,10 +109,9 @@ impl SigningKey {
         let mut out = inner
             .headers
             .signing_input(typ, payload, inner.key.signature_len());
-        let mut signature = [0; MAX_SIGNATURE_LEN];
-        let len = inner.key.sign(out.as_bytes(), &mut signature)?;
+        let signature = inner.key.sign(out.as_bytes())?;
         out.push('.');
-        base64url::encode_onto(signature.get(..len).unwrap_or_default(), &mut out);
+        base64url::encode_onto(signature.as_ref(), &mut out);
         Ok(out)
     }
 

@@ -43,6 +43,9 @@ impl VerifyingKey {
                 ..
             }
             | Material::Oct { .. } => return Err(JwkError::Usage),
+            Material::Akp {
+                algorithm, public, ..
+            } => PublicKey::ml_dsa(*algorithm, public)?,
         };
         let declared = match jwk.alg() {
             None => None,
