@@ -1,7 +1,13 @@
 //! Endpoints that machines call.
 
 use bytes::Bytes;
-use hallpass_core::{binding::dpop::ALGS, introspect::JWT_MEDIA, issue::TokenType, webfinger};
+use hallpass_core::{
+    binding::dpop::ALGS,
+    introspect::JWT_MEDIA,
+    issue::TokenType,
+    policy::{Policy, StepUp},
+    webfinger,
+};
 use hallpass_provider::{
     Failure,
     endpoints::{Introspection, UserInfo, discovery::Document},
@@ -255,7 +261,7 @@ where
             match provider.userinfo(&token, presented, &request).await {
                 Ok(UserInfo::Json(body)) => headers::json(StatusCode::OK, body),
                 Ok(UserInfo::Jwt(body)) => no_store(StatusCode::OK, "application/jwt", body),
-                Err(failure) => token_failure(failure, presented),
+                Err(failure) => token_failure(failure, presented, provider.policy()),
             }
         }
         Err(response) => response,
@@ -334,9 +340,13 @@ where
     }
 }
 
-fn token_failure(failure: Failure, presented: TokenType) -> Response {
+fn token_failure(failure: Failure, presented: TokenType, policy: &Policy) -> Response {
     let problem = Problem::from(failure);
     let code = problem.code();
+    if code == ErrorCode::InsufficientUserAuthentication {
+        let challenge = step_up(presented, &policy.userinfo_step_up);
+        return problem.unauthorized(challenge).json();
+    }
     //= RFC9449#7.1 MUST: the challenge for a token with a proof is of the scheme DPoP and tells the algorithms
     let proof = matches!(code, ErrorCode::InvalidDpopProof | ErrorCode::UseDpopNonce);
     if proof || (presented == TokenType::DPoP && code == ErrorCode::InvalidToken) {
@@ -358,6 +368,27 @@ fn token_failure(failure: Failure, presented: TokenType) -> Response {
     problem
         .challenged(HeaderValue::from_static(challenge))
         .json()
+}
+
+//= RFC9470#3 MUST: the challenge says which classes of authentication are good enough, and how old it may be
+fn step_up(presented: TokenType, wanted: &StepUp) -> HeaderValue {
+    let mut text = format!(
+        "{} realm=\"hallpass\", error=\"insufficient_user_authentication\", \
+         error_description=\"the person must sign in in a stronger way, or again\"",
+        presented.as_str()
+    );
+    // What is configured may stand between quotes, or there is no challenge.
+    if let Some(acr) = wanted
+        .acr
+        .as_deref()
+        .filter(|acr| !acr.contains(['"', '\\']))
+    {
+        text.push_str(&format!(", acr_values=\"{acr}\""));
+    }
+    if let Some(seconds) = wanted.max_age {
+        text.push_str(&format!(", max_age=\"{seconds}\""));
+    }
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("Bearer"))
 }
 
 /// The algorithms of proofs as a challenge tells them.

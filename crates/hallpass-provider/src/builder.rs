@@ -16,7 +16,7 @@ use crate::{
     outstanding::Outstanding,
     ports::{
         Accounts, BackchannelDevice, Clock, Entropy, Events, Fetcher, Interaction, Letters, Mailer,
-        NoDevice, NoEvents, NoFetcher, People, Signer, SystemClock, SystemEntropy,
+        NoDevice, NoEvents, NoFetcher, People, Signer, SystemClock, SystemEntropy, TokenClaims,
     },
     provider::Inner,
     referenced::Referenced,
@@ -61,6 +61,7 @@ pub struct Builder {
     accounts: Arc<dyn Accounts>,
     interaction: Arc<dyn Interaction>,
     fetcher: Arc<dyn Fetcher>,
+    token_claims: Option<Arc<dyn TokenClaims>>,
     post: Option<Post>,
     people: Option<Arc<dyn People>>,
     backchannel_device: Arc<dyn BackchannelDevice>,
@@ -164,6 +165,7 @@ impl WantsInteraction {
             accounts: self.accounts,
             interaction,
             fetcher: Arc::new(NoFetcher),
+            token_claims: None,
             post: None,
             people: None,
             backchannel_device: Arc::new(NoDevice),
@@ -222,6 +224,13 @@ impl Builder {
     #[must_use]
     pub fn fetcher(mut self, fetcher: Arc<dyn Fetcher>) -> Self {
         self.fetcher = fetcher;
+        self
+    }
+
+    /// Who knows further claims of access tokens.
+    #[must_use]
+    pub fn token_claims(mut self, claims: Arc<dyn TokenClaims>) -> Self {
+        self.token_claims = Some(claims);
         self
     }
 
@@ -314,6 +323,7 @@ impl Builder {
                 accounts: self.accounts,
                 interaction: self.interaction,
                 fetcher: self.fetcher,
+                token_claims: self.token_claims,
                 post: self.post,
                 people: self.people,
                 own,

@@ -9,12 +9,13 @@ use hallpass_core::{
     token::{AccessGrant, Issuance, Reason, Spend as Decided},
 };
 use hallpass_jose::{HmacKey, JwsAlgorithm, left_half_hash};
-use hallpass_store::{Commit, Spend, Write};
+use hallpass_store::{Commit, Spend, StoreError, Write};
 use hallpass_types::{Timestamp, TokenId};
 use serde_json::Map;
 
 use crate::{
     Failure, Provider,
+    ports::TokenAbout,
     registry::{Call, Issued},
     secrets::MAX_ACCESS_TOKEN,
 };
@@ -163,6 +164,9 @@ pub(crate) async fn make_access_token(
     inner.entropy.fill(&mut id);
     let format = access.format();
     let how = access.authentication.take();
+    add_claims(provider, client, &mut access)
+        .await
+        .map_err(|error| NoToken::Failed(error.into()))?;
     let token = access_token::build(access, &client.id, now, TokenId(id));
     let text = match format {
         TokenFormat::Sealed => inner.secrets.seal_access(&token).ok_or_else(|| {
@@ -179,6 +183,34 @@ pub(crate) async fn make_access_token(
         return Err(NoToken::TooLarge);
     }
     Ok((token, text))
+}
+
+/// Puts in what the operator, or a program that embeds this, wants to stand in every token.
+async fn add_claims(
+    provider: &Provider,
+    client: &Client,
+    access: &mut AccessGrant,
+) -> Result<(), StoreError> {
+    let inner = &provider.inner;
+    let fixed = &inner.policy.token_claims;
+    let port = &inner.token_claims;
+    if fixed.is_empty() && port.is_none() {
+        return Ok(());
+    }
+    let mut further = fixed.of(&client.id, &access.target.audience);
+    if let Some(port) = port {
+        let about = TokenAbout {
+            issuer: inner.issuer_id,
+            client,
+            subject: &access.subject,
+            grant: access.grant,
+            scope: &access.scope,
+            audience: &access.target.audience,
+        };
+        further.extend(port.claims(about).await?);
+    }
+    access.extra = access_token::with_further(access.extra.take(), further);
+    Ok(())
 }
 
 /// Signs an ID token.

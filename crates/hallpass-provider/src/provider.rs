@@ -17,6 +17,7 @@ use crate::{
     outstanding::Outstanding,
     ports::{
         Accounts, BackchannelDevice, Clock, Entropy, Event, Events, Fetcher, Interaction, People,
+        TokenClaims,
     },
     referenced::Referenced,
     registry::Grants,
@@ -45,6 +46,7 @@ pub(crate) struct Inner {
     pub(crate) backchannel_device: Arc<dyn BackchannelDevice>,
     pub(crate) interaction: Arc<dyn Interaction>,
     pub(crate) fetcher: Arc<dyn Fetcher>,
+    pub(crate) token_claims: Option<Arc<dyn TokenClaims>>,
     /// None: nothing is mailed.
     pub(crate) post: Option<Post>,
     /// None: people cannot change their accounts by themselves.

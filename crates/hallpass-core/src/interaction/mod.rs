@@ -26,6 +26,7 @@ use crate::{
     sign_in::Strength,
 };
 
+pub(crate) use acr::reaches;
 pub use acr::{acr_of, wish_is_open};
 
 /// A question to the person.

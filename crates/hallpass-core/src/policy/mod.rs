@@ -28,6 +28,7 @@ mod decoupled;
 mod encryption;
 mod keys;
 mod people;
+mod tokens;
 mod trust;
 
 pub use binding::{Attester, DpopNonce, DpopPolicy, MtlsPolicy, Roots};
@@ -35,6 +36,7 @@ pub use decoupled::{BackchannelPolicy, DeliveryMode, DevicePolicy};
 pub use encryption::EncryptionPolicy;
 pub use keys::KeyPolicy;
 pub use people::{PeoplePolicy, SignUp};
+pub use tokens::{StepUp, TokenClaims};
 pub use trust::{ExchangeRule, TrustedIssuer};
 
 /// The policy of one issuer. Prints without its key material.
@@ -114,6 +116,10 @@ pub struct Policy {
     pub documents: Documents,
     /// When people are asked for their consent. A client of `skip_consent` is not concerned.
     pub consent: Asking,
+    /// Claims that stand in access tokens, always the same.
+    pub token_claims: TokenClaims,
+    /// How the person of a token must have signed in for UserInfo to answer.
+    pub userinfo_step_up: StepUp,
 }
 
 /// When people are asked for their consent.
@@ -164,6 +170,8 @@ impl fmt::Debug for Policy {
             fapi_profile,
             documents,
             consent,
+            token_claims,
+            userinfo_step_up,
         } = self;
         f.debug_struct("Policy")
             .field("issuer", issuer)
@@ -201,6 +209,8 @@ impl fmt::Debug for Policy {
             .field("fapi_profile", fapi_profile)
             .field("documents", documents)
             .field("consent", consent)
+            .field("token_claims", token_claims)
+            .field("userinfo_step_up", userinfo_step_up)
             .finish()
     }
 }
@@ -479,6 +489,8 @@ impl Policy {
             fapi_profile: None,
             documents: Documents::default(),
             consent: Asking::default(),
+            token_claims: TokenClaims::default(),
+            userinfo_step_up: StepUp::default(),
         }
     }
 

@@ -5,10 +5,11 @@ use serde_json::{Map, Value};
 
 use crate::{
     client::Client,
+    interaction::reaches,
     issue::{external, id_token::is_reserved},
-    policy::Policy,
+    policy::{Policy, StepUp},
     reasons,
-    record::{AccessToken, FoundGrant},
+    record::{AccessToken, Authentication, FoundGrant},
     token::{AccountFacts, standing},
 };
 
@@ -25,6 +26,9 @@ reasons! {
         WrongAudience => InvalidToken, "userinfo_wrong_audience", "the access token is not valid";
         /// RFC 6750 §3.1.
         ScopeMissing => InsufficientScope, "userinfo_scope_missing", "the access token lacks the openid scope";
+        /// RFC 9470 §3.
+        SignInTooWeak => InsufficientUserAuthentication, "userinfo_sign_in_too_weak",
+            "the person must sign in in a stronger way, or again";
         /// RFC 6750 §2.
         TwoTokens => InvalidRequest, "userinfo_two_tokens", "the access token is presented more than once";
     }
@@ -80,6 +84,10 @@ pub fn answer(
         now,
     )
     .map_err(|_| Reason::TokenRevoked)?;
+    //= RFC9470#3 MUST: a token of a sign-in that is too weak or too old is refused with what it lacks
+    if !is_good_enough(&found.record.authentication, policy, now) {
+        return Err(Reason::SignInTooWeak);
+    }
     let mut out = Map::new();
     // The subject of the token itself, so that it stays the ID token's even when the client's registration changes.
     //= OIDC-CORE#5.3.2 MUST: sub is always there and equals the ID token's
@@ -109,6 +117,13 @@ pub fn answer(
         }
     }
     Ok(out)
+}
+
+fn is_good_enough(how: &Authentication, policy: &Policy, now: Timestamp) -> bool {
+    let StepUp { acr, max_age } = &policy.userinfo_step_up;
+    let reached = |wanted: &String| reaches(policy, how.acr.as_deref(), wanted);
+    let young = |seconds: i64| now.since(how.auth_time) <= seconds;
+    acr.as_ref().is_none_or(reached) && max_age.is_none_or(young)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod interaction;
 mod mail;
 mod people;
 mod signer;
+mod token_claims;
 
 pub use accounts::{
     Account, Accounts, PasswordRefused, PasswordSignIn, SignInAttempt, SignInOutcome,
@@ -23,3 +24,4 @@ pub use interaction::{Interaction, PageKind};
 pub use mail::{Letter, Letters, Mail, MailCode, MailError, MailLink, Mailer, Message};
 pub use people::{Change, People, PersonalAccount, Prepared, Unfit};
 pub use signer::{SignError, Signer};
+pub use token_claims::{TokenAbout, TokenClaims};

@@ -25,6 +25,7 @@ struct Feature {
 const FEATURES: &[Feature] = &[
     Feature { name: "client_attestation", version: "draft-10", document: "draft-ietf-oauth-attestation-based-client-auth" },
     Feature { name: "client_documents", version: "draft-03", document: "draft-ietf-oauth-client-id-metadata-document" },
+    Feature { name: "ml_dsa", version: "rfc9964", document: "RFC 9964, ML-DSA for JOSE, which few clients know yet" },
     Feature { name: "web_message", version: "draft-00", document: "draft-sakimura-oauth-wmrm" },
 ];
 

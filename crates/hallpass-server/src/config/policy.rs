@@ -74,6 +74,19 @@ pub(crate) fn apply(
         .iter()
         .map(|each| resource(each, default_alg))
         .collect();
+    policy.token_claims = policy::TokenClaims {
+        resources: protocol
+            .resources
+            .iter()
+            .filter(|each| !each.claims.is_empty())
+            .map(|each| (each.identifier.clone(), each.claims.clone()))
+            .collect(),
+        clients: protocol.client_token_claims.clone(),
+    };
+    policy.userinfo_step_up = policy::StepUp {
+        acr: protocol.userinfo_acr.clone(),
+        max_age: protocol.userinfo_max_age.map(seconds),
+    };
     policy.fapi_profile = protocol.profile();
     policy.external_claims = protocol.external_claims;
     policy.acr_values.clone_from(&protocol.acr_values);
@@ -173,6 +186,9 @@ mod tests {
             A::PS384,
             A::PS512,
             A::EdDSA,
+            A::MlDsa44,
+            A::MlDsa65,
+            A::MlDsa87,
         ];
         for alg in all {
             assert_eq!(jws(alg).map(JwsAlgorithm::name), Some(alg.name()));

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hallpass_core::authorize::ResponseType;
 use hallpass_core::fapi::Profile;
+use hallpass_core::issue::access_token::is_reserved;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -44,8 +45,14 @@ pub struct Protocol {
     pub external_claims: bool,
     /// The APIs that tokens can be made for.
     pub resources: Vec<Resource>,
+    /// Claims that stand in each access token of a client, by its identifier.
+    pub client_token_claims: BTreeMap<String, serde_json::Map<String, serde_json::Value>>,
     /// Authentication context classes, the weakest first.
     pub acr_values: Vec<String>,
+    /// The class of authentication, one of `acr_values`, that UserInfo demands: with less it asks for a step-up (RFC 9470).
+    pub userinfo_acr: Option<String>,
+    /// How long ago a person may have signed in for UserInfo to answer (RFC 9470).
+    pub userinfo_max_age: Option<Seconds>,
     /// Signature algorithms; the first signs our own tokens and those of clients that name none. A key is made for
     /// each.
     pub signing_algs: Vec<SigningAlg>,
@@ -135,6 +142,9 @@ pub struct Resource {
     /// How long its tokens live, if not `lifetimes.access_token`.
     #[serde(default)]
     pub lifetime: Option<Seconds>,
+    /// Claims that stand in each of its tokens.
+    #[serde(default)]
+    pub claims: serde_json::Map<String, serde_json::Value>,
 }
 
 /// The form of an access token.
@@ -173,6 +183,12 @@ pub enum SigningAlg {
     PS384,
     PS512,
     EdDSA,
+    #[serde(rename = "ML-DSA-44")]
+    MlDsa44,
+    #[serde(rename = "ML-DSA-65")]
+    MlDsa65,
+    #[serde(rename = "ML-DSA-87")]
+    MlDsa87,
 }
 
 impl SigningAlg {
@@ -190,7 +206,15 @@ impl SigningAlg {
             Self::PS384 => "PS384",
             Self::PS512 => "PS512",
             Self::EdDSA => "EdDSA",
+            Self::MlDsa44 => "ML-DSA-44",
+            Self::MlDsa65 => "ML-DSA-65",
+            Self::MlDsa87 => "ML-DSA-87",
         }
+    }
+
+    /// Whether it is one that hardly anybody can verify yet.
+    fn is_experimental(self) -> bool {
+        matches!(self, Self::MlDsa44 | Self::MlDsa65 | Self::MlDsa87)
     }
 }
 
@@ -211,7 +235,10 @@ impl Default for Protocol {
             claims: BTreeMap::new(),
             external_claims: true,
             resources: Vec::new(),
+            client_token_claims: BTreeMap::new(),
             acr_values: Vec::new(),
+            userinfo_acr: None,
+            userinfo_max_age: None,
             signing_algs: vec![SigningAlg::ES256, SigningAlg::RS256],
             encryption: Encryption::default(),
             token_exchange: Vec::new(),
@@ -285,6 +312,10 @@ impl Protocol {
         }
         self.check_responses(experimental, check);
         distinct(check, "protocol.signing_algs", &self.signing_algs);
+        if self.signing_algs.iter().any(|alg| alg.is_experimental()) {
+            experimental.demand("ml_dsa", "protocol.signing_algs", check);
+        }
+        self.check_tokens(check);
         for scope in self.scopes.keys() {
             let setting = format!("protocol.scopes.{scope}");
             if !is_scope_token(scope) {
@@ -335,6 +366,32 @@ impl Protocol {
             {
                 check.problem(setting, "is no https URL");
             }
+        }
+    }
+
+    fn check_tokens(&self, check: &mut Checker<'_>) {
+        let of_resources = self
+            .resources
+            .iter()
+            .enumerate()
+            .map(|(index, each)| (format!("protocol.resources[{index}].claims"), &each.claims));
+        let of_clients = self
+            .client_token_claims
+            .iter()
+            .map(|(id, claims)| (format!("protocol.client_token_claims.{id}"), claims));
+        for (setting, claims) in of_resources.chain(of_clients) {
+            for name in claims.keys().filter(|name| is_reserved(name)) {
+                let message = format!("{name:?} has a meaning of its own in a token");
+                check.problem(&setting, message);
+            }
+        }
+        if let Some(acr) = &self.userinfo_acr
+            && !self.acr_values.contains(acr)
+        {
+            check.problem("protocol.userinfo_acr", "is not among protocol.acr_values");
+        }
+        if let Some(age) = self.userinfo_max_age {
+            check.between("protocol.userinfo_max_age", age, 1, 31_536_000);
         }
     }
 

@@ -33,6 +33,37 @@ const CLAIMS: &[&str] = &[
     "amr",
 ];
 
+/// Claims that the grant itself says, or the answer about a token.
+const MORE: &[&str] = &[
+    "act",
+    "active",
+    "authorization_details",
+    "may_act",
+    "token_type",
+    "username",
+];
+
+/// Whether a claim has a meaning of its own in a token, or in what introspection says of one.
+#[must_use]
+pub fn is_reserved(name: &str) -> bool {
+    CLAIMS.contains(&name) || MORE.contains(&name)
+}
+
+/// Further claims beside those that the grant has, which win.
+#[must_use]
+pub fn with_further(extra: Option<String>, mut further: Map<String, Value>) -> Option<String> {
+    further.retain(|name, _| !is_reserved(name));
+    if further.is_empty() {
+        return extra;
+    }
+    let own: Map<String, Value> = extra
+        .as_deref()
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default();
+    further.extend(own);
+    Some(Value::Object(further).to_string())
+}
+
 /// Makes the content of a token from a decision.
 #[must_use]
 pub fn build(access: AccessGrant, client: &ClientId, now: Timestamp, id: TokenId) -> AccessToken {
