@@ -749,7 +749,7 @@ async fn another_issuer_knows_nothing_of_a_request() {
     let id = begin(&op, "bank", &[]).await;
     assert_error(&poll(&other, "bank", &id).await, "invalid_grant");
     let mut alice = other.browser();
-    let page = alice.get("/approvals").await.text();
+    let page = before_approvals(&mut alice).await;
     let typed = [
         ("username", "alice"),
         ("password", fixture::password("alice")),

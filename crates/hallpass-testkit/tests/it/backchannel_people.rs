@@ -34,7 +34,8 @@ async fn a_sign_in_that_is_too_old_for_the_request_has_to_be_repeated() {
     );
     assert_error(&poll(&op, "bank", &id).await, "authorization_pending");
     op.clock.advance(5);
-    let form = alice.get("/approvals?sign_in=again").await.text();
+    let away = alice.get("/approvals?sign_in=again").await;
+    let form = alice.follow(&away).await.text();
     let typed = [
         ("username", "alice"),
         ("password", hallpass_testkit::fixture::password("alice")),

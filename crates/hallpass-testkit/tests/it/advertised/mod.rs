@@ -138,6 +138,10 @@ const LEFT_ALONE: &[&str] = &[
     "pairwise_salt",
     // Takes away and adds nothing.
     "fapi_profile",
+    // No member tells of it.
+    "consent",
+    "token_claims",
+    "userinfo_step_up",
 ];
 
 /// As little as there can be.
