@@ -140,6 +140,7 @@ const LEFT_ALONE: &[&str] = &[
     "fapi_profile",
     // No member tells of it.
     "consent",
+    "keys",
     "token_claims",
     "userinfo_step_up",
 ];
