@@ -19,6 +19,7 @@ struct Names {
     session: String,
     binding: String,
     state: String,
+    others: String,
     secure: bool,
 }
 
@@ -34,6 +35,7 @@ impl CookieNames {
             session: name("session"),
             binding: name("browser"),
             state: name("state"),
+            others: name("others"),
             secure: issuer.is_https(),
         }))
     }
@@ -82,6 +84,9 @@ const LONGEST_TAG: usize = 100;
 /// A browser keeps its binding this long (seconds): it is known again by it.
 const BINDING_AGE: i64 = 400 * 86_400;
 
+/// More accounts that wait in a browser are not looked at.
+const MOST_OTHERS: usize = 8;
+
 /// Reads our cookies. One that stands twice, or is not of our making, counts as absent.
 #[must_use]
 pub fn browser_of(headers: &HeaderMap, names: &CookieNames) -> Browser {
@@ -89,6 +94,15 @@ pub fn browser_of(headers: &HeaderMap, names: &CookieNames) -> Browser {
         session: single(headers, &names.0.session).and_then(Opaque::parse),
         binding: single(headers, &names.0.binding).map(str::to_owned),
         state: single(headers, names.state()).map(str::to_owned),
+        others: single(headers, &names.0.others)
+            .map(|values| {
+                values
+                    .split('.')
+                    .take(MOST_OTHERS)
+                    .filter_map(Opaque::parse)
+                    .collect()
+            })
+            .unwrap_or_default(),
         visit: None,
     }
 }
@@ -124,7 +138,11 @@ pub fn set_cookies(headers: &mut HeaderMap, cookies: &SetCookies, names: &Cookie
         .state
         .as_ref()
         .and_then(|(value, age)| names.watched(value, *age));
-    for value in [session, binding, state].into_iter().flatten() {
+    let others = cookies
+        .others
+        .as_ref()
+        .and_then(|(values, age)| names.cookie(&names.0.others, values, *age));
+    for value in [session, binding, state, others].into_iter().flatten() {
         headers.append(SET_COOKIE, value);
     }
 }

@@ -33,11 +33,22 @@ pub struct Browser {
     pub binding: Option<String>,
     /// The value of the cookie that clients' frames watch.
     pub state: Option<String>,
+    /// Sessions of other accounts that wait in this browser.
+    pub others: Vec<Opaque<Session>>,
     /// From where the request comes, where it may become somebody's session.
     pub visit: Option<Box<Visit>>,
 }
 
 impl Browser {
+    /// The same browser as if nobody were signed in.
+    pub(crate) fn without_session(&self) -> Self {
+        Self {
+            binding: self.binding.clone(),
+            visit: self.visit.clone(),
+            ..Self::default()
+        }
+    }
+
     /// Notes from where the request comes, in words of our own, so that a session that begins with it can be told from
     /// others. The browser is known again by its binding cookie.
     pub fn came_from(&mut self, device: String, address: Option<String>) {
@@ -65,6 +76,8 @@ pub struct SetCookies {
     pub binding: Option<String>,
     /// A new value of the cookie that clients' frames watch, and its lifetime in seconds; 0 removes it.
     pub state: Option<(String, i64)>,
+    /// A new value of the cookie with the accounts that wait, and its lifetime in seconds; 0 removes it.
+    pub others: Option<(String, i64)>,
 }
 
 /// An authorization request that waits for its person, as it is sealed into the page's URL.
@@ -98,6 +111,9 @@ pub(crate) struct Pending {
     /// The person wants to sign in anew: nothing that the session proved counts.
     #[serde(rename = "f", default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) anew: bool,
+    /// The person adds an account: the one that was used stays in this browser.
+    #[serde(rename = "m", default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) adding: bool,
 }
 
 /// A device whose person is here.

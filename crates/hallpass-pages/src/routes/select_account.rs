@@ -32,25 +32,37 @@ impl PageRoutes {
             Ok(details) => details,
             Err(elsewhere) => return Ok(elsewhere),
         };
-        match posted {
-            None => Ok(self.page(
+        let provider = self.provider();
+        let Some(form) = posted else {
+            let waiting = provider.waiting_accounts(&browser).await?;
+            let ids: Vec<String> = waiting.iter().map(|w| w.place.to_string()).collect();
+            let current = Account {
+                id: CURRENT,
+                name: details.account.as_deref().unwrap_or_default(),
+                detail: None,
+            };
+            let others = waiting.iter().zip(&ids).map(|(waiting, id)| Account {
+                id,
+                name: &waiting.name,
+                detail: None,
+            });
+            let accounts: Vec<Account<'_>> = std::iter::once(current).chain(others).collect();
+            return Ok(self.page(
                 StatusCode::OK,
                 Page::SelectAccount(SelectAccount {
                     action: &self.pages.action(page, handle),
                     hidden: &[],
-                    client: Some(self.pages.client(&details.client)),
-                    accounts: &[Account {
-                        id: CURRENT,
-                        name: details.account.as_deref().unwrap_or_default(),
-                        detail: None,
-                    }],
+                    client: (!details.own).then(|| self.pages.client(&details.client)),
+                    accounts: &accounts,
                 }),
-            )),
-            Some(form) if form.get("account") == Some(CURRENT) => {
-                let answered = self.provider().account_selected(handle, &browser).await?;
-                Ok(self.endpoints.answer(Ok(answered)))
-            }
-            Some(_) => Ok(self.redirect_to(PageKind::Login, handle)),
-        }
+            ));
+        };
+        let chosen = form.get("account").unwrap_or_default();
+        let answered = match (chosen, chosen.parse::<usize>()) {
+            (CURRENT, _) => provider.account_selected(handle, &browser).await?,
+            (_, Ok(place)) => provider.account_switched(handle, &browser, place).await?,
+            (_, Err(_)) => provider.account_added(handle, &browser).await?,
+        };
+        Ok(self.endpoints.answer(Ok(answered)))
     }
 }

@@ -107,6 +107,7 @@ impl Provider {
             own: None,
             proved: None,
             anew: false,
+            adding: false,
         };
         self.proceed(flow, browser, SetCookies::default()).await
     }
@@ -242,6 +243,7 @@ impl Provider {
             own: flow.own,
             proved: flow.proved,
             anew: flow.anew,
+            adding: flow.adding,
         };
         Ok(inner.interaction.url(page, &self.seal_pending(&pending)?))
     }
@@ -523,6 +525,8 @@ pub(crate) struct Flow {
     pub(crate) proved: Option<Proved>,
     /// The person wants to sign in anew.
     pub(crate) anew: bool,
+    /// The person adds an account.
+    pub(crate) adding: bool,
 }
 
 /// Who sits before the browser, and what they allowed the client earlier.

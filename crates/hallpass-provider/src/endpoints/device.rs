@@ -291,6 +291,7 @@ impl Provider {
             own: None,
             proved: None,
             anew: false,
+            adding: false,
         }))
     }
 

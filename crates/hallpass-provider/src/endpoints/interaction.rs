@@ -127,6 +127,7 @@ impl Provider {
             own: pending.own.clone(),
             proved: pending.proved.clone(),
             anew: pending.anew,
+            adding: pending.adding,
             handle: Some(Key::from_parts(
                 Bucket::holding(pending.expires_at),
                 sha256(handle.as_bytes()),

@@ -142,6 +142,7 @@ impl Provider {
             own: Some(path.to_owned()),
             proved: None,
             anew: false,
+            adding: false,
         };
         let answered = self.proceed(flow, browser, cookies).await?;
         Ok((Visited::SignIn(answered), SetCookies::default()))

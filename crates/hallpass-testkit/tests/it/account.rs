@@ -548,3 +548,98 @@ async fn pages_of_accounts_are_not_framed_not_kept_and_tell_no_other_site() {
         );
     }
 }
+
+/// A browser on the page to choose an account.
+async fn choose(browser: &mut Browser) -> String {
+    let request = Request::of("first", "openid").with("prompt", "select_account");
+    let answer = browser.send(request.get()).await;
+    assert!(
+        answer.location().contains("/select-account?"),
+        "{}",
+        answer.location()
+    );
+    browser.follow(&answer).await.text()
+}
+
+async fn pick(browser: &mut Browser, page: &str, account: &str) -> Answer {
+    let action = html::form(page, "select-account").action;
+    let ask = Ask::form(&action, &[("account", account)]).header("Origin", fixture::ISSUER);
+    browser.send(ask).await
+}
+
+async fn whose(op: &Op, browser: &mut Browser, answer: &Answer) -> String {
+    let code = wire::param(answer.location(), "code").expect("a code");
+    let tokens = browser.redeem("first", &code).await.json();
+    let claims = op.verified("first", tokens["id_token"].as_str().unwrap());
+    claims["sub"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn s9_several_people_are_signed_in_in_one_browser_and_one_is_chosen() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    browser.sign_in("alice").await;
+    let page = choose(&mut browser).await;
+    assert_eq!(
+        count(&page, "class=\"choice\""),
+        2,
+        "alice, and somebody else"
+    );
+    let answer = pick(&mut browser, &page, "").await;
+    let answer = browser.through_pages("bob", answer).await;
+    let (alice, bob) = (op.subject("alice").as_str(), op.subject("bob").as_str());
+    assert_eq!(whose(&op, &mut browser, &answer).await, bob);
+    // Alice is still there.
+    let page = choose(&mut browser).await;
+    assert_eq!(count(&page, "class=\"choice\""), 3);
+    let answer = pick(&mut browser, &page, "0").await;
+    assert_eq!(whose(&op, &mut browser, &answer).await, alice);
+    // And stays, without being asked for a password, while bob waits.
+    let answer = browser.send(Request::of("first", "openid").get()).await;
+    assert_eq!(whose(&op, &mut browser, &answer).await, alice);
+    let page = choose(&mut browser).await;
+    let answer = pick(&mut browser, &page, "0").await;
+    assert_eq!(whose(&op, &mut browser, &answer).await, bob);
+    // A place where nobody waits is nobody's.
+    let page = choose(&mut browser).await;
+    assert!(pick(&mut browser, &page, "7").await.status >= 400);
+    // Who waits is signed out like anybody else.
+    let subject = op.subject("alice").clone();
+    op.provider.end_sessions_of(&subject).await.unwrap();
+    let issuer = op.provider.issuer_id();
+    for (key, _) in op
+        .provider
+        .store()
+        .account_sessions(issuer, &subject)
+        .await
+        .unwrap()
+    {
+        let commit = hallpass_store::Commit {
+            spends: Vec::new(),
+            writes: vec![hallpass_store::Write::EndSession(key)],
+        };
+        op.provider.store().commit(issuer, commit).await.unwrap();
+    }
+    let page = choose(&mut browser).await;
+    assert_eq!(count(&page, "class=\"choice\""), 2);
+    assert!(pick(&mut browser, &page, "0").await.status >= 400);
+}
+
+#[tokio::test]
+async fn somebody_else_who_signs_in_without_choosing_takes_the_place_of_who_was_there() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    browser.sign_in("alice").await;
+    let before = browser.cookie("session").unwrap().to_owned();
+    let request = Request::of("first", "openid").with("prompt", "login");
+    let answer = browser.send(request.get()).await;
+    browser.through_pages("bob", answer).await;
+    assert_eq!(browser.cookie("others"), None);
+    let mut old = op.browser();
+    old.set_cookie("__Host-hallpass_session", &before);
+    assert!(!is_signed_in(&mut old).await);
+    // What does not come from us waits for nothing.
+    browser.set_cookie("__Host-hallpass_others", "x.y.z");
+    let page = choose(&mut browser).await;
+    assert_eq!(count(&page, "class=\"choice\""), 2);
+}

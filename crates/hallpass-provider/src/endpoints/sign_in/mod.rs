@@ -338,8 +338,19 @@ impl Provider {
         }
         spends.push(Spend::Once(proved.once(signing_in.expires_at())));
         let proofs = signing_in.proofs(self.now());
+        // Another account beside the one that is used: that one's session goes on, and waits.
+        let mut others = None;
+        let guest = signing_in
+            .session
+            .as_ref()
+            .filter(|held| signing_in.flow.adding && held.account.subject != account.subject)
+            .map(|_| {
+                let waiting: Vec<_> = browser.others.iter().chain(&browser.session).collect();
+                others = Some(self.waiting_cookie(&waiting));
+                browser.without_session()
+            });
         let begun = self
-            .begin_session(browser, &account, proofs, spends)
+            .begin_session(guest.as_ref().unwrap_or(browser), &account, proofs, spends)
             .await?;
         let Some((session, lifetime, sid)) = begun else {
             return Ok(None);
@@ -347,10 +358,12 @@ impl Provider {
         let cookies = SetCookies {
             state: self.browser_state(&session.key(), lifetime),
             session: Some((session, lifetime)),
+            others,
             ..SetCookies::default()
         };
         let mut flow = signing_in.flow;
         flow.done.login = Some(sid);
+        flow.adding = false;
         flow.proved = None;
         flow.anew = false;
         self.proceed(*flow, browser, cookies).await.map(Some)
@@ -391,6 +404,20 @@ impl Provider {
     /// The handle is not valid in this browser, or the store fails.
     pub async fn sign_in_anew(&self, handle: &str, browser: &Browser) -> Result<Answered, Failure> {
         let signing_in = self.open_sign_in(handle, browser).await?;
+        self.ask_on(*signing_in.pending, None, true)
+    }
+
+    /// The person wants to sign in with another account, and to keep the one that is used in this browser.
+    ///
+    /// # Errors
+    /// The handle is not valid in this browser, or the store fails.
+    pub async fn account_added(
+        &self,
+        handle: &str,
+        browser: &Browser,
+    ) -> Result<Answered, Failure> {
+        let mut signing_in = self.open_sign_in(handle, browser).await?;
+        signing_in.pending.adding = true;
         self.ask_on(*signing_in.pending, None, true)
     }
 
