@@ -3,6 +3,7 @@
 //! A rule is a function of facts: it does no I/O, knows no clock and draws no randomness. What it needs was
 //! looked up before; what must be written is part of its answer.
 
+pub mod access;
 pub mod authorization_details;
 pub mod authorize;
 pub mod backchannel;
@@ -27,5 +28,6 @@ pub mod request_object;
 pub mod revoke;
 pub mod sign_in;
 pub mod token;
+pub mod upstream;
 pub mod userinfo;
 pub mod webfinger;

@@ -1,7 +1,7 @@
 //! One request and its answer on a connection that has been checked.
 
 use bytes::Bytes;
-use hallpass_provider::ports::{FetchRequest, Fetched, PostRequest};
+use hallpass_provider::ports::{ExchangeRequest, Exchanged, FetchRequest, Fetched, PostRequest};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -41,17 +41,7 @@ where
         return Err(Failure::Useless("the body is encoded"));
     }
     let (max_age, content_type) = (max_age(headers), content_type(headers));
-    let mut answer = response.into_body();
-    let mut body = Vec::new();
-    while let Some(frame) = answer.frame().await {
-        let frame = frame.map_err(unreachable)?;
-        if let Some(data) = frame.data_ref() {
-            if body.len().saturating_add(data.len()) > request.max_bytes {
-                return Err(Failure::Useless("the body is too long"));
-            }
-            body.extend_from_slice(data);
-        }
-    }
+    let body = read(response, request.max_bytes).await?;
     drop(connection);
     Ok(Fetched {
         body,
@@ -81,6 +71,60 @@ where
     }
     let (response, _connection) = send(io, asked).await?;
     Ok(response.status().as_u16())
+}
+
+/// Asks something and answers what came back, if it is not encoded and not too long.
+pub(crate) async fn ask_for<I>(
+    io: I,
+    target: &Target,
+    request: &ExchangeRequest<'_>,
+) -> Result<Exchanged, Failure>
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let malformed = |_| Failure::Useless("a header's value cannot be one");
+    let (method, body) = match request.form {
+        Some(form) => (Method::POST, form.as_bytes().to_vec()),
+        None => (Method::GET, Vec::new()),
+    };
+    let mut asked = head(target, method, body)?;
+    let headers = asked.headers_mut();
+    headers.insert(header::ACCEPT, HeaderValue::from_static(request.accept));
+    if request.form.is_some() {
+        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+        headers.insert(header::CONTENT_TYPE, form);
+    }
+    if let Some(value) = request.authorization {
+        let mut value = HeaderValue::from_str(value).map_err(malformed)?;
+        value.set_sensitive(true);
+        headers.insert(header::AUTHORIZATION, value);
+    }
+    let (response, connection) = send(io, asked).await?;
+    let status = response.status().as_u16();
+    let encoded = |value: &HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"identity");
+    let encoding = response.headers().get(header::CONTENT_ENCODING);
+    if encoding.is_some_and(encoded) {
+        return Err(Failure::Useless("the body is encoded"));
+    }
+    let body = read(response, request.max_bytes).await?;
+    drop(connection);
+    Ok(Exchanged { status, body })
+}
+
+/// The body of an answer, if it is not too long.
+async fn read(response: Response<Incoming>, max_bytes: usize) -> Result<Vec<u8>, Failure> {
+    let mut answer = response.into_body();
+    let mut body = Vec::new();
+    while let Some(frame) = answer.frame().await {
+        let frame = frame.map_err(unreachable)?;
+        if let Some(data) = frame.data_ref() {
+            if body.len().saturating_add(data.len()) > max_bytes {
+                return Err(Failure::Useless("the body is too long"));
+            }
+            body.extend_from_slice(data);
+        }
+    }
+    Ok(body)
 }
 
 async fn send<I>(

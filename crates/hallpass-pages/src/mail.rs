@@ -161,6 +161,7 @@ mod tests {
         host: "op.example",
         name: "Example & Co",
         lang: Lang::En,
+        upstreams: &[],
     };
 
     fn all() -> Vec<Message> {

@@ -254,6 +254,18 @@ impl Pages {
                 Scripts::None,
                 Forms::Client,
             ),
+            Page::Linked(view) => (
+                "linked.html",
+                Value::from(Serde(view)),
+                Scripts::None,
+                Forms::Client,
+            ),
+            Page::SelectOrganization(view) => (
+                "select_organization.html",
+                Value::from(Serde(view)),
+                Scripts::None,
+                Forms::Client,
+            ),
             Page::ConfirmLogout(view) => (
                 "confirm_logout.html",
                 Value::from(Serde(view)),
@@ -400,6 +412,7 @@ impl Pages {
             host: _,
             name: _,
             lang,
+            upstreams,
         } = chrome;
         let [light, dark] = &self.grounds;
         let path = |asset: &Asset| format!("{base}{}", asset.path);
@@ -419,6 +432,7 @@ impl Pages {
             logo => logo.as_ref().map(path),
             ground => context! { light, dark },
             assets => Value::from(Serde(assets)),
+            upstreams => Value::from(Serde(upstreams)),
             page => view,
         }
     }

@@ -8,9 +8,9 @@ use crate::{
     view::{
         self, Account, ActivityRow, AppRow, Approval, Approvals, AskMail, Client, ConfirmLogout,
         Consent, Demo, Detail, DetailRow, Device, DeviceDone, DeviceError, Enrol, Field, FormPost,
-        Home, Link, LinkDone, MailSent, MyAccount, NewPassword, PasswordProblem, PeopleError,
-        Resource, Scope, SecondStep, Section, SelectAccount, SessionRow, SignIn, SignInError,
-        SignedOut,
+        Home, Identity, Link, LinkDone, Linked, MailSent, MyAccount, NewPassword, Organization,
+        PasswordProblem, PeopleError, Resource, Scope, SecondStep, Section, SelectAccount,
+        SelectOrganization, SessionRow, SignIn, SignInError, SignedOut, Upstream,
     },
 };
 
@@ -20,6 +20,16 @@ pub const CHROME: Chrome<'static> = Chrome {
     host: "id.example.com",
     name: "Hallpass",
     lang: Lang::En,
+    upstreams: &[
+        Upstream {
+            id: "google",
+            name: "Google",
+        },
+        Upstream {
+            id: "acme",
+            name: "Acme Workforce",
+        },
+    ],
 };
 
 const CLIENT: Client<'static> = Client {
@@ -43,7 +53,7 @@ const TELEVISION: Client<'static> = Client {
 };
 
 const SIGN_IN: SignIn<'static> = SignIn {
-    action: "/sign-in",
+    action: "/sign-in?handle=sample",
     hidden: &[("transaction", "sample")],
     username: "",
     password: true,
@@ -708,6 +718,39 @@ pub fn all() -> Vec<(&'static str, Page<'static>)> {
                         id: "2",
                         name: "grace",
                         detail: None,
+                    },
+                ],
+            }),
+        ),
+        (
+            "linked",
+            Page::Linked(Linked {
+                account: "ada",
+                handle: "sample",
+                identities: &[Identity {
+                    id: "1",
+                    name: "Google",
+                }],
+                others: &[Upstream {
+                    id: "acme",
+                    name: "Acme Workforce",
+                }],
+            }),
+        ),
+        (
+            "organization",
+            Page::SelectOrganization(SelectOrganization {
+                action: "/organization",
+                client: CLIENT,
+                account: "ada",
+                organizations: &[
+                    Organization {
+                        id: "aurora",
+                        name: "Aurora Publishing",
+                    },
+                    Organization {
+                        id: "zenith",
+                        name: "Zenith Cycling Club",
                     },
                 ],
             }),

@@ -217,6 +217,11 @@ pub(crate) static BUILT_IN: &[(&str, &str)] = &[
         "select_account.html",
         include_str!("../templates/select_account.html"),
     ),
+    ("linked.html", include_str!("../templates/linked.html")),
+    (
+        "select_organization.html",
+        include_str!("../templates/select_organization.html"),
+    ),
     (
         "confirm_logout.html",
         include_str!("../templates/confirm_logout.html"),

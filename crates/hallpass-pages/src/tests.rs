@@ -6,8 +6,9 @@ use crate::{
     templates::BUILT_IN as TEMPLATES,
     view::{
         Account, Approval, Approvals, Client, ConfirmLogout, Consent, Demo, Detail, DetailRow,
-        Device, DeviceDone, DeviceError, Error, FormPost, Home, Link, Resource, Scope,
-        SelectAccount, SignIn, SignInError, SignedOut,
+        Device, DeviceDone, DeviceError, Error, FormPost, Home, Identity, Link, Linked,
+        Organization, Resource, Scope, SelectAccount, SelectOrganization, SignIn, SignInError,
+        SignedOut, Upstream,
     },
 };
 
@@ -20,6 +21,7 @@ fn chrome(text: &str) -> Chrome<'_> {
         host: text,
         name: text,
         lang: Lang::En,
+        upstreams: &[],
     }
 }
 
@@ -177,6 +179,33 @@ fn each_page_in(lang: Lang, text: &str, check: impl Fn(&str, Html)) {
                 hidden: &hidden,
                 client: Some(client(text)),
                 accounts: &accounts,
+            }),
+        ),
+        (
+            "linked",
+            Page::Linked(Linked {
+                account: text,
+                handle: text,
+                identities: &[Identity {
+                    id: text,
+                    name: text,
+                }],
+                others: &[Upstream {
+                    id: text,
+                    name: text,
+                }],
+            }),
+        ),
+        (
+            "select_organization",
+            Page::SelectOrganization(SelectOrganization {
+                action: text,
+                client: client(text),
+                account: text,
+                organizations: &[Organization {
+                    id: text,
+                    name: text,
+                }],
             }),
         ),
         (

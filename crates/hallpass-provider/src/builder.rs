@@ -26,6 +26,7 @@ use crate::{
     secrets::{MasterKey, Secrets},
     sending::Sending,
     tries::Limits,
+    upstream_metadata::UpstreamMetadata,
 };
 
 /// First step: where state lives.
@@ -337,6 +338,7 @@ impl Builder {
                 cache_bound: self.cache_bound,
                 documents: Documents::default(),
                 remote_keys: RemoteKeys::default(),
+                upstream_metadata: UpstreamMetadata::default(),
                 logos: Logos::default(),
                 outbox: self.outbox,
                 sending: Sending::default(),

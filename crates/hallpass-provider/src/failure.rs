@@ -78,6 +78,7 @@ macro_rules! refuses {
 refuses! {
     hallpass_core::token::Reason,
     hallpass_core::userinfo::Reason,
+    hallpass_core::upstream::Reason,
     hallpass_core::introspect::Reason,
     hallpass_core::revoke::Reason,
     hallpass_core::client_auth::Reason,

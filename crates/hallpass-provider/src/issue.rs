@@ -1,5 +1,7 @@
 //! Turns a decision into signed tokens and a commit.
 
+use std::borrow::Cow;
+
 use hallpass_core::{
     authorization_details::to_text,
     client::{Client, Signed},
@@ -11,7 +13,7 @@ use hallpass_core::{
 use hallpass_jose::{HmacKey, JwsAlgorithm, left_half_hash};
 use hallpass_store::{Commit, Spend, StoreError, Write};
 use hallpass_types::{Timestamp, TokenId};
-use serde_json::Map;
+use serde_json::{Map, Value};
 
 use crate::{
     Failure, Provider,
@@ -227,7 +229,8 @@ pub(crate) async fn sign_id_token(
         .id_token
         .keys()
         .any(|name| !id_token::is_reserved(name));
-    let account = if wanted {
+    let access = provider.access_in_id_token(&request.scope);
+    let account = if wanted || access {
         inner
             .accounts
             .account(inner.issuer_id, &request.account)
@@ -235,9 +238,22 @@ pub(crate) async fn sign_id_token(
     } else {
         None
     };
-    let empty = Map::new();
-    let claims = account.as_ref().map_or(&empty, |a| &a.claims);
-    let body = id_token::claims(request, client, &inner.policy, claims, now);
+    let claims = match &account {
+        Some(account) => {
+            let organization = request.organization.as_deref();
+            provider
+                .claims_with_access(account, organization, &request.scope)
+                .await?
+        }
+        None => Cow::Owned(Map::new()),
+    };
+    let mut request = Cow::Borrowed(request);
+    if access {
+        let names = inner.policy.access.claims.names();
+        let wanted = names.map(|name| (name.to_owned(), Value::Null));
+        request.to_mut().claims.id_token.extend(wanted);
+    }
+    let body = id_token::claims(&request, client, &inner.policy, &claims, now);
     provider
         .sign_and_maybe_encrypt(client, Signed::IdToken, &body)
         .await

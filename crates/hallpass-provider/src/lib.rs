@@ -3,6 +3,7 @@
 //! [`Provider`] runs the endpoints; the rules are in `hallpass-core`, state is behind
 //! [`hallpass_store::Store`], and everything else that is asked of the surroundings is a port in [`ports`].
 
+mod access;
 pub mod browser;
 mod builder;
 mod clients;
@@ -29,6 +30,7 @@ mod sessions;
 mod together;
 mod tries;
 mod unspent;
+mod upstream_metadata;
 
 pub use builder::{Builder, WantsAccounts, WantsInteraction, WantsMasterKey, WantsStore};
 pub use failure::{Failure, Refusal};

@@ -25,6 +25,7 @@ use crate::{
     secrets::Secrets,
     sending::Sending,
     tries::{Limits, Tries},
+    upstream_metadata::UpstreamMetadata,
 };
 
 /// An OpenID Provider for one issuer. Cheap to clone.
@@ -64,6 +65,7 @@ pub(crate) struct Inner {
     pub(crate) cache_bound: i64,
     pub(crate) documents: Documents,
     pub(crate) remote_keys: RemoteKeys,
+    pub(crate) upstream_metadata: UpstreamMetadata,
     pub(crate) logos: Logos,
     /// Rings when something was put into the outbox.
     pub(crate) outbox: Arc<tokio::sync::Notify>,
@@ -209,6 +211,10 @@ impl Provider {
         let account = accounts.account(self.inner.issuer_id, &grant.subject);
         let account = account.await?;
         let account = account.filter(|a| !a.took_back(&grant.client_id, grant.issued_at));
+        let account = match account {
+            Some(account) if self.stays_admitted(&account, grant).await? => Some(account),
+            Some(_) | None => None,
+        };
         Ok(account.map(|a| hallpass_core::token::AccountFacts { epoch: a.epoch }))
     }
 

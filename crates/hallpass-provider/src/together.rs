@@ -28,8 +28,11 @@ impl Provider {
         let inner = &self.inner;
         if inner.accounts.are_users() {
             let found = inner.store.code_with_user(inner.issuer_id, key).await?;
-            return Ok(found.map(|found| KnownCode {
-                account: facts(self.of_user(found.user), &found.code.record.grant),
+            let Some(found) = found else { return Ok(None) };
+            let grant = &found.code.record.grant;
+            let account = self.admitted(self.of_user(found.user), grant).await?;
+            return Ok(Some(KnownCode {
+                account: facts(account, grant),
                 code: found.code,
                 session_alive: found.session_alive,
             }));
@@ -38,7 +41,8 @@ impl Provider {
             return Ok(None);
         };
         let grant = &code.record.grant;
-        let account = facts(self.account(&grant.subject).await?, grant);
+        let account = self.account(&grant.subject).await?;
+        let account = facts(self.admitted(account, grant).await?, grant);
         let session_alive = match grant.session {
             Some(session) if grant.session_bound => inner
                 .store
@@ -67,14 +71,21 @@ impl Provider {
                 .store
                 .standing_with_user(issuer, grant, token, expires_at);
             let (standing, user) = asked.await?;
-            return Ok((standing, self.of_user(user)));
+            let account = match &standing.grant {
+                Some(found) => self.admitted(self.of_user(user), &found.record).await?,
+                None => None,
+            };
+            return Ok((standing, account));
         }
         let standing = inner
             .store
             .standing(issuer, grant, token, expires_at)
             .await?;
         let account = match &standing.grant {
-            Some(found) => self.account(&found.record.subject).await?,
+            Some(found) => {
+                let account = self.account(&found.record.subject).await?;
+                self.admitted(account, &found.record).await?
+            }
             None => None,
         };
         Ok((standing, account))
@@ -113,6 +124,18 @@ impl Provider {
             account,
             consent,
         }))
+    }
+
+    /// The account, unless its person may not have what they were granted any more.
+    async fn admitted(
+        &self,
+        account: Option<Account>,
+        grant: &GrantRecord,
+    ) -> Result<Option<Account>, StoreError> {
+        Ok(match account {
+            Some(account) if self.stays_admitted(&account, grant).await? => Some(account),
+            Some(_) | None => None,
+        })
     }
 
     fn of_user(&self, user: Option<UserRecord>) -> Option<Account> {

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use hallpass_core::access::Directory;
 use hallpass_core::client::ClientRecord;
 use hallpass_core::record::{
     ActivityRecord, ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting,
@@ -241,6 +242,7 @@ impl Store for Counted {
         users(issuer: IssuerId, after: Option<&'a str>, limit: usize) -> Page<UserRecord>;
         credentials(issuer: IssuerId, subject: &'a Subject) -> Vec<CredentialRecord>;
         credential_by_lookup(issuer: IssuerId, lookup: ContentDigest) -> Option<CredentialRecord>;
+        directory(issuer: IssuerId) -> Directory;
         root(issuer: IssuerId) -> Option<RootRecord>;
         participants(issuer: IssuerId, session: Key<Session>) -> Vec<ParticipantRecord>;
         sessions_of(issuer: IssuerId, subject: &'a Subject) -> Vec<Key<Session>>;

@@ -49,6 +49,18 @@ pub enum Command {
     /// Make, look at and revoke tokens that let somebody register clients.
     #[command(subcommand)]
     RegistrationToken(RegistrationToken),
+    /// Make, change and delete roles: sets of permissions.
+    #[command(subcommand)]
+    Role(Role),
+    /// Make, change and delete groups: sets of roles that their members have.
+    #[command(subcommand)]
+    Group(Group),
+    /// Make, change and delete organizations.
+    #[command(subcommand)]
+    Organization(Organization),
+    /// Say what people are members of, with which roles, groups and permissions.
+    #[command(subcommand)]
+    Member(Member),
     /// Look at the signing keys and rotate them.
     #[command(subcommand)]
     Key(Key),
@@ -251,6 +263,141 @@ pub struct RegistrationTokenCreate {
 pub struct RegistrationTokenId {
     /// Its identifier in the list.
     pub id: String,
+}
+
+/// What to do with roles.
+#[derive(Debug, Subcommand)]
+pub enum Role {
+    /// List the roles.
+    List,
+    /// Make a role, or change one.
+    Set(RoleSet),
+    /// Delete a role.
+    Delete(Named),
+}
+
+/// Options of `role set`.
+#[derive(Debug, Args)]
+pub struct RoleSet {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    #[arg(long)]
+    pub description: Option<String>,
+    /// What it permits. Can be repeated.
+    #[arg(long = "permission", value_name = "PERMISSION")]
+    pub permissions: Vec<String>,
+}
+
+/// Which one.
+#[derive(Debug, Args)]
+pub struct Named {
+    /// Its name.
+    pub name: String,
+}
+
+/// What to do with groups.
+#[derive(Debug, Subcommand)]
+pub enum Group {
+    /// List the groups.
+    List,
+    /// Make a group, or change one.
+    Set(GroupSet),
+    /// Delete a group.
+    Delete(Named),
+}
+
+/// Options of `group set`.
+#[derive(Debug, Args)]
+pub struct GroupSet {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    #[arg(long)]
+    pub description: Option<String>,
+    /// A role that its members have. Can be repeated.
+    #[arg(long = "role", value_name = "ROLE")]
+    pub roles: Vec<String>,
+}
+
+/// What to do with organizations.
+#[derive(Debug, Subcommand)]
+pub enum Organization {
+    /// List the organizations.
+    List,
+    /// Make an organization, or change one.
+    Set(OrganizationSet),
+    /// Delete an organization. Memberships in it do not count any more.
+    Delete(Named),
+}
+
+/// Options of `organization set`.
+#[derive(Debug, Args)]
+pub struct OrganizationSet {
+    /// Its identifier, which clients see.
+    pub id: String,
+    /// What people call it.
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Nobody can act for it any more; what was granted for it is over.
+    #[arg(long)]
+    pub disable: bool,
+    /// People can act for it again.
+    #[arg(long, conflicts_with = "disable")]
+    pub enable: bool,
+}
+
+/// What to do with memberships.
+#[derive(Debug, Subcommand)]
+pub enum Member {
+    /// Say what an account is a member of, and what comes of it.
+    Show(MemberShow),
+    /// Write a membership, in an organization or in the issuer as a whole. What it takes away is over at once.
+    Set(MemberSet),
+    /// Remove a membership.
+    Remove(MemberRemove),
+}
+
+/// Which account.
+#[derive(Debug, Args)]
+pub struct MemberShow {
+    /// Its name.
+    pub username: String,
+}
+
+/// Options of `member set`.
+#[derive(Debug, Args)]
+pub struct MemberSet {
+    /// Name of the account.
+    pub username: String,
+    /// The organization. Without it: the issuer as a whole.
+    #[arg(long, value_name = "ID")]
+    pub organization: Option<String>,
+    /// A role. Can be repeated.
+    #[arg(long = "role", value_name = "ROLE")]
+    pub roles: Vec<String>,
+    /// A group. Can be repeated.
+    #[arg(long = "group", value_name = "GROUP")]
+    pub groups: Vec<String>,
+    /// A permission beside those of the roles. Can be repeated.
+    #[arg(long, value_name = "PERMISSION")]
+    pub allow: Vec<String>,
+    /// A permission that is taken away, whatever gives it. Can be repeated.
+    #[arg(long, value_name = "PERMISSION")]
+    pub deny: Vec<String>,
+    /// It is there but does not count.
+    #[arg(long)]
+    pub inactive: bool,
+}
+
+/// Options of `member remove`.
+#[derive(Debug, Args)]
+pub struct MemberRemove {
+    /// Name of the account.
+    pub username: String,
+    /// The organization. Without it: the issuer as a whole.
+    #[arg(long, value_name = "ID")]
+    pub organization: Option<String>,
 }
 
 /// What to do with issuers.

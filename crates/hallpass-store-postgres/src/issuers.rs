@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hallpass_core::access::Directory;
 use hallpass_store::{
     IssuerRecord, IssuerState, MAX_PAGE, NewIssuer, Page, RootRecord, StoreError,
     encoding::{decode, encode},
@@ -245,6 +246,15 @@ impl Readers {
             small(row, 0).map(IssuerId)
         })
         .await
+    }
+
+    pub(crate) async fn directory(&self, issuer: IssuerId) -> Read<Directory> {
+        let found = self
+            .one(sql::DIRECTORY, &[&i64::from(issuer.0)], |row| {
+                decode(issuer, &[], blob(row, 0)?)
+            })
+            .await?;
+        Ok(found.unwrap_or_default())
     }
 
     pub(crate) async fn root(&self, issuer: IssuerId) -> Read<Option<RootRecord>> {

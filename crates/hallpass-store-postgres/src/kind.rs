@@ -76,6 +76,7 @@ pub(crate) enum Kind {
     DeleteCredential,
     DeleteUser,
     ChangeRoot,
+    ChangeDirectory,
     UseInitialAccess,
     ClaimDelivery,
     FinishDelivery,
@@ -84,6 +85,7 @@ pub(crate) enum Kind {
     NewUser,
     NewCredential,
     NewRoot,
+    NewDirectory,
     NewClient,
     NewRegistration,
     PutCode,
@@ -270,6 +272,15 @@ impl Kind {
                     "t.revision = i.expected",
                 ),
             ),
+            Self::ChangeDirectory => spec(
+                "directories",
+                &[],
+                &[("expected", Int), ("revision", Int), ("record", Bytes)],
+                update(
+                    "revision = i.revision, record = i.record",
+                    "t.revision = i.expected",
+                ),
+            ),
             Self::UseInitialAccess => spec(
                 "initial_access",
                 ID,
@@ -315,6 +326,12 @@ impl Kind {
                 NEW,
             ),
             Self::NewRoot => spec("roots", &[], &[("revision", Int), ("record", Bytes)], NEW),
+            Self::NewDirectory => spec(
+                "directories",
+                &[],
+                &[("revision", Int), ("record", Bytes)],
+                NEW,
+            ),
             Self::NewClient => spec(
                 "clients",
                 CLIENT,

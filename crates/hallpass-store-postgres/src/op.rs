@@ -220,6 +220,21 @@ fn spend(issuer: IssuerId, spend: Spend) -> Result<Vec<Step>, StoreError> {
                 },
             })
         }
+        Spend::Directory { from, record } => {
+            let encoded = owned(encode(issuer, &[], &*record)?);
+            let number = |n: u64| Value::Int(Some(i64::try_from(n).unwrap_or(i64::MAX)));
+            let revision = number(record.revision);
+            Step::Row(match from {
+                0 => Op {
+                    kind: Kind::NewDirectory,
+                    values: vec![revision, encoded],
+                },
+                from => Op {
+                    kind: Kind::ChangeDirectory,
+                    values: vec![number(from), revision, encoded],
+                },
+            })
+        }
         Spend::NewClient(record) => Step::Row(client(issuer, Kind::NewClient, &record)?),
         Spend::Client { expected, record } => {
             let put = client(issuer, Kind::PutClient, &record)?;

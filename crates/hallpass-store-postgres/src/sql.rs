@@ -82,6 +82,7 @@ pub(crate) const SESSIONS_OF: &str = "SELECT DISTINCT bucket, substring(id FROM 
 pub(crate) const DUE_DELIVERIES: &str =
     "SELECT bucket, id, attempts, next_at, record FROM deliveries
     WHERE issuer = $1 AND next_at <= $2 ORDER BY next_at LIMIT $3";
+pub(crate) const DIRECTORY: &str = "SELECT record FROM directories WHERE issuer = $1";
 pub(crate) const ROOT: &str = "SELECT record FROM roots WHERE issuer = $1";
 pub(crate) const ISSUER_NUMBERS: &str =
     "SELECT id, identifier FROM issuers WHERE id > $1 ORDER BY id LIMIT $2";
@@ -162,6 +163,7 @@ erasing! {
     "signing_keys" "kid";
     "credentials" "subject, id";
     "roots" "issuer";
+    "directories" "issuer";
 }
 
 /// The statements that purge one table of expiring records.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hallpass_core::{
+    access::Directory,
     client::ClientRecord,
     record::{
         ActivityRecord, ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting,
@@ -382,6 +383,10 @@ impl Store for PostgresStore {
         limit: usize,
     ) -> Answer<'_, Vec<IssuerId>> {
         Box::pin(self.readers.due_issuers(now, after, limit))
+    }
+
+    fn directory(&self, issuer: IssuerId) -> Answer<'_, Directory> {
+        Box::pin(self.readers.directory(issuer))
     }
 
     fn root(&self, issuer: IssuerId) -> Answer<'_, Option<RootRecord>> {

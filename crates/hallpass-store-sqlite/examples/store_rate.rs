@@ -191,6 +191,7 @@ fn code(n: u64) -> CodeRecord {
         },
         session: Some(Key::from_parts(Bucket::holding(NOW), [9; 32])),
         sid: Some(Sid::parse("08a5019c-17e1-4977-8f42-65a12843ea02").unwrap()),
+        organization: None,
         session_bound: false,
         issued_at: at(n),
         expires_at: at(n).plus(90 * 86_400),

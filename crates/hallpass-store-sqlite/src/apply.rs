@@ -227,6 +227,26 @@ fn spend(db: &Connection, id: IssuerId, spend: &SpendRow) -> Result<bool> {
             revision,
             record,
         } => run(db, sql::SPEND_ROOT, params![issuer, from, revision, record]).map(any),
+        SpendRow::Directory {
+            from: 0,
+            revision,
+            record,
+        } => run(
+            db,
+            sql::SPEND_NEW_DIRECTORY,
+            params![issuer, revision, record],
+        )
+        .map(any),
+        SpendRow::Directory {
+            from,
+            revision,
+            record,
+        } => run(
+            db,
+            sql::SPEND_DIRECTORY,
+            params![issuer, from, revision, record],
+        )
+        .map(any),
         SpendRow::Delivery {
             place: Place { bucket, id },
             attempts,

@@ -1,6 +1,7 @@
 //! Reading everything, to find what is damaged.
 
 use hallpass_core::{
+    access::Directory,
     client::ClientRecord,
     record::{
         ActivityRecord, CodeRecord, ConsentRecord, DeliveryRecord, GrantRecord, ParticipantRecord,
@@ -35,6 +36,7 @@ pub(crate) fn check(db: &Connection) -> Result<Vec<String>, StoreError> {
         records::<InitialAccessRecord>(db, "initial_access", "id, ''", problems)?;
         records::<IssuerRecord>(db, "issuer_records", "name, ''", problems)?;
         records::<RootRecord>(db, "roots", "'', ''", problems)?;
+        records::<Directory>(db, "directories", "'', ''", problems)?;
         records::<KeyRecord>(db, "signing_keys", "kid, ''", problems)
     };
     if let Err(error) = all(&mut problems) {

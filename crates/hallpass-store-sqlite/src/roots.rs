@@ -1,5 +1,6 @@
-//! Reading the roots of issuers, and which issuers there are.
+//! Reading what there is once for an issuer, and which issuers there are.
 
+use hallpass_core::access::Directory;
 use hallpass_store::{MAX_PAGE, RootRecord, encoding::decode};
 use hallpass_types::IssuerId;
 use rusqlite::{Connection, params};
@@ -16,6 +17,15 @@ pub(crate) fn root(db: &Connection, issuer: IssuerId) -> Read<Option<RootRecord>
     let row = rows.next()?;
     row.map(|row| record_of(row, 0, |bytes| decode(issuer, &[], bytes)))
         .transpose()
+}
+
+pub(crate) fn directory(db: &Connection, issuer: IssuerId) -> Read<Directory> {
+    let mut statement = cached(db, sql::DIRECTORY)?;
+    let mut rows = statement.query([issuer.0])?;
+    match rows.next()? {
+        Some(row) => record_of(row, 0, |bytes| decode(issuer, &[], bytes)),
+        None => Ok(Directory::default()),
+    }
 }
 
 pub(crate) fn numbers(

@@ -44,6 +44,7 @@ statements! {
     CREDENTIAL_BY_LOOKUP = "SELECT id, record, subject FROM credentials WHERE issuer = ?1 AND lookup = ?2";
     SIGNING_KEYS = "SELECT kid, record FROM signing_keys WHERE issuer = ?1";
     ROOT = "SELECT record FROM roots WHERE issuer = ?1";
+    DIRECTORY = "SELECT record FROM directories WHERE issuer = ?1";
     ISSUER_NUMBERS = "SELECT id, identifier FROM issuers WHERE id > ?1 ORDER BY id LIMIT ?2";
     PARTICIPANTS = "SELECT id, record FROM participants
         WHERE issuer = ?1 AND bucket = ?2 AND id >= ?3 AND id <= ?4";
@@ -95,6 +96,8 @@ statements! {
     SPEND_INITIAL_ACCESS = "UPDATE initial_access SET uses = uses + 1
         WHERE issuer = ?1 AND id = ?2 AND (max_uses IS NULL OR uses < max_uses)";
     SPEND_NEW_ROOT = "INSERT INTO roots (issuer, revision, record) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+    SPEND_NEW_DIRECTORY = "INSERT INTO directories (issuer, revision, record) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+    SPEND_DIRECTORY = "UPDATE directories SET revision = ?3, record = ?4 WHERE issuer = ?1 AND revision = ?2";
     SPEND_ROOT = "UPDATE roots SET revision = ?3, record = ?4 WHERE issuer = ?1 AND revision = ?2";
     FORGET_INITIAL_ACCESS = "DELETE FROM initial_access WHERE (issuer, id) IN
         (SELECT issuer, id FROM initial_access WHERE issuer = ?1 LIMIT ?2)";
@@ -220,6 +223,7 @@ erasing! {
     "signing_keys" "kid";
     "credentials" "subject, id";
     "roots" "issuer";
+    "directories" "issuer";
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::{
 };
 
 use hallpass_core::{
+    access::Directory,
     client::ClientRecord,
     record::{
         ActivityRecord, ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting,
@@ -275,6 +276,10 @@ impl Store for SqliteStore {
         lookup: ContentDigest,
     ) -> Answer<'_, Option<CredentialRecord>> {
         self.read(move |db| credentials::by_lookup(db, issuer, lookup))
+    }
+
+    fn directory(&self, issuer: IssuerId) -> Answer<'_, Directory> {
+        self.read(move |db| roots::directory(db, issuer))
     }
 
     fn root(&self, issuer: IssuerId) -> Answer<'_, Option<RootRecord>> {

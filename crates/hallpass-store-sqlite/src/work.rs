@@ -100,6 +100,11 @@ pub(crate) enum SpendRow {
     IdleClient(ClientId, Day),
     InitialAccess([u8; 32]),
     SigningKeys(Vec<KeyRecord>),
+    Directory {
+        from: i64,
+        revision: i64,
+        record: Vec<u8>,
+    },
     Root {
         from: Option<u32>,
         revision: u32,
@@ -231,6 +236,7 @@ impl SpendRow {
             | Self::InitialAccess(_)
             | Self::User { .. }
             | Self::Root { .. }
+            | Self::Directory { .. }
             | Self::Client { .. }
             | Self::Delivery { .. } => true,
         }
@@ -302,6 +308,11 @@ fn spend_row(issuer: IssuerId, spend: Spend) -> Result<SpendRow, StoreError> {
         Spend::IdleClient { client, before } => SpendRow::IdleClient(client, before),
         Spend::InitialAccess(digest) => SpendRow::InitialAccess(digest.0),
         Spend::SigningKeys(expected) => SpendRow::SigningKeys(expected),
+        Spend::Directory { from, record } => SpendRow::Directory {
+            from: i64::try_from(from).unwrap_or(i64::MAX),
+            revision: i64::try_from(record.revision).unwrap_or(i64::MAX),
+            record: encode(issuer, &[], &*record)?,
+        },
         Spend::Root { from, record } => SpendRow::Root {
             from,
             revision: record.revision,

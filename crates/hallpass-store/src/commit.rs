@@ -1,6 +1,7 @@
 //! What is written, all or nothing.
 
 use hallpass_core::{
+    access::Directory,
     client::ClientRecord,
     record::{
         ActivityRecord, CodeRecord, ConsentRecord, DeliveryRecord, GrantRecord, ParticipantRecord,
@@ -125,6 +126,14 @@ pub enum Spend {
         from: Option<u32>,
         /// The new record.
         record: Box<RootRecord>,
+    },
+    /// Writes the roles, groups and organizations of the issuer if nobody did meanwhile: too late when the revision is
+    /// another one.
+    Directory {
+        /// Expected current revision; zero when there are none yet.
+        from: u64,
+        /// The new ones; their revision is one higher.
+        record: Box<Directory>,
     },
     /// Claims a delivery, or finishes it: too late when it is unknown or somebody claimed it since it was read.
     Delivery {

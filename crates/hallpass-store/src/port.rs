@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt, future::Future, pin::Pin};
 
 use hallpass_core::{
+    access::{Directory, Membership},
     client::ClientRecord,
     record::{
         ActivityRecord, ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting,
@@ -46,6 +47,9 @@ pub struct UserRecord {
     /// Clients that the person has disconnected, and when: what they were granted until then is over.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub disconnected: BTreeMap<ClientId, Timestamp>,
+    /// What the person is and may do in the issuer and its organizations. Whoever takes something away raises the epoch too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub memberships: Vec<Membership>,
     /// A disabled account cannot sign in, and nothing it granted works.
     #[serde(default)]
     pub disabled: bool,
@@ -69,6 +73,7 @@ impl fmt::Debug for UserRecord {
             must_change_password,
             claims: _,
             disconnected: _,
+            memberships: _,
             disabled,
             epoch,
             revision,
@@ -258,6 +263,8 @@ pub trait Store: Send + Sync + 'static {
         issuer: IssuerId,
         lookup: ContentDigest,
     ) -> Answer<'_, Option<CredentialRecord>>;
+    /// Roles, groups and organizations; empty ones where nobody has made any.
+    fn directory(&self, issuer: IssuerId) -> Answer<'_, Directory>;
     /// The root of an issuer's secrets.
     fn root(&self, issuer: IssuerId) -> Answer<'_, Option<RootRecord>>;
     /// Every number that an issuer ever got, with its name in the store, in order, after `after`; at most [`MAX_PAGE`].

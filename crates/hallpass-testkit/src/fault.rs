@@ -6,6 +6,7 @@ use std::sync::{
 };
 
 use hallpass_core::{
+    access::Directory,
     client::ClientRecord,
     record::{
         ActivityRecord, ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting,
@@ -220,6 +221,10 @@ impl Store for Breakable {
         lookup: ContentDigest,
     ) -> BoxFuture<'_, Result<Option<CredentialRecord>, StoreError>> {
         self.read(self.store.credential_by_lookup(issuer, lookup))
+    }
+
+    fn directory(&self, issuer: IssuerId) -> BoxFuture<'_, Result<Directory, StoreError>> {
+        self.read(self.store.directory(issuer))
     }
 
     fn root(&self, issuer: IssuerId) -> BoxFuture<'_, Result<Option<RootRecord>, StoreError>> {

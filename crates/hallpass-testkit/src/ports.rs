@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    net::SocketAddr,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicI64, AtomicU64, Ordering},
@@ -9,11 +10,13 @@ use std::{
 };
 
 use hallpass_provider::ports::{
-    Clock, Entropy, Event, Events, FetchError, FetchRequest, Fetched, Fetcher, Mail, MailError,
-    Mailer, PostRequest,
+    Clock, Entropy, Event, Events, ExchangeRequest, Exchanged, FetchError, FetchRequest, Fetched,
+    Fetcher, Mail, MailError, Mailer, PostRequest,
 };
 use hallpass_store::BoxFuture;
 use hallpass_types::{EmailAddress, Timestamp};
+
+use crate::wire::{Answer, Ask, exchange};
 
 /// A clock that moves only when it is told to.
 #[derive(Debug)]
@@ -82,6 +85,9 @@ pub struct TestFetcher {
     statuses: Mutex<HashMap<String, u16>>,
     busy: Mutex<HashSet<String>>,
     posted: Mutex<Vec<Posted>>,
+    peers: Mutex<HashMap<String, SocketAddr>>,
+    twisted: Mutex<HashMap<String, (u16, Vec<u8>)>>,
+    exchanged: Mutex<Vec<Posted>>,
 }
 
 /// A POST request that went out.
@@ -140,6 +146,42 @@ impl TestFetcher {
         lock(&self.posted).clone()
     }
 
+    /// Dials a server for an origin, such as another provider of the test.
+    pub fn reach(&self, origin: &str, address: SocketAddr) {
+        lock(&self.peers).insert(origin.to_owned(), address);
+    }
+
+    /// Answers exchanges with a URL so, whoever is there.
+    pub fn twist(&self, url: &str, status: u16, body: impl Into<Vec<u8>>) {
+        lock(&self.twisted).insert(url.to_owned(), (status, body.into()));
+    }
+
+    /// Lets a URL answer for itself again.
+    pub fn untwist(&self, url: &str) {
+        lock(&self.twisted).remove(url);
+    }
+
+    /// Every exchange that was made.
+    pub fn exchanged(&self) -> Vec<Posted> {
+        lock(&self.exchanged).clone()
+    }
+
+    /// The server of an origin, and the rest of the URL.
+    fn peer<'u>(&self, url: &'u str) -> Option<(SocketAddr, String, &'u str)> {
+        let end = url.find("://")? + 3;
+        let end = url[end..].find('/').map_or(url.len(), |at| end + at);
+        let (origin, path) = url.split_at(end);
+        let address = *lock(&self.peers).get(origin)?;
+        Some((address, origin.to_owned(), path))
+    }
+
+    async fn ask_peer(&self, url: &str, ask: impl FnOnce(&str) -> Ask) -> Option<Answer> {
+        let (address, origin, path) = self.peer(url)?;
+        let host = origin.split("://").nth(1).unwrap_or_default();
+        let ask = ask(path).header("Host", host);
+        Some(Answer::parse(&exchange(address, &ask.to_bytes()).await))
+    }
+
     /// Every URL that was asked for.
     pub fn asked(&self) -> Vec<String> {
         lock(&self.asked).clone()
@@ -155,12 +197,60 @@ impl Fetcher for TestFetcher {
             lock(&self.asked).push(request.url.to_owned());
             // Others get their turn while it is under way.
             tokio::task::yield_now().await;
-            let fetched = lock(&self.documents).get(request.url).cloned();
+            let mut fetched = lock(&self.documents).get(request.url).cloned();
+            if fetched.is_none()
+                && let Some(answer) = self.ask_peer(request.url, Ask::get).await
+                && answer.status == 200
+            {
+                fetched = Some(Fetched {
+                    body: answer.body.clone(),
+                    max_age: None,
+                    content_type: Some(answer.media().to_owned()),
+                });
+            }
             let fetched = fetched.ok_or(FetchError::Blocked)?;
             if fetched.body.len() > request.max_bytes {
                 return Err(FetchError::Failed);
             }
             Ok(fetched)
+        })
+    }
+
+    fn exchange<'a>(
+        &'a self,
+        request: ExchangeRequest<'a>,
+    ) -> BoxFuture<'a, Result<Exchanged, FetchError>> {
+        Box::pin(async move {
+            lock(&self.exchanged).push(Posted {
+                url: request.url.to_owned(),
+                content_type: String::new(),
+                authorization: request.authorization.map(str::to_owned),
+                body: request.form.unwrap_or_default().to_owned(),
+            });
+            let twisted = lock(&self.twisted).get(request.url).cloned();
+            let (status, body) = match twisted {
+                Some(twisted) => twisted,
+                None => {
+                    let ask = |path: &str| {
+                        let form = "application/x-www-form-urlencoded";
+                        let ask = match request.form {
+                            Some(body) => Ask::post(path, form, body),
+                            None => Ask::get(path),
+                        };
+                        match request.authorization {
+                            Some(value) => ask.header("Authorization", value),
+                            None => ask,
+                        }
+                    };
+                    let answer = self.ask_peer(request.url, ask).await;
+                    let answer = answer.ok_or(FetchError::Blocked)?;
+                    (answer.status, answer.body)
+                }
+            };
+            if body.len() > request.max_bytes {
+                return Err(FetchError::Failed);
+            }
+            Ok(Exchanged { status, body })
         })
     }
 

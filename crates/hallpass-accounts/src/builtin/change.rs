@@ -1,5 +1,6 @@
 //! Making and changing accounts.
 
+use hallpass_core::access::{Membership, takes_away};
 use hallpass_provider::ports::{Account, PasswordRefused};
 use hallpass_store::{Commit, Committed, Spend, StoreError, UserRecord};
 use hallpass_types::{IssuerId, Secret, Subject};
@@ -86,6 +87,7 @@ impl BuiltinAccounts {
             must_change_password: must_change,
             claims,
             disconnected: std::collections::BTreeMap::new(),
+            memberships: Vec::new(),
             disabled: false,
             epoch: 0,
             revision: 0,
@@ -206,6 +208,26 @@ impl BuiltinAccounts {
         .await
     }
 
+    /// Changes what a person is and may do. Where that takes something away, sessions and grants from before are over.
+    ///
+    /// # Errors
+    /// [`AccountError`]
+    pub async fn set_memberships(
+        &self,
+        issuer: IssuerId,
+        subject: &Subject,
+        change: impl Fn(&mut Vec<Membership>),
+    ) -> Result<UserRecord, AccountError> {
+        self.change(issuer, subject, |user| {
+            let before = user.memberships.clone();
+            change(&mut user.memberships);
+            if takes_away(&before, &user.memberships) {
+                user.epoch = user.epoch.saturating_add(1);
+            }
+        })
+        .await
+    }
+
     /// Reads, changes and writes back, anew when somebody else was faster.
     async fn change(
         &self,
@@ -293,7 +315,7 @@ fn refused(error: AccountError) -> Result<PasswordRefused, StoreError> {
 const ROUNDS: usize = 5;
 
 /// Claims that say something about a token or a sign-in, not about a person.
-const RESERVED: &[&str] = &[
+pub(super) const RESERVED: &[&str] = &[
     "sub",
     "iss",
     "aud",

@@ -2,13 +2,14 @@
 
 mod attempts;
 mod change;
+mod identity;
 mod name;
 mod people;
 mod sign_in;
 
 use std::sync::Arc;
 
-use hallpass_provider::ports::{Account, Accounts, Clock, Entropy};
+use hallpass_provider::ports::{Account, Accounts, Clock, Entropy, NewPerson};
 use hallpass_store::{BoxFuture, Store, StoreError, UserRecord};
 use hallpass_types::{IssuerId, Subject};
 use serde_json::Value;
@@ -116,6 +117,36 @@ impl Accounts for BuiltinAccounts {
         (!user.disabled).then(|| account(user))
     }
 
+    fn by_verified_email<'a>(
+        &'a self,
+        issuer: IssuerId,
+        email: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Account>, StoreError>> {
+        Box::pin(async move {
+            let user = self.by_confirmed_address(issuer, email).await?;
+            Ok(user.filter(|user| !user.disabled).map(account))
+        })
+    }
+
+    fn create(
+        &self,
+        issuer: IssuerId,
+        person: NewPerson,
+    ) -> BoxFuture<'_, Result<Option<Account>, StoreError>> {
+        Box::pin(self.create_for_identity(issuer, person))
+    }
+
+    fn has_password<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(async move {
+            let user = self.around.store.user(issuer, subject).await?;
+            Ok(user.is_some_and(|user| user.password.is_some()))
+        })
+    }
+
     fn find<'a>(
         &'a self,
         issuer: IssuerId,
@@ -147,6 +178,7 @@ fn account(user: UserRecord) -> Account {
         display_name: user.username,
         claims: Arc::new(claims),
         disconnected: user.disconnected,
+        memberships: user.memberships.into(),
     }
 }
 

@@ -147,6 +147,39 @@ impl BuiltinAccounts {
         }
     }
 
+    /// The account of which this is the address, as its person has proved.
+    pub(super) async fn by_confirmed_address(
+        &self,
+        issuer: IssuerId,
+        address: &str,
+    ) -> Found<Option<UserRecord>> {
+        let Ok(address) = EmailAddress::parse(address) else {
+            return Ok(None);
+        };
+        let store = &self.around.store;
+        let lookup = Email::lookup(&address);
+        match store.credential_by_lookup(issuer, lookup).await? {
+            Some(credential) if is_verified(&credential) => {
+                store.user(issuer, &credential.subject).await
+            }
+            Some(_) | None => Ok(None),
+        }
+    }
+
+    /// Whether a name is also the address of an account.
+    pub(super) async fn is_address_of_somebody(&self, issuer: IssuerId, name: &str) -> Found<bool> {
+        let Ok(address) = EmailAddress::parse(name) else {
+            return Ok(false);
+        };
+        let lookup = Email::lookup(&address);
+        let held = self
+            .around
+            .store
+            .credential_by_lookup(issuer, lookup)
+            .await?;
+        Ok(held.is_some())
+    }
+
     async fn user_of_address(
         &self,
         issuer: IssuerId,
@@ -241,6 +274,7 @@ impl BuiltinAccounts {
             must_change_password: false,
             claims,
             disconnected: std::collections::BTreeMap::new(),
+            memberships: Vec::new(),
             disabled: false,
             epoch: 0,
             revision: 0,

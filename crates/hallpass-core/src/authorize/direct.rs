@@ -67,6 +67,7 @@ impl Valid {
             display: Display::default(),
             resources: Vec::new(),
             authorization_details: Vec::new(),
+            organization: None,
             pushed: None,
         };
         Self::new(client, request)

@@ -77,6 +77,7 @@ pub(crate) fn web() -> Client {
         required_acr: None,
         require_pkce: false,
         skip_consent: false,
+        restriction: crate::access::Restriction::default(),
         fapi: None,
         tls_subject: None,
         dpop_bound_access_tokens: false,

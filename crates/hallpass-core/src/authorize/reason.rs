@@ -225,6 +225,12 @@ reasons! {
         Denied => AccessDenied, "access_denied", "the person denied the request";
         /// RFC 6749 §4.1.2.1: what was allowed is empty, or lacks what the request cannot do without.
         NothingGranted => AccessDenied, "nothing_granted", "nothing was granted";
+        /// RFC 6749 §4.1.2.1: the client is for members of a group or holders of a role, and the person is neither.
+        NotForThisPerson => AccessDenied, "person_not_admitted", "this account may not use this client";
+        /// RFC 6749 §4.1.2.1: the person cannot act for the organization that the request names.
+        NoMember => AccessDenied, "no_member", "this account cannot act for this organization";
+        /// The parameter `organization`.
+        OrganizationInvalid => InvalidRequest, "organization_invalid", "organization is not valid";
     }
 }
 

@@ -69,6 +69,9 @@ pub struct RequestRecord {
     /// What is asked for in detail (RFC 9396): only types that exist and that the client may ask for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub authorization_details: Vec<Detail>,
+    /// The organization for which the person acts: as the client wants it, or as they chose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization: Option<String>,
     /// The pushed request that this is. It is consumed together with the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pushed: Option<Pushed>,

@@ -205,6 +205,7 @@ const PARAMETERS_BUT_IDENTITY: &[&str] = &[
     "login_hint",
     "max_age",
     "nonce",
+    "organization",
     "prompt",
     "registration",
     "request",

@@ -93,6 +93,11 @@ impl Valid {
         }
     }
 
+    /// The person acts for this organization. Whether they may is asked in [`interaction::next`](crate::interaction::next).
+    pub fn act_for(&mut self, organization: &str) {
+        self.request.organization = Some(organization.to_owned());
+    }
+
     /// Refuses the request; the error goes to the client.
     #[must_use]
     pub fn reject(self, reason: Reason) -> Redirect {

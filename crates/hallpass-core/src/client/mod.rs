@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
+    access::Restriction,
     client_auth::certificate,
     fapi::Profile,
     policy::{DeliveryMode, Resource, canonical},
@@ -145,6 +146,8 @@ pub struct Client {
     pub require_pkce: bool,
     /// Whether consent is asked at all; only configuration and administration can waive it (`skip_consent`).
     pub skip_consent: bool,
+    /// For whom it is; only an operator says so (`allowed_groups`, `allowed_roles`).
+    pub restriction: Restriction,
     /// Whether its refresh tokens are rotated: public clients without a key binding.
     pub rotate_refresh_tokens: bool,
     /// Whom its certificate names, for `tls_client_auth`.

@@ -10,12 +10,14 @@ pub(crate) mod acr;
 mod consent;
 mod create;
 mod login;
+mod organization;
 mod select_account;
 
 use hallpass_types::{Scope, Sid, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    access::{Directory, Membership},
     authorize::{
         Reason, RequestRecord, Valid,
         granted::{Allowed, shown_claims, shown_scope},
@@ -40,6 +42,8 @@ pub enum Prompt {
     Login,
     /// Choose an account.
     SelectAccount,
+    /// Choose for which organization to act.
+    Organization,
     /// Allow or deny.
     Consent,
 }
@@ -52,6 +56,7 @@ impl Prompt {
             Self::Create => "create",
             Self::Login => "login",
             Self::SelectAccount => "select_account",
+            Self::Organization => "organization",
             Self::Consent => "consent",
         }
     }
@@ -76,6 +81,8 @@ pub enum Cause {
     AcrTooWeak,
     /// The client wants the person to choose an account.
     SelectionRequested,
+    /// The person can act for organizations, and has not said for which.
+    OrganizationOpen,
     /// The client wants the person to consent again.
     ConsentRequested,
     /// The issuer asks each time.
@@ -119,7 +126,7 @@ impl Cause {
             | Self::Details
             | Self::OfflineAccess
             | Self::ClientChanged => Reason::ConsentRequired,
-            Self::NativeClient => Reason::InteractionRequired,
+            Self::NativeClient | Self::OrganizationOpen => Reason::InteractionRequired,
         }
     }
 }
@@ -176,8 +183,27 @@ pub struct Facts<'a> {
     /// How strong a sign-in of this person could become. Looked up where the request wishes for a class that the session
     /// does not have.
     pub can_reach: Option<Strength>,
+    /// What the person is a member of; none where the issuer has no roles, groups and organizations.
+    pub standing: Option<Standing<'a>>,
     /// The issuer's policy.
     pub policy: &'a Policy,
+}
+
+/// What a person is a member of.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing<'a> {
+    /// Their memberships.
+    pub memberships: &'a [Membership],
+    /// The issuer's roles, groups and organizations.
+    pub directory: &'a Directory,
+}
+
+impl Standing<'_> {
+    /// The organizations that the person can act for: identifier and name.
+    #[must_use]
+    pub fn choices(&self) -> Vec<(&str, &str)> {
+        self.directory.choices(self.memberships)
+    }
 }
 
 /// What the person allowed when asked for consent. Only what the request asks for counts, whatever stands here.
@@ -262,6 +288,11 @@ pub fn next(valid: &Valid, facts: &Facts<'_>) -> Next {
         return Next::Refuse(reason);
     }
     for (prompt, checks) in PROMPTS {
+        if *prompt != Prompt::Login
+            && let Some(reason) = organization::refused(&case)
+        {
+            return Next::Refuse(reason);
+        }
         let reasons: Vec<Cause> = checks
             .iter()
             .filter(|check| (check.holds)(&case))
@@ -290,6 +321,7 @@ const PROMPTS: &[(Prompt, &[Check])] = &[
     (Prompt::Create, create::CHECKS),
     (Prompt::Login, login::CHECKS),
     (Prompt::SelectAccount, select_account::CHECKS),
+    (Prompt::Organization, organization::CHECKS),
     (Prompt::Consent, consent::CHECKS),
 ];
 

@@ -53,6 +53,7 @@ impl Scene {
             consented: self.consented.as_ref(),
             done: &self.done,
             can_reach: self.can_reach,
+            standing: None,
             policy: &self.policy,
         };
         next(&self.valid, &facts)

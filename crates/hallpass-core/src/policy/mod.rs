@@ -8,6 +8,7 @@ use hallpass_jose::JwsAlgorithm;
 use hallpass_types::Issuer;
 
 use crate::{
+    access::AccessClaims,
     authorization_details::DetailType,
     authorize::{ResponseType, rules::IMPLICIT},
     client::{
@@ -21,6 +22,7 @@ use crate::{
         client_credentials::ClientCredentials, device_code::DeviceCode, exchange::TokenExchange,
         jwt_bearer::JwtBearer, refresh_token::Refresh,
     },
+    upstream::Upstream,
 };
 
 mod binding;
@@ -114,12 +116,27 @@ pub struct Policy {
     pub fapi_profile: Option<Profile>,
     /// `service_documentation`, `op_policy_uri` and `op_tos_uri` of the metadata.
     pub documents: Documents,
+    /// Other providers at which people can sign in, in the order of their buttons.
+    pub upstreams: Vec<Upstream>,
+    /// Roles, groups and organizations.
+    pub access: AccessPolicy,
     /// When people are asked for their consent. A client of `skip_consent` is not concerned.
     pub consent: Asking,
     /// Claims that stand in access tokens, always the same.
     pub token_claims: TokenClaims,
     /// How the person of a token must have signed in for UserInfo to answer.
     pub userinfo_step_up: StepUp,
+}
+
+/// Roles, groups and organizations.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccessPolicy {
+    /// Whether there are any.
+    pub enabled: bool,
+    /// The claims in which clients learn of them.
+    pub claims: AccessClaims,
+    /// Whether ID tokens carry them too, where a granted scope releases them.
+    pub in_id_token: bool,
 }
 
 /// When people are asked for their consent.
@@ -169,6 +186,8 @@ impl fmt::Debug for Policy {
             attesters,
             fapi_profile,
             documents,
+            upstreams,
+            access,
             consent,
             token_claims,
             userinfo_step_up,
@@ -208,6 +227,8 @@ impl fmt::Debug for Policy {
             .field("attesters", attesters)
             .field("fapi_profile", fapi_profile)
             .field("documents", documents)
+            .field("upstreams", upstreams)
+            .field("access", access)
             .field("consent", consent)
             .field("token_claims", token_claims)
             .field("userinfo_step_up", userinfo_step_up)
@@ -488,6 +509,8 @@ impl Policy {
             attesters: Vec::new(),
             fapi_profile: None,
             documents: Documents::default(),
+            upstreams: Vec::new(),
+            access: AccessPolicy::default(),
             consent: Asking::default(),
             token_claims: TokenClaims::default(),
             userinfo_step_up: StepUp::default(),

@@ -111,6 +111,7 @@ pub(crate) fn grant(client: &Client) -> GrantRecord {
         },
         session: Some(session_key()),
         sid: Some(sid("sid-1")),
+        organization: None,
         session_bound: false,
         issued_at: NOW.plus(-30),
         expires_at,

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use hallpass_provider::ports::{FetchError, FetchRequest, Fetched, Fetcher, PostRequest};
+use hallpass_provider::ports::{
+    ExchangeRequest, Exchanged, FetchError, FetchRequest, Fetched, Fetcher, PostRequest,
+};
 use hallpass_store::BoxFuture;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
@@ -19,7 +21,7 @@ use tokio_rustls::TlsConnector;
 use crate::address::is_public;
 use crate::cidr::Cidr;
 use crate::cool_down::{CoolDown, Held};
-use crate::exchange::{Failure, exchange, hand_in};
+use crate::exchange::{Failure, ask_for, exchange, hand_in};
 use crate::target::{Target, TargetHost};
 
 /// What weakens the guard; nothing by default.
@@ -254,6 +256,20 @@ impl Fetcher for Guard {
             async move |target, reached| {
                 let stream = self.connect(target, reached).await?;
                 Ok(hand_in(stream, target, &request).await?)
+            },
+        ))
+    }
+
+    fn exchange<'a>(
+        &'a self,
+        request: ExchangeRequest<'a>,
+    ) -> BoxFuture<'a, Result<Exchanged, FetchError>> {
+        Box::pin(self.within(
+            request.url,
+            request.timeout,
+            async move |target, reached| {
+                let stream = self.connect(target, reached).await?;
+                Ok(ask_for(stream, target, &request).await?)
             },
         ))
     }

@@ -3,8 +3,8 @@
 use super::{
     Account, AccountSections, Approvals, AskMail, Claims, Consent, Credentials, Demo, Device,
     Errors, FormPost, Happened, Home, LinkDones, LinkText, Links, Logout, Mail, MailCode, MailSent,
-    Mails, Messages, Named, People, PeopleErrors, Plural, Second, SectionText, Select, SignIn,
-    SignedOut,
+    Mails, Messages, Named, Organization, People, PeopleErrors, Plural, Second, SectionText,
+    Select, SignIn, SignedOut, Upstream,
 };
 
 /// The English texts.
@@ -171,6 +171,21 @@ pub(super) static MESSAGES: Messages = Messages {
         to_service: "to continue to {host}",
         other: "Use another account",
     },
+    organization: Organization {
+        title: "Choose an organization",
+        lead: "For whom do you want to use {client}?",
+    },
+    upstream: Upstream {
+        alternative: "or",
+        with: "Continue with {name}",
+        linked_title: "Linked accounts",
+        linked_lead: "With these you can sign in here.",
+        linked_none: "You have linked no account of another provider.",
+        others: "Link another one",
+        link: "Link {name}",
+        unlink: "Remove",
+        unlink_of: "Remove {name}",
+    },
     logout: Logout {
         title: "Sign out?",
         by_client: "{client} asks to end your session at {host}.",
@@ -255,6 +270,31 @@ pub(super) static MESSAGES: Messages = Messages {
                 name: "approval_over",
                 title: "This request is over",
                 text: "It was answered already, or it is too old. The app has to ask again.",
+            },
+            Named {
+                name: "upstream_no_account",
+                title: "No account yet",
+                text: "That account is not linked with one here. Sign in another way, then link it under your linked accounts.",
+            },
+            Named {
+                name: "upstream_taken",
+                title: "Linked with another account",
+                text: "That account is linked with somebody else's account here. Nothing was changed.",
+            },
+            Named {
+                name: "upstream_not_recent",
+                title: "Please sign in again",
+                text: "To change how you sign in, sign out and sign in again first.",
+            },
+            Named {
+                name: "upstream_last_way",
+                title: "This is your only way to sign in",
+                text: "Set a password or link another account before you remove this one.",
+            },
+            Named {
+                name: "upstream_failed",
+                title: "Signing in there did not work",
+                text: "The other provider did not answer as it should. Go back to the app and try again, or sign in another way.",
             },
             Named {
                 name: "no_request",

@@ -40,6 +40,8 @@ pub(crate) struct Messages {
     pub(crate) credentials: Credentials,
     pub(crate) consent: Consent,
     pub(crate) select: Select,
+    pub(crate) organization: Organization,
+    pub(crate) upstream: Upstream,
     pub(crate) logout: Logout,
     pub(crate) signed_out: SignedOut,
     pub(crate) error: Errors,
@@ -205,6 +207,25 @@ pub(crate) struct Select {
     pub(crate) to_client: &'static str,
     pub(crate) to_service: &'static str,
     pub(crate) other: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Upstream {
+    pub(crate) alternative: &'static str,
+    pub(crate) with: &'static str,
+    pub(crate) linked_title: &'static str,
+    pub(crate) linked_lead: &'static str,
+    pub(crate) linked_none: &'static str,
+    pub(crate) others: &'static str,
+    pub(crate) link: &'static str,
+    pub(crate) unlink: &'static str,
+    pub(crate) unlink_of: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Organization {
+    pub(crate) title: &'static str,
+    pub(crate) lead: &'static str,
 }
 
 #[derive(Debug, Serialize)]

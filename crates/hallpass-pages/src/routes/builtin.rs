@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use hallpass_http::{Html, RenderPages, Wanted};
 use hallpass_provider::{
-    endpoints::ClientView,
+    endpoints::{ClientView, UpstreamView},
     ports::{Interaction, Letter, Letters, Message, PageKind},
 };
 use hallpass_types::{ErrorCode, Issuer};
 
 use super::path::{
-    CONFIRM_LOGOUT, CONSENT, DEVICE_DONE, SELECT_ACCOUNT, SIGN_IN, SIGN_UP, SIGNED_OUT,
+    CONFIRM_LOGOUT, CONSENT, DEVICE_DONE, ORGANIZATION, SELECT_ACCOUNT, SIGN_IN, SIGN_UP,
+    SIGNED_OUT,
 };
 use crate::{
     Chrome, Lang, Page, Pages,
@@ -28,6 +29,8 @@ pub struct BuiltinPages {
     languages: Arc<[Lang]>,
     /// The one that is spoken.
     lang: Lang,
+    /// Other providers at which people can sign in: name in addresses, and on the button.
+    upstreams: Arc<[(String, String)]>,
 }
 
 impl BuiltinPages {
@@ -42,6 +45,7 @@ impl BuiltinPages {
             name: "Hallpass".into(),
             languages: Lang::ALL.into(),
             lang: Lang::ALL.first().copied().unwrap_or_default(),
+            upstreams: Arc::new([]),
         }
     }
 
@@ -60,6 +64,13 @@ impl BuiltinPages {
     pub fn language_tags(&self) -> Vec<String> {
         let tags = self.languages.iter().map(|lang| lang.tag().to_owned());
         tags.collect()
+    }
+
+    /// With buttons of other providers.
+    pub(super) fn with_upstreams(mut self, upstreams: Vec<UpstreamView>) -> Self {
+        let upstreams = upstreams.into_iter();
+        self.upstreams = upstreams.map(|other| (other.id, other.name)).collect();
+        self
     }
 
     /// The same pages in the language that is wanted most.
@@ -118,7 +129,12 @@ impl BuiltinPages {
     }
 
     pub(super) fn render(&self, page: Page<'_>) -> Html {
+        let upstreams = self.upstreams.iter();
+        let upstreams: Vec<view::Upstream<'_>> = upstreams
+            .map(|(id, name)| view::Upstream { id, name })
+            .collect();
         let chrome = Chrome {
+            upstreams: &upstreams,
             base: self.issuer.path(),
             host: &self.host,
             name: &self.name,
@@ -135,6 +151,7 @@ fn path(page: PageKind, handle: &str) -> String {
         PageKind::SignUp => format!("{SIGN_UP}?handle={handle}"),
         PageKind::Login => format!("{SIGN_IN}?handle={handle}"),
         PageKind::SelectAccount => format!("{SELECT_ACCOUNT}?handle={handle}"),
+        PageKind::Organization => format!("{ORGANIZATION}?handle={handle}"),
         PageKind::Consent => format!("{CONSENT}?handle={handle}"),
         PageKind::Logout => format!("{CONFIRM_LOGOUT}?handle={handle}"),
         PageKind::DeviceDone => format!("{DEVICE_DONE}?handle={handle}"),
@@ -151,7 +168,12 @@ impl Interaction for BuiltinPages {
 
 impl Letters for BuiltinPages {
     fn letter(&self, message: &Message) -> Option<Letter> {
+        let upstreams = self.upstreams.iter();
+        let upstreams: Vec<view::Upstream<'_>> = upstreams
+            .map(|(id, name)| view::Upstream { id, name })
+            .collect();
         let chrome = Chrome {
+            upstreams: &upstreams,
             base: self.issuer.path(),
             host: &self.host,
             name: &self.name,
@@ -198,6 +220,14 @@ fn about(status: u16, id: &str) -> Option<&'static str> {
         "backchannel_request_over" => return Some("approval_over"),
         "link_over" | "link_other_account" => return Some("link_over"),
         "not_offered" => return Some("not_offered"),
+        "upstream_state" | "upstream_used" | "upstream_other_browser" | "upstream_form" => {
+            return Some("session_expired");
+        }
+        "upstream_no_account" => return Some("upstream_no_account"),
+        "upstream_taken" => return Some("upstream_taken"),
+        "upstream_not_recent" => return Some("upstream_not_recent"),
+        "upstream_last_way" => return Some("upstream_last_way"),
+        _ if id.starts_with("upstream_") => return Some("upstream_failed"),
         _ if id.starts_with("interaction_") => return Some("session_expired"),
         _ => {}
     }

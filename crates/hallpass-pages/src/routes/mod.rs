@@ -10,12 +10,14 @@ mod builtin;
 mod consent;
 mod device;
 mod logout;
+mod organization;
 mod path;
 mod plain;
 mod posted;
 mod select_account;
 mod sign_in;
 mod sign_up;
+mod upstream;
 mod visit;
 
 use std::sync::Arc;
@@ -79,6 +81,7 @@ impl PageRoutes {
         pages: BuiltinPages,
         sign_in: Arc<dyn PasswordSignIn>,
     ) -> Self {
+        let pages = pages.with_upstreams(endpoints.provider().upstreams());
         Self {
             endpoints,
             pages,
@@ -101,6 +104,14 @@ impl PageRoutes {
         let exists = match route {
             PageRoute::Demo => self.demo.is_some(),
             PageRoute::Asset(path) => self.pages.pages().assets().at(path).is_some(),
+            PageRoute::Upstream(id)
+            | PageRoute::UpstreamCallback(id)
+            | PageRoute::LinkUpstream(id) => {
+                let upstreams = &self.provider().policy().upstreams;
+                upstreams.iter().any(|upstream| upstream.id == id)
+            }
+            PageRoute::Linked => !self.provider().policy().upstreams.is_empty(),
+            PageRoute::Organization => self.provider().policy().access.enabled,
             PageRoute::Device | PageRoute::DeviceDone => self.provider().policy().device.enabled,
             PageRoute::Approvals => self.provider().policy().backchannel.enabled,
             PageRoute::SignUp => self.provider().policy().people.sign_up == SignUp::Open,
@@ -180,6 +191,11 @@ impl PageRoutes {
             PageRoute::Link => self.link(head, body).await,
             PageRoute::Account(page) => self.account(page, head, body).await,
             PageRoute::SelectAccount => self.select_account(head, body).await,
+            PageRoute::Upstream(id) => self.upstream(id, head, body).await,
+            PageRoute::UpstreamCallback(id) => self.upstream_callback(id, head, body).await,
+            PageRoute::LinkUpstream(id) => self.link_upstream(id, head, body).await,
+            PageRoute::Linked => self.linked(head, body).await,
+            PageRoute::Organization => self.organization(head, body).await,
             PageRoute::Consent => self.consent(head, body).await,
             PageRoute::ConfirmLogout => self.confirm_logout(head, body).await,
             PageRoute::Device => self.device(head, body).await,

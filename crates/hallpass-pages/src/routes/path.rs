@@ -28,6 +28,16 @@ pub enum PageRoute<'p> {
     Account(AccountPage),
     /// `/select-account`
     SelectAccount,
+    /// `/organization`
+    Organization,
+    /// `/upstream/NAME`: off to another provider.
+    Upstream(&'p str),
+    /// `/upstream/NAME/callback`: back from there.
+    UpstreamCallback(&'p str),
+    /// `/upstream/NAME/link`: off to link an account there.
+    LinkUpstream(&'p str),
+    /// `/linked-accounts`
+    Linked,
     /// `/consent`
     Consent,
     /// `/logout/confirm`
@@ -48,6 +58,9 @@ pub(super) const RECOVER: &str = "/recover";
 pub(super) const LINK: &str = "/link";
 pub(super) const ACCOUNT: &str = "/account";
 pub(super) const SELECT_ACCOUNT: &str = "/select-account";
+pub(super) const ORGANIZATION: &str = "/organization";
+pub(super) const LINKED: &str = "/linked-accounts";
+const UPSTREAM: &str = "/upstream/";
 pub(super) const CONSENT: &str = "/consent";
 pub(super) const CONFIRM_LOGOUT: &str = "/logout/confirm";
 pub(super) const SIGNED_OUT: &str = "/signed-out";
@@ -68,12 +81,23 @@ impl<'p> PageRoute<'p> {
             RECOVER => Self::Recover,
             LINK => Self::Link,
             SELECT_ACCOUNT => Self::SelectAccount,
+            ORGANIZATION => Self::Organization,
+            LINKED => Self::Linked,
             CONSENT => Self::Consent,
             CONFIRM_LOGOUT => Self::ConfirmLogout,
             SIGNED_OUT => Self::SignedOut,
             discovery::DEVICE => Self::Device,
             DEVICE_DONE => Self::DeviceDone,
             discovery::APPROVALS => Self::Approvals,
+            away if away.starts_with(UPSTREAM) => {
+                let rest = away.strip_prefix(UPSTREAM)?;
+                match rest.split_once('/') {
+                    None if !rest.is_empty() => Self::Upstream(rest),
+                    Some((id, "callback")) if !id.is_empty() => Self::UpstreamCallback(id),
+                    Some((id, "link")) if !id.is_empty() => Self::LinkUpstream(id),
+                    None | Some(_) => return None,
+                }
+            }
             own if own.starts_with("/assets/") => Self::Asset(own),
             own => Self::Account(AccountPage::of(own.strip_prefix(ACCOUNT)?)?),
         })
@@ -90,6 +114,10 @@ impl<'p> PageRoute<'p> {
         "link",
         "account",
         "select_account",
+        "organization",
+        "upstream",
+        "upstream_callback",
+        "linked",
         "consent",
         "confirm_logout",
         "signed_out",
@@ -111,6 +139,10 @@ impl<'p> PageRoute<'p> {
             Self::Link => "link",
             Self::Account(_) => "account",
             Self::SelectAccount => "select_account",
+            Self::Organization => "organization",
+            Self::Upstream(_) | Self::LinkUpstream(_) => "upstream",
+            Self::UpstreamCallback(_) => "upstream_callback",
+            Self::Linked => "linked",
             Self::Consent => "consent",
             Self::ConfirmLogout => "confirm_logout",
             Self::SignedOut => "signed_out",
@@ -184,6 +216,11 @@ mod tests {
             PageRoute::Link,
             PageRoute::Account(AccountPage::Overview),
             PageRoute::SelectAccount,
+            PageRoute::Organization,
+            PageRoute::Upstream(""),
+            PageRoute::LinkUpstream(""),
+            PageRoute::UpstreamCallback(""),
+            PageRoute::Linked,
             PageRoute::Consent,
             PageRoute::ConfirmLogout,
             PageRoute::SignedOut,

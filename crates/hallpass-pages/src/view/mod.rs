@@ -31,6 +31,9 @@ pub struct Chrome<'a> {
     /// Language of the texts.
     #[serde(skip)]
     pub lang: Lang,
+    /// Other providers at which people can sign in.
+    #[serde(skip)]
+    pub upstreams: &'a [Upstream<'a>],
 }
 
 /// A page and what it shows.
@@ -48,6 +51,10 @@ pub enum Page<'a> {
     Consent(Consent<'a>),
     /// Asks which of several signed-in accounts to use.
     SelectAccount(SelectAccount<'a>),
+    /// Shows which accounts at other providers are linked.
+    Linked(Linked<'a>),
+    /// Asks for which organization to act.
+    SelectOrganization(SelectOrganization<'a>),
     /// Asks whether to sign out.
     ConfirmLogout(ConfirmLogout<'a>),
     /// Says that the person is signed out.
@@ -298,6 +305,64 @@ pub struct SelectAccount<'a> {
     pub client: Option<Client<'a>>,
     /// The accounts. "Another account" is always offered, as an empty `account` field.
     pub accounts: &'a [Account<'a>],
+}
+
+/// Another provider at which people can sign in.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Upstream<'a> {
+    /// Its name in addresses.
+    pub id: &'a str,
+    /// What people read.
+    #[serde(serialize_with = "text::name")]
+    pub name: &'a str,
+}
+
+/// An account at another provider.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Identity<'a> {
+    /// Value of the `unlink` field when it is taken away.
+    pub id: &'a str,
+    /// Name of the provider.
+    #[serde(serialize_with = "text::name")]
+    pub name: &'a str,
+}
+
+/// See [`Page::Linked`].
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Linked<'a> {
+    /// Name of the signed-in account.
+    #[serde(serialize_with = "text::name")]
+    pub account: &'a str,
+    /// Comes back with each form, in its address.
+    pub handle: &'a str,
+    /// What is linked.
+    pub identities: &'a [Identity<'a>],
+    /// What can be linked.
+    pub others: &'a [Upstream<'a>],
+}
+
+/// An organization to choose.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Organization<'a> {
+    /// Value of the `organization` field when it is chosen.
+    pub id: &'a str,
+    /// What people call it.
+    #[serde(serialize_with = "text::name")]
+    pub name: &'a str,
+}
+
+/// See [`Page::SelectOrganization`].
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct SelectOrganization<'a> {
+    /// Where the form is posted to.
+    pub action: &'a str,
+    /// Who asked.
+    pub client: Client<'a>,
+    /// Name of the signed-in account.
+    #[serde(serialize_with = "text::name")]
+    pub account: &'a str,
+    /// The organizations that the person can act for.
+    pub organizations: &'a [Organization<'a>],
 }
 
 /// See [`Page::ConfirmLogout`].

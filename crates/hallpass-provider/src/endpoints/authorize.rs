@@ -1,13 +1,14 @@
 //! The authorization endpoint, [RFC 6749 §3.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1).
 
 use hallpass_core::{
+    access::Directory,
     authorize::{
         AuthorizationResponse, Reason, Received, Redirect, Unidentified, Valid,
         granted::{By, FrontToken, Granted, Made},
         hint, respond,
     },
     client::{Client, Signed},
-    interaction::{self, Consented, Done, Facts, Next, Prompt, wish_is_open},
+    interaction::{self, Consented, Done, Facts, Next, Prompt, Standing, wish_is_open},
     issue::TokenType,
     record::{ConsentRecord, SessionRecord},
     sign_in::Strength,
@@ -201,6 +202,10 @@ impl Provider {
         let client = flow.valid.client();
         let (signed_in, consent) = self.signed_in_with(session, Some(&client.id)).await?;
         let consent = consent.filter(|consent| client.was_there(consent.at));
+        let directory = match &signed_in {
+            Some(_) => self.directory().await?,
+            None => None,
+        };
         let subject = signed_in
             .as_ref()
             .map(|s| client.subject(&inner.policy, &s.account.subject));
@@ -217,6 +222,7 @@ impl Provider {
             subject,
             consent,
             can_reach,
+            directory,
         })
     }
 
@@ -536,9 +542,18 @@ pub(crate) struct Person {
     subject: Option<String>,
     pub(crate) consent: Option<ConsentRecord>,
     can_reach: Option<Strength>,
+    pub(crate) directory: Option<Directory>,
 }
 
 impl Person {
+    /// What the person is a member of, where the issuer knows memberships.
+    pub(crate) fn standing(&self) -> Option<Standing<'_>> {
+        Some(Standing {
+            memberships: &self.signed_in.as_ref()?.account.memberships,
+            directory: self.directory.as_ref()?,
+        })
+    }
+
     pub(crate) fn facts<'a>(&'a self, flow: &'a Flow, provider: &'a Provider) -> Facts<'a> {
         Facts {
             now: provider.now(),
@@ -548,6 +563,7 @@ impl Person {
             consented: flow.consented.as_ref(),
             done: &flow.done,
             can_reach: self.can_reach,
+            standing: self.standing(),
             policy: &provider.inner.policy,
         }
     }
@@ -560,6 +576,7 @@ pub fn page_for(prompt: Prompt) -> PageKind {
         Prompt::Consent => PageKind::Consent,
         Prompt::SelectAccount => PageKind::SelectAccount,
         Prompt::Create => PageKind::SignUp,
+        Prompt::Organization => PageKind::Organization,
         // Proving who you are answers every question that pages do not know yet.
         Prompt::Login | _ => PageKind::Login,
     }

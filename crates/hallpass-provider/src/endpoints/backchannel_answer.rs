@@ -200,6 +200,7 @@ impl Provider {
                 selected: None,
             },
             can_reach: None,
+            standing: None,
             policy: &inner.policy,
         };
         if let Next::Refuse(Refusal::AcrNotReached | Refusal::AnotherSubject) =

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hallpass_core::{
+    access::is_name,
     authorize::Valid,
     client::{Client, ClientOrigin, document::DocumentId},
     interaction::{Ask, Consented, Next, Prompt, next},
@@ -64,6 +65,8 @@ pub struct InteractionDetails {
     pub scopes: Vec<ScopeView>,
     /// Claims asked for one by one.
     pub claims: Vec<String>,
+    /// Organizations that the person can act for: identifier and name.
+    pub organizations: Vec<(String, String)>,
     /// Resources.
     pub resources: Vec<ResourceView>,
     /// Authorization details.
@@ -167,6 +170,10 @@ impl Provider {
             Next::Ask(ask) => Some(ask),
             Next::Ready | Next::Refuse(_) => None,
         };
+        let standing = person.standing();
+        let choices = standing.as_ref().map(|standing| standing.choices());
+        let own = |(id, name): (&str, &str)| (id.to_owned(), name.to_owned());
+        let organizations = choices.into_iter().flatten().map(own).collect();
         let remembered = person.consent.map(|c| c.scope).unwrap_or_default();
         let request = flow.valid.to_record();
         let asking = flow.valid.client();
@@ -187,6 +194,7 @@ impl Provider {
             account: person.signed_in.map(|s| s.account.display_name),
             scopes,
             claims,
+            organizations,
             resources: self.resource_views(request),
             details: request
                 .authorization_details
@@ -322,6 +330,31 @@ impl Provider {
         let sid = Some(signed_in.ok_or(Reason::NotSignedIn)?.session.sid);
         if sid == pending.shown_to {
             flow.done.selected = sid;
+        }
+        self.proceed(flow, browser, SetCookies::default()).await
+    }
+
+    /// The person chose for which organization to act.
+    ///
+    /// # Errors
+    /// The handle is not valid in this browser, nobody is signed in, or the store fails.
+    pub async fn organization_chosen(
+        &self,
+        handle: &str,
+        browser: &Browser,
+        organization: &str,
+    ) -> Result<Answered, Failure> {
+        let (mut flow, pending) = self.open(handle, browser).await?;
+        let signed_in = self
+            .signed_in(browser.session.as_ref().map(Opaque::key))
+            .await?;
+        let sid = Some(signed_in.ok_or(Reason::NotSignedIn)?.session.sid);
+        // Whether the person is a member is asked of the store in the next step, like for one that the client names.
+        if pending.page == PageKind::Organization
+            && sid == pending.shown_to
+            && is_name(organization)
+        {
+            flow.valid.act_for(organization);
         }
         self.proceed(flow, browser, SetCookies::default()).await
     }

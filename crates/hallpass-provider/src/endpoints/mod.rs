@@ -29,6 +29,7 @@ mod several;
 mod sign_in;
 mod sign_up;
 mod token;
+mod upstream;
 mod userinfo;
 
 use hallpass_types::ClientId;
@@ -83,3 +84,4 @@ impl Provider {
         failure
     }
 }
+pub use upstream::{Linked, UpstreamOutcome, UpstreamView};

@@ -1,5 +1,7 @@
 //! UserInfo, [OpenID Connect Core §5.3](https://openid.net/specs/openid-connect-core-1_0.html#UserInfo).
 
+use std::borrow::Cow;
+
 use hallpass_core::{
     binding::{self, dpop},
     client::Client,
@@ -80,11 +82,18 @@ impl Provider {
             .await?
             .ok_or(Reason::TokenRevoked)?;
         let known = self.known(&token).await?;
-        let empty = Map::new();
-        let account = known.account.as_ref().map_or(&empty, |a| &a.claims);
+        let organization = known.standing.grant.as_ref();
+        let organization = organization.and_then(|found| found.record.organization.as_deref());
+        let account = match &known.account {
+            Some(account) => {
+                self.claims_with_access(account, organization, &token.scope)
+                    .await?
+            }
+            None => Cow::Owned(Map::new()),
+        };
         let once = self.shows_key(bearer, &client, token.confirmation, presented, request)?;
         // A token that is over, or for somebody else, must not be good for writing anything.
-        let mut claims = userinfo::answer(&token, &known.facts(), account, &client, policy, now)?;
+        let mut claims = userinfo::answer(&token, &known.facts(), &account, &client, policy, now)?;
         //= RFC9449#11.1 SHOULD: a proof that was used is refused when it is shown again
         if let Some(once) = once {
             let commit = Commit {

@@ -2,8 +2,9 @@
 
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
-use hallpass_store::{BoxFuture, StoreError, UserRecord};
-use hallpass_types::{ClientId, IssuerId, Secret, Subject, Timestamp};
+use hallpass_core::access::Membership;
+use hallpass_store::{BoxFuture, CredentialData, StoreError, UserRecord};
+use hallpass_types::{ClientId, ContentDigest, CredentialId, IssuerId, Secret, Subject, Timestamp};
 use serde_json::{Map, Value};
 
 /// An account that may sign in.
@@ -19,6 +20,8 @@ pub struct Account {
     pub claims: Arc<Map<String, Value>>,
     /// Clients that the person has disconnected, and when: what they were granted until then is over.
     pub disconnected: BTreeMap<ClientId, Timestamp>,
+    /// What the person is and may do in the issuer and its organizations.
+    pub memberships: Arc<[Membership]>,
 }
 
 impl Account {
@@ -30,6 +33,25 @@ impl Account {
     }
 }
 
+/// Somebody who gets an account because another provider vouches for them.
+#[derive(Clone, Debug)]
+pub struct NewPerson {
+    /// Claims that are taken over.
+    pub claims: Map<String, Value>,
+    /// A name that would be fine, if it is free.
+    pub username: Option<String>,
+    /// What a name begins with otherwise.
+    pub fallback: String,
+    /// The identity by which they sign in.
+    pub credential: CredentialId,
+    /// What it is.
+    pub data: CredentialData,
+    /// Under which it is found.
+    pub lookup: ContentDigest,
+    /// What it is called.
+    pub name: String,
+}
+
 /// Looks accounts up.
 pub trait Accounts: Send + Sync + 'static {
     /// The account, or none when it is unknown, disabled or deleted.
@@ -38,6 +60,39 @@ pub trait Accounts: Send + Sync + 'static {
         issuer: IssuerId,
         subject: &'a Subject,
     ) -> BoxFuture<'a, Result<Option<Account>, StoreError>>;
+
+    /// The account of which this is the verified mail address. None when there is none, several, or when accounts cannot be
+    /// found so.
+    fn by_verified_email<'a>(
+        &'a self,
+        issuer: IssuerId,
+        email: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Account>, StoreError>> {
+        let _ = (issuer, email);
+        Box::pin(async { Ok(None) })
+    }
+
+    /// Makes an account for somebody, together with the identity by which they sign in; or answers the one that somebody made
+    /// by it in this very moment. None when no accounts are made so.
+    fn create(
+        &self,
+        issuer: IssuerId,
+        person: NewPerson,
+    ) -> BoxFuture<'_, Result<Option<Account>, StoreError>> {
+        drop(person);
+        let _: IssuerId = issuer;
+        Box::pin(async { Ok(None) })
+    }
+
+    /// Whether there is a password by which the person can sign in.
+    fn has_password<'a>(
+        &'a self,
+        issuer: IssuerId,
+        subject: &'a Subject,
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
+        let _ = (issuer, subject);
+        Box::pin(async { Ok(false) })
+    }
 
     /// The subject of the account that somebody else calls by this name (`login_hint` of CIBA). None when there is none,
     /// or when accounts cannot be found so.

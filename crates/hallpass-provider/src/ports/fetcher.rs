@@ -52,6 +52,51 @@ impl std::fmt::Debug for PostRequest<'_> {
     }
 }
 
+/// A question to a provider at which people sign in: a form that is posted, or a document that a token opens.
+#[derive(Clone)]
+pub struct ExchangeRequest<'a> {
+    /// An absolute URL.
+    pub url: &'a str,
+    /// Posted as `application/x-www-form-urlencoded`; without one it is a GET.
+    pub form: Option<&'a str>,
+    /// The `Accept` header.
+    pub accept: &'static str,
+    /// `Authorization`.
+    pub authorization: Option<&'a str>,
+    /// More bytes than this end the request.
+    pub max_bytes: usize,
+    /// The whole request may take so long.
+    pub timeout: Duration,
+}
+
+/// Form and header are secrets and are not printed.
+impl std::fmt::Debug for ExchangeRequest<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ExchangeRequest")
+            .field("url", &self.url)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An answer, whatever its status.
+#[derive(Clone)]
+pub struct Exchanged {
+    /// The status.
+    pub status: u16,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// The body holds tokens and is not printed.
+impl std::fmt::Debug for Exchanged {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Exchanged")
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Nothing was fetched. The text is the same for every blocked target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -75,6 +120,15 @@ pub trait Fetcher: Send + Sync + 'static {
 
     /// Sends something and answers the status, whatever it is. Follows no redirect and dials only allowed addresses.
     fn post<'a>(&'a self, request: PostRequest<'a>) -> BoxFuture<'a, Result<u16, FetchError>> {
+        let _ = request;
+        Box::pin(async { Err(FetchError::Blocked) })
+    }
+
+    /// Asks something and answers what came back. Follows no redirect and dials only allowed addresses.
+    fn exchange<'a>(
+        &'a self,
+        request: ExchangeRequest<'a>,
+    ) -> BoxFuture<'a, Result<Exchanged, FetchError>> {
         let _ = request;
         Box::pin(async { Err(FetchError::Blocked) })
     }

@@ -12,6 +12,8 @@ pub enum PageKind {
     Login,
     /// Choose among accounts.
     SelectAccount,
+    /// Choose for which organization to act.
+    Organization,
     /// Allow or deny.
     Consent,
     /// Confirm that you want to sign out.

@@ -13,13 +13,15 @@ mod signer;
 mod token_claims;
 
 pub use accounts::{
-    Account, Accounts, PasswordRefused, PasswordSignIn, SignInAttempt, SignInOutcome,
+    Account, Accounts, NewPerson, PasswordRefused, PasswordSignIn, SignInAttempt, SignInOutcome,
 };
 pub use backchannel::{BackchannelDevice, BackchannelNotice, HintedPerson, NoDevice};
 pub use clock::{Clock, SystemClock};
 pub use entropy::{Entropy, SystemEntropy};
 pub use events::{Event, Events, NoEvents};
-pub use fetcher::{FetchError, FetchRequest, Fetched, Fetcher, NoFetcher, PostRequest};
+pub use fetcher::{
+    ExchangeRequest, Exchanged, FetchError, FetchRequest, Fetched, Fetcher, NoFetcher, PostRequest,
+};
 pub use interaction::{Interaction, PageKind};
 pub use mail::{Letter, Letters, Mail, MailCode, MailError, MailLink, Mailer, Message};
 pub use people::{Change, People, PersonalAccount, Prepared, Unfit};

@@ -75,6 +75,7 @@ impl Store for Slow {
         users(issuer: IssuerId, after: Option<&'a str>, limit: usize) -> Page<UserRecord>;
         credentials(issuer: IssuerId, subject: &'a Subject) -> Vec<CredentialRecord>;
         credential_by_lookup(issuer: IssuerId, lookup: ContentDigest) -> Option<CredentialRecord>;
+        directory(issuer: IssuerId) -> Directory;
         root(issuer: IssuerId) -> Option<RootRecord>;
         participants(issuer: IssuerId, session: Key<Session>) -> Vec<ParticipantRecord>;
         sessions_of(issuer: IssuerId, subject: &'a Subject) -> Vec<Key<Session>>;

@@ -1,5 +1,6 @@
 //! What each command does.
 
+mod access;
 mod backup;
 mod client;
 mod config;
@@ -44,7 +45,14 @@ pub fn run(cli: Cli, output: Output) -> Result<(), Failure> {
     let of = of.filter(|name| *name != OWN);
     match (&command, &of) {
         (
-            Command::User(_) | Command::Client(_) | Command::RegistrationToken(_) | Command::Key(_),
+            Command::User(_)
+            | Command::Client(_)
+            | Command::RegistrationToken(_)
+            | Command::Role(_)
+            | Command::Group(_)
+            | Command::Organization(_)
+            | Command::Member(_)
+            | Command::Key(_),
             _,
         )
         | (_, None) => {}
@@ -73,6 +81,18 @@ pub fn run(cli: Cli, output: Output) -> Result<(), Failure> {
         }),
         Command::Client(command) => with_engine(&load(path)?, of, |engine| {
             client::run(command, engine, output)
+        }),
+        Command::Role(command) => with_engine(&load(path)?, of, |engine| {
+            access::role(command, engine, output)
+        }),
+        Command::Group(command) => with_engine(&load(path)?, of, |engine| {
+            access::group(command, engine, output)
+        }),
+        Command::Organization(command) => with_engine(&load(path)?, of, |engine| {
+            access::organization(command, engine, output)
+        }),
+        Command::Member(command) => with_engine(&load(path)?, of, |engine| {
+            access::member(command, engine, output)
         }),
         Command::RegistrationToken(command) => with_engine(&load(path)?, of, |engine| {
             registration_token::run(command, engine, output)

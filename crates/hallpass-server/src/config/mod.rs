@@ -3,6 +3,7 @@
 //! `Raw` is what may be written down; [`Config`] is what has passed every check. Each part of the program gets the
 //! sections it needs, never the whole.
 
+mod access;
 mod attesters;
 mod authorization_details;
 mod backchannel;
@@ -40,6 +41,7 @@ mod source;
 mod store;
 mod tls;
 mod token_exchange;
+mod upstreams;
 mod users;
 mod value;
 mod webfinger;
@@ -52,6 +54,7 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use access::Access;
 pub use authorization_details::AuthorizationDetails;
 pub use cache::Cache;
 use checker::Checker;
@@ -106,6 +109,7 @@ struct Raw {
     lifetimes: Lifetimes,
     protocol: Protocol,
     dpop: Dpop,
+    access: Access,
     logout: Logout,
     webfinger: WebFinger,
     registration: registration::Raw,
@@ -123,6 +127,7 @@ struct Raw {
     danger: Danger,
     authorization_details: Vec<AuthorizationDetails>,
     attesters: Vec<attesters::Raw>,
+    upstreams: Vec<upstreams::Raw>,
     clients: Vec<clients::Raw>,
     users: Vec<users::Raw>,
 }
@@ -152,6 +157,8 @@ pub struct Config {
     pub protocol: Protocol,
     /// `[dpop]`.
     pub dpop: Dpop,
+    /// `[access]`.
+    pub access: Access,
     /// `[logout]`.
     pub logout: Logout,
     /// `[webfinger]`.
@@ -186,6 +193,8 @@ pub struct Config {
     pub authorization_details: Vec<AuthorizationDetails>,
     /// `[[attesters]]`.
     pub attesters: Vec<hallpass_core::policy::Attester>,
+    /// `[[upstreams]]`.
+    pub upstreams: Vec<hallpass_core::upstream::Upstream>,
     /// `[[clients]]`.
     pub clients: Vec<Client>,
     /// `[[users]]`.
@@ -235,6 +244,7 @@ impl Config {
             lifetimes,
             protocol,
             dpop,
+            access,
             logout,
             webfinger,
             registration,
@@ -252,6 +262,7 @@ impl Config {
             danger,
             authorization_details,
             attesters,
+            upstreams,
             clients,
             users,
         } = raw;
@@ -263,6 +274,7 @@ impl Config {
         issuers.check(check);
         let keys = keys.parse(check);
         lifetimes.check(check);
+        access.check(check);
         webfinger.check(check);
         protocol.check(&experimental, check);
         let registration = registration.parse(&danger, check);
@@ -282,6 +294,7 @@ impl Config {
         let issuer = server.issuer(tls.files().is_some(), server.port());
         let clients = policy::provisional(&issuer, &lifetimes, &protocol, &registration)
             .map(|mut policy| {
+                access.apply(&mut policy);
                 dpop.apply(&mut policy);
                 token_exchange::check(&protocol.token_exchange, &policy, check);
                 request_objects.apply(&pushed_requests, &mut policy);
@@ -295,6 +308,7 @@ impl Config {
                 clients::parse(clients, &policy, check)
             })
             .unwrap_or_default();
+        let upstreams = upstreams::parse(upstreams, &protocol.signing_algs, check);
         let users = users::parse(users, &passwords, check);
         let problems = checker.into_problems();
         let Some(mail) = mail.filter(|_| problems.is_empty()) else {
@@ -312,6 +326,7 @@ impl Config {
             lifetimes,
             protocol,
             dpop,
+            access,
             logout,
             webfinger,
             registration,
@@ -329,6 +344,7 @@ impl Config {
             danger,
             authorization_details,
             attesters,
+            upstreams,
             clients,
             users,
             has_own_look: false,

@@ -365,6 +365,8 @@ impl Common {
                     .apply(&config.pushed_requests, policy);
                 policy.people = config.account.policy(&config.sign_up);
                 config.account.add_methods(&mut policy.sign_in.methods);
+                config.access.apply(policy);
+                policy.upstreams.clone_from(&config.upstreams);
                 policy.logout = config.logout.policy();
                 policy.webfinger = config.webfinger.policy();
                 config.mtls.apply(policy);

@@ -26,7 +26,11 @@ macro_rules! migrations {
     };
 }
 
-migrations!("0001_initial" Phase::Expand, "0002_people" Phase::Expand);
+migrations!(
+    "0001_initial" Phase::Expand,
+    "0002_people" Phase::Expand,
+    "0003_directories" Phase::Expand,
+);
 
 /// The steps that a database still lacks.
 pub(crate) async fn lacking<'m>(

@@ -28,7 +28,8 @@ migrations!(
     "0006_credentials" Phase::Expand,
     "0007_issuers" Phase::Expand,
     "0008_roots" Phase::Expand,
-    "0009_people" Phase::Expand
+    "0009_people" Phase::Expand,
+    "0010_directories" Phase::Expand
 );
 
 /// The steps that a database still lacks.

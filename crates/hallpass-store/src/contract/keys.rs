@@ -1,5 +1,6 @@
 //! Signing keys, and the roots of what is derived.
 
+use hallpass_core::access::{Directory, Role};
 use hallpass_types::Timestamp;
 
 use super::{Trial, sample::signing_key};
@@ -118,6 +119,65 @@ pub async fn a_root_that_many_make_or_change_is_one(t: Trial) {
         assert_eq!(done, 1, "round {round}");
         let found = t.store.root(issuer).await.unwrap().unwrap();
         assert_eq!(found.revision, round);
+    }
+}
+
+fn directory(revision: u64, role: &str) -> Box<Directory> {
+    let mut record = Directory {
+        revision,
+        ..Directory::default()
+    };
+    record.roles.insert(role.to_owned(), Role::default());
+    Box::new(record)
+}
+
+/// Whoever changes roles, groups and organizations has seen the last ones, and each issuer has its own.
+pub async fn a_directory_changes_when_its_revision_is_current(t: Trial) {
+    let issuer = t.issuer().await;
+    let put = |from, record| Spend::Directory { from, record };
+    let held = async || t.store.directory(issuer).await.unwrap();
+    assert_eq!(held().await, Directory::default());
+    assert_eq!(
+        t.spend(put(1, directory(2, "a"))).await,
+        Committed::TooLate(0)
+    );
+    assert_eq!(t.spend(put(0, directory(1, "a"))).await, Committed::Done);
+    for late in [put(0, directory(1, "b")), put(2, directory(3, "b"))] {
+        assert_eq!(t.spend(late).await, Committed::TooLate(0));
+    }
+    assert_eq!(held().await, *directory(1, "a"));
+    let other = t.store.issuer("https://other.example").await.unwrap();
+    assert_eq!(
+        t.store.directory(other).await.unwrap(),
+        Directory::default()
+    );
+    let undone = vec![
+        put(1, directory(2, "c")),
+        Spend::SigningKeys(vec![signing_key("none", KeyPhase::Active)]),
+    ];
+    assert_eq!(t.commit(undone, Vec::new()).await, Committed::TooLate(1));
+    assert_eq!(held().await, *directory(1, "a"));
+    assert_eq!(t.spend(put(1, directory(2, "d"))).await, Committed::Done);
+    assert_eq!(held().await, *directory(2, "d"));
+}
+
+/// Of many that change a directory at once one succeeds.
+pub async fn a_directory_that_many_change_is_changed_once(t: Trial) {
+    let issuer = t.issuer().await;
+    for round in 0..t.rounds.min(50) {
+        let from = u64::from(round);
+        let done = t
+            .race(8, |task| async move {
+                let record = directory(from + 1, &format!("{task}"));
+                Commit {
+                    spends: vec![Spend::Directory { from, record }],
+                    writes: Vec::new(),
+                }
+            })
+            .await;
+        assert_eq!(done, 1, "round {round}");
+        let found = t.store.directory(issuer).await.unwrap();
+        assert_eq!((found.revision, found.roles.len()), (from + 1, 1));
     }
 }
 

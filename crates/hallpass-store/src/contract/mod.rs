@@ -172,6 +172,8 @@ macro_rules! contract_cases {
             keys::keys_that_have_changed_since_they_were_read_are_noticed,
             keys::a_root_is_made_once_and_changes_when_the_revision_is_current,
             keys::a_root_that_many_make_or_change_is_one,
+            keys::a_directory_changes_when_its_revision_is_current,
+            keys::a_directory_that_many_change_is_changed_once,
             keys::numbers_of_issuers_are_listed_in_pages,
             names::any_text_is_a_user_name,
             names::names_that_only_look_alike_are_different,

@@ -5,6 +5,7 @@
 //! to the database.
 
 use hallpass_core::{
+    access::Directory,
     client::ClientRecord,
     record::{
         ActivityRecord, CodeRecord, ConsentRecord, DeliveryRecord, GrantRecord, ParticipantRecord,
@@ -49,6 +50,7 @@ records! {
     ActivityRecord = 13;
     IssuerRecord = 20;
     RootRecord = 13;
+    Directory = 14;
 }
 
 /// Writes a record that is stored under `key`. The parts of the key are taken in order.

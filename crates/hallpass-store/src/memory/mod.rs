@@ -13,6 +13,7 @@ use std::{
 };
 
 use hallpass_core::{
+    access::Directory,
     client::ClientRecord,
     record::{
         ActivityRecord, ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting,
@@ -232,6 +233,10 @@ impl Store for MemoryStore {
         lookup: ContentDigest,
     ) -> Answer<'_, Option<CredentialRecord>> {
         self.read(issuer, move |t| t.credentials.by_lookup(lookup))
+    }
+
+    fn directory(&self, issuer: IssuerId) -> Answer<'_, Directory> {
+        self.read(issuer, Tenant::directory)
     }
 
     fn root(&self, issuer: IssuerId) -> Answer<'_, Option<RootRecord>> {

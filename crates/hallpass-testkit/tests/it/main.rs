@@ -8,6 +8,7 @@
     reason = "a test that slices or counts wrongly fails"
 )]
 
+mod access;
 mod account;
 mod advertised;
 mod attestation;
@@ -68,5 +69,6 @@ mod tenants_of_one_host;
 mod token_claims;
 mod token_exchange;
 mod token_requests;
+mod upstream;
 mod userinfo;
 mod webfinger;

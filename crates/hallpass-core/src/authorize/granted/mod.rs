@@ -190,6 +190,7 @@ impl Granted {
             scope: allowed.scope,
             resources: allowed.resources,
             authorization_details: allowed.details,
+            organization: request.organization.clone(),
             claims: allowed.claims,
             authentication,
             session: Some(by.session_key),

@@ -26,6 +26,7 @@ use hallpass_types::{Params, Scope, Thumbprint};
 
 use super::{Reason, RequestRecord, ResponseMode, Via};
 use crate::{
+    access,
     authorization_details::Detail,
     claims_request::{self, Requested},
     client::Client,
@@ -162,6 +163,7 @@ pub const PARAMETERS: &[&str] = &[
     "login_hint",
     "max_age",
     "nonce",
+    "organization",
     "prompt",
     "redirect_uri",
     "registration",
@@ -195,6 +197,7 @@ pub(super) struct Draft {
     display: Display,
     resources: Vec<String>,
     details: Vec<Detail>,
+    organization: Option<String>,
 }
 
 /// What a rule may look at beside the parameters.
@@ -254,6 +257,15 @@ pub(super) fn error_mode(params: &Params, client: &Client) -> ResponseMode {
         .unwrap_or_else(|| default_mode(params))
 }
 
+/// The organization for which the client wants the person to act. Where there are none the parameter means nothing.
+fn organization(params: &Params, policy: &Policy) -> Result<Option<String>, Reason> {
+    let wanted = params.get("organization").filter(|_| policy.access.enabled);
+    match wanted {
+        Some(id) if !access::is_name(id) => Err(Reason::OrganizationInvalid),
+        wanted => Ok(wanted.map(str::to_owned)),
+    }
+}
+
 impl Draft {
     fn parse(params: &Params, policy: &Policy) -> Result<Self, Reason> {
         Ok(Self {
@@ -274,6 +286,7 @@ impl Draft {
             display: appearance::display(params),
             resources: resource::parse(params)?,
             details: details::parse(params)?,
+            organization: organization(params, policy)?,
         })
     }
 
@@ -327,6 +340,7 @@ impl Draft {
             display: self.display,
             resources,
             authorization_details: self.details,
+            organization: self.organization,
             pushed: via.pushed,
             scope,
         }

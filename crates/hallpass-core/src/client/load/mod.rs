@@ -14,6 +14,7 @@ use super::{
     needs_secret, sector,
 };
 use crate::{
+    access::Restriction,
     client_auth::{self, certificate},
     fapi::{self, Profile},
     policy::{DeliveryMode, Policy},
@@ -61,6 +62,10 @@ struct Stored {
     require_pkce: Option<bool>,
     #[serde(default)]
     skip_consent: bool,
+    #[serde(default)]
+    allowed_groups: Vec<String>,
+    #[serde(default)]
+    allowed_roles: Vec<String>,
     #[serde(default)]
     dpop_bound_access_tokens: bool,
     #[serde(default)]
@@ -233,6 +238,10 @@ impl Client {
                     ClientOrigin::Document => true,
                 },
             skip_consent: trusted && stored.skip_consent,
+            restriction: Restriction {
+                groups: stored.allowed_groups,
+                roles: stored.allowed_roles,
+            },
             //= RFC9700#4.14.2 MUST: refresh tokens of public clients rotate or are bound to a key
             rotate_refresh_tokens: public,
             tls_subject: tls_subject(record),

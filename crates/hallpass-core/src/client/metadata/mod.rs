@@ -27,7 +27,8 @@ use super::{
     ApplicationType, ClientOrigin, MetadataError, MetadataReason, redirect_uri, sector::sector_of,
     uri,
 };
-use crate::{authorize::rules::IMPLICIT, client_auth, fapi::Profile, policy::Policy};
+
+use crate::{access, authorize::rules::IMPLICIT, client_auth, fapi::Profile, policy::Policy};
 
 /// Checks metadata and completes it with the defaults of where it comes from.
 ///
@@ -392,6 +393,14 @@ impl Draft<'_> {
             let profile = Profile::parse(name);
             let profile = profile.ok_or(MetadataReason::Unsupported.at("fapi_profile"))?;
             self.put("fapi_profile", profile.as_str());
+        }
+        for name in ["allowed_groups", "allowed_roles"] {
+            if let Some(names) = self.input.texts(name, SMALL_LIST, access::MAX_NAME)? {
+                if !names.iter().all(|name| access::is_name(name)) {
+                    return Err(MetadataReason::Unsupported.at(name));
+                }
+                self.put(name, names);
+            }
         }
         for name in ["resources", "introspection_resources"] {
             let Some(resources) = self.input.texts(name, SMALL_LIST, uri::MAX_LEN)? else {

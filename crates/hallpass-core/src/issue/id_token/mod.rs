@@ -35,6 +35,10 @@ pub struct IdTokenRequest {
     pub nonce: Option<String>,
     /// Claims that were asked for in the ID token.
     pub claims: ClaimsRequest,
+    /// What was granted.
+    pub scope: Scope,
+    /// The organization for which the person acts.
+    pub organization: Option<String>,
     /// The session's name for clients; goes in when it was asked for, or the client is told when it ends.
     pub sid: Option<Sid>,
     /// What came with it from the authorization endpoint.
@@ -69,6 +73,8 @@ impl IdTokenRequest {
             authentication: grant.authentication.clone(),
             nonce,
             claims: grant.claims.clone(),
+            scope: grant.scope.clone(),
+            organization: grant.organization.clone(),
             sid: grant.sid.clone(),
             hashes: Hashes::default(),
             pushed: None,

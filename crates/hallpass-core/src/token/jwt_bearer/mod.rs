@@ -177,6 +177,7 @@ impl Grant for JwtBearer {
             authentication: Authentication::elsewhere(),
             session: None,
             sid: None,
+            organization: None,
             session_bound: false,
             issued_at: cx.now,
             expires_at,

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hallpass_core::{
+    access::Directory,
     client::ClientRecord,
     record::{
         ActivityRecord, ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting,
@@ -61,6 +62,7 @@ impl Store for Counting {
         users(issuer: IssuerId, after: Option<&'a str>, limit: usize) -> Page<UserRecord>;
         credentials(issuer: IssuerId, subject: &'a Subject) -> Vec<CredentialRecord>;
         credential_by_lookup(issuer: IssuerId, lookup: ContentDigest) -> Option<CredentialRecord>;
+        directory(issuer: IssuerId) -> Directory;
         root(issuer: IssuerId) -> Option<RootRecord>;
         issuer_numbers(after: Option<IssuerId>, limit: usize) -> Vec<(IssuerId, String)>;
         forget_issued(issuer: IssuerId, limit: usize) -> u64;

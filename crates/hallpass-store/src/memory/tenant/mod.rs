@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hallpass_core::{
+    access::Directory,
     client::{ClientOrigin, ClientRecord},
     record::{
         ActivityRecord, ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting,
@@ -42,6 +43,7 @@ pub(super) struct Tenant {
     names: BTreeMap<String, Subject>,
     keys: BTreeMap<String, KeyRecord>,
     root: Option<RootRecord>,
+    directory: Directory,
     deliveries: BTreeMap<Key<Delivery>, DeliveryRecord>,
     participants: BTreeMap<(Key<Session>, [u8; 16]), ParticipantRecord>,
     pub(super) registrations: Registrations,
@@ -64,6 +66,7 @@ enum Undo {
     Registration(registrations::Undo),
     Credential(credentials::Undo),
     Root(Option<RootRecord>),
+    Directory(Box<Directory>),
 }
 
 impl Tenant {
@@ -140,6 +143,10 @@ impl Tenant {
 
     pub(super) fn signing_keys(&self) -> Vec<KeyRecord> {
         self.keys.values().cloned().collect()
+    }
+
+    pub(super) fn directory(&self) -> Directory {
+        self.directory.clone()
     }
 
     pub(super) fn root(&self) -> Option<RootRecord> {
@@ -396,6 +403,13 @@ impl Tenant {
                 }
                 Some(Undo::Root(self.root.replace(*record)))
             }
+            Spend::Directory { from, record } => {
+                if self.directory.revision != from {
+                    return None;
+                }
+                let before = std::mem::replace(&mut self.directory, *record);
+                Some(Undo::Directory(Box::new(before)))
+            }
             Spend::Delivery {
                 key,
                 attempts,
@@ -455,6 +469,7 @@ impl Tenant {
                         .insert(before.client_id.as_str().to_owned(), *before);
                 }
                 Undo::Root(before) => self.root = before,
+                Undo::Directory(before) => self.directory = *before,
                 Undo::Registration(undo) => self.registrations.take_back(undo),
                 Undo::Credential(undo) => self.credentials.take_back(undo),
                 Undo::Delivery(key, before) => {

@@ -1,0 +1,98 @@
+//! What is taken over of what another provider says about a person.
+
+use serde_json::{Map, Value};
+
+/// A claim of ours and where it comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimSource {
+    /// Its name here.
+    pub name: String,
+    /// Its name there; `a.b` is the member `b` of the object `a`.
+    pub from: String,
+}
+
+/// A value larger than this, as JSON, is not taken over.
+const MAX_VALUE: usize = 2048;
+
+/// Claims that say something about a token or a sign-in, or about what somebody may do. No provider says that.
+const RESERVED: &[&str] = &[
+    "sub",
+    "iss",
+    "aud",
+    "exp",
+    "nbf",
+    "iat",
+    "jti",
+    "auth_time",
+    "nonce",
+    "acr",
+    "amr",
+    "azp",
+    "at_hash",
+    "c_hash",
+    "s_hash",
+    "sid",
+    "cnf",
+    "act",
+    "may_act",
+    "client_id",
+    "scope",
+    "active",
+    "roles",
+    "groups",
+    "permissions",
+    "organization",
+    "organization_name",
+    "_claim_names",
+    "_claim_sources",
+];
+
+/// The claims that are taken over: those that the operator maps, and no others.
+#[must_use]
+pub fn mapped(sources: &[ClaimSource], theirs: &Map<String, Value>) -> Map<String, Value> {
+    sources
+        .iter()
+        .filter(|source| !RESERVED.contains(&source.name.as_str()))
+        .filter_map(|source| {
+            let value = find(theirs, &source.from)?;
+            let is_plain = !value.is_null() && value.to_string().len() <= MAX_VALUE;
+            is_plain.then(|| (source.name.clone(), value.clone()))
+        })
+        .collect()
+}
+
+fn find<'v>(claims: &'v Map<String, Value>, path: &str) -> Option<&'v Value> {
+    if let Some(value) = claims.get(path) {
+        return Some(value);
+    }
+    let mut parts = path.split('.');
+    let mut value = claims.get(parts.next()?)?;
+    for part in parts {
+        value = value.get(part)?;
+    }
+    Some(value)
+}
+
+/// The mail address, if the provider says that it is verified: by the truth value alone.
+#[must_use]
+pub fn verified_email(theirs: &Map<String, Value>) -> Option<&str> {
+    if theirs.get("email_verified") != Some(&Value::Bool(true)) {
+        return None;
+    }
+    theirs
+        .get("email")?
+        .as_str()
+        .filter(|email| is_address(email))
+}
+
+/// One `@`, something on both sides, and nothing that could end a line or hide.
+fn is_address(email: &str) -> bool {
+    let mut parts = email.split('@');
+    let (Some(local), Some(domain), None) = (parts.next(), parts.next(), parts.next()) else {
+        return false;
+    };
+    email.len() <= 254
+        && !local.is_empty()
+        && domain.contains('.')
+        && email.bytes().all(|b| b.is_ascii_graphic())
+}
