@@ -228,6 +228,10 @@ impl App for Hallpass {
                     endpoint: found.label(),
                 };
             }
+            // Where strangers can make something wait, the engine counts by address.
+            if matches!(found, Route::PushedAuthorization | Route::DeviceAuthorization) {
+                request.extensions_mut().insert(client);
+            }
             let response = self.protocol(request, client, found).await;
             return Answer {
                 response,

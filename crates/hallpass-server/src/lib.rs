@@ -2,6 +2,7 @@
 
 pub mod admission;
 pub mod app;
+mod audit;
 pub mod cli;
 pub mod client_addr;
 pub mod client_certificate;

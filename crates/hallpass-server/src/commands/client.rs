@@ -7,6 +7,7 @@ use hallpass_store::{Commit, Committed, MAX_PAGE, Spend, StoreError, Write};
 use hallpass_types::{ClientId, Secret};
 use serde_json::{Map, Value, json};
 
+use crate::audit::Changed;
 use crate::cli;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -69,6 +70,7 @@ async fn create(
     .await?
     {
         Committed::Done => {
+            audited(engine, "created", &record.client_id);
             let value = describe(&record, secret.as_ref());
             output.say(&value, pretty(&value))
         }
@@ -77,6 +79,16 @@ async fn create(
             record.client_id
         ))),
     }
+}
+
+fn audited(engine: &Engine, action: &str, client: &ClientId) {
+    let changed = Changed {
+        action,
+        issuer: Some(engine.provider.policy().issuer.as_str()),
+        client: Some(client.as_str()),
+        ..Changed::default()
+    };
+    changed.tell("client changed");
 }
 
 /// The metadata that the options spell out.
@@ -204,7 +216,7 @@ async fn delete(id: &str, engine: &Engine, output: Output) -> Result<(), Failure
             "client {id} is configured and would come back at the next start; take it out of the configuration"
         )));
     }
-    let writes = vec![Write::DeleteClient(record.client_id)];
+    let writes = vec![Write::DeleteClient(record.client_id.clone())];
     commit(
         engine,
         Commit {
@@ -213,6 +225,7 @@ async fn delete(id: &str, engine: &Engine, output: Output) -> Result<(), Failure
         },
     )
     .await?;
+    audited(engine, "deleted", &record.client_id);
     output.say(
         &json!({ "client_id": id, "deleted": true }),
         format!("client {id} is deleted"),

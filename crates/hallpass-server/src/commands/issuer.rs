@@ -7,6 +7,7 @@ use hallpass_store::{IssuerRecord, IssuerState, MAX_PAGE};
 use hallpass_types::Issuer;
 use serde_json::{Map, Value, json};
 
+use crate::audit::Changed;
 use crate::cli;
 use crate::config::Config;
 use crate::failure::Failure;
@@ -83,6 +84,7 @@ async fn create(
     let settings = settings(&options.settings, Map::new())?;
     let made = manage.create(name, &url, settings, SystemClock.now()).await;
     let made = made.map_err(failed)?;
+    audited("created", &made.identifier);
     let text = format!(
         "issuer {name} is made: {url}\n\nNext:\n  hallpass --issuer {name} user create NAME\n  \
          hallpass --issuer {name} client create --redirect-uri URI"
@@ -150,9 +152,25 @@ async fn change(
     output: Output,
 ) -> Result<(), Failure> {
     let record = find(name, manage).await?;
+    let action = match &change {
+        Settings(_) => "settings_changed",
+        State(IssuerState::Enabled) => "enabled",
+        State(IssuerState::Disabled) => "disabled",
+        State(IssuerState::Deleting) => "deleted",
+    };
     let changed = manage.change(&record, change, SystemClock.now()).await;
     let changed = changed.map_err(failed)?;
+    audited(action, &changed.identifier);
     output.say(&describe(&changed), format!("issuer {name} {text}"))
+}
+
+fn audited(action: &str, issuer: &str) {
+    let changed = Changed {
+        action,
+        issuer: Some(issuer),
+        ..Changed::default()
+    };
+    changed.tell("issuer changed");
 }
 
 async fn find(name: &str, manage: &Manage<'_>) -> Result<IssuerRecord, Failure> {

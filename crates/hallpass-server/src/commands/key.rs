@@ -5,6 +5,7 @@ use hallpass_store::KeyPhase;
 use hallpass_types::Timestamp;
 use serde_json::{Value, json};
 
+use crate::audit::Changed;
 use crate::cli;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -40,6 +41,9 @@ async fn rotate(options: &cli::KeyRotate, engine: &Engine, output: Output) -> Re
     };
     let rotated = engine.provider.rotate_keys(only, when).await;
     let rotated = rotated.map_err(|error| Failure::doing("key", &error))?;
+    for algorithm in &rotated.done {
+        audited("rotated", Some(algorithm.name()), None, engine);
+    }
     if let Some(why) = undone(&rotated) {
         return Err(Failure::new(why));
     }
@@ -57,7 +61,19 @@ async fn retire(kid: &str, engine: &Engine, output: Output) -> Result<(), Failur
     if !gone.map_err(|error| Failure::doing("key", &error))? {
         return Err(Failure::new("there is no key of that identifier"));
     }
+    audited("retired", None, Some(kid), engine);
     list(engine, output)
+}
+
+fn audited(action: &str, alg: Option<&str>, kid: Option<&str>, engine: &Engine) {
+    let changed = Changed {
+        action,
+        issuer: Some(engine.provider.policy().issuer.as_str()),
+        key: kid,
+        key_alg: alg,
+        ..Changed::default()
+    };
+    changed.tell("key changed");
 }
 
 /// Why a rotation did not do all that was asked.

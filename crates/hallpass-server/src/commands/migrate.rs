@@ -5,6 +5,7 @@ use hallpass_store_postgres::PostgresStore;
 use hallpass_store_sqlite::SqliteStore;
 use serde_json::json;
 
+use crate::audit::Changed;
 use crate::cli;
 use crate::config::{Config, StoreKind};
 use crate::data_folder::{DataFolder, Purpose, check_database};
@@ -13,6 +14,10 @@ use crate::output::Output;
 use crate::wiring::{database_path, postgres};
 
 pub(super) fn run(config: &Config, options: &cli::Migrate, output: Output) -> Result<(), Failure> {
+    if config.store.kind != StoreKind::Memory && !options.dry_run {
+        DataFolder::open(&config.server.data_dir, Purpose::Command)?;
+        crate::audit::start(&config.server.data_dir)?;
+    }
     let steps = match config.store.kind {
         StoreKind::Memory => {
             return Err(Failure::new(
@@ -23,6 +28,16 @@ pub(super) fn run(config: &Config, options: &cli::Migrate, output: Output) -> Re
         StoreKind::Postgres => on_server(config, options.dry_run)?,
     };
     let names: Vec<&str> = steps.iter().map(|step| step.name).collect();
+    if !options.dry_run {
+        for migration in &names {
+            let changed = Changed {
+                action: "migrated",
+                migration: Some(migration),
+                ..Changed::default()
+            };
+            changed.tell("schema changed");
+        }
+    }
     let sql: Vec<&str> = steps.iter().map(|step| step.sql).collect();
     let text = if steps.is_empty() {
         "the database has the schema of this version".to_owned()
@@ -43,9 +58,6 @@ pub(super) fn run(config: &Config, options: &cli::Migrate, output: Output) -> Re
 }
 
 fn sqlite(config: &Config, dry_run: bool) -> Result<Vec<&'static Migration>, Failure> {
-    if !dry_run {
-        DataFolder::open(&config.server.data_dir, Purpose::Command)?;
-    }
     let path = database_path(config);
     check_database(&path).map_err(|error| Failure::new(format!("store.path: {error}")))?;
     SqliteStore::migrate(&path, dry_run)

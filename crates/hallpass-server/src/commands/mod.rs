@@ -147,6 +147,7 @@ where
     runtime.block_on(async {
         let issuer = own_issuer(config, config.server.port())?;
         let ground = Ground::open(config, Purpose::Command)?;
+        crate::audit::start(&config.server.data_dir)?;
         let setup = Setup {
             ground,
             config,

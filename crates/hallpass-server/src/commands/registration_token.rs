@@ -5,6 +5,7 @@ use hallpass_store::{Commit, InitialAccessRecord, StoreError, Write};
 use hallpass_types::{Bucket, ContentDigest, InitialAccess, Opaque};
 use serde_json::{Value, json};
 
+use crate::audit::Changed;
 use crate::cli;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -55,6 +56,7 @@ async fn create(
         Write::InitialAccess(digest, Box::new(record.clone())),
     )
     .await?;
+    audited(engine, "created", &id(digest));
     let mut value = describe(digest, &record);
     if let Some(object) = value.as_object_mut() {
         object.insert("token".to_owned(), token.expose().into());
@@ -65,6 +67,16 @@ async fn create(
         id(digest)
     );
     output.say(&value, text)
+}
+
+fn audited(engine: &Engine, action: &str, token: &str) {
+    let changed = Changed {
+        action,
+        issuer: Some(engine.provider.policy().issuer.as_str()),
+        registration_token: Some(token),
+        ..Changed::default()
+    };
+    changed.tell("registration token changed");
 }
 
 async fn list(engine: &Engine, output: Output) -> Result<(), Failure> {
@@ -107,6 +119,7 @@ async fn revoke(wanted: &str, engine: &Engine, output: Output) -> Result<(), Fai
         )));
     };
     commit(engine, Write::DeleteInitialAccess(digest)).await?;
+    audited(engine, "revoked", wanted);
     output.say(
         &json!({ "id": wanted, "revoked": true }),
         format!("registration token {wanted} is revoked"),

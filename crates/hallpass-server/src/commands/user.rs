@@ -7,6 +7,7 @@ use hallpass_types::{EmailAddress, Subject};
 use serde_json::{Map, Value, json};
 
 use super::password;
+use crate::audit::Changed;
 use crate::cli;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -37,6 +38,7 @@ async fn create(options: &cli::UserCreate, engine: &Engine, output: Output) -> R
         .create(engine.provider.issuer_id(), new)
         .await
         .map_err(failed)?;
+    audited(engine, "created", &user.subject);
     let text = format!(
         "user {} is made, with the subject {}",
         user.username, user.subject
@@ -72,6 +74,7 @@ async fn set_password(
         .set_password(issuer, &subject, &given.password)
         .await
         .map_err(failed)?;
+    audited(engine, "password_set", &subject);
     end_sessions(&subject, engine).await?;
     let text = format!(
         "user {} has another password; sessions and tokens from before are over",
@@ -93,6 +96,11 @@ async fn set_disabled(
         .set_disabled(issuer, &subject, disabled)
         .await
         .map_err(failed)?;
+    audited(
+        engine,
+        if disabled { "disabled" } else { "enabled" },
+        &subject,
+    );
     if disabled {
         end_sessions(&subject, engine).await?;
     }
@@ -101,6 +109,16 @@ async fn set_disabled(
         &describe(&user),
         format!("user {} is {state}", user.username),
     )
+}
+
+fn audited(engine: &Engine, action: &str, subject: &Subject) {
+    let changed = Changed {
+        action,
+        issuer: Some(engine.provider.policy().issuer.as_str()),
+        account: Some(subject.as_str()),
+        ..Changed::default()
+    };
+    changed.tell("user changed");
 }
 
 /// What is over already is ended for those clients, too, that want to be told. The server delivers it.

@@ -1,10 +1,12 @@
 //! The server over sockets.
 #![cfg(test)]
 
+mod audit;
 mod backups;
 mod commands;
 mod doctor;
 mod front;
+mod growth;
 mod issuers;
 mod listener;
 mod master_key;

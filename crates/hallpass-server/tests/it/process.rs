@@ -175,6 +175,11 @@ impl Serving {
         panic!("the log ends without {words:?}");
     }
 
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
         assert!(

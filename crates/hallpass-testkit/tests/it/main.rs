@@ -66,6 +66,7 @@ mod session_management;
 mod sign_in;
 mod tenants;
 mod tenants_of_one_host;
+mod timing;
 mod token_claims;
 mod token_exchange;
 mod token_requests;

@@ -1,0 +1,154 @@
+//! Whether the time of an answer tells what nobody should learn. Classes are asked in turn, in an order that is shuffled, so
+//! that a busy machine is as slow to one as to the other; a class is compared by its lower quartile, and the difference that
+//! is allowed follows from a class that is measured twice under two names.
+
+use std::{
+    num::NonZeroUsize,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use hallpass_accounts::{
+    BuiltinAccounts, NewUser, Surroundings,
+    hash::{Cost, HashPool, Options},
+    throttle::Limits,
+};
+use hallpass_core::client_request::ClientRequest;
+use hallpass_provider::ports::{Entropy as _, PasswordSignIn as _, SignInAttempt, SignInOutcome};
+use hallpass_testkit::{Op, fixture, ports::SeededEntropy};
+use hallpass_types::{Params, Secret};
+
+/// The lower quartile of each class.
+async fn quartiles<const N: usize>(
+    samples: usize,
+    mut ask: impl AsyncFnMut(usize, usize),
+) -> [Duration; N] {
+    let entropy = SeededEntropy::new(7);
+    let mut times: [Vec<Duration>; N] = std::array::from_fn(|_| Vec::new());
+    // Whatever is made at first use is made before.
+    for class in 0..N {
+        ask(class, usize::MAX).await;
+    }
+    for round in 0..samples {
+        let mut order: [usize; N] = std::array::from_fn(|class| class);
+        let mut drawn = [0; 8];
+        for last in (1..N).rev() {
+            entropy.fill(&mut drawn);
+            let pick = usize::try_from(u64::from_be_bytes(drawn) % (last as u64 + 1)).unwrap();
+            order.swap(last, pick);
+        }
+        for class in order {
+            let begin = Instant::now();
+            ask(class, round).await;
+            times[class].push(begin.elapsed());
+        }
+    }
+    times.map(|mut times| {
+        times.sort_unstable();
+        times[times.len() / 4]
+    })
+}
+
+/// The first two classes are the same. The others differ from them by no more than three times what these do, and a part of
+/// the whole.
+#[track_caller]
+fn assert_alike<const N: usize>(classes: [&str; N], quartiles: [Duration; N], allowed: Duration) {
+    let noise = quartiles[0].abs_diff(quartiles[1]);
+    let allowed = allowed.max(noise * 3);
+    for (class, time) in classes.iter().zip(quartiles) {
+        let away = time.abs_diff(quartiles[0]).min(time.abs_diff(quartiles[1]));
+        assert!(
+            away <= allowed,
+            "{class}: {away:?} of {allowed:?}, {quartiles:?}"
+        );
+    }
+}
+
+/// Accounts whose passwords cost a millisecond or more each, of anna and ben and of dora, who is disabled.
+async fn accounts(op: &Op) -> BuiltinAccounts {
+    let cost = Cost {
+        memory_kib: 2048,
+        iterations: 1,
+        lanes: 1,
+    };
+    let options = Options {
+        threads: NonZeroUsize::new(1),
+        cost,
+        ..Options::default()
+    };
+    let around = Surroundings {
+        store: op.provider.store().clone(),
+        clock: op.clock.clone(),
+        entropy: Arc::new(SeededEntropy::new(1)),
+    };
+    let pool = Arc::new(HashPool::start(options).unwrap());
+    let limits = Limits {
+        per_account: usize::MAX,
+        per_network: usize::MAX,
+        ..Limits::default()
+    };
+    let accounts = BuiltinAccounts::new(around, pool).with_limits(limits);
+    let issuer = op.provider.issuer_id();
+    for name in ["anna", "ben", "dora"] {
+        let new = NewUser {
+            username: name.to_owned(),
+            password: Some(Secret::new(format!("the pass phrase of {name}"))),
+            claims: serde_json::Map::new(),
+        };
+        let user = accounts.create(issuer, new).await.unwrap();
+        if name == "dora" {
+            let off = accounts.set_disabled(issuer, &user.subject, true);
+            off.await.unwrap();
+        }
+    }
+    accounts
+}
+
+// LG-05: every name costs one hash
+#[tokio::test]
+async fn a_sign_in_takes_as_long_for_every_name() {
+    let op = Op::start().await;
+    let accounts = accounts(&op).await;
+    let names = ["anna", "ben", "dora", "nobody"];
+    let password = Secret::new("wrong password".to_owned());
+    let times = quartiles(150, async |class, round| {
+        let unknown = format!("nobody-{round}");
+        let attempt = SignInAttempt {
+            issuer: op.provider.issuer_id(),
+            username: if class == 3 { &unknown } else { names[class] },
+            password: &password,
+            peer: None,
+        };
+        let outcome = accounts.sign_in(attempt).await.unwrap();
+        assert!(matches!(outcome, SignInOutcome::Refused), "{outcome:?}");
+    });
+    let times = times.await;
+    // A name that costs no hash would stand out.
+    assert!(times[0] > Duration::from_micros(500), "{times:?}");
+    assert_alike(names, times, times[0] / 5);
+}
+
+// TK-58: the time tells neither who is a client nor how much of a secret is right
+#[tokio::test]
+async fn a_wrong_secret_takes_as_long_for_every_client() {
+    let op = Op::start().await;
+    let right = fixture::secret("web");
+    let near = format!("{}x", &right[..right.len() - 1]);
+    let classes = ["wrong", "wrong again", "right at first", "unknown"];
+    let secrets = ["hpk_wrong", "hpk_wrong", &near, "hpk_wrong"];
+    let times = quartiles(3000, async |class, round| {
+        let id = if class == 3 {
+            format!("nobody-{round}")
+        } else {
+            "web".to_owned()
+        };
+        let params = Params::from_pairs([
+            ("grant_type", "client_credentials"),
+            ("client_id", &id),
+            ("client_secret", secrets[class]),
+        ]);
+        let request = ClientRequest::new(&params, None);
+        assert!(op.provider.token(&request).await.is_err());
+    });
+    assert_alike(classes, times.await, Duration::from_micros(50));
+}
