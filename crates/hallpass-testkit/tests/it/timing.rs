@@ -94,6 +94,7 @@ async fn accounts(op: &Op) -> BuiltinAccounts {
             username: name.to_owned(),
             password: Some(Secret::new(format!("the pass phrase of {name}"))),
             claims: serde_json::Map::new(),
+            must_change: false,
         };
         let user = accounts.create(issuer, new).await.unwrap();
         if name == "dora" {
