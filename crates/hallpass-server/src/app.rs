@@ -229,7 +229,10 @@ impl App for Hallpass {
                 };
             }
             // Where strangers can make something wait, the engine counts by address.
-            if matches!(found, Route::PushedAuthorization | Route::DeviceAuthorization) {
+            if matches!(
+                found,
+                Route::PushedAuthorization | Route::DeviceAuthorization
+            ) {
                 request.extensions_mut().insert(client);
             }
             let response = self.protocol(request, client, found).await;

@@ -104,17 +104,40 @@ pub fn run(cli: Cli, output: Output) -> Result<(), Failure> {
             })
         }
         Command::Backup(options) => backup::run(&load(path)?, &options, output),
-        Command::Restore(options) => restore::restore(&load(path)?, &options, output),
-        Command::Invalidate(options) => restore::invalidate(&load(path)?, &options, output),
+        Command::Restore(options) => {
+            let config = load(path)?;
+            restore::restore(&config, &options, output)?;
+            audited(&config, "restored")
+        }
+        Command::Invalidate(options) => {
+            let config = load(path)?;
+            restore::invalidate(&config, &options, output)?;
+            audited(&config, "invalidated")
+        }
         Command::Doctor => match doctor::run(path, output)? {
             0 => Ok(()),
             code => Err(Failure::Told(code)),
         },
-        Command::Key(cli::Key::RotateMaster) => master_key::run(&load(path)?, output),
+        Command::Key(cli::Key::RotateMaster) => {
+            let config = load(path)?;
+            master_key::run(&config, output)?;
+            audited(&config, "master_key_rotated")
+        }
         Command::Key(command) => {
             with_engine(&load(path)?, of, |engine| key::run(command, engine, output))
         }
     }
+}
+
+/// Leaves a line about what changed everything.
+fn audited(config: &Config, action: &str) -> Result<(), Failure> {
+    crate::audit::start(&config.server.data_dir)?;
+    let changed = crate::audit::Changed {
+        action,
+        ..Default::default()
+    };
+    changed.tell("everything changed");
+    Ok(())
 }
 
 fn load(path: Option<&Path>) -> Result<Config, Failure> {
