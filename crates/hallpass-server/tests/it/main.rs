@@ -12,6 +12,7 @@ mod listener;
 mod master_key;
 mod postgres;
 mod process;
+mod scale;
 mod serving;
 mod support;
 mod tls;

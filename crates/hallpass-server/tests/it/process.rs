@@ -109,6 +109,11 @@ impl Serving {
         }
     }
 
+    /// The number of its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     fn listen(&self) -> &str {
         self.said["listen"].as_str().unwrap()
     }

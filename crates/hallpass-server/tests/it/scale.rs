@@ -1,0 +1,255 @@
+//! Many issuers against one: what each costs while it sleeps and while it is awake, and what that does to the others.
+//!
+//! The long run: `cargo test --release -p hallpass-server --test it ten_thousand -- --ignored --nocapture`. With
+//! `HALLPASS_SCALE_REPORT` set to a file the figures are written there as well.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use hallpass_store::{NewIssuer, Store as _};
+use hallpass_store_sqlite::{Options, SqliteStore};
+use hallpass_types::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::process::{Folder, Serving};
+
+/// A connection that is kept.
+struct Connection {
+    stream: BufReader<TcpStream>,
+}
+
+impl Connection {
+    fn to(server: &Serving) -> Self {
+        let stream = TcpStream::connect(server.said["listen"].as_str().unwrap()).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self {
+            stream: BufReader::new(stream),
+        }
+    }
+
+    /// The status, and the body if it is JSON.
+    fn ask(&mut self, method: &str, path: &str, kind: &str, body: &str) -> (u16, Value) {
+        let length = body.len();
+        let text = format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
+        self.stream.get_mut().write_all(text.as_bytes()).unwrap();
+        let mut line = String::new();
+        self.stream.read_line(&mut line).unwrap();
+        let status = line.split(' ').nth(1).unwrap().parse().unwrap();
+        let mut length = 0;
+        loop {
+            line.clear();
+            self.stream.read_line(&mut line).unwrap();
+            if let Some(value) = line.strip_prefix("content-length: ") {
+                length = value.trim().parse().unwrap();
+            }
+            if line == "\r\n" {
+                break;
+            }
+        }
+        let mut body = vec![0; length];
+        self.stream.read_exact(&mut body).unwrap();
+        (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+    }
+
+    /// Registers a client of an issuer; the form of its token request.
+    fn register(&mut self, issuer: &str) -> String {
+        let metadata = r#"{"redirect_uris":[],"grant_types":["client_credentials"],"response_types":[],
+            "token_endpoint_auth_method":"client_secret_post"}"#;
+        let (status, client) = self.ask(
+            "POST",
+            &format!("/p/{issuer}/register"),
+            "application/json",
+            metadata,
+        );
+        assert_eq!(status, 201, "{client}");
+        let text = |name: &str| client[name].as_str().unwrap().to_owned();
+        let (id, secret) = (text("client_id"), text("client_secret"));
+        format!("grant_type=client_credentials&client_id={id}&client_secret={secret}")
+    }
+
+    fn token(&mut self, issuer: &str, form: &str) -> Duration {
+        let begin = Instant::now();
+        let kind = "application/x-www-form-urlencoded";
+        let (status, answer) = self.ask("POST", &format!("/p/{issuer}/token"), kind, form);
+        assert_eq!(status, 200, "{answer}");
+        begin.elapsed()
+    }
+}
+
+/// A server with so many issuers, `i0` and so on.
+fn serve(folder: &Folder, issuers: u32, max_loaded: u32) -> Serving {
+    let text = format!(
+        "protocol.signing_algs = ['ES256']\n[issuers]\nmax_loaded = {max_loaded}\n[danger]\nopen_registration = true\n\
+         [registration]\nper_address_per_hour = 1000000\n"
+    );
+    folder.write("hallpass.toml", &text);
+    let server = Serving::start(folder, &["--config", "hallpass.toml"]);
+    let path = folder.0.join("hallpass-data/hallpass.sqlite");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let store = std::sync::Arc::new(SqliteStore::open(path, Options::default()).unwrap());
+        let base = server.said["issuer"].as_str().unwrap();
+        // Many at once share a transaction.
+        let numbers: Vec<u32> = (0..issuers).collect();
+        for some in numbers.chunks(500) {
+            let mut making = tokio::task::JoinSet::new();
+            for number in some {
+                let (store, name) = (store.clone(), format!("i{number}"));
+                let new = NewIssuer {
+                    identifier: format!("{base}/p/{name}"),
+                    name,
+                    settings: Map::new(),
+                    at: Timestamp(1_800_000_000),
+                };
+                making.spawn(async move { store.create_issuer(new).await.unwrap().unwrap() });
+            }
+            making.join_all().await;
+        }
+    });
+    let begin = Instant::now();
+    while gauge(&server, "hallpass_issuers ") < f64::from(issuers) {
+        assert!(
+            begin.elapsed() < Duration::from_secs(60),
+            "not all are seen"
+        );
+        std::thread::yield_now();
+    }
+    server
+}
+
+fn gauge(server: &Serving, name: &str) -> f64 {
+    let metrics = server.metrics();
+    let line = metrics.lines().find(|line| line.starts_with(name));
+    line.unwrap().rsplit(' ').next().unwrap().parse().unwrap()
+}
+
+/// Resident memory in MiB.
+fn memory(server: &Serving) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.process())).unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .unwrap();
+    let kib: f64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+    kib / 1024.0
+}
+
+struct Figures {
+    asleep_mib: f64,
+    awake_mib: f64,
+    /// The slowest of a hundred: alone, beside those that sleep, among those that are awake.
+    alone: Duration,
+    beside: Duration,
+    among: Duration,
+}
+
+fn percentile(times: &mut [Duration], of_thousand: usize) -> Duration {
+    times.sort_unstable();
+    times[times.len() * of_thousand / 1000]
+}
+
+/// Measures one issuer alone and many, in turns, so that whatever else this machine does slows both.
+fn measure(issuers: u32, rounds: usize, block: usize) -> Figures {
+    let (one_folder, many_folder) = (Folder::new(), Folder::new());
+    let one = serve(&one_folder, 1, 10);
+    let many = serve(&many_folder, issuers, issuers + 10);
+    let (mut to_one, mut to_many) = (Connection::to(&one), Connection::to(&many));
+    let alone_form = to_one.register("i0");
+    let mut forms = vec![to_many.register("i0")];
+    let alone_mib = memory(&one);
+    let asleep_mib = memory(&many) - alone_mib;
+    let (mut alone, mut beside) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        alone.extend((0..block).map(|_| to_one.token("i0", &alone_form)));
+        beside.extend((0..block).map(|_| to_many.token("i0", &forms[0])));
+    }
+    for number in 1..issuers {
+        forms.push(to_many.register(&format!("i{number}")));
+    }
+    let awake_mib = memory(&many) - alone_mib;
+    let mut among = Vec::new();
+    let mut next = 0_usize;
+    for _ in 0..rounds {
+        alone.extend((0..block).map(|_| to_one.token("i0", &alone_form)));
+        for _ in 0..block {
+            // Every one of them, far apart from the one before.
+            next = (next + 7919) % forms.len();
+            among.push(to_many.token(&format!("i{next}"), &forms[next]));
+        }
+    }
+    assert_eq!(gauge(&many, "hallpass_issuers_loaded "), f64::from(issuers));
+    Figures {
+        asleep_mib,
+        awake_mib,
+        alone: percentile(&mut alone, 990),
+        beside: percentile(&mut beside, 990),
+        among: percentile(&mut among, 990),
+    }
+}
+
+#[test]
+fn many_issuers_sleep_for_little_and_no_more_than_so_many_are_awake() {
+    let folder = Folder::new();
+    let server = serve(&folder, 300, 20);
+    assert_eq!(gauge(&server, "hallpass_issuers_loaded "), 0.0);
+    let mut connection = Connection::to(&server);
+    let mut forms = Vec::new();
+    for number in 0..60 {
+        forms.push(connection.register(&format!("i{number}")));
+    }
+    assert_eq!(gauge(&server, "hallpass_issuers_loaded "), 20.0);
+    // Those that were let go have what they had.
+    for number in [0, 59, 1, 30] {
+        connection.token(&format!("i{number}"), &forms[number]);
+    }
+    assert_eq!(gauge(&server, "hallpass_issuers_loaded "), 20.0);
+    server.stop();
+}
+
+#[test]
+fn places_that_nobody_has_cost_neither_memory_nor_a_read() {
+    let folder = Folder::new();
+    let server = serve(&folder, 3, 10);
+    let mut connection = Connection::to(&server);
+    for number in 0..2000 {
+        let (status, _) = connection.ask("GET", &format!("/p/x{number}/jwks"), "text/plain", "");
+        assert_eq!(status, 404);
+    }
+    assert_eq!(gauge(&server, "hallpass_issuers "), 3.0);
+    assert_eq!(gauge(&server, "hallpass_issuers_loaded "), 0.0);
+    server.stop();
+}
+
+#[test]
+#[ignore = "takes minutes and means something in a release build only"]
+fn ten_thousand_issuers_against_one() {
+    let issuers = 10_000;
+    let figures = measure(issuers, 40, 250);
+    let Figures {
+        asleep_mib,
+        awake_mib,
+        alone,
+        beside,
+        among,
+    } = figures;
+    let ratio = |time: Duration| time.as_secs_f64() / alone.as_secs_f64();
+    let each = |mib: f64| mib * 1024.0 / f64::from(issuers);
+    let text = format!(
+        "{issuers} issuers asleep: {asleep_mib:.1} MiB, {:.2} KiB each\n{issuers} issuers awake: {awake_mib:.1} MiB, {:.1} KiB each\n\
+         p99 of client_credentials: alone {alone:?}, beside sleeping ones {beside:?} ({:.2} x), among those that are awake {among:?} ({:.2} x)\n",
+        each(asleep_mib),
+        each(awake_mib),
+        ratio(beside),
+        ratio(among),
+    );
+    println!("{text}");
+    if let Some(path) = std::env::var_os("HALLPASS_SCALE_REPORT") {
+        std::fs::write(path, &text).unwrap();
+    }
+    // The budget of growth.
+    assert!(ratio(beside) <= 1.2, "{text}");
+    assert!(ratio(among) <= 1.2, "{text}");
+}
