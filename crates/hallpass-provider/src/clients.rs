@@ -269,6 +269,8 @@ fn is_web_origin(origin: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use hallpass_core::client::ClientRecord;
+
     use super::*;
 
     #[test]
@@ -284,6 +286,33 @@ mod tests {
         assert_eq!(asks("https://other.example", 1001), Some(false));
         assert_eq!(asks("https://other.example", 1002), None);
         assert_eq!(asks("https://other.example", 999), None, "a clock set back");
+    }
+
+    #[test]
+    fn a_client_is_held_for_the_bound_and_with_none_not_at_all() {
+        let cache = ClientCache::default();
+        let record = ClientRecord {
+            client_id: ClientId::parse("a").unwrap(),
+            metadata: serde_json::Map::new(),
+            secret: None,
+            secret_sealed: None,
+            secret_expires_at: None,
+            registration_token: None,
+            policies: Vec::new(),
+            origin: ClientOrigin::Administration,
+            disabled: false,
+            created_at: Timestamp(0),
+            updated_at: Timestamp(0),
+        };
+        let issuer = hallpass_types::Issuer::parse("https://op.example").unwrap();
+        let policy = hallpass_core::policy::Policy::new(issuer, Arc::new([0; 32]));
+        let client = Client::from_record(&record, &policy, None).unwrap();
+        cache.put(&Arc::new(client), Timestamp(1000));
+        let held = |at, bound| cache.get(&record.client_id, Timestamp(at), bound).is_some();
+        assert!(held(1000, 1) && held(1004, 5));
+        assert!(!held(1001, 1) && !held(1005, 5));
+        assert!(!held(999, 1), "a clock set back");
+        assert!(!held(1000, 0));
     }
 
     #[test]

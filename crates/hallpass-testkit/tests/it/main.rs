@@ -46,6 +46,7 @@ mod logout;
 mod mail;
 mod mcp;
 mod mutual_tls;
+mod nodes;
 mod outbox;
 mod people;
 mod postgres;
