@@ -122,18 +122,6 @@ async fn what_one_node_revokes_is_over_at_the_other_at_once() {
             there.refresh("web", tokens.refresh()).await.error(),
             "invalid_grant"
         );
-        // A person who is disabled.
-        let tokens = here.flow_of("bob", "web", &request).await;
-        assert!(there.is_active("web", &tokens.access).await);
-        let issuer = one.provider.issuer_id();
-        one.accounts
-            .set_disabled(issuer, one.subject("bob"), true)
-            .await
-            .unwrap();
-        assert_eq!(
-            there.refresh("web", tokens.refresh()).await.error(),
-            "invalid_grant"
-        );
     }
 }
 
