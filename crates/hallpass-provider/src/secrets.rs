@@ -37,7 +37,7 @@ const REFRESH_LEN: usize = 16 + 4 + 32;
 #[derive(Clone)]
 pub struct MasterKey {
     bytes: Arc<Zeroizing<[u8; 32]>>,
-    previous: Vec<MasterKey>,
+    previous: Vec<Self>,
 }
 
 impl MasterKey {

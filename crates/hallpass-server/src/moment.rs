@@ -65,8 +65,10 @@ fn date(text: &str) -> Option<i64> {
     } else {
         (year.checked_sub(1)?, month.checked_add(9)?)
     };
-    let of_years = year.checked_mul(365)? + year / 4 - year / 100 + year / 400;
-    let of_months = month.checked_mul(153)?.checked_add(2)? / 5;
+    let leaps = year.div_euclid(4).checked_sub(year.div_euclid(100))?;
+    let leaps = leaps.checked_add(year.div_euclid(400))?;
+    let of_years = year.checked_mul(365)?.checked_add(leaps)?;
+    let of_months = month.checked_mul(153)?.checked_add(2)?.div_euclid(5);
     let days = of_years
         .checked_add(of_months)?
         .checked_add(day)?

@@ -16,10 +16,7 @@ use hallpass_accounts::{
     hash::{Cost, HashPool, Options},
     throttle::Limits,
 };
-use hallpass_core::{
-    client::{ClientOrigin, metadata},
-    policy::Policy,
-};
+use hallpass_core::policy::Policy;
 use hallpass_http::{ClientAddr, Endpoints, PeerCertificate, Response};
 use hallpass_pages::{BuiltinPages, PageRoutes, Pages};
 use hallpass_provider::{
@@ -27,7 +24,7 @@ use hallpass_provider::{
     ports::{Clock, Entropy, Signer, SystemEntropy},
     secrets::MasterKey,
 };
-use hallpass_store::{Commit, Committed, MemoryStore, Spend, Store, Write};
+use hallpass_store::{Commit, MemoryStore, Store, Write};
 use hallpass_store_sqlite::SqliteStore;
 use hallpass_types::{Bucket, ClientId, InitialAccess, Issuer, Opaque, Secret, Subject};
 use http::Request;
@@ -43,7 +40,7 @@ use crate::{
     folder::Folder,
     ports::{SeededEntropy, TestClock, TestEvents, TestFetcher, TestMailer},
     postgres::Postgres,
-    stored::put_rsa_key,
+    stored::{put_rsa_key, store_client},
 };
 
 /// The header whose content, DER in base64, counts as a certificate that was shown in a TLS handshake.
@@ -563,26 +560,6 @@ fn accounts(store: Arc<dyn Store>, clock: Arc<dyn Clock>, limits: Limits) -> Arc
     let pool = Arc::new(HashPool::start(options).unwrap());
     let accounts = BuiltinAccounts::new(around, pool).with_limits(limits);
     Arc::new(accounts.with_attempts_everywhere([7; 32]))
-}
-
-async fn store_client(provider: &Provider, seed: &Seed) {
-    let origin = ClientOrigin::Configuration;
-    let metadata = metadata::normalize(
-        seed.metadata.as_object().unwrap(),
-        origin,
-        provider.policy(),
-    )
-    .unwrap_or_else(|e| panic!("{}: {e:?}", seed.id));
-    let secret = seed.secret.map(|s| Secret::new(s.to_owned()));
-    let id = ClientId::parse(seed.id).unwrap();
-    let (_, mut record) = provider.new_record(id, metadata, secret.as_ref(), origin);
-    record.disabled = seed.disabled;
-    let commit = Commit {
-        spends: vec![Spend::NewClient(Box::new(record))],
-        writes: Vec::new(),
-    };
-    let done = provider.store().commit(provider.issuer_id(), commit).await;
-    assert_eq!(done.unwrap(), Committed::Done);
 }
 
 async fn store_person(

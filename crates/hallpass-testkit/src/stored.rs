@@ -1,10 +1,11 @@
 //! What is in the store before a provider starts.
 
-use hallpass_provider::secrets::Secrets;
-use hallpass_store::{Commit, KeyPhase, KeyRecord, Store, Write};
-use hallpass_types::{IssuerId, Timestamp};
+use hallpass_core::client::{ClientOrigin, metadata};
+use hallpass_provider::{Provider, secrets::Secrets};
+use hallpass_store::{Commit, Committed, KeyPhase, KeyRecord, Spend, Store, Write};
+use hallpass_types::{ClientId, IssuerId, Secret, Timestamp};
 
-use crate::fixture;
+use crate::fixture::{self, Seed};
 
 /// Makes the slow key of the fixture the one that signs.
 pub(crate) async fn put_rsa_key(
@@ -28,4 +29,25 @@ pub(crate) async fn put_rsa_key(
         writes: vec![Write::SigningKey(Box::new(record))],
     };
     store.commit(issuer, commit).await.unwrap();
+}
+
+/// Puts a client there as an operator would.
+pub(crate) async fn store_client(provider: &Provider, seed: &Seed) {
+    let origin = ClientOrigin::Configuration;
+    let metadata = metadata::normalize(
+        seed.metadata.as_object().unwrap(),
+        origin,
+        provider.policy(),
+    )
+    .unwrap_or_else(|e| panic!("{}: {e:?}", seed.id));
+    let secret = seed.secret.map(|s| Secret::new(s.to_owned()));
+    let id = ClientId::parse(seed.id).unwrap();
+    let (_, mut record) = provider.new_record(id, metadata, secret.as_ref(), origin);
+    record.disabled = seed.disabled;
+    let commit = Commit {
+        spends: vec![Spend::NewClient(Box::new(record))],
+        writes: Vec::new(),
+    };
+    let done = provider.store().commit(provider.issuer_id(), commit).await;
+    assert_eq!(done.unwrap(), Committed::Done);
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use hallpass_jose::base64url;
+use hallpass_provider::ports::{Clock, SystemClock};
 use hallpass_provider::roots;
 use hallpass_provider::secrets::{MasterKey, Secrets};
 use hallpass_store::{Commit, KeyPhase, KeyRecord, Store, Write};
@@ -96,8 +97,7 @@ impl Patient {
 }
 
 fn now() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.unwrap().as_secs().try_into().unwrap()
+    SystemClock.now().0
 }
 
 fn chmod(path: &PathBuf, mode: u32) {
@@ -285,9 +285,12 @@ fn a_clock_that_is_behind_the_database() {
         .append(true)
         .open(patient.data("hallpass.sqlite"))
         .unwrap();
-    file.set_modified(SystemTime::now() + Duration::from_secs(7200))
-        .unwrap();
+    let set = |at: i64| {
+        let since = Duration::from_secs(at.try_into().unwrap());
+        file.set_modified(SystemTime::UNIX_EPOCH + since).unwrap();
+    };
+    set(now() + 7200);
     patient.finds(1, "clock_behind");
-    file.set_modified(SystemTime::now()).unwrap();
+    set(now());
     assert_eq!(patient.examined().0, 0);
 }

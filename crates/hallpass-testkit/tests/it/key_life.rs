@@ -368,3 +368,37 @@ async fn a_key_elsewhere_that_fails_costs_a_retry_and_no_code() {
     elsewhere.mood.store(WELL, Ordering::SeqCst);
     Tokens::of(&browser.refresh("web", tokens.refresh()).await);
 }
+
+// The example of a signing service, as it is documented.
+#[path = "../../../hallpass-provider/examples/remote_signer.rs"]
+#[expect(dead_code, reason = "it is a program of its own, too")]
+mod remote_signer;
+
+#[tokio::test]
+async fn the_example_of_a_signing_service_signs_and_its_absence_costs_a_retry() {
+    use remote_signer::{RemoteSigner, Service};
+    let key = SigningKey::generate(JwsAlgorithm::ES256).unwrap();
+    let service = Service::start("127.0.0.1:0", key.clone(), "shared")
+        .await
+        .unwrap();
+    let address = service.address();
+    assert!(RemoteSigner::connect(address, "wrong").await.is_err());
+    let signer = Arc::new(RemoteSigner::connect(address, "shared").await.unwrap());
+    let op = quick(Setup::default()).signer(signer.clone()).start().await;
+    let mut browser = op.browser();
+    let request = Request::of("web", "openid");
+    let code = browser.code("alice", &request).await;
+    drop(service);
+    assert_eq!(browser.redeem("web", &code).await.status, 503);
+    assert!(!signer.ready());
+    let again = Service::start(&address.to_string(), key, "shared")
+        .await
+        .unwrap();
+    let tokens = Tokens::of(&browser.redeem("web", &code).await);
+    assert_eq!(
+        assertion::header(tokens.id.as_ref().unwrap())["kid"],
+        signer.key().kid()
+    );
+    assert!(signer.ready());
+    drop(again);
+}
