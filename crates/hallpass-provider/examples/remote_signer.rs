@@ -29,7 +29,7 @@ use tokio::{
 };
 
 /// The service. It ends when it is dropped.
-pub struct Service {
+pub(crate) struct Service {
     address: SocketAddr,
     task: JoinHandle<()>,
 }
@@ -39,7 +39,7 @@ impl Service {
     ///
     /// # Errors
     /// It cannot listen.
-    pub async fn start(at: &str, key: SigningKey, secret: &'static str) -> io::Result<Self> {
+    pub(crate) async fn start(at: &str, key: SigningKey, secret: &'static str) -> io::Result<Self> {
         let listener = TcpListener::bind(at).await?;
         let address = listener.local_addr()?;
         let key = Arc::new(key);
@@ -53,7 +53,7 @@ impl Service {
     }
 
     /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 }
@@ -85,7 +85,7 @@ async fn serve(mut stream: TcpStream, key: &SigningKey, secret: &str) -> io::Res
 }
 
 /// A key that the service has.
-pub struct RemoteSigner {
+pub(crate) struct RemoteSigner {
     key: OutsideKey,
     address: SocketAddr,
     secret: String,
@@ -97,7 +97,7 @@ impl RemoteSigner {
     ///
     /// # Errors
     /// It does not answer, or with something else.
-    pub async fn connect(address: SocketAddr, secret: &str) -> io::Result<Self> {
+    pub(crate) async fn connect(address: SocketAddr, secret: &str) -> io::Result<Self> {
         let answer = ask(address, secret, "GET /keys", &[]).await?;
         let keys = Jwks::parse(&answer, JwksPolicy::Client).map_err(io::Error::other)?;
         let first = keys.keys().next();
