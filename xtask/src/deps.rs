@@ -23,6 +23,8 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
         "hallpass-store-postgres",
         &["hallpass-types", "hallpass-core", "hallpass-store"],
     ),
+    // Reads what strangers send, apart from everything that has state.
+    ("hallpass-webauthn", &["hallpass-jose"]),
     (
         "hallpass-provider",
         &[
@@ -30,6 +32,7 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
             "hallpass-jose",
             "hallpass-core",
             "hallpass-store",
+            "hallpass-webauthn",
         ],
     ),
     (
@@ -61,6 +64,7 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
         &[
             "hallpass-types",
             "hallpass-core",
+            "hallpass-store",
             "hallpass-provider",
             "hallpass-http",
         ],

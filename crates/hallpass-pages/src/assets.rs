@@ -58,6 +58,8 @@ pub struct Assets {
     pub icon: Asset,
     /// The script of the demo page.
     pub demo: Asset,
+    /// The script for passkeys.
+    pub webauthn: Asset,
     /// The operator's logo.
     pub logo: Option<Asset>,
     /// Files for the operator's templates, by their names.
@@ -81,11 +83,13 @@ impl Assets {
     pub(crate) fn new(style: String, theme: &Theme) -> Self {
         let mark = include_bytes!("../assets/icon.svg").as_slice();
         let demo = include_bytes!("../assets/demo.js").as_slice();
+        let webauthn = include_bytes!("../assets/webauthn.js").as_slice();
         let icon = theme.icon.as_ref().map(Asset::picture);
         Self {
             style: Asset::new("css", "text/css; charset=utf-8", style),
             icon: icon.unwrap_or_else(|| Asset::new("svg", "image/svg+xml", mark)),
             demo: Asset::new("js", "text/javascript; charset=utf-8", demo),
+            webauthn: Asset::new("js", "text/javascript; charset=utf-8", webauthn),
             logo: theme.logo.as_ref().map(Asset::picture),
             own: Vec::new(),
         }
@@ -122,11 +126,15 @@ impl Assets {
             style,
             icon,
             demo,
+            webauthn,
             logo,
             own,
         } = self;
         let own = own.iter().map(|(_, asset)| asset);
-        [style, icon, demo].into_iter().chain(logo).chain(own)
+        [style, icon, demo, webauthn]
+            .into_iter()
+            .chain(logo)
+            .chain(own)
     }
 
     /// The file at a path below the issuer's.

@@ -204,18 +204,22 @@ impl Pages {
         let mut frames: &[String] = &[];
         let (name, view, scripts, forms) = match page {
             Page::SignIn(view) => {
+                let passkey = view.passkey;
                 let retry = view
                     .retry_after
                     .and_then(|seconds| self.duration(chrome.lang, seconds));
                 let view = context! { retry, ..Value::from(Serde(view)) };
-                ("sign_in.html", view, Scripts::None, Forms::Client)
+                let scripts = scripts_of(passkey);
+                ("sign_in.html", view, scripts, Forms::Client)
             }
             Page::SecondStep(view) => {
+                let passkey = view.passkey;
                 let retry = view
                     .retry_after
                     .and_then(|seconds| self.duration(chrome.lang, seconds));
                 let view = context! { retry, ..Value::from(Serde(view)) };
-                ("second_step.html", view, Scripts::None, Forms::Client)
+                let scripts = scripts_of(passkey);
+                ("second_step.html", view, scripts, Forms::Client)
             }
             Page::NewPassword(view) => {
                 let (problem, limit) = match view.problem {
@@ -237,6 +241,18 @@ impl Pages {
                 let qr = qr::Symbol::of(view.uri).map(|symbol| Value::from(Serde(symbol)));
                 let view = context! { retry, qr, ..Value::from(Serde(view)) };
                 ("enrol.html", view, Scripts::None, Forms::Client)
+            }
+            Page::Credentials(view) => {
+                let scripts = scripts_of(view.offer_passkey);
+                let retry = view
+                    .retry_after
+                    .and_then(|seconds| self.duration(chrome.lang, seconds));
+                let qr = qr::Symbol::of(view.uri).filter(|_| !view.uri.is_empty());
+                let qr = qr.map(|symbol| Value::from(Serde(symbol)));
+                let left = (view.left > 0).then(|| view.left.to_string());
+                let of = view.of.to_string();
+                let view = context! { retry, qr, left, of, ..Value::from(Serde(view)) };
+                ("credentials.html", view, scripts, Forms::Own)
             }
             Page::Consent(view) => {
                 let lasts = view
@@ -404,6 +420,7 @@ impl Pages {
             style,
             icon,
             demo,
+            webauthn,
             logo,
             own,
         } = &self.assets;
@@ -429,6 +446,7 @@ impl Pages {
             icon => path(icon),
             icon_type => icon.content_type,
             demo => path(demo),
+            webauthn => path(webauthn),
             logo => logo.as_ref().map(path),
             ground => context! { light, dark },
             assets => Value::from(Serde(assets)),
@@ -496,6 +514,14 @@ impl Pages {
             description,
             ..scope
         }))
+    }
+}
+
+/// Passkeys need the one file of ours.
+const fn scripts_of(passkey: Option<&str>) -> Scripts {
+    match passkey {
+        Some(_) => Scripts::Own,
+        None => Scripts::None,
     }
 }
 

@@ -7,10 +7,11 @@ use crate::{
     Chrome, Lang, Page,
     view::{
         self, Account, ActivityRow, AppRow, Approval, Approvals, AskMail, Client, ConfirmLogout,
-        Consent, Demo, Detail, DetailRow, Device, DeviceDone, DeviceError, Enrol, Field, FormPost,
-        Home, Identity, Link, LinkDone, Linked, MailSent, MyAccount, NewPassword, Organization,
-        PasswordProblem, PeopleError, Resource, Scope, SecondStep, Section, SelectAccount,
-        SelectOrganization, SessionRow, SignIn, SignInError, SignedOut, Upstream,
+        Consent, Credentials, Demo, Detail, DetailRow, Device, DeviceDone, DeviceError, Enrol,
+        Field, FormPost, Home, Identity, Link, LinkDone, Linked, MailSent, MyAccount, NewPassword,
+        Organization, PasskeyRow, PasswordProblem, PeopleError, Resource, Scope, SecondStep,
+        Section, SelectAccount, SelectOrganization, SessionRow, SignIn, SignInError, SignedOut,
+        Upstream,
     },
 };
 
@@ -59,6 +60,7 @@ const SIGN_IN: SignIn<'static> = SignIn {
     password: true,
     mail_code: false,
     mail_link: false,
+    passkey: Some("{}"),
     error: None,
     retry_after: None,
     client: Some(CLIENT),
@@ -72,9 +74,44 @@ const SECOND_STEP: SecondStep<'static> = SecondStep {
     account: "ada",
     totp: true,
     recovery: true,
+    passkey: None,
     error: None,
     retry_after: None,
     cancel: true,
+};
+
+const CREDENTIALS: Credentials<'static> = Credentials {
+    section: "passkeys",
+    action: "/account/passkeys",
+    form: "sample",
+    error: None,
+    retry_after: None,
+    passkeys: &[
+        PasskeyRow {
+            id: "AAAAAAAAAAAAAAAAAAAAAA",
+            name: "iCloud Keychain",
+            added: "2026-03-14",
+            used: Some("2026-11-28 09:30"),
+            synced: true,
+            cloned: false,
+        },
+        PasskeyRow {
+            id: "BBBBBBBBBBBBBBBBBBBBBB",
+            name: "Key on my key ring",
+            added: "2026-05-01",
+            used: None,
+            synced: false,
+            cloned: true,
+        },
+    ],
+    offer_passkey: Some("{}"),
+    totp_on: false,
+    secret: "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ",
+    uri: "otpauth://totp/Hallpass:ada?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Hallpass",
+    offer: "sample",
+    codes: &[],
+    left: 7,
+    of: 10,
 };
 
 const SCOPES: &[Scope<'static>] = &[
@@ -594,6 +631,38 @@ pub fn all() -> Vec<(&'static str, Page<'static>)> {
                 error: None,
                 retry_after: None,
                 cancel: true,
+            }),
+        ),
+        ("passkeys", Page::Credentials(CREDENTIALS)),
+        (
+            "totp",
+            Page::Credentials(Credentials {
+                section: "totp",
+                error: Some(SignInError::WrongCode),
+                ..CREDENTIALS
+            }),
+        ),
+        (
+            "totp-on",
+            Page::Credentials(Credentials {
+                section: "totp",
+                totp_on: true,
+                ..CREDENTIALS
+            }),
+        ),
+        (
+            "recovery-codes",
+            Page::Credentials(Credentials {
+                section: "recovery",
+                ..CREDENTIALS
+            }),
+        ),
+        (
+            "recovery-codes-new",
+            Page::Credentials(Credentials {
+                section: "recovery",
+                codes: &["0a1b2-c3d4e", "5f6g7-h8j9k", "m0n1p-q2r3s"],
+                ..CREDENTIALS
             }),
         ),
         ("consent", Page::Consent(CONSENT)),

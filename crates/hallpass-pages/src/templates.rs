@@ -212,6 +212,10 @@ pub(crate) static BUILT_IN: &[(&str, &str)] = &[
         include_str!("../templates/new_password.html"),
     ),
     ("enrol.html", include_str!("../templates/enrol.html")),
+    (
+        "credentials.html",
+        include_str!("../templates/credentials.html"),
+    ),
     ("consent.html", include_str!("../templates/consent.html")),
     (
         "select_account.html",

@@ -8,6 +8,7 @@ mod account;
 mod approvals;
 mod builtin;
 mod consent;
+mod credentials;
 mod device;
 mod logout;
 mod organization;
@@ -117,7 +118,9 @@ impl PageRoutes {
             PageRoute::SignUp => self.provider().policy().people.sign_up == SignUp::Open,
             PageRoute::Recover => self.provider().policy().people.recovery,
             PageRoute::Link => self.provider().policy().people.is_anything(),
-            PageRoute::Account(_) => self.provider().policy().people.account_page,
+            PageRoute::Account(_) | PageRoute::Credentials(_) => {
+                self.provider().policy().people.account_page
+            }
             PageRoute::Home
             | PageRoute::Icon
             | PageRoute::SignIn
@@ -189,6 +192,7 @@ impl PageRoutes {
             PageRoute::SignUp => self.sign_up(head, body).await,
             PageRoute::Recover => self.recover(head, body).await,
             PageRoute::Link => self.link(head, body).await,
+            PageRoute::Credentials(page) => self.credentials(page, head, body).await,
             PageRoute::Account(page) => self.account(page, head, body).await,
             PageRoute::SelectAccount => self.select_account(head, body).await,
             PageRoute::Upstream(id) => self.upstream(id, head, body).await,

@@ -3,7 +3,7 @@
 use hallpass_provider::endpoints::discovery;
 use hallpass_types::Issuer;
 
-use super::account::AccountPage;
+use super::{account::AccountPage, credentials::CredentialPage};
 
 /// A page, or a file of the pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,6 +26,8 @@ pub enum PageRoute<'p> {
     Link,
     /// `/account` and what is under it.
     Account(AccountPage),
+    /// What people sign in with, under `/account`.
+    Credentials(CredentialPage),
     /// `/select-account`
     SelectAccount,
     /// `/organization`
@@ -99,7 +101,13 @@ impl<'p> PageRoute<'p> {
                 }
             }
             own if own.starts_with("/assets/") => Self::Asset(own),
-            own => Self::Account(AccountPage::of(own.strip_prefix(ACCOUNT)?)?),
+            own => {
+                let rest = own.strip_prefix(ACCOUNT)?;
+                match CredentialPage::of(rest) {
+                    Some(page) => Self::Credentials(page),
+                    None => Self::Account(AccountPage::of(rest)?),
+                }
+            }
         })
     }
 
@@ -113,6 +121,7 @@ impl<'p> PageRoute<'p> {
         "recover",
         "link",
         "account",
+        "credentials",
         "select_account",
         "organization",
         "upstream",
@@ -138,6 +147,7 @@ impl<'p> PageRoute<'p> {
             Self::Recover => "recover",
             Self::Link => "link",
             Self::Account(_) => "account",
+            Self::Credentials(_) => "credentials",
             Self::SelectAccount => "select_account",
             Self::Organization => "organization",
             Self::Upstream(_) | Self::LinkUpstream(_) => "upstream",
@@ -215,6 +225,7 @@ mod tests {
             PageRoute::Recover,
             PageRoute::Link,
             PageRoute::Account(AccountPage::Overview),
+            PageRoute::Credentials(CredentialPage::Totp),
             PageRoute::SelectAccount,
             PageRoute::Organization,
             PageRoute::Upstream(""),

@@ -3,11 +3,13 @@
 //! Text that came from outside (names of clients, of people, hosts, links) is cleaned when it is
 //! serialized for the template, see `text.rs`; the templates escape all of it again.
 
+mod credentials;
 mod people;
 mod sign_in;
 
 use serde::Serialize;
 
+pub use credentials::{Credentials, PasskeyRow};
 pub use sign_in::{Enrol, MailCode, NewPassword, PasswordProblem, SecondStep, SignIn, SignInError};
 
 use crate::{messages::Lang, text};
@@ -47,6 +49,8 @@ pub enum Page<'a> {
     NewPassword(NewPassword<'a>),
     /// Asks to set up an authenticator app before anything else.
     Enrol(Enrol<'a>),
+    /// What a person signs in with.
+    Credentials(Credentials<'a>),
     /// Asks whether a client may have what it requested.
     Consent(Consent<'a>),
     /// Asks which of several signed-in accounts to use.

@@ -42,6 +42,8 @@ pub struct SignIn<'a> {
     pub mail_code: bool,
     /// Offers a link by mail.
     pub mail_link: bool,
+    /// What a passkey is asked for, as JSON.
+    pub passkey: Option<&'a str>,
     /// Why the page is shown again.
     pub error: Option<SignInError>,
     /// Seconds until another attempt makes sense.
@@ -88,6 +90,8 @@ pub struct SecondStep<'a> {
     pub totp: bool,
     /// Takes a recovery code.
     pub recovery: bool,
+    /// What a passkey is asked for, as JSON.
+    pub passkey: Option<&'a str>,
     /// Why the page is shown again.
     pub error: Option<SignInError>,
     /// Seconds until another attempt makes sense.

@@ -16,6 +16,7 @@ use super::{Answered, SignedIn, authorize::Flow, mailed::Reason};
 use crate::{
     Failure, Provider,
     browser::{Browser, Reason as BrowserReason, SetCookies, binding_digest},
+    ports::Account,
 };
 
 /// Somebody who looks at a page of their own account.
@@ -24,6 +25,20 @@ pub struct Visitor {
     pub(crate) signed_in: SignedIn,
     /// Comes back with every form of the page: made for this browser and this session.
     pub form: String,
+}
+
+impl Visitor {
+    /// Whose session it is.
+    #[must_use]
+    pub fn account(&self) -> &Account {
+        &self.signed_in.account
+    }
+
+    /// The session's name, for what is made for it alone.
+    #[must_use]
+    pub fn session_name(&self) -> &str {
+        self.signed_in.session.sid.as_str()
+    }
 }
 
 /// Who is before a page of the provider's own.
@@ -146,6 +161,14 @@ impl Provider {
         };
         let answered = self.proceed(flow, browser, cookies).await?;
         Ok((Visited::SignIn(answered), SetCookies::default()))
+    }
+
+    /// Whether a form of such a page was made for this browser and for whoever is signed in now.
+    ///
+    /// # Errors
+    /// It was not, or the store fails.
+    pub async fn own_form(&self, form: &str, browser: &Browser) -> Result<(), Failure> {
+        self.open_own_form(form, browser).await.map(|_| ())
     }
 
     /// Opens a form of such a page: made for this browser and for whoever is signed in now, and not too old.

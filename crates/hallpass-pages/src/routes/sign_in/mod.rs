@@ -132,6 +132,12 @@ impl PageRoutes {
         if let Some(way) = mail::ByMail::of(&form, methods) {
             return self.by_mail(asked, methods, way).await;
         }
+        if let Some(given) = form.get("credential") {
+            return match self.passkey_step(asked, given).await? {
+                Ok(response) => Ok(response),
+                Err(failed) => Ok(self.sign_in_page(asked, methods, username, Some(failed))),
+            };
+        }
         if !methods.contains(&Method::Password) {
             let failed = Failed::refused(SignInError::Refused);
             return Ok(self.sign_in_page(asked, methods, username, Some(failed)));
@@ -150,6 +156,26 @@ impl PageRoutes {
         };
         self.report(asked.head, failed.outcome, None);
         Ok(self.sign_in_page(asked, methods, username, Some(failed)))
+    }
+
+    /// A passkey answered.
+    pub(super) async fn passkey_step(
+        &self,
+        asked: &Asked<'_>,
+        given: &str,
+    ) -> Result<Result<Response, Failed>, Problem> {
+        let provider = self.provider();
+        let answered = provider
+            .passkey_given(asked.handle, asked.browser, given)
+            .await?;
+        Ok(match answered {
+            Ok((subject, answered)) => Ok(self.gone_on(asked, &subject, answered)),
+            Err(_) => {
+                let failed = Failed::refused(SignInError::PasskeyRefused);
+                self.report(asked.head, failed.outcome, None);
+                Err(failed)
+            }
+        })
     }
 
     /// Who it was, or how the page is shown again.
@@ -236,6 +262,7 @@ impl PageRoutes {
             password: methods.contains(&Method::Password),
             mail_code: methods.contains(&Method::EmailCode),
             mail_link: methods.contains(&Method::MagicLink),
+            passkey: asked.details.passkey.as_deref(),
             error: failed.as_ref().map(|failed| failed.error),
             retry_after: failed.as_ref().and_then(retry),
             client: asked.details.client.as_ref().map(|c| self.pages.client(c)),

@@ -25,6 +25,12 @@ impl PageRoutes {
         let Some(form) = posted else {
             return Ok(self.second_page(asked, methods, None));
         };
+        if let Some(given) = form.get("credential") {
+            return match self.passkey_step(asked, given).await? {
+                Ok(response) => Ok(response),
+                Err(failed) => Ok(self.second_page(asked, methods, Some(failed))),
+            };
+        }
         let given = [("code", Method::Totp), ("recovery", Method::RecoveryCode)]
             .into_iter()
             .find_map(|(name, method)| form.get(name).map(|typed| (method, typed)))
@@ -63,6 +69,7 @@ impl PageRoutes {
             account: name(asked),
             totp: methods.contains(&Method::Totp),
             recovery: methods.contains(&Method::RecoveryCode),
+            passkey: asked.details.passkey.as_deref(),
             error: failed.as_ref().map(|failed| failed.error),
             retry_after: failed.as_ref().and_then(retry),
             cancel: asked.details.client.is_some(),

@@ -26,6 +26,7 @@ use crate::{
 };
 
 pub use codes::CodeRefused;
+pub(crate) use codes::used;
 
 /// So long a proof counts that no session came of.
 const PROOF_AGE: i64 = 600;
@@ -93,6 +94,8 @@ pub struct SignInDetails {
     pub account: Option<Account>,
     /// Wanted languages.
     pub ui_locales: Vec<String>,
+    /// What a passkey is asked for, as JSON; none where none is taken.
+    pub passkey: Option<String>,
 }
 
 /// A sign-in on its way.
@@ -260,7 +263,13 @@ impl Provider {
         let client = client.then(|| client_view(flow.valid.client(), &request.redirect_uri));
         let login_hint = request.login_hint.clone();
         let ui_locales = request.ui_locales.clone();
+        // Before anything is proved nobody's keys are looked up.
+        let keys = match &signing_in.account {
+            Some(account) if !begins => self.credentials_of(&account.subject).await?,
+            Some(_) | None => Vec::new(),
+        };
         Ok(Ok(SignInDetails {
+            passkey: self.passkey_request(handle, browser, &step, &keys),
             step,
             client,
             login_hint,

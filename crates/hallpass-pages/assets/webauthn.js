@@ -1,0 +1,84 @@
+// Passkeys on the pages of this service: asks the browser, puts the answer into the form, sends the form.
+(() => {
+  'use strict';
+  const form = document.querySelector('form[data-passkey]');
+  if (!form || !window.PublicKeyCredential || !navigator.credentials) return;
+
+  const decode = (text) => {
+    const plain = atob(text.replace(/-/g, '+').replace(/_/g, '/'));
+    return Uint8Array.from(plain, (c) => c.charCodeAt(0));
+  };
+  const encode = (buffer) => {
+    if (!buffer) return null;
+    let plain = '';
+    for (const byte of new Uint8Array(buffer)) plain += String.fromCharCode(byte);
+    return btoa(plain).replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '');
+  };
+  const keys = (list) => (list || []).map((key) => ({ ...key, id: decode(key.id) }));
+
+  const creates = form.dataset.passkey === 'create';
+  const options = JSON.parse(form.dataset.options);
+  options.challenge = decode(options.challenge);
+  if (creates) {
+    options.user.id = decode(options.user.id);
+    options.excludeCredentials = keys(options.excludeCredentials);
+  } else {
+    options.allowCredentials = keys(options.allowCredentials);
+  }
+
+  const failed = document.getElementById('passkey-stopped');
+  const button = form.querySelector('button');
+  let running = null;
+
+  const send = (credential) => {
+    const { response } = credential;
+    const said = { clientDataJSON: encode(response.clientDataJSON) };
+    if (creates) {
+      said.attestationObject = encode(response.attestationObject);
+      said.transports = response.getTransports ? response.getTransports() : [];
+    } else {
+      said.authenticatorData = encode(response.authenticatorData);
+      said.signature = encode(response.signature);
+      said.userHandle = encode(response.userHandle);
+    }
+    const answer = { id: encode(credential.rawId), type: credential.type, response: said };
+    form.elements.namedItem('credential').value = JSON.stringify(answer);
+    HTMLFormElement.prototype.submit.call(form);
+  };
+
+  const ask = async (mediation) => {
+    if (running) running.abort();
+    const mine = new AbortController();
+    running = mine;
+    const request = { publicKey: options, signal: mine.signal };
+    if (mediation) request.mediation = mediation;
+    try {
+      const credential = creates
+        ? await navigator.credentials.create(request)
+        : await navigator.credentials.get(request);
+      if (credential) send(credential);
+    } catch (error) {
+      if (mediation || mine.signal.aborted) return;
+      if (failed) {
+        if (error.name === 'InvalidStateError' && failed.dataset.exists) failed.textContent = failed.dataset.exists;
+        failed.closest('[hidden]')?.removeAttribute('hidden');
+      }
+      button.disabled = false;
+    }
+  };
+
+  button.addEventListener('click', (event) => {
+    event.preventDefault();
+    button.disabled = true;
+    ask(null);
+  });
+  form.hidden = false;
+  document.getElementById('passkey-needs-script')?.remove();
+
+  // Autofill: the browser offers passkeys beside the name.
+  if (!creates && document.getElementById('username') && PublicKeyCredential.isConditionalMediationAvailable) {
+    PublicKeyCredential.isConditionalMediationAvailable().then((can) => {
+      if (can && !running) ask('conditional');
+    });
+  }
+})();

@@ -1,0 +1,277 @@
+//! `/account/passkeys`, `/account/totp` and `/account/recovery-codes`: what people sign in with. All of it needs a sign-in that
+//! is not long ago, with everything that the person has to prove.
+
+use hallpass_http::{Problem, Response, redirect, set_cookies};
+use hallpass_provider::endpoints::{CodeRefused, Visited, Visitor};
+use hallpass_store::{CredentialData, CredentialRecord};
+use hallpass_types::{CredentialId, Params, Secret};
+use http::{StatusCode, request::Parts as Head};
+use http_body::Body;
+
+use super::{PageRoutes, is_answer, path::ACCOUNT, posted::undecided};
+use crate::{
+    Page, time,
+    view::{Credentials, PasskeyRow, SignInError},
+};
+
+/// A page of what people sign in with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CredentialPage {
+    /// Passkeys.
+    Passkeys,
+    /// An authenticator app.
+    Totp,
+    /// Recovery codes.
+    RecoveryCodes,
+}
+
+impl CredentialPage {
+    /// The page of what stands behind `/account` in a path.
+    pub(super) fn of(rest: &str) -> Option<Self> {
+        match rest {
+            "/passkeys" => Some(Self::Passkeys),
+            "/totp" => Some(Self::Totp),
+            "/recovery-codes" => Some(Self::RecoveryCodes),
+            _ => None,
+        }
+    }
+
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Passkeys => "/passkeys",
+            Self::Totp => "/totp",
+            Self::RecoveryCodes => "/recovery-codes",
+        }
+    }
+
+    const fn section(self) -> &'static str {
+        match self {
+            Self::Passkeys => "passkeys",
+            Self::Totp => "totp",
+            Self::RecoveryCodes => "recovery",
+        }
+    }
+}
+
+/// What came of a form.
+#[derive(Default)]
+struct Outcome {
+    error: Option<SignInError>,
+    retry_after: Option<u32>,
+    codes: Vec<Secret>,
+    /// The offer that was not confirmed.
+    offer: Option<String>,
+}
+
+impl PageRoutes {
+    pub(super) async fn credentials<B>(
+        &self,
+        page: CredentialPage,
+        head: &Head,
+        body: B,
+    ) -> Result<Response, Problem>
+    where
+        B: Body + Send,
+        B::Data: Send,
+    {
+        let browser = self.browser(head);
+        let provider = self.provider();
+        let posted = if is_answer(head)? {
+            Some(self.posted(head, body).await?)
+        } else {
+            None
+        };
+        let path = format!("{ACCOUNT}{}", page.path());
+        let (visited, cookies) = provider.visit(&browser, &path, true).await?;
+        let visitor = match visited {
+            Visited::Here(visitor) => visitor,
+            Visited::SignIn(answered) => return Ok(self.endpoints.answer(Ok(answered))),
+        };
+        let outcome = match posted {
+            None => Outcome::default(),
+            Some(form) => {
+                // The form says that it was made for this browser and this session.
+                let sealed = form.get("form").ok_or_else(undecided)?;
+                provider.own_form(sealed, &browser).await?;
+                let outcome = self.credential_form(page, head, &visitor, &form).await?;
+                if outcome.error.is_none() && outcome.codes.is_empty() {
+                    return Ok(redirect(&self.pages.issuer().url(&path)));
+                }
+                outcome
+            }
+        };
+        let mut response = self
+            .credentials_page(page, head, &visitor, &outcome)
+            .await?;
+        set_cookies(response.headers_mut(), &cookies, self.endpoints.cookies());
+        Ok(response)
+    }
+
+    async fn credential_form(
+        &self,
+        page: CredentialPage,
+        head: &Head,
+        visitor: &Visitor,
+        form: &Params,
+    ) -> Result<Outcome, Problem> {
+        let provider = self.provider();
+        let browser = self.browser(head);
+        let account = visitor.account();
+        let bound_to = visitor.session_name();
+        let mut outcome = Outcome::default();
+        match (page, form.get("do")) {
+            (CredentialPage::Passkeys, Some("remove")) => {
+                provider
+                    .remove_credential(&account.subject, id(form)?)
+                    .await?;
+            }
+            (CredentialPage::Passkeys, Some("rename")) => {
+                let name = form.get("name").unwrap_or_default();
+                provider
+                    .rename_credential(&account.subject, id(form)?, name)
+                    .await?;
+            }
+            (CredentialPage::Passkeys, None) => {
+                let given = form.get("credential").ok_or_else(undecided)?;
+                let added = provider
+                    .add_passkey(account, bound_to, &browser, given)
+                    .await?;
+                if added.is_err() {
+                    outcome.error = Some(SignInError::PasskeyRefused);
+                }
+            }
+            (CredentialPage::Totp, Some("remove")) => {
+                let records = provider.credentials(&account.subject).await;
+                let records = records.map_err(hallpass_provider::Failure::from)?;
+                let is_app = |r: &&CredentialRecord| matches!(r.data, CredentialData::Totp(_));
+                for record in records.iter().filter(is_app) {
+                    provider
+                        .remove_credential(&account.subject, record.id)
+                        .await?;
+                }
+            }
+            (CredentialPage::Totp, None) => {
+                let offer = form.get("offer").ok_or_else(undecided)?;
+                let code = form.get("code").unwrap_or_default();
+                match provider.add_totp(account, bound_to, offer, code).await? {
+                    Ok(()) => {}
+                    Err(CodeRefused::Wrong) => outcome.error = Some(SignInError::WrongCode),
+                    Err(CodeRefused::Throttled { retry_after }) => {
+                        outcome.error = Some(SignInError::Throttled);
+                        outcome.retry_after = Some(retry_after);
+                    }
+                }
+                outcome.offer = Some(offer.to_owned());
+            }
+            (CredentialPage::RecoveryCodes, Some("new")) => {
+                outcome.codes = provider.new_recovery_codes(&account.subject).await?;
+            }
+            (
+                CredentialPage::Passkeys | CredentialPage::Totp | CredentialPage::RecoveryCodes,
+                _,
+            ) => return Err(undecided()),
+        }
+        Ok(outcome)
+    }
+
+    async fn credentials_page(
+        &self,
+        page: CredentialPage,
+        head: &Head,
+        visitor: &Visitor,
+        outcome: &Outcome,
+    ) -> Result<Response, Problem> {
+        let provider = self.provider();
+        let browser = self.browser(head);
+        let account = visitor.account();
+        let bound_to = visitor.session_name();
+        let records = provider.credentials(&account.subject).await;
+        let records = records.map_err(hallpass_provider::Failure::from)?;
+        let passkeys: Vec<(String, String, Option<String>, &CredentialRecord)> = records
+            .iter()
+            .filter(|record| matches!(record.data, CredentialData::Passkey(_)))
+            .map(|record| {
+                let used = record.last_used_at.map(time::minute);
+                (
+                    record.id.to_string(),
+                    time::day(record.created_at),
+                    used,
+                    record,
+                )
+            })
+            .collect();
+        let rows: Vec<PasskeyRow<'_>> = passkeys
+            .iter()
+            .filter_map(|(id, added, used, record)| match &record.data {
+                CredentialData::Passkey(key) => Some(PasskeyRow {
+                    id,
+                    name: &record.name,
+                    added,
+                    used: used.as_deref(),
+                    synced: key.backed_up,
+                    cloned: key.cloned_at.is_some(),
+                }),
+                _ => None,
+            })
+            .collect();
+        let totp_on = records
+            .iter()
+            .any(|record| matches!(record.data, CredentialData::Totp(_)));
+        let (left, of) = records
+            .iter()
+            .find_map(|record| match &record.data {
+                CredentialData::RecoveryCodes(codes) => Some((codes.left.len(), codes.of)),
+                _ => None,
+            })
+            .unwrap_or_default();
+        let offer_passkey = if page == CredentialPage::Passkeys {
+            provider
+                .passkey_offer(account, bound_to, self.pages.name(), &browser)
+                .await?
+        } else {
+            None
+        };
+        let again = outcome
+            .offer
+            .as_ref()
+            .and_then(|sealed| provider.totp_offered(account, bound_to, sealed));
+        let offer = match (page, again) {
+            (CredentialPage::Totp, Some(offer)) => Some(offer),
+            (CredentialPage::Totp, None) if !totp_on => {
+                Some(provider.offer_totp(account, bound_to, self.pages.name())?)
+            }
+            (
+                CredentialPage::Totp | CredentialPage::Passkeys | CredentialPage::RecoveryCodes,
+                _,
+            ) => None,
+        };
+        let codes: Vec<&str> = outcome.codes.iter().map(Secret::expose).collect();
+        let base = self.pages.issuer().path();
+        let shown = Page::Credentials(Credentials {
+            section: page.section(),
+            action: &format!("{base}{ACCOUNT}{}", page.path()),
+            form: &visitor.form,
+            error: outcome.error,
+            retry_after: outcome.retry_after.map(u64::from),
+            passkeys: &rows,
+            offer_passkey: offer_passkey.as_deref(),
+            totp_on,
+            secret: offer.as_ref().map_or("", |offer| &offer.secret),
+            uri: offer.as_ref().map_or("", |offer| &offer.uri),
+            offer: offer.as_ref().map_or("", |offer| &offer.sealed),
+            codes: &codes,
+            left,
+            of,
+        });
+        let status = match outcome.error {
+            Some(SignInError::Throttled) => StatusCode::TOO_MANY_REQUESTS,
+            Some(_) | None => StatusCode::OK,
+        };
+        Ok(self.page(status, shown))
+    }
+}
+
+fn id(form: &Params) -> Result<CredentialId, Problem> {
+    let id = form.get("id").ok_or_else(undecided)?;
+    CredentialId::parse(id).map_err(|_| undecided())
+}
