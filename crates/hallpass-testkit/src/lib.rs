@@ -14,6 +14,7 @@
 )]
 
 pub mod assertion;
+mod authenticator;
 mod browser;
 pub mod fault;
 pub mod fixture;
@@ -28,6 +29,7 @@ mod prover;
 mod stored;
 pub mod wire;
 
+pub use authenticator::{Authenticator, VERIFIED};
 pub use browser::Browser;
 pub use flow::{Request, Tokens};
 pub use op::{App, Op, Setup};

@@ -1,0 +1,377 @@
+//! Authenticator apps, recovery codes, forced changes, step-up.
+
+use hallpass_core::sign_in::{SecondFactor, totp};
+use hallpass_testkit::{Answer, Ask, Browser, Op, Request, Tokens, fixture, html, wire};
+use serde_json::json;
+use tokio::task::JoinSet;
+
+/// The secret of an app, as the page shows it.
+fn secret_of(page: &str) -> Vec<u8> {
+    let text = html::text_of(page, "totp-secret").unwrap();
+    let mut bits = 0_u64;
+    let (mut held, mut secret) = (0, Vec::new());
+    for c in text.chars().filter(|c| !c.is_whitespace()) {
+        let digit = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".find(c).unwrap();
+        bits = (bits << 5) | digit as u64;
+        held += 5;
+        if held >= 8 {
+            held -= 8;
+            secret.push((bits >> held) as u8);
+            bits &= (1 << held) - 1;
+        }
+    }
+    secret
+}
+
+fn code(op: &Op, secret: &[u8], steps: i64) -> String {
+    let now = hallpass_types::Timestamp(op.clock.seconds() + steps * totp::PERIOD);
+    String::from_utf8(totp::code(secret, totp::step_at(now)).to_vec()).unwrap()
+}
+
+/// Sets an app up for alice, and goes on to the next step, so that its codes are fresh.
+async fn enrolled(op: &Op) -> (Browser, Vec<u8>) {
+    let mut browser = op.browser();
+    let answer = browser.get("/account/totp").await;
+    let page = browser.through_pages("alice", answer).await.text();
+    let secret = secret_of(&page);
+    let answer = browser
+        .press(&page, "enrol", "turn-on", &[("code", "000000")])
+        .await;
+    assert!(answer.text().contains("data-error=\"wrong_code\""));
+    let page = answer.text();
+    assert_eq!(secret_of(&page), secret, "the same offer");
+    let typed = code(op, &secret, 0);
+    let answer = browser
+        .press(&page, "enrol", "turn-on", &[("code", &typed)])
+        .await;
+    assert_eq!(answer.status, 303, "{}", answer.text());
+    op.clock.advance(2 * totp::PERIOD);
+    (browser, secret)
+}
+
+/// A browser that has proved alice's password and is asked for more.
+async fn after_password(op: &Op, request: &Request) -> (Browser, Answer) {
+    let mut browser = op.browser();
+    let answer = browser.send(request.get()).await;
+    let answer = browser.through_pages("alice", answer).await;
+    (browser, answer)
+}
+
+fn first() -> Request {
+    Request::of("first", "openid")
+}
+
+fn is_signed_in(answer: &Answer) -> bool {
+    answer
+        .header("location")
+        .is_some_and(|l| wire::param(l, "code").is_some())
+}
+
+async fn claims(browser: &mut Browser, answer: &Answer) -> serde_json::Value {
+    let code = wire::param(answer.location(), "code").unwrap();
+    Tokens::of(&browser.redeem("first", &code).await).claims()
+}
+
+#[tokio::test]
+async fn s50_a_code_of_an_app_is_asked_for_after_the_password_and_told_in_amr() {
+    let op = Op::with(|p| p.acr_values = ["one", "two"].map(str::to_owned).to_vec()).await;
+    let (_, secret) = enrolled(&op).await;
+    let (mut browser, asked) = after_password(&op, &first()).await;
+    assert_eq!(asked.status, 200);
+    let page = asked.text();
+    assert!(page.contains("id=\"second\"") && !page.contains("id=\"login\""));
+    assert_eq!(
+        browser.cookie("session"),
+        None,
+        "no session before all is proved"
+    );
+    let typed = code(&op, &secret, 0);
+    let answer = browser
+        .press(&page, "second", "send-code", &[("code", &typed)])
+        .await;
+    assert!(is_signed_in(&answer), "{}", answer.text());
+    let claims = claims(&mut browser, &answer).await;
+    assert_eq!(claims["amr"], json!(["pwd", "otp", "mfa"]));
+    assert_eq!(claims["acr"], "two");
+}
+
+// LG-18
+#[tokio::test]
+async fn a_code_is_good_once_within_a_step_and_tries_are_counted_per_account() {
+    let op = Op::start().await;
+    let (_, secret) = enrolled(&op).await;
+    let used = code(&op, &secret, 0);
+    let (mut browser, asked) = after_password(&op, &first()).await;
+    let page = asked.text();
+    for (what, typed) in [
+        ("too old", code(&op, &secret, -2)),
+        ("too new", code(&op, &secret, 2)),
+    ] {
+        let answer = browser
+            .press(&page, "second", "send-code", &[("code", &typed)])
+            .await;
+        assert!(
+            answer.text().contains("data-error=\"wrong_code\""),
+            "{what}"
+        );
+    }
+    let answer = browser
+        .press(&page, "second", "send-code", &[("code", &used)])
+        .await;
+    assert!(is_signed_in(&answer));
+    let (mut browser, asked) = after_password(&op, &first()).await;
+    let page = asked.text();
+    let answer = browser
+        .press(&page, "second", "send-code", &[("code", &used)])
+        .await;
+    assert!(
+        answer.text().contains("data-error=\"wrong_code\""),
+        "used before"
+    );
+    op.clock.advance(900);
+    // Each try in a browser of its own: the account is what counts.
+    let mut looked_at = 0;
+    for _ in 0..20 {
+        let (mut browser, asked) = after_password(&op, &first()).await;
+        let page = asked.text();
+        let answer = browser
+            .press(&page, "second", "send-code", &[("code", "123456")])
+            .await;
+        looked_at += u32::from(answer.status == 200);
+        assert!(!is_signed_in(&answer));
+    }
+    assert!(looked_at <= 5, "{looked_at}");
+    let (mut browser, asked) = after_password(&op, &first()).await;
+    let typed = code(&op, &secret, 0);
+    let answer = browser
+        .press(&asked.text(), "second", "send-code", &[("code", &typed)])
+        .await;
+    assert_eq!(answer.status, 429, "the right one waits, too");
+}
+
+// LG-18
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_code_at_once_on_two_nodes_opens_once() {
+    let op = Op::start().await;
+    let (_, secret) = enrolled(&op).await;
+    let typed = code(&op, &secret, 0);
+    let other = op.another_node().await;
+    let mut tasks = JoinSet::new();
+    for number in 0..4 {
+        let node = if number % 2 == 0 { &op } else { &other };
+        let (mut browser, asked) = after_password(node, &first()).await;
+        let typed = typed.clone();
+        tasks.spawn(async move {
+            let page = asked.text();
+            browser
+                .press(&page, "second", "send-code", &[("code", &typed)])
+                .await
+        });
+    }
+    let answers = tasks.join_all().await;
+    assert_eq!(answers.iter().filter(|a| is_signed_in(a)).count(), 1);
+}
+
+// AZ-20, LG-19
+#[tokio::test]
+async fn no_step_is_skipped_by_a_later_address() {
+    let op = Op::start().await;
+    let (_, secret) = enrolled(&op).await;
+    let (mut browser, asked) = after_password(&op, &first()).await;
+    let page = asked.text();
+    let action = html::form(&page, "second").action;
+    for path in [
+        "/account",
+        "/account/totp",
+        "/account/passkeys",
+        "/account/recovery-codes",
+    ] {
+        let answer = browser.get(path).await;
+        assert_eq!(answer.status, 303, "{path}");
+        assert!(answer.location().contains("/sign-in?"), "{path}");
+    }
+    let (_, query) = action.split_once('?').unwrap();
+    for path in ["/consent", "/select-account"] {
+        let answer = browser.get(&format!("{path}?{query}")).await;
+        assert!(!is_signed_in(&answer), "{path}");
+    }
+    for pairs in [
+        &[("decision", "allow")][..],
+        &[("username", "alice"), ("password", "x")],
+        &[("recovery", "00000-00000")],
+        &[("new_password", "a new battery horse")],
+        &[("offer", "x"), ("code", "000000")],
+        &[],
+    ] {
+        let ask = Ask::form(&action, pairs).header("Origin", fixture::ISSUER);
+        let answer = browser.send(ask).await;
+        assert!(!is_signed_in(&answer), "{pairs:?}");
+        assert_eq!(browser.cookie("session"), None, "{pairs:?}");
+    }
+    // In another browser the address is worth nothing.
+    let typed = code(&op, &secret, 0);
+    let ask = Ask::form(&action, &[("code", &typed)]).header("Origin", fixture::ISSUER);
+    let answer = op.browser().send(ask).await;
+    assert!((400..500).contains(&answer.status), "{}", answer.status);
+    // Nor after ten minutes, nor twice.
+    let mut late = browser.clone();
+    let answer = browser
+        .press(&page, "second", "send-code", &[("code", &typed)])
+        .await;
+    assert!(is_signed_in(&answer));
+    op.clock.advance(totp::PERIOD);
+    let typed = code(&op, &secret, 0);
+    let answer = late
+        .press(&page, "second", "send-code", &[("code", &typed)])
+        .await;
+    assert!(!is_signed_in(&answer), "this sign-in has begun its session");
+}
+
+#[tokio::test]
+async fn a_password_that_changes_meanwhile_proves_nothing_any_more() {
+    let op = Op::start().await;
+    let (_, secret) = enrolled(&op).await;
+    let (mut browser, asked) = after_password(&op, &first()).await;
+    let page = asked.text();
+    let password = hallpass_types::Secret::new("a new battery horse".to_owned());
+    let issuer = op.provider.issuer_id();
+    let changed = op
+        .accounts
+        .set_password(issuer, op.subject("alice"), &password);
+    changed.await.unwrap();
+    let typed = code(&op, &secret, 0);
+    let answer = browser
+        .press(&page, "second", "send-code", &[("code", &typed)])
+        .await;
+    assert!(!is_signed_in(&answer));
+    assert_eq!(browser.cookie("session"), None);
+}
+
+#[tokio::test]
+async fn l27_each_recovery_code_opens_once_and_a_new_set_takes_the_place_of_the_old() {
+    let op = Op::start().await;
+    let (mut browser, _) = enrolled(&op).await;
+    let mut sets = Vec::new();
+    for _ in 0..2 {
+        let page = browser.get("/account/recovery-codes").await;
+        let page = page.text();
+        let page = browser
+            .press(&page, "new-codes", "make-codes", &[])
+            .await
+            .text();
+        let list = page.split("id=\"codes\"").nth(1).unwrap();
+        let codes: Vec<String> = list
+            .split("<code>")
+            .skip(1)
+            .map(|rest| rest.split('<').next().unwrap().to_owned())
+            .collect();
+        assert_eq!(codes.len(), 10);
+        sets.push(codes);
+    }
+    let page = browser.get("/account/recovery-codes").await.text();
+    assert!(!page.contains(&sets[1][0]), "shown once");
+    for (code, opens) in [
+        (&sets[0][0], false),
+        (&sets[1][3], true),
+        (&sets[1][3], false),
+        (&sets[1][4], true),
+    ] {
+        let (mut browser, asked) = after_password(&op, &first()).await;
+        let page = asked.text();
+        let answer = browser
+            .press(&page, "recovery", "send-recovery", &[("recovery", code)])
+            .await;
+        assert_eq!(is_signed_in(&answer), opens, "{code}");
+    }
+    let page = browser.get("/account/recovery-codes").await.text();
+    assert!(
+        html::text_of(&page, "codes-left").unwrap().contains('8'),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn where_everybody_needs_a_second_factor_it_is_set_up_before_anything_else() {
+    let op = Op::with(|p| p.sign_in.second_factor = SecondFactor::Required).await;
+    let (mut browser, asked) = after_password(&op, &first()).await;
+    let page = asked.text();
+    assert!(page.contains("id=\"enrol\""), "{page}");
+    assert_eq!(browser.cookie("session"), None);
+    let typed = code(&op, &secret_of(&page), 0);
+    let answer = browser
+        .press(&page, "enrol", "turn-on", &[("code", &typed)])
+        .await;
+    assert!(is_signed_in(&answer), "{}", answer.text());
+    assert_eq!(
+        claims(&mut browser, &answer).await["amr"],
+        json!(["pwd", "otp", "mfa"])
+    );
+}
+
+// LG-07
+#[tokio::test]
+async fn a_request_for_more_asks_for_what_is_missing_alone_and_makes_a_new_session() {
+    let op = Op::with(|p| {
+        p.acr_values = ["one", "two"].map(str::to_owned).to_vec();
+        p.sign_in.second_factor = SecondFactor::Off;
+    })
+    .await;
+    let (_, secret) = enrolled(&op).await;
+    let (mut browser, answer) = after_password(&op, &first()).await;
+    assert!(is_signed_in(&answer));
+    let before = browser.cookie("session").unwrap().to_owned();
+    let essential = r#"{"id_token":{"acr":{"essential":true,"value":"two"}}}"#;
+    let answer = browser.send(first().with("claims", essential).get()).await;
+    let page = browser.follow(&answer).await.text();
+    assert!(page.contains("id=\"second\"") && !page.contains("id=\"login\""));
+    let typed = code(&op, &secret, 0);
+    let answer = browser
+        .press(&page, "second", "send-code", &[("code", &typed)])
+        .await;
+    assert!(is_signed_in(&answer), "{}", answer.text());
+    assert_ne!(browser.cookie("session"), Some(before.as_str()));
+    let claims = claims(&mut browser, &answer).await;
+    assert_eq!(
+        (&claims["acr"], &claims["amr"]),
+        (&json!("two"), &json!(["pwd", "otp", "mfa"]))
+    );
+    // Whoever has nothing more to prove is told to the client.
+    let mut bob = op.browser();
+    bob.sign_in("bob").await;
+    let answer = bob.send(first().with("claims", essential).get()).await;
+    let answer = bob.follow(&answer).await;
+    assert_eq!(
+        wire::param(answer.location(), "error").as_deref(),
+        Some("unmet_authentication_requirements")
+    );
+}
+
+#[tokio::test]
+async fn s30_a_password_that_somebody_else_gave_is_changed_before_any_code_is_made() {
+    let op = Op::start().await;
+    let issuer = op.provider.issuer_id();
+    let demanded = op.accounts.demand_change(issuer, op.subject("alice"));
+    demanded.await.unwrap();
+    let (mut browser, asked) = after_password(&op, &first()).await;
+    let page = asked.text();
+    assert!(page.contains("id=\"new-password-form\""), "{page}");
+    assert_eq!(browser.cookie("session"), None);
+    for (problem, typed) in [
+        ("too_short", "short"),
+        ("unchanged", fixture::password("alice")),
+    ] {
+        let typed = [("new_password", typed)];
+        let answer = browser
+            .press(&page, "new-password-form", "save-password", &typed)
+            .await;
+        assert!(
+            answer.text().contains(&format!("data-error=\"{problem}\"")),
+            "{problem}"
+        );
+    }
+    let typed = [("new_password", "a new battery horse")];
+    let answer = browser
+        .press(&page, "new-password-form", "save-password", &typed)
+        .await;
+    assert!(is_signed_in(&answer), "{}", answer.text());
+}
