@@ -90,8 +90,14 @@ impl Authenticator {
         data.extend_from_slice(&self.id);
         data.extend_from_slice(&self.cose());
         let mut object = vec![0xa3];
-        object.extend_from_slice(b"\x63fmt\x64none\x67attStmt\xa0\x68authData\x59");
-        object.extend_from_slice(&u16::try_from(data.len()).unwrap().to_be_bytes());
+        object.extend_from_slice(b"\x63fmt\x64none\x67attStmt\xa0\x68authData");
+        match u8::try_from(data.len()) {
+            Ok(length) => object.extend_from_slice(&[0x58, length]),
+            Err(_) => {
+                object.push(0x59);
+                object.extend_from_slice(&u16::try_from(data.len()).unwrap().to_be_bytes());
+            }
+        }
         object.extend_from_slice(&data);
         json!({
             "id": base64url::encode(&self.id),

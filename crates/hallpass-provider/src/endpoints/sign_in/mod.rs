@@ -122,25 +122,22 @@ impl SigningIn {
         let Some(account) = &self.account else {
             return Vec::new();
         };
+        let fresh = |proof: &&Proof| now.since(proof.at) <= PROOF_AGE;
+        let newly: Vec<Proof> = match &self.proved {
+            Some(proved) if proved.subject == account.subject => {
+                proved.proofs.iter().filter(fresh).cloned().collect()
+            }
+            Some(_) | None => Vec::new(),
+        };
         let mut all: Vec<Proof> = Vec::new();
-        if let Some(proved) = self
-            .proved
-            .as_ref()
-            .filter(|p| p.subject == account.subject)
-        {
-            let fresh = |proof: &&Proof| now.since(proof.at) <= PROOF_AGE;
-            all.extend(proved.proofs.iter().filter(fresh).cloned());
-        }
         if self.builds_on_session
             && let Some(session) = self.session.as_ref().map(|s| &s.session)
             && session.subject == account.subject
         {
-            for proof in earlier_proofs(session) {
-                if !all.iter().any(|held| held.method == proof.method) {
-                    all.push(proof);
-                }
-            }
+            all = earlier_proofs(session);
+            all.retain(|held| !newly.iter().any(|proof| proof.method == held.method));
         }
+        all.extend(newly);
         all
     }
 
