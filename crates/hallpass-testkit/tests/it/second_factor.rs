@@ -373,9 +373,7 @@ async fn s30_a_password_that_somebody_else_gave_is_changed_before_any_code_is_ma
             .press(&page, "new-password-form", "save-password", &typed)
             .await;
         assert!(
-            answer
-                .text()
-                .contains(&format!("data-error=\"{problem}\"")),
+            answer.text().contains(&format!("data-error=\"{problem}\"")),
             "{problem}: {answer:?}"
         );
     }
