@@ -76,10 +76,7 @@ impl Issuers {
     /// How many there are beside it, and how many of these are in memory.
     #[must_use]
     pub fn count(&self) -> (usize, usize) {
-        (
-            self.directory(|directory| directory.len()),
-            self.0.held.len(),
-        )
+        (self.directory(Directory::len), self.0.held.len())
     }
 
     /// Reads what has changed since the last look.
