@@ -1,0 +1,140 @@
+//! Changes of accounts, and what is noted of what happens with them.
+
+use hallpass_core::record::{Activity, ActivityRecord, Visit};
+use hallpass_store::{Commit, Committed, Spend, StoreError, Write};
+use hallpass_types::{Bucket, ClientId, EmailAddress, Key, Subject};
+
+use super::{SignedIn, mailed::Reason};
+use crate::{
+    Failure, Provider,
+    browser::Browser,
+    ports::{Account, Message, Prepared},
+};
+
+impl Provider {
+    /// Commits a change, beside what must be in time before it.
+    pub(crate) async fn change(
+        &self,
+        mut spends: Vec<Spend>,
+        prepared: Prepared,
+        mut writes: Vec<Write>,
+    ) -> Result<(), Failure> {
+        let first = spends.len();
+        spends.extend(prepared.spends);
+        writes.extend(prepared.writes);
+        match self.commit(Commit { spends, writes }).await? {
+            Committed::Done => Ok(()),
+            Committed::TooLate(at) if at < first => Err(Reason::LinkOver.into()),
+            // Somebody changed the account in this very moment.
+            Committed::TooLate(_) => Err(Failure::Unavailable { retry_after: 1 }),
+        }
+    }
+
+    /// The note that something happened with an account.
+    pub(crate) fn happened(
+        &self,
+        subject: &Subject,
+        what: Activity,
+        browser: &Browser,
+        client: Option<&ClientId>,
+    ) -> Write {
+        let now = self.now();
+        let kept = now.plus(self.inner.policy.people.activity_kept);
+        let record = ActivityRecord {
+            subject: subject.clone(),
+            at: now,
+            what,
+            visit: browser.visit.as_deref().cloned(),
+            client: client.cloned(),
+        };
+        Write::Activity(Bucket::holding(kept), self.random(), Box::new(record))
+    }
+
+    pub(crate) fn tell_of_password(&self, to: &EmailAddress) -> Result<Write, Failure> {
+        let recover = self.inner.policy.issuer.url("/recover");
+        let message = Message::PasswordChanged { recover };
+        self.mail(to, message, self.now().plus(NOTICE))
+    }
+
+    /// Every session of a person that is still good for anything.
+    pub(crate) async fn sessions_of(
+        &self,
+        subject: &Subject,
+    ) -> Result<Vec<Key<hallpass_types::Session>>, StoreError> {
+        let inner = &self.inner;
+        let all = inner
+            .store
+            .account_sessions(inner.issuer_id, subject)
+            .await?;
+        let mut keys: Vec<_> = all.into_iter().map(|(key, _)| key).collect();
+        // Those of before sessions were listed are found by the clients that take part in them.
+        for key in inner.store.sessions_of(inner.issuer_id, subject).await? {
+            if !keys.contains(&key) && inner.store.session(inner.issuer_id, key).await?.is_some() {
+                keys.push(key);
+            }
+        }
+        Ok(keys)
+    }
+
+    /// What a sign-in from a device that was not seen before adds: the note of it, and the mail that tells of it.
+    pub(crate) async fn noted_sign_in(
+        &self,
+        account: &Account,
+        browser: &Browser,
+    ) -> Result<Vec<Write>, Failure> {
+        let inner = &self.inner;
+        let Some(visit) = browser.visit.as_deref() else {
+            return Ok(Vec::new());
+        };
+        let mut writes = vec![self.happened(&account.subject, Activity::SignedIn, browser, None)];
+        if !inner.policy.people.new_device_mail || self.inner.post.is_none() {
+            return Ok(writes);
+        }
+        let Some(people) = inner.people.as_deref() else {
+            return Ok(writes);
+        };
+        let history = inner
+            .store
+            .activity_of(inner.issuer_id, &account.subject, HISTORY)
+            .await?;
+        let signed_in: Vec<&Visit> = history
+            .iter()
+            .filter(|a| matches!(a.what, Activity::SignedIn | Activity::SignedUp))
+            .filter_map(|a| a.visit.as_ref())
+            .collect();
+        let known =
+            visit.known_by.is_some() && signed_in.iter().any(|v| v.known_by == visit.known_by);
+        // Of the very first sign-in nobody needs to be told.
+        if known || signed_in.is_empty() {
+            return Ok(writes);
+        }
+        let person = people.person(inner.issuer_id, &account.subject).await?;
+        if let Some(person) = person.filter(|p| p.address_verified)
+            && let Some(address) = &person.address
+        {
+            let message = Message::NewDevice {
+                device: visit.device.clone(),
+                address: visit.address.clone(),
+                at: self.now(),
+                account: inner.policy.issuer.url("/account/sessions"),
+            };
+            writes.push(self.mail(address, message, self.now().plus(NOTICE))?);
+        }
+        Ok(writes)
+    }
+
+    pub(crate) fn is_recent(&self, signed_in: &SignedIn) -> bool {
+        self.is_within(signed_in, self.inner.policy.people.recent_sign_in)
+    }
+
+    /// Whether the person signed in not longer ago than so many seconds.
+    pub(crate) fn is_within(&self, signed_in: &SignedIn, seconds: i64) -> bool {
+        let at = signed_in.session.authentication.auth_time;
+        self.now().since(at) <= seconds
+    }
+}
+
+/// So much of what happened is looked at to know a device again.
+const HISTORY: usize = 100;
+/// A notice that could not be sent for a day is of no use any more.
+pub(super) const NOTICE: i64 = 86_400;
