@@ -1,8 +1,8 @@
 //! Every text that people see.
 //!
-//! English is a typed table ([`Messages`], in `en.rs`), so that a page cannot name a text that does not exist. Every other
+//! English is a typed table ([`Messages`], in `en/`), so that a page cannot name a text that does not exist. Every other
 //! language is a file of the same shape that is laid over it (`catalog.rs`); what a language does not say yet is said in
-//! English. A new text needs a field here and a line in `en.rs`; `cargo run -p hallpass-pages --example languages` lists what
+//! English. A new text needs a field here and a line in `en/`; `cargo run -p hallpass-pages --example languages` lists what
 //! the others lack.
 
 mod catalog;
