@@ -216,7 +216,7 @@ impl BuiltinAccounts {
         &self,
         issuer: IssuerId,
         subject: &Subject,
-        change: impl Fn(&mut Vec<Membership>),
+        change: impl Fn(&mut Vec<Membership>) + Send + Sync,
     ) -> Result<UserRecord, AccountError> {
         self.change(issuer, subject, |user| {
             let before = user.memberships.clone();

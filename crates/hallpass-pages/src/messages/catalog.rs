@@ -255,7 +255,12 @@ pub fn missing(lang: Lang) -> Vec<String> {
             match node {
                 Node::Table(base) => look(base, over.and_then(Node::as_table), &path, missing),
                 _ if over.is_none() => missing.push(path),
-                _ => {}
+                Node::String(_)
+                | Node::Integer(_)
+                | Node::Float(_)
+                | Node::Boolean(_)
+                | Node::Datetime(_)
+                | Node::Array(_) => {}
             }
         }
     }

@@ -171,12 +171,12 @@ impl Provider {
         let inner = &self.inner;
         let subject = &signed_in.account.subject;
         let all = inner.store.credentials(inner.issuer_id, subject).await?;
-        let identity = |record: CredentialRecord| match &record.data {
-            CredentialData::Upstream(identity) => {
-                let provider = identity.provider.clone();
-                Some((record, provider))
-            }
-            _ => None,
+        let identity = |record: CredentialRecord| {
+            let CredentialData::Upstream(identity) = &record.data else {
+                return None;
+            };
+            let provider = identity.provider.clone();
+            Some((record, provider))
         };
         Ok(all.into_iter().filter_map(identity).collect())
     }
