@@ -352,6 +352,7 @@ fn grant(n: u64) -> GrantRecord {
             idle_expires_at: NOW.plus(14 * 86_400),
         }),
         confirmation: None,
+        organization: None,
     }
 }
 
@@ -398,6 +399,7 @@ fn user(n: u64) -> UserRecord {
         must_change_password: false,
         claims: claims.as_object().unwrap().clone(),
         disconnected: std::collections::BTreeMap::new(),
+        memberships: Vec::new(),
         disabled: false,
         epoch: 1,
         revision: 1,
