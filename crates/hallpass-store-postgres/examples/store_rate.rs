@@ -154,5 +154,6 @@ fn grant(id: GrantId) -> GrantRecord {
             idle_expires_at: NOW.plus(86_400),
         }),
         confirmation: None,
+        organization: None,
     }
 }
