@@ -66,7 +66,7 @@ fn items(source: &str) -> Vec<Item> {
                 None => text
                     .trim_end_matches(',')
                     .split_once('(')
-                    .unwrap_or((text.trim_end_matches(','), "")),
+                    .unwrap_or_else(|| (text.trim_end_matches(','), "")),
             };
             let row = (name.to_owned(), kind.to_owned(), std::mem::take(&mut doc));
             if !skipped && let Some(item) = items.last_mut() {

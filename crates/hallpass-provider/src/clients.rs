@@ -291,9 +291,13 @@ mod tests {
     #[test]
     fn a_client_is_held_for_the_bound_and_with_none_not_at_all() {
         let cache = ClientCache::default();
+        let metadata = serde_json::json!({
+            "redirect_uris": ["https://rp.example/cb"],
+            "token_endpoint_auth_method": "none",
+        });
         let record = ClientRecord {
             client_id: ClientId::parse("a").unwrap(),
-            metadata: serde_json::Map::new(),
+            metadata: metadata.as_object().cloned().unwrap_or_default(),
             secret: None,
             secret_sealed: None,
             secret_expires_at: None,

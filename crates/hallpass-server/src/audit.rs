@@ -71,22 +71,36 @@ impl Changed<'_> {
     }
 }
 
-/// From now on lines go to the file in that folder. A command that cannot leave a line changes nothing.
+fn filter() -> EnvFilter {
+    EnvFilter::new(format!("off,{TARGET}=info"))
+}
+
+/// From now on lines go to the file in that folder; where it is not there and need not be, to standard error. A command that cannot leave a line changes nothing.
 ///
 /// # Errors
 /// The file cannot be opened for writing.
-pub(crate) fn start(folder: &Path) -> Result<(), Failure> {
+pub(crate) fn start(folder: &Path, without_folder: bool) -> Result<(), Failure> {
     let path = folder.join(FILE);
+    // Nodes on a database server need no folder; whoever runs their commands keeps the lines.
+    if without_folder && !folder.exists() {
+        return tracing_subscriber::fmt()
+            .with_env_filter(filter())
+            .with_writer(std::io::stderr)
+            .event_format(LogLine {
+                format: LogFormat::Json,
+            })
+            .try_init()
+            .map_err(|error| Failure::new(format!("audit: {error}")));
+    }
     let file = OpenOptions::new()
         .append(true)
         .create(true)
         .mode(0o600)
         .open(&path)
         .map_err(|error| Failure::doing(&format!("{}", path.display()), &error))?;
-    let filter = EnvFilter::new(format!("off,{TARGET}=info"));
     let format = LogFormat::Json;
     tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(filter())
         .with_writer(Mutex::new(file))
         .event_format(LogLine { format })
         .try_init()

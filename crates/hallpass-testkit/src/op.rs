@@ -591,9 +591,9 @@ async fn store_person(
 
 /// Every URI that a client may be redirected to.
 fn uris(metadata: &Value) -> Vec<String> {
-    ["redirect_uris", "post_logout_redirect_uris"]
-        .iter()
-        .filter_map(|name| metadata[name].as_array())
+    let lists = ["redirect_uris", "post_logout_redirect_uris"];
+    let lists = lists.iter().filter_map(|name| metadata[name].as_array());
+    lists
         .flatten()
         .chain(metadata.get("initiate_login_uri"))
         .filter_map(|uri| uri.as_str().map(str::to_owned))

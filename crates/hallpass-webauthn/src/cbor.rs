@@ -9,8 +9,8 @@ pub(crate) enum Value<'a> {
     Integer(i64),
     Bytes(&'a [u8]),
     Text(&'a str),
-    Array(Vec<Value<'a>>),
-    Map(Vec<(Value<'a>, Value<'a>)>),
+    Array(Vec<Self>),
+    Map(Vec<(Self, Self)>),
     Bool(bool),
     Null,
 }
@@ -22,7 +22,7 @@ const ENTRIES: u64 = 64;
 
 impl<'a> Value<'a> {
     /// The value under a key.
-    pub(crate) fn get(&self, key: &Value<'_>) -> Option<&Value<'a>> {
+    pub(crate) fn get(&self, key: &Value<'_>) -> Option<&Self> {
         match self {
             Self::Map(entries) => entries.iter().find(|(k, _)| k == key).map(|(_, v)| v),
             Self::Integer(_)

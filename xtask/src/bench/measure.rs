@@ -354,7 +354,7 @@ pub(crate) fn settle(pid: u32) {
     std::thread::sleep(SETTLE);
     for _ in 0..PATIENCE {
         let before = ticks(pid);
-        std::thread::sleep(SETTLE / 4);
+        std::thread::sleep(SETTLE.div_f32(4.0));
         if ticks(pid) == before {
             return;
         }

@@ -112,7 +112,10 @@ mod tests {
     fn the_beginning_of_a_name_chooses_all_rows_that_begin_so() {
         let options = parse("--only client_credentials --only code --no-peers").unwrap();
         assert_eq!(options.rows.len(), 5);
-        assert_eq!(options.targets, [Target::Hallpass, Target::Limit]);
+        assert_eq!(
+            options.targets,
+            [Target::Hallpass, Target::HallpassPostgres, Target::Limit]
+        );
     }
 
     #[test]

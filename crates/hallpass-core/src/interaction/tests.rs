@@ -547,7 +547,7 @@ fn a_wished_acr_asks_those_who_can_reach_it_once_and_refuses_nobody() {
     for (wished, can_reach, expected) in [
         ("mid", None, Next::Ready),
         ("mid", Some(Strength::Single), Next::Ready),
-        ("mid", Some(Strength::Multi), weak.clone()),
+        ("mid", Some(Strength::Multi), weak),
         ("high", Some(Strength::Multi), Next::Ready),
         ("other", Some(Strength::PhishingResistant), Next::Ready),
         ("mid low", Some(Strength::Multi), Next::Ready),

@@ -30,9 +30,12 @@ fn with(second_factor: SecondFactor) -> Policy {
 fn proofs(methods: &[Method]) -> Vec<Proof> {
     methods
         .iter()
-        .map(|method| match method {
-            Method::Passkey => Proof::passkey(false, NOW),
-            method => Proof::new(*method, NOW),
+        .map(|method| {
+            if *method == Method::Passkey {
+                Proof::passkey(false, NOW)
+            } else {
+                Proof::new(*method, NOW)
+            }
         })
         .collect()
 }

@@ -119,6 +119,7 @@ fn encoded(text: &str) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::string_slice, reason = "codes are digits")]
 mod tests {
     use super::*;
 

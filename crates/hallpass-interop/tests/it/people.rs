@@ -29,7 +29,7 @@ async fn link(server: &Server, mails: usize) -> String {
             assert!(text.contains(&format!("To: {ADDRESS}")), "{text}");
             let plain = text.replace("=\r\n", "").replace("=3D", "=");
             let start = plain.find("/link?token=").unwrap();
-            let token = plain[start..].split_whitespace().next().unwrap();
+            let token = plain.split_at(start).1.split_whitespace().next().unwrap();
             return server.url(token);
         }
         sleep(Duration::from_millis(50)).await;

@@ -208,7 +208,11 @@ impl PrivateKey {
     }
 }
 
-/// A signature.
+/// A signature. It lives on the stack of whoever signs, and no copy is made.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large one is the usual one: a box would cost every signature an allocation"
+)]
 pub(crate) enum Signed {
     Short(Signature),
     Long(Vec<u8>),

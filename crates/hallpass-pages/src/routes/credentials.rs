@@ -202,16 +202,18 @@ impl PageRoutes {
             .collect();
         let rows: Vec<PasskeyRow<'_>> = passkeys
             .iter()
-            .filter_map(|(id, added, used, record)| match &record.data {
-                CredentialData::Passkey(key) => Some(PasskeyRow {
+            .filter_map(|(id, added, used, record)| {
+                let CredentialData::Passkey(key) = &record.data else {
+                    return None;
+                };
+                Some(PasskeyRow {
                     id,
                     name: &record.name,
                     added,
                     used: used.as_deref(),
                     synced: key.backed_up,
                     cloned: key.cloned_at.is_some(),
-                }),
-                _ => None,
+                })
             })
             .collect();
         let totp_on = records
@@ -219,9 +221,11 @@ impl PageRoutes {
             .any(|record| matches!(record.data, CredentialData::Totp(_)));
         let (left, of) = records
             .iter()
-            .find_map(|record| match &record.data {
-                CredentialData::RecoveryCodes(codes) => Some((codes.left.len(), codes.of)),
-                _ => None,
+            .find_map(|record| {
+                let CredentialData::RecoveryCodes(codes) = &record.data else {
+                    return None;
+                };
+                Some((codes.left.len(), codes.of))
             })
             .unwrap_or_default();
         let offer_passkey = if page == CredentialPage::Passkeys {

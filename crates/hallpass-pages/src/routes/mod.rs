@@ -147,10 +147,10 @@ impl PageRoutes {
             return Err(request);
         };
         let (head, body) = request.into_parts();
-        match route {
-            PageRoute::Icon | PageRoute::Asset(_) => Ok(self.answer(route, &head, body).await),
-            _ => Ok(self.speaking_to(&head).answer(route, &head, body).await),
+        if matches!(route, PageRoute::Icon | PageRoute::Asset(_)) {
+            return Ok(self.answer(route, &head, body).await);
         }
+        Ok(self.speaking_to(&head).answer(route, &head, body).await)
     }
 
     /// The same pages in the language of whoever asks: as the address, the request that waits, or the browser says.

@@ -1,17 +1,19 @@
 //! Every page with something in it: what an operator's templates are tried with, and what there is to look at.
 
+mod credentials;
+mod letters;
 mod people;
 
-use hallpass_provider::ports::{MailCode, MailLink, Message};
-use hallpass_types::Timestamp;
+use credentials::{CREDENTIALS, SECOND_STEP};
+pub(crate) use letters::letters;
 
 use crate::{
     Chrome, Lang, Page,
     view::{
         self, Account, Approval, Approvals, Client, ConfirmLogout, Consent, Credentials, Demo,
         Detail, DetailRow, Device, DeviceDone, DeviceError, Enrol, FormPost, Home, Identity, Link,
-        Linked, NewPassword, Organization, PasskeyRow, PasswordProblem, Resource, Scope,
-        SecondStep, SelectAccount, SelectOrganization, SignIn, SignInError, SignedOut, Upstream,
+        Linked, NewPassword, Organization, PasswordProblem, Resource, Scope, SecondStep,
+        SelectAccount, SelectOrganization, SignIn, SignInError, SignedOut, Upstream,
     },
 };
 
@@ -67,51 +69,6 @@ const SIGN_IN: SignIn<'static> = SignIn {
     cancel: true,
     sign_up: Some("/sign-up?handle=sample"),
     recover: Some("/recover?handle=sample"),
-};
-
-const SECOND_STEP: SecondStep<'static> = SecondStep {
-    action: "/sign-in",
-    account: "ada",
-    totp: true,
-    recovery: true,
-    passkey: None,
-    error: None,
-    retry_after: None,
-    cancel: true,
-};
-
-const CREDENTIALS: Credentials<'static> = Credentials {
-    section: "passkeys",
-    action: "/account/passkeys",
-    form: "sample",
-    error: None,
-    retry_after: None,
-    passkeys: &[
-        PasskeyRow {
-            id: "AAAAAAAAAAAAAAAAAAAAAA",
-            name: "iCloud Keychain",
-            added: "2026-03-14",
-            used: Some("2026-11-28 09:30"),
-            synced: true,
-            cloned: false,
-        },
-        PasskeyRow {
-            id: "BBBBBBBBBBBBBBBBBBBBBB",
-            name: "Key on my key ring",
-            added: "2026-05-01",
-            used: None,
-            synced: false,
-            cloned: true,
-        },
-    ],
-    offer_passkey: Some("{}"),
-    totp_on: false,
-    secret: "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ",
-    uri: "otpauth://totp/Hallpass:ada?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Hallpass",
-    offer: "sample",
-    codes: &[],
-    left: 7,
-    of: 10,
 };
 
 const SCOPES: &[Scope<'static>] = &[
@@ -609,34 +566,4 @@ pub fn all() -> Vec<(&'static str, Page<'static>)> {
     ];
     all.extend(people::people());
     all
-}
-
-/// Mails, one of each form.
-#[must_use]
-pub(crate) fn letters() -> Vec<Message> {
-    let account = || "https://id.example.com/account".to_owned();
-    vec![
-        Message::Recover {
-            link: MailLink {
-                url: "https://id.example.com/mail?token=sample".to_owned(),
-                lifetime: 1800,
-            },
-        },
-        Message::SignInCode {
-            code: MailCode {
-                digits: "12345678".to_owned(),
-                lifetime: 600,
-            },
-        },
-        Message::NewDevice {
-            device: "Firefox, Linux".to_owned(),
-            address: Some("192.0.2.1".to_owned()),
-            at: Timestamp(1_800_000_000),
-            account: account(),
-        },
-        Message::AddressChanged {
-            to: "a…@example.org".to_owned(),
-            account: account(),
-        },
-    ]
 }

@@ -59,9 +59,11 @@ fn sign_in(pages: &Pages, username: &str) -> Html {
 
 fn first_sign_in() -> SignIn<'static> {
     let all = samples::all();
-    let found = all.into_iter().find_map(|(_, page)| match page {
-        Page::SignIn(page) => Some(page),
-        _ => None,
+    let found = all.into_iter().find_map(|(_, page)| {
+        let Page::SignIn(page) = page else {
+            return None;
+        };
+        Some(page)
     });
     found.unwrap()
 }

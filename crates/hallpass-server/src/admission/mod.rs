@@ -21,8 +21,9 @@ use hallpass_core::record::{
     ParticipantRecord, SessionRecord,
 };
 use hallpass_store::{
-    BoxFuture, Commit, Committed, CredentialRecord, Day, InitialAccessRecord, IssuerRecord,
-    KeyRecord, NewIssuer, Page, RootRecord, Standing, Store, StoreError, UserRecord,
+    BoxFuture, CodeWithUser, Commit, Committed, CredentialRecord, Day, InitialAccessRecord,
+    IssuerRecord, KeyRecord, NewIssuer, Page, RootRecord, SessionWithUser, Standing, Store,
+    StoreError, UserRecord,
 };
 use hallpass_types::{
     Bucket, ClientId, Code, ContentDigest, Delivery, GrantId, IssuerId, Key, Session, Subject,
@@ -235,6 +236,10 @@ impl Store for Counted {
         waiting(issuer: IssuerId, key: Key<Waiting>) -> Option<FoundWaiting>;
         grant(issuer: IssuerId, id: GrantId) -> Option<FoundGrant>;
         standing(issuer: IssuerId, grant: Option<GrantId>, token: TokenId, expires_at: Timestamp) -> Standing;
+        code_with_user(issuer: IssuerId, key: Key<Code>) -> Option<CodeWithUser>;
+        standing_with_user(issuer: IssuerId, grant: Option<GrantId>, token: TokenId, expires_at: Timestamp)
+            -> (Standing, Option<UserRecord>);
+        session_with_user(issuer: IssuerId, key: Key<Session>, client: Option<&'a ClientId>) -> Option<SessionWithUser>;
         session(issuer: IssuerId, key: Key<Session>) -> Option<SessionRecord>;
         consent(issuer: IssuerId, subject: &'a Subject, client: &'a ClientId) -> Option<ConsentRecord>;
         user_by_name(issuer: IssuerId, username_key: &'a str) -> Option<UserRecord>;

@@ -1,4 +1,5 @@
 //! A slow store under more load than it can take, in simulated time.
+#![expect(clippy::arithmetic_side_effects, reason = "small numbers of a test")]
 
 use std::sync::atomic::AtomicBool;
 

@@ -15,8 +15,13 @@ use crate::wiring::{database_path, postgres};
 
 pub(super) fn run(config: &Config, options: &cli::Migrate, output: Output) -> Result<(), Failure> {
     if config.store.kind != StoreKind::Memory && !options.dry_run {
-        DataFolder::open(&config.server.data_dir, Purpose::Command)?;
-        crate::audit::start(&config.server.data_dir)?;
+        if config.store.kind == StoreKind::Sqlite {
+            DataFolder::open(&config.server.data_dir, Purpose::Command)?;
+        }
+        crate::audit::start(
+            &config.server.data_dir,
+            config.store.kind == StoreKind::Postgres,
+        )?;
     }
     let steps = match config.store.kind {
         StoreKind::Memory => {

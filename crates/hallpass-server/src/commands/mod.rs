@@ -131,7 +131,10 @@ pub fn run(cli: Cli, output: Output) -> Result<(), Failure> {
 
 /// Leaves a line about what changed everything.
 fn audited(config: &Config, action: &str) -> Result<(), Failure> {
-    crate::audit::start(&config.server.data_dir)?;
+    crate::audit::start(
+        &config.server.data_dir,
+        config.store.kind == StoreKind::Postgres,
+    )?;
     let changed = crate::audit::Changed {
         action,
         ..Default::default()
@@ -170,7 +173,10 @@ where
     runtime.block_on(async {
         let issuer = own_issuer(config, config.server.port())?;
         let ground = Ground::open(config, Purpose::Command)?;
-        crate::audit::start(&config.server.data_dir)?;
+        crate::audit::start(
+            &config.server.data_dir,
+            config.store.kind == StoreKind::Postgres,
+        )?;
         let setup = Setup {
             ground,
             config,

@@ -44,7 +44,7 @@ pub enum Text {
     /// A text.
     Text(String),
     /// Texts by name.
-    Table(BTreeMap<String, Text>),
+    Table(BTreeMap<String, Self>),
 }
 
 impl Default for Pages {

@@ -122,7 +122,10 @@ fn the_example_file_works_with_its_comments_taken_away() {
     );
     // Files that are not there are left out, and with them the certificate that this listener needs.
     let text = text.replace("listen = \"0.0.0.0:8443\"", "");
-    let text = text.replace("claims = {", "password = \"correct horse\"\nclaims = {");
+    let text = text.replace(
+        "claims = { name = \"Alice",
+        "password = \"correct horse\"\nclaims = { name = \"Alice",
+    );
     let config = parse(&text).unwrap();
     assert_eq!(config.clients[0].metadata["client_name"], "The shop");
     assert_eq!(config.users[0].claims["email_verified"], true);

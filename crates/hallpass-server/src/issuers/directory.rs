@@ -269,7 +269,7 @@ mod tests {
         let own = Issuer::parse("https://op.example").unwrap();
         let mut directory = Directory::new(&own, unknown_hosts);
         for (at, identifier) in identifiers.iter().enumerate() {
-            let id = u32::try_from(at).unwrap() + 1;
+            let id = u32::try_from(at).unwrap().saturating_add(1);
             directory.apply(&record(id, identifier, IssuerState::Enabled));
         }
         directory

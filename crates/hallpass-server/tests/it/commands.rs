@@ -400,7 +400,7 @@ fn keys_are_listed_and_rotated() {
     for _ in 0..2 {
         let early = folder.run(&["key", "rotate", "--alg", "ES256"]);
         assert_eq!(early.status.code(), Some(1), "nobody knows the next key");
-        assert!(String::from_utf8_lossy(&early.stderr).contains("--force"));
+        assert!(String::from_utf8_lossy(&early.stderr).contains("--now"));
     }
     let after = folder.json(&["key", "rotate", "--alg", "ES256", "--force", "--json"]);
     let phases = |alg: &str, phase: &str| {

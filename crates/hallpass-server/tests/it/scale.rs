@@ -3,6 +3,12 @@
 //! The long run: `cargo test --release -p hallpass-server --test it ten_thousand -- --ignored --nocapture`. With
 //! `HALLPASS_SCALE_REPORT` set to a file the figures are written there as well.
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::print_stdout,
+    reason = "a measurement with small numbers, which it prints"
+)]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};

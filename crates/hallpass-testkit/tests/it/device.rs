@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use hallpass_provider::{browser, endpoints::CodeEntered};
 use hallpass_testkit::{
     Answer, Ask, Browser, Op, Request, Setup, Tokens,
     fixture::{self, Seed},
@@ -13,7 +12,7 @@ use tokio::task::JoinSet;
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
-fn setup() -> Setup {
+pub(super) fn setup() -> Setup {
     let television = |id, name: &str| Seed {
         id,
         secret: None,
@@ -34,7 +33,7 @@ fn setup() -> Setup {
         })
 }
 
-async fn start() -> Op {
+pub(super) async fn start() -> Op {
     setup().start().await
 }
 
@@ -645,73 +644,6 @@ async fn a_person_who_is_switched_off_meanwhile_gets_no_device_connected() {
         .await
         .unwrap();
     assert_error(&poll(&op, &device.code).await, "invalid_grant");
-}
-
-// DV-11
-#[tokio::test]
-async fn one_client_cannot_fill_the_store() {
-    let op = setup()
-        .policy(|policy| policy.device.per_client_per_minute = 5)
-        .start()
-        .await;
-    let ask = |client: &'static str| {
-        Ask::form(
-            "/device/auth",
-            &[("client_id", client), ("scope", "openid")],
-        )
-    };
-    let mut codes = HashSet::new();
-    for _ in 0..5 {
-        let body = op.browser().send(ask("tv")).await.json();
-        codes.insert(body["user_code"].as_str().unwrap().to_owned());
-    }
-    assert_eq!(codes.len(), 5);
-    let answer = op.browser().send(ask("tv")).await;
-    assert_eq!(answer.status, 429);
-    assert!(answer.header("retry-after").is_some());
-    assert_eq!(op.browser().send(ask("tv2")).await.status, 200);
-    op.clock.advance(60);
-    assert_eq!(op.browser().send(ask("tv")).await.status, 200);
-}
-
-// DV-11: whoever speaks for public clients does so from somewhere
-#[tokio::test]
-async fn one_address_cannot_fill_the_store_through_many_clients() {
-    let op = setup()
-        .policy(|policy| policy.device.per_network_per_minute = 4)
-        .start()
-        .await;
-    let ask = |client: &'static str| Ask::form("/device/auth", &[("client_id", client)]);
-    for client in ["tv", "tv2", "tv", "tv2"] {
-        assert_eq!(op.browser().send(ask(client)).await.status, 200);
-    }
-    let answer = op.browser().send(ask("tv")).await;
-    assert_eq!(answer.status, 429);
-    assert!(answer.header("retry-after").is_some());
-    let secret = "hpk_box-0123456789abcdefghijklmnopqrstuvwxyz";
-    let proven = Ask::form("/device/auth", &[("scope", "openid")]).basic("box", secret);
-    assert_eq!(op.browser().send(proven).await.status, 200);
-    op.clock.advance(60);
-    assert_eq!(op.browser().send(ask("tv")).await.status, 200);
-}
-
-// DV-01: an embedding program that does not say where people come from
-#[tokio::test]
-async fn without_address_and_cookie_codes_are_guessed_no_faster() {
-    let op = start().await;
-    let mut evaluated = 0;
-    for number in 0..400 {
-        // The cookie is new each time.
-        let browser = browser::Browser {
-            binding: (number % 2 == 0).then(|| format!("{number:043}")),
-            ..Default::default()
-        };
-        let entered = op.provider.device_code_entered("BCDFGHJK", &browser, None);
-        if let CodeEntered::Unknown = entered.await.unwrap() {
-            evaluated += 1;
-        }
-    }
-    assert_eq!(evaluated, 200);
 }
 
 // F17: the client is gone, or may not any more

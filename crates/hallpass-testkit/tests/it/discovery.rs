@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use hallpass_jose::JwsAlgorithm;
 use hallpass_provider::keys::{KeyAlgorithm, Rotate};
 use hallpass_store::KeyPhase;
-use hallpass_testkit::{Ask, Op, Setup};
+use hallpass_testkit::{Answer, Ask, Op, Setup, wire};
 use serde_json::Value;
 
 const METADATA: &str = "/.well-known/openid-configuration";
@@ -323,7 +323,9 @@ async fn an_issuer_with_a_path_answers_below_it_only() {
         "/t1/../jwks",
         METADATA,
     ] {
-        assert_eq!(browser.get(path).await.status, 404, "{path}");
+        // As it stands: a browser of the tests adds the issuer's path.
+        let bytes = wire::exchange(op.address(), &Ask::get(path).to_bytes()).await;
+        assert_eq!(Answer::parse(&bytes).status, 404, "{path}");
     }
 }
 

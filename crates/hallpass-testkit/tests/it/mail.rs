@@ -30,10 +30,10 @@ async fn queue(op: &Op, lifetime: i64) {
 }
 
 fn stored(write: &hallpass_store::Write) -> String {
-    match write {
-        hallpass_store::Write::Delivery(_, record) => serde_json::to_string(record).unwrap(),
-        _ => unreachable!(),
-    }
+    let hallpass_store::Write::Delivery(_, record) = write else {
+        panic!("something else is written");
+    };
+    serde_json::to_string(record).unwrap()
 }
 
 #[tokio::test]

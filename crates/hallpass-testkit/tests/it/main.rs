@@ -27,6 +27,7 @@ mod consent;
 mod consent_in_full;
 mod custom_grants;
 mod device;
+mod device_limits;
 mod discovery;
 mod dpop;
 mod encryption;

@@ -12,8 +12,7 @@ fn options(page: &str, form: &str) -> String {
         .iter()
         .find(|tag| tag.get("id") == Some(form))
         .and_then(|tag| tag.get("data-options"))
-        .map(html::decode)
-        .unwrap_or_else(|| panic!("no form {form} with options"))
+        .map_or_else(|| panic!("no form {form} with options"), html::decode)
 }
 
 async fn send(browser: &mut Browser, page: &str, form: &str, credential: &str) -> Answer {
@@ -287,7 +286,8 @@ async fn a_key_is_registered_for_one_person_by_somebody_who_just_proved_who_they
     .await;
     assert!(answer.text().contains("data-error=\"passkey_refused\""));
     // Wrong in every way.
-    let wrong: Vec<(&str, Box<dyn Fn(&mut Authenticator)>)> = vec![
+    type Wrong = (&'static str, Box<dyn Fn(&mut Authenticator)>);
+    let wrong: Vec<Wrong> = vec![
         (
             "origin",
             Box::new(|k| k.origin = "https://evil.test".to_owned()),

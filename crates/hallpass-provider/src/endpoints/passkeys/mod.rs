@@ -451,13 +451,15 @@ fn lookup(credential_id: &[u8]) -> ContentDigest {
 fn described(records: &[CredentialRecord]) -> Vec<Value> {
     records
         .iter()
-        .filter_map(|record| match &record.data {
-            CredentialData::Passkey(key) => Some(json!({
+        .filter_map(|record| {
+            let CredentialData::Passkey(key) = &record.data else {
+                return None;
+            };
+            Some(json!({
                 "type": "public-key",
                 "id": base64url::encode(&key.credential_id),
                 "transports": key.transports,
-            })),
-            _ => None,
+            }))
         })
         .collect()
 }

@@ -139,6 +139,7 @@ const LEFT_ALONE: &[&str] = &[
     // Takes away and adds nothing.
     "fapi_profile",
     // No member tells of it.
+    "access",
     "consent",
     "keys",
     "token_claims",
