@@ -593,9 +593,7 @@ async fn store_person(
 fn uris(metadata: &Value) -> Vec<String> {
     let lists = ["redirect_uris", "post_logout_redirect_uris"];
     let lists = lists.iter().filter_map(|name| metadata[name].as_array());
-    lists
-        .flatten()
-        .chain(metadata.get("initiate_login_uri"))
-        .filter_map(|uri| uri.as_str().map(str::to_owned))
+    let uris = lists.flatten().chain(metadata.get("initiate_login_uri"));
+    uris.filter_map(|uri| uri.as_str().map(str::to_owned))
         .collect()
 }
