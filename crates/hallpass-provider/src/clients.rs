@@ -291,13 +291,20 @@ mod tests {
     #[test]
     fn a_client_is_held_for_the_bound_and_with_none_not_at_all() {
         let cache = ClientCache::default();
+        let issuer = hallpass_types::Issuer::parse("https://op.example").unwrap();
+        let policy = hallpass_core::policy::Policy::new(issuer, Arc::new([0; 32]));
         let metadata = serde_json::json!({
             "redirect_uris": ["https://rp.example/cb"],
             "token_endpoint_auth_method": "none",
         });
+        let metadata = hallpass_core::client::metadata::normalize(
+            metadata.as_object().unwrap(),
+            ClientOrigin::Administration,
+            &policy,
+        );
         let record = ClientRecord {
             client_id: ClientId::parse("a").unwrap(),
-            metadata: metadata.as_object().cloned().unwrap_or_default(),
+            metadata: metadata.unwrap(),
             secret: None,
             secret_sealed: None,
             secret_expires_at: None,
@@ -308,8 +315,6 @@ mod tests {
             created_at: Timestamp(0),
             updated_at: Timestamp(0),
         };
-        let issuer = hallpass_types::Issuer::parse("https://op.example").unwrap();
-        let policy = hallpass_core::policy::Policy::new(issuer, Arc::new([0; 32]));
         let client = Client::from_record(&record, &policy, None).unwrap();
         cache.put(&Arc::new(client), Timestamp(1000));
         let held = |at, bound| cache.get(&record.client_id, Timestamp(at), bound).is_some();

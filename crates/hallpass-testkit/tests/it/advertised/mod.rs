@@ -140,6 +140,7 @@ const LEFT_ALONE: &[&str] = &[
     "fapi_profile",
     // No member tells of it.
     "access",
+    "upstreams",
     "consent",
     "keys",
     "token_claims",
