@@ -1,7 +1,7 @@
 //! Who is let in when the store is slower than what is asked of it.
 //!
 //! Every question to the store that is not answered at once counts as under way. How many may be, follows from how long
-//! they take: while they take longer than [`GOAL`] the limit shrinks, and while it is reached and they do not, it grows.
+//! they take: while they take longer than `GOAL` the limit shrinks, and while it is reached and they do not, it grows.
 //! A new request is turned away at its door while the limit is reached, with an advice when to come back, so that those that are
 //! in can be finished; work that would be given up later is not begun. Documents that need no store, and the second listener,
 //! are always served.
