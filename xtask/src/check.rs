@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::{
-    bench, deps, features, generate, report, size,
+    bench, deps, features, generate, previous, report, size,
     workspace::{run, run_with},
 };
 
@@ -119,6 +119,11 @@ pub(crate) fn faults(arguments: impl Iterator<Item = String>) -> ExitCode {
         let binary = binary.to_string_lossy();
         let mut all = vec!["run", "--locked", "--package", "hallpass-faults", "--"];
         all.extend(["--binary", &binary]);
+        let previous = previous::built();
+        let previous = previous.as_ref().map(|path| path.to_string_lossy());
+        if let Some(previous) = &previous {
+            all.extend(["--previous", previous]);
+        }
         all.extend(more.iter().map(String::as_str));
         run(CARGO, &all)
     });

@@ -12,6 +12,7 @@ mod deps;
 mod features;
 mod generate;
 mod pages;
+mod previous;
 mod size;
 mod spec;
 mod workspace;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         "faults" => check::faults(arguments),
         "features" => report(features::problems()),
         "generate" => generate::main(arguments),
+        "previous" => previous::main(),
         "size" => report(size::problems()),
         "spec" => spec::main(arguments),
         "test" => check::test(arguments),
@@ -51,6 +53,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   deps                which crate may depend on which
   dev [ARGUMENTS]     the server with a demo user and clients, from a debug build
   faults [--long] [F01 ...]  experiments that break things under load
+  previous            builds the version before this one, which the rolling upgrade (F15) starts from
   bench               the budgets, beside peers
   conformance         the OpenID Foundation's suite, already running";
 

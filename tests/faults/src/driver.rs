@@ -1,7 +1,7 @@
 //! Workers that use the server as people and clients do.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use hallpass_load::browser::{Browser, User};
 use hallpass_load::http::Authority;
@@ -12,16 +12,84 @@ use crate::caller::{Caller, Place};
 use crate::history::{Deed, History, Outcome};
 use crate::server::random_below;
 
+/// Which nodes are in service, as a balancer in front of them knows it.
+#[derive(Clone, Debug)]
+pub(crate) struct Rota(Arc<[Seat]>);
+
+#[derive(Debug)]
+struct Seat {
+    open: AtomicBool,
+    /// Workers that are in the middle of something with it.
+    in_use: AtomicU32,
+    /// Rises when another process takes the place.
+    process: AtomicU32,
+}
+
+impl Rota {
+    fn of(nodes: usize) -> Self {
+        let seat = || Seat {
+            open: AtomicBool::new(true),
+            in_use: AtomicU32::new(0),
+            process: AtomicU32::new(0),
+        };
+        Self(std::iter::repeat_with(seat).take(nodes).collect())
+    }
+
+    /// Sends nobody there any more, and waits until everybody who is there has their answer.
+    pub(crate) async fn take_out(&self, node: usize) {
+        let Some(seat) = self.0.get(node) else { return };
+        seat.open.store(false, Ordering::SeqCst);
+        while seat.in_use.load(Ordering::SeqCst) > 0 {
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Another process is there.
+    pub(crate) fn put_in(&self, node: usize) {
+        let Some(seat) = self.0.get(node) else { return };
+        seat.process.fetch_add(1, Ordering::SeqCst);
+        seat.open.store(true, Ordering::SeqCst);
+    }
+
+    /// Takes a place at any node that is in service; the number of the process there.
+    fn enter(&self) -> Option<(usize, u32)> {
+        let number = u64::try_from(self.0.len()).unwrap_or(1);
+        for _ in 0..TRIES {
+            let at = usize::try_from(random_below(number)).unwrap_or_default();
+            let seat = self.0.get(at)?;
+            // Whoever closes the seat looks at this afterwards.
+            seat.in_use.fetch_add(1, Ordering::SeqCst);
+            if seat.open.load(Ordering::SeqCst) {
+                return Some((at, seat.process.load(Ordering::SeqCst)));
+            }
+            seat.in_use.fetch_sub(1, Ordering::SeqCst);
+        }
+        None
+    }
+
+    fn leave(&self, at: usize) {
+        if let Some(seat) = self.0.get(at) {
+            seat.in_use.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+}
+
+const TRIES: u32 = 100;
+
 /// Workers under way.
 #[derive(Debug)]
 pub struct Load {
+    pub(crate) rota: Rota,
     stop: Arc<AtomicBool>,
     tasks: Vec<JoinHandle<Worker>>,
 }
 
 /// Workers that rest: signed in, with tokens that they may go on with.
 #[derive(Debug)]
-pub struct Workers(Vec<Worker>);
+pub struct Workers {
+    all: Vec<Worker>,
+    rota: Rota,
+}
 
 impl Workers {
     /// Signs in that many browsers.
@@ -33,11 +101,12 @@ impl Workers {
         history: &History,
         number: u32,
     ) -> Result<Self, Failed> {
-        let mut workers = Vec::new();
+        let mut all = Vec::new();
+        let rota = Rota::of(places.len());
         for actor in 0..number {
-            workers.push(Worker::new(places, history, actor).await?);
+            all.push(Worker::new(places, history, actor, rota.clone()).await?);
         }
-        Ok(Self(workers))
+        Ok(Self { all, rota })
     }
 
     /// Lets them work until they are stopped.
@@ -45,8 +114,12 @@ impl Workers {
     pub fn start(self) -> Load {
         let stop = Arc::new(AtomicBool::new(false));
         let run = |worker: Worker| tokio::spawn(worker.run(Arc::clone(&stop)));
-        let tasks = self.0.into_iter().map(run).collect();
-        Load { stop, tasks }
+        let tasks = self.all.into_iter().map(run).collect();
+        Load {
+            rota: self.rota,
+            stop,
+            tasks,
+        }
     }
 }
 
@@ -57,12 +130,15 @@ impl Load {
     /// One of them panicked.
     pub async fn stop(self) -> Result<Workers, Failed> {
         self.stop.store(true, Ordering::SeqCst);
-        let mut workers = Vec::new();
+        let mut all = Vec::new();
         for task in self.tasks {
             let worker = task.await.map_err(|error| Failed::new(error.to_string()))?;
-            workers.push(worker);
+            all.push(worker);
         }
-        Ok(Workers(workers))
+        Ok(Workers {
+            all,
+            rota: self.rota,
+        })
     }
 }
 
@@ -72,6 +148,8 @@ struct Node {
     authority: Authority,
     confidential: Caller,
     public: Caller,
+    /// The process that the connections lead to.
+    process: u32,
 }
 
 impl Node {
@@ -80,7 +158,14 @@ impl Node {
             authority: place.node.clone(),
             confidential: Caller::new(place, place.confidential()?)?,
             public: Caller::new(place, place.public()?)?,
+            process: 0,
         })
+    }
+
+    fn reconnect(&mut self, process: u32) {
+        self.process = process;
+        self.confidential.reset();
+        self.public.reset();
     }
 }
 
@@ -91,6 +176,7 @@ struct Worker {
     user: User,
     browser: Browser,
     nodes: Vec<Node>,
+    rota: Rota,
     /// The node in use now; another one with each round.
     at: usize,
     /// The refresh token that goes on, and the access token beside it.
@@ -99,7 +185,12 @@ struct Worker {
 }
 
 impl Worker {
-    async fn new(places: &[Place], history: &History, actor: u32) -> Result<Self, Failed> {
+    async fn new(
+        places: &[Place],
+        history: &History,
+        actor: u32,
+        rota: Rota,
+    ) -> Result<Self, Failed> {
         let nodes: Vec<Node> = places.iter().map(Node::new).collect::<Result<_, _>>()?;
         let place = places.first().ok_or_else(|| Failed::new("no node"))?;
         let mut worker = Self {
@@ -108,6 +199,7 @@ impl Worker {
             user: place.demo.user.clone(),
             browser: place.browser()?,
             nodes,
+            rota,
             at: 0,
             family: None,
             rounds: 0,
@@ -136,13 +228,24 @@ impl Worker {
 
     /// One thing after another, so that all kinds are under way at any moment; whether the server answered.
     async fn round(&mut self) -> bool {
+        let Some((at, process)) = self.rota.enter() else {
+            return false;
+        };
         self.rounds = self.rounds.wrapping_add(1);
+        self.at = at;
+        if self.node().process != process {
+            self.node().reconnect(process);
+        }
         if self.nodes.len() > 1 {
-            let number = u64::try_from(self.nodes.len()).unwrap_or(1);
-            self.at = usize::try_from(random_below(number)).unwrap_or_default();
             let server = self.node().authority.clone();
             self.browser.go_through(server);
         }
+        let answered = self.deed().await;
+        self.rota.leave(at);
+        answered
+    }
+
+    async fn deed(&mut self) -> bool {
         match (self.rounds.wrapping_add(self.actor)) % 8 {
             0 | 4 => self.code_flow().await,
             2 => self.introspect().await,

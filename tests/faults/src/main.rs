@@ -1,4 +1,4 @@
-//! `hallpass-faults [--long] [--binary PATH] [--json FILE] [--page FILE] [F01 …]`
+//! `hallpass-faults [--long] [--binary PATH] [--previous PATH] [--json FILE] [--page FILE] [F01 …]`
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -36,6 +36,7 @@ fn main() -> ExitCode {
 async fn run(options: &Options) -> bool {
     let setup = Setup {
         binary: options.binary.clone(),
+        previous: options.previous.clone(),
         scratch: std::env::temp_dir(),
         long: options.long,
     };
@@ -79,6 +80,7 @@ async fn run(options: &Options) -> bool {
 
 struct Options {
     binary: PathBuf,
+    previous: Option<PathBuf>,
     long: bool,
     json: Option<PathBuf>,
     page: Option<PathBuf>,
@@ -89,6 +91,7 @@ impl Options {
     fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut options = Self {
             binary: PathBuf::from("target/release/hallpass"),
+            previous: None,
             long: false,
             json: None,
             page: None,
@@ -103,6 +106,7 @@ impl Options {
             match argument.as_str() {
                 "--long" => options.long = true,
                 "--binary" => options.binary = value()?.into(),
+                "--previous" => options.previous = Some(value()?.into()),
                 "--json" => options.json = Some(value()?.into()),
                 "--page" => options.page = Some(value()?.into()),
                 number if ALL.iter().any(|known| known.number == number) => {
@@ -115,5 +119,4 @@ impl Options {
     }
 }
 
-const USAGE: &str =
-    "usage: hallpass-faults [--long] [--binary PATH] [--json FILE] [--page FILE] [F01 ...]";
+const USAGE: &str = "usage: hallpass-faults [--long] [--binary PATH] [--previous PATH] [--json FILE] [--page FILE] [F01 ...]";

@@ -27,6 +27,8 @@ use crate::Failed;
 pub struct Setup {
     /// The server's binary.
     pub binary: PathBuf,
+    /// The server's binary of the version before.
+    pub previous: Option<PathBuf>,
     /// Where each experiment makes a folder of its own.
     pub scratch: PathBuf,
     /// Whether everything runs at full length.
@@ -119,6 +121,13 @@ impl Launch {
     #[must_use]
     pub fn on(mut self, data: &Path) -> Self {
         data.clone_into(&mut self.data);
+        self
+    }
+
+    /// The same, run by another binary.
+    #[must_use]
+    pub fn by(mut self, binary: &Path) -> Self {
+        binary.clone_into(&mut self.binary);
         self
     }
 

@@ -15,6 +15,7 @@ mod node_killed;
 mod nodes;
 mod power_cut;
 mod races;
+mod rolling_upgrade;
 pub(crate) mod scene;
 mod sync_errors;
 
@@ -94,6 +95,7 @@ experiments! {
     "F11" connections_taken::run, "others take every connection of PostgreSQL";
     "F12" key_rotation::run, "keys change every five seconds on a server and by commands that are killed";
     "F13" backup::run, "backups under load; the last and an old one are restored";
+    "F15" rolling_upgrade::run, "two nodes change from the version before to this one, back, and again, under load";
     "F17" graceful_stop::run, "SIGTERM under load";
     "F21" corruption::run, "bytes of the database are flipped, the file is cut, the master key is another one";
     "F22" locked_database::run, "another process holds the database's write lock, then a read transaction";

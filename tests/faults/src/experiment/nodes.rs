@@ -1,5 +1,6 @@
 //! Several nodes of one issuer on one PostgreSQL.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use hallpass_testpg::Cluster;
@@ -89,6 +90,27 @@ impl Nodes {
         Ok(took)
     }
 
+    /// SIGTERM to a node that nobody asks any more, and another binary in its place.
+    pub(super) fn replace(&mut self, node: usize, binary: &Path) -> Result<Duration, Failed> {
+        let (Some(server), Some(launch)) =
+            (self.servers.get_mut(node), self.launches.get_mut(node))
+        else {
+            return Err(Failed::new("no such node"));
+        };
+        if let Some(server) = server.take() {
+            server.signal("TERM");
+            let status = server.end_within(STOP_LIMIT);
+            require(status.is_some_and(|status| status.success()), || {
+                format!("SIGTERM: {status:?}; {}", launch.log_end())
+            })?;
+        }
+        *launch = launch.clone().by(binary);
+        let started = launch.start()?;
+        let took = started.started_in;
+        *server = Some(started);
+        Ok(took)
+    }
+
     /// Waits until that many more requests have succeeded.
     pub(super) async fn progress(&self, more: usize, limit: Duration) -> Result<Duration, Failed> {
         let began = Instant::now();
@@ -137,5 +159,6 @@ impl Nodes {
     }
 }
 
+const STOP_LIMIT: Duration = Duration::from_secs(40);
 const MASTER_KEY: &str = "kF2v5ZxWYg0S1d8cXrQmT3uB7nJpL4hE6aOiGyUtRsA";
 const MOST_TOKENS: usize = 3_000;
