@@ -173,6 +173,14 @@ impl Sockets {
         }
 
         shutdown.reached(Stage::Draining).await;
+        let announce = settings.server.announce_seconds.duration();
+        if !announce.is_zero() {
+            tracing::info!(connections = open.count(), "not ready any more");
+            tokio::select! {
+                () = tokio::time::sleep(announce) => {}
+                () = shutdown.reached(Stage::Stopped) => {}
+            }
+        }
         tracing::info!(connections = open.count(), "draining");
         accepting.shutdown().await;
         open.close_all();

@@ -29,7 +29,10 @@ pub struct Server {
     pub max_connections: u32,
     /// Connections held open at once for one address, trusted proxies excepted.
     pub max_connections_per_address: u32,
-    /// Time that requests in flight have to finish after SIGTERM.
+    /// Time after SIGTERM in which everything is still served while `/health/ready` says no: what a balancer needs to see
+    /// that and to look elsewhere.
+    pub announce_seconds: Seconds,
+    /// Time that requests in flight have to finish after that.
     pub drain_seconds: Seconds,
     /// Addresses of reverse proxies whose header about the client is believed.
     pub trusted_proxies: Vec<Range>,
@@ -60,6 +63,7 @@ impl Default for Server {
             workers: None,
             max_connections: 10_000,
             max_connections_per_address: 1_000,
+            announce_seconds: Seconds(0),
             drain_seconds: Seconds(20),
             trusted_proxies: Vec::new(),
             forwarded_header: ForwardedHeader::None,
@@ -113,6 +117,7 @@ impl Server {
             1,
             1_000_000,
         );
+        check.between("server.announce_seconds", self.announce_seconds, 0, 300);
         check.between("server.drain_seconds", self.drain_seconds, 0, 300);
         match (self.trusted_proxies.is_empty(), self.forwarded_header) {
             (false, ForwardedHeader::None) => check.problem(

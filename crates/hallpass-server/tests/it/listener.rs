@@ -237,3 +237,30 @@ async fn the_drain_has_an_end() {
         begin.elapsed()
     );
 }
+
+#[tokio::test]
+async fn who_announces_the_end_goes_on_serving_for_a_while() {
+    let server = start("server.announce_seconds = 300");
+    server.ender.advance();
+    assert!(
+        get(server.operations, "/health/ready")
+            .await
+            .contains("not ready: draining")
+    );
+    assert!(get(server.address, "/x").await.contains("GET /x"));
+    server.ender.advance();
+    server.served.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_announcement_has_an_end() {
+    let server = start("server.announce_seconds = 5");
+    let begin = tokio::time::Instant::now();
+    server.ender.advance();
+    server.served.await.unwrap();
+    assert!(
+        (5..=6).contains(&begin.elapsed().as_secs()),
+        "{:?}",
+        begin.elapsed()
+    );
+}
