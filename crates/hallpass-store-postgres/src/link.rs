@@ -234,7 +234,31 @@ impl Slot {
         }
     }
 
-    fn current(&self) -> Option<Arc<Link>> {
+    /// The connection where there is one. Where there is none, one is made meanwhile.
+    pub(crate) fn live(self: &Arc<Self>) -> Option<Arc<Link>> {
+        let link = self.current();
+        if link.is_none() && !self.is_dialing_or_paused() {
+            let slot = Arc::clone(self);
+            // Its failure is told to those who ask for this connection by name.
+            tokio::spawn(async move { drop(slot.link().await) });
+        }
+        link
+    }
+
+    /// Whether there is no connection and none is tried for at the moment, since the last try failed.
+    pub(crate) fn is_paused(&self) -> bool {
+        let paused = |pause: &Pause| pause.until.is_some_and(|until| Instant::now() < until);
+        self.dialing.try_lock().is_ok_and(|pause| paused(&pause)) && self.current().is_none()
+    }
+
+    fn is_dialing_or_paused(&self) -> bool {
+        match self.dialing.try_lock() {
+            Ok(pause) => pause.until.is_some_and(|until| Instant::now() < until),
+            Err(_) => true,
+        }
+    }
+
+    pub(crate) fn current(&self) -> Option<Arc<Link>> {
         let mut slot = self.slot();
         if slot.as_ref().is_some_and(|link| !link.usable()) {
             *slot = None;

@@ -57,6 +57,17 @@ impl Job {
 
 /// What a writer does next.
 #[derive(Debug)]
+pub(crate) enum Next {
+    /// Commits.
+    Commit(Batch),
+    /// It leaves them to the others, for it has no connection and they do.
+    Mend,
+    /// Nothing, for ever.
+    End,
+}
+
+/// Commits that are done at once.
+#[derive(Debug)]
 pub(crate) enum Batch {
     /// Commits of one shape that touch no row twice.
     Together(Arc<Shape>, Vec<Job>),
@@ -125,10 +136,14 @@ impl Queue {
         }
     }
 
-    /// Waits for work; none at the end.
-    pub(crate) async fn next(&self) -> Option<Batch> {
+    /// Waits for work, which is left to others by those who are not fit for it.
+    pub(crate) async fn next(&self, fit: impl Fn() -> bool) -> Next {
         loop {
             let arrived = self.arrived.notified();
+            if !fit() {
+                self.arrived.notify_one();
+                return Next::Mend;
+            }
             if let Some((batch, more)) = self.take() {
                 let taken = match &batch {
                     Batch::Together(_, jobs) => jobs.len() as u64,
@@ -138,12 +153,12 @@ impl Queue {
                 if more {
                     self.arrived.notify_one();
                 }
-                return Some(batch);
+                return Next::Commit(batch);
             }
             if self.closed.load(Relaxed) {
                 // The next one ends too.
                 self.arrived.notify_one();
-                return None;
+                return Next::End;
             }
             arrived.await;
         }

@@ -28,7 +28,7 @@ use tokio_postgres::{Row, types::ToSql};
 
 use crate::{
     failure::Failure,
-    link::{Dialer, Slot},
+    link::{Dialer, Link, Slot},
     row::{
         Read, access_of, blob, client_id, client_of, code_of, decode_at, digest, flag, found_grant,
         get, int, key_of, optional_blob, small, user_of,
@@ -43,7 +43,7 @@ pub(crate) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 #[derive(Debug)]
 pub(crate) struct Readers {
     dialer: Arc<Dialer>,
-    slots: Vec<Slot>,
+    slots: Vec<Arc<Slot>>,
     next: AtomicUsize,
     room: Semaphore,
 }
@@ -51,7 +51,7 @@ pub(crate) struct Readers {
 impl Readers {
     pub(crate) fn new(dialer: &Arc<Dialer>) -> Self {
         let count = dialer.options.readers.max(1);
-        let slots = std::iter::repeat_with(|| Slot::new(Arc::clone(dialer)));
+        let slots = std::iter::repeat_with(|| Arc::new(Slot::new(Arc::clone(dialer))));
         Self {
             dialer: Arc::clone(dialer),
             slots: slots.take(count).collect(),
@@ -95,7 +95,10 @@ impl Readers {
         let Some(slot) = self.slots.get(place) else {
             return Err(Failure::Busy);
         };
-        let link = slot.link().await?;
+        let link = match self.live(slot) {
+            Some(link) => link,
+            None => slot.link().await?,
+        };
         let asking = async {
             let statement = link.prepared(sql).await?;
             Ok(link.client.query(&statement, params).await?)
@@ -108,6 +111,12 @@ impl Readers {
             link.spoil();
         }
         asked
+    }
+
+    /// The connection whose turn it is, or another one while that is lost: after an outage they do not come back at once.
+    fn live(&self, slot: &Arc<Slot>) -> Option<Arc<Link>> {
+        slot.live()
+            .or_else(|| self.slots.iter().find_map(|slot| slot.current()))
     }
 
     pub(crate) async fn one<T>(

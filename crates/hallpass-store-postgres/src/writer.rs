@@ -12,22 +12,29 @@ use crate::{
     failure::Failure,
     link::{Dialer, Link, Slot, jittered},
     op::{Op, Step},
-    queue::{Batch, Job, Queue},
+    queue::{Batch, Job, Next, Queue},
     row, sql,
     statement::{Shape, single, single_params},
 };
 
 /// Starts the tasks that commit. They end when the queue is closed.
 pub(crate) fn start(dialer: &Arc<Dialer>, queue: &Arc<Queue>) {
-    for _ in 0..dialer.options.writers.max(1) {
+    let slots = std::iter::repeat_with(|| Slot::new(Arc::clone(dialer)));
+    let slots: Arc<[Slot]> = slots.take(dialer.options.writers.max(1)).collect();
+    for own in 0..slots.len() {
         let writer = Writer {
-            slot: Slot::new(Arc::clone(dialer)),
+            own,
+            slots: Arc::clone(&slots),
             dialer: Arc::clone(dialer),
         };
         let queue = Arc::clone(queue);
         tokio::spawn(async move {
-            while let Some(batch) = queue.next().await {
-                writer.run(batch).await;
+            loop {
+                match queue.next(|| writer.is_fit()).await {
+                    Next::Commit(batch) => writer.run(batch).await,
+                    Next::Mend => writer.mend().await,
+                    Next::End => break,
+                }
             }
         });
     }
@@ -35,11 +42,38 @@ pub(crate) fn start(dialer: &Arc<Dialer>, queue: &Arc<Queue>) {
 
 #[derive(Debug)]
 struct Writer {
-    slot: Slot,
+    /// The place of its own connection, which nobody else uses, among those of all writers.
+    own: usize,
+    slots: Arc<[Slot]>,
     dialer: Arc<Dialer>,
 }
 
 impl Writer {
+    /// Not while it has no connection and must not try for one yet, but another writer has one. Where nobody has one, those
+    /// who ask are to be told at once.
+    fn is_fit(&self) -> bool {
+        let paused = self.slots.get(self.own).is_some_and(Slot::is_paused);
+        !paused || !self.is_any_live()
+    }
+
+    fn is_any_live(&self) -> bool {
+        self.slots.iter().any(|slot| slot.current().is_some())
+    }
+
+    /// Tries for a connection until there is one, or the others have none either.
+    async fn mend(&self) {
+        while self.link().await.is_err() && self.is_any_live() {
+            sleep(MEND).await;
+        }
+    }
+
+    async fn link(&self) -> Result<Arc<Link>, Failure> {
+        match self.slots.get(self.own) {
+            Some(slot) => slot.link().await,
+            None => Err(Failure::Busy),
+        }
+    }
+
     async fn run(&self, batch: Batch) {
         match batch {
             Batch::Together(shape, jobs) => {
@@ -160,7 +194,7 @@ impl Writer {
         &self,
         work: impl AsyncFnOnce(&Link) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let link = self.slot.link().await?;
+        let link = self.link().await?;
         // The database's own limit comes first and says that nothing was written.
         let most = self.dialer.options.statement_timeout.saturating_add(GRACE);
         let outcome = match timeout(most, work(&link)).await {
@@ -176,6 +210,7 @@ impl Writer {
 
 pub(crate) const MOST_TRIES: u32 = 8;
 pub(crate) const RETRY: Duration = Duration::from_millis(4);
+const MEND: Duration = Duration::from_millis(25);
 const GRACE: Duration = Duration::from_secs(1);
 
 pub(crate) fn micros(took: Duration) -> u64 {

@@ -109,6 +109,57 @@ async fn a_database_that_comes_back_is_used_again_and_no_acknowledged_key_is_fre
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn as_soon_as_one_question_or_commit_is_answered_again_no_further_one_fails() {
+    let Some(cluster) = Cluster::start(&["fsync=off"]) else {
+        return;
+    };
+    let store = Arc::new(open(&cluster, impatient()).await);
+    let issuer = store.issuer("https://op.example").await.unwrap();
+    let asked = move |store: Arc<PostgresStore>| async move { store.signing_keys(issuer).await };
+    for round in 1..3_u32 {
+        let first = round * 1_000_000;
+        // All connections are in use, and lost.
+        let mut running = tokio::task::JoinSet::new();
+        for n in 0..64 {
+            let store = Arc::clone(&store);
+            running.spawn(async move {
+                asked(Arc::clone(&store)).await.unwrap();
+                store.commit(issuer, once(first + n)).await.unwrap();
+            });
+        }
+        running.join_all().await;
+        cluster.stop();
+        // Each has tried so often that it rests for a second.
+        let since = Instant::now();
+        while since.elapsed() < Duration::from_secs(3) {
+            let mut running = tokio::task::JoinSet::new();
+            for n in 100..132 {
+                let store = Arc::clone(&store);
+                running.spawn(async move {
+                    assert_not_now(&asked(Arc::clone(&store)).await.unwrap_err());
+                    assert_not_now(&store.commit(issuer, once(first + n)).await.unwrap_err());
+                });
+            }
+            running.join_all().await;
+        }
+        cluster.restart();
+        until_it_goes_on(&store, issuer, first + 1_000).await;
+        for n in 0..500 {
+            store
+                .commit(issuer, once(first + 10_000 + n))
+                .await
+                .unwrap();
+        }
+        while asked(Arc::clone(&store)).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        for _ in 0..500 {
+            asked(Arc::clone(&store)).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_database_that_says_nothing_costs_a_bounded_time() {
     let Some(cluster) = Cluster::start(&["fsync=off"]) else {
         return;
