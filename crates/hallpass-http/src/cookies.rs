@@ -40,22 +40,24 @@ impl CookieNames {
         }))
     }
 
-    fn cookie(&self, name: &str, value: &str, max_age: i64) -> Option<HeaderValue> {
+    /// Without an age it ends with the browser.
+    fn cookie(&self, name: &str, value: &str, max_age: Option<i64>) -> Option<HeaderValue> {
         let secure = if self.0.secure { "; Secure" } else { "" };
-        let text =
-            format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={max_age}{secure}");
+        let age = lasting(max_age);
+        let text = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{age}{secure}");
         HeaderValue::from_str(&text).ok()
     }
 
     /// The cookie that script on our own page reads, also when that page is in a frame of another site.
-    fn watched(&self, value: &str, max_age: i64) -> Option<HeaderValue> {
+    fn watched(&self, value: &str, max_age: Option<i64>) -> Option<HeaderValue> {
         let name = self.state();
         let site = if self.0.secure {
             "SameSite=None; Secure"
         } else {
             "SameSite=Lax"
         };
-        let text = format!("{name}={value}; Path=/; {site}; Max-Age={max_age}");
+        let age = lasting(max_age);
+        let text = format!("{name}={value}; Path=/; {site}{age}");
         HeaderValue::from_str(&text).ok()
     }
 
@@ -63,6 +65,10 @@ impl CookieNames {
     pub(crate) fn state(&self) -> &str {
         &self.0.state
     }
+}
+
+fn lasting(max_age: Option<i64>) -> String {
+    max_age.map_or_else(String::new, |age| format!("; Max-Age={age}"))
 }
 
 /// What tells the cookies of a path from those of another; nothing at the root.
@@ -104,6 +110,7 @@ pub fn browser_of(headers: &HeaderMap, names: &CookieNames) -> Browser {
             })
             .unwrap_or_default(),
         visit: None,
+        remember: false,
     }
 }
 
@@ -125,23 +132,25 @@ fn single<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 
 /// Adds the cookies of an answer.
 pub fn set_cookies(headers: &mut HeaderMap, cookies: &SetCookies, names: &CookieNames) {
+    // One that is taken away has an age in any case.
+    let kept = |age: i64| (age <= 0 || !cookies.fleeting).then_some(age);
     let session = match (&cookies.session, cookies.end_session) {
-        (Some((value, age)), _) => names.cookie(&names.0.session, value.expose(), *age),
-        (None, true) => names.cookie(&names.0.session, "", 0),
+        (Some((value, age)), _) => names.cookie(&names.0.session, value.expose(), kept(*age)),
+        (None, true) => names.cookie(&names.0.session, "", Some(0)),
         (None, false) => None,
     };
     let binding = cookies
         .binding
         .as_deref()
-        .and_then(|b| names.cookie(&names.0.binding, b, BINDING_AGE));
+        .and_then(|b| names.cookie(&names.0.binding, b, Some(BINDING_AGE)));
     let state = cookies
         .state
         .as_ref()
-        .and_then(|(value, age)| names.watched(value, *age));
+        .and_then(|(value, age)| names.watched(value, kept(*age)));
     let others = cookies
         .others
         .as_ref()
-        .and_then(|(values, age)| names.cookie(&names.0.others, values, *age));
+        .and_then(|(values, age)| names.cookie(&names.0.others, values, kept(*age)));
     for value in [session, binding, state, others].into_iter().flatten() {
         headers.append(SET_COOKIE, value);
     }

@@ -43,6 +43,15 @@
     }
     const answer = { id: encode(credential.rawId), type: credential.type, response: said };
     form.elements.namedItem('credential').value = JSON.stringify(answer);
+    // The box to stay signed in may stand in another form.
+    const box = document.getElementById('remember');
+    if (box && box.checked && !form.contains(box)) {
+      const kept = document.createElement('input');
+      kept.type = 'hidden';
+      kept.name = box.name;
+      kept.value = box.value;
+      form.append(kept);
+    }
     HTMLFormElement.prototype.submit.call(form);
   };
 

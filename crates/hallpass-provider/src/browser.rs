@@ -37,6 +37,8 @@ pub struct Browser {
     pub others: Vec<Opaque<Session>>,
     /// From where the request comes, where it may become somebody's session.
     pub visit: Option<Box<Visit>>,
+    /// The person wants to stay signed in when the browser is closed, as a form says.
+    pub remember: bool,
 }
 
 impl Browser {
@@ -45,6 +47,7 @@ impl Browser {
         Self {
             binding: self.binding.clone(),
             visit: self.visit.clone(),
+            remember: self.remember,
             ..Self::default()
         }
     }
@@ -78,6 +81,8 @@ pub struct SetCookies {
     pub state: Option<(String, i64)>,
     /// A new value of the cookie with the accounts that wait, and its lifetime in seconds; 0 removes it.
     pub others: Option<(String, i64)>,
+    /// The browser forgets the session when it is closed.
+    pub fleeting: bool,
 }
 
 /// An authorization request that waits for its person, as it is sealed into the page's URL.

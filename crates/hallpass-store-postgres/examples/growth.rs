@@ -369,6 +369,8 @@ fn session(n: u64) -> SessionRecord {
         earlier: Vec::new(),
         visit: None,
         seen_at: NOW,
+        fleeting: false,
+        lowered: false,
     }
 }
 

@@ -75,6 +75,7 @@ pub(crate) fn web() -> Client {
         require_auth_time: false,
         default_acr_values: Vec::new(),
         required_acr: None,
+        sign_in: crate::sign_in::ClientSignIn::default(),
         require_pkce: false,
         skip_consent: false,
         restriction: crate::access::Restriction::default(),
@@ -168,5 +169,7 @@ pub(crate) fn session(age: i64) -> SessionRecord {
         earlier: Vec::new(),
         visit: None,
         seen_at: NOW,
+        fleeting: false,
+        lowered: false,
     }
 }

@@ -25,6 +25,7 @@ use crate::{
     fapi::Profile,
     policy::{DeliveryMode, Resource, canonical},
     request_object::Demands,
+    sign_in::ClientSignIn,
 };
 
 pub use encryption::{Encryption, Encryptions, Signed};
@@ -142,6 +143,8 @@ pub struct Client {
     pub default_acr_values: Vec<String>,
     /// The authentication context class without which nobody gets in; only an operator says so (`required_acr`).
     pub required_acr: Option<String>,
+    /// What it demands of everybody's sign-in; only an operator says so (`sign_in_methods`, `second_factor`).
+    pub sign_in: ClientSignIn,
     /// Whether PKCE is demanded of it.
     pub require_pkce: bool,
     /// Whether consent is asked at all; only configuration and administration can waive it (`skip_consent`).

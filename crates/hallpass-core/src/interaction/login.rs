@@ -10,6 +10,7 @@ pub(super) const CHECKS: &[Check] = &[
     check(Cause::TooLongAgo,     too_long_ago),
     check(Cause::AnotherSubject, another_subject),
     check(Cause::AcrTooWeak,     acr_too_weak),
+    check(Cause::OtherWay,       other_way),
 ];
 
 /// What another sign-in would not mend, since one within this request did not.
@@ -22,7 +23,8 @@ pub(super) fn is_futile(case: &Case<'_>) -> Option<Reason> {
     if another_subject(case) {
         return Some(Reason::AnotherSubject);
     }
-    essential_acr_is_missing(case).then_some(Reason::AcrNotReached)
+    let missing = essential_acr_is_missing(case) || less_than_the_client_demands(case);
+    (missing || other_way(case)).then_some(Reason::AcrNotReached)
 }
 
 const fn no_session(case: &Case<'_>) -> bool {
@@ -50,7 +52,21 @@ fn another_subject(case: &Case<'_>) -> bool {
 }
 
 fn acr_too_weak(case: &Case<'_>) -> bool {
-    essential_acr_is_missing(case) || wished_acr_is_missing(case)
+    essential_acr_is_missing(case)
+        || wished_acr_is_missing(case)
+        || less_than_the_client_demands(case)
+}
+
+fn less_than_the_client_demands(case: &Case<'_>) -> bool {
+    let demands = &case.client.sign_in;
+    let session = case.facts.session;
+    session.is_some_and(|session| !demands.is_content(case.facts.policy, session))
+}
+
+fn other_way(case: &Case<'_>) -> bool {
+    let demands = &case.client.sign_in;
+    let session = case.facts.session;
+    session.is_some_and(|session| !demands.takes(session))
 }
 
 /// A wish is for those who can fulfil it, asks once, and never refuses.

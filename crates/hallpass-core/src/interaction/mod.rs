@@ -79,6 +79,8 @@ pub enum Cause {
     AnotherSubject,
     /// The sign-in was weaker than the client needs.
     AcrTooWeak,
+    /// The client lets people in by other ways than the one by which this one came.
+    OtherWay,
     /// The client wants the person to choose an account.
     SelectionRequested,
     /// The person can act for organizations, and has not said for which.
@@ -115,7 +117,8 @@ impl Cause {
             | Self::LoginRequested
             | Self::TooLongAgo
             | Self::AnotherSubject
-            | Self::AcrTooWeak => Reason::LoginRequired,
+            | Self::AcrTooWeak
+            | Self::OtherWay => Reason::LoginRequired,
             Self::SelectionRequested => Reason::AccountSelectionRequired,
             Self::ConsentRequested
             | Self::AskedEachTime

@@ -17,7 +17,7 @@ use crate::{
     authorization_details::Detail,
     backchannel::{BackchannelRecord, InboxRecord},
     device::DeviceRecord,
-    sign_in::Proof,
+    sign_in::{Method, Proof},
 };
 pub use delivery::{
     DeliveryContent, DeliveryRecord, SealedRequest, is_over, next_attempt, next_turn,
@@ -300,6 +300,27 @@ pub struct SessionRecord {
     /// When it was last used, to the hour; 0 where that was never noted.
     #[serde(default = "never", skip_serializing_if = "is_never")]
     pub seen_at: Timestamp,
+    /// The browser forgets it when it is closed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fleeting: bool,
+    /// It began for a client of whose people less is asked than of the issuer's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lowered: bool,
+}
+
+impl SessionRecord {
+    /// What its person proved. A session of an earlier version of this program says it in words alone.
+    #[must_use]
+    pub fn proved(&self) -> Vec<Proof> {
+        if self.proofs.is_empty() {
+            return vec![Proof {
+                method: Method::Other,
+                amr: self.authentication.amr.clone(),
+                at: self.authentication.auth_time,
+            }];
+        }
+        self.proofs.clone()
+    }
 }
 
 const fn never() -> Timestamp {

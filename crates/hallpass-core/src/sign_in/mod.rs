@@ -4,6 +4,7 @@
 //! session exists before it answers [`Step::Done`].
 
 pub mod recovery;
+mod rules;
 mod strength;
 pub mod totp;
 
@@ -11,6 +12,7 @@ use hallpass_types::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::policy::Policy;
+pub use rules::{ClientSignIn, Remember, SecondFactor, SignInPolicy};
 pub use strength::{Strength, acr_of, required_by, strength_of, wished_by};
 
 /// A way to prove who one is.
@@ -51,6 +53,26 @@ impl Method {
             Self::Other => "other",
         }
     }
+
+    /// The method of that name in configuration; none for what only a program of its own can vouch for.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::NAMED
+            .iter()
+            .copied()
+            .find(|method| method.as_str() == name)
+    }
+
+    /// Those that can be named in configuration.
+    pub const NAMED: &[Self] = &[
+        Self::Password,
+        Self::Passkey,
+        Self::Totp,
+        Self::RecoveryCode,
+        Self::EmailCode,
+        Self::MagicLink,
+        Self::Upstream,
+    ];
 
     /// What it says in `amr` (RFC 8176 §2), where nothing more is known of it.
     //= RFC8176#2 MUST: values of amr are those of the registry, so that clients can read them
@@ -123,58 +145,6 @@ pub fn time_of(proofs: &[Proof]) -> Option<Timestamp> {
     proofs.iter().map(|proof| proof.at).min()
 }
 
-/// When a second factor is asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SecondFactor {
-    /// Only where a client demands it.
-    Off,
-    /// From everybody who has set one up.
-    #[default]
-    WhenEnrolled,
-    /// From everybody. Who has none sets one up before anything else.
-    Required,
-}
-
-/// Which ways there are, and what is demanded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SignInPolicy {
-    /// Ways to begin, in the order in which they are offered.
-    pub methods: Vec<Method>,
-    /// Ways to go on, where one is not enough.
-    pub second: Vec<Method>,
-    /// When a second factor is asked for.
-    pub second_factor: SecondFactor,
-    /// What each authentication context class demands, beside [`Policy::acr_values`]. Where there is none, the first class
-    /// demands one factor, the second two, and every further one a passkey.
-    pub demands: Vec<Strength>,
-}
-
-impl Default for SignInPolicy {
-    fn default() -> Self {
-        Self {
-            methods: vec![Method::Password, Method::Passkey],
-            second: vec![Method::Passkey, Method::Totp, Method::RecoveryCode],
-            second_factor: SecondFactor::default(),
-            demands: Vec::new(),
-        }
-    }
-}
-
-impl SignInPolicy {
-    /// Whether a sign-in can begin so.
-    #[must_use]
-    pub fn begins_with(&self, method: Method) -> bool {
-        self.methods.contains(&method)
-    }
-
-    /// Whether a sign-in can go on so.
-    #[must_use]
-    pub fn goes_on_with(&self, method: Method) -> bool {
-        self.second.contains(&method)
-    }
-}
-
 /// What a person has set up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Enrolled {
@@ -208,6 +178,20 @@ impl Enrolled {
     /// How strong a sign-in of this person can become.
     #[must_use]
     pub fn reachable(self, policy: &SignInPolicy) -> Strength {
+        // Beside a password, where one may be had.
+        let by_mail = policy.begins_with(Method::Password)
+            && policy.goes_on_with(Method::EmailCode)
+            && self.has(Method::EmailCode);
+        let mailed = if by_mail {
+            Strength::Multi
+        } else {
+            Strength::Single
+        };
+        self.holds(policy).max(mailed)
+    }
+
+    /// The same by what the person holds, without their mailbox.
+    fn holds(self, policy: &SignInPolicy) -> Strength {
         let offered = |method| policy.begins_with(method) || policy.goes_on_with(method);
         if self.has(Method::Passkey) && offered(Method::Passkey) {
             return Strength::PhishingResistant;
@@ -225,11 +209,13 @@ impl Enrolled {
 
 /// What a request demands of a sign-in, beyond the policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Demand {
+pub struct Demand<'a> {
     /// Less does not do.
     pub required: Option<Strength>,
     /// As far as the person can.
     pub wished: Option<Strength>,
+    /// What the client demands of everybody's sign-in.
+    pub client: Option<&'a ClientSignIn>,
 }
 
 /// What comes next in a sign-in.
@@ -249,12 +235,16 @@ pub enum Step {
 
 /// What is missing. `enrolled` is asked for only when something was proved: before that it is nobody's.
 #[must_use]
-pub fn step(policy: &Policy, demand: Demand, proofs: &[Proof], enrolled: Enrolled) -> Step {
+pub fn step(policy: &Policy, demand: Demand<'_>, proofs: &[Proof], enrolled: Enrolled) -> Step {
     let rules = &policy.sign_in;
-    let Some(reached) = strength_of(policy, proofs) else {
-        return Step::First(rules.methods.clone());
+    let ways_in = rules.methods_for(demand.client);
+    let Some(reached) =
+        strength_of(policy, proofs).filter(|_| rules::lets_in(demand.client, proofs))
+    else {
+        return Step::First(ways_in);
     };
-    let by_policy = match rules.second_factor {
+    let second_factor = rules.second_factor_for(demand.client);
+    let by_policy = match second_factor {
         SecondFactor::Required => Some(Strength::Multi),
         SecondFactor::WhenEnrolled if enrolled.wants_second() => Some(Strength::Multi),
         SecondFactor::WhenEnrolled | SecondFactor::Off => None,
@@ -267,14 +257,13 @@ pub fn step(policy: &Policy, demand: Demand, proofs: &[Proof], enrolled: Enrolle
     let Some(target) = must.max(wish).filter(|target| reached < *target) else {
         return Step::Done;
     };
+    let knows = proofs.iter().any(|proof| proof.method == Method::Password);
     let helps = |method: Method| match method {
         Method::Passkey => true,
         Method::Totp | Method::RecoveryCode => target <= Strength::Multi,
-        Method::Password
-        | Method::EmailCode
-        | Method::MagicLink
-        | Method::Upstream
-        | Method::Other => false,
+        // Beside another proof of the mailbox it is the same one twice.
+        Method::EmailCode => target <= Strength::Multi && knows,
+        Method::Password | Method::MagicLink | Method::Upstream | Method::Other => false,
     };
     let ways: Vec<Method> = rules
         .second
@@ -285,8 +274,11 @@ pub fn step(policy: &Policy, demand: Demand, proofs: &[Proof], enrolled: Enrolle
     if !ways.is_empty() {
         return Step::Second(ways);
     }
-    let has_nothing = enrolled.reachable(rules) < Strength::Multi;
-    if rules.second_factor == SecondFactor::Required && has_nothing {
+    if must.is_none_or(|must| must <= reached) {
+        return Step::Done;
+    }
+    let has_nothing = enrolled.holds(rules) < Strength::Multi;
+    if second_factor == SecondFactor::Required && has_nothing {
         Step::Enrol
     } else {
         Step::Unreachable

@@ -41,7 +41,6 @@ const fn kind(method: Method) -> Option<Kind> {
 /// How strong these proofs are together; none where nothing is proved.
 #[must_use]
 pub fn strength_of(policy: &Policy, proofs: &[Proof]) -> Option<Strength> {
-    let _ = policy;
     if proofs.iter().any(|proof| proof.method == Method::Passkey) {
         return Some(Strength::PhishingResistant);
     }
@@ -55,7 +54,10 @@ pub fn strength_of(policy: &Policy, proofs: &[Proof]) -> Option<Strength> {
         .filter(|proof| proof.method == Method::Other)
         .filter_map(|proof| by_words(&proof.amr))
         .max();
-    let possession = has(Kind::Possession);
+    // A mailbox beside a password is a second factor only where the issuer takes it for one.
+    let mailed = policy.sign_in.goes_on_with(Method::EmailCode)
+        && proofs.iter().any(|proof| proof.method == Method::EmailCode);
+    let possession = has(Kind::Possession) || (mailed && has(Kind::Knowledge));
     let other = has(Kind::Knowledge) || has(Kind::Elsewhere) || of_words.is_some();
     let of_methods = match (possession, other) {
         (true, true) => Some(Strength::Multi),

@@ -40,17 +40,19 @@ fn proofs(methods: &[Method]) -> Vec<Proof> {
         .collect()
 }
 
-fn required(strength: Strength) -> Demand {
+fn required(strength: Strength) -> Demand<'static> {
     Demand {
         required: Some(strength),
         wished: None,
+        client: None,
     }
 }
 
-fn wished(strength: Strength) -> Demand {
+fn wished(strength: Strength) -> Demand<'static> {
     Demand {
         required: None,
         wished: Some(strength),
+        client: None,
     }
 }
 
@@ -75,7 +77,7 @@ fn what_is_missing_follows_from_policy_demand_and_what_the_person_has() {
     use Strength::{Multi, PhishingResistant, Single};
     let none = Demand::default();
     let second = |methods: &[Method]| Step::Second(methods.to_vec());
-    let cases: Vec<(SecondFactor, Demand, &[Method], Enrolled, Step)> = vec![
+    let cases: Vec<(SecondFactor, Demand<'_'>, &[Method], Enrolled, Step)> = vec![
         (Off, none, &[Password], NOBODY, Step::Done),
         (Off, none, &[Password], APP, Step::Done),
         (WhenEnrolled, none, &[Password], NOBODY, Step::Done),
@@ -246,4 +248,142 @@ impl RequestOf<'_> {
             ..request.clone()
         }
     }
+}
+
+fn client(methods: &[Method], second_factor: Option<SecondFactor>) -> ClientSignIn {
+    ClientSignIn {
+        methods: methods.to_vec(),
+        second_factor,
+    }
+}
+
+fn of(client: &ClientSignIn) -> Demand<'_> {
+    Demand {
+        client: Some(client),
+        ..Demand::default()
+    }
+}
+
+#[test]
+fn a_client_takes_only_the_ways_that_it_names_in_its_order() {
+    let policy = with(SecondFactor::WhenEnrolled);
+    let only = client(
+        &[Method::Upstream, Method::Passkey, Method::MagicLink],
+        None,
+    );
+    // Of what it names the issuer has no links.
+    let first = Step::First(vec![Method::Upstream, Method::Passkey]);
+    assert_eq!(step(&policy, of(&only), &[], NOBODY), first);
+    let password = proofs(&[Method::Password]);
+    assert_eq!(step(&policy, of(&only), &password, KEY), first);
+    let both = proofs(&[Method::Password, Method::Passkey]);
+    assert_eq!(step(&policy, of(&only), &both, KEY), Step::Done);
+    // A second factor of another way does not stand in for the first.
+    let codes = proofs(&[Method::Password, Method::Totp]);
+    assert_eq!(step(&policy, of(&only), &codes, APP), first);
+}
+
+#[test]
+fn a_client_may_ask_for_more_or_less_than_the_issuer() {
+    let password = proofs(&[Method::Password]);
+    let more = client(&[], Some(SecondFactor::Required));
+    let less = client(&[], Some(SecondFactor::Off));
+    let policy = with(SecondFactor::WhenEnrolled);
+    assert_eq!(step(&policy, of(&more), &password, NOBODY), Step::Enrol);
+    assert_eq!(step(&policy, of(&less), &password, APP), Step::Done);
+    let strict = with(SecondFactor::Required);
+    assert_eq!(step(&strict, of(&less), &password, APP), Step::Done);
+    // A request may still demand what the client does not.
+    let demand = Demand {
+        required: Some(Strength::Multi),
+        ..of(&less)
+    };
+    let second = Step::Second(vec![Method::Totp]);
+    assert_eq!(step(&policy, demand, &password, APP), second);
+}
+
+#[test]
+fn a_session_of_a_client_that_asks_less_opens_no_other() {
+    let policy = with(SecondFactor::WhenEnrolled);
+    let (any, less) = (client(&[], None), client(&[], Some(SecondFactor::Off)));
+    let strict = client(&[], Some(SecondFactor::Required));
+    let mut session = crate::authorize::fixture::session(0);
+    session.proofs = proofs(&[Method::Password]);
+    assert!(any.is_content(&policy, &session) && !strict.is_content(&policy, &session));
+    session.lowered = true;
+    assert!(less.is_content(&policy, &session));
+    assert!(!any.is_content(&policy, &session) && !strict.is_content(&policy, &session));
+    session.lowered = false;
+    session.proofs = proofs(&[Method::Password, Method::Totp]);
+    assert!(strict.is_content(&policy, &session));
+    let keys = client(&[Method::Passkey], None);
+    assert!(any.takes(&session) && !keys.takes(&session));
+    // What an older version noted says nothing of the way.
+    session.proofs.clear();
+    assert!(any.takes(&session) && !keys.takes(&session));
+}
+
+#[test]
+fn a_code_by_mail_is_a_second_factor_only_where_the_issuer_says_so() {
+    let mailed = Enrolled {
+        email: true,
+        ..NOBODY
+    };
+    let mut policy = with(SecondFactor::Required);
+    let password = proofs(&[Method::Password]);
+    let both = proofs(&[Method::Password, Method::EmailCode]);
+    let demand = Demand::default();
+    assert_eq!(step(&policy, demand, &password, mailed), Step::Enrol);
+    assert_eq!(strength_of(&policy, &both), Some(Strength::Single));
+    policy.sign_in.second.push(Method::EmailCode);
+    let second = Step::Second(vec![Method::EmailCode]);
+    assert_eq!(step(&policy, demand, &password, mailed), second);
+    assert_eq!(strength_of(&policy, &both), Some(Strength::Multi));
+    assert_eq!(step(&policy, demand, &both, mailed), Step::Done);
+    // Who came by mail has shown the mailbox already.
+    for first in [Method::EmailCode, Method::MagicLink, Method::Upstream] {
+        let by_mail = proofs(&[first]);
+        assert_eq!(step(&policy, demand, &by_mail, mailed), Step::Enrol);
+    }
+    // A wish that they cannot fulfil refuses nobody.
+    policy.sign_in.second_factor = SecondFactor::Off;
+    policy.sign_in.methods.push(Method::EmailCode);
+    let by_mail = proofs(&[Method::EmailCode]);
+    assert_eq!(
+        step(&policy, wished(Strength::Multi), &by_mail, mailed),
+        Step::Done
+    );
+    let must = required(Strength::Multi);
+    assert_eq!(step(&policy, must, &by_mail, mailed), Step::Unreachable);
+}
+
+#[test]
+fn a_browser_keeps_a_session_as_the_issuer_and_the_person_say() {
+    for (remember, unasked, asked) in [
+        (Remember::Always, true, true),
+        (Remember::Ask, false, true),
+        (Remember::Never, false, false),
+    ] {
+        let rules = SignInPolicy {
+            remember,
+            ..SignInPolicy::default()
+        };
+        assert_eq!((rules.keeps(false), rules.keeps(true)), (unasked, asked));
+    }
+}
+
+#[test]
+fn methods_have_the_names_that_they_are_stored_by() {
+    for method in Method::NAMED {
+        assert_eq!(Method::parse(method.as_str()), Some(*method));
+        assert_eq!(serde_json::to_value(method).unwrap(), method.as_str());
+    }
+    assert_eq!(Method::parse("other"), None);
+    for name in ["off", "when_enrolled", "required"] {
+        assert_eq!(
+            SecondFactor::parse(name).map(SecondFactor::as_str),
+            Some(name)
+        );
+    }
+    assert_eq!(SecondFactor::parse("never"), None);
 }

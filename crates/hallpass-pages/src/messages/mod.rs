@@ -82,6 +82,7 @@ pub(crate) struct SignIn {
     pub(crate) use_passkey: &'static str,
     pub(crate) passkey_script: &'static str,
     pub(crate) passkey_stopped: &'static str,
+    pub(crate) remember: &'static str,
 }
 
 /// The steps of a sign-in after the first.

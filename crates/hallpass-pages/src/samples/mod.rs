@@ -63,6 +63,8 @@ const SIGN_IN: SignIn<'static> = SignIn {
     mail_code: false,
     mail_link: false,
     passkey: Some("{}"),
+    ways: &["form", "passkey", "upstream"],
+    remember: true,
     error: None,
     retry_after: None,
     client: Some(CLIENT),
@@ -235,6 +237,14 @@ pub fn all() -> Vec<(&'static str, Page<'static>)> {
                 username: "ada",
                 error: Some(SignInError::Busy),
                 retry_after: Some(3),
+                ..SIGN_IN
+            }),
+        ),
+        (
+            "sign-in-passkey-only",
+            Page::SignIn(SignIn {
+                password: false,
+                ways: &["passkey"],
                 ..SIGN_IN
             }),
         ),

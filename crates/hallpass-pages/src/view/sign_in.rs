@@ -44,6 +44,10 @@ pub struct SignIn<'a> {
     pub mail_link: bool,
     /// What a passkey is asked for, as JSON.
     pub passkey: Option<&'a str>,
+    /// What the page offers, in this order: `form` (name and password, and mail), `passkey`, `upstream`.
+    pub ways: &'a [&'static str],
+    /// Offers to stay signed in when the browser is closed.
+    pub remember: bool,
     /// Why the page is shown again.
     pub error: Option<SignInError>,
     /// Seconds until another attempt makes sense.
@@ -70,6 +74,8 @@ pub struct MailCode<'a> {
     pub address: Option<&'a str>,
     /// Seconds for which it works.
     pub lifetime: u64,
+    /// The person wants to stay signed in; comes back with the code.
+    pub remember: bool,
     /// Why the page is shown again.
     pub error: Option<SignInError>,
     /// Seconds until another attempt makes sense.

@@ -281,6 +281,7 @@ impl Provider {
         } = signed_in;
         writes.extend(self.end_sessions(self.sessions_of(&session.subject).await?));
         let lifetime = session.expires_at.since(now);
+        let fleeting = session.fleeting;
         let fresh =
             Opaque::<Session>::from_random(Bucket::holding(session.expires_at), &self.random());
         session.account_epoch = prepared.account.epoch;
@@ -293,6 +294,7 @@ impl Provider {
         Ok(SetCookies {
             state: self.browser_state(&fresh.key(), lifetime),
             session: Some((fresh, lifetime)),
+            fleeting,
             ..SetCookies::default()
         })
     }

@@ -185,6 +185,8 @@ impl Provider {
             earlier: Vec::new(),
             visit: None,
             seen_at: now,
+            fleeting: false,
+            lowered: false,
         };
         let consented = Consented::ticked(valid, &inner.policy, only, claims);
         //= OIDC-CORE#5.5.1.1 MUST: an essential acr that was not reached fails the authentication

@@ -91,6 +91,29 @@ pub enum ConsentDecision {
     Deny,
 }
 
+/// How a session begins.
+pub(crate) struct Beginning {
+    /// What was proved.
+    pub(crate) proofs: Vec<Proof>,
+    /// The browser forgets it when it is closed.
+    pub(crate) fleeting: bool,
+    /// See [`SessionRecord::lowered`].
+    pub(crate) lowered: bool,
+    /// What must be in time.
+    pub(crate) spends: Vec<Spend>,
+}
+
+impl Beginning {
+    pub(crate) const fn of(proofs: Vec<Proof>) -> Self {
+        Self {
+            proofs,
+            fleeting: false,
+            lowered: false,
+            spends: Vec::new(),
+        }
+    }
+}
+
 impl Provider {
     /// Opens the handle that a page was given.
     pub(crate) async fn open(
@@ -224,9 +247,13 @@ impl Provider {
             amr,
             at: self.now(),
         };
-        let begun = self
-            .begin_session(browser, account, vec![proof], Vec::new())
-            .await?;
+        // Whether they want to be remembered is for that program to ask.
+        let beginning = Beginning {
+            fleeting: !self.inner.policy.sign_in.keeps(true),
+            ..Beginning::of(vec![proof])
+        };
+        let fleeting = beginning.fleeting;
+        let begun = self.begin_session(browser, account, beginning).await?;
         let Some((session, lifetime, sid)) = begun else {
             return Err(Failure::Unavailable { retry_after: 1 });
         };
@@ -235,6 +262,7 @@ impl Provider {
         let cookies = SetCookies {
             state: self.browser_state(&session.key(), lifetime),
             session: Some((session, lifetime)),
+            fleeting,
             ..SetCookies::default()
         };
         self.proceed(flow, browser, cookies).await
@@ -247,12 +275,20 @@ impl Provider {
         &self,
         browser: &Browser,
         account: &Account,
-        proofs: Vec<Proof>,
-        spends: Vec<Spend>,
+        beginning: Beginning,
     ) -> Result<Option<(Opaque<Session>, i64, Sid)>, Failure> {
         let inner = &self.inner;
         let now = self.now();
-        let lifetime = inner.policy.lifetimes.session;
+        let Beginning {
+            proofs,
+            fleeting,
+            lowered,
+            spends,
+        } = beginning;
+        let longest = inner.policy.lifetimes.session;
+        let shorter = inner.policy.sign_in.unremembered_lifetime;
+        let shorter = shorter.filter(|_| fleeting);
+        let lifetime = shorter.map_or(longest, |shorter| shorter.min(longest));
         let expires_at = now.plus(lifetime);
         let sid = Sid::parse(&hallpass_jose::base64url::encode(self.random::<16>()))
             .map_err(|_| Failure::Internal("a session could not be named".to_owned()))?;
@@ -269,6 +305,8 @@ impl Provider {
             earlier: Vec::new(),
             visit: browser.visit.clone(),
             seen_at: now,
+            fleeting,
+            lowered,
         };
         let given = spends.len();
         let mut commit = Commit {

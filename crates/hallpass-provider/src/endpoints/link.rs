@@ -9,6 +9,7 @@ use hallpass_types::{EmailAddress, Key, Opaque, Secret, Waiting};
 
 use super::{
     Answered, Proven,
+    interaction::Beginning,
     mailed::{Reason, is_here},
     noted::NOTICE,
 };
@@ -161,10 +162,14 @@ impl Provider {
             &proofs,
             Enrolled::default(),
         );
+        let fleeting = !inner.policy.sign_in.keeps(browser.remember);
         let begun = match step {
             Step::Done => {
-                self.begin_session(browser, &account, proofs, Vec::new())
-                    .await?
+                let beginning = Beginning {
+                    fleeting,
+                    ..Beginning::of(proofs)
+                };
+                self.begin_session(browser, &account, beginning).await?
             }
             Step::First(_) | Step::Second(_) | Step::Enrol | Step::Unreachable => None,
         };
@@ -175,6 +180,7 @@ impl Provider {
         Ok(LinkUsed::Account(SetCookies {
             state: self.browser_state(&session.key(), lifetime),
             session: Some((session, lifetime)),
+            fleeting,
             ..SetCookies::default()
         }))
     }

@@ -71,6 +71,7 @@ impl Provider {
             state: self.browser_state(&key, lifetime),
             session: Opaque::parse(chosen.expose()).map(|value| (value, lifetime)),
             others: Some(self.waiting_cookie(&others)),
+            fleeting: session.fleeting,
             ..SetCookies::default()
         };
         flow.done.selected = Some(session.sid);

@@ -37,6 +37,11 @@ fn check(path: Option<&Path>, output: Output) -> Result<(), Failure> {
         .iter()
         .map(|warning| format!("{warning}\n"))
         .collect();
+    let sign_in = config.sign_in_explained();
+    if let Some(sentence) = &sign_in {
+        text.push_str(&format!("{sentence}\n"));
+    }
     text.push_str("the configuration is in order");
-    output.say(&json!({ "ok": true, "dangers": warnings }), text)
+    let value = json!({ "ok": true, "dangers": warnings, "sign_in": sign_in });
+    output.say(&value, text)
 }

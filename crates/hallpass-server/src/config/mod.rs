@@ -37,6 +37,7 @@ mod registration;
 mod registration_rules;
 mod requests;
 mod server;
+pub(crate) mod sign_in;
 mod source;
 mod store;
 mod tls;
@@ -85,6 +86,7 @@ pub use registration_rules::{RegistrationRules, StatementIssuer};
 pub use requests::{PushedRequests, RequestObjects};
 pub(crate) use server::is_local;
 pub use server::{ForwardedHeader, Server};
+pub use sign_in::SignIn;
 pub use source::{ENVIRONMENT_PREFIX, Source};
 pub use store::{Postgres, PostgresTls, Store, StoreKind};
 pub use tls::Tls;
@@ -119,6 +121,7 @@ struct Raw {
     pages: Pages,
     passwords: Passwords,
     mail: mail::Raw,
+    sign_in: SignIn,
     sign_up: SignUp,
     account: Account,
     rate_limits: RateLimits,
@@ -177,6 +180,8 @@ pub struct Config {
     pub passwords: Passwords,
     /// `[mail]`.
     pub mail: Mail,
+    /// `[sign_in]`.
+    pub sign_in: SignIn,
     /// `[sign_up]`.
     pub sign_up: SignUp,
     /// `[account]`.
@@ -254,6 +259,7 @@ impl Config {
             pages,
             passwords,
             mail,
+            sign_in,
             sign_up,
             account,
             rate_limits,
@@ -284,6 +290,7 @@ impl Config {
         pages.check(check);
         passwords.check(check);
         let mail = mail.parse(check);
+        sign_in.check(&account, check);
         sign_up.check(check);
         account.check(check);
         rate_limits.check(check);
@@ -295,6 +302,7 @@ impl Config {
         let clients = policy::provisional(&issuer, &lifetimes, &protocol, &registration)
             .map(|mut policy| {
                 access.apply(&mut policy);
+                sign_in.apply(&account, &mut policy);
                 dpop.apply(&mut policy);
                 token_exchange::check(&protocol.token_exchange, &policy, check);
                 request_objects.apply(&pushed_requests, &mut policy);
@@ -336,6 +344,7 @@ impl Config {
             pages,
             passwords,
             mail,
+            sign_in,
             sign_up,
             account,
             rate_limits,
@@ -350,6 +359,19 @@ impl Config {
             has_own_look: false,
             issuer_defaults,
         })
+    }
+
+    /// How people sign in, in sentences.
+    #[must_use]
+    pub fn sign_in_explained(&self) -> Option<String> {
+        let issuer = self
+            .server
+            .issuer(self.tls.files().is_some(), self.server.port());
+        let mut policy =
+            policy::provisional(&issuer, &self.lifetimes, &self.protocol, &self.registration)?;
+        self.sign_in.apply(&self.account, &mut policy);
+        policy.upstreams.clone_from(&self.upstreams);
+        Some(sign_in::explained(&policy))
     }
 
     /// The JSON Schema of the file, from the declarations that read it.

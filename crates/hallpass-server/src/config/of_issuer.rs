@@ -25,6 +25,7 @@ pub const PER_ISSUER: &[&str] = &[
     "rate_limits",
     "registration",
     "request_objects",
+    "sign_in",
     "sign_up",
     "webfinger",
 ];
@@ -97,6 +98,7 @@ impl Config {
             request_objects,
             pushed_requests,
             rate_limits,
+            sign_in,
             sign_up,
             account,
             experimental,
@@ -113,6 +115,7 @@ impl Config {
         request_objects.check(&pushed_requests, check);
         AuthorizationDetails::check(&authorization_details, check);
         rate_limits.check(check);
+        sign_in.check(&account, check);
         sign_up.check(check);
         account.check(check);
         // Templates are tried out, which takes a while.
@@ -145,6 +148,7 @@ impl Config {
             request_objects,
             pushed_requests,
             rate_limits,
+            sign_in,
             sign_up,
             account,
             authorization_details,

@@ -364,7 +364,7 @@ impl Common {
                     .request_objects
                     .apply(&config.pushed_requests, policy);
                 policy.people = config.account.policy(&config.sign_up);
-                config.account.add_methods(&mut policy.sign_in.methods);
+                config.sign_in.apply(&config.account, policy);
                 config.access.apply(policy);
                 policy.upstreams.clone_from(&config.upstreams);
                 policy.logout = config.logout.policy();

@@ -127,6 +127,8 @@ pub(crate) fn session(n: u32) -> SessionRecord {
         earlier: Vec::new(),
         visit: None,
         seen_at: NOW,
+        fleeting: false,
+        lowered: false,
     }
 }
 

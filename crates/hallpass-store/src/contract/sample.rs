@@ -131,6 +131,8 @@ pub(super) fn session(user: &str) -> SessionRecord {
         earlier: Vec::new(),
         visit: None,
         seen_at: NOW,
+        fleeting: false,
+        lowered: false,
     }
 }
 

@@ -76,4 +76,5 @@ mod token_exchange;
 mod token_requests;
 mod upstream;
 mod userinfo;
+mod ways;
 mod webfinger;

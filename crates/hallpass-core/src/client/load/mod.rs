@@ -18,6 +18,7 @@ use crate::{
     client_auth::{self, certificate},
     fapi::{self, Profile},
     policy::{DeliveryMode, Policy},
+    sign_in::{ClientSignIn, Method, SecondFactor},
 };
 
 /// The members that rules read. What is stored was normalised, so an absent list is an empty one.
@@ -59,6 +60,9 @@ struct Stored {
     #[serde(default)]
     default_acr_values: Vec<String>,
     required_acr: Option<String>,
+    #[serde(default)]
+    sign_in_methods: Vec<Method>,
+    second_factor: Option<SecondFactor>,
     require_pkce: Option<bool>,
     #[serde(default)]
     skip_consent: bool,
@@ -228,6 +232,14 @@ impl Client {
             require_auth_time: stored.require_auth_time,
             default_acr_values: stored.default_acr_values,
             required_acr: stored.required_acr.filter(|_| trusted),
+            sign_in: if trusted {
+                ClientSignIn {
+                    methods: stored.sign_in_methods,
+                    second_factor: stored.second_factor,
+                }
+            } else {
+                ClientSignIn::default()
+            },
             //= RFC9700#2.1.1 MUST: public clients use PKCE
             require_pkce: public
                 || match record.origin {

@@ -28,7 +28,14 @@ use super::{
     uri,
 };
 
-use crate::{access, authorize::rules::IMPLICIT, client_auth, fapi::Profile, policy::Policy};
+use crate::{
+    access,
+    authorize::rules::IMPLICIT,
+    client_auth,
+    fapi::Profile,
+    policy::Policy,
+    sign_in::{Method, SecondFactor},
+};
 
 /// Checks metadata and completes it with the defaults of where it comes from.
 ///
@@ -370,6 +377,28 @@ impl Draft<'_> {
         Ok(())
     }
 
+    /// How people sign in for it: nothing that the issuer does not offer.
+    fn sign_in(&mut self) -> Result<(), MetadataError> {
+        const METHODS: &str = "sign_in_methods";
+        const SECOND: &str = "second_factor";
+        if let Some(names) = self.input.texts(METHODS, SMALL_LIST, SHORT)? {
+            let offered = |name: &String| {
+                let method = Method::parse(name);
+                method.is_some_and(|method| self.policy.sign_in.begins_with(method))
+            };
+            if names.is_empty() || !names.iter().all(offered) {
+                return Err(MetadataReason::Unsupported.at(METHODS));
+            }
+            self.put(METHODS, names);
+        }
+        if let Some(name) = self.input.text(SECOND, SHORT)? {
+            let wanted = SecondFactor::parse(name);
+            let wanted = wanted.ok_or(MetadataReason::Unsupported.at(SECOND))?;
+            self.put(SECOND, wanted.as_str());
+        }
+        Ok(())
+    }
+
     /// What only an operator decides.
     fn trusted(&mut self, method: &dyn client_auth::Method) -> Result<(), MetadataError> {
         let public = method.kind() == client_auth::Kind::Public;
@@ -389,6 +418,7 @@ impl Draft<'_> {
             let acr = acr.to_owned();
             self.put("required_acr", acr);
         }
+        self.sign_in()?;
         if let Some(name) = self.input.text("fapi_profile", SHORT)? {
             let profile = Profile::parse(name);
             let profile = profile.ok_or(MetadataReason::Unsupported.at("fapi_profile"))?;

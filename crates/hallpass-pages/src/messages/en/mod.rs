@@ -29,6 +29,7 @@ pub(super) static MESSAGES: Messages = Messages {
         use_passkey: "Sign in with a passkey",
         passkey_script: "Passkeys need a browser with JavaScript switched on.",
         passkey_stopped: "The passkey was not used. Try again, or choose another way.",
+        remember: "Stay signed in on this device",
     },
     second: Second {
         title: "One more step",

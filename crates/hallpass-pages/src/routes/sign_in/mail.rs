@@ -118,6 +118,7 @@ impl PageRoutes {
             waiting,
             address: address.map(EmailAddress::as_str),
             lifetime: u64::try_from(lifetime).unwrap_or_default(),
+            remember: asked.browser.remember,
             error: failed.as_ref().map(|failed| failed.error),
             retry_after: failed.as_ref().and_then(retry),
             cancel: asked.details.client.is_some(),

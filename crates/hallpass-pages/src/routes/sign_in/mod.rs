@@ -6,7 +6,7 @@ mod steps;
 
 use hallpass_core::{
     policy::SignUp,
-    sign_in::{Method, Proof},
+    sign_in::{Method, Proof, Remember},
 };
 use hallpass_http::{ClientAddr, Problem, Response};
 use hallpass_provider::{
@@ -84,7 +84,10 @@ impl PageRoutes {
             None
         };
         let handle = handle_of(head)?;
-        let browser = self.browser(head);
+        let mut browser = self.browser(head);
+        browser.remember = posted
+            .as_ref()
+            .is_some_and(|form| form.get("remember") == Some("yes"));
         let provider = self.provider();
         let decision = posted.as_ref().and_then(|form| form.get("decision"));
         match decision {
@@ -263,6 +266,8 @@ impl PageRoutes {
             mail_code: methods.contains(&Method::EmailCode),
             mail_link: methods.contains(&Method::MagicLink),
             passkey: asked.details.passkey.as_deref(),
+            ways: &ways(methods),
+            remember: self.provider().policy().sign_in.remember == Remember::Ask,
             error: failed.as_ref().map(|failed| failed.error),
             retry_after: failed.as_ref().and_then(retry),
             client: asked.details.client.as_ref().map(|c| self.pages.client(c)),
@@ -287,4 +292,21 @@ impl PageRoutes {
 
 pub(super) fn retry(failed: &Failed) -> Option<u64> {
     failed.retry_after.map(u64::from)
+}
+
+/// What the page offers, in the order of the methods. Everything that is typed is in one form.
+fn ways(methods: &[Method]) -> Vec<&'static str> {
+    let mut ways = Vec::new();
+    for method in methods {
+        let way = match method {
+            Method::Password | Method::EmailCode | Method::MagicLink => "form",
+            Method::Passkey => "passkey",
+            Method::Upstream => "upstream",
+            _ => continue,
+        };
+        if !ways.contains(&way) {
+            ways.push(way);
+        }
+    }
+    ways
 }

@@ -183,7 +183,11 @@ impl Provider {
                 methods.contains(&Method::Passkey)
             }
             Some(SignInStep::Enrol | SignInStep::NewPassword) => false,
-            None => self.inner.policy.sign_in.begins_with(Method::Passkey),
+            None => {
+                let rules = &self.inner.policy.sign_in;
+                let methods = rules.methods_for(Some(signing_in.client()));
+                methods.contains(&Method::Passkey)
+            }
         };
         let refused = Ok(Err(PasskeyRefused::Refused));
         if !asked {

@@ -4,7 +4,6 @@ use hallpass_core::sign_in::{Demand, Enrolled, Step, step};
 use hallpass_store::{CredentialData, CredentialRecord, StoreError};
 use hallpass_types::Subject;
 
-use super::earlier_proofs;
 use crate::{Provider, endpoints::SignedIn};
 
 /// Counts what can be used.
@@ -44,7 +43,7 @@ impl Provider {
     /// Whether what the person of a session proved is as much as the policy demands of them by now.
     pub(crate) async fn is_enough(&self, signed_in: &SignedIn) -> Result<bool, StoreError> {
         let enrolled = self.enrolled(&signed_in.account.subject).await?;
-        let proofs = earlier_proofs(&signed_in.session);
+        let proofs = signed_in.session.proved();
         let step = step(&self.inner.policy, Demand::default(), &proofs, enrolled);
         Ok(step == Step::Done)
     }

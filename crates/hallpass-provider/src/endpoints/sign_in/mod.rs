@@ -11,14 +11,19 @@ use hallpass_core::{
     authorize::Reason as Refusal,
     interaction::{Cause, Next, Prompt, next},
     sign_in::{
-        Demand, Enrolled, Method, Proof, Step, amr_of, required_by, step, time_of, wished_by,
+        ClientSignIn, Demand, Enrolled, Method, Proof, SecondFactor, Step, amr_of, required_by,
+        step, time_of, wished_by,
     },
 };
 use hallpass_store::{Commit, Committed, Spend, StoreError};
 use hallpass_types::{Bucket, Key, Once, Opaque, Subject, Timestamp, sha256};
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Answered, ClientView, SignedIn, authorize::Flow, interaction::client_view};
+use super::{
+    Answer, Answered, ClientView, SignedIn,
+    authorize::Flow,
+    interaction::{Beginning, client_view},
+};
 use crate::{
     Failure, Provider,
     browser::{Browser, Pending, Reason, SetCookies},
@@ -47,6 +52,9 @@ pub(crate) struct Proved {
     /// The person must choose a new password before anything else.
     #[serde(rename = "m", default, skip_serializing_if = "std::ops::Not::not")]
     must_change: bool,
+    /// The person wants to stay signed in.
+    #[serde(rename = "k", default, skip_serializing_if = "std::ops::Not::not")]
+    remember: bool,
 }
 
 impl Proved {
@@ -134,21 +142,35 @@ impl SigningIn {
             && let Some(session) = self.session.as_ref().map(|s| &s.session)
             && session.subject == account.subject
         {
-            all = earlier_proofs(session);
+            all = session.proved();
             all.retain(|held| !newly.iter().any(|proof| proof.method == held.method));
         }
         all.extend(newly);
         all
     }
 
-    fn demand(&self, provider: &Provider) -> Demand {
+    /// What the client demands of everybody.
+    pub(crate) fn client(&self) -> &ClientSignIn {
+        &self.flow.valid.client().sign_in
+    }
+
+    fn demand(&self, provider: &Provider) -> Demand<'_> {
         let policy = &provider.inner.policy;
         let request = self.flow.valid.request();
         let can_reach = self.enrolled.reachable(&policy.sign_in);
         Demand {
             required: required_by(policy, request),
             wished: wished_by(policy, request, can_reach),
+            client: Some(self.client()),
         }
+    }
+
+    /// Whether these proofs are enough for the client, and less than the issuer demands elsewhere.
+    fn is_lowered(&self, provider: &Provider, proofs: &[Proof]) -> bool {
+        let off = Some(SecondFactor::Off);
+        let policy = &provider.inner.policy;
+        self.client().second_factor == off
+            && step(policy, Demand::default(), proofs, self.enrolled) != Step::Done
     }
 
     pub(crate) fn step(&self, provider: &Provider) -> Result<Option<SignInStep>, Failure> {
@@ -167,18 +189,6 @@ impl SigningIn {
             },
         )
     }
-}
-
-/// What the person of a session proved. One of an earlier version of this program says it in words alone.
-pub(crate) fn earlier_proofs(session: &hallpass_core::record::SessionRecord) -> Vec<Proof> {
-    if session.proofs.is_empty() {
-        return vec![Proof {
-            method: Method::Other,
-            amr: session.authentication.amr.clone(),
-            at: session.authentication.auth_time,
-        }];
-    }
-    session.proofs.clone()
 }
 
 impl Provider {
@@ -247,7 +257,7 @@ impl Provider {
         let step = match signing_in.step(self) {
             Ok(Some(step)) => step,
             // Somebody comes back to an answered page: they may still sign in anew.
-            Ok(None) => SignInStep::First(rules.methods.clone()),
+            Ok(None) => SignInStep::First(rules.methods_for(Some(signing_in.client()))),
             Err(failure) => {
                 let answered = self.cannot_go_on(signing_in, failure).await?;
                 return Ok(Err(answered));
@@ -323,10 +333,12 @@ impl Provider {
             proofs: Vec::new(),
             name: self.random(),
             must_change: false,
+            remember: false,
         });
         proved.proofs.retain(|held| held.method != proof.method);
         proved.proofs.push(proof);
         proved.must_change |= must_change;
+        proved.remember |= browser.remember;
         signing_in.account = Some(account.clone());
         let missing = match signing_in.step(self) {
             Ok(missing) => missing,
@@ -344,6 +356,17 @@ impl Provider {
         }
         spends.push(Spend::Once(proved.once(signing_in.expires_at())));
         let proofs = signing_in.proofs(self.now());
+        let kept = signing_in
+            .session
+            .as_ref()
+            .is_some_and(|held| held.account.subject == account.subject && !held.session.fleeting);
+        let beginning = Beginning {
+            fleeting: !self.inner.policy.sign_in.keeps(proved.remember || kept),
+            lowered: signing_in.is_lowered(self, &proofs),
+            proofs,
+            spends,
+        };
+        let fleeting = beginning.fleeting;
         // Another account beside the one that is used: that one's session goes on, and waits.
         let mut others = None;
         let guest = signing_in
@@ -356,7 +379,7 @@ impl Provider {
                 browser.without_session()
             });
         let begun = self
-            .begin_session(guest.as_ref().unwrap_or(browser), &account, proofs, spends)
+            .begin_session(guest.as_ref().unwrap_or(browser), &account, beginning)
             .await?;
         let Some((session, lifetime, sid)) = begun else {
             return Ok(None);
@@ -365,6 +388,7 @@ impl Provider {
             state: self.browser_state(&session.key(), lifetime),
             session: Some((session, lifetime)),
             others,
+            fleeting,
             ..SetCookies::default()
         };
         let mut flow = signing_in.flow;

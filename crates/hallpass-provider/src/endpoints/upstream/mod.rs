@@ -127,9 +127,21 @@ impl Provider {
         handle: &str,
         browser: &Browser,
     ) -> Result<String, Failure> {
-        self.open_sign_in(handle, browser).await?;
+        self.takes_upstreams(handle, browser).await?;
         let purpose = Purpose::SignIn(handle.to_owned());
         self.upstream_depart(id, purpose, browser).await
+    }
+
+    /// Whether the sign-in of this page takes another provider's word.
+    async fn takes_upstreams(&self, handle: &str, browser: &Browser) -> Result<(), Failure> {
+        let signing_in = self.open_sign_in(handle, browser).await?;
+        let rules = &self.inner.policy.sign_in;
+        let taken = rules.methods_for(Some(signing_in.client()));
+        if taken.contains(&Method::Upstream) {
+            Ok(())
+        } else {
+            Err(Reason::Unknown.into())
+        }
     }
 
     async fn upstream_depart(
@@ -201,7 +213,7 @@ impl Provider {
         let state = params.get("state").ok_or(Reason::State)?;
         let away = self.upstream_state(id, state, browser)?;
         if let Purpose::SignIn(handle) = &away.purpose {
-            self.open_sign_in(handle, browser).await?;
+            self.takes_upstreams(handle, browser).await?;
         }
         let (issuer, names_itself) = match &upstream.endpoints {
             Endpoints::OpenId { issuer, .. } => {
