@@ -49,6 +49,8 @@ fn every_sign_in_error_has_a_text() {
         SignInError::Expired,
     ] {
         let sign_in = SignIn {
+            ways: &["form", "passkey", "upstream"],
+            remember: true,
             password: true,
             mail_code: false,
             mail_link: false,

@@ -91,6 +91,8 @@ fn each_page_in(lang: Lang, text: &str, check: impl Fn(&str, Html)) {
         href: text,
     }];
     let sign_in = SignIn {
+        ways: &["form", "passkey", "upstream"],
+        remember: true,
         password: true,
         mail_code: false,
         mail_link: false,
@@ -498,6 +500,8 @@ fn form_values_go_back_exactly_as_they_came() {
 #[test]
 fn a_nameless_client_is_shown_by_its_host() {
     let sign_in = SignIn {
+        ways: &["form", "passkey", "upstream"],
+        remember: true,
         password: true,
         mail_code: false,
         mail_link: false,
