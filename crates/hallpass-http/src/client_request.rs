@@ -43,6 +43,17 @@ fn header<'h>(headers: &'h HeaderMap, name: &'static str) -> Header<'h> {
     }
 }
 
+/// Tells a client which challenge the next proof of its attestation needs, where proofs need one.
+//= ATTESTATION#6.2 MAY: a fresh challenge comes with any answer
+pub(crate) fn next_challenge(provider: &Provider, response: &mut Response) {
+    let challenge = provider.attestation_challenge();
+    if let Some(value) = challenge.and_then(|text| HeaderValue::from_str(&text).ok()) {
+        response
+            .headers_mut()
+            .insert(HeaderName::from_static(ATTESTATION_CHALLENGE), value);
+    }
+}
+
 /// Tells a client that uses proofs which nonce the next one needs. The one that is handed out is always the newest.
 //= RFC9449#8.2 MAY: a server supplies a new nonce in any answer
 pub(crate) fn next_nonce(provider: &Provider, request: &HeaderMap, response: &mut Response) {
@@ -59,4 +70,5 @@ pub(crate) fn next_nonce(provider: &Provider, request: &HeaderMap, response: &mu
 
 const DPOP: &str = "dpop";
 const ATTESTATION: &str = "oauth-client-attestation";
+const ATTESTATION_CHALLENGE: &str = "oauth-client-attestation-challenge";
 const ATTESTATION_POP: &str = "oauth-client-attestation-pop";

@@ -33,7 +33,9 @@ pub(crate) fn permit(response: &mut Response, origin: Option<HeaderValue>) {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.insert(
             ACCESS_CONTROL_EXPOSE_HEADERS,
-            HeaderValue::from_static("DPoP-Nonce, WWW-Authenticate"),
+            HeaderValue::from_static(
+                "DPoP-Nonce, OAuth-Client-Attestation-Challenge, WWW-Authenticate",
+            ),
         );
     }
 }
@@ -51,7 +53,9 @@ pub(crate) fn preflight(origin: Option<HeaderValue>, methods: &'static str) -> R
         );
         headers.insert(
             ACCESS_CONTROL_ALLOW_HEADERS,
-            HeaderValue::from_static("Authorization, Content-Type, DPoP"),
+            HeaderValue::from_static(
+                "Authorization, Content-Type, DPoP, OAuth-Client-Attestation, OAuth-Client-Attestation-PoP",
+            ),
         );
         headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     }

@@ -32,6 +32,8 @@ pub enum Route<'p> {
     CheckSession,
     /// WebFinger.
     WebFinger,
+    /// Challenges for proofs of client attestations.
+    Challenge,
     /// Device authorization.
     DeviceAuthorization,
     /// Login that a third party starts.
@@ -58,6 +60,7 @@ impl Route<'_> {
         "logout",
         "check_session",
         "webfinger",
+        "challenge",
         "device_authorization",
         "initiate",
         "backchannel_authentication",
@@ -81,6 +84,7 @@ impl Route<'_> {
             Self::Logout => "logout",
             Self::CheckSession => "check_session",
             Self::WebFinger => "webfinger",
+            Self::Challenge => "challenge",
             Self::DeviceAuthorization => "device_authorization",
             Self::Initiate => "initiate",
             Self::BackchannelAuthentication => "backchannel_authentication",
@@ -117,6 +121,7 @@ pub fn route<'p>(issuer: &Issuer, path: &'p str) -> Option<Route<'p>> {
         discovery::REVOCATION => Some(Route::Revoke),
         discovery::END_SESSION => Some(Route::Logout),
         discovery::CHECK_SESSION => Some(Route::CheckSession),
+        discovery::CHALLENGE => Some(Route::Challenge),
         discovery::PUSHED_AUTHORIZATION => Some(Route::PushedAuthorization),
         discovery::REGISTRATION => Some(Route::Register),
         discovery::DEVICE_AUTHORIZATION => Some(Route::DeviceAuthorization),
@@ -170,6 +175,7 @@ mod tests {
             Route::Logout,
             Route::CheckSession,
             Route::WebFinger,
+            Route::Challenge,
             Route::DeviceAuthorization,
             Route::Initiate,
             Route::BackchannelAuthentication,

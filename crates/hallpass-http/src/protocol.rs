@@ -26,7 +26,7 @@ use http_body_util::Full;
 use crate::{
     Endpoints, Problem, Response,
     bearer::{self, Bearer},
-    client_request::{client_request, next_nonce},
+    client_request::{client_request, next_challenge, next_nonce},
     cors,
     form::{self, form},
     headers::{self, no_store},
@@ -164,6 +164,7 @@ macro_rules! client_endpoint {
                     (Err(problem), _) | (_, Err(problem)) => problem.json(),
                 };
                 next_nonce(provider, &parts.headers, &mut response);
+                next_challenge(provider, &mut response);
                 response
             } else {
                 Problem::method("POST, OPTIONS").json()
@@ -215,6 +216,25 @@ client_endpoint!(
         headers::json(StatusCode::OK, answer.to_json())
     }
 );
+
+/// A challenge for the proof of a client attestation. Anybody gets one: it says nothing but when it was made.
+//= ATTESTATION#6.1 MUST: a POST is answered with the challenge as JSON, which nobody keeps
+pub(crate) fn challenge<B>(endpoints: &Endpoints, request: &Request<B>) -> Response {
+    let any = HeaderValue::from_static("*");
+    if request.method() == Method::OPTIONS {
+        return cors::preflight(Some(any), "POST");
+    }
+    if request.method() != Method::POST {
+        return Problem::method("POST, OPTIONS").json();
+    }
+    let challenge = endpoints.provider.attestation_challenge();
+    let body = serde_json::json!({ "attestation_challenge": challenge }).to_string();
+    let mut response = headers::json(StatusCode::OK, body);
+    response
+        .headers_mut()
+        .insert(ACCESS_CONTROL_ALLOW_ORIGIN, any);
+    response
+}
 
 /// Answers a backchannel authentication request in place of its person: `auth_req_id` and `action` in the query.
 pub(crate) async fn backchannel_answer(

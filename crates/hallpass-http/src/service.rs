@@ -8,6 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use hallpass_core::client_auth::attestation;
 use hallpass_provider::Provider;
 use hallpass_types::ErrorCode;
 use http::Request;
@@ -98,6 +99,7 @@ impl Endpoints {
             dispatch::Route::BackchannelAnswer => {
                 !policy.backchannel.enabled || !policy.backchannel.automatic_approval
             }
+            dispatch::Route::Challenge => !attestation::hands_out_challenges(policy),
             dispatch::Route::CheckSession => !policy.logout.session_management,
             dispatch::Route::WebFinger => !policy.webfinger.enabled,
             dispatch::Route::PushedAuthorization => !policy.requests.pushed,
@@ -129,6 +131,7 @@ impl Endpoints {
             dispatch::Route::Authorize => Box::pin(signing_in::authorize(self, request)).await,
             dispatch::Route::Initiate => Box::pin(signing_in::initiate(self, request)).await,
             dispatch::Route::Logout => Box::pin(signing_in::logout(self, request)).await,
+            dispatch::Route::Challenge => protocol::challenge(self, &request),
             dispatch::Route::CheckSession => check_session::page(self, &request),
             dispatch::Route::WebFinger => protocol::webfinger(self, &request),
             dispatch::Route::Register => Box::pin(registration::register(self, request)).await,

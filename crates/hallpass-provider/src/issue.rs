@@ -127,13 +127,10 @@ pub(crate) enum Shown {
 }
 
 /// What the first spends of a prepared commit are.
-pub(crate) fn shown(call: &Call<'_>) -> [Option<Shown>; 2] {
+pub(crate) fn shown(call: &Call<'_>) -> impl Iterator<Item = Shown> {
     let proof = call.proved.and_then(|proved| proved.once);
-    let assertion = call.unspent.pending().map(|_| Shown::Assertion);
-    match proof {
-        Some(_) => [Some(Shown::Key), assertion],
-        None => [assertion, None],
-    }
+    let proof = proof.map(|_| Shown::Key).into_iter();
+    proof.chain(call.unspent.pending().map(|_| Shown::Assertion))
 }
 
 /// Why there is no access token.

@@ -94,6 +94,7 @@ pub struct Secrets {
     key_seal: SealKey,
     delivery_seal: SealKey,
     nonce: HmacSha256Key,
+    attestation: HmacSha256Key,
     user_code: HmacSha256Key,
     mail_code: HmacSha256Key,
     inbox: HmacSha256Key,
@@ -135,6 +136,7 @@ impl Secrets {
             key_seal: SealKey::new(&lasting("signing-key")),
             delivery_seal: SealKey::new(&passing("delivery")),
             nonce: HmacSha256Key::new(passing("dpop-nonce").as_slice()),
+            attestation: HmacSha256Key::new(passing("attestation-challenge").as_slice()),
             inbox: HmacSha256Key::new(passing("inbox").as_slice()),
             notification_seal: SealKey::new(&passing("notification")),
             user_code: HmacSha256Key::new(passing("user-code").as_slice()),
@@ -305,36 +307,25 @@ impl Secrets {
     /// The nonce for DPoP proofs (RFC 9449 §8) at that time: the number of its period (4 bytes) and a MAC over it (16).
     #[must_use]
     pub fn dpop_nonce(&self, now: Timestamp) -> String {
-        let period = nonce_period(now);
-        let tag = self.nonce.sign(&period.to_be_bytes());
-        let mut bytes = [0; NONCE_LEN];
-        let (head, tail) = bytes.split_at_mut(4);
-        head.copy_from_slice(&period.to_be_bytes());
-        if let Some(short) = tag.first_chunk::<16>() {
-            tail.copy_from_slice(short);
-        }
-        URL_SAFE_NO_PAD.encode(bytes)
+        nonce(&self.nonce, now)
+    }
+
+    /// The challenge for proofs of client attestations at that time, made like a nonce.
+    #[must_use]
+    pub fn challenge(&self, now: Timestamp) -> String {
+        nonce(&self.attestation, now)
+    }
+
+    /// Whether that is a challenge of [`Self::challenge`] which is not too old.
+    #[must_use]
+    pub fn is_challenge(&self, text: &str, now: Timestamp) -> bool {
+        is_nonce(&self.attestation, text, now)
     }
 
     /// Whether that is a nonce of [`Self::dpop_nonce`] which is not too old.
     #[must_use]
     pub fn is_dpop_nonce(&self, text: &str, now: Timestamp) -> bool {
-        let mut bytes = [0; NONCE_LEN + 4];
-        let Ok(NONCE_LEN) = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) else {
-            return false;
-        };
-        let Some((head, rest)) = bytes.split_first_chunk::<4>() else {
-            return false;
-        };
-        let Some(tag) = rest.first_chunk::<16>() else {
-            return false;
-        };
-        let age = nonce_period(now).checked_sub(u32::from_be_bytes(*head));
-        let expected = self.nonce.sign(head);
-        age.is_some_and(|age| age <= NONCE_PERIODS)
-            && expected
-                .first_chunk::<16>()
-                .is_some_and(|expected| constant_time_eq(expected, tag))
+        is_nonce(&self.nonce, text, now)
     }
 
     /// Seals an access token: prefix, then base64url of key index (2 bytes) and sealed content.
@@ -441,6 +432,37 @@ impl Secrets {
             generation: u32::from_be_bytes(generation.try_into().ok()?),
         })
     }
+}
+
+fn nonce(key: &HmacSha256Key, now: Timestamp) -> String {
+    let period = nonce_period(now);
+    let tag = key.sign(&period.to_be_bytes());
+    let mut bytes = [0; NONCE_LEN];
+    let (head, tail) = bytes.split_at_mut(4);
+    head.copy_from_slice(&period.to_be_bytes());
+    if let Some(short) = tag.first_chunk::<16>() {
+        tail.copy_from_slice(short);
+    }
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+fn is_nonce(key: &HmacSha256Key, text: &str, now: Timestamp) -> bool {
+    let mut bytes = [0; NONCE_LEN + 4];
+    let Ok(NONCE_LEN) = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) else {
+        return false;
+    };
+    let Some((head, rest)) = bytes.split_first_chunk::<4>() else {
+        return false;
+    };
+    let Some(tag) = rest.first_chunk::<16>() else {
+        return false;
+    };
+    let age = nonce_period(now).checked_sub(u32::from_be_bytes(*head));
+    let expected = key.sign(head);
+    age.is_some_and(|age| age <= NONCE_PERIODS)
+        && expected
+            .first_chunk::<16>()
+            .is_some_and(|expected| constant_time_eq(expected, tag))
 }
 
 fn nonce_period(at: Timestamp) -> u32 {

@@ -8,15 +8,15 @@ use hallpass_store::{Commit, Committed, Spend};
 
 use crate::{Failure, Provider};
 
-/// An assertion that may not be spent yet.
+/// Assertions and proofs that may not be spent yet.
 #[derive(Debug, Default)]
 pub(crate) struct Unspent {
-    once: Option<OnceUse>,
+    once: [Option<OnceUse>; 2],
     spent: AtomicBool,
 }
 
 impl Unspent {
-    pub(crate) const fn new(once: Option<OnceUse>) -> Self {
+    pub(crate) const fn new(once: [Option<OnceUse>; 2]) -> Self {
         Self {
             once,
             spent: AtomicBool::new(false),
@@ -24,30 +24,31 @@ impl Unspent {
     }
 
     /// What is still to be spent.
-    pub(crate) fn pending(&self) -> Option<Spend> {
-        self.once
-            .filter(|_| !self.spent.load(Ordering::Relaxed))
-            .map(|once| Spend::Once(once.key))
+    pub(crate) fn pending(&self) -> impl Iterator<Item = Spend> {
+        let spent = self.spent.load(Ordering::Relaxed);
+        let pending = self.once.into_iter().flatten().filter(move |_| !spent);
+        pending.map(|once| Spend::Once(once.key))
     }
 
-    /// A commit that holds it has ended.
+    /// A commit that holds them has ended.
     pub(crate) fn settle(&self) {
         self.spent.store(true, Ordering::Relaxed);
     }
 }
 
 impl Provider {
-    /// Spends it now, unless it is spent.
+    /// Spends them now, unless they are spent.
     ///
     /// # Errors
-    /// Somebody used it before.
+    /// Somebody used one of them before.
     //= RFC7523#3 MUST: an assertion that was used is refused when it is shown again
     pub(crate) async fn spend(&self, unspent: &Unspent) -> Result<(), Failure> {
-        let Some(spend) = unspent.pending() else {
+        let spends: Vec<Spend> = unspent.pending().collect();
+        if spends.is_empty() {
             return Ok(());
-        };
+        }
         let commit = Commit {
-            spends: vec![spend],
+            spends,
             writes: Vec::new(),
         };
         let committed = self.commit(commit).await?;

@@ -140,7 +140,8 @@ impl Hallpass {
             | Route::Logout
             | Route::Initiate
             | Route::CheckSession
-            | Route::WebFinger => None,
+            | Route::WebFinger
+            | Route::Challenge => None,
         };
         // Counted before anything is awaited: many at once, or a stream that is reset, would pass otherwise.
         let counted = match limit.map(|limit| limit.reserve(client.0)).transpose() {
@@ -264,7 +265,11 @@ impl App for Hallpass {
 /// Whether an endpoint needs more than what is in memory.
 const fn asks_the_store(route: Route<'_>) -> bool {
     match route {
-        Route::Metadata | Route::Jwks | Route::CheckSession | Route::WebFinger => false,
+        Route::Metadata
+        | Route::Jwks
+        | Route::CheckSession
+        | Route::WebFinger
+        | Route::Challenge => false,
         Route::Authorize
         | Route::Token
         | Route::UserInfo
@@ -301,6 +306,7 @@ fn nameless(route: Route<'_>) -> Route<'static> {
         Route::BackchannelAnswer => Route::BackchannelAnswer,
         Route::CheckSession => Route::CheckSession,
         Route::WebFinger => Route::WebFinger,
+        Route::Challenge => Route::Challenge,
     }
 }
 

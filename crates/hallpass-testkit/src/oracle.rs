@@ -136,6 +136,7 @@ fn headers(view: &View<'_>, ask: &Ask, answer: &Answer, found: &mut Vec<String>)
         "/.well-known/",
         "/introspect",
         "/revoke",
+        "/challenge",
     ];
     let cross = answer
         .headers

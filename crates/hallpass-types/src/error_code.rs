@@ -68,6 +68,12 @@ pub enum ErrorCode {
     InvalidDpopProof,
     /// RFC 9449 §12.2.
     UseDpopNonce,
+    /// Attestation-Based Client Authentication §7.4, a draft.
+    UseAttestationChallenge,
+    /// Attestation-Based Client Authentication §7.4, a draft.
+    UseFreshAttestation,
+    /// Attestation-Based Client Authentication §7.4, a draft.
+    InvalidClientAttestation,
     /// RFC 8628 §3.5, CIBA Core §11.
     AuthorizationPending,
     /// RFC 8628 §3.5, CIBA Core §11.
@@ -123,6 +129,9 @@ impl ErrorCode {
             Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Self::InvalidDpopProof => "invalid_dpop_proof",
             Self::UseDpopNonce => "use_dpop_nonce",
+            Self::UseAttestationChallenge => "use_attestation_challenge",
+            Self::UseFreshAttestation => "use_fresh_attestation",
+            Self::InvalidClientAttestation => "invalid_client_attestation",
             Self::AuthorizationPending => "authorization_pending",
             Self::SlowDown => "slow_down",
             Self::ExpiredToken => "expired_token",
@@ -168,6 +177,9 @@ impl ErrorCode {
             | Self::UnmetAuthenticationRequirements
             | Self::InvalidDpopProof
             | Self::UseDpopNonce
+            | Self::UseAttestationChallenge
+            | Self::UseFreshAttestation
+            | Self::InvalidClientAttestation
             | Self::AuthorizationPending
             | Self::SlowDown
             | Self::ExpiredToken

@@ -3,10 +3,14 @@
 //! Experimental.
 
 use hallpass_jose::{Claims, Jwk, JwsAlgorithm, UnverifiedJws, VerifyingKey};
-use hallpass_types::{ClientId, Key, Timestamp, sha256};
+use hallpass_types::{ClientId, Key, Thumbprint, Timestamp, sha256};
 
 use super::{Credential, Facts, Found, Kind, Method, OnceUse, Reason, Request};
-use crate::{client::Client, client_request::Header, policy::Policy};
+use crate::{
+    client::Client,
+    client_request::Header,
+    policy::{Policy, Signal},
+};
 
 /// An attestation with a proof of its key.
 #[derive(Debug)]
@@ -70,10 +74,78 @@ impl Method for Attestation {
             | Credential::Assertion(_)
             | Credential::Certificate(_) => return Err(Reason::Malformed),
         };
-        let attestation = read(sent.attestation)?;
-        let instance = check_attestation(&attestation, client, facts)?;
-        let proof = read(sent.proof)?;
-        check_proof(&proof, &instance, facts).map(Some)
+        check(*sent, client, facts).map(|vouched| Some(vouched.once))
+    }
+}
+
+/// An instance of a client for which an attester vouches, and which has proved its key.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Vouched {
+    /// The key of the instance.
+    pub(super) instance: Thumbprint,
+    /// The proof works once.
+    pub(super) once: OnceUse,
+}
+
+/// Checks an attestation and the proof that came with it.
+pub(super) fn check(
+    sent: Attested<'_>,
+    client: &Client,
+    facts: &Facts<'_>,
+) -> Result<Vouched, Reason> {
+    let attestation = read(sent.attestation)?;
+    let instance = check_attestation(&attestation, client, facts)?;
+    let proof = read(sent.proof)?;
+    check_proof(&proof, &instance, facts)
+}
+
+/// The proof that an attestation beside another method of authentication leaves to be spent, where the issuer looks at such.
+///
+/// # Errors
+/// There must be one and there is none, or it is wrong.
+//= ATTESTATION#7.6 MAY: an attestation stands beside another method, as a signal of its own
+pub(super) fn signal(
+    sent: Attested<'_>,
+    client: &Client,
+    facts: &Facts<'_>,
+) -> Result<Option<OnceUse>, Reason> {
+    match facts.policy.attestation.signal {
+        Signal::Ignored => return Ok(None),
+        Signal::Accepted if !sent.is_there() => return Ok(None),
+        Signal::Demanded if !sent.is_there() => return Err(Reason::SignalMissing),
+        Signal::Accepted | Signal::Demanded => {}
+    }
+    match check(sent, client, facts) {
+        Ok(vouched) => Ok(Some(vouched.once)),
+        Err(reason @ (Reason::Challenge | Reason::AttestationOld)) => Err(reason),
+        // Who the client is was shown already: what is wrong is what it adds.
+        Err(_) => Err(Reason::SignalWrong),
+    }
+}
+
+/// Whether anybody's attestation is looked at.
+pub(crate) fn is_looked_at(policy: &Policy) -> bool {
+    Attestation.is_offered(policy)
+        || (!policy.attesters.is_empty() && policy.attestation.signal != Signal::Ignored)
+}
+
+/// Whether challenges are handed out for proofs.
+#[must_use]
+pub fn hands_out_challenges(policy: &Policy) -> bool {
+    policy.attestation.challenges && is_looked_at(policy)
+}
+
+/// The `client_attestation_pop_methods_supported` of an issuer; none where a signal means nothing.
+//= ATTESTATION#7.6 MUST NOT: a method that is not accepted is not told
+#[must_use]
+pub fn pop_methods(policy: &Policy) -> Option<&'static [&'static str]> {
+    if policy.attesters.is_empty() {
+        return None;
+    }
+    match policy.attestation.signal {
+        Signal::Ignored => None,
+        Signal::Accepted => Some(&["attestation_pop_jwt", "none"]),
+        Signal::Demanded => Some(&["attestation_pop_jwt"]),
     }
 }
 
@@ -88,7 +160,7 @@ fn read(header: Header<'_>) -> Result<UnverifiedJws<'_>, Reason> {
 }
 
 /// Checks the attestation and gives the key of the instance that it is about.
-//= ATTESTATION#5.1 MUST: it has iss, sub, exp and cnf, sub is the client, and a trusted attester signed it
+//= ATTESTATION#7.1 MUST: it has sub, exp and cnf, sub is the client, and a trusted attester signed it
 fn check_attestation(
     jws: &UnverifiedJws<'_>,
     client: &Client,
@@ -98,15 +170,19 @@ fn check_attestation(
     if text(&claims, "sub")? != client.id.as_str() {
         return Err(Reason::Claims);
     }
-    let issuer = text(&claims, "iss")?;
-    let attester = facts
+    let issuer = claims.str("iss").map_err(|_| Reason::Claims)?;
+    // One that names nobody may be anybody's whose key has signed it.
+    let mut attesters = facts
         .policy
         .attesters
         .iter()
-        .find(|attester| attester.issuer == issuer)
-        .ok_or(Reason::Attester)?;
+        .filter(|attester| issuer.is_none_or(|name| attester.issuer == name))
+        .peekable();
+    if attesters.peek().is_none() {
+        return Err(Reason::Attester);
+    }
     let expires_at = time(&claims, "exp")?.ok_or(Reason::Claims)?;
-    if expires_at.is_over(facts.now) || begins_later(&claims, facts.now)? {
+    if begins_later(&claims, facts.now)? {
         return Err(Reason::Time);
     }
     let key = claims.object("cnf").map_err(|_| Reason::Claims)?;
@@ -115,16 +191,21 @@ fn check_attestation(
     if key.is_private() {
         return Err(Reason::Claims);
     }
-    let candidates = attester.jwks.candidates(jws.algorithm(), jws.kid());
+    let candidates =
+        attesters.flat_map(|attester| attester.jwks.candidates(jws.algorithm(), jws.kid()));
     jws.clone()
         .verify(ALGS, candidates)
         .map_err(|_| Reason::Signature)?;
+    //= ATTESTATION#7.4 MUST: whose attestation is too old is told so
+    if expires_at.is_over(facts.now) {
+        return Err(Reason::AttestationOld);
+    }
     Ok(key)
 }
 
 /// Checks that the instance made the proof, for this server, a short while ago.
-//= ATTESTATION#5.2 MUST: the proof has aud, jti and iat, and the key of the attestation signed it
-fn check_proof(jws: &UnverifiedJws<'_>, key: &Jwk, facts: &Facts<'_>) -> Result<OnceUse, Reason> {
+//= ATTESTATION#7.2 MUST: the proof has aud, jti and iat, and the key of the attestation signed it
+fn check_proof(jws: &UnverifiedJws<'_>, key: &Jwk, facts: &Facts<'_>) -> Result<Vouched, Reason> {
     let claims = typed(jws, "oauth-client-attestation-pop+jwt")?;
     if text(&claims, "aud")? != facts.policy.issuer.as_str() {
         return Err(Reason::Audience);
@@ -146,11 +227,22 @@ fn check_proof(jws: &UnverifiedJws<'_>, key: &Jwk, facts: &Facts<'_>) -> Result<
     jws.clone()
         .verify(ALGS, [&verifying])
         .map_err(|_| Reason::Signature)?;
+    //= ATTESTATION#7.2 MUST: where challenges are handed out the proof holds one of them
+    //= ATTESTATION#7.4 MUST: a proof without one is answered with use_attestation_challenge
+    if let Some(is_ours) = facts.challenge {
+        let challenge = claims.str("challenge").ok().flatten();
+        if !challenge.is_some_and(is_ours) {
+            return Err(Reason::Challenge);
+        }
+    }
     let thumbprint = key.thumbprint();
     let digest = sha256(format!("client attestation\n{thumbprint}\n{jti}").as_bytes());
-    Ok(OnceUse {
-        key: Key::once(expires_at, digest),
-        expires_at,
+    Ok(Vouched {
+        instance: Thumbprint::parse(&thumbprint).ok_or(Reason::Claims)?,
+        once: OnceUse {
+            key: Key::once(expires_at, digest),
+            expires_at,
+        },
     })
 }
 

@@ -20,7 +20,7 @@ mod tests;
 use std::{fmt, sync::Arc};
 
 use hallpass_jose::{Jwks, JwsAlgorithm};
-use hallpass_types::{ClientId, ContentDigest, Key, Once, Params, Secret, Timestamp};
+use hallpass_types::{ClientId, ContentDigest, Key, Once, Params, Secret, Thumbprint, Timestamp};
 
 use crate::{
     backchannel::BackchannelRecord,
@@ -152,6 +152,15 @@ reasons! {
         KeysUnavailable => InvalidClient, "client_auth_keys_unavailable", "client authentication failed";
         /// Nobody whom the operator trusts has made the attestation.
         Attester => InvalidClient, "client_auth_attester", "client authentication failed";
+        /// The attestation is genuine and has expired.
+        AttestationOld => UseFreshAttestation, "client_auth_attestation_old", "the client attestation has expired";
+        /// The proof of the attestation's key holds no challenge of this server, or an old one.
+        Challenge => UseAttestationChallenge, "client_auth_challenge",
+            "the proof of the client attestation needs a challenge of this server";
+        /// The issuer wants an attestation beside every client's own authentication.
+        SignalMissing => InvalidClientAttestation, "client_auth_signal_missing", "a client attestation is needed";
+        /// The attestation beside the client's own authentication is wrong.
+        SignalWrong => InvalidClientAttestation, "client_auth_signal_wrong", "the client attestation is not accepted";
         /// The client has shown no certificate.
         CertificateMissing => InvalidClient, "client_auth_certificate_missing", "client authentication failed";
         /// The certificate cannot be read, or is not valid at this time.
@@ -340,6 +349,8 @@ pub struct Facts<'a> {
     pub secret_digest: &'a (dyn Fn(&str) -> ContentDigest + Sync),
     /// The keys at the client's `jwks_uri`, where [`Presented::needs_jwks`] asked for them.
     pub fetched_jwks: Option<&'a Jwks>,
+    /// Whether a text is a challenge that this server has handed out for attestations, where they need one.
+    pub challenge: Option<&'a (dyn Fn(&str) -> bool + Sync)>,
 }
 
 impl fmt::Debug for Facts<'_> {
@@ -357,6 +368,7 @@ impl fmt::Debug for Facts<'_> {
 pub struct AuthenticatedClient {
     client: Arc<Client>,
     method: &'static str,
+    instance: Option<Thumbprint>,
 }
 
 impl AuthenticatedClient {
@@ -372,6 +384,12 @@ impl AuthenticatedClient {
         self.method
     }
 
+    /// The key of the instance that authenticated by its attestation.
+    #[must_use]
+    pub fn instance(&self) -> Option<Thumbprint> {
+        self.instance
+    }
+
     /// Whether it proved its identity; a public client has only named itself.
     #[must_use]
     pub fn is_confidential(&self) -> bool {
@@ -382,17 +400,22 @@ impl AuthenticatedClient {
     #[must_use]
     pub fn of_backchannel(client: Arc<Client>, record: &BackchannelRecord) -> Option<Self> {
         let method = method(&client.auth_method).map(Method::name)?;
-        record
-            .polled
-            .is_of(&client)
-            .then_some(Self { client, method })
+        record.polled.is_of(&client).then_some(Self {
+            client,
+            method,
+            instance: None,
+        })
     }
 
     /// A client that did not have to show anything, for the tests of other rules.
     #[cfg(test)]
     pub(crate) fn for_tests(client: Arc<Client>) -> Self {
         let method = method(&client.auth_method).map_or("none", Method::name);
-        Self { client, method }
+        Self {
+            client,
+            method,
+            instance: None,
+        }
     }
 }
 
@@ -412,6 +435,8 @@ pub struct Authenticated {
     /// What works once; it must be spent before the request has any effect, and [`Reason::Replayed`] is the
     /// answer when it was spent before.
     pub once: Option<OnceUse>,
+    /// The same for the attestation that it showed beside.
+    pub signal: Option<OnceUse>,
 }
 
 /// Something that works once: an assertion.
@@ -441,7 +466,18 @@ pub fn authenticate(
     //= RFC6749#2.3 MUST: the server accepts the method that suits its requirements; here, the registered one alone
     if let Some(method) = presented.silent_method(client, facts.policy) {
         let credential = match method.kind() {
-            Kind::Attested => Credential::Attested(presented.attested),
+            Kind::Attested => {
+                let vouched = attestation::check(presented.attested, client, facts)?;
+                return Ok(Authenticated {
+                    client: AuthenticatedClient {
+                        client: Arc::clone(client),
+                        method: method.name(),
+                        instance: Some(vouched.instance),
+                    },
+                    once: Some(vouched.once),
+                    signal: None,
+                });
+            }
             Kind::Certificate | Kind::Public | Kind::Secret | Kind::Keys => {
                 let shown = presented.certificate.ok_or(Reason::CertificateMissing)?;
                 Credential::Certificate(shown)
@@ -452,8 +488,10 @@ pub fn authenticate(
             client: AuthenticatedClient {
                 client: Arc::clone(client),
                 method: method.name(),
+                instance: None,
             },
             once,
+            signal: attestation::signal(presented.attested, client, facts)?,
         });
     }
     if client.auth_method != presented.method.name() {
@@ -467,8 +505,10 @@ pub fn authenticate(
         client: AuthenticatedClient {
             client: Arc::clone(client),
             method: presented.method.name(),
+            instance: None,
         },
         once,
+        signal: attestation::signal(presented.attested, client, facts)?,
     })
 }
 
@@ -496,6 +536,7 @@ pub fn identify_public(
     Ok(AuthenticatedClient {
         client: Arc::clone(client),
         method: presented.method.name(),
+        instance: None,
     })
 }
 

@@ -14,7 +14,7 @@ use crate::{
     authorize::{Display, Prompts, respond},
     binding::dpop,
     client::metadata::SUBJECT_TYPES,
-    client_auth::{self, Kind, METHODS, Method, attestation},
+    client_auth::{Kind, METHODS, Method, attestation},
     fapi::Profile,
     issue::{external, id_token},
     pkce,
@@ -48,6 +48,8 @@ pub struct Endpoints {
     pub backchannel_authentication: String,
     /// `check_session_iframe`.
     pub check_session: String,
+    /// `challenge_endpoint`.
+    pub challenge: String,
 }
 
 /// The metadata document.
@@ -146,14 +148,22 @@ pub fn metadata(policy: &Policy, endpoints: &Endpoints) -> Map<String, Value> {
         let algs = algs.iter().map(|alg| alg.name());
         document.list("dpop_signing_alg_values_supported", algs);
     }
-    if attestation_offered(policy) {
-        //= ATTESTATION#10 MUST: the algorithms of attestations and proofs are told
+    if attestation::is_looked_at(policy) {
+        //= ATTESTATION#8 MUST: the algorithms of attestations and proofs are told
         for name in [
             "client_attestation_signing_alg_values_supported",
             "client_attestation_pop_signing_alg_values_supported",
         ] {
             document.list(name, attestation::ALGS.iter().map(|alg| alg.name()));
         }
+        //= ATTESTATION#6.1 MUST: where challenges are handed out is told
+        if attestation::hands_out_challenges(policy) {
+            document.text("challenge_endpoint", &endpoints.challenge);
+        }
+    }
+    if let Some(methods) = attestation::pop_methods(policy) {
+        let name = "client_attestation_pop_methods_supported";
+        document.list(name, methods.iter().copied());
     }
     if policy.mtls.enabled {
         //= RFC8705#3.3 MAY: that tokens can be bound to certificates is told
@@ -259,10 +269,6 @@ pub fn metadata(policy: &Policy, endpoints: &Endpoints) -> Map<String, Value> {
         document.aliases(policy.issuer.as_str(), base);
     }
     document.0
-}
-
-fn attestation_offered(policy: &Policy) -> bool {
-    client_auth::method(attestation::ATTESTATION).is_some_and(|m| m.is_offered(policy))
 }
 
 /// Endpoints that clients call themselves, and may call with a certificate.

@@ -18,6 +18,7 @@ fn endpoints() -> Endpoints {
         device_authorization: url("/device/auth"),
         backchannel_authentication: url("/backchannel"),
         check_session: url("/session/check"),
+        challenge: url("/challenge"),
     }
 }
 

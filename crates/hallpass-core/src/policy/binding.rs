@@ -45,6 +45,29 @@ pub struct MtlsPolicy {
     pub base: Option<String>,
 }
 
+/// What is asked of attestations beyond those of clients that authenticate by them (Attestation-Based Client Authentication,
+/// a draft).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AttestationPolicy {
+    /// Whether a proof needs a challenge of this server, which is handed out at an endpoint and with answers.
+    pub challenges: bool,
+    /// What an attestation beside another method of authentication means.
+    pub signal: Signal,
+}
+
+/// What an attestation means when its client authenticates in another way (§7.6 of the draft).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "there is no fourth way")]
+pub enum Signal {
+    /// It is not looked at.
+    #[default]
+    Ignored,
+    /// One that is shown must be right.
+    Accepted,
+    /// There must be one.
+    Demanded,
+}
+
 /// Somebody who vouches for instances of clients.
 #[derive(Clone, Debug)]
 pub struct Attester {

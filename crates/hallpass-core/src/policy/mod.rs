@@ -34,7 +34,7 @@ mod people;
 mod tokens;
 mod trust;
 
-pub use binding::{Attester, DpopNonce, DpopPolicy, MtlsPolicy, Roots};
+pub use binding::{AttestationPolicy, Attester, DpopNonce, DpopPolicy, MtlsPolicy, Roots, Signal};
 pub use decoupled::{BackchannelPolicy, DeliveryMode, DevicePolicy};
 pub use encryption::EncryptionPolicy;
 pub use keys::KeyPolicy;
@@ -113,6 +113,8 @@ pub struct Policy {
     pub mtls: MtlsPolicy,
     /// Who may vouch for instances of clients (`attest_jwt_client_auth`). Experimental.
     pub attesters: Vec<Attester>,
+    /// What is asked of their attestations. Experimental.
+    pub attestation: AttestationPolicy,
     /// The security profile that every client is held to, but for those with one of their own. Set by
     /// [`Profile::narrow`], which takes out of the policy what it rules out.
     pub fapi_profile: Option<Profile>,
@@ -186,6 +188,7 @@ impl fmt::Debug for Policy {
             people,
             mtls,
             attesters,
+            attestation,
             fapi_profile,
             documents,
             upstreams,
@@ -227,6 +230,7 @@ impl fmt::Debug for Policy {
             .field("people", people)
             .field("mtls", mtls)
             .field("attesters", attesters)
+            .field("attestation", attestation)
             .field("fapi_profile", fapi_profile)
             .field("documents", documents)
             .field("upstreams", upstreams)
@@ -470,6 +474,7 @@ impl Policy {
             people: PeoplePolicy::default(),
             mtls: MtlsPolicy::default(),
             attesters: Vec::new(),
+            attestation: AttestationPolicy::default(),
             fapi_profile: None,
             documents: Documents::default(),
             upstreams: Vec::new(),

@@ -165,6 +165,25 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// The key that refresh tokens of a new grant are bound to.
+    //= RFC9449#5 MUST: refresh tokens of public clients are bound to the key of the proof
+    //= RFC8705#4 MUST: refresh tokens of public clients are bound to the certificate
+    //= ATTESTATION#9.3 MUST: refresh tokens of a client that authenticates by attestation are bound to its instance's key
+    fn holder(&self) -> Option<Confirmation> {
+        match self.client.instance() {
+            Some(key) => Some(Confirmation::Jkt(key)),
+            None => self.binding.filter(|_| self.client.client().is_public()),
+        }
+    }
+
+    /// The key that is held against the one that a refresh token is bound to.
+    fn shown(&self) -> Option<Confirmation> {
+        match self.client.instance() {
+            Some(key) => Some(Confirmation::Jkt(key)),
+            None => self.binding,
+        }
+    }
+
     /// What of a granted scope the issuer still has and the client may still use. A grant outlives configuration; a
     /// token never does.
     fn permitted(&self, granted: &Scope) -> Scope {

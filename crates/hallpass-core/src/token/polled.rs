@@ -116,9 +116,7 @@ pub(super) fn issue(
     grant.refresh = grant
         .refresh
         .filter(|_| cx.client.client().may_use(Refresh::TYPE));
-    //= RFC9449#5 MUST: refresh tokens of public clients are bound to the key of the proof
-    //= RFC8705#4 MUST: refresh tokens of public clients are bound to the certificate
-    grant.confirmation = cx.binding.filter(|_| cx.client.client().is_public());
+    grant.confirmation = cx.holder();
     let scope = cx.permitted(&grant.scope);
     let access = AccessGrant::of_grant(
         cx,

@@ -4,7 +4,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use hallpass_core::{
     client::{Client, ClientOrigin},
-    client_auth::{self, AuthenticatedClient, Facts, Presented},
+    client_auth::{self, AuthenticatedClient, Facts, Presented, attestation},
     client_request::ClientRequest,
 };
 
@@ -86,6 +86,10 @@ impl Provider {
             .into_iter()
             .filter_map(|path| inner.policy.mtls.alias(path))
             .collect();
+        let now = self.now();
+        let is_ours = |text: &str| inner.secrets.is_challenge(text, now);
+        let challenge = attestation::hands_out_challenges(&inner.policy)
+            .then_some(&is_ours as &(dyn Fn(&str) -> bool + Sync));
         let mut again = false;
         let authenticated = loop {
             let uri = published(client.as_ref());
@@ -104,6 +108,7 @@ impl Provider {
                 aliases: &aliases,
                 secret_digest: &digest,
                 fetched_jwks: fetched.as_deref(),
+                challenge,
             };
             match client_auth::authenticate(&presented, client.as_ref(), &facts) {
                 Ok(authenticated) => break authenticated,
@@ -111,7 +116,8 @@ impl Provider {
                 Err(reason) => return Err(reason.into()),
             }
         };
-        Ok((authenticated.client, Unspent::new(authenticated.once)))
+        let once = [authenticated.once, authenticated.signal];
+        Ok((authenticated.client, Unspent::new(once)))
     }
 
     /// Counts a request that makes something wait, if anybody could make it: for a client that only named itself, or one

@@ -64,6 +64,9 @@ pub const INITIATE: &str = "/initiate";
 /// Path of the page that says whether a session has changed.
 pub const CHECK_SESSION: &str = "/session/check";
 
+/// Where challenges for the proofs of client attestations are handed out.
+pub const CHALLENGE: &str = "/challenge";
+
 /// The metadata document as JSON.
 pub(crate) fn document(policy: &Policy) -> Document {
     let url = |path: &str| policy.issuer.url(path);
@@ -80,6 +83,7 @@ pub(crate) fn document(policy: &Policy) -> Document {
         device_authorization: url(DEVICE_AUTHORIZATION),
         backchannel_authentication: url(BACKCHANNEL_AUTHENTICATION),
         check_session: url(CHECK_SESSION),
+        challenge: url(CHALLENGE),
     };
     let text = Value::Object(discovery::metadata(policy, &endpoints)).to_string();
     Document::new(text, 300)

@@ -3,6 +3,7 @@
 use hallpass_core::{
     binding::{self, Proved, dpop},
     client::Client,
+    client_auth::attestation,
     client_request::{ClientRequest, Header},
     fapi::Profile,
     policy::DpopNonce,
@@ -60,6 +61,14 @@ impl Provider {
             },
         };
         binding::read_proof(request.dpop, &facts)
+    }
+
+    /// The challenge that belongs into the next proof of a client attestation, where proofs need one. It is made as nonces
+    /// are: every process takes it, nothing is stored.
+    #[must_use]
+    pub fn attestation_challenge(&self) -> Option<String> {
+        attestation::hands_out_challenges(&self.inner.policy)
+            .then(|| self.inner.secrets.challenge(self.now()))
     }
 
     /// The nonce that belongs into the next proof (RFC 9449 §8), where proofs need one. Every process that has the master

@@ -160,17 +160,16 @@ impl Provider {
 impl Provider {
     /// Commits what was prepared for a call. Too late is only what the grant spends.
     async fn commit_of(&self, call: &Call<'_>, commit: Commit) -> Result<Committed, Failure> {
-        let shown = issue::shown(call);
         let committed = self.commit(commit).await?;
         match committed {
             Committed::Done => call.unspent.settle(),
-            Committed::TooLate(index) => match shown.get(index) {
-                Some(Some(Shown::Key)) => return Err(dpop::Reason::Replayed.into()),
-                Some(Some(Shown::Assertion)) => {
+            Committed::TooLate(index) => match issue::shown(call).nth(index) {
+                Some(Shown::Key) => return Err(dpop::Reason::Replayed.into()),
+                Some(Shown::Assertion) => {
                     call.unspent.settle();
                     return Err(client_auth::Reason::Replayed.into());
                 }
-                Some(None) | None => {}
+                None => {}
             },
         }
         Ok(committed)

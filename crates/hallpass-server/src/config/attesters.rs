@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use hallpass_core::policy::Attester;
+use hallpass_core::policy::{AttestationPolicy, Attester, Policy, Signal};
 use hallpass_jose::{Jwks, JwksPolicy};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -24,6 +24,65 @@ pub(super) struct Raw {
     /// A file with its key set.
     #[serde(default)]
     jwks_file: Option<PathBuf>,
+}
+
+/// What is asked of attestations beyond those of clients that authenticate by them (Attestation-Based Client
+/// Authentication, a draft).
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClientAttestation {
+    /// Whether a proof needs a challenge of this server, which keeps out proofs that were made in advance. Clients get
+    /// one at `/challenge` and with every answer.
+    pub challenges: bool,
+    /// What an attestation means of a client that authenticates in another way: `ignored`; `accepted`, where one that is
+    /// shown has to be right; or `demanded` of every client.
+    pub signal: SignalSetting,
+}
+
+/// What an attestation beside another method means.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SignalSetting {
+    /// Nothing.
+    #[default]
+    Ignored,
+    /// One that is shown has to be right.
+    Accepted,
+    /// Every client shows one.
+    Demanded,
+}
+
+impl ClientAttestation {
+    pub(super) fn check(
+        self,
+        attesters: &[Attester],
+        experimental: &Experimental,
+        check: &mut Checker<'_>,
+    ) {
+        let on = |what: bool, name: &str, check: &mut Checker<'_>| {
+            if what {
+                let setting = format!("client_attestation.{name}");
+                experimental.demand("client_attestation", &setting, check);
+                if attesters.is_empty() {
+                    check.problem(&setting, "needs somebody who attests: [[attesters]]");
+                }
+            }
+        };
+        on(self.challenges, "challenges", check);
+        on(self.signal != SignalSetting::Ignored, "signal", check);
+    }
+
+    /// Says it to the policy.
+    pub(crate) fn apply(self, policy: &mut Policy) {
+        policy.attestation = AttestationPolicy {
+            challenges: self.challenges,
+            signal: match self.signal {
+                SignalSetting::Ignored => Signal::Ignored,
+                SignalSetting::Accepted => Signal::Accepted,
+                SignalSetting::Demanded => Signal::Demanded,
+            },
+        };
+    }
 }
 
 pub(super) fn parse(

@@ -56,6 +56,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use access::Access;
+pub use attesters::{ClientAttestation, SignalSetting};
 pub use authorization_details::AuthorizationDetails;
 pub use cache::Cache;
 use checker::Checker;
@@ -130,6 +131,7 @@ struct Raw {
     danger: Danger,
     authorization_details: Vec<AuthorizationDetails>,
     attesters: Vec<attesters::Raw>,
+    client_attestation: ClientAttestation,
     upstreams: Vec<upstreams::Raw>,
     clients: Vec<clients::Raw>,
     users: Vec<users::Raw>,
@@ -198,6 +200,8 @@ pub struct Config {
     pub authorization_details: Vec<AuthorizationDetails>,
     /// `[[attesters]]`.
     pub attesters: Vec<hallpass_core::policy::Attester>,
+    /// `[client_attestation]`.
+    pub client_attestation: ClientAttestation,
     /// `[[upstreams]]`.
     pub upstreams: Vec<hallpass_core::upstream::Upstream>,
     /// `[[clients]]`.
@@ -268,6 +272,7 @@ impl Config {
             danger,
             authorization_details,
             attesters,
+            client_attestation,
             upstreams,
             clients,
             users,
@@ -297,6 +302,7 @@ impl Config {
         log.check(check);
         experimental.check(check);
         let attesters = attesters::parse(attesters, &experimental, check);
+        client_attestation.check(&attesters, &experimental, check);
         danger.check(check);
         let issuer = server.issuer(tls.files().is_some(), server.port());
         let clients = policy::provisional(&issuer, &lifetimes, &protocol, &registration)
@@ -309,6 +315,7 @@ impl Config {
                 jwt_bearer::check(&protocol.jwt_bearer, &policy, check);
                 mtls.apply(&mut policy);
                 policy.attesters.clone_from(&attesters);
+                client_attestation.apply(&mut policy);
                 AuthorizationDetails::apply(&authorization_details, &mut policy);
                 if let Some(profile) = policy.fapi_profile {
                     profile.narrow(&mut policy);
@@ -353,6 +360,7 @@ impl Config {
             danger,
             authorization_details,
             attesters,
+            client_attestation,
             upstreams,
             clients,
             users,

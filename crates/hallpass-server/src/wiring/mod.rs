@@ -371,6 +371,7 @@ impl Common {
                 policy.webfinger = config.webfinger.policy();
                 config.mtls.apply(policy);
                 policy.attesters.clone_from(&config.attesters);
+                config.client_attestation.apply(policy);
                 AuthorizationDetails::apply(&config.authorization_details, policy);
                 policy.registration.initial_access_tokens = digests;
             })

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use hallpass_core::policy::Attester;
+use hallpass_core::policy::{Attester, Signal};
 use hallpass_jose::{Jwks, JwsAlgorithm, SigningKey};
 use hallpass_testkit::{
-    Answer, Ask, Browser, Op, Setup, Tokens, assertion, fixture, fixture::Seed,
+    Answer, Ask, Browser, Op, Request, Setup, Tokens, assertion, fixture, fixture::Seed,
+    flow::VERIFIER,
 };
 use serde_json::{Value, json};
 
@@ -40,17 +41,20 @@ fn node(keys: &Keys) -> Setup {
     Setup::default().policy(|policy| policy.attesters.push(attester))
 }
 
-async fn start(keys: &Keys) -> Op {
-    let seed = |id: &'static str| Seed {
+fn wallet(id: &'static str) -> Seed {
+    Seed {
         id,
         secret: None,
         disabled: false,
         metadata: json!({"redirect_uris": [], "response_types": [], "grant_types": ["client_credentials"],
             "token_endpoint_auth_method": "attest_jwt_client_auth"}),
-    };
+    }
+}
+
+async fn start(keys: &Keys) -> Op {
     node(keys)
-        .client(seed("wallet"))
-        .client(seed("other-wallet"))
+        .client(wallet("wallet"))
+        .client(wallet("other-wallet"))
         .start()
         .await
 }
@@ -142,7 +146,6 @@ async fn whatever_is_wrong_with_either_of_the_two_the_client_is_nobody() {
         ("another client", "other-wallet", good.clone(), fresh.clone()),
         ("of another client", "wallet", vouched("sub", json!("other-wallet")), fresh.clone()),
         ("another attester", "wallet", vouched("iss", json!("https://evil.test")), fresh.clone()),
-        ("over", "wallet", vouched("exp", json!(now)), fresh.clone()),
         ("without an end", "wallet", vouched("exp", Value::Null), fresh.clone()),
         ("not yet", "wallet", vouched("nbf", json!(now + 60)), fresh.clone()),
         ("without a key", "wallet", vouched("cnf", json!({})), fresh.clone()),
@@ -167,6 +170,18 @@ async fn whatever_is_wrong_with_either_of_the_two_the_client_is_nobody() {
             "{what}"
         );
     }
+    // One that was right and is over is told apart: there may be a fresh one.
+    let old = vouched("exp", json!(now));
+    let answer = show(&mut browser, "wallet", &old, &fresh).await;
+    assert_eq!(
+        (answer.status, &*answer.error()),
+        (400, "use_fresh_attestation")
+    );
+    let mut forged = attestation(&keys, now);
+    forged["exp"] = json!(now);
+    let forged = attested(&keys.other, &forged);
+    let answer = show(&mut browser, "wallet", &forged, &fresh).await;
+    assert_eq!(answer.error(), "invalid_client");
     // One of the two alone, or none.
     for ask in [
         form("wallet"),
@@ -178,4 +193,262 @@ async fn whatever_is_wrong_with_either_of_the_two_the_client_is_nobody() {
     // Nothing of all that has used the proof up.
     let answer = show(&mut browser, "wallet", &good, &fresh).await;
     assert!(!Tokens::of(&answer).access.is_empty());
+}
+
+const CHALLENGE: &str = "oauth-client-attestation-challenge";
+
+#[tokio::test]
+async fn where_challenges_are_handed_out_a_proof_without_one_does_not_count() {
+    //= test ATTESTATION#6.1 a POST is answered with the challenge as JSON, which nobody keeps
+    //= test ATTESTATION#6.2 a fresh challenge comes with any answer
+    //= test ATTESTATION#7.2 where challenges are handed out the proof holds one of them
+    //= test ATTESTATION#7.4 a proof without one is answered with use_attestation_challenge
+    let keys = Keys::new();
+    let challenging = || node(&keys).policy(|policy| policy.attestation.challenges = true);
+    let op = challenging().client(wallet("wallet")).start().await;
+    let mut browser = op.browser();
+    let metadata = browser
+        .get("/.well-known/openid-configuration")
+        .await
+        .json();
+    assert_eq!(metadata["challenge_endpoint"], "https://op.test/challenge");
+    let answer = browser.send(Ask::form("/challenge", &[])).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("cache-control").unwrap(), "no-store");
+    assert_eq!(answer.header("access-control-allow-origin").unwrap(), "*");
+    let challenge = answer.json()["attestation_challenge"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert_eq!(browser.get("/challenge").await.status, 405);
+
+    let now = op.clock.seconds();
+    let vouched = attested(&keys.attester, &attestation(&keys, now));
+    let with = |jti: &str, challenge: Value| {
+        let mut claims = proof(now, jti);
+        claims["challenge"] = challenge;
+        proved(&keys.instance, &claims)
+    };
+    let nonce = Setup::default()
+        .policy(|policy| policy.dpop.nonce = hallpass_core::policy::DpopNonce::Always)
+        .start()
+        .await
+        .provider
+        .dpop_nonce()
+        .unwrap();
+    for wrong in [
+        json!(null),
+        json!(""),
+        json!("made up"),
+        json!(nonce),
+        json!(format!("{challenge}A")),
+    ] {
+        let shown = with("c", wrong.clone());
+        let answer = show(&mut browser, "wallet", &vouched, &shown).await;
+        assert_eq!(
+            (answer.status, &*answer.error()),
+            (400, "use_attestation_challenge"),
+            "{wrong}"
+        );
+        assert_eq!(answer.header(CHALLENGE).unwrap(), challenge);
+    }
+    // Somebody else's proof learns nothing of it.
+    let mut foreign = proof(now, "c");
+    foreign["challenge"] = json!(challenge);
+    let foreign = proved(&keys.other, &foreign);
+    let answer = show(&mut browser, "wallet", &vouched, &foreign).await;
+    assert_eq!(answer.error(), "invalid_client");
+    // Nothing of that has used the proof's name up, every node takes the challenge, and a proof still works once.
+    let shown = with("c", json!(challenge));
+    let elsewhere = challenging().joining(&op).start().await;
+    let answer = show(&mut elsewhere.browser(), "wallet", &vouched, &shown).await;
+    assert!(!Tokens::of(&answer).access.is_empty());
+    assert_eq!(answer.header(CHALLENGE).unwrap(), challenge);
+    assert_eq!(answer.header("cache-control").unwrap(), "no-store");
+    let again = show(&mut browser, "wallet", &vouched, &shown).await;
+    assert_eq!(again.error(), "invalid_client");
+    // It gets old, and the answer has the next one.
+    op.clock.advance(300);
+    let now = op.clock.seconds();
+    let mut late = proof(now, "d");
+    late["challenge"] = json!(challenge);
+    let answer = show(
+        &mut browser,
+        "wallet",
+        &vouched,
+        &proved(&keys.instance, &late),
+    )
+    .await;
+    assert_eq!(answer.error(), "use_attestation_challenge");
+    late["challenge"] = json!(answer.header(CHALLENGE).unwrap());
+    let answer = show(
+        &mut browser,
+        "wallet",
+        &vouched,
+        &proved(&keys.instance, &late),
+    )
+    .await;
+    assert!(!Tokens::of(&answer).access.is_empty());
+}
+
+#[tokio::test]
+async fn without_challenges_there_is_no_endpoint_and_no_header() {
+    let keys = Keys::new();
+    let op = start(&keys).await;
+    let mut browser = op.browser();
+    assert_eq!(browser.send(Ask::form("/challenge", &[])).await.status, 404);
+    let metadata = browser
+        .get("/.well-known/openid-configuration")
+        .await
+        .json();
+    assert!(metadata.get("challenge_endpoint").is_none());
+    assert!(
+        metadata
+            .get("client_attestation_pop_methods_supported")
+            .is_none()
+    );
+    let answer = browser.send(form("wallet")).await;
+    assert!(answer.header(CHALLENGE).is_none());
+    // Nobody who vouches: nothing of it is there.
+    let op = Setup::default()
+        .policy(|policy| policy.attestation.challenges = true)
+        .start()
+        .await;
+    assert_eq!(
+        op.browser().send(Ask::form("/challenge", &[])).await.status,
+        404
+    );
+}
+
+/// A request of a client that authenticates by its secret.
+fn secretly(client: &str) -> Ask {
+    Ask::form("/token", &[("grant_type", "client_credentials")])
+        .basic(client, "secret-of-web-client")
+}
+
+#[tokio::test]
+async fn an_attestation_beside_a_secret_counts_where_the_issuer_looks_at_it() {
+    //= test ATTESTATION#7.6 an attestation stands beside another method, as a signal of its own
+    //= test ATTESTATION#7.6 a method that is not accepted is not told
+    let keys = Keys::new();
+    let seed = || Seed {
+        id: "shop",
+        secret: Some("secret-of-web-client"),
+        disabled: false,
+        metadata: json!({"redirect_uris": [], "response_types": [], "grant_types": ["client_credentials"]}),
+    };
+    for (signal, told, plain, wrong) in [
+        (Signal::Ignored, json!(null), 200, 200),
+        (
+            Signal::Accepted,
+            json!(["attestation_pop_jwt", "none"]),
+            200,
+            400,
+        ),
+        (Signal::Demanded, json!(["attestation_pop_jwt"]), 400, 400),
+    ] {
+        let op = node(&keys)
+            .policy(move |policy| policy.attestation.signal = signal)
+            .client(seed())
+            .client(wallet("wallet"))
+            .start()
+            .await;
+        let mut browser = op.browser();
+        let metadata = browser
+            .get("/.well-known/openid-configuration")
+            .await
+            .json();
+        assert_eq!(metadata["client_attestation_pop_methods_supported"], told);
+        assert_eq!(
+            browser.send(secretly("shop")).await.status,
+            plain,
+            "{signal:?}"
+        );
+        let now = op.clock.seconds();
+        let mut claims = attestation(&keys, now);
+        claims["sub"] = json!("shop");
+        let good = attested(&keys.attester, &claims);
+        let of_another = attested(&keys.attester, &attestation(&keys, now));
+        let pop = |jti: &str| proved(&keys.instance, &proof(now, jti));
+        for (attestation, proof) in [
+            (of_another.as_str(), pop("w")),
+            ("x", pop("w")),
+            (good.as_str(), proved(&keys.other, &proof(now, "w"))),
+        ] {
+            let ask = secretly("shop")
+                .header(HEADER, attestation)
+                .header(PROOF, &proof);
+            let answer = browser.send(ask).await;
+            assert_eq!(answer.status, wrong, "{signal:?} {}", answer.text());
+            if wrong != 200 {
+                assert_eq!(answer.error(), "invalid_client_attestation");
+            }
+        }
+        let ask = || {
+            secretly("shop")
+                .header(HEADER, &good)
+                .header(PROOF, &pop("1"))
+        };
+        assert!(!Tokens::of(&browser.send(ask()).await).access.is_empty());
+        // Its proof works once, on whatever node.
+        let again = browser.send(ask()).await;
+        let used = if signal == Signal::Ignored { 200 } else { 401 };
+        assert_eq!(again.status, used, "{signal:?} {}", again.text());
+        // It is no way around the secret, and a client that has no other way needs no second one.
+        let guess =
+            Ask::form("/token", &[("grant_type", "client_credentials")]).basic("shop", "wrong");
+        let ask = guess.header(HEADER, &good).header(PROOF, &pop("2"));
+        assert_eq!(browser.send(ask).await.error(), "invalid_client");
+        let vouched = attested(&keys.attester, &attestation(&keys, now));
+        let answer = show(&mut browser, "wallet", &vouched, &pop("3")).await;
+        assert!(!Tokens::of(&answer).access.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_token_of_an_instance_is_of_no_use_to_another_instance() {
+    //= test ATTESTATION#9.3 refresh tokens of a client that authenticates by attestation are bound to its instance's key
+    //= test ATTESTATION#9.3 one that is bound to an instance is used by that instance
+    let keys = Keys::new();
+    let mut seed = wallet("wallet");
+    seed.metadata = json!({
+        "redirect_uris": ["https://wallet.test/cb"], "grant_types": ["authorization_code", "refresh_token"],
+        "token_endpoint_auth_method": "attest_jwt_client_auth",
+    });
+    let op = node(&keys).client(seed).start().await;
+    let mut browser = op.browser();
+    let request = Request::of("web", "openid offline_access")
+        .with("client_id", "wallet")
+        .with("redirect_uri", "https://wallet.test/cb");
+    let code = browser.code("alice", &request).await;
+    let now = op.clock.seconds();
+    let as_instance = |key: &SigningKey, pairs: &[(&str, &str)], jti: &str| {
+        let mut claims = attestation(&keys, now);
+        claims["cnf"] = json!({"jwk": key.public_jwk().to_public_value()});
+        Ask::form("/token", &[pairs, &[("client_id", "wallet")]].concat())
+            .header(HEADER, &attested(&keys.attester, &claims))
+            .header(PROOF, &proved(key, &proof(now, jti)))
+    };
+    let redeem = [
+        ("grant_type", "authorization_code"),
+        ("code", &code),
+        ("redirect_uri", "https://wallet.test/cb"),
+        ("code_verifier", VERIFIER),
+    ];
+    let tokens = Tokens::of(
+        &browser
+            .send(as_instance(&keys.instance, &redeem, "1"))
+            .await,
+    );
+    let refresh = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", tokens.refresh()),
+    ];
+    let answer = browser.send(as_instance(&keys.other, &refresh, "2")).await;
+    assert_eq!((answer.status, &*answer.error()), (400, "invalid_grant"));
+    Tokens::of(
+        &browser
+            .send(as_instance(&keys.instance, &refresh, "3"))
+            .await,
+    );
 }

@@ -126,6 +126,7 @@ fn decide_with(
         aliases: &[],
         secret_digest: &digest,
         fetched_jwks: None,
+        challenge: None,
     };
     authenticate(&presented, Some(client), &facts)
 }

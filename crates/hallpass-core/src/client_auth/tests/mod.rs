@@ -39,6 +39,7 @@ fn decide_with(
         endpoint: REVOKE,
         secret_digest: &fixtures::digest,
         fetched_jwks,
+        challenge: None,
     };
     authenticate(presented, client, &facts)
 }
@@ -237,6 +238,7 @@ fn an_unknown_client_costs_what_a_wrong_secret_costs() {
         endpoint: TOKEN,
         secret_digest: &counting,
         fetched_jwks: None,
+        challenge: None,
     };
     for secret in ["wrong", "wr%2Bong", "wr+ong"] {
         let header = basic("rp", secret);

@@ -135,9 +135,7 @@ impl Grant for AuthorizationCode {
         let mut grant = record.grant;
         standing(&grant, None, found.account, found.session_alive, cx.now)?;
         grant.refresh = grant.refresh.filter(|_| client.may_use(Refresh::TYPE));
-        //= RFC9449#5 MUST: refresh tokens of public clients are bound to the key of the proof
-        //= RFC8705#4 MUST: refresh tokens of public clients are bound to the certificate
-        let binding = cx.binding.filter(|_| client.is_public());
+        let binding = cx.holder();
         //= RFC9449#5 MUST: a refresh token of a public client that shows a proof is bound to its key
         // A grant that stands already is bound to what the authorization request named, or to nothing: then none is issued.
         if record.grant_stands && grant.confirmation != binding {

@@ -168,7 +168,8 @@ impl Grant for Refresh {
             return Err(Reason::RefreshTokenOfAnotherClient.into());
         }
         //= RFC9449#5 MUST: a refresh token that is bound to a key is used with a proof of that key
-        if grant.confirmation.is_some() && grant.confirmation != cx.binding {
+        //= ATTESTATION#9.3 MUST: one that is bound to an instance is used by that instance
+        if grant.confirmation.is_some() && grant.confirmation != cx.shown() {
             return Err(Reason::RefreshTokenOfAnotherKey.into());
         }
         standing(

@@ -32,9 +32,12 @@ pub(super) fn shown(desk: &Desk, rp: &Rp, ask: Ask, by: [&str; 2]) -> Ask {
         "iss": ATTESTER, "sub": rp.id, "exp": now + 3600,
         "cnf": {"jwk": instance.public_jwk().to_public_value()},
     });
-    let proof = json!({
+    let mut proof = json!({
         "aud": "https://op.test", "jti": format!("instance-{}", next()), "iat": now,
     });
+    if let Some(challenge) = desk.op.provider.attestation_challenge() {
+        proof["challenge"] = challenge.into();
+    }
     let signed = |key: &SigningKey, typ: &str, name: &str, claims: &serde_json::Value| {
         let header = json!({"alg": name, "typ": typ, "kid": key.kid()});
         assertion::sign_with_header(key, &header, claims.to_string().as_bytes())
@@ -63,4 +66,30 @@ pub(super) async fn attestation(desk: &Desk, value: &str) -> bool {
 
 pub(super) async fn proof(desk: &Desk, value: &str) -> bool {
     known(desk, ["ES256", value]).await
+}
+
+/// Whether an attestation beside a secret is looked at, and may come with that proof, or be left out.
+pub(super) async fn signal(desk: &Desk, value: &str) -> bool {
+    let method = json!({"token_endpoint_auth_method": "client_secret_post"});
+    let Some(rp) = desk.register(method).await else {
+        return false;
+    };
+    let secret = rp.secret.as_deref().unwrap();
+    let pairs = [
+        ("client_id", rp.id.as_str()),
+        ("client_secret", secret),
+        ("token", "x"),
+    ];
+    let plain = Ask::form("/revoke", &pairs);
+    let wrong = plain.clone().header("OAuth-Client-Attestation", "x");
+    let mut browser = desk.op.browser();
+    if browser.send(wrong).await.error() != "invalid_client_attestation" {
+        return false;
+    }
+    let ask = match value {
+        "none" => plain,
+        "attestation_pop_jwt" => shown(desk, &rp, plain, ["ES256", "ES256"]),
+        _ => return false,
+    };
+    browser.send(ask).await.status == 200
 }

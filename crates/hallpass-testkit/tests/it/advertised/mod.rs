@@ -25,7 +25,10 @@ use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc};
 use hallpass_core::{
     authorization_details::DetailType,
     authorize::ResponseType,
-    policy::{DeliveryMode, Documents, DpopNonce, ExchangeRule, Policy, Roots, TrustedIssuer},
+    policy::{
+        AttestationPolicy, DeliveryMode, Documents, DpopNonce, ExchangeRule, Policy, Roots, Signal,
+        TrustedIssuer,
+    },
 };
 use hallpass_jose::{JweAlgorithm, JwsAlgorithm};
 use hallpass_testkit::{Ask, fixture};
@@ -106,6 +109,10 @@ fn everything(policy: &mut Policy) {
     policy.backchannel.user_code = true;
     policy.backchannel.pending_per_person = 1000;
     policy.attesters = vec![attestation::attester()];
+    policy.attestation = AttestationPolicy {
+        challenges: true,
+        signal: Signal::Accepted,
+    };
     policy.mtls.enabled = true;
     policy.mtls.roots = Roots::new(vec![certificates::authority()]);
     policy.mtls.base = Some("https://mtls.op.test".to_owned());

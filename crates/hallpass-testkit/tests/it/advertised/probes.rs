@@ -379,6 +379,14 @@ pub(super) static PROBES: &[(&str, Probe)] = &[
         },
     ),
     (
+        "client_attestation_pop_methods_supported",
+        List {
+            neighbours: &["attestation_pop_jwt", "none", "dpop_combined", "NONE"],
+            accepts: |desk, _, value| Box::pin(attestation::signal(desk, value)),
+        },
+    ),
+    ("challenge_endpoint", post("/challenge")),
+    (
         "tls_client_certificate_bound_access_tokens",
         Flag {
             absent: false,
