@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use hallpass_jose::JwsAlgorithm;
 use hallpass_types::Issuer;
+use serde_json::{Map, Value};
 
 use crate::{
     access::AccessClaims,
@@ -95,6 +96,9 @@ pub struct Policy {
     /// Whether claims that somebody else asserts are released (aggregated and distributed, OpenID Connect Core §5.6.2),
     /// where an account has any.
     pub external_claims: bool,
+    /// Claims that are told under another name: the name that clients read, and the claim of the account that it is
+    /// taken from. They are released like others, by the scopes that have their names.
+    pub claim_sources: BTreeMap<String, String>,
     /// Finding the issuer of a person (OpenID Connect Discovery §2).
     pub webfinger: WebFingerPolicy,
     /// Key material for pairwise subject identifiers (OpenID Connect Core §8.1).
@@ -179,6 +183,7 @@ impl fmt::Debug for Policy {
             detail_types,
             claims_parameter,
             external_claims,
+            claim_sources,
             webfinger,
             pairwise_salt: _,
             keys,
@@ -221,6 +226,7 @@ impl fmt::Debug for Policy {
             .field("detail_types", detail_types)
             .field("claims_parameter", claims_parameter)
             .field("external_claims", external_claims)
+            .field("claim_sources", claim_sources)
             .field("webfinger", webfinger)
             .field("pairwise_salt", &format_args!("[redacted]"))
             .field("keys", keys)
@@ -419,6 +425,13 @@ pub struct Documents {
 }
 
 impl Policy {
+    /// What an account has for a claim: its own, or the one that the claim is taken from ([`Self::claim_sources`]).
+    #[must_use]
+    pub fn claim_of<'a>(&self, account: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+        let told = |name: &str| account.get(name).filter(|value| !value.is_null());
+        told(name).or_else(|| told(self.claim_sources.get(name)?))
+    }
+
     /// Whether a grant that is built in is offered: some are switched on one by one.
     #[must_use]
     pub fn offers_grant(&self, grant_type: &str) -> bool {
@@ -465,6 +478,7 @@ impl Policy {
             detail_types: Vec::new(),
             claims_parameter: true,
             external_claims: true,
+            claim_sources: BTreeMap::new(),
             webfinger: WebFingerPolicy::default(),
             pairwise_salt,
             keys: KeyPolicy::default(),

@@ -111,7 +111,7 @@ pub fn answer(
     }
     for name in by_scope.chain(by_request) {
         if !is_reserved(name)
-            && let Some(value) = account.get(name).filter(|v| !v.is_null())
+            && let Some(value) = policy.claim_of(account, name)
         {
             out.insert(name.to_owned(), value.clone());
         }

@@ -89,6 +89,7 @@ pub(crate) fn apply(
     };
     policy.fapi_profile = protocol.profile();
     policy.external_claims = protocol.external_claims;
+    policy.claim_sources.clone_from(&protocol.claim_sources);
     policy.acr_values.clone_from(&protocol.acr_values);
     policy.device = protocol.device.policy();
     policy.backchannel = protocol.backchannel.policy();

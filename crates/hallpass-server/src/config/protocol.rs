@@ -41,6 +41,9 @@ pub struct Protocol {
     pub consent: Asking,
     /// Claims that a scope releases, beside those of OpenID Connect.
     pub claims: BTreeMap<String, Vec<String>>,
+    /// Claims that are told under another name, for clients that know them by it: the name that clients read, and the
+    /// claim of the account that it is taken from. An account's own claim of that name comes first.
+    pub claim_sources: BTreeMap<String, String>,
     /// Whether claims of an account that somebody else asserts (its `_claim_names` and `_claim_sources`) are released.
     pub external_claims: bool,
     /// The APIs that tokens can be made for.
@@ -233,6 +236,7 @@ impl Default for Protocol {
             scopes: BTreeMap::new(),
             consent: Asking::Remember,
             claims: BTreeMap::new(),
+            claim_sources: BTreeMap::new(),
             external_claims: true,
             resources: Vec::new(),
             client_token_claims: BTreeMap::new(),
@@ -383,6 +387,15 @@ impl Protocol {
             for name in claims.keys().filter(|name| is_reserved(name)) {
                 let message = format!("{name:?} has a meaning of its own in a token");
                 check.problem(&setting, message);
+            }
+        }
+        for (name, source) in &self.claim_sources {
+            let setting = format!("protocol.claim_sources.{name}");
+            for name in [name, source].into_iter().filter(|n| is_reserved(n)) {
+                check.problem(
+                    &setting,
+                    format!("{name:?} has a meaning of its own in a token"),
+                );
             }
         }
         if let Some(acr) = &self.userinfo_acr

@@ -299,7 +299,7 @@ async fn a_revoked_front_channel_grant_takes_its_code_along() {
 
 // AZ-04, AZ-08, AS-03
 #[tokio::test]
-async fn what_is_not_registered_or_not_offered_is_refused_where_its_answer_would_go() {
+async fn s03_what_is_not_registered_or_not_offered_is_refused_where_its_answer_would_go() {
     let op = setup().start().await;
     let mut browser = signed_in(&op).await;
     for (client, callback) in [("hyb", CB), ("web", fixture::WEB_CB)] {

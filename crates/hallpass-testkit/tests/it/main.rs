@@ -47,6 +47,7 @@ mod logout;
 mod mail;
 mod mcp;
 mod mutual_tls;
+mod named_rows;
 mod nodes;
 mod outbox;
 mod passkeys;

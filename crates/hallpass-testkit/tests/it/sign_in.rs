@@ -45,9 +45,9 @@ fn assert_stays(answer: &Answer, browser: &Browser, what: &str) {
     assert_eq!(browser.cookie("session"), None, "{what}");
 }
 
-// LG-05
+// LG-05, S19
 #[tokio::test]
-async fn an_unknown_a_disabled_and_a_known_person_get_the_same_page() {
+async fn s19_an_unknown_a_disabled_and_a_known_person_get_the_same_page() {
     let op = Op::start().await;
     let mut pages = Vec::new();
     for name in ["alice", "carol", "nobody", "dave", "client:web"] {
@@ -72,9 +72,9 @@ async fn an_unknown_a_disabled_and_a_known_person_get_the_same_page() {
     assert_eq!(pages.len(), 1);
 }
 
-// LG-01
+// LG-01, S21
 #[tokio::test]
-async fn after_ten_wrong_passwords_the_right_one_waits_too() {
+async fn s21_after_ten_wrong_passwords_the_right_one_waits_too() {
     let op = Op::start().await;
     let (mut browser, target, _) = at_sign_in(&op).await;
     for number in 0..200 {
@@ -94,6 +94,8 @@ async fn after_ten_wrong_passwords_the_right_one_waits_too() {
     }
     let right = try_password(&mut browser, &target, "alice", fixture::password("alice")).await;
     assert_eq!(right.status, 429);
+    let wait: u32 = right.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=900).contains(&wait), "{wait}");
     // The lock does not tell whether there is such a person.
     let (mut other, target, _) = at_sign_in(&op).await;
     for number in 0..11 {

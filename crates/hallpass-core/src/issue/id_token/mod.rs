@@ -210,7 +210,7 @@ pub fn claims(
     }
     for name in request.claims.id_token.keys() {
         if !is_reserved(name)
-            && let Some(found) = account.get(name).filter(|v| !v.is_null())
+            && let Some(found) = policy.claim_of(account, name)
         {
             json::value(&mut out, name, found);
         }
