@@ -84,8 +84,9 @@
   form.hidden = false;
   document.getElementById('passkey-needs-script')?.remove();
 
-  // Autofill: the browser offers passkeys beside the name.
-  if (!creates && document.getElementById('username') && PublicKeyCredential.isConditionalMediationAvailable) {
+  // Autofill: the browser offers passkeys beside the name. Not right after one of them was refused.
+  const refused = document.querySelector('#sign-in-error[data-error="passkey_refused"]');
+  if (!creates && !refused && document.getElementById('username') && PublicKeyCredential.isConditionalMediationAvailable) {
     PublicKeyCredential.isConditionalMediationAvailable().then((can) => {
       if (can && !running) ask('conditional');
     });

@@ -1,7 +1,10 @@
 //! `/upstream/NAME`, its callback, and `/linked-accounts`
 
 use hallpass_http::{Problem, Response, form, redirect, set_cookies};
-use hallpass_provider::{endpoints::UpstreamOutcome, ports::PageKind};
+use hallpass_provider::{
+    endpoints::{UpstreamOutcome, Visited},
+    ports::PageKind,
+};
 use hallpass_types::{CredentialId, ErrorCode, Params};
 use http::{
     HeaderValue, Method, StatusCode,
@@ -126,6 +129,12 @@ impl PageRoutes {
                 .await?;
             return Ok(redirect(&self.pages.issuer().url(LINKED)));
         }
+        let people = &self.provider().policy().people;
+        let recent = Some(people.recent_sign_in);
+        let (visited, _) = self.provider().visit_page(&browser, LINKED, recent).await?;
+        if let Visited::SignIn(answered) = visited {
+            return Ok(self.endpoints.answer(Ok(answered)));
+        }
         let (linked, cookies) = self.provider().linked(&browser).await?;
         let identities: Vec<(String, &str)> = linked
             .identities
@@ -149,6 +158,7 @@ impl PageRoutes {
             handle: &linked.handle,
             identities: &identities,
             others: &others,
+            account_page: people.account_page,
         });
         let mut response = self.page(StatusCode::OK, page);
         set_cookies(response.headers_mut(), &cookies, self.endpoints.cookies());

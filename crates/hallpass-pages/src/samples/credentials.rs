@@ -37,7 +37,7 @@ pub(super) const CREDENTIALS: Credentials<'static> = Credentials {
             cloned: true,
         },
     ],
-    offer_passkey: Some("{}"),
+    offer_passkey: Some("{\"challenge\":\"c2FtcGxl\",\"user\":{\"id\":\"c2FtcGxl\"}}"),
     totp_on: false,
     secret: "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ",
     uri: "otpauth://totp/Hallpass:ada?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Hallpass",

@@ -62,7 +62,7 @@ const SIGN_IN: SignIn<'static> = SignIn {
     password: true,
     mail_code: false,
     mail_link: false,
-    passkey: Some("{}"),
+    passkey: Some("{\"challenge\":\"c2FtcGxl\"}"),
     ways: &["form", "passkey", "upstream"],
     remember: true,
     error: None,
@@ -468,6 +468,7 @@ pub fn all() -> Vec<(&'static str, Page<'static>)> {
                     id: "acme",
                     name: "Acme Workforce",
                 }],
+                account_page: true,
             }),
         ),
         (

@@ -343,6 +343,8 @@ pub struct Linked<'a> {
     pub identities: &'a [Identity<'a>],
     /// What can be linked.
     pub others: &'a [Upstream<'a>],
+    /// Whether there is an account page to go back to.
+    pub account_page: bool,
 }
 
 /// An organization to choose.
