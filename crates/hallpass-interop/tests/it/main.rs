@@ -9,9 +9,12 @@
 
 mod authlib;
 mod browser;
+mod gallery;
 mod kill9;
 mod mcp;
 mod node;
 mod openidconnect;
 mod people;
 mod support;
+mod walk;
+mod walks;

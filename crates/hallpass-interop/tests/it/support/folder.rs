@@ -44,6 +44,18 @@ impl Folder {
     pub(crate) fn path(&self) -> &Path {
         &self.0
     }
+
+    /// The text of a file, as soon as somebody has put it here.
+    pub(crate) async fn file(&self, name: &str) -> String {
+        let path = self.0.join(name);
+        for _ in 0..600 {
+            match std::fs::read_to_string(&path) {
+                Ok(text) if !text.is_empty() => return text,
+                Ok(_) | Err(_) => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
+            }
+        }
+        panic!("no {}", path.display());
+    }
 }
 
 impl Drop for Folder {

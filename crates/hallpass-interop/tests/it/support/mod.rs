@@ -1,8 +1,10 @@
 //! What the tests share: the server, other programs, a WebDriver.
 
 mod application;
+mod authenticator;
 mod binary;
 mod folder;
+mod gallery;
 mod http;
 mod line;
 mod process;
@@ -11,7 +13,9 @@ mod tool;
 mod webdriver;
 
 pub(crate) use application::Application;
+pub(crate) use authenticator::Authenticator;
 pub(crate) use folder::{Folder, built, target};
+pub(crate) use gallery::Gallery;
 pub(crate) use http::Http;
 pub(crate) use server::{Demo, Ports, Server, random_below};
 pub(crate) use tool::{missing, script_result};

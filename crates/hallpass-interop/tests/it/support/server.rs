@@ -69,8 +69,13 @@ impl Server {
 
     /// A server with a folder of its own and further settings, as variables of the environment.
     pub(crate) fn start_with(name: &str, settings: &[(&str, &str)]) -> Self {
+        Self::start_at(name, Ports::free(), settings)
+    }
+
+    /// A server with a folder of its own and further settings, on ports that were chosen before.
+    pub(crate) fn start_at(name: &str, ports: Ports, settings: &[(&str, &str)]) -> Self {
         let folder = Folder::new(name);
-        let mut server = Self::start_configured(folder.path(), Ports::free(), settings);
+        let mut server = Self::start_configured(folder.path(), ports, settings);
         server.folder = Some(folder);
         server
     }
@@ -183,6 +188,11 @@ impl Ports {
         let public = free.next().unwrap();
         let operations = free.find(|port| *port != public).unwrap();
         Self { public, operations }
+    }
+
+    /// The issuer of the server on them, under that name of this machine.
+    pub(crate) fn issuer(self, scheme: &str, host: &str) -> String {
+        format!("{scheme}://{host}:{}", self.public)
     }
 
     fn listen(self) -> String {

@@ -1,6 +1,6 @@
 //! Chromium over the WebDriver protocol (<https://www.w3.org/TR/webdriver2/>).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -57,6 +57,59 @@ impl WebDriver {
             _driver: driver,
             _profile: profile,
         }
+    }
+
+    /// Whether something that a CSS selector finds is there and can be seen, now.
+    pub(crate) async fn sees(&self, selector: &str) -> bool {
+        let body = json!({ "using": "css selector", "value": selector });
+        let Ok(found) = self.command("POST", "element", Some(&body)).await else {
+            return false;
+        };
+        let id = found[ELEMENT].as_str().unwrap();
+        let seen = format!("element/{id}/displayed");
+        self.command("GET", &seen, None).await == Ok(Value::Bool(true))
+    }
+
+    /// Clicks on what a CSS selector finds, as soon as it is there.
+    pub(crate) async fn click(&self, selector: &str) {
+        self.find(selector).await.click().await;
+    }
+
+    /// Types into what a CSS selector finds, in place of what is there.
+    pub(crate) async fn fill(&self, selector: &str, text: &str) {
+        let field = self.find(selector).await;
+        field.post("clear", &json!({})).await;
+        field.keys(text).await;
+    }
+
+    /// The text of what a CSS selector finds, as soon as it is there.
+    pub(crate) async fn text(&self, selector: &str) -> String {
+        self.find(selector).await.text().await
+    }
+
+    /// The address that is open.
+    pub(crate) async fn address(&self) -> Url {
+        Url::parse(self.get("url").await.as_str().unwrap()).unwrap()
+    }
+
+    /// Forgets all cookies: the browser is one that nobody was here with.
+    pub(crate) async fn forget(&self) {
+        self.devtools("Network.clearBrowserCookies", json!({}))
+            .await;
+    }
+
+    /// What the browser says that its person reads.
+    pub(crate) async fn languages(&self, languages: &str) {
+        let headers = json!({ "headers": { "Accept-Language": languages } });
+        self.devtools("Network.enable", json!({})).await;
+        self.devtools("Network.setExtraHTTPHeaders", headers).await;
+    }
+
+    /// Keeps what pages hand out as files in that folder.
+    pub(crate) async fn downloads_to(&self, folder: &Path) {
+        let parameters = json!({ "behavior": "allow", "downloadPath": folder });
+        self.devtools("Browser.setDownloadBehavior", parameters)
+            .await;
     }
 
     /// Opens an address.
@@ -151,9 +204,8 @@ impl WebDriver {
         let options = json!({ "format": "png", "captureBeyondViewport": true });
         let taken = self.devtools("Page.captureScreenshot", options).await;
         let png = STANDARD.decode(taken["data"].as_str().unwrap()).unwrap();
-        let folder = target().join("screenshots");
-        std::fs::create_dir_all(&folder).unwrap();
-        let path = folder.join(format!("{name}.png"));
+        let path = target().join("screenshots").join(format!("{name}.png"));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, png).unwrap();
         path
     }
@@ -169,22 +221,22 @@ impl WebDriver {
             .collect()
     }
 
-    async fn devtools(&self, command: &str, parameters: Value) -> Value {
+    pub(super) async fn devtools(&self, command: &str, parameters: Value) -> Value {
         let body = json!({ "cmd": command, "params": parameters });
         self.post("goog/cdp/execute", &body).await
     }
 
-    async fn get(&self, path: &str) -> Value {
+    pub(super) async fn get(&self, path: &str) -> Value {
         let result = self.command("GET", path, None).await;
         result.unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
-    async fn post(&self, path: &str, body: &Value) -> Value {
+    pub(super) async fn post(&self, path: &str, body: &Value) -> Value {
         let result = self.command("POST", path, Some(body)).await;
         result.unwrap_or_else(|error| panic!("{path} {body}: {error}"))
     }
 
-    async fn command(
+    pub(super) async fn command(
         &self,
         method: &str,
         path: &str,
@@ -249,6 +301,8 @@ fn capabilities(profile: &Folder, javascript: bool) -> Value {
     }
     json!({ "capabilities": { "alwaysMatch": {
         "browserName": "chrome",
+        // A server of a test makes its certificate itself.
+        "acceptInsecureCerts": true,
         "goog:loggingPrefs": { "browser": "ALL" },
         "goog:chromeOptions": {
             "args": [

@@ -1,0 +1,8 @@
+//! People on their ways through the pages.
+
+mod account;
+mod credentials;
+mod looks;
+mod passkeys;
+mod plain;
+mod upstream;
