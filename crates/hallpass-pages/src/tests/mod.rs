@@ -199,6 +199,7 @@ fn each_page_in(lang: Lang, text: &str, check: impl Fn(&str, Html)) {
                     id: text,
                     name: text,
                 }],
+                account_page: true,
             }),
         ),
         (
