@@ -212,7 +212,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 const LOOK: Duration = Duration::from_secs(2);
 /// So many are under way at once.
 const DELIVERIES: usize = 48;
-const FIRST_PURGE: Duration = Duration::from_secs(60);
+const FIRST_PURGE: Duration = Duration::from_secs(15);
 const PURGE: Duration = Duration::from_secs(600);
 const BREATH: Duration = Duration::from_millis(20);
 

@@ -75,6 +75,7 @@ short! {
     f13_backup_and_restore "F13";
     f15_rolling_upgrade "F15";
     f17_graceful_stop "F17";
+    f19_jobs "F19";
     f21_corruption "F21";
     f22_locked_database "F22";
     l01_idle_connections "L01";
@@ -83,10 +84,13 @@ short! {
     l07_many_names "L07";
     l08_password_flood "L08";
     l09_wrong_signatures "L09";
+    l10_amplifier "L10";
     l11_scans "L11";
     l12_growth "L12";
+    l13_purge "L13";
     l15_hot_key "L15";
     l17_outage "L17";
+    l18_tenants "L18";
 }
 
 /// The server as cargo builds it now; `HALLPASS_BINARY` names another one.

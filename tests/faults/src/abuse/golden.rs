@@ -43,6 +43,15 @@ impl Watched {
             .unwrap_or_default()
     }
 
+    pub(crate) fn add(&mut self, other: Self) {
+        self.done = self.done.saturating_add(other.done);
+        self.failed = self.failed.saturating_add(other.failed);
+        if other.failed > 0 {
+            self.last = other.last;
+        }
+        self.took.extend(other.took);
+    }
+
     fn note(&mut self, outcome: Outcome, took: Duration, what: &str) {
         if outcome == Outcome::Ok {
             self.done = self.done.saturating_add(1);

@@ -6,10 +6,13 @@
 mod bodies;
 mod connections;
 mod golden;
+mod outgoing;
+mod purge;
 mod raw;
 mod requests;
 mod sign_in;
 mod storm;
+mod tenants;
 
 use std::time::Duration;
 
@@ -27,6 +30,8 @@ use crate::{Failed, Report, Setup};
 pub(crate) struct Target {
     pub(crate) port: u16,
     pub(crate) demo: crate::server::Demo,
+    /// Where the issuer's paths begin.
+    pub(crate) prefix: &'static str,
     pub(crate) long: bool,
 }
 
@@ -46,6 +51,7 @@ pub(crate) async fn run<A: Attackers>(
     let target = Target {
         port: launch.port(),
         demo: server.demo.clone(),
+        prefix: "",
         long: setup.long,
     };
     let mut golden = Golden::new(&server.demo).await?;
@@ -123,7 +129,10 @@ row!(large_bodies bodies::Large);
 row!(many_names bodies::ManyNames);
 row!(password_flood sign_in::Passwords);
 row!(wrong_signatures requests::WrongSignatures);
+row!(amplifier outgoing::Amplified);
 row!(scans requests::Scans);
 row!(growth requests::Growth);
 row!(hot_key storm::Refreshes);
+pub(crate) use purge::purge;
 pub(crate) use storm::outage;
+pub(crate) use tenants::tenants;

@@ -95,10 +95,15 @@ impl Attackers for Growth {
                 "response_type=code&client_id={client}&redirect_uri={redirect}&scope=openid&state={state}&code_challenge=\
                  E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256"
             );
+            let prefix = target.prefix;
             match random_below(3) {
-                0 => get(&format!("/authorize?{request}")),
-                1 => post("/par", "", &request),
-                _ => post("/device_authorization", "", &format!("client_id={client}&scope=openid")),
+                0 => get(&format!("{prefix}/authorize?{request}")),
+                1 => post(&format!("{prefix}/par"), "", &request),
+                _ => post(
+                    &format!("{prefix}/device_authorization"),
+                    "",
+                    &format!("client_id={client}&scope=openid"),
+                ),
             }
         })
         .await

@@ -23,7 +23,8 @@ impl Attackers for Passwords {
                     tally.note("no sign-in page");
                     return tally;
                 };
-                let origin = &target.demo.issuer;
+                let issuer = &target.demo.issuer;
+                let origin = issuer.strip_suffix(target.prefix).unwrap_or(issuer);
                 let headers = format!("Cookie: {cookie}\r\nOrigin: {origin}\r\n");
                 while !*stopped.borrow() {
                     let form = format!(
@@ -60,9 +61,9 @@ async fn page(target: &Target) -> Option<(String, String)> {
         .find(|client| client.client_secret.is_none())?;
     let redirect = public.redirect_uris.first()?;
     let path = format!(
-        "/authorize?response_type=code&client_id={}&redirect_uri={redirect}&scope=openid&code_challenge=\
+        "{}/authorize?response_type=code&client_id={}&redirect_uri={redirect}&scope=openid&code_challenge=\
          E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256",
-        public.client_id
+        target.prefix, public.client_id
     );
     let answer = ask(target.port, &get(&path)).await.ok()?;
     let header = |name: &str| {
@@ -74,8 +75,10 @@ async fn page(target: &Target) -> Option<(String, String)> {
         })
     };
     let location = header("location")?;
+    // The origin goes, the issuer's path stays.
+    let origin = target.demo.issuer.strip_suffix(target.prefix);
     let path = location
-        .strip_prefix(&target.demo.issuer)
+        .strip_prefix(origin.unwrap_or_default())
         .unwrap_or(&location);
     let cookie = header("set-cookie")?;
     let cookie = cookie.split(';').next()?;

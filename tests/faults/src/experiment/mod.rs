@@ -7,12 +7,14 @@ mod corruption;
 mod database_gone;
 mod database_hangs;
 mod disk_full;
+pub(crate) mod expired;
 mod graceful_stop;
+mod jobs;
 mod key_rotation;
 mod kill9;
 mod locked_database;
 mod node_killed;
-mod nodes;
+pub(crate) mod nodes;
 mod power_cut;
 mod races;
 mod rolling_upgrade;
@@ -97,6 +99,7 @@ experiments! {
     "F13" backup::run, "backups under load; the last and an old one are restored";
     "F15" rolling_upgrade::run, "two nodes change from the version before to this one, back, and again, under load";
     "F17" graceful_stop::run, "SIGTERM under load";
+    "F19" jobs::run, "two nodes purge, send mail, tell of sign-outs and change keys, and are killed meanwhile";
     "F21" corruption::run, "bytes of the database are flipped, the file is cut, the master key is another one";
     "F22" locked_database::run, "another process holds the database's write lock, then a read transaction";
     "L01" abuse::idle_connections, "connections that do nothing";
@@ -105,8 +108,11 @@ experiments! {
     "L07" abuse::many_names, "forms with thousands of names";
     "L08" abuse::password_flood, "a flood of sign-ins of nobody";
     "L09" abuse::wrong_signatures, "assertions, proofs and request objects with wrong signatures";
+    "L10" abuse::amplifier, "requests that name addresses which the server is to ask";
     "L11" abuse::scans, "guesses of clients, tokens and user codes";
     "L12" abuse::growth, "authorization requests, pushed requests and device codes that nobody completes";
+    "L13" abuse::purge, "expired rows are deleted beside live load";
     "L15" abuse::hot_key, "refreshes without a pause, more than the disk takes";
     "L17" abuse::outage, "everybody tries again at once after an outage";
+    "L18" abuse::tenants, "one of two issuers of a process is flooded";
 }

@@ -16,18 +16,18 @@ use crate::server::{Folder, Launch, Server};
 use crate::{Failed, Report, Setup};
 
 /// The nodes, and what they stand on. The database is the last to go.
-pub(super) struct Nodes {
-    pub(super) history: History,
-    pub(super) places: Vec<Place>,
-    pub(super) servers: Vec<Option<Server>>,
-    pub(super) launches: Vec<Launch>,
-    pub(super) cluster: Cluster,
+pub(crate) struct Nodes {
+    pub(crate) history: History,
+    pub(crate) places: Vec<Place>,
+    pub(crate) servers: Vec<Option<Server>>,
+    pub(crate) launches: Vec<Launch>,
+    pub(crate) cluster: Cluster,
     _folders: Vec<Folder>,
 }
 
 impl Nodes {
     /// Starts that many nodes; none where PostgreSQL is not installed.
-    pub(super) async fn start(
+    pub(crate) async fn start(
         setup: &Setup,
         name: &str,
         number: usize,
@@ -70,13 +70,13 @@ impl Nodes {
     }
 
     /// Signs workers in and lets them work on all nodes.
-    pub(super) async fn load(&self) -> Result<Load, Failed> {
+    pub(crate) async fn load(&self) -> Result<Load, Failed> {
         let workers = Workers::sign_in(&self.places, &self.history, WORKERS).await?;
         Ok(workers.start())
     }
 
     /// SIGKILL to a node, and another process in its place.
-    pub(super) fn kill(&mut self, node: usize) -> Result<Duration, Failed> {
+    pub(crate) fn kill(&mut self, node: usize) -> Result<Duration, Failed> {
         let (Some(server), Some(launch)) = (self.servers.get_mut(node), self.launches.get(node))
         else {
             return Err(Failed::new("no such node"));
@@ -91,7 +91,7 @@ impl Nodes {
     }
 
     /// SIGTERM to a node that nobody asks any more, and another binary in its place.
-    pub(super) fn replace(&mut self, node: usize, binary: &Path) -> Result<Duration, Failed> {
+    pub(crate) fn replace(&mut self, node: usize, binary: &Path) -> Result<Duration, Failed> {
         let (Some(server), Some(launch)) =
             (self.servers.get_mut(node), self.launches.get_mut(node))
         else {
@@ -112,7 +112,7 @@ impl Nodes {
     }
 
     /// Waits until that many more requests have succeeded.
-    pub(super) async fn progress(&self, more: usize, limit: Duration) -> Result<Duration, Failed> {
+    pub(crate) async fn progress(&self, more: usize, limit: Duration) -> Result<Duration, Failed> {
         let began = Instant::now();
         let since = self.history.now_us();
         while self.history.count(Outcome::Ok, since) < more {
@@ -126,7 +126,7 @@ impl Nodes {
     }
 
     /// What needs no database is served, at every node, and how long the slowest took.
-    pub(super) async fn documents(&self) -> Result<Duration, Failed> {
+    pub(crate) async fn documents(&self) -> Result<Duration, Failed> {
         let mut slowest = Duration::ZERO;
         for launch in &self.launches {
             for path in ["/.well-known/openid-configuration", "/jwks"] {
@@ -140,7 +140,7 @@ impl Nodes {
     }
 
     /// Audits every node and compares with the history.
-    pub(super) async fn judge(&self, report: &mut Report) -> Result<(), Failed> {
+    pub(crate) async fn judge(&self, report: &mut Report) -> Result<(), Failed> {
         let mut found = Found::default();
         let history = self.history.snapshot();
         for place in &self.places {
