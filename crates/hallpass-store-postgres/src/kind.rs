@@ -77,6 +77,8 @@ pub(crate) enum Kind {
     DeleteUser,
     ChangeRoot,
     ChangeDirectory,
+    ChangeAdmin,
+    DeleteAdmin,
     UseInitialAccess,
     ClaimDelivery,
     FinishDelivery,
@@ -86,6 +88,8 @@ pub(crate) enum Kind {
     NewCredential,
     NewRoot,
     NewDirectory,
+    NewAdmin,
+    NewAudit,
     NewClient,
     NewRegistration,
     PutCode,
@@ -124,6 +128,7 @@ const CONSENT: &[Column] = &[("subject", Bytes), ("client", Bytes)];
 const ID: &[Column] = &[("id", Bytes)];
 const CREDENTIAL: &[Column] = &[("subject", Bytes), ("id", Bytes)];
 const KID: &[Column] = &[("kid", Bytes)];
+const ADMIN: &[Column] = &[("kind", Int), ("id", Bytes)];
 const RECORD: &[Column] = &[("record", Bytes)];
 
 const fn spec(
@@ -281,6 +286,30 @@ impl Kind {
                     "t.revision = i.expected",
                 ),
             ),
+            Self::ChangeAdmin => spec(
+                "admin_records",
+                ADMIN,
+                &[("expected", Int), ("revision", Int), ("record", Bytes)],
+                update(
+                    "revision = i.revision, record = i.record",
+                    "t.revision = i.expected",
+                ),
+            ),
+            Self::DeleteAdmin => spec(
+                "admin_records",
+                ADMIN,
+                &[("expected", Int)],
+                Action::Delete {
+                    condition: "t.revision = i.expected",
+                },
+            ),
+            Self::NewAdmin => spec(
+                "admin_records",
+                ADMIN,
+                &[("revision", Int), ("record", Bytes)],
+                NEW,
+            ),
+            Self::NewAudit => spec("audit_lines", &[("seq", Int)], RECORD, NEW),
             Self::UseInitialAccess => spec(
                 "initial_access",
                 ID,

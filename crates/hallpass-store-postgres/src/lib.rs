@@ -4,6 +4,7 @@
 //! questions share connections. Nothing is cached between calls, and nothing here needs a sequence, a notification or a
 //! lock that is not a row.
 
+mod admin;
 mod failure;
 mod issuers;
 mod kind;

@@ -5,7 +5,8 @@ use hallpass_core::{
     record::{GrantRecord, participant_tag},
 };
 use hallpass_store::{
-    Commit, CredentialRecord, KeyRecord, Spend, StoreError, UserRecord, Write,
+    AdminKind, AdminRecord, Commit, CredentialRecord, KeyRecord, Spend, StoreError, UserRecord,
+    Write,
     encoding::{Record, encode},
 };
 use hallpass_types::{Bucket, ClientId, GrantId, IssuerId, Key, Session};
@@ -260,6 +261,19 @@ fn spend(issuer: IssuerId, spend: Spend) -> Result<Vec<Step>, StoreError> {
             kind: Kind::UseInitialAccess,
             values: vec![bytes(digest.0)],
         }),
+        Spend::Admin {
+            kind,
+            id,
+            from,
+            next,
+        } => admin(issuer, kind, &id, from, next.as_deref())?,
+        Spend::Audit(record) => Step::Row(Op {
+            kind: Kind::NewAudit,
+            values: vec![
+                int(record.seq.cast_signed()),
+                owned(encode(issuer, &[&record.seq.to_be_bytes()], &*record)?),
+            ],
+        }),
         Spend::SigningKeys(expected) => Step::SameKeys(expected),
         Spend::Delivery {
             key,
@@ -280,6 +294,28 @@ fn spend(issuer: IssuerId, spend: Spend) -> Result<Vec<Step>, StoreError> {
         _ => return Err(unknown()),
     };
     Ok(vec![step])
+}
+
+fn admin(
+    issuer: IssuerId,
+    kind: AdminKind,
+    id: &str,
+    from: Option<u64>,
+    next: Option<&AdminRecord>,
+) -> Result<Step, StoreError> {
+    let mut values = vec![int(kind.number()), bytes(id)];
+    values.extend(from.map(|from| int(from.cast_signed())));
+    if let Some(record) = next {
+        let encoded = encode(issuer, &[&[kind.number()], id.as_bytes()], record)?;
+        values.extend([int(record.revision.cast_signed()), owned(encoded)]);
+    }
+    let kind = match (from, next) {
+        (None, None) => return Ok(Step::Never),
+        (None, Some(_)) => Kind::NewAdmin,
+        (Some(_), Some(_)) => Kind::ChangeAdmin,
+        (Some(_), None) => Kind::DeleteAdmin,
+    };
+    Ok(Step::Row(Op { kind, values }))
 }
 
 fn push_write(issuer: IssuerId, write: Write, out: &mut Vec<Op>) -> Result<(), StoreError> {

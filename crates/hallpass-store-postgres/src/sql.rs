@@ -83,6 +83,14 @@ pub(crate) const DUE_DELIVERIES: &str =
     "SELECT bucket, id, attempts, next_at, record FROM deliveries
     WHERE issuer = $1 AND next_at <= $2 ORDER BY next_at LIMIT $3";
 pub(crate) const DIRECTORY: &str = "SELECT record FROM directories WHERE issuer = $1";
+pub(crate) const ADMIN_RECORD: &str =
+    "SELECT record FROM admin_records WHERE issuer = $1 AND kind = $2 AND id = $3";
+pub(crate) const ADMIN_RECORDS: &str = "SELECT id, record FROM admin_records
+    WHERE issuer = $1 AND kind = $2 AND id > $3 ORDER BY id LIMIT $4";
+pub(crate) const AUDIT_AFTER: &str =
+    "SELECT seq, record FROM audit_lines WHERE issuer = $1 AND seq > $2 ORDER BY seq LIMIT $3";
+pub(crate) const AUDIT_BEFORE: &str = "SELECT seq, record FROM audit_lines
+    WHERE issuer = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3";
 pub(crate) const ROOT: &str = "SELECT record FROM roots WHERE issuer = $1";
 pub(crate) const ISSUER_NUMBERS: &str =
     "SELECT id, identifier FROM issuers WHERE id > $1 ORDER BY id LIMIT $2";
@@ -164,6 +172,8 @@ erasing! {
     "credentials" "subject, id";
     "roots" "issuer";
     "directories" "issuer";
+    "admin_records" "kind, id";
+    "audit_lines" "seq";
 }
 
 /// The statements that purge one table of expiring records.

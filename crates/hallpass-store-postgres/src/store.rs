@@ -12,9 +12,9 @@ use hallpass_core::{
 };
 use hallpass_store::migration::Migration;
 use hallpass_store::{
-    BoxFuture, CodeWithUser, Commit, Committed, CredentialRecord, Day, InitialAccessRecord,
-    IssuerRecord, KeyRecord, NewIssuer, Page, RootRecord, SessionWithUser, Standing, Store,
-    StoreError, UserRecord,
+    AdminKind, AdminRecord, AuditRecord, BoxFuture, CodeWithUser, Commit, Committed,
+    CredentialRecord, Day, InitialAccessRecord, IssuerRecord, KeyRecord, NewIssuer, Page,
+    RootRecord, SessionWithUser, Standing, Store, StoreError, UserRecord,
 };
 use hallpass_types::{
     Bucket, ClientId, Code, ContentDigest, Delivery, GrantId, IssuerId, Key, Session, Subject,
@@ -387,6 +387,43 @@ impl Store for PostgresStore {
 
     fn directory(&self, issuer: IssuerId) -> Answer<'_, Directory> {
         Box::pin(self.readers.directory(issuer))
+    }
+
+    fn admin_record<'a>(
+        &'a self,
+        issuer: IssuerId,
+        kind: AdminKind,
+        id: &'a str,
+    ) -> Answer<'a, Option<AdminRecord>> {
+        Box::pin(self.readers.admin_record(issuer, kind, id))
+    }
+
+    fn admin_records<'a>(
+        &'a self,
+        issuer: IssuerId,
+        kind: AdminKind,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> Answer<'a, Page<AdminRecord>> {
+        Box::pin(self.readers.admin_records(issuer, kind, after, limit))
+    }
+
+    fn audit_after(
+        &self,
+        issuer: IssuerId,
+        after: u64,
+        limit: usize,
+    ) -> Answer<'_, Vec<AuditRecord>> {
+        Box::pin(self.readers.audit_after(issuer, after, limit))
+    }
+
+    fn audit_before(
+        &self,
+        issuer: IssuerId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Answer<'_, Vec<AuditRecord>> {
+        Box::pin(self.readers.audit_before(issuer, before, limit))
     }
 
     fn root(&self, issuer: IssuerId) -> Answer<'_, Option<RootRecord>> {

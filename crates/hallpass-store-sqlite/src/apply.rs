@@ -5,7 +5,7 @@ use hallpass_types::IssuerId;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, Result, params};
 
 use crate::{
-    credentials, issuers, people,
+    admin, credentials, issuers, people,
     read::{self, ReadError},
     sql,
     work::{ClientRow, Outcome, Place, SpendRow, UserRow, Work, WriteRow},
@@ -213,6 +213,8 @@ fn spend(db: &Connection, id: IssuerId, spend: &SpendRow) -> Result<bool> {
         SpendRow::InitialAccess(id) => {
             run(db, sql::SPEND_INITIAL_ACCESS, params![issuer, id]).map(any)
         }
+        SpendRow::Admin(row) => admin::change(db, issuer, row),
+        SpendRow::Audit(seq, record) => admin::append(db, issuer, *seq, record),
         SpendRow::SigningKeys(expected) => {
             let held = readable(read::signing_keys(db, id))?;
             Ok(held.is_some_and(|held| same_signing_keys(&held, expected)))

@@ -4,6 +4,7 @@
 //! thread, since a point read is shorter than the way to another thread. Nothing is cached between calls, so what
 //! another process wrote is seen at once.
 
+mod admin;
 mod apply;
 mod backup;
 mod check;

@@ -43,6 +43,11 @@ statements! {
     CREDENTIALS = "SELECT id, record FROM credentials WHERE issuer = ?1 AND subject = ?2 LIMIT ?3";
     CREDENTIAL_BY_LOOKUP = "SELECT id, record, subject FROM credentials WHERE issuer = ?1 AND lookup = ?2";
     SIGNING_KEYS = "SELECT kid, record FROM signing_keys WHERE issuer = ?1";
+    ADMIN_RECORD = "SELECT record FROM admin_records WHERE issuer = ?1 AND kind = ?2 AND id = ?3";
+    ADMIN_RECORDS = "SELECT id, record FROM admin_records
+        WHERE issuer = ?1 AND kind = ?2 AND id > ?3 ORDER BY id LIMIT ?4";
+    AUDIT_AFTER = "SELECT seq, record FROM audit_lines WHERE issuer = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
+    AUDIT_BEFORE = "SELECT seq, record FROM audit_lines WHERE issuer = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3";
     ROOT = "SELECT record FROM roots WHERE issuer = ?1";
     DIRECTORY = "SELECT record FROM directories WHERE issuer = ?1";
     ISSUER_NUMBERS = "SELECT id, identifier FROM issuers WHERE id > ?1 ORDER BY id LIMIT ?2";
@@ -98,6 +103,12 @@ statements! {
     SPEND_NEW_ROOT = "INSERT INTO roots (issuer, revision, record) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
     SPEND_NEW_DIRECTORY = "INSERT INTO directories (issuer, revision, record) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
     SPEND_DIRECTORY = "UPDATE directories SET revision = ?3, record = ?4 WHERE issuer = ?1 AND revision = ?2";
+    SPEND_NEW_ADMIN = "INSERT INTO admin_records (issuer, kind, id, revision, record)
+        VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
+    SPEND_ADMIN = "UPDATE admin_records SET revision = ?5, record = ?6
+        WHERE issuer = ?1 AND kind = ?2 AND id = ?3 AND revision = ?4";
+    DELETE_ADMIN = "DELETE FROM admin_records WHERE issuer = ?1 AND kind = ?2 AND id = ?3 AND revision = ?4";
+    SPEND_AUDIT = "INSERT INTO audit_lines (issuer, seq, record) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
     SPEND_ROOT = "UPDATE roots SET revision = ?3, record = ?4 WHERE issuer = ?1 AND revision = ?2";
     FORGET_INITIAL_ACCESS = "DELETE FROM initial_access WHERE (issuer, id) IN
         (SELECT issuer, id FROM initial_access WHERE issuer = ?1 LIMIT ?2)";
@@ -224,6 +235,8 @@ erasing! {
     "credentials" "subject, id";
     "roots" "issuer";
     "directories" "issuer";
+    "admin_records" "kind, id";
+    "audit_lines" "seq";
 }
 
 #[cfg(test)]

@@ -15,8 +15,9 @@ use hallpass_core::{
 };
 use hallpass_store::migration::Migration;
 use hallpass_store::{
-    BoxFuture, Commit, Committed, CredentialRecord, Day, InitialAccessRecord, IssuerRecord,
-    KeyRecord, NewIssuer, Page, RootRecord, Spend, Standing, Store, StoreError, UserRecord,
+    AdminKind, AdminRecord, AuditRecord, BoxFuture, Commit, Committed, CredentialRecord, Day,
+    InitialAccessRecord, IssuerRecord, KeyRecord, NewIssuer, Page, RootRecord, Spend, Standing,
+    Store, StoreError, UserRecord,
 };
 use hallpass_types::{
     Bucket, ClientId, Code, ContentDigest, Delivery, GrantId, IssuerId, Key, Session, Subject,
@@ -25,7 +26,7 @@ use hallpass_types::{
 use rusqlite::Connection;
 
 use crate::{
-    Options, Stats, check, connection, credentials, issuers, migration, people,
+    Options, Stats, admin, check, connection, credentials, issuers, migration, people,
     purge::{forget_issued, purge},
     read::{self, ReadError, Readers},
     roots,
@@ -280,6 +281,43 @@ impl Store for SqliteStore {
 
     fn directory(&self, issuer: IssuerId) -> Answer<'_, Directory> {
         self.read(move |db| roots::directory(db, issuer))
+    }
+
+    fn admin_record<'a>(
+        &'a self,
+        issuer: IssuerId,
+        kind: AdminKind,
+        id: &'a str,
+    ) -> Answer<'a, Option<AdminRecord>> {
+        self.read(move |db| admin::record(db, issuer, kind, id))
+    }
+
+    fn admin_records<'a>(
+        &'a self,
+        issuer: IssuerId,
+        kind: AdminKind,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> Answer<'a, Page<AdminRecord>> {
+        self.read(move |db| admin::records(db, issuer, kind, after, limit))
+    }
+
+    fn audit_after(
+        &self,
+        issuer: IssuerId,
+        after: u64,
+        limit: usize,
+    ) -> Answer<'_, Vec<AuditRecord>> {
+        self.read(move |db| admin::audit_after(db, issuer, after, limit))
+    }
+
+    fn audit_before(
+        &self,
+        issuer: IssuerId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Answer<'_, Vec<AuditRecord>> {
+        self.read(move |db| admin::audit_before(db, issuer, before, limit))
     }
 
     fn root(&self, issuer: IssuerId) -> Answer<'_, Option<RootRecord>> {

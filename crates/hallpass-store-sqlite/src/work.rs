@@ -13,6 +13,7 @@ use hallpass_types::{Bucket, ClientId, GrantId, IssuerId, Key, Session, Subject}
 use tokio::sync::oneshot;
 
 use crate::{
+    admin::{self, AdminRow},
     credentials::{ChangeRow, CredentialRow},
     sql::Expiring,
 };
@@ -99,6 +100,8 @@ pub(crate) enum SpendRow {
     NewRegistration(Box<Registration>),
     IdleClient(ClientId, Day),
     InitialAccess([u8; 32]),
+    Admin(AdminRow),
+    Audit(i64, Vec<u8>),
     SigningKeys(Vec<KeyRecord>),
     Directory {
         from: i64,
@@ -234,6 +237,8 @@ impl SpendRow {
             | Self::Credential(_)
             | Self::NewRegistration(_)
             | Self::InitialAccess(_)
+            | Self::Admin(_)
+            | Self::Audit(..)
             | Self::User { .. }
             | Self::Root { .. }
             | Self::Directory { .. }
@@ -307,6 +312,16 @@ fn spend_row(issuer: IssuerId, spend: Spend) -> Result<SpendRow, StoreError> {
         Spend::NewRegistration(registration) => SpendRow::NewRegistration(registration),
         Spend::IdleClient { client, before } => SpendRow::IdleClient(client, before),
         Spend::InitialAccess(digest) => SpendRow::InitialAccess(digest.0),
+        Spend::Admin {
+            kind,
+            id,
+            from,
+            next,
+        } => SpendRow::Admin(AdminRow::of(issuer, kind, id, from, next)?),
+        Spend::Audit(record) => {
+            let (seq, encoded) = admin::line(issuer, &record)?;
+            SpendRow::Audit(seq, encoded)
+        }
         Spend::SigningKeys(expected) => SpendRow::SigningKeys(expected),
         Spend::Directory { from, record } => SpendRow::Directory {
             from: i64::try_from(from).unwrap_or(i64::MAX),

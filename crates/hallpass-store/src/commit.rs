@@ -14,7 +14,8 @@ use hallpass_types::{
 };
 
 use crate::{
-    CredentialRecord, Day, InitialAccessRecord, KeyRecord, Registration, RootRecord, UserRecord,
+    AdminKind, AdminRecord, AuditRecord, CredentialRecord, Day, InitialAccessRecord, KeyRecord,
+    Registration, RootRecord, UserRecord,
 };
 
 /// Spends and writes that happen together or not at all, durable when acknowledged.
@@ -135,6 +136,20 @@ pub enum Spend {
         /// The new ones; their revision is one higher.
         record: Box<Directory>,
     },
+    /// Inserts, changes or deletes a record of administration: too late when it is there already, or its revision is another
+    /// one.
+    Admin {
+        /// Of which kind it is.
+        kind: AdminKind,
+        /// Which of them.
+        id: String,
+        /// Expected current revision; none when there must be none yet.
+        from: Option<u64>,
+        /// The new record, of the same identifier; none deletes.
+        next: Option<Box<AdminRecord>>,
+    },
+    /// Appends a line to the audit log: too late when somebody else has written a line of that number.
+    Audit(Box<AuditRecord>),
     /// Claims a delivery, or finishes it: too late when it is unknown or somebody claimed it since it was read.
     Delivery {
         /// Which.

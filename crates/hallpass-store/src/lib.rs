@@ -2,6 +2,7 @@
 //!
 //! A store is the truth: whatever may happen once is decided by one atomic [`Store::commit`].
 
+mod admin;
 mod commit;
 #[cfg(feature = "contract")]
 pub mod contract;
@@ -17,6 +18,7 @@ mod registration;
 mod root;
 mod together;
 
+pub use admin::{Actor, AdminKind, AdminRecord, AuditRecord};
 pub use commit::{Commit, Committed, Spend, Write, same_client, same_signing_keys};
 pub use credential::{
     CredentialData, CredentialRecord, Email, Passkey, RecoveryCodes, Totp, Upstream,

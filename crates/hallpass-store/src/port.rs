@@ -18,8 +18,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    CodeWithUser, Commit, Committed, CredentialRecord, Day, InitialAccessRecord, IssuerRecord,
-    NewIssuer, RootRecord, SessionWithUser, StoreError, together,
+    AdminKind, AdminRecord, AuditRecord, CodeWithUser, Commit, Committed, CredentialRecord, Day,
+    InitialAccessRecord, IssuerRecord, NewIssuer, RootRecord, SessionWithUser, StoreError,
+    together,
 };
 
 /// A boxed future that can be sent between threads.
@@ -265,6 +266,35 @@ pub trait Store: Send + Sync + 'static {
     ) -> Answer<'_, Option<CredentialRecord>>;
     /// Roles, groups and organizations; empty ones where nobody has made any.
     fn directory(&self, issuer: IssuerId) -> Answer<'_, Directory>;
+    /// A record of administration.
+    fn admin_record<'a>(
+        &'a self,
+        issuer: IssuerId,
+        kind: AdminKind,
+        id: &'a str,
+    ) -> Answer<'a, Option<AdminRecord>>;
+    /// Records of administration of one kind in order of their identifiers, after `after`.
+    fn admin_records<'a>(
+        &'a self,
+        issuer: IssuerId,
+        kind: AdminKind,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> Answer<'a, Page<AdminRecord>>;
+    /// Lines of the audit log in their order, after that of the number `after`.
+    fn audit_after(
+        &self,
+        issuer: IssuerId,
+        after: u64,
+        limit: usize,
+    ) -> Answer<'_, Vec<AuditRecord>>;
+    /// Lines of the audit log, the newest first: those before that of the number `before`, or all.
+    fn audit_before(
+        &self,
+        issuer: IssuerId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Answer<'_, Vec<AuditRecord>>;
     /// The root of an issuer's secrets.
     fn root(&self, issuer: IssuerId) -> Answer<'_, Option<RootRecord>>;
     /// Every number that an issuer ever got, with its name in the store, in order, after `after`; at most [`MAX_PAGE`].

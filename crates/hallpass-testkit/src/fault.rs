@@ -14,8 +14,9 @@ use hallpass_core::{
     },
 };
 use hallpass_store::{
-    BoxFuture, Commit, Committed, CredentialRecord, Day, InitialAccessRecord, IssuerRecord,
-    KeyRecord, NewIssuer, Page, RootRecord, Standing, Store, StoreError, UserRecord,
+    AdminKind, AdminRecord, AuditRecord, BoxFuture, Commit, Committed, CredentialRecord, Day,
+    InitialAccessRecord, IssuerRecord, KeyRecord, NewIssuer, Page, RootRecord, Standing, Store,
+    StoreError, UserRecord,
 };
 use hallpass_types::{
     Bucket, ClientId, Code, ContentDigest, Delivery, GrantId, IssuerId, Key, Session, Subject,
@@ -225,6 +226,43 @@ impl Store for Breakable {
 
     fn directory(&self, issuer: IssuerId) -> BoxFuture<'_, Result<Directory, StoreError>> {
         self.read(self.store.directory(issuer))
+    }
+
+    fn admin_record<'a>(
+        &'a self,
+        issuer: IssuerId,
+        kind: AdminKind,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<Option<AdminRecord>, StoreError>> {
+        self.read(self.store.admin_record(issuer, kind, id))
+    }
+
+    fn admin_records<'a>(
+        &'a self,
+        issuer: IssuerId,
+        kind: AdminKind,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page<AdminRecord>, StoreError>> {
+        self.read(self.store.admin_records(issuer, kind, after, limit))
+    }
+
+    fn audit_after(
+        &self,
+        issuer: IssuerId,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<AuditRecord>, StoreError>> {
+        self.read(self.store.audit_after(issuer, after, limit))
+    }
+
+    fn audit_before(
+        &self,
+        issuer: IssuerId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<AuditRecord>, StoreError>> {
+        self.read(self.store.audit_before(issuer, before, limit))
     }
 
     fn root(&self, issuer: IssuerId) -> BoxFuture<'_, Result<Option<RootRecord>, StoreError>> {

@@ -21,9 +21,9 @@ use hallpass_core::record::{
     ParticipantRecord, SessionRecord,
 };
 use hallpass_store::{
-    BoxFuture, CodeWithUser, Commit, Committed, CredentialRecord, Day, InitialAccessRecord,
-    IssuerRecord, KeyRecord, NewIssuer, Page, RootRecord, SessionWithUser, Standing, Store,
-    StoreError, UserRecord,
+    AdminKind, AdminRecord, AuditRecord, BoxFuture, CodeWithUser, Commit, Committed,
+    CredentialRecord, Day, InitialAccessRecord, IssuerRecord, KeyRecord, NewIssuer, Page,
+    RootRecord, SessionWithUser, Standing, Store, StoreError, UserRecord,
 };
 use hallpass_types::{
     Bucket, ClientId, Code, ContentDigest, Delivery, GrantId, IssuerId, Key, Session, Subject,
@@ -248,6 +248,10 @@ impl Store for Counted {
         credentials(issuer: IssuerId, subject: &'a Subject) -> Vec<CredentialRecord>;
         credential_by_lookup(issuer: IssuerId, lookup: ContentDigest) -> Option<CredentialRecord>;
         directory(issuer: IssuerId) -> Directory;
+        admin_record(issuer: IssuerId, kind: AdminKind, id: &'a str) -> Option<AdminRecord>;
+        admin_records(issuer: IssuerId, kind: AdminKind, after: Option<&'a str>, limit: usize) -> Page<AdminRecord>;
+        audit_after(issuer: IssuerId, after: u64, limit: usize) -> Vec<AuditRecord>;
+        audit_before(issuer: IssuerId, before: Option<u64>, limit: usize) -> Vec<AuditRecord>;
         root(issuer: IssuerId) -> Option<RootRecord>;
         participants(issuer: IssuerId, session: Key<Session>) -> Vec<ParticipantRecord>;
         sessions_of(issuer: IssuerId, subject: &'a Subject) -> Vec<Key<Session>>;

@@ -30,6 +30,7 @@ migrations!(
     "0001_initial" Phase::Expand,
     "0002_people" Phase::Expand,
     "0003_directories" Phase::Expand,
+    "0004_admin" Phase::Expand,
 );
 
 /// The steps that a database still lacks.

@@ -29,7 +29,8 @@ migrations!(
     "0007_issuers" Phase::Expand,
     "0008_roots" Phase::Expand,
     "0009_people" Phase::Expand,
-    "0010_directories" Phase::Expand
+    "0010_directories" Phase::Expand,
+    "0011_admin" Phase::Expand
 );
 
 /// The steps that a database still lacks.

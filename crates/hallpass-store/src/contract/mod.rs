@@ -10,6 +10,7 @@
     reason = "a broken promise is a failed test"
 )]
 
+pub mod admin;
 pub mod clients;
 pub mod codes;
 pub mod commits;
@@ -107,6 +108,13 @@ impl Trial {
 macro_rules! contract_cases {
     (($($each:tt)+) $($args:tt)*) => {
         $($each)+! { $($args)*;
+            admin::a_record_changes_when_its_revision_is_current,
+            admin::records_are_listed_in_pages_by_kind,
+            admin::a_record_that_many_make_or_change_is_one,
+            admin::lines_are_appended_once_and_read_from_both_ends,
+            admin::a_line_that_is_late_takes_back_the_whole_commit,
+            admin::of_many_that_append_a_line_of_one_number_one_succeeds,
+            admin::administration_of_two_issuers_is_apart_and_never_purged,
             clients::a_client_is_found_by_its_exact_identifier_alone,
             clients::a_client_identifier_is_given_once,
             clients::writing_a_client_replaces_it,

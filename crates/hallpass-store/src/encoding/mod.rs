@@ -16,8 +16,8 @@ use hallpass_types::{IssuerId, sha256};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    CredentialRecord, InitialAccessRecord, IssuerRecord, KeyRecord, RootRecord, StoreError,
-    UserRecord,
+    AdminRecord, AuditRecord, CredentialRecord, InitialAccessRecord, IssuerRecord, KeyRecord,
+    RootRecord, StoreError, UserRecord,
 };
 
 /// A record that stores write.
@@ -51,6 +51,8 @@ records! {
     IssuerRecord = 20;
     RootRecord = 13;
     Directory = 14;
+    AdminRecord = 21;
+    AuditRecord = 22;
 }
 
 /// Writes a record that is stored under `key`. The parts of the key are taken in order.

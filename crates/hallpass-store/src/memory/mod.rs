@@ -26,8 +26,9 @@ use hallpass_types::{
 };
 
 use crate::{
-    BoxFuture, Commit, Committed, CredentialRecord, Day, InitialAccessRecord, IssuerRecord,
-    KeyRecord, MAX_PAGE, NewIssuer, Page, RootRecord, Standing, Store, StoreError, UserRecord,
+    AdminKind, AdminRecord, AuditRecord, BoxFuture, Commit, Committed, CredentialRecord, Day,
+    InitialAccessRecord, IssuerRecord, KeyRecord, MAX_PAGE, NewIssuer, Page, RootRecord, Standing,
+    Store, StoreError, UserRecord,
 };
 use tenant::Tenant;
 
@@ -237,6 +238,47 @@ impl Store for MemoryStore {
 
     fn directory(&self, issuer: IssuerId) -> Answer<'_, Directory> {
         self.read(issuer, Tenant::directory)
+    }
+
+    fn admin_record<'a>(
+        &'a self,
+        issuer: IssuerId,
+        kind: AdminKind,
+        id: &'a str,
+    ) -> Answer<'a, Option<AdminRecord>> {
+        self.read(issuer, move |t| t.administration.record(kind, id))
+    }
+
+    fn admin_records<'a>(
+        &'a self,
+        issuer: IssuerId,
+        kind: AdminKind,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> Answer<'a, Page<AdminRecord>> {
+        self.read(issuer, move |t| {
+            t.administration.records(kind, after, limit)
+        })
+    }
+
+    fn audit_after(
+        &self,
+        issuer: IssuerId,
+        after: u64,
+        limit: usize,
+    ) -> Answer<'_, Vec<AuditRecord>> {
+        self.read(issuer, move |t| t.administration.audit_after(after, limit))
+    }
+
+    fn audit_before(
+        &self,
+        issuer: IssuerId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Answer<'_, Vec<AuditRecord>> {
+        self.read(issuer, move |t| {
+            t.administration.audit_before(before, limit)
+        })
     }
 
     fn root(&self, issuer: IssuerId) -> Answer<'_, Option<RootRecord>> {

@@ -11,8 +11,9 @@ use hallpass_core::{
     },
 };
 use hallpass_store::{
-    BoxFuture, Commit, Committed, CredentialRecord, Day, InitialAccessRecord, IssuerRecord,
-    KeyRecord, MemoryStore, NewIssuer, Page, RootRecord, Standing, Store, StoreError, UserRecord,
+    AdminKind, AdminRecord, AuditRecord, BoxFuture, Commit, Committed, CredentialRecord, Day,
+    InitialAccessRecord, IssuerRecord, KeyRecord, MemoryStore, NewIssuer, Page, RootRecord,
+    Standing, Store, StoreError, UserRecord,
 };
 use hallpass_types::{
     Bucket, ClientId, Code, ContentDigest, Delivery, GrantId, IssuerId, Key, Session, Subject,
@@ -63,6 +64,10 @@ impl Store for Counting {
         credentials(issuer: IssuerId, subject: &'a Subject) -> Vec<CredentialRecord>;
         credential_by_lookup(issuer: IssuerId, lookup: ContentDigest) -> Option<CredentialRecord>;
         directory(issuer: IssuerId) -> Directory;
+        admin_record(issuer: IssuerId, kind: AdminKind, id: &'a str) -> Option<AdminRecord>;
+        admin_records(issuer: IssuerId, kind: AdminKind, after: Option<&'a str>, limit: usize) -> Page<AdminRecord>;
+        audit_after(issuer: IssuerId, after: u64, limit: usize) -> Vec<AuditRecord>;
+        audit_before(issuer: IssuerId, before: Option<u64>, limit: usize) -> Vec<AuditRecord>;
         root(issuer: IssuerId) -> Option<RootRecord>;
         issuer_numbers(after: Option<IssuerId>, limit: usize) -> Vec<(IssuerId, String)>;
         forget_issued(issuer: IssuerId, limit: usize) -> u64;

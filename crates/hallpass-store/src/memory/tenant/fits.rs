@@ -55,6 +55,10 @@ impl Tenant {
                 spends(|s| matches!(s, Spend::NewCredential(_))),
             ),
             (
+                self.administration.len(),
+                spends(|s| matches!(s, Spend::Admin { from: None, .. } | Spend::Audit(_))),
+            ),
+            (
                 self.registrations.len(),
                 spends(|s| matches!(s, Spend::NewRegistration(_)))
                     .max(writes(|w| matches!(w, Write::InitialAccess(..)))),

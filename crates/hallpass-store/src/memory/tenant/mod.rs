@@ -25,6 +25,7 @@ use crate::{
     UserRecord, Write, same_client, same_signing_keys,
 };
 
+mod admin;
 mod fits;
 mod people;
 
@@ -48,6 +49,7 @@ pub(super) struct Tenant {
     participants: BTreeMap<(Key<Session>, [u8; 16]), ParticipantRecord>,
     pub(super) registrations: Registrations,
     pub(super) credentials: Credentials,
+    pub(super) administration: admin::Administration,
 }
 
 /// How a spend is taken back when a later one of the same commit is too late.
@@ -65,6 +67,7 @@ enum Undo {
     Delivery(Key<Delivery>, Box<DeliveryRecord>),
     Registration(registrations::Undo),
     Credential(credentials::Undo),
+    Admin(admin::Undo),
     Root(Option<RootRecord>),
     Directory(Box<Directory>),
 }
@@ -410,6 +413,17 @@ impl Tenant {
                 let before = std::mem::replace(&mut self.directory, *record);
                 Some(Undo::Directory(Box::new(before)))
             }
+            Spend::Admin {
+                kind,
+                id,
+                from,
+                next,
+            } => {
+                let next = next.map(|record| *record);
+                let changed = self.administration.change((kind, id), from, next);
+                changed.map(Undo::Admin)
+            }
+            Spend::Audit(record) => self.administration.append(*record).map(Undo::Admin),
             Spend::Delivery {
                 key,
                 attempts,
@@ -472,6 +486,7 @@ impl Tenant {
                 Undo::Directory(before) => self.directory = *before,
                 Undo::Registration(undo) => self.registrations.take_back(undo),
                 Undo::Credential(undo) => self.credentials.take_back(undo),
+                Undo::Admin(undo) => self.administration.take_back(undo),
                 Undo::Delivery(key, before) => {
                     self.deliveries.insert(key, *before);
                 }

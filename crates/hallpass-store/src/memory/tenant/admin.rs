@@ -1,0 +1,107 @@
+//! What operators keep, and what they did.
+
+use std::collections::BTreeMap;
+
+use crate::{AdminKind, AdminRecord, AuditRecord, MAX_PAGE, Page};
+
+/// Which record.
+type Place = (AdminKind, String);
+
+#[derive(Debug, Default)]
+pub(in crate::memory) struct Administration {
+    records: BTreeMap<Place, AdminRecord>,
+    audit: BTreeMap<u64, AuditRecord>,
+}
+
+/// How a change is taken back.
+pub(super) enum Undo {
+    Record(Place, Option<Box<AdminRecord>>),
+    Audit(u64),
+}
+
+impl Administration {
+    pub(in crate::memory) fn record(&self, kind: AdminKind, id: &str) -> Option<AdminRecord> {
+        self.records.get(&(kind, id.to_owned())).cloned()
+    }
+
+    pub(in crate::memory) fn records(
+        &self,
+        kind: AdminKind,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Page<AdminRecord> {
+        let limit = limit.clamp(1, MAX_PAGE);
+        let mut of_kind = self
+            .records
+            .iter()
+            .filter(|((of, id), _)| *of == kind && after.is_none_or(|after| id.as_str() > after))
+            .map(|(_, record)| record.clone());
+        let items: Vec<_> = of_kind.by_ref().take(limit).collect();
+        let next = match of_kind.next() {
+            Some(_) => items.last().map(|record| record.id.clone()),
+            None => None,
+        };
+        Page { items, next }
+    }
+
+    pub(in crate::memory) fn audit_after(&self, after: u64, limit: usize) -> Vec<AuditRecord> {
+        let later = self.audit.range(after.saturating_add(1)..);
+        later
+            .take(limit.clamp(1, MAX_PAGE))
+            .map(|(_, record)| record.clone())
+            .collect()
+    }
+
+    pub(in crate::memory) fn audit_before(
+        &self,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Vec<AuditRecord> {
+        let earlier = self.audit.range(..before.unwrap_or(u64::MAX));
+        earlier
+            .rev()
+            .take(limit.clamp(1, MAX_PAGE))
+            .map(|(_, record)| record.clone())
+            .collect()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.records.len().max(self.audit.len())
+    }
+
+    /// None when it is too late.
+    pub(super) fn change(
+        &mut self,
+        place: Place,
+        from: Option<u64>,
+        next: Option<AdminRecord>,
+    ) -> Option<Undo> {
+        let held = self.records.get(&place);
+        if held.map(|record| record.revision) != from || (from.is_none() && next.is_none()) {
+            return None;
+        }
+        let before = match next {
+            Some(record) => self.records.insert(place.clone(), record),
+            None => self.records.remove(&place),
+        };
+        Some(Undo::Record(place, before.map(Box::new)))
+    }
+
+    /// None when there is a line of that number.
+    pub(super) fn append(&mut self, record: AuditRecord) -> Option<Undo> {
+        let seq = record.seq;
+        if self.audit.contains_key(&seq) {
+            return None;
+        }
+        self.audit.insert(seq, record);
+        Some(Undo::Audit(seq))
+    }
+
+    pub(super) fn take_back(&mut self, undo: Undo) {
+        match undo {
+            Undo::Record(place, Some(before)) => drop(self.records.insert(place, *before)),
+            Undo::Record(place, None) => drop(self.records.remove(&place)),
+            Undo::Audit(seq) => drop(self.audit.remove(&seq)),
+        }
+    }
+}
