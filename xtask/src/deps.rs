@@ -60,6 +60,17 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "hallpass-admin",
+        &[
+            "hallpass-types",
+            "hallpass-jose",
+            "hallpass-core",
+            "hallpass-store",
+            "hallpass-provider",
+            "hallpass-http",
+        ],
+    ),
+    (
         "hallpass-pages",
         &[
             "hallpass-types",

@@ -4,6 +4,7 @@
 //! looked up before; what must be written is part of its answer.
 
 pub mod access;
+pub mod admin;
 pub mod authorization_details;
 pub mod authorize;
 pub mod backchannel;

@@ -16,6 +16,7 @@ mod problem;
 mod protocol;
 mod registration;
 mod render;
+mod resource;
 #[cfg(feature = "axum")]
 mod router;
 mod service;
@@ -30,4 +31,5 @@ pub use form::form;
 pub use headers::{CSP_NONE, html, json, no_store, redirect, same_origin, secure};
 pub use problem::{Problem, failure_page};
 pub use render::{DefaultPages, Html, RenderPages, Wanted, accept_language};
+pub use resource::{NoCaller, caller};
 pub use service::{Endpoints, Response, ResponseBody};

@@ -92,6 +92,7 @@ refuses! {
     hallpass_core::device::Reason,
     hallpass_core::backchannel::Reason,
     hallpass_core::logout::rp_initiated::Reason,
+    hallpass_core::admin::Reason,
     crate::browser::Reason,
     crate::endpoints::register::Reason,
     crate::endpoints::mailed::Reason,

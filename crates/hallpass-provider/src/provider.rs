@@ -121,6 +121,12 @@ impl Provider {
         &self.inner.secrets
     }
 
+    /// How accounts are changed; none where that is not possible.
+    #[must_use]
+    pub fn account_changes(&self) -> Option<&Arc<dyn People>> {
+        self.inner.people.as_ref()
+    }
+
     /// Where pages are.
     #[must_use]
     pub fn interaction(&self) -> &Arc<dyn Interaction> {

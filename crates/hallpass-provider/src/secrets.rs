@@ -103,6 +103,7 @@ pub struct Secrets {
     recovery: HmacSha256Key,
     user_handle: HmacSha256Key,
     challenge: HmacSha256Key,
+    audit: HmacSha256Key,
     pairwise: Zeroizing<[u8; 32]>,
     access: Mutex<Option<(u16, SealKey)>>,
 }
@@ -146,6 +147,7 @@ impl Secrets {
             recovery: HmacSha256Key::new(lasting("recovery-code").as_slice()),
             user_handle: HmacSha256Key::new(lasting("user-handle").as_slice()),
             challenge: HmacSha256Key::new(passing("challenge").as_slice()),
+            audit: HmacSha256Key::new(lasting("audit").as_slice()),
             access: Mutex::new(None),
             root,
             issuer,
@@ -286,6 +288,12 @@ impl Secrets {
     #[must_use]
     pub(crate) fn challenge_tag(&self, parts: &[&[u8]]) -> [u8; 32] {
         self.challenge.sign_parts(parts)
+    }
+
+    /// What a line of the audit log leaves to the next one: it follows from that of the line before, and from the line.
+    #[must_use]
+    pub fn audit_chain(&self, before: [u8; 32], line: &[u8]) -> [u8; 32] {
+        self.audit.sign_parts(&[&before, line])
     }
 
     /// Seals state that travels through the browser. `kind` keeps the kinds apart.

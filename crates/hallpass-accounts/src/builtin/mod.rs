@@ -1,6 +1,7 @@
 //! Accounts that live in the provider's own store.
 
 mod attempts;
+mod by_operator;
 mod change;
 mod identity;
 mod name;

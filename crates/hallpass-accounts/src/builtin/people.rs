@@ -104,6 +104,7 @@ impl People for BuiltinAccounts {
                     })
                     .await
                 }
+                Change::ByOperator(change) => self.prepare_by_operator(issuer, change).await,
                 Change::Delete(subject) => {
                     let Some(user) = self.around.store.user(issuer, subject).await? else {
                         return Ok(Err(Unfit::Unknown));
@@ -364,7 +365,7 @@ impl BuiltinAccounts {
     }
 
     /// The hash of a password that somebody chose.
-    async fn chosen(&self, password: &Secret) -> Found<Result<String, Unfit>> {
+    pub(super) async fn chosen(&self, password: &Secret) -> Found<Result<String, Unfit>> {
         Ok(match self.hashed(password).await {
             Ok(hash) => Ok(hash),
             Err(AccountError::TooShort(least)) => Err(Unfit::PasswordTooShort(least)),

@@ -160,7 +160,8 @@ impl Received {
             | WaitingRecord::Backchannel(_)
             | WaitingRecord::Inbox(_)
             | WaitingRecord::Mailed(_)
-            | WaitingRecord::Attempts(_) => {
+            | WaitingRecord::Attempts(_)
+            | WaitingRecord::Answered(_) => {
                 return Err(Reason::RequestUriInvalid);
             }
         };

@@ -11,6 +11,7 @@ use hallpass_jose::JweAlgorithm;
 use serde_json::{Map, Value};
 
 use crate::{
+    admin,
     authorize::{Display, Prompts, respond},
     binding::dpop,
     client::metadata::SUBJECT_TYPES,
@@ -100,7 +101,11 @@ pub fn metadata(policy: &Policy, endpoints: &Endpoints) -> Map<String, Value> {
 
     document.list(
         "scopes_supported",
-        policy.scopes.iter().map(|scope| scope.name.as_str()),
+        policy
+            .scopes
+            .iter()
+            .map(|scope| scope.name.as_str())
+            .filter(|scope| !admin::is_scope(scope)),
     );
     document.list(
         "response_types_supported",

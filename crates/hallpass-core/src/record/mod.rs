@@ -212,6 +212,23 @@ pub enum WaitingRecord {
     Mailed(Box<MailedRecord>),
     /// Attempts to sign in that have failed, or are under way.
     Attempts(AttemptsRecord),
+    /// What was answered to a request of administration, for who sends it again.
+    Answered(AnsweredRecord),
+}
+
+/// What was answered to a request that may be sent again.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct AnsweredRecord {
+    /// The digest of the request: another one under the same key is refused.
+    pub request: [u8; 32],
+    /// The answer, sealed.
+    pub sealed: String,
+}
+
+impl fmt::Debug for AnsweredRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AnsweredRecord").finish_non_exhaustive()
+    }
 }
 
 /// Attempts to sign in to one account, as all processes of a store count them.

@@ -2,6 +2,7 @@
 
 mod acceptance;
 mod account;
+mod admin;
 mod approvals;
 mod asked;
 mod authenticate;
@@ -40,6 +41,7 @@ use hallpass_types::ClientId;
 use crate::{Failure, Provider, ports::Event};
 
 pub use account::{ConnectionView, Done as AccountDone, SessionView};
+pub use admin::Caller;
 pub use approvals::{Approval, Approvals};
 pub use asked::{ResourceView, ScopeView};
 pub use authenticate::Endpoint;

@@ -1,5 +1,6 @@
 //! Accounts that people make and change by themselves.
 
+use hallpass_core::access::Membership;
 use hallpass_store::{BoxFuture, Spend, StoreError, Write};
 use hallpass_types::{ClientId, EmailAddress, IssuerId, Secret, Subject, Timestamp};
 use serde_json::{Map, Value};
@@ -49,6 +50,48 @@ pub enum Change<'a> {
     Disconnect(&'a Subject, &'a ClientId, Timestamp),
     /// No account any more.
     Delete(&'a Subject),
+    /// What an operator does, to disabled accounts too.
+    ByOperator(ByOperator<'a>),
+}
+
+/// Something that an operator wants to change about somebody's account.
+#[derive(Clone, Copy, Debug)]
+pub enum ByOperator<'a> {
+    /// An account is to be there.
+    New {
+        /// The name to sign in with.
+        username: &'a str,
+        /// A password; without one, the person signs in otherwise.
+        password: Option<&'a Secret>,
+        /// The person must choose another one at the first sign-in.
+        must_change: bool,
+        /// Claims by their OpenID Connect names.
+        claims: &'a Map<String, Value>,
+    },
+    /// Another password. Everything that was granted before is over.
+    Password {
+        /// Whose.
+        subject: &'a Subject,
+        /// The password.
+        password: &'a Secret,
+        /// The person must choose another one at the next sign-in.
+        must_change: bool,
+    },
+    /// The person must choose another password at the next sign-in.
+    MustChange(&'a Subject),
+    /// Whether they can sign in. With the end of that everything is over that was granted before.
+    Disabled(&'a Subject, bool),
+    /// Another name, other claims; null takes a claim away.
+    Profile {
+        /// Whose.
+        subject: &'a Subject,
+        /// The name to sign in with.
+        username: Option<&'a str>,
+        /// Claims by their OpenID Connect names.
+        claims: &'a Map<String, Value>,
+    },
+    /// What they are and may do. Where that takes something away, everything is over that was granted before.
+    Memberships(&'a Subject, &'a [Membership]),
 }
 
 /// A change that can be committed.
@@ -74,6 +117,8 @@ pub enum Unfit {
     PasswordWeak,
     /// The address has an account, or the name is taken.
     Taken,
+    /// No name can be like that.
+    Name,
     /// A claim cannot have such a value.
     Claim,
     /// There is no such account.

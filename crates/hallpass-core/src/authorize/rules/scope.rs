@@ -10,7 +10,7 @@
 use hallpass_types::{Params, Scope};
 
 use super::{Context, Draft};
-use crate::{authorize::Reason, client::Client, policy::Policy};
+use crate::{admin, authorize::Reason, client::Client, policy::Policy};
 
 //= RFC6749#3.3 MUST: a scope outside the grammar is an error
 pub(super) fn parse(params: &Params) -> Result<Option<Scope>, Reason> {
@@ -65,7 +65,9 @@ pub(super) fn effective(draft: &Draft, cx: &Context<'_>) -> Scope {
         (Some(asked), _) => asked.filtered(|token| {
             //= OIDC-CORE#3.1.2.1 SHOULD: scopes that are not understood are ignored
             //= OIDC-CORE#11 MUST: offline_access is ignored where no refresh token can come of it
-            exists(cx.policy, token) && (token != "offline_access" || refreshes)
+            exists(cx.policy, token)
+                && (token != "offline_access" || refreshes)
+                && admin::may_ask(cx.client, token)
         }),
         (None, Some(registered)) => registered.filtered(|token| {
             exists(cx.policy, token) && !matches!(token, "openid" | "offline_access")

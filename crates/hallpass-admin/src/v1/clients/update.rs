@@ -1,0 +1,98 @@
+//! Changes an application.
+
+use hallpass_core::{admin::Permission, client::metadata};
+use hallpass_store::Spend;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::{
+    ClientView, WithSecret, changeable, may_change, normalized, readable, with_new_secret,
+};
+use crate::{Change, Context, Info, Kind, Method, Operation, Problem};
+
+/// Changes an application.
+#[derive(Debug)]
+pub struct Update;
+
+/// What is to be changed.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// Its identifier.
+    pub client: String,
+    /// Members of the metadata that are to be otherwise; null takes one away.
+    #[serde(default)]
+    pub metadata: Map<String, Value>,
+    /// Whether it is to be unknown to every endpoint.
+    #[serde(default)]
+    pub disabled: Option<bool>,
+}
+
+impl Operation for Update {
+    const INFO: Info = Info::new(
+        "clients.update",
+        Method::Patch,
+        "/projects/{project}/clients/{client}",
+        Permission::ChangeClients,
+    )
+    .fails(&[Kind::Unfit])
+    .does("Changes an application, at once. One that needs a secret now and has none gets one.");
+    type Input = Input;
+    type Output = WithSecret;
+
+    async fn run(cx: &Context, input: Input) -> Result<WithSecret, Problem> {
+        let before = changeable(cx, &input.client).await?;
+        let mut record = before.clone();
+        let names: Vec<String> = input.metadata.keys().cloned().collect();
+        if !names.is_empty() {
+            let mut given = before.metadata.clone();
+            for (name, value) in input.metadata {
+                if value.is_null() {
+                    given.remove(&name);
+                } else {
+                    given.insert(name, value);
+                }
+            }
+            record.metadata = normalized(cx, &given, before.origin)?;
+            may_change(cx, &record.client_id, &record.metadata).await?;
+        }
+        if let Some(disabled) = input.disabled {
+            record.disabled = disabled;
+        }
+        let needs = metadata::needs_secret(&record.metadata);
+        let plain = metadata::needs_plain_secret(&record.metadata);
+        let lacks = if plain {
+            record.secret_sealed.is_none()
+        } else {
+            needs && record.secret.is_none()
+        };
+        let secret = lacks.then(|| with_new_secret(cx, &mut record));
+        if !needs && !plain {
+            record.secret = None;
+            record.secret_sealed = None;
+        } else if !plain {
+            // Nothing has to be able to read it any more.
+            record.secret_sealed = None;
+        }
+        record.updated_at = cx.now();
+        readable(cx, &record, secret.clone())?;
+        let changed = WithSecret {
+            client: ClientView::from(&record),
+            client_secret: secret.map(|secret| secret.expose().to_owned()),
+        };
+        let id = record.client_id.clone();
+        let mut change = Change::of("client", id.as_str())
+            .saying("members", names)
+            .spending([Spend::Client {
+                expected: Box::new(before),
+                record: Box::new(record),
+            }]);
+        if let Some(disabled) = input.disabled {
+            change = change.saying("disabled", disabled);
+        }
+        cx.commit(change, &changed).await?;
+        cx.provider().client_changed(&id);
+        Ok(changed)
+    }
+}

@@ -1,0 +1,5 @@
+//! Who calls.
+
+mod show;
+
+pub use show::{Input, Me, Show};

@@ -1,0 +1,153 @@
+//! Access tokens for administration, and what administration needs of the engine.
+
+use hallpass_core::{
+    admin::{self, Holder, Reason},
+    binding::{self, dpop},
+    client::Client,
+    client_request::ClientRequest,
+    issue::TokenType,
+};
+use hallpass_store::{AuditRecord, Commit, Committed, Spend, StoreError, Write};
+use hallpass_types::{ClientId, Key, Scope, Session, Subject};
+use std::sync::Arc;
+
+use crate::{Failure, Provider, sessions::with_earlier};
+
+/// Who calls, by an access token that stands.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The client that sent it.
+    pub client: Arc<Client>,
+    /// Who holds it.
+    pub holder: Holder,
+    /// What it covers.
+    pub scope: Scope,
+}
+
+impl Provider {
+    /// The holder of an access token for the administration at `resource`, presented in a request to `path` under the issuer.
+    ///
+    /// # Errors
+    /// It does not stand, is for something else, or is bound to a key that the request does not show.
+    pub async fn caller(
+        &self,
+        (token, presented): (&str, TokenType),
+        path: &str,
+        request: &ClientRequest<'_>,
+        resource: &str,
+    ) -> Result<Caller, Failure> {
+        self.holder_of((token, presented), path, request, resource)
+            .await
+            .map_err(|failure| self.failed("admin", None, failure))
+    }
+
+    async fn holder_of(
+        &self,
+        (text, presented): (&str, TokenType),
+        path: &str,
+        request: &ClientRequest<'_>,
+        resource: &str,
+    ) -> Result<Caller, Failure> {
+        let now = self.now();
+        let token = self.open_access(text, now).await;
+        let token = token.ok_or(Reason::TokenUnknown)?;
+        let client = self.client(&token.client_id).await?;
+        let client = client.ok_or(Reason::TokenRevoked)?;
+        let known = self.known(&token).await?;
+        let holder = admin::holder(&token, &known.facts(), &client, resource, now)?;
+        let proof = match presented {
+            TokenType::DPoP => self.proof(path, request, &client, Some(text))?,
+            TokenType::Bearer => None,
+        };
+        //= RFC9449#7.1 MUST: without a proof a DPoP-bound token is refused
+        if presented == TokenType::DPoP && proof.is_none() {
+            return Err(dpop::Reason::Missing.into());
+        }
+        binding::may_use(token.confirmation, presented, proof, request.certificate)?;
+        if let Some(once) = proof.and_then(|proof| proof.once) {
+            let spends = vec![Spend::Once(once.key)];
+            let writes = Vec::new();
+            if self.commit(Commit { spends, writes }).await? != Committed::Done {
+                return Err(dpop::Reason::Replayed.into());
+            }
+        }
+        Ok(Caller {
+            client,
+            holder,
+            scope: token.scope,
+        })
+    }
+
+    /// Commits, and rings where something is to be delivered.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn commit_change(&self, commit: Commit) -> Result<Committed, StoreError> {
+        self.commit(commit).await
+    }
+
+    /// A client was changed by this process: what is held of it is over.
+    pub fn client_changed(&self, id: &ClientId) {
+        self.inner.clients.forget(id);
+    }
+
+    /// Makes a line of the audit log follow from the one before.
+    #[must_use]
+    pub fn chained(&self, before: Option<&AuditRecord>, line: AuditRecord) -> AuditRecord {
+        let before = before.map_or([0; 32], |before| before.chain);
+        let chain = self.inner.secrets.audit_chain(before, &line.chained());
+        AuditRecord { chain, ..line }
+    }
+
+    /// Whether a line of the audit log is what follows from the one before.
+    #[must_use]
+    pub fn follows(&self, before: Option<&AuditRecord>, line: &AuditRecord) -> bool {
+        let expected = before.map_or(1, |before| before.seq.saturating_add(1));
+        line.seq == expected && self.chained(before, line.clone()).chain == line.chain
+    }
+
+    /// The writes that end all sessions of a person, or one of them by its name, and tell clients about it. None: there is none
+    /// of that name.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn ending_sessions(
+        &self,
+        subject: &Subject,
+        only: Option<&str>,
+    ) -> Result<Option<Vec<Write>>, StoreError> {
+        let (store, issuer) = (&self.inner.store, self.inner.issuer_id);
+        let mut keys: Vec<Key<Session>> = Vec::new();
+        for (key, record) in store.account_sessions(issuer, subject).await? {
+            if only.is_none_or(|sid| record.sid.as_str() == sid) {
+                keys.extend(with_earlier(key, &record));
+            }
+        }
+        if only.is_some() && keys.is_empty() {
+            return Ok(None);
+        }
+        if only.is_none() {
+            // Those of before sessions were listed by their person.
+            for key in store.sessions_of(issuer, subject).await? {
+                if !keys.contains(&key) && store.session(issuer, key).await?.is_some() {
+                    keys.push(key);
+                }
+            }
+        }
+        Ok(Some(self.end_sessions(keys)))
+    }
+
+    /// Seals what was answered to a request, for who sends it again.
+    #[must_use]
+    pub fn seal_answer(&self, plain: &[u8]) -> String {
+        self.inner.secrets.seal_browser(ANSWER, plain)
+    }
+
+    /// Opens what [`Self::seal_answer`] sealed.
+    #[must_use]
+    pub fn open_answer(&self, sealed: &str) -> Option<Vec<u8>> {
+        self.inner.secrets.open_browser(ANSWER, sealed)
+    }
+}
+
+const ANSWER: &str = "admin answer";
