@@ -109,26 +109,10 @@ impl Desk {
             if_match,
             once,
         } = terms;
+        may(info, caller, project.as_deref())?;
         let place = match info.place {
-            Place::Anybody => {
-                if caller.roles.is_empty() {
-                    return Err(Kind::Forbidden.into());
-                }
-                self.platform.home()
-            }
-            Place::Platform => {
-                caller.check(info.needs, ALL_PROJECTS)?;
-                self.platform.home()
-            }
-            Place::Record => {
-                caller.check(info.needs, named(project.as_deref())?)?;
-                self.platform.home()
-            }
-            Place::Project => {
-                let name = named(project.as_deref())?;
-                caller.check(info.needs, name)?;
-                self.there(name).await?
-            }
+            Place::Anybody | Place::Platform | Place::Record => self.platform.home(),
+            Place::Project => self.there(named(project.as_deref())?).await?,
         };
         Ok(Context {
             platform: Arc::clone(&self.platform),
@@ -154,6 +138,16 @@ impl Desk {
             Some(_) => Problem::new(Kind::WrongState).because("the project is not enabled"),
             None => Kind::NotFound.into(),
         })
+    }
+}
+
+/// Whether a caller may call an operation there, whatever they want of it.
+pub(crate) fn may(info: Info, caller: &Caller, project: Option<&str>) -> Result<(), Problem> {
+    match info.place {
+        Place::Anybody if caller.roles.is_empty() => Err(Kind::Forbidden.into()),
+        Place::Anybody => Ok(()),
+        Place::Platform => caller.check(info.needs, ALL_PROJECTS),
+        Place::Record | Place::Project => caller.check(info.needs, named(project)?),
     }
 }
 

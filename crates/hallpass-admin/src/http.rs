@@ -18,6 +18,7 @@ use serde_json::{Map, Value};
 use crate::{
     Caller, Desk, Kind, Principal, Problem, Terms,
     context::OnlyOnce,
+    desk::may,
     openapi,
     operation::{Media, Method, Registered, matching},
 };
@@ -125,6 +126,8 @@ impl AdminApi {
             Some(Value::String(project)) => Some(project),
             Some(_) | None => None,
         };
+        // Who may not is told so whatever they sent.
+        may(operation.info, &caller, project.as_deref())?;
         let given = if operation.info.method.has_body() {
             if parts.uri.query().is_some_and(|query| !query.is_empty()) {
                 return Err(Problem::new(Kind::InvalidParameter).into());

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use hallpass_admin::AdminApi;
 use hallpass_http::{ClientAddr, Endpoints, Problem, Route, route};
 use hallpass_pages::{PageRoute, PageRoutes};
 use hallpass_provider::Provider;
@@ -36,7 +37,7 @@ struct Inner {
 
 /// The names of everything that can answer, for the metrics.
 pub fn endpoint_names() -> impl Iterator<Item = &'static str> {
-    let others = [NOTHING, "none", "operations"];
+    let others = [NOTHING, "none", "operations", ADMIN];
     Route::LABELS
         .iter()
         .chain(PageRoute::LABELS)
@@ -104,6 +105,39 @@ impl Hallpass {
         self.0.endpoints.provider()
     }
 
+    /// Answers a request to the admin API. Whoever shows no token that is good for something counts like a client that does not
+    /// authenticate.
+    pub(crate) async fn administer(
+        &self,
+        api: &AdminApi,
+        mut request: Request<RequestBody>,
+        client: ClientAddr,
+    ) -> Answer<Full<Bytes>> {
+        let endpoint = ADMIN;
+        if let Err(wait) = self.0.admission.enter() {
+            let response = self.turned_away(endpoint, wait);
+            return Answer { response, endpoint };
+        }
+        let counted = match self.0.failed_authentications.reserve(client.0) {
+            Ok(counted) => counted,
+            Err(wait) => {
+                let response = self.slow_down(endpoint, wait);
+                return Answer { response, endpoint };
+            }
+        };
+        request.extensions_mut().insert(client);
+        let response = match Box::pin(api.handle(request)).await {
+            Ok(response) => response,
+            Err(request) => self.0.pages.nothing(&request),
+        };
+        if response.status() == StatusCode::UNAUTHORIZED {
+            counted.keep();
+        } else {
+            counted.give_back();
+        }
+        Answer { response, endpoint }
+    }
+
     async fn protocol(
         &self,
         request: Request<RequestBody>,
@@ -146,7 +180,7 @@ impl Hallpass {
         // Counted before anything is awaited: many at once, or a stream that is reset, would pass otherwise.
         let counted = match limit.map(|limit| limit.reserve(client.0)).transpose() {
             Ok(counted) => counted,
-            Err(wait) => return self.slow_down(route, wait),
+            Err(wait) => return self.slow_down(route.label(), wait),
         };
         let response = match endpoints.handle(request).await {
             Ok(response) => response,
@@ -178,7 +212,7 @@ impl Hallpass {
         });
         let text = "the server is busy, try again soon";
         let problem = Problem::refused(503, ErrorCode::TemporarilyUnavailable, reason, text);
-        let program = Route::LABELS.contains(&endpoint)
+        let program = (Route::LABELS.contains(&endpoint) || endpoint == ADMIN)
             && !matches!(endpoint, "authorize" | "logout" | "initiate");
         let mut response = if program {
             problem.json()
@@ -191,10 +225,10 @@ impl Hallpass {
         response
     }
 
-    fn slow_down(&self, route: Route<'_>, wait: Duration) -> hallpass_http::Response {
+    fn slow_down(&self, endpoint: &'static str, wait: Duration) -> hallpass_http::Response {
         let reason = "slow_down";
         self.0.endpoints.provider().emit(&Event::Refused {
-            endpoint: route.label(),
+            endpoint,
             reason,
             client: None,
         });
@@ -310,6 +344,8 @@ fn nameless(route: Route<'_>) -> Route<'static> {
     }
 }
 
+/// The endpoint of the admin API.
+const ADMIN: &str = "admin";
 /// The endpoint of what names nothing.
 pub(crate) const NOTHING: &str = "nothing";
 

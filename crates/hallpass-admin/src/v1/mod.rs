@@ -2,6 +2,7 @@
 
 pub mod clients;
 pub mod me;
+pub mod operators;
 pub mod page;
 pub mod projects;
 
@@ -10,6 +11,12 @@ use crate::operation::Registered;
 /// Every operation.
 pub static OPERATIONS: &[Registered] = &[
     Registered::of::<me::Show>(),
+    Registered::of::<operators::List>(),
+    Registered::of::<operators::Set>(),
+    Registered::of::<operators::Delete>(),
+    Registered::of::<operators::InProject>(),
+    Registered::of::<operators::SetInProject>(),
+    Registered::of::<operators::Remove>(),
     Registered::of::<projects::List>(),
     Registered::of::<projects::Create>(),
     Registered::of::<projects::Show>(),

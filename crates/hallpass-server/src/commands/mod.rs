@@ -9,6 +9,7 @@ mod issuer;
 mod key;
 mod master_key;
 mod migrate;
+mod operator;
 mod password;
 mod registration_token;
 mod restore;
@@ -60,6 +61,7 @@ pub fn run(cli: Cli, output: Output) -> Result<(), Failure> {
             Command::Serve(_)
             | Command::Config(_)
             | Command::Issuer(_)
+            | Command::Operator(_)
             | Command::Migrate(_)
             | Command::Backup(_)
             | Command::Restore(_)
@@ -101,6 +103,12 @@ pub fn run(cli: Cli, output: Output) -> Result<(), Failure> {
             let config = load(path)?;
             with_engine(&config, None, |engine| {
                 issuer::run(command, &config, engine, output)
+            })
+        }
+        Command::Operator(command) => {
+            let config = load(path)?;
+            with_engine(&config, None, |engine| {
+                operator::run(command, &config, engine, output)
             })
         }
         Command::Backup(options) => backup::run(&load(path)?, &options, output),

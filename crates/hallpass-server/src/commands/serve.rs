@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use hallpass_admin::AdminApi;
 use hallpass_provider::Grants;
 use hallpass_types::Issuer;
 use serde_json::{Map, Value};
@@ -17,6 +18,7 @@ use crate::data_folder::Purpose;
 use crate::demo::Demo;
 use crate::events::Telling;
 use crate::failure::Failure;
+use crate::issuers::platform::{Served, desk};
 use crate::issuers::{self, Issuers, Site};
 use crate::jobs;
 use crate::operations::Check;
@@ -104,7 +106,12 @@ async fn serve(mut config: Config, demo: bool, output: Output) -> Result<(), Fai
         .await
         .map_err(|error| Failure::doing("issuers", &error))?;
     telemetry::watch_issuers(&metrics, &issuers);
-    let app = Site::new(issuers.clone());
+    let site = Site::new(issuers.clone());
+    let app = if config.admin.enabled {
+        site.with_admin(AdminApi::new(desk(Served::new(issuers.clone()))))
+    } else {
+        site
+    };
     let ready = Ready {
         issuer: &issuer,
         address,

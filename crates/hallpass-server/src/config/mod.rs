@@ -4,6 +4,7 @@
 //! sections it needs, never the whole.
 
 mod access;
+mod admin;
 mod attesters;
 mod authorization_details;
 mod backchannel;
@@ -56,6 +57,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use access::Access;
+pub use admin::Admin;
 pub use attesters::{ClientAttestation, SignalSetting};
 pub use authorization_details::AuthorizationDetails;
 pub use cache::Cache;
@@ -113,6 +115,7 @@ struct Raw {
     protocol: Protocol,
     dpop: Dpop,
     access: Access,
+    admin: Admin,
     logout: Logout,
     webfinger: WebFinger,
     registration: registration::Raw,
@@ -164,6 +167,8 @@ pub struct Config {
     pub dpop: Dpop,
     /// `[access]`.
     pub access: Access,
+    /// `[admin]`.
+    pub admin: Admin,
     /// `[logout]`.
     pub logout: Logout,
     /// `[webfinger]`.
@@ -254,6 +259,7 @@ impl Config {
             protocol,
             dpop,
             access,
+            admin,
             logout,
             webfinger,
             registration,
@@ -309,6 +315,7 @@ impl Config {
             .map(|mut policy| {
                 access.apply(&mut policy);
                 sign_in.apply(&account, &mut policy);
+                admin.apply(&mut policy);
                 dpop.apply(&mut policy);
                 token_exchange::check(&protocol.token_exchange, &policy, check);
                 request_objects.apply(&pushed_requests, &mut policy);
@@ -342,6 +349,7 @@ impl Config {
             protocol,
             dpop,
             access,
+            admin,
             logout,
             webfinger,
             registration,

@@ -89,11 +89,7 @@ impl<'a> Manage<'a> {
         settings: Map<String, Value>,
         now: Timestamp,
     ) -> Result<IssuerRecord, ManageError> {
-        if !is_name(name) || name == OWN {
-            return Err(ManageError::Name);
-        }
-        self.check(identifier)?;
-        self.config.of_issuer(identifier, &settings)?;
+        self.check_new(name, identifier, &settings)?;
         let new = NewIssuer {
             name: name.to_owned(),
             identifier: identifier.to_owned(),
@@ -102,6 +98,24 @@ impl<'a> Manage<'a> {
         };
         let made = self.store.create_issuer(new).await?;
         made.ok_or(ManageError::Taken)
+    }
+
+    /// Whether an issuer can be made so, as far as others are not concerned.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check_new(
+        &self,
+        name: &str,
+        identifier: &str,
+        settings: &Map<String, Value>,
+    ) -> Result<(), ManageError> {
+        if !is_name(name) || name == OWN {
+            return Err(ManageError::Name);
+        }
+        self.check(identifier)?;
+        self.config.of_issuer(identifier, settings)?;
+        Ok(())
     }
 
     /// The issuer of that name.

@@ -8,6 +8,7 @@ mod directory;
 mod held;
 pub mod jobs;
 pub mod manage;
+pub mod platform;
 mod site;
 
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,6 +1,7 @@
 //! The program behind the public listener when there may be many issuers.
 
 use bytes::Bytes;
+use hallpass_admin::AdminApi;
 use hallpass_http::{ClientAddr, Problem, secure};
 use hallpass_types::ErrorCode;
 use http::header::{HOST, HeaderValue, RETRY_AFTER};
@@ -13,13 +14,19 @@ use crate::listen::{Answer, App, RequestBody};
 
 /// Gives each request to the issuer that it is for.
 #[derive(Clone, Debug)]
-pub struct Site(Issuers);
+pub struct Site(Issuers, Option<AdminApi>);
 
 impl Site {
     /// For these issuers and that of the configuration.
     #[must_use]
     pub fn new(issuers: Issuers) -> Self {
-        Self(issuers)
+        Self(issuers, None)
+    }
+
+    /// With administration over HTTP at the issuer of the configuration.
+    #[must_use]
+    pub fn with_admin(self, api: AdminApi) -> Self {
+        Self(self.0, Some(api))
     }
 
     /// The issuer of a request. Its host says where the request goes and nothing else: no URL is ever made of it.
@@ -71,7 +78,13 @@ impl App for Site {
         client: ClientAddr,
     ) -> Answer<Full<Bytes>> {
         match self.find(&request).await {
-            Ok(Where::Default) => self.0.default_issuer().answer(request, client).await,
+            Ok(Where::Default) => {
+                let default = self.0.default_issuer();
+                match self.1.as_ref().filter(|api| api.has(request.uri().path())) {
+                    Some(api) => default.administer(api, request, client).await,
+                    None => default.answer(request, client).await,
+                }
+            }
             Ok(Where::Nowhere) => self.nowhere(),
             Ok(Where::Other(known)) => {
                 // Whoever was disabled or deleted since then must not answer.

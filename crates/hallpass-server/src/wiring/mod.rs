@@ -337,6 +337,8 @@ impl Common {
             .accounts(Arc::clone(&accounts) as _)
             .interaction_of(Arc::new(pages.clone()), number)
             .await?;
+        // Operators are people and clients of the issuer of the configuration.
+        let administers = beside.is_none();
         if let Some(other) = beside {
             builder = builder.beside(other);
         }
@@ -366,6 +368,9 @@ impl Common {
                 policy.people = config.account.policy(&config.sign_up);
                 config.sign_in.apply(&config.account, policy);
                 config.access.apply(policy);
+                if administers {
+                    config.admin.apply(policy);
+                }
                 policy.upstreams.clone_from(&config.upstreams);
                 policy.logout = config.logout.policy();
                 policy.webfinger = config.webfinger.policy();

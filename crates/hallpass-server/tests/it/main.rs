@@ -1,6 +1,7 @@
 //! The server over sockets.
 #![cfg(test)]
 
+mod admin;
 mod audit;
 mod backups;
 mod commands;

@@ -137,6 +137,11 @@ impl Serving {
         )
     }
 
+    /// A request as it is: its first line and headers, each with its end, and its body.
+    pub(crate) fn send(&self, head: &str, body: &str) -> Answer {
+        request(self.listen(), head, body)
+    }
+
     /// The token endpoint with `client_secret_basic`.
     pub(crate) fn client_credentials(&self, id: &str, secret: &str) -> Answer {
         self.client_credentials_for(id, secret, "")

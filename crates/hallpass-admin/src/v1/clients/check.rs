@@ -22,7 +22,7 @@ pub struct Check;
 pub struct Input {
     /// Its identifier.
     pub client: String,
-    /// The profile; by default the application's own, that of the project, or `fapi2_security`.
+    /// The profile; by default the application's own, that of the project, or `fapi2-security`.
     #[serde(default)]
     pub profile: Option<String>,
 }

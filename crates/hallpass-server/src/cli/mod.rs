@@ -1,10 +1,13 @@
 //! The command line.
 
+mod operator;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
 pub use crate::moment::Moment;
+pub use operator::{Operator, OperatorCreate, OperatorName, OperatorRole, OperatorSet};
 
 /// OpenID Provider and OAuth 2.0 authorization server.
 ///
@@ -67,6 +70,9 @@ pub enum Command {
     /// Make, look at and change issuers.
     #[command(subcommand)]
     Issuer(Issuer),
+    /// Say who may administer, over HTTP and in the dashboard.
+    #[command(subcommand)]
+    Operator(Operator),
     /// Write a copy of the database into a file, beside a running server (SQLite).
     Backup(Backup),
     /// Put a backup in the place of the database, while no server runs (SQLite). What is there now is kept.

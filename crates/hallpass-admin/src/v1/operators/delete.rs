@@ -1,0 +1,74 @@
+//! Takes roles away.
+
+use hallpass_core::admin::Permission;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{OperatorView, held, put, roles_of};
+use crate::{Context, Info, Kind, Method, Nothing, Operation, Operator, Place, Problem};
+
+/// Takes every role from somebody.
+#[derive(Debug)]
+pub struct Delete;
+
+/// Takes the role in a project from somebody.
+#[derive(Debug)]
+pub struct Remove;
+
+/// From whom.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// `user:` and a subject, or `client:` and a client identifier.
+    pub operator: String,
+}
+
+impl Operation for Delete {
+    const INFO: Info = Info::new(
+        "operators.delete",
+        Method::Delete,
+        "/operators/{operator}",
+        Permission::ChangeOperators,
+    )
+    .at(Place::Platform)
+    .does("Takes every role from somebody, at once.");
+    type Input = Input;
+    type Output = Nothing;
+
+    async fn run(cx: &Context, input: Input) -> Result<Nothing, Problem> {
+        let before = held(cx, &input.operator).await?;
+        let before = before.ok_or_else(|| Problem::new(Kind::NotFound))?;
+        cx.matches(&before.revision.to_string())?;
+        let nobody = Operator::default();
+        put(cx, input.operator, Some(&before), &nobody).await?;
+        Ok(Nothing {})
+    }
+}
+
+impl Operation for Remove {
+    const INFO: Info = Info::new(
+        "project_operators.delete",
+        Method::Delete,
+        "/projects/{project}/operators/{operator}",
+        Permission::ChangeOperators,
+    )
+    .at(Place::Record)
+    .does("Takes the role in this project from somebody, at once.");
+    type Input = Input;
+    type Output = Nothing;
+
+    async fn run(cx: &Context, input: Input) -> Result<Nothing, Problem> {
+        let before = held(cx, &input.operator).await?;
+        let mut roles = roles_of(before.as_ref())?;
+        if roles.remove(cx.name()).is_none() {
+            return Err(Kind::NotFound.into());
+        }
+        let name = match &before {
+            Some(record) => OperatorView::of(record)?.name,
+            None => String::new(),
+        };
+        let next = Operator { name, roles };
+        put(cx, input.operator, before.as_ref(), &next).await?;
+        Ok(Nothing {})
+    }
+}

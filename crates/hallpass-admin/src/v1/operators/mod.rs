@@ -1,0 +1,160 @@
+//! Who may administer: people and clients of the home project, with a role in a project or in all.
+
+pub mod delete;
+pub mod list;
+pub mod set;
+
+use std::collections::BTreeMap;
+
+use hallpass_core::admin::{Permission, Role};
+use hallpass_store::{AdminKind, AdminRecord, Spend};
+use hallpass_types::{ClientId, Subject};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+pub use delete::{Delete, Remove};
+pub use list::{InProject, List};
+pub use set::{Set, SetInProject};
+
+use crate::{ALL_PROJECTS, Context, Kind, Operator, Principal, Problem, RoleName, context::Change};
+
+/// An operator.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct OperatorView {
+    /// `user:` and a subject, or `client:` and a client identifier.
+    pub id: String,
+    /// What they are called.
+    pub name: String,
+    /// The role in each project, by its name; `*` for all.
+    pub roles: BTreeMap<String, RoleName>,
+    /// Changes with every change.
+    pub revision: String,
+}
+
+impl OperatorView {
+    fn of(record: &AdminRecord) -> Result<Self, Problem> {
+        let operator: Operator = serde_json::from_value(record.value.clone()).map_err(|error| {
+            tracing::error!(%error, operator = record.id, "an operator cannot be read");
+            Problem::new(Kind::Internal)
+        })?;
+        Ok(Self {
+            id: record.id.clone(),
+            name: operator.name,
+            roles: operator
+                .roles
+                .into_iter()
+                .map(|(project, role)| (project, role.into()))
+                .collect(),
+            revision: record.revision.to_string(),
+        })
+    }
+
+    /// What those see who may see one project alone.
+    fn narrowed(mut self, project: &str) -> Option<Self> {
+        self.roles.retain(|name, _| name == project);
+        (!self.roles.is_empty()).then_some(self)
+    }
+}
+
+/// Somebody of the home project, by `user:SUBJECT`, `name:USERNAME` or `client:IDENTIFIER`, with the name that they have there.
+async fn principal(cx: &Context, text: &str) -> Result<(Principal, String), Problem> {
+    let home = cx.platform().home().provider;
+    let (store, issuer) = (home.store(), home.issuer_id());
+    let unknown = || Problem::new(Kind::NotFound);
+    let (kind, id) = text.split_once(':').ok_or_else(unknown)?;
+    match kind {
+        "user" => {
+            let subject = Subject::parse(id).map_err(|_| unknown())?;
+            let found = store.user(issuer, &subject).await?.ok_or_else(unknown)?;
+            Ok((Principal::User(subject), found.username))
+        }
+        "name" => {
+            let found = store.user_by_name(issuer, &id.to_lowercase()).await?;
+            let found = found.ok_or_else(unknown)?;
+            Ok((Principal::User(found.subject), found.username))
+        }
+        "client" => {
+            let id = ClientId::parse(id).map_err(|_| unknown())?;
+            let found = store.client(issuer, &id).await?.ok_or_else(unknown)?;
+            let name = found.metadata.get("client_name").and_then(|n| n.as_str());
+            let name = name.unwrap_or(id.as_str()).to_owned();
+            Ok((Principal::Client(id), name))
+        }
+        _ => Err(unknown()),
+    }
+}
+
+/// Replaces what an operator may do; without any role they are none. The record lives in the home project.
+async fn put(
+    cx: &Context,
+    key: String,
+    held: Option<&AdminRecord>,
+    operator: &Operator,
+) -> Result<OperatorView, Problem> {
+    let from = held.map(|record| record.revision);
+    let record = AdminRecord {
+        id: key.clone(),
+        revision: from.unwrap_or_default().saturating_add(1),
+        value: serde_json::to_value(operator).map_err(|_| Problem::new(Kind::Internal))?,
+    };
+    let view = OperatorView::of(&record)?;
+    let roles: serde_json::Map<String, serde_json::Value> = operator
+        .roles
+        .iter()
+        .map(|(project, role)| (project.clone(), role.as_str().into()))
+        .collect();
+    let next = (!operator.roles.is_empty()).then(|| Box::new(record));
+    if next.is_none() && from.is_none() {
+        return Err(Kind::NotFound.into());
+    }
+    let change = Change::of("operator", &key)
+        .saying("roles", roles)
+        .spending([Spend::Admin {
+            kind: AdminKind::Operator,
+            id: key,
+            from,
+            next,
+        }]);
+    cx.commit(change, &view).await?;
+    Ok(view)
+}
+
+/// The roles that the caller may give: in this project, or anywhere.
+fn may_give(cx: &Context, project: &str) -> Result<(), Problem> {
+    if cx.caller().may(Permission::ChangeOperators, project) {
+        return Ok(());
+    }
+    Err(Kind::Forbidden.into())
+}
+
+async fn held(cx: &Context, key: &str) -> Result<Option<AdminRecord>, Problem> {
+    let home = cx.platform().home().provider;
+    let found = home
+        .store()
+        .admin_record(home.issuer_id(), AdminKind::Operator, key);
+    Ok(found.await?)
+}
+
+fn roles_of(record: Option<&AdminRecord>) -> Result<BTreeMap<String, Role>, Problem> {
+    let Some(record) = record else {
+        return Ok(BTreeMap::new());
+    };
+    let view = OperatorView::of(record)?;
+    Ok(view
+        .roles
+        .into_iter()
+        .map(|(project, role)| (project, role.into()))
+        .collect())
+}
+
+/// A project that somebody can have a role in.
+async fn check_project(cx: &Context, name: &str) -> Result<(), Problem> {
+    let home = cx.platform().home();
+    if name == ALL_PROJECTS || name == home.name {
+        return Ok(());
+    }
+    match home.provider.store().issuer_named(name).await? {
+        Some(_) => Ok(()),
+        None => Err(Problem::unfit("roles", "names a project that is not there")),
+    }
+}

@@ -1,0 +1,59 @@
+//! Options of `hallpass operator`.
+
+use clap::{Args, Subcommand};
+
+use super::Password;
+
+/// What to do with operators.
+#[derive(Debug, Subcommand)]
+pub enum Operator {
+    /// Give somebody a role; an account is made for them if they have none.
+    Create(OperatorCreate),
+    /// Give a person or a client that is there a role.
+    Set(OperatorSet),
+    /// List the operators.
+    List,
+    /// Take every role from somebody.
+    Remove(OperatorName),
+}
+
+/// Options of `operator create`.
+#[derive(Debug, Args)]
+pub struct OperatorCreate {
+    /// The name to sign in with.
+    pub username: String,
+    /// Where the password of a new account comes from.
+    #[command(flatten)]
+    pub password: Password,
+    /// What they may do.
+    #[command(flatten)]
+    pub role: OperatorRole,
+}
+
+/// Options of `operator set`.
+#[derive(Debug, Args)]
+pub struct OperatorSet {
+    /// Who: name:USERNAME, user:SUBJECT or client:IDENTIFIER.
+    pub operator: String,
+    /// What they may do.
+    #[command(flatten)]
+    pub role: OperatorRole,
+}
+
+/// Which operator.
+#[derive(Debug, Args)]
+pub struct OperatorName {
+    /// Who: user:SUBJECT or client:IDENTIFIER, as they are listed.
+    pub operator: String,
+}
+
+/// A role somewhere.
+#[derive(Debug, Args)]
+pub struct OperatorRole {
+    /// owner (everything), administrator (all but operators), support (no secrets, no keys) or read_only.
+    #[arg(long, default_value = "owner")]
+    pub role: String,
+    /// The project (issuer) in which they have it; * for all.
+    #[arg(long, default_value = "*", value_name = "NAME")]
+    pub project: String,
+}

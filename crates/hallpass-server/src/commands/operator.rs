@@ -1,0 +1,163 @@
+//! `hallpass operator`: who may administer.
+
+use std::collections::BTreeMap;
+
+use hallpass_accounts::NewUser;
+use hallpass_admin::{Caller, Desk, Problem, RoleName, Terms, v1::operators};
+use hallpass_core::admin::Role;
+use serde_json::{Map, Value, json};
+
+use super::password;
+use crate::cli;
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::issuers::platform::{Commanded, desk};
+use crate::output::Output;
+use crate::wiring::Engine;
+
+pub(super) async fn run(
+    command: cli::Operator,
+    config: &Config,
+    engine: Engine,
+    output: Output,
+) -> Result<(), Failure> {
+    let caller = Caller::command(crate::audit::user());
+    match command {
+        cli::Operator::Create(options) => {
+            let made = account(&options, &engine).await?;
+            let desk = desk(Commanded::new(engine, config.clone()));
+            let who = format!("name:{}", options.username);
+            let view = set(&desk, &caller, &who, &options.role).await?;
+            let mut value = describe(&view);
+            let mut text = format!("{} administers as {}", view.name, options.role.role);
+            if let (Some(password), Some(value)) = (made, value.as_object_mut()) {
+                value.insert("password".to_owned(), password.as_str().into());
+                text.push_str(&format!(
+                    "\npassword: {password}\nAnother one is to be chosen at the first sign-in."
+                ));
+            }
+            output.say(&value, text)
+        }
+        cli::Operator::Set(options) => {
+            let desk = desk(Commanded::new(engine, config.clone()));
+            let view = set(&desk, &caller, &options.operator, &options.role).await?;
+            let text = format!("{} has the roles {}", view.name, roles(&view));
+            output.say(&describe(&view), text)
+        }
+        cli::Operator::List => {
+            let desk = desk(Commanded::new(engine, config.clone()));
+            list(&desk, &caller, output).await
+        }
+        cli::Operator::Remove(options) => {
+            let desk = desk(Commanded::new(engine, config.clone()));
+            let input = operators::delete::Input {
+                operator: options.operator.clone(),
+            };
+            desk.call::<operators::Delete>(&caller, Terms::default(), input)
+                .await
+                .map_err(|problem| failed(&problem))?;
+            let value = json!({ "id": options.operator, "removed": true });
+            output.say(&value, format!("{} is no operator", options.operator))
+        }
+    }
+}
+
+/// Makes the account if there is none of that name: its password, if it was made up.
+async fn account(
+    options: &cli::OperatorCreate,
+    engine: &Engine,
+) -> Result<Option<String>, Failure> {
+    let issuer = engine.provider.issuer_id();
+    let accounts = &engine.accounts;
+    let found = accounts.by_name(issuer, &options.username).await;
+    if found
+        .map_err(|error| Failure::doing("operator", &error))?
+        .is_some()
+    {
+        return Ok(None);
+    }
+    let given = password::read(&options.password)?;
+    let new = NewUser {
+        username: options.username.clone(),
+        password: Some(given.password.clone()),
+        must_change: given.made,
+        claims: Map::new(),
+    };
+    let made = accounts.create(issuer, new).await;
+    made.map_err(|error| Failure::doing("operator", &error))?;
+    Ok(given.made.then(|| given.password.expose().to_owned()))
+}
+
+/// Adds a role to those that somebody has.
+async fn set(
+    desk: &Desk,
+    caller: &Caller,
+    who: &str,
+    given: &cli::OperatorRole,
+) -> Result<operators::OperatorView, Failure> {
+    let role = Role::parse(&given.role).ok_or_else(|| {
+        let names: Vec<&str> = Role::ALL.iter().map(|role| role.as_str()).collect();
+        Failure::new(format!("--role must be one of {}", names.join(", ")))
+    })?;
+    if given.project == hallpass_admin::ALL_PROJECTS {
+        let input = operators::set::Input {
+            operator: who.to_owned(),
+            roles: BTreeMap::from([(given.project.clone(), RoleName::from(role))]),
+        };
+        let set = desk.call::<operators::Set>(caller, Terms::default(), input);
+        return set.await.map_err(|problem| failed(&problem));
+    }
+    let input = operators::set::InputInProject {
+        operator: who.to_owned(),
+        role: role.into(),
+    };
+    let terms = Terms::project(&given.project);
+    let set = desk.call::<operators::SetInProject>(caller, terms, input);
+    set.await.map_err(|problem| failed(&problem))
+}
+
+async fn list(desk: &Desk, caller: &Caller, output: Output) -> Result<(), Failure> {
+    let mut all = Vec::new();
+    let mut cursor = None;
+    loop {
+        let input = operators::list::Input {
+            cursor,
+            limit: Some(200),
+        };
+        let page = desk
+            .call::<operators::List>(caller, Terms::default(), input)
+            .await
+            .map_err(|problem| failed(&problem))?;
+        all.extend(page.items);
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    let values: Vec<Value> = all.iter().map(describe).collect();
+    let rows: Vec<Vec<String>> = all
+        .iter()
+        .map(|view| vec![view.id.clone(), view.name.clone(), roles(view)])
+        .collect();
+    output.table(&values, &["OPERATOR", "NAME", "ROLES"], &rows)
+}
+
+fn roles(view: &operators::OperatorView) -> String {
+    let roles = view.roles.iter();
+    let roles = roles.map(|(project, role)| format!("{project}={}", Role::from(*role).as_str()));
+    roles.collect::<Vec<_>>().join(" ")
+}
+
+fn describe(view: &operators::OperatorView) -> Value {
+    json!({ "id": view.id, "name": view.name, "roles": view.roles })
+}
+
+/// What an operation says about why it was not done.
+pub(super) fn failed(problem: &Problem) -> Failure {
+    let mut text = problem.kind().title().to_owned();
+    if let Some(detail) = problem.detail() {
+        let field = problem.field().map_or(String::new(), |f| format!("{f} "));
+        text = format!("{text} ({field}{detail})");
+    }
+    Failure::new(text)
+}

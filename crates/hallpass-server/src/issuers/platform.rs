@@ -1,0 +1,202 @@
+//! The projects of administration: the issuers of this process, or those of a command.
+
+use std::sync::Arc;
+
+use hallpass_admin::{Kind, Platform, Problem, Project};
+use hallpass_store::{BoxFuture, IssuerState, StoreError};
+use hallpass_types::Issuer;
+use serde_json::{Map, Value};
+
+use super::Issuers;
+use super::manage::{Manage, ManageError, OWN};
+use crate::config::Config;
+use crate::wiring::Engine;
+
+/// A server with its issuers.
+#[derive(Clone, Debug)]
+pub struct Served(Issuers);
+
+impl Served {
+    /// The issuers of a server.
+    #[must_use]
+    pub fn new(issuers: Issuers) -> Self {
+        Self(issuers)
+    }
+}
+
+/// A command, which builds the issuer that it is about.
+#[derive(Debug)]
+pub struct Commanded {
+    engine: Engine,
+    config: Config,
+}
+
+impl Commanded {
+    /// The engine of a command, with the issuer of the configuration.
+    #[must_use]
+    pub fn new(engine: Engine, config: Config) -> Self {
+        Self { engine, config }
+    }
+}
+
+impl Platform for Served {
+    fn home(&self) -> Project {
+        Project {
+            name: OWN.to_owned(),
+            provider: self.0.default_issuer().provider().clone(),
+        }
+    }
+
+    fn project<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Project>, StoreError>> {
+        Box::pin(async move {
+            let Some(record) = self.0.store().issuer_named(name).await? else {
+                return Ok(None);
+            };
+            if record.state != IssuerState::Enabled {
+                return Ok(None);
+            }
+            let fresh = |known: &super::Known| known.revision == record.revision;
+            let known = match self.0.by_number(record.id).filter(fresh) {
+                Some(known) => Some(known),
+                None => {
+                    self.0.look().await?;
+                    self.0.by_number(record.id)
+                }
+            };
+            let Some(known) = known else { return Ok(None) };
+            let loaded = self.0.get(known).await;
+            let loaded = loaded.map_err(|_| StoreError::Busy { retry_after: 1 })?;
+            Ok(loaded.map(|issuer| Project {
+                name: record.name,
+                provider: issuer.provider().clone(),
+            }))
+        })
+    }
+
+    fn check_new(
+        &self,
+        name: &str,
+        identifier: Option<&str>,
+        settings: &Map<String, Value>,
+    ) -> Result<String, Problem> {
+        let own = &self.0.default_issuer().provider().policy().issuer;
+        let manage = Manage::new(self.0.store(), &self.0.0.config, own);
+        check_new(&manage, name, identifier, settings)
+    }
+
+    fn check_settings(
+        &self,
+        identifier: &str,
+        settings: &Map<String, Value>,
+    ) -> Result<(), Problem> {
+        check_settings(&self.0.0.config, identifier, settings)
+    }
+
+    fn changed(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            if let Err(error) = self.0.look().await {
+                tracing::warn!(%error, "changes of issuers are seen later");
+            }
+        })
+    }
+}
+
+impl Platform for Commanded {
+    fn home(&self) -> Project {
+        Project {
+            name: OWN.to_owned(),
+            provider: self.engine.provider.clone(),
+        }
+    }
+
+    fn project<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Project>, StoreError>> {
+        Box::pin(async move {
+            let store = self.engine.provider.store();
+            let found = store.issuer_named(name).await?;
+            let Some(record) = found.filter(|record| record.state != IssuerState::Deleting) else {
+                return Ok(None);
+            };
+            let wrong = |text: String| StoreError::Unavailable(text.into());
+            let issuer = Issuer::parse(&record.identifier)
+                .map_err(|_| wrong(format!("issuer {name}: malformed identifier")))?;
+            let config = self.config.of_issuer(&record.identifier, &record.settings);
+            let config = config.map_err(|problems| wrong(problems.to_string()))?;
+            let part = self.engine.beside(&config, issuer, record.id).await?;
+            Ok(Some(Project {
+                name: record.name,
+                provider: part.provider,
+            }))
+        })
+    }
+
+    fn check_new(
+        &self,
+        name: &str,
+        identifier: Option<&str>,
+        settings: &Map<String, Value>,
+    ) -> Result<String, Problem> {
+        let provider = &self.engine.provider;
+        let manage = Manage::new(provider.store(), &self.config, &provider.policy().issuer);
+        check_new(&manage, name, identifier, settings)
+    }
+
+    fn check_settings(
+        &self,
+        identifier: &str,
+        settings: &Map<String, Value>,
+    ) -> Result<(), Problem> {
+        check_settings(&self.config, identifier, settings)
+    }
+
+    fn changed(&self) -> BoxFuture<'_, ()> {
+        // A server that runs sees it by itself.
+        Box::pin(async {})
+    }
+}
+
+/// Calls operations for a command.
+#[must_use]
+pub fn desk(platform: impl Platform) -> hallpass_admin::Desk {
+    hallpass_admin::Desk::new(Arc::new(platform))
+}
+
+fn check_new(
+    manage: &Manage<'_>,
+    name: &str,
+    identifier: Option<&str>,
+    settings: &Map<String, Value>,
+) -> Result<String, Problem> {
+    let identifier = match identifier {
+        Some(identifier) => identifier.to_owned(),
+        None => manage.usual_identifier(name),
+    };
+    match manage.check_new(name, &identifier, settings) {
+        Ok(()) => Ok(identifier),
+        Err(error) => Err(refused(&error)),
+    }
+}
+
+fn check_settings(
+    config: &Config,
+    identifier: &str,
+    settings: &Map<String, Value>,
+) -> Result<(), Problem> {
+    let checked = config.of_issuer(identifier, settings);
+    checked
+        .map(drop)
+        .map_err(|problems| refused(&ManageError::Settings(problems)))
+}
+
+fn refused(error: &ManageError) -> Problem {
+    let field = match error {
+        ManageError::Name => "name",
+        ManageError::Identifier(_) => "issuer",
+        ManageError::Settings(_) => "settings",
+        ManageError::Taken => return Kind::Taken.into(),
+        ManageError::Unknown => return Kind::NotFound.into(),
+        ManageError::Changed => return Kind::Changed.into(),
+        ManageError::Going => return Kind::WrongState.into(),
+        ManageError::Store(_) => return Kind::Unavailable.into(),
+    };
+    Problem::unfit(field, error.to_string())
+}

@@ -1,0 +1,331 @@
+//! Applications.
+
+use serde_json::{Value, json};
+
+use super::{Office, kind};
+
+const CLIENTS: &str = "/projects/acme/clients";
+const FORM: &str = "content-type: application/x-www-form-urlencoded\r\n";
+
+fn office() -> Office {
+    let office = Office::open();
+    office.project("acme");
+    office
+}
+
+fn machine(id: &str) -> Value {
+    json!({"client_id": id, "metadata": {
+        "client_name": format!("Shop {id}"),
+        "grant_types": ["client_credentials"],
+        "token_endpoint_auth_method": "client_secret_post",
+    }})
+}
+
+fn token(office: &Office, id: &str, secret: &str) -> u16 {
+    let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
+    office.server.post("/p/acme/token", FORM, &form).status
+}
+
+// S10, S11, L44, AD-07
+#[test]
+fn s10_s11_a_client_is_made_changed_and_deleted_with_effect_at_once() {
+    let office = office();
+    let made = office.post(CLIENTS, &machine("shop"));
+    let secret = made["client_secret"].as_str().unwrap();
+    assert!(secret.starts_with("hpk_"));
+    assert_eq!(token(&office, "shop", secret), 200);
+    let again = office.ask(&office.owner, "POST", CLIENTS, &machine("shop"));
+    assert_eq!((again.status, kind(&again)), (409, "taken".to_owned()));
+    let shown = office.get(&format!("{CLIENTS}/shop"));
+    assert_eq!(shown["has_secret"], true);
+    assert!(
+        !shown.to_string().contains(secret),
+        "a secret never comes back"
+    );
+    let off = office.change(
+        "PATCH",
+        &format!("{CLIENTS}/shop"),
+        &json!({"disabled": true}),
+    );
+    assert_eq!(off["client_secret"], Value::Null);
+    assert_eq!(token(&office, "shop", secret), 401);
+    office.change(
+        "PATCH",
+        &format!("{CLIENTS}/shop"),
+        &json!({"disabled": false}),
+    );
+    assert_eq!(token(&office, "shop", secret), 200);
+    let other = office.post(&format!("{CLIENTS}/shop/secret"), &json!({}));
+    assert_eq!(token(&office, "shop", secret), 401, "the old one is over");
+    let secret = other["client_secret"].as_str().unwrap();
+    assert_eq!(token(&office, "shop", secret), 200);
+    office.change("DELETE", &format!("{CLIENTS}/shop"), &Value::Null);
+    assert_eq!(token(&office, "shop", secret), 401);
+    let gone = office.ask(
+        &office.owner,
+        "GET",
+        &format!("{CLIENTS}/shop"),
+        &Value::Null,
+    );
+    assert_eq!((gone.status, kind(&gone)), (404, "not_found".to_owned()));
+}
+
+// S4
+#[test]
+fn s04_every_way_to_authenticate_can_be_given_to_a_client() {
+    let office = office();
+    let key = json!({"keys": [{"kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": "1",
+        "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+        "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]});
+    for (method, secret) in [
+        ("client_secret_basic", true),
+        ("client_secret_post", true),
+        ("client_secret_jwt", true),
+        ("private_key_jwt", false),
+        ("none", false),
+    ] {
+        let mut metadata = json!({
+            "redirect_uris": ["https://app.example/cb"],
+            "token_endpoint_auth_method": method,
+        });
+        if method == "private_key_jwt" {
+            metadata["jwks"] = key.clone();
+        }
+        let made = office.post(CLIENTS, &json!({"metadata": metadata}));
+        assert_eq!(made["metadata"]["token_endpoint_auth_method"], method);
+        assert_eq!(made["client_secret"].is_string(), secret, "{method}");
+        assert_eq!(
+            made["client_id"].as_str().unwrap().len(),
+            24,
+            "128 bits behind c_"
+        );
+    }
+}
+
+// S12, S13, L8
+#[test]
+fn s13_what_a_client_cannot_be_is_refused_with_the_member_that_is_wrong() {
+    let office = office();
+    for (metadata, field) in [
+        (
+            json!({"redirect_uris": ["http://app.example/cb"]}),
+            "metadata.redirect_uris",
+        ),
+        (
+            json!({"redirect_uris": ["https://app.example/cb#x"]}),
+            "metadata.redirect_uris",
+        ),
+        (
+            json!({"redirect_uris": "https://app.example"}),
+            "metadata.redirect_uris",
+        ),
+        (
+            json!({"redirect_uris": ["https://a.example"], "token_endpoint_auth_method": "tele"}),
+            "metadata.token_endpoint_auth_method",
+        ),
+        (
+            json!({"redirect_uris": ["https://a.example"], "colour": "red"}),
+            "metadata",
+        ),
+    ] {
+        let answer = office.ask(
+            &office.owner,
+            "POST",
+            CLIENTS,
+            &json!({"metadata": metadata}),
+        );
+        assert_eq!(
+            (answer.status, kind(&answer)),
+            (422, "unfit".to_owned()),
+            "{metadata}"
+        );
+        assert_eq!(answer.json()["field"], field, "{metadata}");
+    }
+    let id = json!({"client_id": "a b\u{7}", "metadata": {"redirect_uris": ["https://a.example"]}});
+    let answer = office.ask(&office.owner, "POST", CLIENTS, &id);
+    assert_eq!(answer.status, 422, "{}", answer.body);
+}
+
+// L12
+#[test]
+fn keys_of_a_client_are_added_and_taken_away() {
+    let office = office();
+    let key = |kid: &str| {
+        json!({"kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": kid,
+            "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+            "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"})
+    };
+    let metadata = json!({
+        "redirect_uris": ["https://app.example/cb"],
+        "token_endpoint_auth_method": "private_key_jwt",
+        "jwks": {"keys": [key("1")]},
+    });
+    let made = office.post(CLIENTS, &json!({"client_id": "k", "metadata": metadata}));
+    assert_eq!(made["client_secret"], Value::Null);
+    let path = format!("{CLIENTS}/k");
+    let two = json!({"metadata": {"jwks": {"keys": [key("1"), key("2")]}}});
+    let changed = office.change("PATCH", &path, &two);
+    assert_eq!(
+        changed["metadata"]["jwks"]["keys"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+    let mut private = key("3");
+    private["d"] = json!("jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI");
+    let private = json!({"metadata": {"jwks": {"keys": [private]}}});
+    let refused = office.ask(&office.owner, "PATCH", &path, &private);
+    assert_eq!(
+        refused.status, 422,
+        "a private key is not taken: {}",
+        refused.body
+    );
+    // To a secret and back.
+    let secret =
+        json!({"metadata": {"token_endpoint_auth_method": "client_secret_basic", "jwks": null}});
+    let changed = office.change("PATCH", &path, &secret);
+    assert!(changed["client_secret"].is_string());
+    let public = json!({"metadata": {"token_endpoint_auth_method": "none"}});
+    let changed = office.change("PATCH", &path, &public);
+    assert_eq!(changed["has_secret"], false);
+    let none = office.ask(&office.owner, "POST", &format!("{path}/secret"), &json!({}));
+    assert_eq!((none.status, kind(&none)), (409, "wrong_state".to_owned()));
+}
+
+// AD-09
+#[test]
+fn a_request_that_is_sent_again_is_done_once_and_gets_the_same_answer() {
+    let office = office();
+    let body = json!({"metadata": machine("x")["metadata"]});
+    let send = |key: &str, body: &Value| {
+        let head = format!("idempotency-key: {key}\r\n");
+        office.ask_with(&office.owner, "POST", CLIENTS, &head, body)
+    };
+    let first = send("one", &body);
+    assert_eq!(first.status, 201, "{}", first.body);
+    let again = send("one", &body);
+    assert_eq!((again.status, again.json()), (201, first.json()));
+    let other = send("two", &body);
+    assert_ne!(other.json()["client_id"], first.json()["client_id"]);
+    let reused = send("one", &machine("y"));
+    assert_eq!(
+        (reused.status, kind(&reused)),
+        (422, "idempotency_key_reused".to_owned())
+    );
+    let listed = office.get(CLIENTS);
+    assert_eq!(listed["items"].as_array().unwrap().len(), 2);
+    // Somebody else's key is another key, and many at once are one.
+    let helper = office.operator("helper", "acme", "administrator");
+    let head = "idempotency-key: one\r\n";
+    let theirs = office.ask_with(&helper, "POST", CLIENTS, head, &body);
+    assert_ne!(theirs.json()["client_id"], first.json()["client_id"]);
+    let answers: Vec<Value> = std::thread::scope(|scope| {
+        let tries: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| send("many", &body).json()))
+            .collect();
+        tries.into_iter().map(|t| t.join().unwrap()).collect()
+    });
+    for answer in &answers {
+        assert_eq!(answer, &answers[0]);
+    }
+    assert_eq!(office.get(CLIENTS)["items"].as_array().unwrap().len(), 4);
+    for wrong in ["a b", "", &"x".repeat(256)] {
+        let answer = send(wrong, &body);
+        assert_eq!(
+            (answer.status, kind(&answer)),
+            (400, "invalid_header".to_owned()),
+            "{wrong:?}"
+        );
+    }
+}
+
+#[test]
+fn clients_are_listed_in_pages_and_searched() {
+    let office = office();
+    for id in ["a", "b", "c", "d", "e"] {
+        office.post(CLIENTS, &machine(id));
+    }
+    office.change("PATCH", &format!("{CLIENTS}/d"), &json!({"disabled": true}));
+    let ids = |path: &str| {
+        let page = office.get(path);
+        let items = page["items"].as_array().unwrap().clone();
+        let ids = items
+            .iter()
+            .map(|c| c["client_id"].as_str().unwrap().to_owned());
+        (
+            ids.collect::<String>(),
+            page["next"].as_str().map(str::to_owned),
+        )
+    };
+    let (first, next) = ids(&format!("{CLIENTS}?limit=2"));
+    assert_eq!(first, "ab");
+    let (second, next) = ids(&format!("{CLIENTS}?limit=2&cursor={}", next.unwrap()));
+    assert_eq!(second, "cd");
+    let (third, next) = ids(&format!("{CLIENTS}?limit=2&cursor={}", next.unwrap()));
+    assert_eq!((third.as_str(), next), ("e", None));
+    assert_eq!(ids(&format!("{CLIENTS}?q=SHOP%20c")).0, "c");
+    assert_eq!(ids(&format!("{CLIENTS}?disabled=true")).0, "d");
+    assert_eq!(ids(&format!("{CLIENTS}?origin=registration")).0, "");
+    let (page, next) = ids(&format!("{CLIENTS}?q=shop&limit=3"));
+    assert_eq!(page, "abc");
+    assert_eq!(
+        ids(&format!(
+            "{CLIENTS}?q=shop&limit=3&cursor={}",
+            next.unwrap()
+        ))
+        .0,
+        "de"
+    );
+    // Nothing of another project.
+    assert_eq!(ids("/projects/default/clients").0, "robot");
+}
+
+#[test]
+fn a_client_is_told_what_it_lacks_for_a_profile() {
+    let office = office();
+    office.post(CLIENTS, &machine("weak"));
+    let checked = office.get(&format!("{CLIENTS}/weak/check"));
+    assert_eq!(checked["profile"], "fapi2-security");
+    let lacks = checked["lacks"].to_string();
+    assert!(lacks.contains("token_endpoint_auth_method"), "{lacks}");
+    let wrong = format!("{CLIENTS}/weak/check?profile=fapi9");
+    let answer = office.ask(&office.owner, "GET", &wrong, &Value::Null);
+    assert_eq!(answer.status, 400, "{}", answer.body);
+}
+
+// HT-20
+#[test]
+fn bodies_that_are_no_json_objects_are_refused() {
+    let office = office();
+    let head = format!(
+        "POST /admin/v1{CLIENTS} HTTP/1.1\r\nauthorization: Bearer {}\r\n",
+        office.owner
+    );
+    let send = |media: &str, body: &str| {
+        let head = format!("{head}content-type: {media}\r\n");
+        office.server.send(&head, body)
+    };
+    for body in ["[]", "1", "{", "{\"metadata\": {}} x", "\u{0}"] {
+        let answer = send("application/json", body);
+        assert_eq!(
+            (answer.status, kind(&answer)),
+            (400, "invalid_body".to_owned()),
+            "{body}"
+        );
+    }
+    let answer = send("text/plain", "{}");
+    assert_eq!(answer.status, 415);
+    let large = format!(
+        "{{\"metadata\": {{\"client_name\": \"{}\"}}}}",
+        "x".repeat(200_000)
+    );
+    assert_eq!(send("application/json", &large).status, 413);
+    // A body on a list is not looked at; another method is not there.
+    let answer = office.ask(&office.owner, "PUT", CLIENTS, &json!({}));
+    assert_eq!(
+        (answer.status, kind(&answer)),
+        (405, "method_not_allowed".to_owned())
+    );
+    assert!(answer.head.contains("allow: GET, POST"), "{}", answer.head);
+}
