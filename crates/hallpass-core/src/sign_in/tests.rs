@@ -77,7 +77,7 @@ fn what_is_missing_follows_from_policy_demand_and_what_the_person_has() {
     use Strength::{Multi, PhishingResistant, Single};
     let none = Demand::default();
     let second = |methods: &[Method]| Step::Second(methods.to_vec());
-    let cases: Vec<(SecondFactor, Demand<'_'>, &[Method], Enrolled, Step)> = vec![
+    let cases: Vec<(SecondFactor, Demand<'_>, &[Method], Enrolled, Step)> = vec![
         (Off, none, &[Password], NOBODY, Step::Done),
         (Off, none, &[Password], APP, Step::Done),
         (WhenEnrolled, none, &[Password], NOBODY, Step::Done),
