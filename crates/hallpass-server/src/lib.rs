@@ -21,6 +21,7 @@ pub mod operations;
 pub mod output;
 pub mod server;
 pub mod shutdown;
+pub mod signers;
 pub mod telemetry;
 pub mod tls;
 pub mod wiring;

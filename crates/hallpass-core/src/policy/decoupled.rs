@@ -47,6 +47,8 @@ pub struct BackchannelPolicy {
     /// Whether people have a secret code that a request may have to carry (`user_code`). The port for their devices
     /// checks it.
     pub user_code: bool,
+    /// Whether codes of a person's authenticator app (RFC 6238) are such codes. Each works once, here or at a sign-in.
+    pub app_codes: bool,
     /// Wrong user codes that one client may send for one person within a quarter of an hour.
     pub wrong_user_codes: u32,
     /// Answers requests at a call of whoever knows their `auth_req_id`, for tests: nobody is asked.
@@ -62,6 +64,7 @@ impl Default for BackchannelPolicy {
             interval: 5,
             pending_per_person: 3,
             user_code: false,
+            app_codes: false,
             wrong_user_codes: 5,
             automatic_approval: false,
         }

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{Folder, Server, built, missing, script_result};
+use crate::support::{Folder, Server, missing, npm_packages, script_result};
 
 #[test]
 fn the_conformance_program_of_mcp_is_satisfied() {
@@ -79,29 +79,7 @@ fn certificate(folder: &Path) -> (PathBuf, PathBuf) {
 
 /// The scripts beside the packages of the lock file, with what the other scripts share.
 fn packages() -> PathBuf {
-    static ONCE: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    let _one_at_a_time = ONCE
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
-    let source = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let files = FILES.map(|name| source.join(name));
-    built("mcp-packages", &files, |folder| {
-        for file in &files {
-            std::fs::copy(file, folder.join(file.file_name().unwrap())).unwrap();
-        }
-        let status = Command::new("npm")
-            .args([
-                "ci",
-                "--no-audit",
-                "--no-fund",
-                "--ignore-scripts",
-                "--loglevel",
-                "error",
-            ])
-            .current_dir(folder)
-            .status();
-        assert!(status.unwrap().success(), "npm ci failed");
-    })
+    npm_packages("mcp-packages", &FILES)
 }
 
 const FILES: [&str; 6] = [

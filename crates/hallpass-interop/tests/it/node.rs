@@ -1,9 +1,9 @@
 //! openid-client and oauth4webapi.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use crate::support::{Server, built, missing, script_result};
+use crate::support::{Server, missing, npm_packages, script_result};
 
 #[test]
 fn openid_client_goes_through_the_whole_flow() {
@@ -31,36 +31,14 @@ fn run(script: &str) {
 
 /// The scripts beside the packages of the lock file.
 pub(crate) fn packages() -> PathBuf {
-    static ONCE: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    let _one_at_a_time = ONCE
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("node");
-    let files = FILES.map(|name| source.join(name));
-    built("node-packages", &files, |folder| {
-        for name in FILES {
-            std::fs::copy(source.join(name), folder.join(name)).unwrap();
-        }
-        let status = Command::new("npm")
-            .args([
-                "ci",
-                "--no-audit",
-                "--no-fund",
-                "--ignore-scripts",
-                "--loglevel",
-                "error",
-            ])
-            .current_dir(folder)
-            .status();
-        assert!(status.unwrap().success(), "npm ci failed");
-    })
+    npm_packages("node-packages", &FILES)
 }
 
 const FILES: [&str; 6] = [
-    "package.json",
-    "package-lock.json",
-    "browser.mjs",
-    "harness.mjs",
-    "oauth4webapi.mjs",
-    "openid-client.mjs",
+    "node/package.json",
+    "node/package-lock.json",
+    "node/browser.mjs",
+    "node/harness.mjs",
+    "node/oauth4webapi.mjs",
+    "node/openid-client.mjs",
 ];

@@ -16,6 +16,7 @@ use hallpass_core::{
     polling::{Polled, Verdict},
     record::{FoundWaiting, WaitingRecord},
     request_object::Demands,
+    sign_in::Method,
     token::{Grant as _, ciba, waiting_key},
 };
 use hallpass_store::{Commit, Committed, Spend};
@@ -29,6 +30,14 @@ use crate::{
 
 /// How often something is tried again when others are faster.
 const ATTEMPTS: usize = 8;
+
+/// What came with a request and works once.
+struct Shown {
+    /// The signed request itself.
+    request: Option<Spend>,
+    /// A code of the person.
+    code: Option<Spend>,
+}
 
 impl Provider {
     /// Answers a backchannel authentication request.
@@ -69,8 +78,13 @@ impl Provider {
             Rules::BackchannelAuthentication,
         )?;
         let person = self.hinted(&asked, client.client()).await?;
-        self.check_user_code(&asked, client.client(), &person.subject)
+        let code = self
+            .check_user_code(&asked, client.client(), &person.subject)
             .await?;
+        let once = Shown {
+            request: once,
+            code,
+        };
         let (auth_req_id, entry) = self.wait_for_answer(&valid, &asked, &person, once).await?;
         let name = client.client().name.as_deref();
         let notice = BackchannelNotice {
@@ -178,11 +192,11 @@ impl Provider {
         asked: &Request,
         client: &Client,
         subject: &Subject,
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<Spend>, Failure> {
         let inner = &self.inner;
         //= CIBA#7.2 MUST: a client that registered for user codes sends one, and it is right
         if !inner.policy.backchannel.user_code || !client.backchannel.user_code {
-            return Ok(());
+            return Ok(None);
         }
         let code = asked.user_code.as_ref().ok_or(Reason::UserCodeMissing)?;
         // Counted before the code is looked at, so that many at once are not more than one after the other.
@@ -199,10 +213,17 @@ impl Provider {
             .await?
         {
             tries.give_back(&by);
-            Ok(())
-        } else {
-            Err(Reason::UserCodeWrong.into())
+            return Ok(None);
         }
+        if inner.policy.backchannel.app_codes {
+            // Wrong ones are counted above, apart from those at sign-ins: no client locks a person out there.
+            let spend = self.code_spend(subject, Method::Totp, code.expose());
+            if let Some(spend) = spend.await? {
+                tries.give_back(&by);
+                return Ok(Some(spend));
+            }
+        }
+        Err(Reason::UserCodeWrong.into())
     }
 
     /// Writes the request, and puts it into the inbox of its person.
@@ -211,7 +232,7 @@ impl Provider {
         valid: &Valid,
         asked: &Request,
         person: &Account,
-        once: Option<Spend>,
+        once: Shown,
     ) -> Result<(Opaque<AuthReqId>, InboxEntry), Failure> {
         let inner = &self.inner;
         let policy = &inner.policy.backchannel;
@@ -271,7 +292,9 @@ impl Provider {
                 }
             };
             let mut spends = vec![inbox, Spend::NewWaiting(key, Box::new(record.clone()))];
-            spends.extend(once.clone());
+            spends.extend(once.request.clone());
+            let before_code = spends.len();
+            spends.extend(once.code.clone());
             let commit = Commit {
                 spends,
                 writes: expiry.iter().cloned().collect(),
@@ -280,6 +303,9 @@ impl Provider {
                 Committed::Done => return Ok((auth_req_id, entry)),
                 // Another request for the same person was faster.
                 Committed::TooLate(0) => {}
+                Committed::TooLate(index) if index >= before_code => {
+                    return Err(Reason::UserCodeWrong.into());
+                }
                 Committed::TooLate(_) => return Err(Reason::RequestReplayed.into()),
             }
         }

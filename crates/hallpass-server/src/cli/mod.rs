@@ -73,6 +73,8 @@ pub enum Command {
     /// Say who may administer, over HTTP and in the dashboard.
     #[command(subcommand)]
     Operator(Operator),
+    /// Sign for servers over a Unix socket, as a process of its own that alone holds the keys (`[[signers]]`).
+    Signer(Signer),
     /// Write a copy of the database into a file, beside a running server (SQLite).
     Backup(Backup),
     /// Put a backup in the place of the database, while no server runs (SQLite). What is there now is kept.
@@ -85,6 +87,20 @@ pub enum Command {
     Doctor,
     /// Bring the database to the schema of this version. Serving does it by itself.
     Migrate(Migrate),
+}
+
+/// Options of `signer`.
+#[derive(Debug, Args)]
+pub struct Signer {
+    /// Folder with the keys, one file for each algorithm (ES256.pem, in PKCS #8). What is missing is made.
+    #[arg(long, value_name = "FOLDER")]
+    pub folder: PathBuf,
+    /// The socket to make. Its owner and group may use it.
+    #[arg(long, value_name = "PATH")]
+    pub socket: PathBuf,
+    /// Algorithm of a key; may be repeated.
+    #[arg(long, value_name = "ALG", default_value = "ES256")]
+    pub algorithm: Vec<String>,
 }
 
 /// Options of `serve`.

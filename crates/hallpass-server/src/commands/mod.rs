@@ -14,6 +14,7 @@ mod password;
 mod registration_token;
 mod restore;
 mod serve;
+mod signer;
 mod user;
 
 use std::path::Path;
@@ -66,6 +67,7 @@ pub fn run(cli: Cli, output: Output) -> Result<(), Failure> {
             | Command::Backup(_)
             | Command::Restore(_)
             | Command::Invalidate(_)
+            | Command::Signer(_)
             | Command::Doctor,
             Some(_),
         ) => {
@@ -122,6 +124,7 @@ pub fn run(cli: Cli, output: Output) -> Result<(), Failure> {
             restore::invalidate(&config, &options, output)?;
             audited(&config, "invalidated")
         }
+        Command::Signer(options) => signer::run(&options, output),
         Command::Doctor => match doctor::run(path, output)? {
             0 => Ok(()),
             code => Err(Failure::Told(code)),

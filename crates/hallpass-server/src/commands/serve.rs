@@ -100,6 +100,7 @@ async fn serve(mut config: Config, demo: bool, output: Output) -> Result<(), Fai
         demo.as_ref(),
     );
     let provider = engine.provider.clone();
+    let signing = provider.clone();
     let issuers = Issuers::new(engine, config.clone(), default);
     issuers
         .look()
@@ -132,7 +133,13 @@ async fn serve(mut config: Config, demo: bool, output: Output) -> Result<(), Fai
             () = others => {}
         }
     });
-    let checks = vec![Check::new("store", move || healthy.load(Ordering::Relaxed))];
+    let checks = vec![
+        Check::new("store", move || healthy.load(Ordering::Relaxed)),
+        Check::new("signers", move || {
+            let keys = signing.signing_keys();
+            keys.outside().all(|key| key.signer().ready())
+        }),
+    ];
     let settings = Settings {
         server: &config.server,
         tls: &config.tls,

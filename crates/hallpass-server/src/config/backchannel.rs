@@ -24,6 +24,11 @@ pub struct Backchannel {
     pub interval: Seconds,
     /// Requests that may wait for one person at a time.
     pub pending_per_person: u32,
+    /// Whether clients may register `backchannel_user_code_parameter`: their requests then need a code of the person's
+    /// authenticator app, so that nobody is asked whom the client only knows by name. Each code works once.
+    pub user_code: bool,
+    /// Wrong codes that one client may send for one person within a quarter of an hour.
+    pub wrong_user_codes: u32,
 }
 
 /// How a client learns of the answer.
@@ -47,6 +52,8 @@ impl Default for Backchannel {
             lifetime: Seconds(policy.lifetime.unsigned_abs()),
             interval: Seconds(policy.interval.unsigned_abs()),
             pending_per_person: policy.pending_per_person,
+            user_code: policy.user_code,
+            wrong_user_codes: policy.wrong_user_codes,
         }
     }
 }
@@ -58,6 +65,10 @@ impl Backchannel {
         check.between("protocol.backchannel.interval", self.interval, 1, 60);
         if self.delivery_modes.is_empty() {
             check.problem("protocol.backchannel.delivery_modes", "is empty");
+        }
+        if !(1..=100).contains(&self.wrong_user_codes) {
+            let setting = "protocol.backchannel.wrong_user_codes";
+            check.problem(setting, "must be 1 to 100");
         }
         if self.pending_per_person == 0 {
             let setting = "protocol.backchannel.pending_per_person";
@@ -77,6 +88,9 @@ impl Backchannel {
             lifetime: i64::try_from(self.lifetime.0).unwrap_or(MAX_LIFETIME),
             interval: i64::try_from(self.interval.0).unwrap_or(MAX_LIFETIME),
             pending_per_person: self.pending_per_person,
+            user_code: self.user_code,
+            app_codes: self.user_code,
+            wrong_user_codes: self.wrong_user_codes,
             ..BackchannelPolicy::default()
         }
     }

@@ -39,6 +39,7 @@ mod registration_rules;
 mod requests;
 mod server;
 pub(crate) mod sign_in;
+mod signers;
 mod source;
 mod store;
 mod tls;
@@ -90,6 +91,7 @@ pub use requests::{PushedRequests, RequestObjects};
 pub(crate) use server::is_local;
 pub use server::{ForwardedHeader, Server};
 pub use sign_in::SignIn;
+pub use signers::{SignerPlace, SignerSettings};
 pub use source::{ENVIRONMENT_PREFIX, Source};
 pub use store::{Postgres, PostgresTls, Store, StoreKind};
 pub use tls::Tls;
@@ -135,6 +137,7 @@ struct Raw {
     authorization_details: Vec<AuthorizationDetails>,
     attesters: Vec<attesters::Raw>,
     client_attestation: ClientAttestation,
+    signers: Vec<signers::Raw>,
     upstreams: Vec<upstreams::Raw>,
     clients: Vec<clients::Raw>,
     users: Vec<users::Raw>,
@@ -207,6 +210,8 @@ pub struct Config {
     pub attesters: Vec<hallpass_core::policy::Attester>,
     /// `[client_attestation]`.
     pub client_attestation: ClientAttestation,
+    /// `[[signers]]`.
+    pub signers: Vec<SignerSettings>,
     /// `[[upstreams]]`.
     pub upstreams: Vec<hallpass_core::upstream::Upstream>,
     /// `[[clients]]`.
@@ -279,6 +284,7 @@ impl Config {
             authorization_details,
             attesters,
             client_attestation,
+            signers,
             upstreams,
             clients,
             users,
@@ -332,6 +338,7 @@ impl Config {
             .unwrap_or_default();
         let upstreams = upstreams::parse(upstreams, &protocol.signing_algs, check);
         let users = users::parse(users, &passwords, check);
+        let signers = signers::parse(signers, check);
         let problems = checker.into_problems();
         let Some(mail) = mail.filter(|_| problems.is_empty()) else {
             return Err(Problems(problems));
@@ -369,6 +376,7 @@ impl Config {
             authorization_details,
             attesters,
             client_attestation,
+            signers,
             upstreams,
             clients,
             users,

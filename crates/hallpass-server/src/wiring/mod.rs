@@ -16,7 +16,7 @@ use hallpass_fetch::{Guard, Settings};
 use hallpass_pages::{BuiltinPages, Pages};
 use hallpass_provider::Provider;
 use hallpass_provider::ports::{
-    Clock, Entropy, Events, Fetcher, Mailer, SystemClock, SystemEntropy,
+    Clock, Entropy, Events, Fetcher, Mailer, Signer, SystemClock, SystemEntropy,
 };
 use hallpass_provider::secrets::MasterKey;
 use hallpass_store::{MemoryStore, Store, StoreError};
@@ -29,6 +29,7 @@ use crate::admission::{Admission, Counted};
 use crate::config::{AuthorizationDetails, Config, Danger, Passwords, RateLimits, StoreKind};
 use crate::data_folder::{DataFolder, Purpose, check_database};
 use crate::failure::Failure;
+use crate::signers;
 
 pub use clients::{forget_clients, sync_clients};
 pub use users::make_users;
@@ -75,6 +76,8 @@ struct Common {
     events: Arc<dyn Events>,
     fetcher: Arc<dyn Fetcher>,
     mailer: Arc<dyn Mailer>,
+    /// For the issuer of the file.
+    signers: Vec<Arc<dyn Signer>>,
     admission: Admission,
 }
 
@@ -235,6 +238,7 @@ impl Engine {
             events,
             fetcher: Arc::new(guard(&config.danger)?),
             mailer: mail::mailer(config, &config.pages.name)?,
+            signers: signers::connect(&config.signers).await?,
         };
         let accounts = common.accounts(config);
         let accounts = accounts.with_limits(limits(&config.rate_limits));
@@ -339,9 +343,13 @@ impl Common {
             .await?;
         // Operators are people and clients of the issuer of the configuration.
         let administers = beside.is_none();
-        if let Some(other) = beside {
-            builder = builder.beside(other);
-        }
+        // Keys that sign elsewhere are those of one issuer: a token must not be as good for another one.
+        builder = match beside {
+            Some(other) => builder.beside(other),
+            None => self.signers.iter().fold(builder, |builder, signer| {
+                builder.signer(Arc::clone(signer))
+            }),
+        };
         let digests = config
             .registration
             .initial_access_tokens

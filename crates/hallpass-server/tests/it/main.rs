@@ -15,5 +15,6 @@ mod postgres;
 mod process;
 mod scale;
 mod serving;
+mod signers;
 mod support;
 mod tls;

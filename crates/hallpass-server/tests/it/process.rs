@@ -164,13 +164,15 @@ impl Serving {
     }
 
     pub(crate) fn metrics(&self) -> String {
+        self.operations("/metrics").body
+    }
+
+    /// A path of the operations listener.
+    pub(crate) fn operations(&self, path: &str) -> Answer {
         let url = self.said["metrics"].as_str().unwrap();
-        let (address, path) = url
-            .strip_prefix("http://")
-            .unwrap()
-            .split_once('/')
-            .unwrap();
-        request(address, &format!("GET /{path} HTTP/1.1\r\n"), "").body
+        let address = url.strip_prefix("http://").unwrap();
+        let (address, _) = address.split_once('/').unwrap();
+        request(address, &format!("GET {path} HTTP/1.1\r\n"), "")
     }
 
     /// Reads the log until a line has all these words. What was read is not among what [`Self::stop`] answers.

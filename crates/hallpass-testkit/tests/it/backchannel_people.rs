@@ -7,13 +7,16 @@ use std::sync::{
 
 use hallpass_provider::ports::BackchannelDevice;
 use hallpass_store::{BoxFuture, StoreError};
-use hallpass_testkit::{Op, Setup, Tokens};
+use hallpass_testkit::{Answer, Ask, Op, Setup, Tokens};
 use hallpass_types::{IssuerId, Secret, Subject};
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::second_factor;
 
 use crate::backchannel::{
-    ENDPOINT, TOKEN, actions, answer_all, ask, assert_error, at_approvals, bank, begin, decide,
-    poll, setup,
+    ENDPOINT, SECRET, TOKEN, actions, answer_all, ask, assert_error, at_approvals, bank, begin,
+    decide, poll, setup,
 };
 
 #[tokio::test]
@@ -229,4 +232,72 @@ async fn a_code_is_needed_where_the_client_registered_for_it_and_guesses_are_cou
     assert_eq!(asked("bank", "alice", "").await.status, 200);
     op.clock.advance(900);
     assert_eq!(asked("coded", "alice", "4711").await.status, 200);
+}
+
+fn with_app_codes() -> Setup {
+    let mut coded = bank("coded", "poll");
+    coded.metadata["backchannel_user_code_parameter"] = json!(true);
+    setup()
+        .policy(|policy| {
+            policy.backchannel.user_code = true;
+            policy.backchannel.app_codes = true;
+            policy.backchannel.pending_per_person = 100;
+        })
+        .client(coded)
+}
+
+#[tokio::test]
+async fn a_code_of_the_persons_app_asks_once() {
+    //= test CIBA#7.2 a client that registered for user codes sends one, and it is right
+    let op = with_app_codes().start().await;
+    let with_code = |code: String| {
+        let op = &op;
+        async move {
+            let pairs = [
+                ("scope", "openid"),
+                ("login_hint", "alice"),
+                ("user_code", &code),
+            ];
+            ask(op, "coded", &pairs).await
+        }
+    };
+    // Whoever has no app cannot be asked by such a client.
+    assert_error(&with_code("000000".to_owned()).await, "invalid_user_code");
+    let (_, secret) = second_factor::enrolled(&op).await;
+    let fresh = second_factor::code(&op, &secret, 0);
+    assert_eq!(with_code(fresh.clone()).await.status, 200);
+    assert_error(&with_code(fresh).await, "invalid_user_code");
+    assert_error(
+        &with_code(second_factor::code(&op, &secret, -10)).await,
+        "invalid_user_code",
+    );
+}
+
+#[tokio::test]
+async fn of_many_requests_with_one_code_at_once_one_asks() {
+    let op = with_app_codes()
+        .policy(|policy| policy.backchannel.wrong_user_codes = 100)
+        .start()
+        .await;
+    let (_, secret) = second_factor::enrolled(&op).await;
+    let code = second_factor::code(&op, &secret, 0);
+    let mut tasks = JoinSet::new();
+    for _ in 0..8 {
+        let mut browser = op.browser();
+        let pairs = [
+            ("scope", "openid"),
+            ("login_hint", "alice"),
+            ("user_code", code.as_str()),
+        ];
+        let ask = Ask::form("/backchannel", &pairs).basic("coded", SECRET);
+        tasks.spawn(async move { browser.send(ask).await });
+    }
+    let answers = tasks.join_all().await;
+    let good = answers.iter().filter(|answer| answer.status == 200).count();
+    assert_eq!(
+        good,
+        1,
+        "{:?}",
+        answers.iter().map(Answer::text).collect::<Vec<_>>()
+    );
 }

@@ -23,13 +23,13 @@ fn secret_of(page: &str) -> Vec<u8> {
     secret
 }
 
-fn code(op: &Op, secret: &[u8], steps: i64) -> String {
+pub(crate) fn code(op: &Op, secret: &[u8], steps: i64) -> String {
     let now = hallpass_types::Timestamp(op.clock.seconds() + steps * totp::PERIOD);
     String::from_utf8(totp::code(secret, totp::step_at(now)).to_vec()).unwrap()
 }
 
 /// Sets an app up for alice, and goes on to the next step, so that its codes are fresh.
-async fn enrolled(op: &Op) -> (Browser, Vec<u8>) {
+pub(crate) async fn enrolled(op: &Op) -> (Browser, Vec<u8>) {
     let mut browser = op.browser();
     let answer = browser.get("/account/totp").await;
     let page = browser.through_pages("alice", answer).await.text();

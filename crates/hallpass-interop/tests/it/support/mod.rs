@@ -18,7 +18,7 @@ pub(crate) use folder::{Folder, built, target};
 pub(crate) use gallery::Gallery;
 pub(crate) use http::Http;
 pub(crate) use server::{Demo, Ports, Server, random_below};
-pub(crate) use tool::{missing, script_result};
+pub(crate) use tool::{missing, npm_packages, script_result};
 pub(crate) use webdriver::WebDriver;
 
 // The pair of RFC 7636 appendix B.

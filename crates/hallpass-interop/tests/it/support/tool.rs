@@ -1,9 +1,12 @@
 //! Programs of other people that have to be installed.
 
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::folder::built;
 use super::process::Process;
 
 /// Whether a program is missing, so that the test cannot run. With `CI` in the environment that is a failure.
@@ -51,6 +54,27 @@ pub(crate) fn script_result(command: &mut Command, server_line: &str) -> serde_j
         );
     }
     result["done"].clone()
+}
+
+/// Scripts of this crate in a folder beside the packages of their lock file, which are installed on first use.
+pub(crate) fn npm_packages(name: &str, files: &[&str]) -> PathBuf {
+    static ONCE: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = ONCE.lock().unwrap_or_else(PoisonError::into_inner);
+    let source = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files: Vec<PathBuf> = files.iter().map(|file| source.join(file)).collect();
+    built(name, &files, |folder| {
+        for file in &files {
+            std::fs::copy(file, folder.join(file.file_name().unwrap())).unwrap();
+        }
+        let quiet = ["--no-audit", "--no-fund", "--ignore-scripts", "--loglevel"];
+        let status = Command::new("npm")
+            .arg("ci")
+            .args(quiet)
+            .arg("error")
+            .current_dir(folder)
+            .status();
+        assert!(status.unwrap().success(), "npm ci failed");
+    })
 }
 
 const SCRIPT_LIMIT: Duration = Duration::from_secs(120);
