@@ -180,6 +180,26 @@ impl Provider {
         only: Option<KeyAlgorithm>,
         when: Rotate,
     ) -> Result<Rotated, StoreError> {
+        let (mut rotated, commit) = self.rotating_keys(only, when).await?;
+        if !commit.writes.is_empty() && self.commit(commit).await? != Committed::Done {
+            rotated = Rotated {
+                overtaken: true,
+                ..Rotated::default()
+            };
+        }
+        self.reload_keys().await?;
+        Ok(rotated)
+    }
+
+    /// What [`Self::rotate_keys`] would do, ready to be committed together with something else. [`Self::reload_keys`] follows.
+    ///
+    /// # Errors
+    /// As [`Self::load_keys`].
+    pub async fn rotating_keys(
+        &self,
+        only: Option<KeyAlgorithm>,
+        when: Rotate,
+    ) -> Result<(Rotated, Commit), StoreError> {
         let inner = &self.inner;
         let records = inner.store.signing_keys(inner.issuer_id).await?;
         let mut rotated = Rotated::default();
@@ -195,14 +215,27 @@ impl Provider {
                 }
             }
         }
-        if !changed.is_empty() && !self.change_keys(records, put(changed)).await? {
-            rotated = Rotated {
-                overtaken: true,
-                ..Rotated::default()
-            };
-        }
-        self.reload_keys().await?;
-        Ok(rotated)
+        let commit = Commit {
+            spends: vec![Spend::SigningKeys(records)],
+            writes: put(changed),
+        };
+        Ok((rotated, commit))
+    }
+
+    /// What [`Self::retire_key`] would do, ready to be committed together with something else. [`Self::reload_keys`] follows.
+    /// None: there is no such key.
+    ///
+    /// # Errors
+    /// As [`Self::load_keys`].
+    pub async fn retiring_key(&self, kid: &str) -> Result<Option<Commit>, StoreError> {
+        let inner = &self.inner;
+        let records = inner.store.signing_keys(inner.issuer_id).await?;
+        let in_use = self.key_algorithms();
+        let writes = keys::retirement(&records, kid, |a| in_use.contains(&a), self.turn())?;
+        Ok(writes.map(|writes| Commit {
+            spends: vec![Spend::SigningKeys(records)],
+            writes,
+        }))
     }
 
     /// Makes a key unknown at once: for one that has leaked. Nothing that it signed is taken here any more, and others

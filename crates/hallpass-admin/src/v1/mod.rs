@@ -1,10 +1,13 @@
 //! The operations of version 1, one file each.
 
+pub mod audit;
 pub mod clients;
+pub mod keys;
 pub mod me;
 pub mod operators;
 pub mod page;
 pub mod projects;
+pub mod users;
 
 use crate::operation::Registered;
 
@@ -31,6 +34,27 @@ pub static OPERATIONS: &[Registered] = &[
     Registered::of::<clients::RotateSecret>(),
     Registered::of::<clients::Check>(),
     Registered::of::<clients::Delete>(),
+    Registered::of::<users::List>(),
+    Registered::of::<users::Create>(),
+    Registered::of::<users::Show>(),
+    Registered::of::<users::Update>(),
+    Registered::of::<users::Disable>(),
+    Registered::of::<users::Enable>(),
+    Registered::of::<users::SetPassword>(),
+    Registered::of::<users::MustChange>(),
+    Registered::of::<users::Delete>(),
+    Registered::of::<users::SessionsList>(),
+    Registered::of::<users::EndSession>(),
+    Registered::of::<users::EndAll>(),
+    Registered::of::<users::CredentialsList>(),
+    Registered::of::<users::RemoveCredential>(),
+    Registered::of::<users::Activity>(),
+    Registered::of::<keys::List>(),
+    Registered::of::<keys::Rotate>(),
+    Registered::of::<keys::Retire>(),
+    Registered::of::<audit::List>(),
+    Registered::of::<audit::Export>(),
+    Registered::of::<audit::Verify>(),
 ];
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! Administration over HTTP.
 
+mod audit;
 mod clients;
+mod keys;
 mod matrix;
 mod projects;
+mod users;
 
 use serde_json::{Value, json};
 

@@ -1,0 +1,261 @@
+//! People.
+
+use serde_json::{Value, json};
+
+use super::{Office, kind};
+
+const USERS: &str = "/projects/acme/users";
+
+fn office() -> Office {
+    let office = Office::open();
+    office.project("acme");
+    office
+}
+
+fn names(page: &Value) -> String {
+    let items = page["items"].as_array().unwrap();
+    let names = items.iter().map(|user| user["username"].as_str().unwrap());
+    names.collect::<Vec<_>>().join(" ")
+}
+
+// L40, AD-06, AD-07
+#[test]
+fn l40_people_are_made_found_changed_and_deleted() {
+    let office = office();
+    let made = office.post(
+        USERS,
+        &json!({
+            "username": "Ann",
+            "generate_password": true,
+            "claims": {"email": "ann@example.com", "email_verified": true, "name": "Ann"},
+        }),
+    );
+    let subject = made["subject"].as_str().unwrap();
+    assert!(made["password"].as_str().unwrap().len() >= 20);
+    assert_eq!(made["must_change_password"], true);
+    let path = format!("{USERS}/{subject}");
+    let shown = office.get(&path);
+    assert_eq!(shown["username"], "Ann");
+    assert_eq!(shown["has_password"], true);
+    assert_eq!(shown["last_sign_in_at"], Value::Null);
+    assert!(!shown.to_string().contains("$argon2"), "no hash comes out");
+    for (query, found) in [
+        ("q=AN", "Ann"),
+        ("q=ann", "Ann"),
+        ("q=annb", ""),
+        ("email=ANN@example.com", "Ann"),
+        ("email=bob@example.com", ""),
+        ("disabled=true", ""),
+        ("disabled=false", "Ann"),
+    ] {
+        assert_eq!(
+            names(&office.get(&format!("{USERS}?{query}"))),
+            found,
+            "{query}"
+        );
+    }
+    let credentials = office.get(&format!("{path}/credentials"));
+    assert_eq!(credentials["items"][0]["kind"], "email");
+    assert_eq!(credentials["items"][0]["detail"], "ann@example.com");
+    let changed = office.change(
+        "PATCH",
+        &path,
+        &json!({
+            "username": "anna",
+            "claims": {"name": null, "nickname": "A", "email": "anna@example.com"},
+        }),
+    );
+    assert_eq!(changed["claims"].get("name"), None);
+    assert_eq!(changed["claims"]["nickname"], "A");
+    assert_eq!(
+        names(&office.get(&format!("{USERS}?email=anna@example.com"))),
+        "anna"
+    );
+    assert_eq!(
+        names(&office.get(&format!("{USERS}?email=ann@example.com"))),
+        ""
+    );
+    let off = office.post(&format!("{path}/disable"), &json!({}));
+    assert_eq!(off["disabled"], true);
+    assert_eq!(
+        names(&office.get(&format!("{USERS}?disabled=true"))),
+        "anna"
+    );
+    office.post(&format!("{path}/enable"), &json!({}));
+    let other = office.post(&format!("{path}/password"), &json!({}));
+    assert!(other["password"].is_string());
+    let given = json!({"password": "a long enough one", "must_change_password": false});
+    let given = office.post(&format!("{path}/password"), &given);
+    assert_eq!(given["password"], Value::Null);
+    assert_eq!(given["must_change_password"], false);
+    let must = office.post(&format!("{path}/must-change-password"), &json!({}));
+    assert_eq!(must["must_change_password"], true);
+    office.change("DELETE", &path, &Value::Null);
+    let gone = office.ask(&office.owner, "GET", &path, &Value::Null);
+    assert_eq!((gone.status, kind(&gone)), (404, "not_found".to_owned()));
+    assert_eq!(names(&office.get(USERS)), "");
+}
+
+// L3
+#[test]
+fn l03_the_same_name_in_two_projects_is_two_people() {
+    let office = office();
+    office.project("other");
+    let ann = json!({"username": "ann"});
+    let one = office.post(USERS, &ann);
+    let two = office.post("/projects/other/users", &ann);
+    assert_ne!(one["subject"], two["subject"]);
+    let foreign = format!("/projects/other/users/{}", one["subject"].as_str().unwrap());
+    let answer = office.ask(&office.owner, "GET", &foreign, &Value::Null);
+    assert_eq!(answer.status, 404);
+    let answer = office.ask(&office.owner, "DELETE", &foreign, &Value::Null);
+    assert_eq!(answer.status, 404);
+    assert_eq!(names(&office.get(USERS)), "ann");
+}
+
+#[test]
+fn what_a_person_cannot_be_is_refused_with_the_member_that_is_wrong() {
+    let office = office();
+    office.post(
+        USERS,
+        &json!({"username": "ann", "claims": {"email": "a@x.example", "email_verified": true}}),
+    );
+    let bob = office.post(USERS, &json!({"username": "bob"}));
+    let path = format!("{USERS}/{}", bob["subject"].as_str().unwrap());
+    let refused = |method: &str, path: &str, body: &Value| {
+        let answer = office.ask(&office.owner, method, path, body);
+        let field = answer.json()["field"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        format!("{} {} {field}", answer.status, kind(&answer))
+    };
+    for (body, says) in [
+        (json!({"username": "ANN"}), "409 taken "),
+        (json!({"username": "a b"}), "422 unfit username"),
+        (json!({"username": ""}), "422 unfit username"),
+        (
+            json!({"username": "x", "password": "short"}),
+            "422 unfit password",
+        ),
+        (
+            json!({"username": "x", "claims": {"sub": "y"}}),
+            "422 unfit claims",
+        ),
+        (
+            json!({"username": "x", "password": "long enough it is", "generate_password": true}),
+            "422 unfit generate_password",
+        ),
+        (json!({"username": "x", "admin": true}), "400 invalid_body "),
+        (json!({"username": 7}), "400 invalid_body "),
+    ] {
+        assert_eq!(refused("POST", USERS, &body), says, "{body}");
+    }
+    for (body, says) in [
+        (json!({"username": "ann"}), "409 taken "),
+        (
+            json!({"claims": {"email": "a@x.example", "email_verified": true}}),
+            "409 taken ",
+        ),
+        (json!({"claims": {"iss": "x"}}), "422 unfit claims"),
+        (json!({"memberships": [{}, {}]}), "422 unfit memberships"),
+        (
+            json!({"memberships": [], "username": "y"}),
+            "422 unfit memberships",
+        ),
+    ] {
+        assert_eq!(refused("PATCH", &path, &body), says, "{body}");
+    }
+    let late = office.ask_with(
+        &office.owner,
+        "PATCH",
+        &path,
+        "if-match: \"99\"\r\n",
+        &json!({"username": "c"}),
+    );
+    assert_eq!(
+        (late.status, kind(&late)),
+        (412, "precondition_failed".to_owned())
+    );
+}
+
+#[test]
+fn people_are_listed_in_pages_by_the_beginning_of_their_names() {
+    let office = office();
+    for name in ["ab", "ab1", "ab2", "ab3", "b"] {
+        office.post(USERS, &json!({"username": name}));
+    }
+    let mut found = Vec::new();
+    let mut path = format!("{USERS}?q=AB&limit=2");
+    loop {
+        let page = office.get(&path);
+        found.push(names(&page));
+        let Some(next) = page["next"].as_str() else {
+            break;
+        };
+        path = format!("{USERS}?q=AB&limit=2&cursor={next}");
+    }
+    assert_eq!(found.join(" ").trim(), "ab ab1 ab2 ab3");
+}
+
+// AD-05
+#[test]
+fn an_account_of_an_operator_is_the_owners_to_change() {
+    let office = Office::open();
+    let made = office.post("/projects/default/users", &json!({"username": "boss"}));
+    let subject = made["subject"].as_str().unwrap();
+    office.change(
+        "PUT",
+        "/operators/name:Boss",
+        &json!({"roles": {"*": "owner"}}),
+    );
+    let helper = office.operator("helper", "default", "administrator");
+    let path = format!("/projects/default/users/{subject}");
+    for (method, path) in [
+        ("POST", format!("{path}/password")),
+        ("POST", format!("{path}/disable")),
+        ("DELETE", format!("{path}/sessions")),
+        ("DELETE", path.clone()),
+        ("PATCH", path.clone()),
+    ] {
+        let body = if method == "DELETE" {
+            Value::Null
+        } else {
+            json!({})
+        };
+        let answer = office.ask(&helper, method, &path, &body);
+        assert_eq!(
+            (answer.status, kind(&answer)),
+            (403, "forbidden".to_owned()),
+            "{method} {path}"
+        );
+    }
+    office.post(&format!("{path}/disable"), &json!({}));
+}
+
+// S29, S54
+#[test]
+fn s29_an_account_that_is_switched_off_is_over_for_clients_too() {
+    let office = office();
+    let ann = json!({"username": "ann", "password": "correct horse battery", "must_change_password": false});
+    let ann = office.post(USERS, &ann);
+    let path = format!("{USERS}/{}", ann["subject"].as_str().unwrap());
+    let sessions = office.get(&format!("{path}/sessions"));
+    assert_eq!(sessions["items"], json!([]));
+    office.change("DELETE", &format!("{path}/sessions"), &Value::Null);
+    let none = office.ask(
+        &office.owner,
+        "DELETE",
+        &format!("{path}/sessions/nope"),
+        &Value::Null,
+    );
+    assert_eq!((none.status, kind(&none)), (404, "not_found".to_owned()));
+    let none = office.ask(
+        &office.owner,
+        "DELETE",
+        &format!("{path}/credentials/nope"),
+        &Value::Null,
+    );
+    assert_eq!((none.status, kind(&none)), (404, "not_found".to_owned()));
+    assert_eq!(office.get(&format!("{path}/activity"))["items"], json!([]));
+}
