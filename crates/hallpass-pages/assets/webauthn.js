@@ -55,6 +55,22 @@
     HTMLFormElement.prototype.submit.call(form);
   };
 
+  // What the person likes to be called may be typed in this form or beside it.
+  const named = () => {
+    const own = form.elements.namedItem('name');
+    const typed = own || document.getElementById('name');
+    if (!typed || !typed.value) return;
+    options.user.displayName = typed.value;
+    if (own && form.id === 'sign-up-passkey') options.user.name = typed.value;
+    if (!own) {
+      const copy = document.createElement('input');
+      copy.type = 'hidden';
+      copy.name = 'name';
+      copy.value = typed.value;
+      form.append(copy);
+    }
+  };
+
   const ask = async (mediation) => {
     if (running) running.abort();
     const mine = new AbortController();
@@ -79,6 +95,7 @@
   button.addEventListener('click', (event) => {
     event.preventDefault();
     button.disabled = true;
+    if (creates) named();
     ask(null);
   });
   form.hidden = false;

@@ -329,6 +329,7 @@ impl Builder {
                 people: self.people,
                 own,
                 mails: self.limits.mails.of(self.issuer_id),
+                newcomers: self.limits.newcomers.of(self.issuer_id),
                 backchannel_device: self.backchannel_device,
                 clock: self.clock,
                 entropy: self.entropy,

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use hallpass_core::{client::Client, policy::Policy, record::GrantRecord};
+use hallpass_core::{
+    client::Client,
+    policy::Policy,
+    record::{ActivityRecord, GrantRecord},
+};
 use hallpass_store::{Commit, Committed, Spend, Store, StoreError, Write};
 use hallpass_types::{Bucket, Code, GrantId, IssuerId, Key, ORDER_LEN, Timestamp};
 
@@ -56,6 +60,8 @@ pub(crate) struct Inner {
     pub(crate) own: Option<Arc<Client>>,
     /// Mails that strangers wanted to be sent, by address and by where they were.
     pub(crate) mails: Tries,
+    /// Accounts that were made without mail, by where that was.
+    pub(crate) newcomers: Tries,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) events: Arc<dyn Events>,
@@ -201,7 +207,18 @@ impl Provider {
     pub(crate) async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
         let delivery = |write: &Write| matches!(write, Write::Delivery(..));
         let rings = commit.writes.iter().any(delivery);
+        let happened: Vec<_> = commit.writes.iter().filter_map(noted).cloned().collect();
         let committed = self.inner.store.commit(self.inner.issuer_id, commit).await;
+        if matches!(committed, Ok(Committed::Done)) {
+            for record in happened {
+                self.emit(&Event::Account {
+                    what: record.what.as_str(),
+                    account: &record.subject,
+                    client: record.client.as_ref(),
+                    address: record.visit.as_ref().and_then(|v| v.address.as_deref()),
+                });
+            }
+        }
         if rings && matches!(committed, Ok(Committed::Done)) {
             self.inner.outbox.notify_one();
         }
@@ -255,5 +272,13 @@ impl Provider {
     pub async fn tidy(&self) -> Result<u64, StoreError> {
         self.purge_keys().await?;
         self.forget_idle_clients().await
+    }
+}
+
+/// What is noted of an account, where a write does that.
+fn noted(write: &Write) -> Option<&ActivityRecord> {
+    match write {
+        Write::Activity(_, _, record) => Some(record),
+        _ => None,
     }
 }

@@ -59,6 +59,21 @@ impl Events for Telling {
                     "sign-in"
                 );
             }
+            Event::Account {
+                what,
+                account,
+                client,
+                address,
+            } => {
+                let client = client.map_or("", |client| client.as_str());
+                tracing::info!(
+                    action = what,
+                    account.id = account.as_str(),
+                    client.id = client,
+                    peer.address = address.unwrap_or_default(),
+                    "account"
+                );
+            }
             Event::SignedOut => tracing::info!("signed out"),
             Event::Delivery {
                 kind,

@@ -1,9 +1,15 @@
 //! User names.
 
+use hallpass_types::Subject;
+
 use super::AccountError;
 
 /// Longest user name, in bytes.
 const MAX_LEN: usize = 200;
+/// Characters of what somebody likes to be called in a name that is made of it.
+const MOST_CALLED: usize = 24;
+/// Characters of the subject behind it.
+const TAIL: usize = 8;
 
 /// The form under which a user name is unique and looked up: without surrounding space, in lower case.
 pub fn username_key(typed: &str) -> String {
@@ -20,6 +26,23 @@ pub(super) fn check(name: &str) -> Result<(), AccountError> {
         return Err(AccountError::InvalidName);
     }
     Ok(())
+}
+
+/// A name for somebody who gave none to sign in with: how they like to be called, and something that nobody else has.
+pub(super) fn made(called: &str, subject: &Subject) -> String {
+    let mut name: String = called
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(".")
+        .chars()
+        .filter(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_'))
+        .take(MOST_CALLED)
+        .collect();
+    if name.is_empty() {
+        name.push_str("user");
+    }
+    let tail: String = subject.as_str().chars().take(TAIL).collect();
+    format!("{name}-{tail}").to_lowercase()
 }
 
 /// Whether a name can belong to an account at all; if not, it need not be looked up.
@@ -48,6 +71,23 @@ mod tests {
             "ada.lovelace@example.com"
         );
         assert_eq!(username_key("ÅSA"), "åsa");
+    }
+
+    #[test]
+    fn a_name_that_is_made_up_is_one_that_can_be_typed_and_looks_like_no_address() {
+        let subject = Subject::parse("0123456789abcdef").unwrap();
+        for (called, expected) in [
+            ("Ada Lovelace", "ada.lovelace-01234567"),
+            ("", "user-01234567"),
+            ("root@op.example", "rootop.example-01234567"),
+            ("\u{200B}\n<b>", "b-01234567"),
+        ] {
+            let name = made(called, &subject);
+            assert_eq!(name, expected);
+            assert!(check(&name).is_ok());
+        }
+        let long = made(&"x".repeat(500), &subject);
+        assert!(check(&long).is_ok() && long.len() < 40);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! An address leads to one account at most: it is a credential of that account, found by a digest that is unique. The
 //! claims `email` and `email_verified` follow it.
 
-use hallpass_provider::ports::{Change, People, PersonalAccount, Prepared, Unfit};
+use hallpass_provider::ports::{Change, NewAccount, People, PersonalAccount, Prepared, Unfit};
 use hallpass_store::{
     BoxFuture, CredentialData, CredentialRecord, Email, Spend, StoreError, UserRecord,
 };
@@ -56,11 +56,7 @@ impl People for BuiltinAccounts {
     ) -> BoxFuture<'a, Found<Result<Prepared, Unfit>>> {
         Box::pin(async move {
             match change {
-                Change::New {
-                    address,
-                    password,
-                    name,
-                } => self.prepare_new(issuer, address, password, name).await,
+                Change::New(new) => self.prepare_new(issuer, new).await,
                 Change::Password(subject, password) => {
                     let hash = match self.chosen(password).await? {
                         Ok(hash) => hash,
@@ -225,11 +221,27 @@ impl BuiltinAccounts {
     async fn prepare_new(
         &self,
         issuer: IssuerId,
-        address: &EmailAddress,
-        password: &Secret,
-        name: Option<&str>,
+        new: NewAccount<'_>,
     ) -> Found<Result<Prepared, Unfit>> {
-        let username = address.as_str();
+        let NewAccount {
+            subject,
+            address,
+            password,
+            name,
+        } = new;
+        let subject = match subject.map_or_else(|| self.subject(), |given| Ok(given.clone())) {
+            Ok(subject) => subject,
+            Err(AccountError::Store(error)) => return Err(error),
+            Err(_) => return Err(StoreError::unavailable("no subject")),
+        };
+        let made;
+        let username = match address {
+            Some(address) => address.as_str(),
+            None => {
+                made = name::made(name.unwrap_or_default(), &subject);
+                made.as_str()
+            }
+        };
         if name::check(username).is_err() {
             return Ok(Err(Unfit::Taken));
         }
@@ -240,10 +252,14 @@ impl BuiltinAccounts {
             name => name,
         };
         let store = &self.around.store;
-        let taken = store
-            .credential_by_lookup(issuer, Email::lookup(address))
-            .await?
-            .is_some()
+        let holder = match address {
+            Some(address) => {
+                let lookup = Email::lookup(address);
+                store.credential_by_lookup(issuer, lookup).await?
+            }
+            None => None,
+        };
+        let taken = holder.is_some()
             || store
                 .user_by_name(issuer, &username_key(username))
                 .await?
@@ -251,27 +267,27 @@ impl BuiltinAccounts {
         if taken {
             return Ok(Err(Unfit::Taken));
         }
-        let hash = match self.chosen(password).await? {
-            Ok(hash) => hash,
-            Err(unfit) => return Ok(Err(unfit)),
+        let hash = match password {
+            None => None,
+            Some(password) => match self.chosen(password).await? {
+                Ok(hash) => Some(hash),
+                Err(unfit) => return Ok(Err(unfit)),
+            },
         };
         let now = self.around.clock.now();
         let mut claims = Map::new();
-        claims.insert("email".to_owned(), Value::from(address.as_str()));
-        claims.insert("email_verified".to_owned(), Value::from(true));
+        if let Some(address) = address {
+            claims.insert("email".to_owned(), Value::from(address.as_str()));
+            claims.insert("email_verified".to_owned(), Value::from(true));
+        }
         if let Some(name) = name {
             claims.insert("name".to_owned(), Value::from(name));
         }
-        let subject = match self.subject() {
-            Ok(subject) => subject,
-            Err(AccountError::Store(error)) => return Err(error),
-            Err(_) => return Err(StoreError::unavailable("no subject")),
-        };
         let user = UserRecord {
             subject,
             username_key: username_key(username),
             username: username.to_owned(),
-            password: Some(hash),
+            password: hash,
             must_change_password: false,
             claims,
             disconnected: std::collections::BTreeMap::new(),
@@ -282,13 +298,12 @@ impl BuiltinAccounts {
             created_at: now,
             updated_at: now,
         };
-        let credential = self.credential(&user.subject, address, true);
+        let credential = address.map(|address| self.credential(&user.subject, address, true));
+        let mut spends = vec![Spend::NewUser(Box::new(user.clone()))];
+        spends.extend(credential.map(|record| Spend::NewCredential(Box::new(record))));
         Ok(Ok(Prepared {
-            account: account(user.clone()),
-            spends: vec![
-                Spend::NewUser(Box::new(user)),
-                Spend::NewCredential(Box::new(credential)),
-            ],
+            account: account(user),
+            spends,
             writes: Vec::new(),
         }))
     }

@@ -18,6 +18,11 @@ pub enum SignUp {
 pub struct PeoplePolicy {
     /// Who may make an account.
     pub sign_up: SignUp,
+    /// Whether an account can be made with a passkey alone, without a mail address. Who then loses the passkey and has
+    /// no other has lost the account, unless they kept recovery codes.
+    pub sign_up_without_mail: bool,
+    /// Accounts that can be made so from one network address, and from one browser, within an hour.
+    pub accounts_per_network: u32,
     /// Whether people who forgot their password get a link by mail.
     pub recovery: bool,
     /// Whether there is the page at `/account`.
@@ -48,6 +53,8 @@ impl Default for PeoplePolicy {
     fn default() -> Self {
         Self {
             sign_up: SignUp::Closed,
+            sign_up_without_mail: false,
+            accounts_per_network: 10,
             recovery: true,
             account_page: true,
             link_lifetime: 1800,

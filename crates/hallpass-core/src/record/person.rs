@@ -66,6 +66,28 @@ pub enum Activity {
     Disconnected,
     /// Everything about the person was handed to them.
     Exported,
+    /// A passkey was added.
+    PasskeyAdded,
+    /// A passkey was given another name.
+    PasskeyRenamed,
+    /// A passkey was taken away.
+    PasskeyRemoved,
+    /// An authenticator app was set up.
+    TotpAdded,
+    /// The authenticator app was taken away.
+    TotpRemoved,
+    /// New recovery codes were made.
+    RecoveryCodesMade,
+    /// A recovery code was used.
+    RecoveryCodeUsed,
+    /// An identity at another provider was linked.
+    IdentityLinked,
+    /// An identity at another provider was taken away.
+    IdentityUnlinked,
+    /// Somebody was told to choose another password at the next sign-in.
+    ChangeDemanded,
+    /// It came from elsewhere.
+    Imported,
     /// Of another version of this program.
     #[serde(other)]
     Unknown,
@@ -86,6 +108,17 @@ impl Activity {
             Self::ProfileChanged => "profile_changed",
             Self::Disconnected => "disconnected",
             Self::Exported => "exported",
+            Self::PasskeyAdded => "passkey_added",
+            Self::PasskeyRenamed => "passkey_renamed",
+            Self::PasskeyRemoved => "passkey_removed",
+            Self::TotpAdded => "totp_added",
+            Self::TotpRemoved => "totp_removed",
+            Self::RecoveryCodesMade => "recovery_codes_made",
+            Self::RecoveryCodeUsed => "recovery_code_used",
+            Self::IdentityLinked => "identity_linked",
+            Self::IdentityUnlinked => "identity_unlinked",
+            Self::ChangeDemanded => "change_demanded",
+            Self::Imported => "imported",
             Self::Unknown => "unknown",
         }
     }

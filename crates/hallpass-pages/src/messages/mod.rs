@@ -83,6 +83,7 @@ pub(crate) struct SignIn {
     pub(crate) passkey_script: &'static str,
     pub(crate) passkey_stopped: &'static str,
     pub(crate) remember: &'static str,
+    pub(crate) last_way: &'static str,
 }
 
 /// The steps of a sign-in after the first.
@@ -359,6 +360,11 @@ pub(crate) struct People {
     pub(crate) forgotten: &'static str,
     pub(crate) no_account: &'static str,
     pub(crate) other_ways: &'static str,
+    pub(crate) passkey_title: &'static str,
+    pub(crate) passkey_hint: &'static str,
+    pub(crate) make_passkey: &'static str,
+    pub(crate) without_mail: &'static str,
+    pub(crate) or: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -428,6 +434,7 @@ pub(crate) struct PeopleErrors {
     pub(crate) busy: &'static str,
     pub(crate) field: &'static str,
     pub(crate) confirm: &'static str,
+    pub(crate) passkey: &'static str,
 }
 
 /// The page at `/account`.
@@ -497,6 +504,17 @@ pub(crate) struct Happened {
     pub(crate) profile_changed: &'static str,
     pub(crate) disconnected: &'static str,
     pub(crate) exported: &'static str,
+    pub(crate) passkey_added: &'static str,
+    pub(crate) passkey_renamed: &'static str,
+    pub(crate) passkey_removed: &'static str,
+    pub(crate) totp_added: &'static str,
+    pub(crate) totp_removed: &'static str,
+    pub(crate) recovery_codes_made: &'static str,
+    pub(crate) recovery_code_used: &'static str,
+    pub(crate) identity_linked: &'static str,
+    pub(crate) identity_unlinked: &'static str,
+    pub(crate) change_demanded: &'static str,
+    pub(crate) imported: &'static str,
     pub(crate) unknown: &'static str,
 }
 

@@ -2,7 +2,7 @@
 //! is not long ago, with everything that the person has to prove.
 
 use hallpass_http::{Problem, Response, redirect, set_cookies};
-use hallpass_provider::endpoints::{CodeRefused, Visited, Visitor};
+use hallpass_provider::endpoints::{CodeRefused, Removed, Visited, Visitor};
 use hallpass_store::{CredentialData, CredentialRecord};
 use hallpass_types::{CredentialId, Params, Secret};
 use http::{StatusCode, request::Parts as Head};
@@ -121,14 +121,17 @@ impl PageRoutes {
         let mut outcome = Outcome::default();
         match (page, form.get("do")) {
             (CredentialPage::Passkeys, Some("remove")) => {
-                provider
-                    .remove_credential(&account.subject, id(form)?)
+                let removed = provider
+                    .remove_credential(&account.subject, id(form)?, &browser)
                     .await?;
+                if removed == Removed::LastWay {
+                    outcome.error = Some(SignInError::LastWay);
+                }
             }
             (CredentialPage::Passkeys, Some("rename")) => {
                 let name = form.get("name").unwrap_or_default();
                 provider
-                    .rename_credential(&account.subject, id(form)?, name)
+                    .rename_credential(&account.subject, id(form)?, name, &browser)
                     .await?;
             }
             (CredentialPage::Passkeys, None) => {
@@ -146,14 +149,17 @@ impl PageRoutes {
                 let is_app = |r: &&CredentialRecord| matches!(r.data, CredentialData::Totp(_));
                 for record in records.iter().filter(is_app) {
                     provider
-                        .remove_credential(&account.subject, record.id)
+                        .remove_credential(&account.subject, record.id, &browser)
                         .await?;
                 }
             }
             (CredentialPage::Totp, None) => {
                 let offer = form.get("offer").ok_or_else(undecided)?;
                 let code = form.get("code").unwrap_or_default();
-                match provider.add_totp(account, bound_to, offer, code).await? {
+                match provider
+                    .add_totp(account, bound_to, (offer, code), &browser)
+                    .await?
+                {
                     Ok(()) => {}
                     Err(CodeRefused::Wrong) => outcome.error = Some(SignInError::WrongCode),
                     Err(CodeRefused::Throttled { retry_after }) => {
@@ -164,7 +170,9 @@ impl PageRoutes {
                 outcome.offer = Some(offer.to_owned());
             }
             (CredentialPage::RecoveryCodes, Some("new")) => {
-                outcome.codes = provider.new_recovery_codes(&account.subject).await?;
+                outcome.codes = provider
+                    .new_recovery_codes(&account.subject, &browser)
+                    .await?;
             }
             (
                 CredentialPage::Passkeys | CredentialPage::Totp | CredentialPage::RecoveryCodes,

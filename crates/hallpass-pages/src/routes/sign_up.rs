@@ -7,7 +7,10 @@ use std::net::IpAddr;
 
 use hallpass_http::{ClientAddr, Problem, Response, redirect, set_cookies};
 use hallpass_provider::{
-    endpoints::{InteractionDetails, LinkAnswer, LinkDetails, LinkUsed, MailAsked, Visited},
+    endpoints::{
+        InteractionDetails, LinkAnswer, LinkDetails, LinkUsed, MailAsked, NewcomerOffer,
+        NewcomerRefused, Visited,
+    },
     ports::{PageKind, Unfit},
 };
 use hallpass_types::{EmailAddress, ErrorCode, Params, Secret};
@@ -124,11 +127,19 @@ impl PageRoutes {
             sign_up: true,
             handle: Some(handle),
             details: Some(&details),
+            offer: None,
         };
+        let mut asking = asking;
+        asking.offer = provider
+            .passkey_sign_up_offer(handle, &browser, self.pages.name())
+            .await?;
         let Some(form) = posted else {
             let typed = details.login_hint.as_deref().unwrap_or_default();
             return Ok(self.ask_mail(&asking, typed, None));
         };
+        if let Some(given) = form.get("credential") {
+            return self.passkey_sign_up(head, &asking, &form, given).await;
+        }
         let typed = form.get("email").unwrap_or_default();
         let Ok(address) = EmailAddress::parse(typed) else {
             let again = Again::because(PeopleError::Address);
@@ -165,6 +176,7 @@ impl PageRoutes {
             sign_up: false,
             handle,
             details: details.as_ref(),
+            offer: None,
         };
         let Some(form) = posted else {
             return Ok(self.ask_mail(&asking, "", None));
@@ -181,6 +193,34 @@ impl PageRoutes {
                 self.ask_mail(&asking, typed, Some(Again::throttled(retry_after)))
             }
         })
+    }
+
+    /// Somebody made a passkey, and with it an account.
+    async fn passkey_sign_up(
+        &self,
+        head: &Head,
+        asking: &Asking<'_>,
+        form: &Params,
+        given: &str,
+    ) -> Result<Response, Problem> {
+        let browser = self.browser(head);
+        let made = (form.get("offer").unwrap_or_default(), given);
+        let name = form.get("name").unwrap_or_default();
+        let handle = asking.handle.unwrap_or_default();
+        let provider = self.provider();
+        let asked = provider.passkey_sign_up(handle, &browser, made, name, peer(head));
+        let again = match asked.await? {
+            Ok((subject, answered)) => {
+                if answered.cookies.session.is_some() {
+                    self.report(head, "success", Some(&subject));
+                }
+                return Ok(self.endpoints.answer(Ok(answered)));
+            }
+            Err(NewcomerRefused::Passkey) => Again::because(PeopleError::Passkey),
+            Err(NewcomerRefused::Throttled(seconds)) => Again::throttled(seconds),
+            Err(NewcomerRefused::Unfit(unfit)) => Again::of(unfit),
+        };
+        Ok(self.ask_mail(asking, "", Some(again)))
     }
 
     fn ask_mail(&self, asking: &Asking<'_>, typed: &str, again: Option<Again>) -> Response {
@@ -205,6 +245,8 @@ impl PageRoutes {
                 .map(u64::from),
             client: client.map(|details| self.pages.client(&details.client)),
             sign_in: sign_in.as_deref(),
+            passkey: asking.offer.as_ref().map(|offer| offer.options.as_str()),
+            offer: asking.offer.as_ref().map_or("", |offer| &offer.sealed),
         });
         let status = again.as_ref().map_or(StatusCode::OK, |again| again.status);
         Again::wait(again.as_ref(), self.page(status, page))
@@ -255,7 +297,9 @@ impl PageRoutes {
         let token = token_of(head)?;
         let browser = self.browser(head);
         let provider = self.provider();
-        let details = provider.link_details(token, &browser).await?;
+        let details = provider
+            .link_details(token, self.pages.name(), &browser)
+            .await?;
         if details.purpose.as_str() == "new_address" {
             let path = format!("{LINK}?token={token}");
             let (visited, cookies) = provider.visit(&browser, &path, false).await?;
@@ -269,13 +313,24 @@ impl PageRoutes {
             }
         }
         let Some(form) = posted else {
-            return Ok(self.link_page(token, &details, "", None));
+            let mut response = self.link_page(token, &details, "", None);
+            set_cookies(
+                response.headers_mut(),
+                &details.cookies,
+                self.endpoints.cookies(),
+            );
+            return Ok(response);
         };
         if form.get("confirm") != Some("yes") {
             return Err(undecided());
         }
         let name = form.get("name").unwrap_or_default();
+        let made = form.get("credential").map(|given| {
+            let sealed = form.get("offer").unwrap_or_default();
+            (given.to_owned(), sealed.to_owned())
+        });
         let password = match details.purpose.as_str() {
+            _ if made.is_some() => None,
             "sign_up" | "invitation" | "recover" => match new_password(&form) {
                 Ok(password) => Some(password),
                 Err(error) => {
@@ -287,6 +342,7 @@ impl PageRoutes {
         };
         let answer = LinkAnswer {
             password,
+            passkey: made,
             name: Some(name.to_owned()),
         };
         let used = provider.link_used(token, &browser, answer).await?;
@@ -304,6 +360,10 @@ impl PageRoutes {
                     next: back.as_deref().unwrap_or(&account),
                 });
                 self.page(StatusCode::OK, page)
+            }
+            LinkUsed::PasskeyRefused => {
+                let again = Again::because(PeopleError::Passkey);
+                self.link_page(token, &details, name, Some(again))
             }
             LinkUsed::Unfit(unfit) => self.link_page(token, &details, name, Some(Again::of(unfit))),
         })
@@ -323,6 +383,9 @@ impl PageRoutes {
             address: details.address.as_str(),
             name,
             least: again.as_ref().and_then(|again| again.least),
+            password: details.password,
+            passkey: details.passkey.as_ref().map(|offer| offer.options.as_str()),
+            offer: details.passkey.as_ref().map_or("", |offer| &offer.sealed),
             error: again.as_ref().map(|again| again.error),
         });
         let status = again.as_ref().map_or(StatusCode::OK, |again| again.status);
@@ -335,4 +398,6 @@ struct Asking<'a> {
     sign_up: bool,
     handle: Option<&'a str>,
     details: Option<&'a InteractionDetails>,
+    /// Where an account needs no mail address.
+    offer: Option<NewcomerOffer>,
 }

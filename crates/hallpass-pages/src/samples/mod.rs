@@ -244,7 +244,7 @@ pub fn all() -> Vec<(&'static str, Page<'static>)> {
             "sign-in-passkey-only",
             Page::SignIn(SignIn {
                 password: false,
-                ways: &["passkey"],
+                ways: &["passkey", "recovery"],
                 ..SIGN_IN
             }),
         ),

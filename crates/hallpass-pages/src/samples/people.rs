@@ -17,6 +17,8 @@ const ASK_MAIL: AskMail<'static> = AskMail {
     retry_after: None,
     client: Some(CLIENT),
     sign_in: Some("/sign-in?handle=sample"),
+    passkey: None,
+    offer: "",
 };
 
 const MAIL_LINK: view::MailLink<'static> = view::MailLink {
@@ -25,6 +27,9 @@ const MAIL_LINK: view::MailLink<'static> = view::MailLink {
     address: "ada@example.com",
     name: "",
     least: None,
+    password: true,
+    passkey: Some("{}"),
+    offer: "sample",
     error: None,
 };
 
@@ -277,6 +282,22 @@ pub(super) fn people() -> Vec<(&'static str, Page<'static>)> {
                 purpose: "recover",
                 error: Some(PeopleError::TooShort),
                 least: Some(8),
+                ..MAIL_LINK
+            }),
+        ),
+        (
+            "sign-up-without-mail",
+            Page::AskMail(AskMail {
+                passkey: Some("{}"),
+                offer: "sample",
+                ..ASK_MAIL
+            }),
+        ),
+        (
+            "link-passkey-only",
+            Page::MailLink(view::MailLink {
+                password: false,
+                error: Some(PeopleError::Passkey),
                 ..MAIL_LINK
             }),
         ),

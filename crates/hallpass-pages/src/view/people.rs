@@ -27,6 +27,8 @@ pub enum PeopleError {
     Field,
     /// What must be typed to confirm was not typed.
     Confirm,
+    /// The passkey cannot be used.
+    Passkey,
 }
 
 /// See [`Page::AskMail`](super::Page::AskMail).
@@ -47,6 +49,10 @@ pub struct AskMail<'a> {
     pub client: Option<Client<'a>>,
     /// The page to sign in instead.
     pub sign_in: Option<&'a str>,
+    /// What an authenticator is asked for, as JSON, where an account can be made with a passkey alone.
+    pub passkey: Option<&'a str>,
+    /// What was sealed for it; comes back with the passkey.
+    pub offer: &'a str,
 }
 
 /// See [`Page::MailSent`](super::Page::MailSent).
@@ -78,6 +84,12 @@ pub struct MailLink<'a> {
     pub name: &'a str,
     /// The shortest password, in characters, when one was shorter.
     pub least: Option<usize>,
+    /// Asks for a password.
+    pub password: bool,
+    /// What an authenticator is asked for, as JSON, where a passkey does as well.
+    pub passkey: Option<&'a str>,
+    /// What was sealed for it; comes back with the passkey.
+    pub offer: &'a str,
     /// Why the page is shown again.
     pub error: Option<PeopleError>,
 }

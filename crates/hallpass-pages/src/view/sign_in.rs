@@ -24,6 +24,8 @@ pub enum SignInError {
     PasskeyRefused,
     /// What was typed is no mail address, and one is needed for a code or a link.
     Address,
+    /// What is to be removed is the only way in.
+    LastWay,
 }
 
 /// See [`Page::SignIn`](super::Page::SignIn).
@@ -44,7 +46,8 @@ pub struct SignIn<'a> {
     pub mail_link: bool,
     /// What a passkey is asked for, as JSON.
     pub passkey: Option<&'a str>,
-    /// What the page offers, in this order: `form` (name and password, and mail), `passkey`, `upstream`.
+    /// What the page offers, in this order: `form` (name and password, and mail), `passkey`, `upstream`, `recovery` (a
+    /// recovery code and nothing else).
     pub ways: &'a [&'static str],
     /// Offers to stay signed in when the browser is closed.
     pub remember: bool,

@@ -1,7 +1,10 @@
 //! Looking after one's credentials: setting up, naming and removing. Whoever calls these made sure that the person proved
 //! lately who they are ([`Provider::visit`]), or is in the middle of proving it.
 
-use hallpass_core::sign_in::{Method, Proof, recovery, totp};
+use hallpass_core::{
+    record::Activity,
+    sign_in::{Method, Proof, recovery, totp},
+};
 use hallpass_store::{CredentialData, CredentialRecord, RecoveryCodes, Spend, StoreError, Totp};
 use hallpass_types::{CredentialId, Secret, Subject, Timestamp, sha256};
 use serde::{Deserialize, Serialize};
@@ -17,6 +20,17 @@ use crate::{
 const MAX_NAME: usize = 60;
 /// So long an offered secret can be confirmed.
 const OFFER_AGE: i64 = 900;
+
+/// What came of taking a credential away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removed {
+    /// It is gone.
+    Done,
+    /// There was none.
+    Unknown,
+    /// It is the only way by which the person gets in; it stays.
+    LastWay,
+}
 
 /// An authenticator app that is about to be set up.
 #[derive(Clone, Debug)]
@@ -124,14 +138,15 @@ impl Provider {
         &self,
         account: &Account,
         bound_to: &str,
-        sealed: &str,
-        code: &str,
+        (sealed, code): (&str, &str),
+        browser: &Browser,
     ) -> Result<Result<(), CodeRefused>, Failure> {
         let spend = match self.totp_spend(&account.subject, bound_to, sealed, code) {
             Ok(spend) => spend,
             Err(refused) => return Ok(Err(refused)),
         };
-        if !self.spent(vec![spend]).await? {
+        let happened = self.happened(&account.subject, Activity::TotpAdded, browser, None);
+        if !self.changed(vec![spend], vec![happened]).await? {
             return Ok(Err(CodeRefused::Wrong));
         }
         self.give_back_code(&account.subject);
@@ -165,8 +180,9 @@ impl Provider {
             must_change: false,
         };
         signing_in.enrolled.totp = true;
+        let happened = self.happened(&subject, Activity::TotpAdded, browser, None);
         match self
-            .advance(signing_in, browser, proven, vec![spend])
+            .advance(signing_in, browser, proven, (vec![spend], vec![happened]))
             .await?
         {
             Some(answered) => {
@@ -181,7 +197,11 @@ impl Provider {
     ///
     /// # Errors
     /// The store fails.
-    pub async fn new_recovery_codes(&self, subject: &Subject) -> Result<Vec<Secret>, Failure> {
+    pub async fn new_recovery_codes(
+        &self,
+        subject: &Subject,
+        browser: &Browser,
+    ) -> Result<Vec<Secret>, Failure> {
         let now = self.now();
         let id = only("recovery-codes");
         for _ in 0..ROUNDS {
@@ -211,7 +231,8 @@ impl Provider {
                     })),
                 },
             };
-            if self.spent(vec![spend]).await? {
+            let happened = self.happened(subject, Activity::RecoveryCodesMade, browser, None);
+            if self.changed(vec![spend], vec![happened]).await? {
                 return Ok(codes.into_iter().map(Secret::new).collect());
             }
         }
@@ -231,7 +252,7 @@ impl Provider {
         Ok(records)
     }
 
-    /// Removes a credential; whether there was one.
+    /// Removes a credential, unless the person could not sign in any more then.
     ///
     /// # Errors
     /// The store fails.
@@ -239,8 +260,86 @@ impl Provider {
         &self,
         subject: &Subject,
         id: CredentialId,
-    ) -> Result<bool, Failure> {
-        self.change_credential(subject, id, |_| None).await
+        browser: &Browser,
+    ) -> Result<Removed, Failure> {
+        for _ in 0..ROUNDS {
+            let records = self.credentials_of(subject).await?;
+            let Some(held) = records.iter().find(|record| record.id == id) else {
+                return Ok(Removed::Unknown);
+            };
+            let Some(spends) = self.removal(held, &records).await? else {
+                return Ok(Removed::LastWay);
+            };
+            let what = match &held.data {
+                CredentialData::Totp(_) => Activity::TotpRemoved,
+                CredentialData::Upstream(_) => Activity::IdentityUnlinked,
+                CredentialData::Passkey(_) | _ => Activity::PasskeyRemoved,
+            };
+            let happened = self.happened(subject, what, browser, None);
+            if self.changed(spends, vec![happened]).await? {
+                return Ok(Removed::Done);
+            }
+        }
+        Err(Failure::Unavailable { retry_after: 1 })
+    }
+
+    /// What takes a credential away; none where it is the last way to sign in. The one that remains must still be there
+    /// then, so that two that are taken away at once do not go both.
+    pub(crate) async fn removal(
+        &self,
+        gone: &CredentialRecord,
+        all: &[CredentialRecord],
+    ) -> Result<Option<Vec<Spend>>, StoreError> {
+        let change = |record: &CredentialRecord, next| Spend::Credential {
+            subject: record.subject.clone(),
+            id: record.id,
+            revision: record.revision,
+            next,
+        };
+        let mut spends = vec![change(gone, None)];
+        if !self.opens(gone) {
+            return Ok(Some(spends));
+        }
+        let inner = &self.inner;
+        let password = inner.policy.sign_in.begins_with(Method::Password)
+            && inner
+                .accounts
+                .has_password(inner.issuer_id, &gone.subject)
+                .await?;
+        if password {
+            return Ok(Some(spends));
+        }
+        let other = all
+            .iter()
+            .find(|other| other.id != gone.id && self.opens(other));
+        let Some(other) = other else { return Ok(None) };
+        let kept = CredentialRecord {
+            revision: other.revision.saturating_add(1),
+            ..other.clone()
+        };
+        spends.push(change(other, Some(Box::new(kept))));
+        Ok(Some(spends))
+    }
+
+    /// Whether somebody can get into their account by this alone.
+    fn opens(&self, record: &CredentialRecord) -> bool {
+        let policy = &self.inner.policy;
+        let begins = |method| policy.sign_in.begins_with(method);
+        match &record.data {
+            CredentialData::Passkey(key) => key.cloned_at.is_none() && begins(Method::Passkey),
+            CredentialData::Upstream(identity) => {
+                let mut known = policy.upstreams.iter();
+                begins(Method::Upstream) && known.any(|other| other.id == identity.provider)
+            }
+            CredentialData::Email(email) => {
+                let by_mail = begins(Method::EmailCode) || begins(Method::MagicLink);
+                email.verified_at.is_some() && (by_mail || policy.people.recovery)
+            }
+            CredentialData::RecoveryCodes(codes) => {
+                begins(Method::RecoveryCode) && !codes.left.is_empty()
+            }
+            CredentialData::Totp(_) | _ => false,
+        }
     }
 
     /// Gives a credential another name; whether there is one. Names are cut at a sensible length.
@@ -252,6 +351,7 @@ impl Provider {
         subject: &Subject,
         id: CredentialId,
         name: &str,
+        browser: &Browser,
     ) -> Result<bool, Failure> {
         let name: String = name
             .trim()
@@ -259,40 +359,24 @@ impl Provider {
             .filter(|c| !c.is_control())
             .take(MAX_NAME)
             .collect();
-        self.change_credential(subject, id, |held| {
-            Some(CredentialRecord {
-                name: name.clone(),
-                ..held.clone()
-            })
-        })
-        .await
-    }
-
-    /// Reads, changes and writes back, anew when somebody else was faster. None deletes.
-    async fn change_credential(
-        &self,
-        subject: &Subject,
-        id: CredentialId,
-        change: impl Fn(&CredentialRecord) -> Option<CredentialRecord>,
-    ) -> Result<bool, Failure> {
         for _ in 0..ROUNDS {
             let records = self.credentials_of(subject).await?;
             let Some(held) = records.iter().find(|record| record.id == id) else {
                 return Ok(false);
             };
-            let next = change(held).map(|next| {
-                Box::new(CredentialRecord {
-                    revision: held.revision.saturating_add(1),
-                    ..next
-                })
-            });
+            let next = CredentialRecord {
+                name: name.clone(),
+                revision: held.revision.saturating_add(1),
+                ..held.clone()
+            };
             let spend = Spend::Credential {
                 subject: subject.clone(),
                 id,
                 revision: held.revision,
-                next,
+                next: Some(Box::new(next)),
             };
-            if self.spent(vec![spend]).await? {
+            let happened = self.happened(subject, Activity::PasskeyRenamed, browser, None);
+            if self.changed(vec![spend], vec![happened]).await? {
                 return Ok(true);
             }
         }

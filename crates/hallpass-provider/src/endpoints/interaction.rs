@@ -101,6 +101,8 @@ pub(crate) struct Beginning {
     pub(crate) lowered: bool,
     /// What must be in time.
     pub(crate) spends: Vec<Spend>,
+    /// What is written with it.
+    pub(crate) writes: Vec<Write>,
 }
 
 impl Beginning {
@@ -110,6 +112,7 @@ impl Beginning {
             fleeting: false,
             lowered: false,
             spends: Vec::new(),
+            writes: Vec::new(),
         }
     }
 }
@@ -284,6 +287,7 @@ impl Provider {
             fleeting,
             lowered,
             spends,
+            writes,
         } = beginning;
         let longest = inner.policy.lifetimes.session;
         let shorter = inner.policy.sign_in.unremembered_lifetime;
@@ -309,10 +313,7 @@ impl Provider {
             lowered,
         };
         let given = spends.len();
-        let mut commit = Commit {
-            spends,
-            writes: Vec::new(),
-        };
+        let mut commit = Commit { spends, writes };
         let old = self
             .signed_in(browser.session.as_ref().map(Opaque::key))
             .await?;

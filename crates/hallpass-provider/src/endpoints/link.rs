@@ -4,23 +4,24 @@ use hallpass_core::{
     record::{Activity, MailedPurpose, MailedRecord},
     sign_in::{Demand, Enrolled, Method, Proof, Step, step},
 };
-use hallpass_store::{Commit, Committed, Spend};
-use hallpass_types::{EmailAddress, Key, Opaque, Secret, Waiting};
+use hallpass_store::{Commit, Committed, CredentialRecord, Spend};
+use hallpass_types::{EmailAddress, Key, Opaque, Secret, Subject, Waiting};
 
 use super::{
-    Answered, Proven,
+    Answered, NewcomerOffer, Proven,
     interaction::Beginning,
     mailed::{Reason, is_here},
     noted::NOTICE,
+    passkeys::proof_by,
 };
 use crate::{
     Failure, Provider,
     browser::{Browser, Reason as BrowserReason, SetCookies},
-    ports::{Account, Change, Message, PageKind, Unfit},
+    ports::{Account, Change, Message, NewAccount, PageKind, Unfit},
 };
 
 /// What the page behind a link shows.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct LinkDetails {
     /// What the link is good for.
     pub purpose: MailedPurpose,
@@ -28,6 +29,12 @@ pub struct LinkDetails {
     pub address: EmailAddress,
     /// Whether it was asked for in this browser, so that the person goes on where they were.
     pub here: bool,
+    /// Whether it takes a password.
+    pub password: bool,
+    /// What an authenticator is asked for, where the link takes a passkey.
+    pub passkey: Option<NewcomerOffer>,
+    /// For a browser that was never here.
+    pub cookies: SetCookies,
 }
 
 /// What a person answers on the page behind a link.
@@ -35,6 +42,8 @@ pub struct LinkDetails {
 pub struct LinkAnswer {
     /// The password that they want.
     pub password: Option<Secret>,
+    /// What an authenticator made, in the place of a password, and what was sealed for it.
+    pub passkey: Option<(String, String)>,
     /// The name that they want to be called by.
     pub name: Option<String>,
 }
@@ -50,6 +59,14 @@ pub enum LinkUsed {
     Done(Option<String>),
     /// What they want cannot be; the link still works.
     Unfit(Unfit),
+    /// The passkey cannot be used; the link still works.
+    PasskeyRefused,
+}
+
+/// With what somebody wants to sign in from now on.
+enum Chosen {
+    Password(Secret),
+    Passkey(Box<(Subject, CredentialRecord, Spend)>),
 }
 
 impl Provider {
@@ -72,14 +89,82 @@ impl Provider {
     pub async fn link_details(
         &self,
         token: &str,
+        service: &str,
         browser: &Browser,
     ) -> Result<LinkDetails, Failure> {
         let (_, record, _) = self.open_link(token).await?;
+        let mut cookies = SetCookies::default();
+        let bound = Browser {
+            binding: Some(self.binding(browser, &mut cookies)),
+            ..Browser::default()
+        };
+        let address = record.address.as_str();
+        let passkey = match record.purpose {
+            MailedPurpose::SignUp | MailedPurpose::Invitation => {
+                self.newcomer_offer(token, address, service, &bound)?
+            }
+            MailedPurpose::Recover => {
+                let account = self.still(&record).await?;
+                let takes = self.recovers_by_passkey(&account).await?;
+                let options = match takes {
+                    true => self.passkey_offer(&account, token, service, &bound).await?,
+                    false => None,
+                };
+                options.map(|options| NewcomerOffer {
+                    options,
+                    sealed: String::new(),
+                })
+            }
+            MailedPurpose::SignIn | MailedPurpose::NewAddress | _ => None,
+        };
         Ok(LinkDetails {
             here: is_here(&record, browser),
             purpose: record.purpose,
             address: record.address,
+            password: self.inner.policy.sign_in.begins_with(Method::Password),
+            passkey,
+            cookies,
         })
+    }
+
+    /// Whether a mailed link may add a passkey. A passkey is two factors, and the mailbox is but one: not where the person has
+    /// set up a second one.
+    async fn recovers_by_passkey(&self, account: &Account) -> Result<bool, Failure> {
+        let enrolled = self.enrolled(&account.subject).await?;
+        Ok(self.inner.policy.sign_in.begins_with(Method::Passkey) && !enrolled.totp)
+    }
+
+    /// What the person chose to sign in with; none where it cannot be used.
+    async fn chosen(
+        &self,
+        token: &str,
+        record: &MailedRecord,
+        browser: &Browser,
+        answer: &mut LinkAnswer,
+    ) -> Result<Option<Chosen>, Failure> {
+        let begins = |method| self.inner.policy.sign_in.begins_with(method);
+        let Some((given, sealed)) = answer.passkey.take() else {
+            let password = answer.password.take();
+            let password = password.filter(|_| begins(Method::Password));
+            return Ok(password.map(Chosen::Password));
+        };
+        if record.purpose == MailedPurpose::Recover {
+            let account = self.still(record).await?;
+            if !self.recovers_by_passkey(&account).await? {
+                return Ok(None);
+            }
+            let made = self.new_passkey(&account, token, browser, &given).await?;
+            return Ok(
+                made.map(|(key, once)| Chosen::Passkey(Box::new((account.subject, key, once))))
+            );
+        }
+        if !begins(Method::Passkey) {
+            return Ok(None);
+        }
+        let newcomer = self.newcomer(token, browser, (&sealed, &given));
+        Ok(newcomer.map(|newcomer| {
+            Chosen::Passkey(Box::new((newcomer.subject, newcomer.record, newcomer.once)))
+        }))
     }
 
     /// The person pressed the button behind a link.
@@ -90,7 +175,7 @@ impl Provider {
         &self,
         token: &str,
         browser: &Browser,
-        answer: LinkAnswer,
+        mut answer: LinkAnswer,
     ) -> Result<LinkUsed, Failure> {
         let (key, record, revision) = self.open_link(token).await?;
         let spend = Spend::Waiting {
@@ -98,15 +183,18 @@ impl Provider {
             revision,
             next: None,
         };
-        let password = answer
-            .password
-            .unwrap_or_else(|| Secret::new(String::new()));
         match record.purpose {
-            MailedPurpose::SignUp | MailedPurpose::Invitation => {
-                self.make_account(&record, spend, browser, &password, answer.name)
+            MailedPurpose::SignUp | MailedPurpose::Invitation | MailedPurpose::Recover => {
+                let chosen = self.chosen(token, &record, browser, &mut answer).await?;
+                let Some(chosen) = chosen else {
+                    return Ok(LinkUsed::PasskeyRefused);
+                };
+                if record.purpose == MailedPurpose::Recover {
+                    return self.recover(&record, spend, browser, chosen).await;
+                }
+                self.make_account(&record, spend, browser, (chosen, answer.name))
                     .await
             }
-            MailedPurpose::Recover => self.recover(&record, spend, browser, &password).await,
             MailedPurpose::SignIn => self.sign_in_by_link(&record, spend, browser).await,
             MailedPurpose::NewAddress => self.confirm_address(&record, spend, browser).await,
             _ => Err(Reason::LinkOver.into()),
@@ -118,17 +206,21 @@ impl Provider {
         record: &MailedRecord,
         spend: Spend,
         browser: &Browser,
-        password: &Secret,
-        name: Option<String>,
+        (chosen, name): (Chosen, Option<String>),
     ) -> Result<LinkUsed, Failure> {
         let inner = &self.inner;
         let name = name.as_deref().map(str::trim).filter(|n| !n.is_empty());
-        let change = Change::New {
-            address: &record.address,
-            password,
+        let mut new = NewAccount {
+            address: Some(&record.address),
             name,
+            ..NewAccount::default()
         };
-        let prepared = match self.people()?.prepare(inner.issuer_id, change).await? {
+        match &chosen {
+            Chosen::Password(password) => new.password = Some(password),
+            Chosen::Passkey(made) => new.subject = Some(&made.0),
+        }
+        let change = Change::New(new);
+        let mut prepared = match self.people()?.prepare(inner.issuer_id, change).await? {
             Ok(prepared) => prepared,
             // Somebody made an account with the address meanwhile: it is theirs, and the link is over.
             Err(Unfit::Taken) => return Err(Reason::LinkOver.into()),
@@ -136,12 +228,18 @@ impl Provider {
         };
         let account = prepared.account.clone();
         let happened = self.happened(&account.subject, Activity::SignedUp, browser, None);
-        self.change(vec![spend], prepared, vec![happened]).await?;
+        let proof = self.proof_of(&chosen);
+        let mut spends = vec![spend];
+        if let Chosen::Passkey(made) = chosen {
+            let (_, key, once) = *made;
+            spends.push(once);
+            prepared.spends.push(Spend::NewCredential(Box::new(key)));
+        }
+        self.change(spends, prepared, vec![happened]).await?;
         // A link alone signs nobody in who did not begin here: another's link would put them into another's account.
         if !is_here(record, browser) {
             return Ok(LinkUsed::Done(None));
         }
-        let proof = Proof::new(Method::Password, self.now());
         if let Some(handle) = &record.request {
             let proven = Proven {
                 account: account.clone(),
@@ -185,25 +283,45 @@ impl Provider {
         }))
     }
 
-    /// Sets a new password. Nobody is signed in by it: other factors are still asked.
+    fn proof_of(&self, chosen: &Chosen) -> Proof {
+        match chosen {
+            Chosen::Passkey(made) => proof_by(&made.1, self.now()),
+            Chosen::Password(_) => Proof::new(Method::Password, self.now()),
+        }
+    }
+
+    /// Sets a new password, or adds a passkey. Nobody is signed in by it: other factors are still asked.
     async fn recover(
         &self,
         record: &MailedRecord,
         spend: Spend,
         browser: &Browser,
-        password: &Secret,
+        chosen: Chosen,
     ) -> Result<LinkUsed, Failure> {
         let account = self.still(record).await?;
-        let change = Change::Password(&account.subject, password);
+        let change = match &chosen {
+            Chosen::Password(password) => Change::Password(&account.subject, password),
+            Chosen::Passkey(_) => Change::EndAll(&account.subject),
+        };
         let prepared = self.people()?.prepare(self.inner.issuer_id, change).await?;
-        let prepared = match prepared {
+        let mut prepared = match prepared {
             Ok(prepared) => prepared,
             Err(unfit) => return Ok(LinkUsed::Unfit(unfit)),
         };
         let mut writes = self.end_sessions(self.sessions_of(&account.subject).await?);
         writes.push(self.happened(&account.subject, Activity::Recovered, browser, None));
-        writes.push(self.tell_of_password(&record.address)?);
-        self.change(vec![spend], prepared, writes).await?;
+        let mut spends = vec![spend];
+        match chosen {
+            Chosen::Password(_) => writes.push(self.tell_of_password(&record.address)?),
+            Chosen::Passkey(made) => {
+                let (_, key, once) = *made;
+                spends.push(once);
+                prepared.spends.push(Spend::NewCredential(Box::new(key)));
+                let added = Activity::PasskeyAdded;
+                writes.push(self.happened(&account.subject, added, browser, None));
+            }
+        }
+        self.change(spends, prepared, writes).await?;
         let back = record
             .request
             .as_deref()

@@ -42,6 +42,17 @@ pub enum Event<'a> {
         /// Where the request came from.
         peer: Option<IpAddr>,
     },
+    /// Something happened with an account: what people see among what happened, by the same name.
+    Account {
+        /// What, such as `passkey_added`.
+        what: &'static str,
+        /// Whose account it is.
+        account: &'a Subject,
+        /// The application that it is about.
+        client: Option<&'a ClientId>,
+        /// The network address, where it is known.
+        address: Option<&'a str>,
+    },
     /// A session ended.
     SignedOut,
     /// A client was registered, changed or deleted.

@@ -24,6 +24,6 @@ pub use fetcher::{
 };
 pub use interaction::{Interaction, PageKind};
 pub use mail::{Letter, Letters, Mail, MailCode, MailError, MailLink, Mailer, Message};
-pub use people::{ByOperator, Change, People, PersonalAccount, Prepared, Unfit};
+pub use people::{ByOperator, Change, NewAccount, People, PersonalAccount, Prepared, Unfit};
 pub use signer::{SignError, Signer};
 pub use token_claims::{TokenAbout, TokenClaims};

@@ -29,15 +29,8 @@ pub struct PersonalAccount {
 /// Something that a person wants to change.
 #[derive(Clone, Copy, Debug)]
 pub enum Change<'a> {
-    /// To have an account. The address is one that they have shown to read.
-    New {
-        /// Their address, by which they sign in.
-        address: &'a EmailAddress,
-        /// Their password.
-        password: &'a Secret,
-        /// Their name, as they like to be called.
-        name: Option<&'a str>,
-    },
+    /// To have an account.
+    New(NewAccount<'a>),
     /// Another password. Everything that was granted before is over.
     Password(&'a Subject, &'a Secret),
     /// Another address, which they have shown to read.
@@ -92,6 +85,20 @@ pub enum ByOperator<'a> {
     },
     /// What they are and may do. Where that takes something away, everything is over that was granted before.
     Memberships(&'a Subject, &'a [Membership]),
+}
+
+/// An account that somebody wants to have. Without an address or a password it comes with a passkey, which is committed
+/// beside it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NewAccount<'a> {
+    /// The subject that it must have, where something was made for it already: nobody had it ever.
+    pub subject: Option<&'a Subject>,
+    /// Their address, which they have shown to read, and by which they sign in.
+    pub address: Option<&'a EmailAddress>,
+    /// Their password.
+    pub password: Option<&'a Secret>,
+    /// Their name, as they like to be called.
+    pub name: Option<&'a str>,
 }
 
 /// A change that can be committed.

@@ -16,6 +16,11 @@ pub struct SignUp {
     pub mode: SignUpMode,
     /// How long an invitation works.
     pub invitation_lifetime: Seconds,
+    /// Whether an account can be made with a passkey alone, without a mail address. Who then loses the passkey and has no
+    /// other has lost the account, unless they kept recovery codes and `sign_in.methods` has "recovery_code".
+    pub without_mail: bool,
+    /// Accounts that can be made so from one network address, and from one browser, within an hour.
+    pub accounts_per_network: u32,
 }
 
 /// Who may make an account.
@@ -35,6 +40,8 @@ impl Default for SignUp {
         Self {
             mode: SignUpMode::Closed,
             invitation_lifetime: seconds(PeoplePolicy::default().invitation_lifetime),
+            without_mail: false,
+            accounts_per_network: PeoplePolicy::default().accounts_per_network,
         }
     }
 }
@@ -86,6 +93,8 @@ impl Default for Account {
     fn default() -> Self {
         let PeoplePolicy {
             sign_up: _,
+            sign_up_without_mail: _,
+            accounts_per_network: _,
             recovery,
             account_page,
             link_lifetime,
@@ -119,6 +128,13 @@ impl SignUp {
     pub(super) fn check(&self, check: &mut Checker<'_>) {
         let setting = "sign_up.invitation_lifetime";
         check.between(setting, self.invitation_lifetime, 3600, 90 * 86_400);
+        let setting = "sign_up.accounts_per_network";
+        check.number(setting, self.accounts_per_network.into(), 1, 100_000);
+        if self.without_mail && self.mode != SignUpMode::Open {
+            let message =
+                "is on, but sign_up.mode is not \"open\": nobody could make an account so";
+            check.problem("sign_up.without_mail", message);
+        }
     }
 }
 
@@ -181,6 +197,8 @@ impl Account {
                 SignUpMode::Invitation => Mode::Invitation,
                 SignUpMode::Closed => Mode::Closed,
             },
+            sign_up_without_mail: sign_up.without_mail,
+            accounts_per_network: sign_up.accounts_per_network,
             recovery,
             account_page: page,
             link_lifetime: number(link_lifetime),
@@ -252,6 +270,8 @@ mod tests {
         for text in [
             "sign_up.mode = 'maybe'",
             "sign_up.invitation_lifetime = '1m'",
+            "sign_up.accounts_per_network = 0",
+            "sign_up.without_mail = true",
             "account.link_lifetime = '2d'",
             "account.recent_sign_in = '1d'",
             "account.mails_per_address = 0",

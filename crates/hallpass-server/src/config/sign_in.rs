@@ -14,7 +14,7 @@ use super::value::Seconds;
 #[serde(default, deny_unknown_fields)]
 pub struct SignIn {
     /// Ways to begin, in the order in which the page offers them: `password`, `passkey`, `email_code`, `magic_link`,
-    /// `upstream`. Without a value: password, passkey, what `account.mail_sign_in` says, and other providers.
+    /// `upstream`, `recovery_code` (for accounts without a mail address). Without a value: password, passkey, what `account.mail_sign_in` says, and other providers.
     pub methods: Option<Vec<String>>,
     /// Ways to go on, where one is not enough: `passkey`, `totp` (an authenticator app), `recovery_code`, `email_code`.
     /// By the last whoever reads the mail may have both factors.
@@ -61,6 +61,7 @@ const FIRST: &[Method] = &[
     Method::EmailCode,
     Method::MagicLink,
     Method::Upstream,
+    Method::RecoveryCode,
 ];
 /// By what it can go on.
 const SECOND: &[Method] = &[

@@ -50,6 +50,7 @@ mod mutual_tls;
 mod named_rows;
 mod nodes;
 mod outbox;
+mod passkey_accounts;
 mod passkeys;
 mod people;
 mod postgres;

@@ -23,6 +23,15 @@ fn secret_of(page: &str) -> Vec<u8> {
     secret
 }
 
+/// Turns an app on, on the page that offers it.
+pub(crate) async fn turn_on(op: &Op, browser: &mut Browser, page: &str) {
+    let typed = code(op, &secret_of(page), 0);
+    let answer = browser
+        .press(page, "enrol", "turn-on", &[("code", &typed)])
+        .await;
+    assert_eq!(answer.status, 303, "{}", answer.text());
+}
+
 pub(crate) fn code(op: &Op, secret: &[u8], steps: i64) -> String {
     let now = hallpass_types::Timestamp(op.clock.seconds() + steps * totp::PERIOD);
     String::from_utf8(totp::code(secret, totp::step_at(now)).to_vec()).unwrap()

@@ -30,6 +30,7 @@ pub(super) static MESSAGES: Messages = Messages {
         passkey_script: "Passkeys need a browser with JavaScript switched on.",
         passkey_stopped: "The passkey was not used. Try again, or choose another way.",
         remember: "Stay signed in on this device",
+        last_way: "That is your only way in. Add another one before you remove it.",
     },
     second: Second {
         title: "One more step",

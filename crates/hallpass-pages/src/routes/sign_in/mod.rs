@@ -12,7 +12,7 @@ use hallpass_http::{ClientAddr, Problem, Response};
 use hallpass_provider::{
     Failure,
     browser::Browser,
-    endpoints::{Answered, Proven, SignInDetails, SignInStep},
+    endpoints::{Answered, CodeRefused, Proven, SignInDetails, SignInStep},
     ports::{Event, PageKind, SignInAttempt, SignInOutcome},
 };
 use hallpass_types::{Params, Secret, Subject};
@@ -141,6 +141,12 @@ impl PageRoutes {
                 Err(failed) => Ok(self.sign_in_page(asked, methods, username, Some(failed))),
             };
         }
+        if let Some(typed) = form
+            .get("recovery")
+            .filter(|_| methods.contains(&Method::RecoveryCode))
+        {
+            return self.recovery_first(asked, methods, username, typed).await;
+        }
         if !methods.contains(&Method::Password) {
             let failed = Failed::refused(SignInError::Refused);
             return Ok(self.sign_in_page(asked, methods, username, Some(failed)));
@@ -156,6 +162,27 @@ impl PageRoutes {
                 return Ok(self.gone_on(asked, &subject, answered));
             }
             Err(failed) => failed,
+        };
+        self.report(asked.head, failed.outcome, None);
+        Ok(self.sign_in_page(asked, methods, username, Some(failed)))
+    }
+
+    /// A recovery code in the place of everything else, for those who have lost it.
+    async fn recovery_first(
+        &self,
+        asked: &Asked<'_>,
+        methods: &[Method],
+        username: &str,
+        typed: &str,
+    ) -> Result<Response, Problem> {
+        let provider = self.provider();
+        let given = provider
+            .recovery_given(asked.handle, asked.browser, username, typed)
+            .await?;
+        let failed = match given {
+            Ok((subject, answered)) => return Ok(self.gone_on(asked, &subject, answered)),
+            Err(CodeRefused::Wrong) => Failed::refused(SignInError::WrongCode),
+            Err(CodeRefused::Throttled { retry_after }) => Failed::throttled(retry_after),
         };
         self.report(asked.head, failed.outcome, None);
         Ok(self.sign_in_page(asked, methods, username, Some(failed)))
@@ -302,6 +329,7 @@ fn ways(methods: &[Method]) -> Vec<&'static str> {
             Method::Password | Method::EmailCode | Method::MagicLink => "form",
             Method::Passkey => "passkey",
             Method::Upstream => "upstream",
+            Method::RecoveryCode => "recovery",
             _ => continue,
         };
         if !ways.contains(&way) {

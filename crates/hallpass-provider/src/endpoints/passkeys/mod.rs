@@ -4,14 +4,14 @@
 //! writes nothing; whoever uses it spends it.
 
 mod aaguid;
+mod newcomer;
+mod registration;
 
 use hallpass_core::sign_in::{Method, Proof};
 use hallpass_jose::{base64url, constant_time_eq};
 use hallpass_store::{CredentialData, CredentialRecord, Passkey, Spend};
-use hallpass_types::{Bucket, ContentDigest, CredentialId, Key, Once, Subject, Timestamp, sha256};
-use hallpass_webauthn::{
-    ALGORITHMS, Assertion, Expected, Registration, Rejected, verify_assertion, verify_registration,
-};
+use hallpass_types::{Bucket, ContentDigest, Key, Once, Subject, Timestamp, sha256};
+use hallpass_webauthn::{Assertion, Expected, Rejected, verify_assertion};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -25,10 +25,11 @@ use crate::{
     ports::Account,
 };
 
+pub(crate) use newcomer::proof_by;
+pub use newcomer::{NewcomerOffer, NewcomerRefused};
+
 /// Seconds for which a challenge is good.
 const CHALLENGE_AGE: i64 = 300;
-/// Passkeys of one person.
-const MOST: usize = 50;
 
 /// A passkey that was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,22 +56,6 @@ struct AssertionResponse {
     signature: String,
     #[serde(default)]
     user_handle: Option<String>,
-}
-
-/// What a browser answers to a request for a new key.
-#[derive(Deserialize)]
-struct RegistrationJson {
-    response: RegistrationResponse,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RegistrationResponse {
-    #[serde(rename = "clientDataJSON")]
-    client_data: String,
-    attestation_object: String,
-    #[serde(default)]
-    transports: Vec<String>,
 }
 
 /// For what a challenge is.
@@ -204,7 +189,9 @@ impl Provider {
             proof: Proof::passkey(record.backup_eligible, self.now()),
             must_change: false,
         };
-        let answered = self.advance(signing_in, browser, proven, spends).await?;
+        let answered = self
+            .advance(signing_in, browser, proven, (spends, Vec::new()))
+            .await?;
         Ok(answered
             .map(|answered| (subject, answered))
             .ok_or(PasskeyRefused::Refused))
@@ -298,126 +285,6 @@ impl Provider {
         self.spent(spends).await?;
         Ok(None)
     }
-
-    /// What is asked of an authenticator for a new passkey, as JSON. `bound_to` is the page or session that it is for.
-    ///
-    /// # Errors
-    /// The store fails.
-    pub async fn passkey_offer(
-        &self,
-        account: &Account,
-        bound_to: &str,
-        service: &str,
-        browser: &Browser,
-    ) -> Result<Option<String>, Failure> {
-        let challenge = self.challenge(Ceremony::Create, bound_to, browser);
-        let (Some(challenge), Some(host)) = (challenge, self.passkey_host()) else {
-            return Ok(None);
-        };
-        let held = self.credentials_of(&account.subject).await?;
-        let algorithms: Vec<Value> = ALGORITHMS
-            .iter()
-            .map(|alg| json!({"type": "public-key", "alg": alg}))
-            .collect();
-        let offer = json!({
-            "challenge": base64url::encode(challenge),
-            "rp": {"id": host, "name": service},
-            "user": {
-                "id": base64url::encode(self.inner.secrets.user_handle(&account.subject)),
-                "name": account.display_name,
-                "displayName": account.display_name,
-            },
-            "pubKeyCredParams": algorithms,
-            "excludeCredentials": described(&held),
-            "authenticatorSelection": {
-                "residentKey": "required",
-                "requireResidentKey": true,
-                "userVerification": "required",
-            },
-            "attestation": "none",
-            "timeout": CHALLENGE_AGE.saturating_mul(1000),
-        });
-        Ok(Some(offer.to_string()))
-    }
-
-    /// Registers a passkey of a person.
-    ///
-    /// # Errors
-    /// The store fails.
-    pub async fn add_passkey(
-        &self,
-        account: &Account,
-        bound_to: &str,
-        browser: &Browser,
-        given: &str,
-    ) -> Result<Result<CredentialId, PasskeyRefused>, Failure> {
-        let inner = &self.inner;
-        let refused = Ok(Err(PasskeyRefused::Refused));
-        let Ok(parsed) = serde_json::from_str::<RegistrationJson>(given) else {
-            return refused;
-        };
-        let response = parsed.response;
-        let (Some(client_data), Some(attestation)) = (
-            base64url::decode(&response.client_data),
-            base64url::decode(&response.attestation_object),
-        ) else {
-            return refused;
-        };
-        let answered = self.answered(Ceremony::Create, bound_to, browser, &client_data);
-        let (Some((challenge, once)), Some(rp_id)) = (answered, self.passkey_host()) else {
-            return refused;
-        };
-        let expected = Expected {
-            challenge: &challenge,
-            origin: inner.policy.issuer.origin(),
-            rp_id: &rp_id,
-        };
-        let registration = Registration {
-            client_data: &client_data,
-            attestation: &attestation,
-        };
-        let registered = match verify_registration(&registration, &expected) {
-            Ok(registered) => registered,
-            Err(reason) => {
-                tracing::info!(reason = %reason, "a passkey was not registered");
-                return refused;
-            }
-        };
-        let held = self.credentials_of(&account.subject).await?;
-        if held.len() >= MOST {
-            return refused;
-        }
-        let id = CredentialId(self.random());
-        let record = CredentialRecord {
-            subject: account.subject.clone(),
-            id,
-            lookup: Some(lookup(&registered.credential_id)),
-            name: aaguid::name(&registered.aaguid)
-                .unwrap_or("Passkey")
-                .to_owned(),
-            data: CredentialData::Passkey(Box::new(Passkey {
-                credential_id: registered.credential_id,
-                public_key: registered.public_key,
-                algorithm: registered.algorithm,
-                counter: registered.counter,
-                aaguid: registered.aaguid,
-                transports: known_transports(response.transports),
-                backup_eligible: registered.backup_eligible,
-                backed_up: registered.backed_up,
-                cloned_at: None,
-            })),
-            created_at: self.now(),
-            last_used_at: None,
-            revision: 0,
-        };
-        let spends = vec![once, Spend::NewCredential(Box::new(record))];
-        //= WEBAUTHN#7.1 MUST: the identifier of a key is not registered for anybody yet
-        if self.spent(spends).await? {
-            Ok(Ok(id))
-        } else {
-            Ok(Err(PasskeyRefused::Taken))
-        }
-    }
 }
 
 /// The parts of an assertion, decoded.
@@ -466,13 +333,4 @@ fn described(records: &[CredentialRecord]) -> Vec<Value> {
             }))
         })
         .collect()
-}
-
-/// Words that are known: they go back to browsers.
-fn known_transports(mut said: Vec<String>) -> Vec<String> {
-    const KNOWN: &[&str] = &["usb", "nfc", "ble", "smart-card", "hybrid", "internal"];
-    said.retain(|word| KNOWN.contains(&word.as_str()));
-    said.sort();
-    said.dedup();
-    said
 }

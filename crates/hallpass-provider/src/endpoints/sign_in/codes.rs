@@ -1,6 +1,9 @@
 //! Codes of authenticator apps and recovery codes, as a second step.
 
-use hallpass_core::sign_in::{Method, Proof, recovery, totp};
+use hallpass_core::{
+    record::Activity,
+    sign_in::{Method, Proof, recovery, totp},
+};
 use hallpass_store::{CredentialData, CredentialRecord, Spend};
 use hallpass_types::{Subject, Timestamp};
 
@@ -51,13 +54,18 @@ impl Provider {
         let Some(spend) = self.code_spend(&account.subject, method, typed).await? else {
             return Ok(Err(CodeRefused::Wrong));
         };
+        let recovered = method == Method::RecoveryCode;
+        let happened: Vec<_> = recovered
+            .then(|| self.happened(&account.subject, Activity::RecoveryCodeUsed, browser, None))
+            .into_iter()
+            .collect();
         let proven = Proven {
             account: account.clone(),
             proof: Proof::new(method, now),
             must_change: false,
         };
         match self
-            .advance(signing_in, browser, proven, vec![spend])
+            .advance(signing_in, browser, proven, (vec![spend], happened))
             .await?
         {
             Some(answered) => {
@@ -65,6 +73,58 @@ impl Provider {
                 Ok(Ok(answered))
             }
             // Somebody was faster with the same code.
+            None => Ok(Err(CodeRefused::Wrong)),
+        }
+    }
+
+    /// A recovery code was typed as the first proof, with the name of an account. Counted before it is looked at, and as much is
+    /// looked up for a name that nobody has.
+    ///
+    /// # Errors
+    /// The handle is not valid in this browser, the page takes no such code, or the store fails.
+    pub async fn recovery_given(
+        &self,
+        handle: &str,
+        browser: &Browser,
+        name: &str,
+        typed: &str,
+    ) -> Result<Result<(Subject, Answered), CodeRefused>, Failure> {
+        let signing_in = self.open_sign_in(handle, browser).await?;
+        let method = Method::RecoveryCode;
+        let rules = &self.inner.policy.sign_in;
+        if !rules
+            .methods_for(Some(signing_in.client()))
+            .contains(&method)
+        {
+            return Err(crate::browser::Reason::StateUnknown.into());
+        }
+        let inner = &self.inner;
+        let found = inner.accounts.find(inner.issuer_id, name).await?;
+        let nobody = hallpass_types::sha256(name.trim().to_lowercase().as_bytes());
+        let nobody = Subject::parse(&hallpass_jose::base64url::encode(nobody))
+            .map_err(|_| Failure::Internal("a digest is no subject".to_owned()))?;
+        let subject = found.as_ref().unwrap_or(&nobody);
+        if let Err(retry_after) = self.count_code(subject) {
+            return Ok(Err(CodeRefused::Throttled { retry_after }));
+        }
+        let spend = self.code_spend(subject, method, typed).await?;
+        let account = inner.accounts.account(inner.issuer_id, subject).await?;
+        let (Some(spend), Some(account)) = (spend, account) else {
+            return Ok(Err(CodeRefused::Wrong));
+        };
+        let subject = subject.clone();
+        let happened = self.happened(&subject, Activity::RecoveryCodeUsed, browser, None);
+        let proven = Proven {
+            account,
+            proof: Proof::new(method, self.now()),
+            must_change: false,
+        };
+        let proceeds = (vec![spend], vec![happened]);
+        match self.advance(signing_in, browser, proven, proceeds).await? {
+            Some(answered) => {
+                self.give_back_code(&subject);
+                Ok(Ok((subject, answered)))
+            }
             None => Ok(Err(CodeRefused::Wrong)),
         }
     }

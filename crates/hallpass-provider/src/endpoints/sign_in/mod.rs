@@ -15,7 +15,7 @@ use hallpass_core::{
         step, time_of, wished_by,
     },
 };
-use hallpass_store::{Commit, Committed, Spend, StoreError};
+use hallpass_store::{Commit, Committed, Spend, StoreError, Write};
 use hallpass_types::{Bucket, Key, Once, Opaque, Subject, Timestamp, sha256};
 use serde::{Deserialize, Serialize};
 
@@ -298,7 +298,7 @@ impl Provider {
     ) -> Result<Answered, Failure> {
         let signing_in = self.open_sign_in(handle, browser).await?;
         match self
-            .advance(signing_in, browser, proven, Vec::new())
+            .advance(signing_in, browser, proven, (Vec::new(), Vec::new()))
             .await?
         {
             Some(answered) => Ok(answered),
@@ -314,7 +314,7 @@ impl Provider {
         mut signing_in: SigningIn,
         browser: &Browser,
         proven: Proven,
-        mut spends: Vec<Spend>,
+        (mut spends, writes): (Vec<Spend>, Vec<Write>),
     ) -> Result<Option<Answered>, Failure> {
         let Proven {
             account,
@@ -348,7 +348,7 @@ impl Provider {
             return Err(Reason::StateUnknown.into());
         };
         if missing.is_some() {
-            if !spends.is_empty() && !self.spent(spends).await? {
+            if !spends.is_empty() && !self.changed(spends, writes).await? {
                 return Ok(None);
             }
             let page = self.ask_on(*signing_in.pending, Some(proved), false)?;
@@ -365,6 +365,7 @@ impl Provider {
             lowered: signing_in.is_lowered(self, &proofs),
             proofs,
             spends,
+            writes,
         };
         let fleeting = beginning.fleeting;
         // Another account beside the one that is used: that one's session goes on, and waits.
@@ -503,7 +504,7 @@ impl Provider {
             must_change: false,
         };
         match self
-            .advance(signing_in, browser, proven, Vec::new())
+            .advance(signing_in, browser, proven, (Vec::new(), Vec::new()))
             .await?
         {
             Some(answered) => Ok(answered),
@@ -513,10 +514,16 @@ impl Provider {
 
     /// Whether all of these were in time.
     pub(crate) async fn spent(&self, spends: Vec<Spend>) -> Result<bool, StoreError> {
-        let commit = Commit {
-            spends,
-            writes: Vec::new(),
-        };
+        self.changed(spends, Vec::new()).await
+    }
+
+    /// The same, with what is written then.
+    pub(crate) async fn changed(
+        &self,
+        spends: Vec<Spend>,
+        writes: Vec<Write>,
+    ) -> Result<bool, StoreError> {
+        let commit = Commit { spends, writes };
         Ok(self.commit(commit).await? == Committed::Done)
     }
 

@@ -1,7 +1,8 @@
 //! The identities that a person has linked: seen, added and taken away by the signed-in owner alone.
 
+use hallpass_core::record::Activity;
 use hallpass_core::upstream::Reason;
-use hallpass_store::{Commit, Committed, CredentialData, CredentialRecord, Spend};
+use hallpass_store::{CredentialData, CredentialRecord, Spend};
 use hallpass_types::{CredentialId, Opaque, Sid, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -103,39 +104,18 @@ impl Provider {
         let subject = &signed_in.account.subject;
         let inner = &self.inner;
         let all = inner.store.credentials(inner.issuer_id, subject).await?;
-        let opens = |record: &&CredentialRecord| {
-            matches!(
-                record.data,
-                CredentialData::Passkey(_) | CredentialData::Upstream(_)
-            )
-        };
         let held = all.iter().find(|record| {
             record.id == identity && matches!(record.data, CredentialData::Upstream(_))
         });
         let held = held.ok_or(Reason::Form)?;
-        let is_last = all.iter().filter(opens).count() <= 1
-            && !inner
-                .accounts
-                .has_password(inner.issuer_id, subject)
-                .await?;
-        if is_last {
-            return Err(Reason::LastWay.into());
-        }
-        let commit = Commit {
-            spends: vec![
-                Spend::Session(signed_in.key),
-                Spend::Credential {
-                    subject: subject.clone(),
-                    id: identity,
-                    revision: held.revision,
-                    next: None,
-                },
-            ],
-            writes: Vec::new(),
-        };
-        match self.commit(commit).await? {
-            Committed::Done => Ok(()),
-            Committed::TooLate(_) => Err(Failure::Unavailable { retry_after: 1 }),
+        let removal = self.removal(held, &all).await?.ok_or(Reason::LastWay)?;
+        let mut spends = vec![Spend::Session(signed_in.key)];
+        spends.extend(removal);
+        let happened = self.happened(subject, Activity::IdentityUnlinked, browser, None);
+        if self.changed(spends, vec![happened]).await? {
+            Ok(())
+        } else {
+            Err(Failure::Unavailable { retry_after: 1 })
         }
     }
 

@@ -8,6 +8,7 @@ mod ask;
 mod linked;
 
 use hallpass_core::{
+    record::Activity,
     sign_in::{Method, Proof},
     upstream::{
         Endpoints, FirstTime, Reason, Sent, Upstream, authorization_url, mapped, read_answer,
@@ -237,7 +238,7 @@ impl Provider {
         self.upstream_used(state, away.expires_at).await?;
         match &away.purpose {
             Purpose::SignIn(handle) => {
-                let account = self.upstream_account(upstream, &person).await?;
+                let account = self.upstream_account(upstream, &person, browser).await?;
                 // Whoever else the policy asks for is asked after this: the other provider's word is one factor.
                 let proven = Proven {
                     account,
@@ -273,6 +274,7 @@ impl Provider {
         &self,
         upstream: &Upstream,
         person: &Person,
+        browser: &Browser,
     ) -> Result<Account, Failure> {
         let inner = &self.inner;
         let lookup = lookup(upstream, &person.subject);
@@ -295,7 +297,7 @@ impl Provider {
                 .await?
         {
             let record = self.identity(upstream, person, &account);
-            return match self.commit_credential(record).await? {
+            return match self.commit_credential(record, browser).await? {
                 Committed::Done => Ok(account),
                 // Somebody else linked it in this very moment.
                 Committed::TooLate(_) => Err(Reason::Taken.into()),
@@ -341,7 +343,7 @@ impl Provider {
             None => {}
         }
         let record = self.identity(upstream, person, &signed_in.account);
-        match self.commit_credential(record).await? {
+        match self.commit_credential(record, browser).await? {
             Committed::Done => Ok(()),
             Committed::TooLate(_) => Err(Reason::Taken.into()),
         }
@@ -365,10 +367,16 @@ impl Provider {
         }
     }
 
-    async fn commit_credential(&self, record: CredentialRecord) -> Result<Committed, Failure> {
+    async fn commit_credential(
+        &self,
+        record: CredentialRecord,
+        browser: &Browser,
+    ) -> Result<Committed, Failure> {
+        let linked = Activity::IdentityLinked;
+        let happened = self.happened(&record.subject, linked, browser, None);
         let commit = Commit {
             spends: vec![Spend::NewCredential(Box::new(record))],
-            writes: Vec::new(),
+            writes: vec![happened],
         };
         Ok(self.commit(commit).await?)
     }
