@@ -172,6 +172,7 @@ start with file and line. With `pages.reload_templates` the folder is read again
 |---|---|
 | `fill(name=value)` | puts values in the place of `{name}` in a text |
 | `fill_html(name=value)` | the same, each value emphasised and isolated from the direction of the text around it |
+| `ltr` | isolates what reads from the left in every language, such as a date in digits |
 | `initial` | the first letter of a name |
 ";
 

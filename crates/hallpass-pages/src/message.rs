@@ -43,6 +43,12 @@ pub(crate) fn named(message: &str, chrome: &Value) -> Result<String, Error> {
         .replace("{host}", &part("host")?))
 }
 
+/// Filter `ltr`: something that reads from the left in every language, such as a date in digits, isolated from the
+/// direction of the text around it.
+pub(crate) fn ltr(text: &str) -> String {
+    format!("\u{2066}{text}\u{2069}")
+}
+
 /// A piece of a message.
 enum Part<'a> {
     Text(&'a str),

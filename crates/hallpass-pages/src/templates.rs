@@ -136,6 +136,7 @@ impl Templates {
         environment.add_filter("fill_html", message::fill_html);
         environment.add_filter("initial", text::initial);
         environment.add_filter("named", message::named);
+        environment.add_filter("ltr", message::ltr);
         let syntax = SyntaxConfig::builder()
             .trim_blocks(true)
             .lstrip_blocks(true)

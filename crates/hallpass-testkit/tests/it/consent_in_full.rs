@@ -210,7 +210,7 @@ async fn s22_whoever_cancels_sends_an_error_with_state_and_issuer_to_the_client(
     let mut browser = op.browser();
     let asked = browser.send(request.get()).await;
     let page = browser.follow(&asked).await.text();
-    let at_sign_in = browser.press(&page, "login", "cancel", &[]).await;
+    let at_sign_in = browser.press(&page, "leave", "cancel", &[]).await;
     let mut browser = signed_in(&op).await;
     let (_, page) = open(&mut browser, &request).await;
     let at_consent = browser.press(&page, "consent", "deny", &[]).await;

@@ -593,7 +593,7 @@ async fn who_leaves_before_signing_in_changes_nothing() {
     let mut browser = op.browser();
     let next = browser.send(entry(&device.user_code)).await;
     let page = browser.follow(&next).await.text();
-    let left = browser.press(&page, "login", "cancel", &[]).await;
+    let left = browser.press(&page, "leave", "cancel", &[]).await;
     assert!(
         browser
             .follow(&left)
