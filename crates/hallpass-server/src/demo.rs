@@ -48,7 +48,9 @@ impl Demo {
         let clients = clients(issuer, config, ground);
         config.registration.enabled = true;
         config.registration.open = true;
-        config.sign_up.mode = config::SignUpMode::Open;
+        if config.sign_up.mode == config::SignUpMode::Closed {
+            config.sign_up.mode = config::SignUpMode::Open;
+        }
         // Never two of the same name: who has configured one of these keeps it.
         let theirs = |id: &str| config.clients.iter().any(|client| client.client_id == id);
         let clients: Vec<_> = clients

@@ -9,7 +9,7 @@ use crate::node;
 use crate::support::{Application, CHALLENGE, Http, Server, VERIFIER, WebDriver, missing};
 
 /// The server and a browser, unless the browser is missing.
-pub(crate) async fn start(name: &str, javascript: bool) -> Option<(Server, WebDriver)> {
+async fn start(name: &str, javascript: bool) -> Option<(Server, WebDriver)> {
     if missing("chromedriver", &["--version"]) || missing("chromium", &["--version"]) {
         return None;
     }
@@ -17,7 +17,7 @@ pub(crate) async fn start(name: &str, javascript: bool) -> Option<(Server, WebDr
 }
 
 /// Fills the sign-in page in and sends it.
-pub(crate) async fn sign_in(browser: &WebDriver, user: &User) {
+async fn sign_in(browser: &WebDriver, user: &User) {
     browser
         .find("form#login input[name=username]")
         .await
@@ -50,16 +50,23 @@ pub(crate) async fn assert_accessible(browser: &WebDriver, page: &str) {
     assert_eq!(found, json!([]), "{page}");
 }
 
-pub(crate) async fn assert_no_complaints(browser: &WebDriver, page: &str) {
+async fn assert_no_complaints(browser: &WebDriver, page: &str) {
     let complaints = browser.complaints().await;
     assert!(complaints.is_empty(), "{page}: {complaints:#?}");
 }
 
 #[tokio::test]
 async fn a_person_signs_in_at_the_demo_and_sees_tokens() {
+    if missing("npm", &["--version"]) {
+        return;
+    }
     let Some((server, browser)) = start("browser-demo", true).await else {
         return;
     };
+    let axe = node::packages().join("node_modules/axe-core/axe.min.js");
+    browser
+        .in_every_page(&std::fs::read_to_string(axe).unwrap())
+        .await;
     browser.open(&server.url("/")).await;
     browser.find("a#demo").await;
     browser.screenshot("home").await;
@@ -89,6 +96,12 @@ async fn a_person_signs_in_at_the_demo_and_sees_tokens() {
     let first = browser.find("#access-token").await.text().await;
     assert!(!first.is_empty());
     assert_no_complaints(&browser, "the demo").await;
+    browser.size(375, 667, true).await;
+    assert_fits(&browser, "the demo with tokens").await;
+    for dark in [false, true] {
+        browser.dark(dark).await;
+        assert_accessible(&browser, "the demo with tokens").await;
+    }
 
     browser.find("button#refresh").await.click().await;
     browser.find("#steps li:nth-child(6)").await;
@@ -220,75 +233,6 @@ async fn a_wrong_password_is_said_and_the_password_has_the_focus() {
     let error = browser.find("#demo-error").await.text().await;
     assert!(error.contains("access_denied"), "{error}");
     browser.screenshot("demo-denied").await;
-}
-
-#[tokio::test]
-async fn every_page_fits_on_a_phone_in_light_and_dark_and_axe_finds_no_barrier() {
-    if missing("npm", &["--version"]) {
-        return;
-    }
-    let Some((server, browser)) = start("browser-phone", true).await else {
-        return;
-    };
-    let axe = node::packages().join("node_modules/axe-core/axe.min.js");
-    browser
-        .in_every_page(&std::fs::read_to_string(axe).unwrap())
-        .await;
-    browser.size(375, 667, true).await;
-    let look = async |name: &str| {
-        for (dark, scheme) in [(false, "light"), (true, "dark")] {
-            browser.dark(dark).await;
-            browser.screenshot(&format!("phone-{name}-{scheme}")).await;
-            assert_fits(&browser, name).await;
-            assert_accessible(&browser, &format!("{name}, {scheme}")).await;
-            let background = browser
-                .script("return getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
-                .await;
-            let brightness: u64 = background
-                .as_array()
-                .unwrap()
-                .iter()
-                .take(3)
-                .filter_map(serde_json::Value::as_u64)
-                .sum();
-            assert_eq!(brightness < 3 * 128, dark, "{name}: {background}");
-        }
-    };
-    browser.open(&server.url("/")).await;
-    browser.find("a#demo").await;
-    look("home").await;
-    browser
-        .open(&server.url("/authorize?client_id=nobody"))
-        .await;
-    browser.find("#error-code").await;
-    look("error").await;
-    browser.open(&server.url("/demo")).await;
-    browser.find("button#start").await;
-    look("demo-start").await;
-    browser.find("button#start").await.click().await;
-    browser.find("form#login").await;
-    look("sign-in").await;
-    let wrong = User {
-        username: "someone.with.a.very.long.name@a-rather-long-domain-name.example".to_owned(),
-        password: "not the password".to_owned(),
-    };
-    sign_in(&browser, &wrong).await;
-    browser.find("#sign-in-error").await;
-    look("sign-in-wrong").await;
-    browser.open(&server.url("/demo")).await;
-    browser.find("button#start").await.click().await;
-    sign_in(&browser, &server.demo.user).await;
-    browser.find("form#consent").await;
-    look("consent").await;
-    browser.find("button#allow").await.click().await;
-    browser.find("#demo[data-state=signed-in]").await;
-    look("demo-tokens").await;
-    browser.open(&server.url("/logout")).await;
-    browser.find("form#logout").await;
-    look("confirm-logout").await;
-    browser.find("button#logout-yes").await.click().await;
-    browser.find("#signed-out").await;
-    look("signed-out").await;
 }
 
 /// Presses Tab until that element has the focus.

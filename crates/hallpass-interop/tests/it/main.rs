@@ -14,7 +14,6 @@ mod kill9;
 mod mcp;
 mod node;
 mod openidconnect;
-mod people;
 mod support;
 mod walk;
 mod walks;

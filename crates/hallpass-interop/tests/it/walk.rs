@@ -180,6 +180,24 @@ pub(crate) struct Shop {
 }
 
 impl Shop {
+    /// A client that stands in the configuration of the server, which is not running yet, with further metadata: the
+    /// application, and the settings to start the server with.
+    pub(crate) fn configured(name: &str, more: &str) -> (Self, String) {
+        let application = Application::start();
+        let callback = application.url("/callback");
+        let client = name.to_lowercase();
+        let settings = format!(
+            "[{{ client_id = \"{client}\", client_name = \"{name}\", redirect_uris = [\"{callback}\"], \
+             token_endpoint_auth_method = \"none\", {more} }}]"
+        );
+        let shop = Self {
+            application,
+            client,
+            name: name.to_owned(),
+        };
+        (shop, settings)
+    }
+
     /// A public client that registers itself.
     pub(crate) async fn register(walk: &Walk, name: &str) -> Self {
         let application = Application::start();

@@ -43,6 +43,28 @@ fn config_check_tells_everything_that_is_wrong_and_fails() {
 }
 
 #[test]
+fn s17_lifetimes_come_from_variables_and_a_bad_one_is_named_before_anything_is_served() {
+    let folder = Folder::new();
+    for name in ["INTERACTION", "SESSION", "REFRESH_ABSOLUTE", "ID_TOKEN"] {
+        let variable = format!("HALLPASS__LIFETIMES__{name}");
+        let setting = format!("lifetimes.{}", name.to_lowercase());
+        for value in ["", " ", "0", "-1", "soon", "12 parsecs", "100000d", "[]"] {
+            let mut serving = folder.hallpass(&["serve"]);
+            let output = serving.env(&variable, value).output().unwrap();
+            assert_eq!(output.status.code(), Some(1), "{variable}={value}");
+            let said = stderr(&output);
+            let beginning = format!("{variable}: {setting}: ");
+            assert!(said.starts_with(&beginning), "{variable}={value}: {said}");
+        }
+        let mut checking = folder.hallpass(&["config", "check"]);
+        let output = checking.env(&variable, "59m").output().unwrap();
+        assert!(output.status.success(), "{variable}: {}", stderr(&output));
+    }
+    // Nothing was made.
+    assert!(!folder.0.join("hallpass-data").exists());
+}
+
+#[test]
 fn config_schema_is_a_schema() {
     let schema = Folder::new().json(&["config", "schema"]);
     assert_eq!(

@@ -53,6 +53,7 @@ pub(crate) struct Server {
     pub(crate) demo: Demo,
     /// The first line as it was printed, for the scripts.
     pub(crate) line: String,
+    environment: Vec<(String, String)>,
     log: PathBuf,
     // Last: it goes when the process is gone.
     folder: Option<Folder>,
@@ -92,17 +93,11 @@ impl Server {
             .append(true)
             .open(&log)
             .unwrap();
+        let environment = environment(folder, ports, settings);
         let mut command = Command::new(hallpass());
         command
             .args(["serve", "--demo", "--json"])
-            .env("HALLPASS__SERVER__LISTEN", ports.listen())
-            .env("HALLPASS__SERVER__DATA_DIR", folder.join("data"))
-            .env("HALLPASS__OPERATIONS__LISTEN", ports.operations())
-            // All tests come from one address.
-            .env("HALLPASS__RATE_LIMITS__SIGN_IN_PER_ADDRESS", "100000")
-            .env("HALLPASS__REGISTRATION__PER_ADDRESS_PER_HOUR", "100000")
-            .envs(on_postgres(folder))
-            .envs(settings.iter().copied())
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -118,9 +113,23 @@ impl Server {
             process,
             demo,
             line,
+            environment,
             log,
             folder: None,
         }
+    }
+
+    /// Does something beside the server, with its settings.
+    pub(crate) fn command(&self, arguments: &[&str]) {
+        let environment = self.environment.iter().map(|(name, value)| (name, value));
+        let done = Command::new(hallpass())
+            .args(arguments)
+            .envs(environment)
+            .current_dir(self.log.parent().unwrap())
+            .output()
+            .unwrap();
+        let error = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{arguments:?}: {error}");
     }
 
     /// `kill -9`.
@@ -146,6 +155,33 @@ impl Drop for Server {
             eprintln!("{}", tail(&self.log));
         }
     }
+}
+
+/// Settings of a server on that folder and those ports, as variables of the environment.
+fn environment(folder: &Path, ports: Ports, settings: &[(&str, &str)]) -> Vec<(String, String)> {
+    let data = folder.join("data").to_str().unwrap().to_owned();
+    let own = [
+        ("HALLPASS__SERVER__LISTEN", ports.listen()),
+        ("HALLPASS__SERVER__DATA_DIR", data),
+        ("HALLPASS__OPERATIONS__LISTEN", ports.operations()),
+        // All tests come from one address.
+        (
+            "HALLPASS__RATE_LIMITS__SIGN_IN_PER_ADDRESS",
+            "100000".to_owned(),
+        ),
+        (
+            "HALLPASS__REGISTRATION__PER_ADDRESS_PER_HOUR",
+            "100000".to_owned(),
+        ),
+    ];
+    let given = settings
+        .iter()
+        .map(|(name, value)| (*name, (*value).to_owned()));
+    own.into_iter()
+        .chain(on_postgres(folder))
+        .chain(given)
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }
 
 /// Settings that keep the state on a PostgreSQL of the tests, when the variable `HALLPASS_TEST_STORE` says so: in a schema

@@ -162,8 +162,14 @@ async fn s51_a_person_looks_after_every_section_of_the_account() {
     let data: Value = serde_json::from_str(&folder.file("account.json").await).unwrap();
     assert!(data.to_string().contains(NEW_ADDRESS), "{data}");
 
+    // S53: out of everything.
+    walk.open("/account/sessions").await;
+    browser.click("button#sign-out-everywhere").await;
+    browser.find("#signed-out").await;
+
     // And the end.
     walk.open("/account/delete").await;
+    walk.sign_in_as(&ada(NEW_ADDRESS, SECOND)).await;
     browser.fill("input#typed", "somebody else").await;
     browser.click("button#delete-account").await;
     browser.find("#people-error").await;

@@ -50,7 +50,11 @@ impl App {
 #[tokio::test]
 async fn s50_a_person_sets_an_app_up_and_signs_in_with_as_much_as_is_asked_for() {
     let values = json!([ONE, TWO]).to_string();
-    let settings = [("HALLPASS__PROTOCOL__ACR_VALUES", values.as_str())];
+    let (bank, clients) = Shop::configured("Bank", "second_factor = \"required\"");
+    let settings = [
+        ("HALLPASS__PROTOCOL__ACR_VALUES", values.as_str()),
+        ("HALLPASS__CLIENTS", clients.as_str()),
+    ];
     let Some(walk) = Walk::start("walk-credentials", true, &settings).await else {
         return;
     };
@@ -172,4 +176,15 @@ async fn s50_a_person_sets_an_app_up_and_signs_in_with_as_much_as_is_asked_for()
     let refused = shop.answer(&walk).await;
     let said = "error=unmet_authentication_requirements";
     assert!(refused.as_str().contains(said), "{refused}");
+    // An application that always wants two has it set up on the way.
+    bank.ask(&walk, "openid", &[]).await;
+    walk.sign_in_as(&ada).await;
+    browser.find("form#enrol").await;
+    walk.look("enrol").await;
+    let mut app = App::set_up(&walk).await;
+    browser.fill("input#code", &app.code()).await;
+    browser.click("button#turn-on").await;
+    browser.click("button#allow").await;
+    let claims = &bank.tokens(&walk).await["claims"];
+    assert_eq!(claims["acr"], TWO);
 }

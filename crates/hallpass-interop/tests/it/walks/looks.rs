@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use hallpass_load::browser::User;
 use serde_json::json;
 
 use crate::support::Folder;
@@ -25,6 +26,7 @@ async fn s25_pages_have_the_operators_colours_words_and_templates_in_every_langu
     .unwrap();
     let (logo, templates) = (path.join("logo.svg"), templates);
     let settings = [
+        ("HALLPASS__SIGN_UP__MODE", "invitation"),
         ("HALLPASS__PAGES__NAME", "Aurora"),
         ("HALLPASS__PAGES__LOGO_FILE", logo.to_str().unwrap()),
         (
@@ -62,6 +64,8 @@ async fn s25_pages_have_the_operators_colours_words_and_templates_in_every_langu
     assert_eq!(browser.text("main h1").await, "Come in");
     browser.find("img.brand-logo[alt=Aurora]").await;
     walk.look("own-sign-in").await;
+    // Nobody makes an account without being asked to.
+    assert!(!browser.sees("a#to-sign-up").await);
     let colour = browser
         .script("return getComputedStyle(document.getElementById('sign-in')).backgroundColor")
         .await;
@@ -95,4 +99,31 @@ async fn s25_pages_have_the_operators_colours_words_and_templates_in_every_langu
     let spoken = browser.script("return document.documentElement.dir").await;
     assert_eq!(spoken, json!("rtl"));
     walk.look("consent-ar").await;
+
+    // S51: who was invited makes an account.
+    browser.forget().await;
+    browser.languages("en").await;
+    let guest = "guest@example.org";
+    walk.server.command(&["user", "invite", guest]);
+    let mail = walk.mail(guest, 1).await;
+    browser.open(&walk.link(&mail)).await;
+    browser.find("form#link").await;
+    walk.look("link-invitation").await;
+    browser.fill("input#name", "A Guest").await;
+    for field in ["password", "again"] {
+        let field = format!("input[name={field}]");
+        browser.fill(&field, "a bottle of wine").await;
+    }
+    browser.click("button#confirm").await;
+    browser.find("#link-done").await;
+    walk.look("done-invitation").await;
+    browser.click("a#next").await;
+    let guest = User {
+        username: guest.to_owned(),
+        password: "a bottle of wine".to_owned(),
+    };
+    if browser.sees("form#login").await {
+        walk.sign_in_as(&guest).await;
+    }
+    browser.find("#sections").await;
 }

@@ -21,7 +21,7 @@ fn code(mail: &str) -> &str {
 
 // S50, S51, L24
 #[tokio::test]
-async fn s51_without_scripts_people_sign_up_sign_in_by_mail_and_recover() {
+async fn l24_without_scripts_people_sign_up_sign_in_by_mail_and_recover() {
     let settings = [("HALLPASS__ACCOUNT__MAIL_SIGN_IN", "both")];
     let Some(walk) = Walk::start("walk-plain", false, &settings).await else {
         return;
