@@ -176,7 +176,6 @@ fn read(path: &PathBuf, to: &str) -> Option<(SystemTime, String)> {
 pub(crate) struct Shop {
     application: Application,
     client: String,
-    name: String,
 }
 
 impl Shop {
@@ -193,7 +192,6 @@ impl Shop {
         let shop = Self {
             application,
             client,
-            name: name.to_owned(),
         };
         (shop, settings)
     }
@@ -215,13 +213,7 @@ impl Shop {
         Self {
             application,
             client,
-            name: name.to_owned(),
         }
-    }
-
-    /// The name that people read.
-    pub(crate) fn name(&self) -> &str {
-        &self.name
     }
 
     /// Sends the browser to the server with a request.

@@ -5,6 +5,8 @@ use serde_json::json;
 use crate::support::Authenticator;
 use crate::walk::{Shop, Walk};
 
+const ADA: &str = "ada@example.org";
+
 /// Adds a passkey on the page for it, which is open.
 async fn add(walk: &Walk, passkeys: usize) {
     walk.browser.click("button#create-passkey").await;
@@ -26,13 +28,16 @@ async fn use_passkey(walk: &Walk, authenticator: &Authenticator<'_>) {
     walk.browser.click("button#use-passkey").await;
 }
 
-// L25, L26, L27, L42
+// L24, L25, L26, L27, L42
 #[tokio::test]
 async fn l42_a_person_adds_passkeys_signs_in_with_them_and_removes_them() {
-    let settings = [(
-        "HALLPASS__PROTOCOL__ACR_VALUES",
-        r#"["urn:example:one","urn:example:two"]"#,
-    )];
+    let settings = [
+        (
+            "HALLPASS__PROTOCOL__ACR_VALUES",
+            r#"["urn:example:one","urn:example:two"]"#,
+        ),
+        ("HALLPASS__SIGN_UP__WITHOUT_MAIL", "true"),
+    ];
     let Some(walk) = Walk::start("walk-passkeys", true, &settings).await else {
         return;
     };
@@ -136,5 +141,57 @@ async fn l42_a_person_adds_passkeys_signs_in_with_them_and_removes_them() {
     browser.find("a#to-recover").await;
     walk.sign_in().await;
     assert_eq!(shop.tokens(&walk).await["claims"]["amr"], json!(["pwd"]));
-    assert_eq!(shop.name(), "Corner Shop");
+
+    // L24: somebody new makes an account with nothing but a passkey, and lands back with a code.
+    let phone = browser.authenticator("internal").await;
+    phone.person_is_there(false).await;
+    come_anew(&walk, &shop).await;
+    browser.click("a#to-sign-up").await;
+    browser.find("form#sign-up-passkey").await;
+    walk.look("sign-up-passkey").await;
+    browser.fill("form#sign-up input#email", ADA).await;
+    browser.click("button#continue").await;
+    browser.find("#mail-sent").await;
+    let mail = walk.mail(ADA, 1).await;
+    browser.open(&walk.link(&mail)).await;
+    browser.find("form#link-passkey").await;
+    walk.look("link-passkey").await;
+    phone.person_is_there(true).await;
+    browser
+        .click("form#link-passkey button#create-passkey")
+        .await;
+    browser.click("button#allow").await;
+    let ada = &shop.tokens(&walk).await["claims"];
+    assert_ne!(ada["sub"], subject);
+    assert_eq!(ada["acr"], "urn:example:two");
+    // And is known by it.
+    come_anew(&walk, &shop).await;
+    assert_eq!(shop.tokens(&walk).await["claims"]["sub"], ada["sub"]);
+    // It is the last way in, so it stays.
+    walk.open("/account/passkeys").await;
+    browser.click("#passkeys li button[value=remove]").await;
+    browser.find("#sign-in-error").await;
+    walk.look("passkeys-last").await;
+    browser.find("#passkeys li").await;
+    phone.is_lost().await;
+
+    // Without an address, too.
+    let tablet = browser.authenticator("internal").await;
+    tablet.person_is_there(false).await;
+    come_anew(&walk, &shop).await;
+    browser.click("a#to-sign-up").await;
+    tablet.person_is_there(true).await;
+    browser
+        .fill(
+            "form#sign-up-passkey input[name=name]",
+            "Nobody in particular",
+        )
+        .await;
+    browser
+        .click("form#sign-up-passkey button#create-passkey")
+        .await;
+    browser.click("button#allow").await;
+    let nobody = &shop.tokens(&walk).await["claims"];
+    assert_ne!(nobody["sub"], ada["sub"]);
+    assert_eq!(nobody["amr"], ada["amr"]);
 }
