@@ -348,8 +348,13 @@ impl Pages {
                 let retry = view
                     .retry_after
                     .and_then(|seconds| self.duration(chrome.lang, seconds));
+                // Whoever makes an account with a passkey alone goes on to the client.
+                let (scripts, forms) = match view.passkey {
+                    Some(_) => (Scripts::Own, Forms::Client),
+                    None => (Scripts::None, Forms::Own),
+                };
                 let view = context! { retry, ..Value::from(Serde(view)) };
-                ("ask_mail.html", view, Scripts::None, Forms::Own)
+                ("ask_mail.html", view, scripts, forms)
             }
             Page::MailCode(view) => {
                 let lasts = self.duration(chrome.lang, view.lifetime);
@@ -367,7 +372,7 @@ impl Pages {
             Page::MailLink(view) => (
                 "mail_link.html",
                 Value::from(Serde(view)),
-                Scripts::None,
+                scripts_of(view.passkey),
                 Forms::Client,
             ),
             Page::LinkDone(view) => (

@@ -661,6 +661,18 @@ fn ids_are_unique_and_every_reference_points_to_one() {
 }
 
 #[test]
+fn a_page_is_allowed_the_scripts_that_it_has_and_no_others() {
+    let pages = Pages::new().unwrap();
+    for (name, page) in crate::samples::all() {
+        let html = pages.render(page, &crate::samples::CHROME);
+        let loads = html.body.contains("<script src=");
+        assert_eq!(loads, html.csp.contains("script-src 'self'"), "{name}");
+        let holds = html.body.contains("<script>");
+        assert_eq!(holds, html.csp.contains("script-src 'sha256-"), "{name}");
+    }
+}
+
+#[test]
 fn every_visible_input_has_a_label() {
     each_page("plain", |name, Html { body, .. }| {
         for input in tags(&body, "input") {
