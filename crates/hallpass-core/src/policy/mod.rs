@@ -1,6 +1,5 @@
 //! What an issuer allows: every optional rule as a documented field with a safe default.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -12,10 +11,7 @@ use crate::{
     access::AccessClaims,
     authorization_details::DetailType,
     authorize::{ResponseType, rules::IMPLICIT},
-    client::{
-        document::DocumentPolicy,
-        registration::{rules::Rules, statement::StatementIssuer},
-    },
+    client::document::DocumentPolicy,
     fapi::Profile,
     sign_in::SignInPolicy,
     token::{
@@ -32,6 +28,8 @@ mod encryption;
 mod keys;
 mod lifetimes;
 mod people;
+mod registration;
+mod requests;
 mod tokens;
 mod trust;
 
@@ -41,6 +39,8 @@ pub use encryption::EncryptionPolicy;
 pub use keys::KeyPolicy;
 pub use lifetimes::Lifetimes;
 pub use people::{PeoplePolicy, SignUp};
+pub use registration::RegistrationPolicy;
+pub use requests::RequestPolicy;
 pub use tokens::{StepUp, TokenClaims};
 pub use trust::{ExchangeRule, TrustedIssuer};
 
@@ -327,91 +327,6 @@ impl Default for LogoutPolicy {
         }
     }
 }
-
-/// Dynamic registration.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RegistrationPolicy {
-    /// Whether the endpoint exists.
-    pub enabled: bool,
-    /// Whether anybody may register, without an initial access token.
-    pub open: bool,
-    /// HMAC-SHA-256 digests (under the provider's secret key) of initial access tokens.
-    pub initial_access_tokens: Vec<hallpass_types::ContentDigest>,
-    /// At most so many dynamically registered clients; 0 means no limit.
-    pub max_clients: u32,
-    /// At most so many of them with one `software_id`; 0 means no limit.
-    pub max_per_software: u32,
-    /// Whether public clients with the same metadata are one client, which nobody manages.
-    pub fold_identical: bool,
-    /// A client that was not used for so many days is deleted; 0 means never.
-    pub unused_days: u32,
-    /// Rules by their names.
-    pub rules: BTreeMap<String, Rules>,
-    /// Names of the rules that every registration is held to.
-    pub rules_for_all: Vec<String>,
-    /// Whose software statements are believed.
-    pub statement_issuers: Vec<StatementIssuer>,
-    /// Whether a registration needs a software statement.
-    pub require_statement: bool,
-}
-
-/// Request objects (RFC 9101) and pushed authorization requests (RFC 9126).
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
-pub struct RequestPolicy {
-    /// Whether request objects are taken by value (`request`).
-    pub by_value: bool,
-    /// Whether request objects are fetched from a registered address (`request_uri`).
-    pub by_reference: bool,
-    /// Whether every client must sign its authorization requests.
-    pub require_signed: bool,
-    /// Whether parameters that a request object lacks are taken from beside it (OpenID Connect Core §6.1). RFC 9101 §6.3
-    /// says that they are not.
-    pub complete_from_query: bool,
-    /// Algorithms of request objects. `none` is not one.
-    pub signing_algs: Vec<JwsAlgorithm>,
-    /// Whether requests can be pushed.
-    pub pushed: bool,
-    /// Whether every client must push its authorization requests.
-    pub require_pushed: bool,
-    /// So many pushed requests of one client wait at most, as far as one process can count them.
-    pub max_pushed: u32,
-    /// So many requests one network (an IPv4 address, the /64 of an IPv6 address) may push within a minute for clients
-    /// that anybody can speak for: public ones and those of client documents.
-    pub pushed_per_network_per_minute: u32,
-}
-
-impl Default for RequestPolicy {
-    fn default() -> Self {
-        Self {
-            by_value: true,
-            by_reference: false,
-            require_signed: false,
-            complete_from_query: false,
-            signing_algs: REQUEST_ALGS.to_vec(),
-            pushed: true,
-            require_pushed: false,
-            max_pushed: 10_000,
-            pushed_per_network_per_minute: 120,
-        }
-    }
-}
-
-const REQUEST_ALGS: &[JwsAlgorithm] = &[
-    JwsAlgorithm::ES256,
-    JwsAlgorithm::ES384,
-    JwsAlgorithm::ES512,
-    JwsAlgorithm::PS256,
-    JwsAlgorithm::PS384,
-    JwsAlgorithm::PS512,
-    JwsAlgorithm::RS256,
-    JwsAlgorithm::RS384,
-    JwsAlgorithm::RS512,
-    JwsAlgorithm::EdDSA,
-    JwsAlgorithm::HS256,
-    JwsAlgorithm::HS384,
-    JwsAlgorithm::HS512,
-];
 
 /// Links in the metadata.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

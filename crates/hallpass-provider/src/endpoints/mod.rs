@@ -13,6 +13,7 @@ mod credentials;
 mod details;
 mod device;
 pub mod discovery;
+mod export;
 mod initiate;
 mod interaction;
 mod introspect;
