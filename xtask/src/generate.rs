@@ -2,7 +2,7 @@
 
 use std::process::{Command, ExitCode};
 
-use crate::{deps, pages, report, spec, workspace};
+use crate::{attacks, deps, pages, report, spec, workspace};
 
 pub(crate) fn main(mut arguments: impl Iterator<Item = String>) -> ExitCode {
     report(all(arguments.any(|a| a == "--check")))
@@ -12,6 +12,7 @@ pub(crate) fn main(mut arguments: impl Iterator<Item = String>) -> ExitCode {
 pub(crate) fn all(check: bool) -> Result<Vec<String>, String> {
     let mut stale = Vec::new();
     stale.extend(spec::generate(check)?);
+    stale.extend(attacks::generate(check)?);
     stale.extend(pages::generate(check)?);
     stale.extend(workspace::write(
         "docs/reference/errors.md",

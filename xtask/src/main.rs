@@ -5,6 +5,7 @@
     reason = "a command line tool speaks to its terminal"
 )]
 
+mod attacks;
 mod bench;
 mod check;
 mod conformance;
