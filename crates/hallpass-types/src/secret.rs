@@ -186,8 +186,8 @@ impl<K> Key<K> {
 }
 
 impl Key<Once> {
-    /// Where it is remembered that something was used, until it ends. Nothing finer than the bucket of the end leads the
-    /// key: the same `jti` under an end a second later is the same thing.
+    /// Where it is remembered that something was used, until it ends. The end has to come from what was signed: then the same
+    /// JWT always has the same key. Nothing finer than the bucket of the end leads the key.
     #[must_use]
     pub fn once(expires_at: Timestamp, digest: [u8; 32]) -> Self {
         Self::from_parts(Bucket::holding(expires_at), digest)

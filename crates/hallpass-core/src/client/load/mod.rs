@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{
     ApplicationType, Client, ClientBackchannel, ClientLinks, ClientOrigin, ClientRecord,
     ClientRequests, ClientSecret, LogoutUri, MetadataError, MetadataReason, SubjectType, metadata,
-    needs_secret, sector,
+    needs_secret, redirect_uri, sector,
 };
 use crate::{
     access::Restriction,
@@ -182,19 +182,17 @@ impl Client {
             .filter(|_| trusted)
             .or_else(|| stored.resources.clone().filter(serves))
             .unwrap_or_default();
+        let redirect_uris = places(stored.redirect_uris);
         Ok(Self {
             id: record.client_id.clone(),
             origin: record.origin,
             application_type: ApplicationType::parse(&stored.application_type)
                 .ok_or(MetadataReason::Unsupported.at("application_type"))?,
-            sector: sector::sector_of(
-                stored.sector_identifier_uri.as_deref(),
-                &stored.redirect_uris,
-            ),
-            redirect_uris_digest: digest(&stored.redirect_uris),
-            cors_origins: origins(&stored.redirect_uris),
-            redirect_uris: stored.redirect_uris,
-            post_logout_redirect_uris: stored.post_logout_redirect_uris,
+            sector: sector::sector_of(stored.sector_identifier_uri.as_deref(), &redirect_uris),
+            redirect_uris_digest: digest(&redirect_uris),
+            cors_origins: origins(&redirect_uris),
+            redirect_uris,
+            post_logout_redirect_uris: places(stored.post_logout_redirect_uris),
             response_types: stored.response_types,
             grant_types: stored.grant_types,
             response_modes: stored.response_modes,
@@ -355,4 +353,10 @@ fn origins(uris: &[String]) -> Vec<String> {
     origins.sort_unstable();
     origins.dedup();
     origins
+}
+
+/// Without addresses of script, which cannot be registered: whatever wrote them, nobody is sent there.
+fn places(mut uris: Vec<String>) -> Vec<String> {
+    uris.retain(|uri| redirect_uri::is_place(uri));
+    uris
 }

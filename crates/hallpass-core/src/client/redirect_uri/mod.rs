@@ -26,6 +26,13 @@ pub fn matches_post_logout(client: &Client, uri: &str) -> bool {
     is_registered(client, &client.post_logout_redirect_uris, uri)
 }
 
+/// Whether a stored URI has a scheme by which a browser goes somewhere, and runs or shows nothing.
+#[must_use]
+pub(crate) fn is_place(uri: &str) -> bool {
+    let scheme = uri.split(':').next().unwrap_or_default();
+    matches!(scheme, "https" | "http") || scheme.contains('.')
+}
+
 fn is_registered(client: &Client, registered: &[String], uri: &str) -> bool {
     //= RFC9700#4.1.3 MUST: redirect URIs are compared as strings, nothing is normalised
     if registered.iter().any(|r| r == uri) {
