@@ -20,6 +20,7 @@ struct Names {
     binding: String,
     state: String,
     others: String,
+    known: String,
     secure: bool,
 }
 
@@ -36,6 +37,7 @@ impl CookieNames {
             binding: name("browser"),
             state: name("state"),
             others: name("others"),
+            known: name("known"),
             secure: issuer.is_https(),
         }))
     }
@@ -109,6 +111,7 @@ pub fn browser_of(headers: &HeaderMap, names: &CookieNames) -> Browser {
                     .collect()
             })
             .unwrap_or_default(),
+        known: single(headers, &names.0.known).map(str::to_owned),
         visit: None,
         remember: false,
     }
@@ -151,7 +154,12 @@ pub fn set_cookies(headers: &mut HeaderMap, cookies: &SetCookies, names: &Cookie
         .others
         .as_ref()
         .and_then(|(values, age)| names.cookie(&names.0.others, values, kept(*age)));
-    for value in [session, binding, state, others].into_iter().flatten() {
+    let known = cookies
+        .known
+        .as_ref()
+        .and_then(|(value, age)| names.cookie(&names.0.known, value, Some(*age)));
+    let all = [session, binding, state, others, known];
+    for value in all.into_iter().flatten() {
         headers.append(SET_COOKIE, value);
     }
 }

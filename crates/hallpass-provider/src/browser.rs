@@ -17,6 +17,8 @@ reasons! {
         OtherBrowser => AccessDenied, "interaction_other_browser", "this page belongs to another browser";
         /// The person's session ended meanwhile.
         NotSignedIn => LoginRequired, "interaction_not_signed_in", "you are not signed in";
+        /// The account demands more by now than the person of this session proved.
+        TooLittle => LoginRequired, "interaction_too_little", "sign in again: this account asks for more by now";
         /// The person has nothing to prove what is demanded with.
         Unreachable => AccessDenied, "sign_in_unreachable", "this account has no second factor, and one is demanded";
         /// Somebody signed in after the page was made; what it asks is not about that session.
@@ -35,6 +37,8 @@ pub struct Browser {
     pub state: Option<String>,
     /// Sessions of other accounts that wait in this browser.
     pub others: Vec<Opaque<Session>>,
+    /// For which accounts this browser is known, sealed.
+    pub known: Option<String>,
     /// From where the request comes, where it may become somebody's session.
     pub visit: Option<Box<Visit>>,
     /// The person wants to stay signed in when the browser is closed, as a form says.
@@ -46,6 +50,7 @@ impl Browser {
     pub(crate) fn without_session(&self) -> Self {
         Self {
             binding: self.binding.clone(),
+            known: self.known.clone(),
             visit: self.visit.clone(),
             remember: self.remember,
             ..Self::default()
@@ -83,6 +88,8 @@ pub struct SetCookies {
     pub others: Option<(String, i64)>,
     /// The browser forgets the session when it is closed.
     pub fleeting: bool,
+    /// For which accounts this browser is known, sealed, and for how many seconds.
+    pub known: Option<(String, i64)>,
 }
 
 /// An authorization request that waits for its person, as it is sealed into the page's URL.

@@ -14,6 +14,7 @@ mod failure;
 mod issue;
 mod key_life;
 pub mod keys;
+mod known;
 mod logos;
 mod mail;
 mod outbox;

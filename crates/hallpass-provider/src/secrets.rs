@@ -105,6 +105,7 @@ pub struct Secrets {
     challenge: HmacSha256Key,
     audit: HmacSha256Key,
     pairwise: Zeroizing<[u8; 32]>,
+    attempts: Zeroizing<[u8; 32]>,
     access: Mutex<Option<(u16, SealKey)>>,
 }
 
@@ -143,6 +144,7 @@ impl Secrets {
             user_code: HmacSha256Key::new(passing("user-code").as_slice()),
             mail_code: HmacSha256Key::new(passing("mail-code").as_slice()),
             pairwise: lasting("pairwise"),
+            attempts: lasting("attempts"),
             totp_seal: SealKey::new(&lasting("totp")),
             recovery: HmacSha256Key::new(lasting("recovery-code").as_slice()),
             user_handle: HmacSha256Key::new(lasting("user-handle").as_slice()),
@@ -170,6 +172,12 @@ impl Secrets {
     #[must_use]
     pub fn pairwise_salt(&self) -> [u8; 32] {
         *self.pairwise
+    }
+
+    /// The key under which tries are written down.
+    #[must_use]
+    pub(crate) fn attempts(&self) -> &[u8; 32] {
+        &self.attempts
     }
 
     /// The digest under which a client's secret or a registration token is kept.

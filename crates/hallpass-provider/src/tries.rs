@@ -1,4 +1,5 @@
-//! How often something may be done within a window: in memory, bounded, one process.
+//! How often something may be done within a window: in memory, bounded, one process; and where it is worth a row, in the store
+//! for all processes.
 
 use std::{
     collections::HashMap,
@@ -7,6 +8,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use hallpass_store::{
+    Store, StoreError,
+    attempts::{self, Counted, Most, Place},
+};
 use hallpass_types::{IssuerId, Timestamp};
 
 /// Counts within windows of fixed length that begin with the first count. Clones count together.
@@ -61,6 +66,8 @@ struct Count {
     count: u32,
 }
 
+/// With a limit above this a count in every process is enough.
+const LARGEST: usize = 1000;
 /// Keys that are remembered at most.
 const REMEMBERED: usize = 65_536;
 
@@ -121,6 +128,50 @@ impl Tries {
         Ok(())
     }
 
+    /// Counts one for a key, as [`Self::count`] does, and then in the store, where all processes count together. A key that
+    /// is full at one of the two places is full.
+    ///
+    /// # Errors
+    /// The store fails. Then nothing is counted.
+    pub(crate) async fn count_everywhere(
+        &self,
+        store: &dyn Store,
+        secret: &[u8; 32],
+        by: &By<'_>,
+        most: u32,
+        now: Timestamp,
+    ) -> Result<Result<Option<Counted>, u32>, StoreError> {
+        let keys = std::slice::from_ref(by);
+        if let Err(wait) = self.count(keys, most, now) {
+            return Ok(Err(wait));
+        }
+        let most = Most {
+            tries: usize::try_from(most).unwrap_or(usize::MAX),
+            window: self.window,
+        };
+        if most.tries > LARGEST {
+            return Ok(Ok(None));
+        }
+        let (kind, name) = by.place();
+        let place = Place::of(secret, self.issuer, &[&[kind], &name], most, now);
+        let counted = attempts::count(store, &place, self.counted(by), now).await;
+        if !matches!(counted, Ok(Ok(_))) {
+            self.give_back(keys);
+        }
+        counted
+    }
+
+    /// How many there are of a key now.
+    fn counted(&self, of: &impl Hash) -> usize {
+        let counts = self
+            .table
+            .counts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let count = counts.get(&self.key(of)).map_or(0, |count| count.count);
+        usize::try_from(count).unwrap_or(usize::MAX)
+    }
+
     /// What was counted last turned out not to count.
     pub(crate) fn give_back<K: Hash>(&self, keys: &[K]) {
         let mut counts = self
@@ -161,6 +212,21 @@ pub(crate) enum By<'a> {
 }
 
 impl By<'_> {
+    /// What it is, and which one, for the store.
+    fn place(&self) -> (u8, Vec<u8>) {
+        let (kind, name) = match self {
+            Self::Client(id) => (16, id.as_bytes()),
+            Self::Documents => (17, [].as_slice()),
+            Self::Anybody => (18, [].as_slice()),
+            Self::Network(IpAddr::V4(address)) => return (19, address.octets().to_vec()),
+            Self::Network(IpAddr::V6(address)) => return (20, address.octets().to_vec()),
+            Self::Browser(cookie) => (21, cookie.as_bytes()),
+            Self::Address(address) => (22, address.as_bytes()),
+            Self::Account(subject) => (23, subject.as_bytes()),
+        };
+        (kind, name.to_vec())
+    }
+
     pub(crate) fn network(peer: IpAddr) -> Self {
         Self::Network(match peer.to_canonical() {
             IpAddr::V4(address) => IpAddr::V4(address),

@@ -3,6 +3,7 @@
 //! A store is the truth: whatever may happen once is decided by one atomic [`Store::commit`].
 
 mod admin;
+pub mod attempts;
 mod commit;
 #[cfg(feature = "contract")]
 pub mod contract;

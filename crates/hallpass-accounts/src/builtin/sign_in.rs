@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 use hallpass_provider::ports::{
-    Account, PasswordRefused, PasswordSignIn, SignInAttempt, SignInOutcome,
+    Account, KnownBrowser, PasswordRefused, PasswordSignIn, SignInAttempt, SignInOutcome,
 };
 use hallpass_store::{BoxFuture, Commit, Spend, StoreError, UserRecord};
 use hallpass_types::{IssuerId, Secret, Subject};
@@ -48,6 +48,7 @@ impl BuiltinAccounts {
             username,
             password,
             peer,
+            known,
         } = given;
         // No account has such a password, so this tells nothing about the name.
         if password.expose().len() > MAX_PASSWORD_LEN {
@@ -60,7 +61,7 @@ impl BuiltinAccounts {
             None
         };
         let target = match &user {
-            Some(user) => Target::Account(&user.subject),
+            Some(user) => own_browser(user, known).unwrap_or(Target::Account(&user.subject)),
             None => Target::Nobody(&key),
         };
         let now = self.around.clock.now();
@@ -123,6 +124,14 @@ impl BuiltinAccounts {
             tracing::warn!(error = %error, "a password hash could not be renewed");
         }
     }
+}
+
+/// A browser that is known for this account, with the credentials that it has now.
+fn own_browser<'a>(user: &'a UserRecord, known: &'a [KnownBrowser]) -> Option<Target<'a>> {
+    let own = known
+        .iter()
+        .find(|known| known.subject == user.subject && known.epoch == user.epoch)?;
+    Some(Target::Browser(&user.subject, &own.name))
 }
 
 /// The hash to verify against; none for an account that may not sign in with a password.

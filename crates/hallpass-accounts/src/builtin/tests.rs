@@ -103,6 +103,7 @@ async fn sign_in_from(
         username,
         password: &secret(password),
         peer: Some(peer),
+        known: &[],
     };
     accounts.sign_in(attempt).await.unwrap()
 }

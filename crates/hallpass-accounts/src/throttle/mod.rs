@@ -43,6 +43,8 @@ impl Default for Limits {
 pub enum Target<'a> {
     /// An account, whichever of its names was typed.
     Account(&'a Subject),
+    /// An account in a browser where it was signed in to before, by the name of that browser. It is counted for itself.
+    Browser(&'a Subject, &'a [u8; 16]),
     /// A name that belongs to nobody, in the form in which names are compared.
     Nobody(&'a str),
 }
@@ -100,6 +102,7 @@ impl Throttle {
         let account = match target {
             Target::Account(subject) => self.key((issuer, 0, subject.as_str())),
             Target::Nobody(name) => self.key((issuer, 1, name)),
+            Target::Browser(subject, name) => self.key((issuer, 3, subject.as_str(), name)),
         };
         let network = peer.map(|peer| self.key((issuer, 2, network(peer))));
         let Limits {

@@ -51,6 +51,8 @@ pub struct BackchannelPolicy {
     pub app_codes: bool,
     /// Wrong user codes that one client may send for one person within a quarter of an hour.
     pub wrong_user_codes: u32,
+    /// Hints that name nobody which one client may send within a quarter of an hour.
+    pub unknown_people: u32,
     /// Answers requests at a call of whoever knows their `auth_req_id`, for tests: nobody is asked.
     pub automatic_approval: bool,
 }
@@ -66,6 +68,7 @@ impl Default for BackchannelPolicy {
             user_code: false,
             app_codes: false,
             wrong_user_codes: 5,
+            unknown_people: 100,
             automatic_approval: false,
         }
     }

@@ -1,5 +1,6 @@
 //! What an issuer allows: every optional rule as a documented field with a safe default.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 

@@ -67,6 +67,8 @@ pub struct SignInPolicy {
     /// What each authentication context class demands, beside [`Policy::acr_values`]. Where there is none, the first class
     /// demands one factor, the second two, and every further one a passkey.
     pub demands: Vec<Strength>,
+    /// For so many seconds a browser has tries of its own after somebody signed in there. 0: it never has.
+    pub known_browser: i64,
 }
 
 impl Default for SignInPolicy {
@@ -78,6 +80,7 @@ impl Default for SignInPolicy {
             remember: Remember::default(),
             unremembered_lifetime: None,
             demands: Vec::new(),
+            known_browser: 90 * 86_400,
         }
     }
 }

@@ -264,7 +264,7 @@ impl Provider {
         if let Some(address) = person.address.filter(|_| person.address_verified) {
             writes.push(self.tell_of_password(&address)?);
         }
-        let cookies = self.go_on(signed_in, prepared, writes).await?;
+        let cookies = self.go_on(signed_in, browser, prepared, writes).await?;
         Ok(Done::Done(cookies))
     }
 
@@ -272,6 +272,7 @@ impl Provider {
     async fn go_on(
         &self,
         signed_in: SignedIn,
+        browser: &Browser,
         prepared: Prepared,
         mut writes: Vec<Write>,
     ) -> Result<SetCookies, Failure> {
@@ -289,14 +290,17 @@ impl Provider {
         session.sid = Sid::parse(&hallpass_jose::base64url::encode(self.random::<16>()))
             .map_err(|_| Failure::Internal("a session could not be named".to_owned()))?;
         writes.push(Write::Session(fresh.key(), Box::new(session)));
+        let account = prepared.account.clone();
         self.change(vec![Spend::Session(key)], prepared, writes)
             .await?;
-        Ok(SetCookies {
+        let mut cookies = SetCookies {
             state: self.browser_state(&fresh.key(), lifetime),
             session: Some((fresh, lifetime)),
             fleeting,
             ..SetCookies::default()
-        })
+        };
+        self.make_known(browser, &account, &mut cookies);
+        Ok(cookies)
     }
 
     /// Asks to have another mail address: a link goes to it, and nothing is changed until it is used.
@@ -466,7 +470,10 @@ impl Provider {
         Ok(Done::Done(self.without_session()))
     }
 
-    pub(super) async fn prepared(&self, change: Change<'_>) -> Result<Result<Prepared, Unfit>, Failure> {
+    pub(super) async fn prepared(
+        &self,
+        change: Change<'_>,
+    ) -> Result<Result<Prepared, Unfit>, Failure> {
         Ok(self.people()?.prepare(self.inner.issuer_id, change).await?)
     }
 }

@@ -155,8 +155,28 @@ impl Provider {
         Ok((params, Some(Spend::Once(once))))
     }
 
-    /// Who is meant.
+    /// Who is meant. A client that names many who are nobody is told to wait: it may be looking for those who are somebody.
     async fn hinted(&self, asked: &Request, client: &Arc<Client>) -> Result<Account, Failure> {
+        let inner = &self.inner;
+        // Beside those of wrong user codes, which are about somebody.
+        let (tries, by) = (&inner.user_codes, [(client.id.as_str(), "")]);
+        let most = inner.policy.backchannel.unknown_people;
+        tries
+            .count(&by, most, self.now())
+            .map_err(|retry_after| Failure::Throttled { retry_after })?;
+        let named = self.named(asked, client).await;
+        let unknown = matches!(&named, Ok(None));
+        if !unknown {
+            tries.give_back(&by);
+        }
+        named?.ok_or_else(|| Reason::PersonUnknown.into())
+    }
+
+    async fn named(
+        &self,
+        asked: &Request,
+        client: &Arc<Client>,
+    ) -> Result<Option<Account>, Failure> {
         let inner = &self.inner;
         let subject = match &asked.hint {
             Hint::Login(name) => inner.accounts.find(inner.issuer_id, name).await?,
@@ -181,10 +201,9 @@ impl Provider {
             }
         };
         let Some(subject) = subject else {
-            return Err(Reason::PersonUnknown.into());
+            return Ok(None);
         };
-        let account = inner.accounts.account(inner.issuer_id, &subject).await?;
-        account.ok_or_else(|| Reason::PersonUnknown.into())
+        Ok(inner.accounts.account(inner.issuer_id, &subject).await?)
     }
 
     async fn check_user_code(

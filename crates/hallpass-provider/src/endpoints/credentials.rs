@@ -5,7 +5,9 @@ use hallpass_core::{
     record::Activity,
     sign_in::{Method, Proof, recovery, totp},
 };
-use hallpass_store::{CredentialData, CredentialRecord, RecoveryCodes, Spend, StoreError, Totp};
+use hallpass_store::{
+    CredentialData, CredentialRecord, RecoveryCodes, Spend, StoreError, Totp, attempts::Counted,
+};
 use hallpass_types::{CredentialId, Secret, Subject, Timestamp, sha256};
 use serde::{Deserialize, Serialize};
 
@@ -106,28 +108,31 @@ impl Provider {
 
     /// What sets the app up, once it showed a right code; none for a wrong one, or an offer that is over. Counted before it
     /// is looked at.
-    fn totp_spend(
+    async fn totp_spend(
         &self,
         subject: &Subject,
         bound_to: &str,
         sealed: &str,
         code: &str,
-    ) -> Result<Spend, CodeRefused> {
-        self.count_code(subject)
-            .map_err(|retry_after| CodeRefused::Throttled { retry_after })?;
+    ) -> Result<Result<(Spend, Option<Counted>), CodeRefused>, StoreError> {
+        let counted = match self.count_code(subject).await? {
+            Ok(counted) => counted,
+            Err(retry_after) => return Ok(Err(CodeRefused::Throttled { retry_after })),
+        };
         let now = self.now();
-        let offer = self
-            .open_offer(subject, bound_to, sealed)
-            .ok_or(CodeRefused::Wrong)?;
-        let step = totp::matching_step(&offer.secret, code, None, now).ok_or(CodeRefused::Wrong)?;
+        let Some(offer) = self.open_offer(subject, bound_to, sealed) else {
+            return Ok(Err(CodeRefused::Wrong));
+        };
+        let Some(step) = totp::matching_step(&offer.secret, code, None, now) else {
+            return Ok(Err(CodeRefused::Wrong));
+        };
         let id = only("totp");
         let data = CredentialData::Totp(Totp {
             sealed: self.inner.secrets.seal_totp(subject, id, &offer.secret),
             last_step: step,
         });
-        Ok(Spend::NewCredential(Box::new(record(
-            subject, id, data, now,
-        ))))
+        let spend = Spend::NewCredential(Box::new(record(subject, id, data, now)));
+        Ok(Ok((spend, counted)))
     }
 
     /// Sets an authenticator app up. There is one per person.
@@ -141,15 +146,16 @@ impl Provider {
         (sealed, code): (&str, &str),
         browser: &Browser,
     ) -> Result<Result<(), CodeRefused>, Failure> {
-        let spend = match self.totp_spend(&account.subject, bound_to, sealed, code) {
-            Ok(spend) => spend,
+        let checked = self.totp_spend(&account.subject, bound_to, sealed, code);
+        let (spend, counted) = match checked.await? {
+            Ok(checked) => checked,
             Err(refused) => return Ok(Err(refused)),
         };
         let happened = self.happened(&account.subject, Activity::TotpAdded, browser, None);
         if !self.changed(vec![spend], vec![happened]).await? {
             return Ok(Err(CodeRefused::Wrong));
         }
-        self.give_back_code(&account.subject);
+        self.give_back_code(&account.subject, counted).await;
         Ok(Ok(()))
     }
 
@@ -169,8 +175,9 @@ impl Provider {
         let Some(account) = signing_in.account.clone().filter(|_| asked) else {
             return Err(Reason::StateUnknown.into());
         };
-        let spend = match self.totp_spend(&account.subject, handle, sealed, code) {
-            Ok(spend) => spend,
+        let checked = self.totp_spend(&account.subject, handle, sealed, code);
+        let (spend, counted) = match checked.await? {
+            Ok(checked) => checked,
             Err(refused) => return Ok(Err(refused)),
         };
         let subject = account.subject.clone();
@@ -186,7 +193,7 @@ impl Provider {
             .await?
         {
             Some(answered) => {
-                self.give_back_code(&subject);
+                self.give_back_code(&subject, counted).await;
                 Ok(Ok(answered))
             }
             None => Ok(Err(CodeRefused::Wrong)),

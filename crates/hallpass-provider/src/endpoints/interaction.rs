@@ -262,12 +262,13 @@ impl Provider {
         };
         flow.done.login = Some(sid);
         flow.proved = None;
-        let cookies = SetCookies {
+        let mut cookies = SetCookies {
             state: self.browser_state(&session.key(), lifetime),
             session: Some((session, lifetime)),
             fleeting,
             ..SetCookies::default()
         };
+        self.make_known(browser, account, &mut cookies);
         self.proceed(flow, browser, cookies).await
     }
 

@@ -275,12 +275,14 @@ impl Provider {
         let Some((session, lifetime, _)) = begun else {
             return Ok(LinkUsed::Done(None));
         };
-        Ok(LinkUsed::Account(SetCookies {
+        let mut cookies = SetCookies {
             state: self.browser_state(&session.key(), lifetime),
             session: Some((session, lifetime)),
             fleeting,
             ..SetCookies::default()
-        }))
+        };
+        self.make_known(browser, &account, &mut cookies);
+        Ok(LinkUsed::Account(cookies))
     }
 
     fn proof_of(&self, chosen: &Chosen) -> Proof {

@@ -65,21 +65,31 @@ impl Provider {
     }
 
     /// Counts a mail that a stranger wants to be sent. To one address too often: none is sent, and nobody is told.
-    fn count_mail(&self, wanted: &Wanted<'_>) -> Result<bool, u32> {
-        let policy = &self.inner.policy.people;
+    /// What is counted in the store is counted by the writing of mails as well: whoever is stopped here writes nothing.
+    async fn count_mail(&self, wanted: &Wanted<'_>) -> Result<Result<bool, u32>, StoreError> {
+        let inner = &self.inner;
+        let policy = &inner.policy.people;
         let now = self.now();
         let binding = wanted.browser.and_then(|b| b.binding.as_deref());
-        let from: Vec<By<'_>> = wanted
-            .peer
-            .map(By::network)
-            .into_iter()
-            .chain(binding.map(By::Browser))
-            .collect();
-        let mails = &self.inner.mails;
-        mails.count(&from, policy.mails_per_network, now)?;
+        let (store, secret) = (&*inner.store, inner.secrets.attempts());
+        let mails = &inner.mails;
+        if let Some(binding) = binding
+            && let Err(wait) = mails.count(&[By::Browser(binding)], policy.mails_per_network, now)
+        {
+            return Ok(Err(wait));
+        }
+        if let Some(network) = wanted.peer.map(By::network) {
+            let most = policy.mails_per_network;
+            let counted = mails.count_everywhere(store, secret, &network, most, now);
+            if let Err(wait) = counted.await? {
+                return Ok(Err(wait));
+            }
+        }
         let key = wanted.address.key();
-        let to = [By::Address(&key)];
-        Ok(mails.count(&to, policy.mails_per_address, now).is_ok())
+        let most = policy.mails_per_address;
+        let to = By::Address(&key);
+        let counted = mails.count_everywhere(store, secret, &to, most, now);
+        Ok(Ok(counted.await?.is_ok()))
     }
 
     /// Asks for a mail with a link, or with a code to type in this browser. Answers where the code waits.
@@ -101,7 +111,7 @@ impl Provider {
         };
         let expires_at = now.plus(lifetime);
         let token = Opaque::<Waiting>::from_random(Bucket::holding(expires_at), &self.random());
-        match self.count_mail(&wanted) {
+        match self.count_mail(&wanted).await? {
             Ok(true) => {}
             Ok(false) => return Ok(Ok(token)),
             Err(retry_after) => return Ok(Err(retry_after)),

@@ -193,6 +193,10 @@ impl Provider {
         if signed_in.session.sid != form.shown_to {
             return Err(BrowserReason::OtherSession.into());
         }
+        // A second factor may have been set up since the page was shown.
+        if !self.is_enough(&signed_in).await? {
+            return Err(BrowserReason::TooLittle.into());
+        }
         Ok(signed_in)
     }
 }

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 use hallpass_core::access::Membership;
 use hallpass_store::{BoxFuture, CredentialData, StoreError, UserRecord};
 use hallpass_types::{ClientId, ContentDigest, CredentialId, IssuerId, Secret, Subject, Timestamp};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// An account that may sign in.
@@ -118,6 +119,20 @@ pub trait Accounts: Send + Sync + 'static {
     }
 }
 
+/// A browser in which an account was signed in to before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownBrowser {
+    /// The account.
+    #[serde(rename = "s")]
+    pub subject: Subject,
+    /// The account's epoch then. When credentials change the browser is none that is known.
+    #[serde(rename = "e")]
+    pub epoch: u32,
+    /// Tells it from others, and from itself before the last sign-in.
+    #[serde(rename = "n")]
+    pub name: [u8; 16],
+}
+
 /// A try to sign in with a name and a password.
 #[derive(Debug)]
 pub struct SignInAttempt<'a> {
@@ -129,6 +144,8 @@ pub struct SignInAttempt<'a> {
     pub password: &'a Secret,
     /// Where the request came from.
     pub peer: Option<IpAddr>,
+    /// For which accounts the browser is known. For one of them it has tries of its own, which nobody else can use up.
+    pub known: &'a [KnownBrowser],
 }
 
 /// How a try ended.

@@ -1,8 +1,11 @@
 use std::{net::IpAddr, sync::Arc, sync::atomic::Ordering};
 
-use hallpass_provider::ports::{PasswordSignIn as _, SignInAttempt, SignInOutcome};
+use hallpass_provider::ports::{KnownBrowser, PasswordSignIn as _, SignInAttempt, SignInOutcome};
 
 use super::super::tests::{CHEAP, ISSUER, World, built_on, create, secret, world};
+use hallpass_store::{UserRecord, attempts::FREE};
+use hallpass_types::Bucket;
+
 use super::*;
 
 /// Two processes over one store.
@@ -16,11 +19,22 @@ async fn sign_in(
     password: &str,
     last: u8,
 ) -> SignInOutcome {
+    sign_in_by(accounts, name, password, last, &[]).await
+}
+
+async fn sign_in_by(
+    accounts: &BuiltinAccounts,
+    name: &str,
+    password: &str,
+    last: u8,
+    known: &[KnownBrowser],
+) -> SignInOutcome {
     let attempt = SignInAttempt {
         issuer: ISSUER,
         username: name,
         password: &secret(password),
         peer: Some(IpAddr::from([192, 0, 2, last])),
+        known,
     };
     accounts.sign_in(attempt).await.unwrap()
 }
@@ -73,6 +87,52 @@ async fn a_lock_holds_in_every_process_and_ends_in_every_process() {
             let outcome = sign_in(node, name, "correct horse", 4).await;
             assert!(!is_throttled(&outcome), "{name}");
         }
+    }
+}
+
+// LG-04, LG-32
+#[tokio::test]
+async fn a_known_browser_has_tries_of_its_own_in_every_process_and_strangers_do_not_use_them_up() {
+    let world = world();
+    let ada = create(&world.accounts, "ada", "correct horse").await;
+    let eve = create(&world.accounts, "eve", "battery staple").await;
+    let of = |user: &UserRecord, since, name| KnownBrowser {
+        subject: user.subject.clone(),
+        epoch: user.epoch + since,
+        name: [name; 16],
+    };
+    let own = [of(&eve, 0, 1), of(&ada, 0, 1)];
+    let nodes = two(&world);
+    for attempt in 0..40_u8 {
+        sign_in(&nodes[usize::from(attempt % 2)], "ada", "wrong", attempt).await;
+    }
+    for node in &nodes {
+        assert!(is_throttled(
+            &sign_in(node, "ada", "correct horse", 90).await
+        ));
+        let outcome = sign_in_by(node, "ada", "correct horse", 91, &own).await;
+        assert!(
+            matches!(outcome, SignInOutcome::SignedIn { .. }),
+            "{outcome:?}"
+        );
+        // That of somebody else, or from before the password changed, is none.
+        for other in [of(&eve, 0, 1), of(&ada, 1, 1)] {
+            let outcome = sign_in_by(node, "ada", "correct horse", 92, &[other]).await;
+            assert!(is_throttled(&outcome), "{outcome:?}");
+        }
+    }
+    // Whoever has the cookie has as many tries as the account, on all nodes together, and takes none of another browser.
+    let mut evaluated = 0;
+    for attempt in 0..40_usize {
+        let outcome = sign_in_by(&nodes[attempt % 2], "ada", "wrong", 93, &own).await;
+        evaluated += usize::from(!is_throttled(&outcome));
+    }
+    assert!((10..=10 + FREE).contains(&evaluated), "{evaluated}");
+    for node in &nodes {
+        let outcome = sign_in_by(node, "ada", "correct horse", 94, &own).await;
+        assert!(is_throttled(&outcome), "{outcome:?}");
+        let outcome = sign_in_by(node, "ada", "correct horse", 94, &[of(&ada, 0, 2)]).await;
+        assert!(matches!(outcome, SignInOutcome::SignedIn { .. }));
     }
 }
 
@@ -143,14 +203,8 @@ async fn issuers_and_processes_with_another_key_count_apart() {
     assert!(matches!(outcome, SignInOutcome::SignedIn { .. }));
     let limits = Limits::default();
     let place = |issuer| {
-        Places::of(
-            &[3; 32],
-            IssuerId(issuer),
-            Target::Nobody("a"),
-            limits,
-            Timestamp(0),
-        )
-        .now
+        let issuer = IssuerId(issuer);
+        place(&[3; 32], issuer, Target::Nobody("a"), limits, Timestamp(0))
     };
     assert_ne!(place(1), place(2));
 }

@@ -151,7 +151,9 @@ impl PageRoutes {
             let failed = Failed::refused(SignInError::Refused);
             return Ok(self.sign_in_page(asked, methods, username, Some(failed)));
         }
-        let outcome = self.check_password(asked.head, username, &form).await;
+        let outcome = self
+            .check_password(asked.head, asked.browser, username, &form)
+            .await;
         let failed = match self.sort(outcome.map_err(Problem::from)?)? {
             Ok(proven) => {
                 let subject = proven.account.subject.clone();
@@ -238,6 +240,7 @@ impl PageRoutes {
     pub(super) async fn check_password(
         &self,
         head: &Head,
+        browser: &Browser,
         username: &str,
         form: &Params,
     ) -> Result<SignInOutcome, Failure> {
@@ -249,6 +252,7 @@ impl PageRoutes {
             username,
             password: &Secret::new(password.to_owned()),
             peer: head.extensions.get::<ClientAddr>().map(|peer| peer.0),
+            known: &self.provider().known_browsers(browser),
         };
         Ok(self.sign_in.sign_in(attempt).await?)
     }

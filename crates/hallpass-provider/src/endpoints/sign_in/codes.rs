@@ -4,7 +4,7 @@ use hallpass_core::{
     record::Activity,
     sign_in::{Method, Proof, recovery, totp},
 };
-use hallpass_store::{CredentialData, CredentialRecord, Spend};
+use hallpass_store::{CredentialData, CredentialRecord, Spend, StoreError, attempts::Counted};
 use hallpass_types::{Subject, Timestamp};
 
 use super::{Proven, SignInStep};
@@ -47,9 +47,10 @@ impl Provider {
         let Some(account) = signing_in.account.clone().filter(|_| asked) else {
             return Err(crate::browser::Reason::StateUnknown.into());
         };
-        if let Err(retry_after) = self.count_code(&account.subject) {
-            return Ok(Err(CodeRefused::Throttled { retry_after }));
-        }
+        let counted = match self.count_code(&account.subject).await? {
+            Ok(counted) => counted,
+            Err(retry_after) => return Ok(Err(CodeRefused::Throttled { retry_after })),
+        };
         let now = self.now();
         let Some(spend) = self.code_spend(&account.subject, method, typed).await? else {
             return Ok(Err(CodeRefused::Wrong));
@@ -69,7 +70,7 @@ impl Provider {
             .await?
         {
             Some(answered) => {
-                self.give_back_code(&account.subject);
+                self.give_back_code(&account.subject, counted).await;
                 Ok(Ok(answered))
             }
             // Somebody was faster with the same code.
@@ -104,7 +105,9 @@ impl Provider {
         let nobody = Subject::parse(&hallpass_jose::base64url::encode(nobody))
             .map_err(|_| Failure::Internal("a digest is no subject".to_owned()))?;
         let subject = found.as_ref().unwrap_or(&nobody);
-        if let Err(retry_after) = self.count_code(subject) {
+        // By this process alone: strangers come here, and a try costs them nothing.
+        let by = [By::Account(subject.as_str())];
+        if let Err(retry_after) = inner.wrong_second.count(&by, TRIES, self.now()) {
             return Ok(Err(CodeRefused::Throttled { retry_after }));
         }
         let spend = self.code_spend(subject, method, typed).await?;
@@ -122,7 +125,7 @@ impl Provider {
         let proceeds = (vec![spend], vec![happened]);
         match self.advance(signing_in, browser, proven, proceeds).await? {
             Some(answered) => {
-                self.give_back_code(&subject);
+                self.give_back_code(&subject, None).await;
                 Ok(Ok((subject, answered)))
             }
             None => Ok(Err(CodeRefused::Wrong)),
@@ -130,14 +133,29 @@ impl Provider {
     }
 
     /// Counts a try of a code; the error is how many seconds to wait.
-    pub(crate) fn count_code(&self, subject: &Subject) -> Result<(), u32> {
-        let by = [By::Account(subject.as_str())];
-        self.inner.wrong_second.count(&by, TRIES, self.now())
+    pub(crate) async fn count_code(
+        &self,
+        subject: &Subject,
+    ) -> Result<Result<Option<Counted>, u32>, StoreError> {
+        let inner = &self.inner;
+        let by = By::Account(subject.as_str());
+        let secret = inner.secrets.attempts();
+        inner
+            .wrong_second
+            .count_everywhere(&*inner.store, secret, &by, TRIES, self.now())
+            .await
     }
 
-    pub(crate) fn give_back_code(&self, subject: &Subject) {
+    /// The code was right.
+    pub(crate) async fn give_back_code(&self, subject: &Subject, counted: Option<Counted>) {
+        let inner = &self.inner;
         let by = [By::Account(subject.as_str())];
-        self.inner.wrong_second.give_back(&by);
+        inner.wrong_second.give_back(&by);
+        if let Some(counted) = counted
+            && let Err(error) = counted.give_back(&*inner.store).await
+        {
+            tracing::warn!(%error, "a try of a code could not be given back");
+        }
     }
 
     /// What uses the code up; none when it is not one of the person's.

@@ -385,13 +385,14 @@ impl Provider {
         let Some((session, lifetime, sid)) = begun else {
             return Ok(None);
         };
-        let cookies = SetCookies {
+        let mut cookies = SetCookies {
             state: self.browser_state(&session.key(), lifetime),
             session: Some((session, lifetime)),
             others,
             fleeting,
             ..SetCookies::default()
         };
+        self.make_known(browser, &account, &mut cookies);
         let mut flow = signing_in.flow;
         flow.done.login = Some(sid);
         flow.adding = false;

@@ -122,7 +122,11 @@ impl Provider {
     async fn owner(&self, browser: &Browser) -> Result<SignedIn, Failure> {
         let key = browser.session.as_ref().map(Opaque::key);
         let signed_in = self.signed_in(key).await?;
-        signed_in.ok_or_else(|| BrowserReason::NotSignedIn.into())
+        let signed_in = signed_in.ok_or(BrowserReason::NotSignedIn)?;
+        if !self.is_enough(&signed_in).await? {
+            return Err(BrowserReason::TooLittle.into());
+        }
+        Ok(signed_in)
     }
 
     async fn recent_owner(&self, handle: &str, browser: &Browser) -> Result<SignedIn, Failure> {
