@@ -29,7 +29,7 @@ pub use cookies::{CookieNames, browser_of, set_cookies};
 pub use dispatch::{Route, route};
 pub use form::form;
 pub use headers::{CSP_NONE, html, json, no_store, redirect, same_origin, secure};
-pub use problem::{Problem, failure_page};
+pub use problem::{NoSuchToken, Problem, failure_page};
 pub use render::{DefaultPages, Html, RenderPages, Wanted, accept_language};
 pub use resource::{NoCaller, caller};
 pub use service::{Endpoints, Response, ResponseBody};

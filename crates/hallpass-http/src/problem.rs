@@ -11,6 +11,11 @@ use http::{
 
 use crate::{RenderPages, Response, headers};
 
+/// Stands with a response to whoever named a code, a token or an assertion that is none, or none any more: who tries many may
+/// be guessing.
+#[derive(Clone, Copy, Debug)]
+pub struct NoSuchToken;
+
 /// An error response in the making.
 #[derive(Debug)]
 pub struct Problem {
@@ -105,6 +110,9 @@ impl Problem {
     }
 
     fn extra(&self, response: &mut Response) {
+        if self.code == ErrorCode::InvalidGrant {
+            response.extensions_mut().insert(NoSuchToken);
+        }
         let headers = response.headers_mut();
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));

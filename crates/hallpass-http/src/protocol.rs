@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use hallpass_core::{
     binding::dpop::ALGS,
-    introspect::JWT_MEDIA,
+    introspect::{INACTIVE, JWT_MEDIA},
     issue::TokenType,
     policy::{Policy, StepUp},
     webfinger,
@@ -24,7 +24,7 @@ use http_body::Body;
 use http_body_util::Full;
 
 use crate::{
-    Endpoints, Problem, Response,
+    Endpoints, NoSuchToken, Problem, Response,
     bearer::{self, Bearer},
     client_request::{client_request, next_challenge, next_nonce},
     cors,
@@ -188,7 +188,14 @@ client_endpoint!(
     introspect,
     introspect,
     |answer: Introspection| match answer {
-        Introspection::Json(body) => headers::json(StatusCode::OK, body),
+        Introspection::Json(body) => {
+            let inactive = body == INACTIVE;
+            let mut response = headers::json(StatusCode::OK, body);
+            if inactive {
+                response.extensions_mut().insert(NoSuchToken);
+            }
+            response
+        }
         Introspection::Jwt(body) => no_store(StatusCode::OK, JWT_MEDIA, body),
     }
 );

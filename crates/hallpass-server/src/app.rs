@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hallpass_admin::AdminApi;
-use hallpass_http::{ClientAddr, Endpoints, Problem, Route, route};
+use hallpass_http::{ClientAddr, Endpoints, NoSuchToken, Problem, Route, route};
 use hallpass_pages::{PageRoute, PageRoutes};
 use hallpass_provider::Provider;
 use hallpass_provider::ports::{Event, PasswordSignIn};
@@ -32,6 +32,7 @@ struct Inner {
     pages: PageRoutes,
     registrations: Limit,
     failed_authentications: Limit,
+    wrong_tokens: Limit,
     admission: Admission,
 }
 
@@ -57,7 +58,10 @@ impl Hallpass {
         let registrations = Limit::new(registration.per_address_per_hour, HOUR);
         let most = limits.client_auth_per_address;
         let failed_authentications = Limit::new(most, limits.window.duration());
-        Self::of(part, demo, registrations, failed_authentications)
+        let most = limits.wrong_tokens_per_address;
+        let wrong_tokens = Limit::new(most, limits.window.duration());
+        let all = (registrations, failed_authentications, wrong_tokens);
+        Self::of(part, demo, all)
     }
 
     /// Endpoints and pages of another issuer, with limits of its own in the same tables.
@@ -67,19 +71,22 @@ impl Hallpass {
         let Inner {
             registrations,
             failed_authentications,
+            wrong_tokens,
             ..
         } = &*self.0;
         let registrations = registrations.beside(issuer, registration.per_address_per_hour, HOUR);
         let (most, window) = (limits.client_auth_per_address, limits.window.duration());
         let failed_authentications = failed_authentications.beside(issuer, most, window);
-        Self::of(part, None, registrations, failed_authentications)
+        let most = limits.wrong_tokens_per_address;
+        let wrong_tokens = wrong_tokens.beside(issuer, most, window);
+        let all = (registrations, failed_authentications, wrong_tokens);
+        Self::of(part, None, all)
     }
 
     fn of(
         part: &Part,
         demo: Option<&Demo>,
-        registrations: Limit,
-        failed_authentications: Limit,
+        (registrations, failed_authentications, wrong_tokens): (Limit, Limit, Limit),
     ) -> Self {
         let pages = part.pages.clone();
         let endpoints = Endpoints::new(part.provider.clone()).with_pages(Arc::new(pages.clone()));
@@ -95,6 +102,7 @@ impl Hallpass {
             pages,
             registrations,
             failed_authentications,
+            wrong_tokens,
             admission: part.admission.clone(),
         }))
     }
@@ -197,6 +205,13 @@ impl Hallpass {
                 counted.keep();
             } else {
                 counted.give_back();
+            }
+        }
+        // Whoever guesses hears so; what is right is answered all the same, to whoever shares the address, too.
+        if response.extensions().get::<NoSuchToken>().is_some() {
+            match self.0.wrong_tokens.reserve(client.0) {
+                Ok(counted) => counted.keep(),
+                Err(wait) => return self.slow_down(route.label(), wait),
             }
         }
         response

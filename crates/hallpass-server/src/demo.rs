@@ -99,6 +99,7 @@ impl Demo {
             username: USERNAME,
             password: &self.password,
             peer: None,
+            known: &[],
         };
         let outcome = accounts.sign_in(attempt).await.map_err(stored)?;
         if matches!(outcome, SignInOutcome::SignedIn { .. }) {

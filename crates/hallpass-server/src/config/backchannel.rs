@@ -29,6 +29,8 @@ pub struct Backchannel {
     pub user_code: bool,
     /// Wrong codes that one client may send for one person within a quarter of an hour.
     pub wrong_user_codes: u32,
+    /// Hints that name nobody which one client may send within a quarter of an hour.
+    pub unknown_people: u32,
 }
 
 /// How a client learns of the answer.
@@ -54,6 +56,7 @@ impl Default for Backchannel {
             pending_per_person: policy.pending_per_person,
             user_code: policy.user_code,
             wrong_user_codes: policy.wrong_user_codes,
+            unknown_people: policy.unknown_people,
         }
     }
 }
@@ -69,6 +72,10 @@ impl Backchannel {
         if !(1..=100).contains(&self.wrong_user_codes) {
             let setting = "protocol.backchannel.wrong_user_codes";
             check.problem(setting, "must be 1 to 100");
+        }
+        if self.unknown_people == 0 {
+            let setting = "protocol.backchannel.unknown_people";
+            check.problem(setting, "is zero: nobody could be asked");
         }
         if self.pending_per_person == 0 {
             let setting = "protocol.backchannel.pending_per_person";
@@ -91,6 +98,7 @@ impl Backchannel {
             user_code: self.user_code,
             app_codes: self.user_code,
             wrong_user_codes: self.wrong_user_codes,
+            unknown_people: self.unknown_people,
             ..BackchannelPolicy::default()
         }
     }

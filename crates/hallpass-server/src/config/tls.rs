@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::checker::Checker;
 use super::value::Seconds;
+use crate::tls::Certificate;
 
 /// Certificates for the public listener. Without them it speaks plain HTTP, for a reverse proxy in front or for
 /// this machine alone.
@@ -42,11 +43,19 @@ impl Tls {
         match (&self.cert_file, &self.key_file) {
             (None, None) => {}
             (Some(cert), Some(key)) => {
-                if let Err(error) = std::fs::File::open(cert) {
+                let opened = std::fs::File::open(cert);
+                if let Err(error) = &opened {
                     let name = cert.display();
                     check.problem("tls.cert_file", format!("cannot read {name}: {error}"));
                 }
-                let _key = check.secret_file("tls.key_file", key);
+                let private = check.secret_file("tls.key_file", key);
+                // Here, since nobody is to hear that the server is ready before its certificate can be used.
+                if opened.is_ok()
+                    && private.is_some()
+                    && let Err(error) = Certificate::load(cert, key)
+                {
+                    check.problem("tls.cert_file", error.to_string());
+                }
             }
             (Some(_), None) => check.problem("tls.key_file", "is missing beside tls.cert_file"),
             (None, Some(_)) => check.problem("tls.cert_file", "is missing beside tls.key_file"),

@@ -375,6 +375,7 @@ impl Common {
                     .apply(&config.pushed_requests, policy);
                 policy.people = config.account.policy(&config.sign_up);
                 config.sign_in.apply(&config.account, policy);
+                policy.sign_in.known_browser = config.rate_limits.known_browser();
                 config.access.apply(policy);
                 if administers {
                     config.admin.apply(policy);

@@ -95,6 +95,7 @@ async fn another_host_has_no_effect() {
     }
 }
 
+// HT-05, HT-06
 #[tokio::test]
 async fn oversized_heads_are_refused() {
     let server = start("");

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::{connect, get, rest, send, start};
 
-/// Time jumps whenever nothing is left to do, so waiting for the server to lose its patience takes none.
+// HT-03: time jumps whenever nothing is left to do, so waiting for the server to lose its patience takes none.
 #[tokio::test(start_paused = true)]
 async fn slow_clients_of_every_kind_are_sent_away() {
     let server = start("");
@@ -30,6 +30,7 @@ async fn slow_clients_of_every_kind_are_sent_away() {
     }
 }
 
+// HT-04
 #[tokio::test(start_paused = true)]
 async fn a_slow_body_meets_its_deadline() {
     let server = start("");
@@ -43,6 +44,7 @@ async fn a_slow_body_meets_its_deadline() {
     assert!(begin.elapsed().as_secs() <= 60, "{:?}", begin.elapsed());
 }
 
+// HT-17
 #[tokio::test]
 async fn past_the_limit_an_idle_connection_makes_room() {
     let server = start("server.max_connections_per_address = 1");
@@ -100,6 +102,7 @@ async fn http2_is_spoken_without_tls() {
     assert!(!response.headers().contains_key("connection"));
 }
 
+// HT-02
 #[tokio::test]
 async fn a_flood_of_resets_ends_an_http2_connection() {
     let server = start("");
@@ -120,6 +123,66 @@ async fn a_flood_of_resets_ends_an_http2_connection() {
     let mut answer = Vec::new();
     drop(stream.read_to_end(&mut answer).await);
     assert!(get(server.address, "/x").await.contains("GET /x"));
+}
+
+/// A frame of HTTP/2: its type, flags and stream, and what it holds.
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let mut bytes = length[1..].to_vec();
+    bytes.extend_from_slice(&[kind, flags]);
+    bytes.extend_from_slice(&stream.to_be_bytes());
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
+const GET: [u8; 6] = [0x82, 0x84, 0x86, 0x01, 0x01, b'a'];
+const POST: [u8; 6] = [0x83, 0x84, 0x86, 0x01, 0x01, b'a'];
+
+// HT-02
+#[tokio::test]
+async fn floods_of_http2_frames_harm_nobody_else() {
+    let server = start("");
+    let mut bomb = GET.to_vec();
+    // A header of 4,000 bytes goes into the table and is named again and again.
+    bomb.extend_from_slice(&[0x40, 0x01, b'x', 0x7f, 0xa1, 0x1e]);
+    bomb.extend_from_slice(&[b'a'; 4000]);
+    bomb.extend_from_slice(&[0xbe; 12_000]);
+    let continuation = |count: usize| {
+        let mut bytes = frame(1, 1, 1, &GET);
+        for _ in 0..count {
+            bytes.extend(frame(9, 0, 1, &[0x00, 0x01, b'y', 0x01, b'z']));
+        }
+        bytes
+    };
+    #[rustfmt::skip]
+    let cases: [(&str, Vec<u8>, bool); 7] = [
+        ("continuations without an end", continuation(20_000), true),
+        ("a bomb in the header table", frame(1, 5, 1, &bomb), false),
+        ("empty frames of data", [frame(1, 4, 1, &POST), frame(0, 0, 1, b"").repeat(20_000)].concat(), false),
+        ("settings", frame(4, 0, 0, &[0, 4, 0, 1, 0, 0]).repeat(20_000), false),
+        ("pings", frame(6, 0, 0, &[7; 8]).repeat(20_000), false),
+        ("window updates of nothing", frame(8, 0, 0, &[0; 4]).repeat(1_000), true),
+        ("a window that is shut", [frame(4, 0, 0, &[0, 4, 0, 0, 0, 0]), (1_u32..200).step_by(2).flat_map(|id| frame(1, 5, id, &GET)).collect()].concat(), false),
+    ];
+    for (what, frames, ends) in cases {
+        let mut stream = connect(server.address).await;
+        let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+        bytes.extend(frame(4, 0, 0, b""));
+        bytes.extend(frames);
+        // Whoever does not read what comes back may not get rid of everything.
+        let sent =
+            tokio::time::timeout(std::time::Duration::from_secs(5), stream.write_all(&bytes));
+        drop(sent.await);
+        if ends {
+            let mut answer = Vec::new();
+            let end = tokio::time::timeout(
+                std::time::Duration::from_secs(20),
+                stream.read_to_end(&mut answer),
+            );
+            assert!(end.await.is_ok(), "{what}: the connection ends");
+        }
+        assert!(get(server.address, "/x").await.contains("GET /x"), "{what}");
+    }
 }
 
 #[tokio::test]

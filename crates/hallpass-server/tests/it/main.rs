@@ -11,6 +11,7 @@ mod growth;
 mod issuers;
 mod listener;
 mod master_key;
+mod operation;
 mod postgres;
 mod process;
 mod scale;

@@ -193,6 +193,7 @@ fn configured_clients_and_users_come_and_go_with_the_configuration() {
     server.stop();
 }
 
+// OP-05, OP-06
 #[test]
 fn what_cannot_be_right_is_refused_at_the_start_with_its_name() {
     let folder = Folder::new();
@@ -353,6 +354,62 @@ fn registrations_and_wrong_secrets_from_one_address_are_limited() {
     assert_eq!(refused.status, 429);
     assert_eq!(refused.json()["error"], "temporarily_unavailable");
     assert_eq!(server.get("/jwks").status, 200);
+    server.stop();
+}
+
+// IN-07, TK-60
+#[test]
+fn who_guesses_tokens_is_slowed_down_and_nobody_else_is() {
+    let folder = Folder::new();
+    let mut command = folder.hallpass(&["serve", "--demo", "--json"]);
+    command.env("HALLPASS__RATE_LIMITS__WRONG_TOKENS_PER_ADDRESS", "20");
+    let server = Serving::spawn(&mut command);
+    let secret = |index: usize| {
+        server.said["clients"][index]["client_secret"]
+            .as_str()
+            .unwrap()
+    };
+    let form = "content-type: application/x-www-form-urlencoded\r\n";
+    let redeem = |code: &str| {
+        let body = format!(
+            "grant_type=authorization_code&client_id=demo&code={code}&redirect_uri=http://localhost/demo&code_verifier={}",
+            "v".repeat(43)
+        );
+        server.post("/token", form, &body)
+    };
+    let refresh = |token: &str| {
+        let body = format!("grant_type=refresh_token&client_id=demo&refresh_token={token}");
+        server.post("/token", form, &body)
+    };
+    let token = server.client_credentials("demo-app", secret(1)).json();
+    let token = token["access_token"].as_str().unwrap();
+    let introspect = |token: &str| {
+        let basic = format!("demo-api:{}", secret(2));
+        let basic = hallpass_jose::base64url::encode(basic)
+            .replace('-', "+")
+            .replace('_', "/");
+        let padding = "=".repeat(basic.len().wrapping_neg() % 4);
+        let head = format!("{form}authorization: Basic {basic}{padding}\r\n");
+        server.post("/introspect", &head, &format!("token={token}"))
+    };
+    assert_eq!(introspect(token).json()["active"], true);
+    for number in 0..10 {
+        let refused = redeem(&format!("hpc_{number}"));
+        assert_eq!(refused.status, 400);
+        assert_eq!(refused.json()["error"], "invalid_grant");
+        assert_eq!(
+            introspect(&format!("hpa_{number}")).body,
+            r#"{"active":false}"#
+        );
+    }
+    for refused in [redeem("hpc_x"), refresh("hpr_x"), introspect("hpa_x")] {
+        assert_eq!(refused.status, 429, "{}", refused.body);
+        assert!(refused.head.contains("retry-after: "), "{}", refused.head);
+        assert_eq!(refused.json()["error"], "temporarily_unavailable");
+    }
+    // What is right goes on, also from there.
+    assert_eq!(introspect(token).json()["active"], true);
+    assert_eq!(server.client_credentials("demo-app", secret(1)).status, 200);
     server.stop();
 }
 

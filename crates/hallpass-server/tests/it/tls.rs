@@ -154,6 +154,7 @@ async fn both_versions_and_both_protocols_are_spoken() {
     );
 }
 
+// HT-15
 #[tokio::test]
 async fn what_is_no_handshake_is_refused_and_harms_nobody() {
     let files = Files::new("garbage");
@@ -180,6 +181,7 @@ async fn what_is_no_handshake_is_refused_and_harms_nobody() {
     );
 }
 
+// HT-03
 #[tokio::test(start_paused = true)]
 async fn a_handshake_that_does_not_come_is_not_waited_for() {
     let files = Files::new("slow");
@@ -377,6 +379,7 @@ async fn a_trusted_proxy_passes_certificates_on_in_one_header_and_once() {
     }
 }
 
+// HT-15
 #[tokio::test]
 async fn of_tls_1_2_only_what_is_recommended_is_spoken() {
     //= test RFC9325#4.2 with TLS 1.2, ECDHE with AES-GCM
@@ -406,4 +409,63 @@ async fn of_tls_1_2_only_what_is_recommended_is_spoken() {
         let expected = name.contains("ECDSA") && name.contains("AES");
         assert_eq!(connected.is_ok(), expected, "{name}");
     }
+}
+
+// HT-15
+#[tokio::test]
+async fn a_hello_in_single_bytes_is_understood_and_an_endless_chain_is_not() {
+    let files = Files::new("odd-hello");
+    let server = start(&format!("{}\nmtls.enabled = true", files.configuration()));
+    let mut roots = RootCertStore::empty();
+    roots.add(files.der.clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_root_certificates(roots);
+    let name = || ServerName::try_from("localhost").unwrap();
+    // Between the client and the server every byte travels alone.
+    let (near, mut far) = tokio::io::duplex(1);
+    let address = server.address;
+    let passed = tokio::spawn(async move {
+        let mut stream = connect(address).await;
+        stream.set_nodelay(true).unwrap();
+        drop(tokio::io::copy_bidirectional_with_sizes(&mut far, &mut stream, 1, 1).await);
+    });
+    let plain = config.clone().with_no_client_auth();
+    let mut stream = TlsConnector::from(Arc::new(plain))
+        .connect(name(), near)
+        .await
+        .unwrap();
+    let text = "GET /x HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    stream.write_all(text.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    // The end of the stream may get lost on the way.
+    drop(stream.read_to_end(&mut answer).await);
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.contains("GET /x"), "{answer}");
+    drop(stream);
+    passed.await.unwrap();
+
+    let client = Client::new();
+    let key = PrivateKeyDer::try_from(client.key.serialize_der()).unwrap();
+    let chain = vec![client.certificate.clone(); 1000];
+    let config = config.with_client_auth_cert(chain, key).unwrap();
+    let begin = std::time::Instant::now();
+    let connected = TlsConnector::from(Arc::new(config))
+        .connect(name(), connect(server.address).await)
+        .await;
+    // With TLS 1.3 the client hears of it after its own part is done.
+    if let Ok(mut stream) = connected {
+        drop(stream.write_all(text.as_bytes()).await);
+        let mut answer = Vec::new();
+        drop(stream.read_to_end(&mut answer).await);
+        assert_eq!(answer, b"", "nothing is answered");
+    }
+    assert!(begin.elapsed().as_secs() < 10);
+    assert!(
+        handshake(server.address, &files.der, &rustls::version::TLS13, "h2")
+            .await
+            .is_ok()
+    );
 }
