@@ -140,8 +140,10 @@ fn verdict(code: Option<u16>) -> MailError {
 mod tests {
     use hallpass_provider::ports::Letter;
     use hallpass_types::{EmailAddress, Timestamp};
+    use std::sync::{Arc, LazyLock};
+
     use tokio::{
-        io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+        io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader},
         net::TcpListener,
     };
 
@@ -154,43 +156,121 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let served = tokio::spawn(async move {
             let (socket, _) = listener.accept().await.unwrap();
-            let (read, mut write) = socket.into_split();
-            let mut lines = BufReader::new(read).lines();
-            let mut heard = Vec::new();
-            let mut data = false;
-            write.write_all(b"220 test\r\n").await.unwrap();
-            while let Ok(Some(line)) = lines.next_line().await {
-                heard.push(line.clone());
-                let answer = if data {
-                    if line != "." {
-                        continue;
-                    }
-                    data = false;
-                    "250 taken"
-                } else if line.starts_with("EHLO") {
-                    "250 test"
-                } else if line.starts_with("RCPT") {
-                    recipient
-                } else if line == "DATA" {
-                    data = true;
-                    "354 go on"
-                } else if line == "QUIT" {
-                    write.write_all(b"221 bye\r\n").await.unwrap();
-                    break;
-                } else {
-                    "250 ok"
-                };
-                if write
-                    .write_all(format!("{answer}\r\n").as_bytes())
-                    .await
-                    .is_err()
-                {
-                    break;
-                }
-            }
-            heard
+            speak(socket, recipient).await
         });
         (port, served)
+    }
+
+    /// Answers `RCPT` as it is told.
+    async fn speak<S: AsyncRead + AsyncWrite>(socket: S, recipient: &'static str) -> Vec<String> {
+        let (read, mut write) = tokio::io::split(socket);
+        let mut lines = BufReader::new(read).lines();
+        let mut heard = Vec::new();
+        let mut data = false;
+        write.write_all(b"220 test\r\n").await.unwrap();
+        while let Ok(Some(line)) = lines.next_line().await {
+            heard.push(line.clone());
+            let answer = if data {
+                if line != "." {
+                    continue;
+                }
+                data = false;
+                "250 taken"
+            } else if line.starts_with("EHLO") {
+                "250 test"
+            } else if line.starts_with("RCPT") {
+                recipient
+            } else if line == "DATA" {
+                data = true;
+                "354 go on"
+            } else if line == "QUIT" {
+                write.write_all(b"221 bye\r\n").await.unwrap();
+                break;
+            } else {
+                "250 ok"
+            };
+            if write
+                .write_all(format!("{answer}\r\n").as_bytes())
+                .await
+                .is_err()
+            {
+                break;
+            }
+        }
+        heard
+    }
+
+    /// A server with a certificate for that name, and its root in PEM.
+    async fn tls_server(name: &str) -> (u16, Vec<u8>, tokio::task::JoinHandle<Vec<String>>) {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = rcgen::CertificateParams::new(vec![name.to_owned()])
+            .unwrap()
+            .self_signed(&key)
+            .unwrap();
+        let private = rustls_pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], private)
+            .unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let served = tokio::spawn(async move {
+            let (socket, _) = listener.accept().await.unwrap();
+            match acceptor.accept(socket).await {
+                Ok(stream) => speak(stream, "250 ok").await,
+                Err(_) => Vec::new(),
+            }
+        });
+        (port, certificate.pem().into_bytes(), served)
+    }
+
+    // HT-22
+    #[tokio::test]
+    async fn nothing_is_said_to_a_server_whose_certificate_is_not_trusted_or_for_another_name() {
+        for (name, trusted, taken) in [
+            ("localhost", true, true),
+            ("other.test", true, false),
+            ("localhost", false, false),
+        ] {
+            let (port, root, served) = tls_server(name).await;
+            let settings = Settings {
+                host: "localhost".to_owned(),
+                port: Some(port),
+                tls: Tls::Implicit,
+                login: None,
+                extra_roots: trusted.then_some(root),
+            };
+            let smtp = Smtp::new(settings, sender()).unwrap();
+            let outcome = smtp.send(mail(&letter("t"))).await;
+            assert_eq!(outcome.is_ok(), taken, "{name} {trusted}");
+            drop(smtp);
+            if !taken {
+                assert!(served.await.unwrap().is_empty(), "{name} {trusted}");
+            }
+        }
+    }
+
+    fn letter(text: &str) -> Letter {
+        Letter {
+            subject: "s".to_owned(),
+            text: text.to_owned(),
+            html: "h".to_owned(),
+        }
+    }
+
+    fn mail(letter: &Letter) -> Mail<'_> {
+        static TO: LazyLock<EmailAddress> =
+            LazyLock::new(|| EmailAddress::parse("ada@example.org").unwrap());
+        Mail {
+            to: &TO,
+            letter,
+            id: "a",
+            at: Timestamp(1_800_000_000),
+        }
     }
 
     async fn sent(port: u16) -> Result<(), MailError> {
@@ -202,18 +282,8 @@ mod tests {
             extra_roots: None,
         };
         let smtp = Smtp::new(settings, sender()).unwrap();
-        let letter = Letter {
-            subject: "s".to_owned(),
-            text: "first\r\n.\r\nRCPT TO:<evil@evil.test>".to_owned(),
-            html: "h".to_owned(),
-        };
-        let mail = Mail {
-            to: &EmailAddress::parse("ada@example.org").unwrap(),
-            letter: &letter,
-            id: "a",
-            at: Timestamp(1_800_000_000),
-        };
-        smtp.send(mail).await
+        let letter = letter("first\r\n.\r\nRCPT TO:<evil@evil.test>");
+        smtp.send(mail(&letter)).await
     }
 
     #[tokio::test]
@@ -258,18 +328,8 @@ mod tests {
             extra_roots: None,
         };
         let smtp = Smtp::new(settings, sender()).unwrap();
-        let letter = Letter {
-            subject: "s".to_owned(),
-            text: "t".to_owned(),
-            html: "h".to_owned(),
-        };
-        let mail = Mail {
-            to: &EmailAddress::parse("ada@example.org").unwrap(),
-            letter: &letter,
-            id: "a",
-            at: Timestamp(0),
-        };
-        assert_eq!(smtp.send(mail).await, Err(MailError::Failed));
+        let outcome = smtp.send(mail(&letter("t"))).await;
+        assert_eq!(outcome, Err(MailError::Failed));
         drop(smtp);
         let heard = served.await.unwrap().join("\n");
         assert!(

@@ -32,6 +32,7 @@ async fn what_is_posted_arrives_as_it_was_given() {
 }
 
 // LO-09: whatever the receiver does, it is one answer, in time
+// CB-08, LO-09
 #[tokio::test]
 async fn any_status_is_an_answer_and_no_redirect_is_followed() {
     let canary = Server::plain(OK).await;
@@ -65,6 +66,7 @@ async fn a_long_answer_is_not_read_and_a_silent_receiver_is_not_waited_for() {
     assert_eq!(lenient().post(request).await, Err(FetchError::Failed));
 }
 
+// CB-08, LO-09, RG-09
 #[tokio::test]
 async fn nothing_is_posted_to_an_address_inside() {
     let server = Server::plain(OK).await;

@@ -401,6 +401,7 @@ async fn tls_server() -> (Server, CertificateDer<'static>) {
     (server, cert.der().clone())
 }
 
+// CB-08, HT-22, UP-09
 #[tokio::test]
 async fn a_certificate_must_be_trusted_and_for_the_name() {
     let (server, root) = tls_server().await;

@@ -190,6 +190,7 @@ fn with_codes(codes: &Arc<Codes>) -> Setup {
         .client(coded("coded2"))
 }
 
+// CB-10
 #[tokio::test]
 async fn a_code_is_needed_where_the_client_registered_for_it_and_guesses_are_counted() {
     //= test CIBA#7.2 a client that registered for user codes sends one, and it is right
@@ -300,4 +301,40 @@ async fn of_many_requests_with_one_code_at_once_one_asks() {
         "{:?}",
         answers.iter().map(Answer::text).collect::<Vec<_>>()
     );
+}
+
+// CB-02
+#[tokio::test]
+async fn a_client_that_looks_for_people_is_slowed_down_and_no_other_is() {
+    let op = setup()
+        .policy(|policy| {
+            policy.backchannel.unknown_people = 20;
+            policy.backchannel.pending_per_person = 100;
+        })
+        .start()
+        .await;
+    let asked = async |client: &str, person: &str| {
+        ask(&op, client, &[("scope", "openid"), ("login_hint", person)]).await
+    };
+    let names: Vec<String> = (0..20).map(|number| format!("nobody{number}")).collect();
+    for name in &names {
+        assert_eq!(asked("bank", "alice").await.status, 200);
+        assert_error(&asked("bank", name).await, "unknown_user_id");
+    }
+    // From now on the answer is the same for everybody.
+    for name in ["alice", "nobody", "carol"] {
+        let answer = asked("bank", name).await;
+        assert_eq!(answer.status, 429, "{}", answer.text());
+        let wait: u32 = answer.header("retry-after").unwrap().parse().unwrap();
+        assert!((1..=900).contains(&wait));
+    }
+    assert_eq!(asked("bank2", "alice").await.status, 200);
+    op.clock.advance(900);
+    assert_eq!(asked("bank", "alice").await.status, 200);
+    // Who does not authenticate learns nothing at all.
+    for name in ["alice", "nobody"] {
+        let pairs = [("scope", "openid"), ("login_hint", name)];
+        let ask = Ask::form("/backchannel", &pairs).basic("bank", "hpk_wrong");
+        assert_eq!(op.browser().send(ask).await.status, 401);
+    }
 }

@@ -296,7 +296,7 @@ async fn no_header_names_a_key_or_an_extension() {
     assert_eq!(op.fetcher.asked(), Vec::<String>::new());
 }
 
-// TK-35
+// HT-09, TK-35
 #[tokio::test]
 async fn sloppy_json_and_base64_are_refused() {
     let op = Op::start().await;

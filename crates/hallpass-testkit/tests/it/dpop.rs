@@ -117,6 +117,69 @@ async fn a_proof_binds_the_token_and_only_its_key_uses_it() {
     );
 }
 
+// UI-05
+#[tokio::test]
+async fn at_userinfo_a_proof_is_for_one_token_one_request_and_one_use() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let prover = Prover::default();
+    let now = op.clock.seconds();
+    let access = bound(&op, &mut browser, "web", &prover).await.access;
+    let another = bound(&op, &mut browser, "web", &prover).await.access;
+    let proof = |name: &str, value: Value| {
+        let mut claims = Prover::claims("GET", "/userinfo", now);
+        claims["ath"] = Prover::ath(&access).into();
+        claims[name] = value;
+        prover.sign(&prover.header(), &claims)
+    };
+    let mut without = Prover::claims("GET", "/userinfo", now);
+    let without_ath = prover.sign(&prover.header(), &without);
+    without["ath"] = Prover::ath(&access).into();
+    let signed = prover.sign(&prover.header(), &without);
+    let (head, _) = signed.rsplit_once('.').unwrap();
+    for (what, proof) in [
+        ("no ath", without_ath),
+        (
+            "of another token",
+            proof("ath", Prover::ath(&another).into()),
+        ),
+        ("the token itself", proof("ath", access.clone().into())),
+        ("nothing", proof("ath", Value::Null)),
+        ("empty", proof("ath", json!(""))),
+        ("another method", proof("htm", json!("POST"))),
+        (
+            "another address",
+            proof("htu", json!("https://op.test/token")),
+        ),
+        (
+            "another issuer",
+            proof("htu", json!("https://evil.test/userinfo")),
+        ),
+        ("too old", proof("iat", json!(now - 3600))),
+        ("from the future", proof("iat", json!(now + 3600))),
+        (
+            "another's signature",
+            format!("{head}.{}", base64url::encode([9; 64])),
+        ),
+        ("another key", Prover::default().userinfo(&access, now)),
+    ] {
+        let answer = browser.send(used(&access, &proof)).await;
+        assert_eq!(answer.status, 401, "{what}: {}", answer.text());
+        let challenge = answer.header("www-authenticate").unwrap();
+        assert!(challenge.starts_with("DPoP "), "{what}: {challenge}");
+    }
+    let good = prover.userinfo(&access, now);
+    assert_eq!(browser.send(used(&access, &good)).await.status, 200);
+    refused(
+        &browser.send(used(&access, &good)).await,
+        401,
+        "invalid_dpop_proof",
+    );
+    let two = used(&access, &prover.userinfo(&access, now))
+        .header("dpop", &prover.userinfo(&access, now));
+    assert_ne!(browser.send(two).await.status, 200);
+}
+
 // TK-45
 #[tokio::test]
 async fn a_proof_that_is_wrong_in_anything_gets_no_token() {

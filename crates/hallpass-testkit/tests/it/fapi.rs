@@ -220,7 +220,7 @@ async fn a_proof_along_with_a_pushed_request_binds_its_code() {
     assert_eq!(answer.status, 201);
 }
 
-// TK-30
+// PA-07, TK-30
 #[tokio::test]
 async fn the_audience_of_an_assertion_is_what_the_profile_says() {
     //= test FAPI2-SP#5.3.2.1 the audience of an assertion is the issuer, as a single text

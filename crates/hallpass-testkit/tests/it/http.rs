@@ -229,7 +229,7 @@ async fn odd_but_valid_text_is_handled_in_every_parameter_of_every_endpoint() {
     }
 }
 
-// HT-07
+// HT-07, PA-04
 #[tokio::test]
 async fn a_body_that_is_too_large_is_refused_before_it_has_come() {
     let op = Op::start().await;
@@ -237,6 +237,7 @@ async fn a_body_that_is_too_large_is_refused_before_it_has_come() {
     for mut browser in both(&op, &real) {
         for path in [
             "/token",
+            "/par",
             "/introspect",
             "/revoke",
             "/authorize",

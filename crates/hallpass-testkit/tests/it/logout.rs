@@ -246,6 +246,67 @@ async fn requests_that_contradict_themselves_are_errors() {
     }
 }
 
+// LO-04
+#[tokio::test]
+async fn an_address_of_script_that_was_stored_once_is_no_link_and_nobody_is_sent_there() {
+    let op = Op::start().await;
+    for uri in [
+        "javascript:alert(1)",
+        "JaVaScRiPt:alert(1)",
+        "data:text/html,x",
+        "vbscript:x",
+    ] {
+        let (mut browser, id) = signed_in(&op).await;
+        // Such a client cannot be registered; an older version or another program may have written it.
+        op.change_client("web", |metadata| {
+            metadata.insert("post_logout_redirect_uris".to_owned(), json!([uri]));
+            for name in ["client_uri", "policy_uri", "tos_uri", "logo_uri"] {
+                metadata.insert(name.to_owned(), json!(uri));
+            }
+        })
+        .await;
+        let with_hint = [
+            ("id_token_hint", id.as_str()),
+            ("post_logout_redirect_uri", uri),
+        ];
+        let by_name = [("client_id", "web"), ("post_logout_redirect_uri", uri)];
+        for pairs in [&with_hint[..], &by_name, &by_name[..1], &[]] {
+            let mut browser = browser.clone();
+            let mut answer = browser.query("/logout", pairs).await;
+            let mut pages = Vec::new();
+            for _ in 0..3 {
+                if answer.status == 303 {
+                    answer = browser.follow(&answer).await;
+                }
+                let page = answer.text();
+                let asks = page.contains("id=\"logout-yes\"");
+                pages.push(page.clone());
+                if !asks {
+                    break;
+                }
+                answer = browser.press(&page, "logout", "logout-yes", &[]).await;
+            }
+            for tag in pages.iter().flat_map(|page| html::tags(page)) {
+                for name in ["href", "action", "src", "formaction", "content"] {
+                    let value = tag.get(name).unwrap_or_default().to_ascii_lowercase();
+                    assert!(
+                        !value.contains("script:") && !value.starts_with("data:"),
+                        "{uri}: {name}={value}"
+                    );
+                }
+            }
+        }
+        op.change_client("web", |metadata| {
+            metadata.insert("post_logout_redirect_uris".to_owned(), json!([BYE]));
+            for name in ["client_uri", "policy_uri", "tos_uri", "logo_uri"] {
+                metadata.remove(name);
+            }
+        })
+        .await;
+        drop(browser.get("/").await);
+    }
+}
+
 // LO-05, LO-11
 #[tokio::test]
 async fn a_hint_that_proves_nothing_ends_nothing() {

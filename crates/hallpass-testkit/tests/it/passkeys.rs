@@ -1,5 +1,6 @@
 //! Passkeys, with an authenticator in software.
 
+use hallpass_store::{Commit, Committed, Spend, UserRecord};
 use hallpass_testkit::{
     Answer, Ask, Authenticator, Browser, Op, Request, Tokens, fixture, html, wire,
 };
@@ -366,4 +367,197 @@ async fn l42_a_passkey_is_named_and_removed_and_then_opens_nothing() {
     let said = key.get(&options(&page, "passkey"));
     let answer = send(&mut browser, &page, "passkey", &said).await;
     assert_refused(&answer, &browser, "removed");
+}
+
+/// Whose key it is named in the page with her passkeys.
+fn ids(page: &str) -> Vec<String> {
+    let tags = html::tags(page);
+    let ids = tags.iter().filter_map(|tag| tag.get("data-passkey-id"));
+    ids.map(str::to_owned).collect()
+}
+
+async fn remove(browser: &mut Browser, page: &str, id: &str) -> Answer {
+    let sealed = html::form(page, "add-passkey")
+        .field("form")
+        .unwrap()
+        .to_owned();
+    let pairs = [("form", sealed.as_str()), ("id", id), ("do", "remove")];
+    let ask = Ask::form("/account/passkeys", &pairs).header("Origin", fixture::ISSUER);
+    browser.send(ask).await
+}
+
+// PK-13
+#[tokio::test]
+async fn the_last_way_to_sign_in_is_not_removed_not_even_by_two_at_once() {
+    let op = Op::with(|policy| policy.people.recovery = false).await;
+    registered(&op).await;
+    registered(&op).await;
+    let (mut browser, page) = at_passkeys(&op).await;
+    let [one, other] = ids(&page).try_into().unwrap();
+    // From now on alice has no password.
+    let (store, issuer) = (op.provider.store(), op.provider.issuer_id());
+    let user = store
+        .user(issuer, op.subject("alice"))
+        .await
+        .unwrap()
+        .unwrap();
+    let spend = Spend::User {
+        revision: user.revision,
+        record: Box::new(UserRecord {
+            password: None,
+            revision: user.revision + 1,
+            ..user
+        }),
+    };
+    let commit = Commit {
+        spends: vec![spend],
+        writes: Vec::new(),
+    };
+    assert_eq!(store.commit(issuer, commit).await.unwrap(), Committed::Done);
+    let mut tasks = JoinSet::new();
+    for id in [one, other] {
+        let (mut browser, page) = (browser.clone(), page.clone());
+        tasks.spawn(async move { remove(&mut browser, &page, &id).await });
+    }
+    let answers = tasks.join_all().await;
+    let refused = |answer: &&Answer| answer.text().contains("data-error=\"last_way\"");
+    assert_eq!(answers.iter().filter(refused).count(), 1);
+    let page = browser.get("/account/passkeys").await.text();
+    let left = ids(&page);
+    assert_eq!(left.len(), 1);
+    let answer = remove(&mut browser, &page, &left[0]).await;
+    assert!(refused(&&answer), "{}", answer.text());
+    assert_eq!(ids(&browser.get("/account/passkeys").await.text()), left);
+}
+
+// PK-08
+#[tokio::test]
+async fn a_key_of_one_person_does_not_speak_for_another() {
+    let op = Op::start().await;
+    let alice = registered(&op).await;
+    let mut browser = op.browser();
+    let answer = browser.get("/account/passkeys").await;
+    let page = browser.through_pages("bob", answer).await.text();
+    let mut bob = Authenticator::new(fixture::ISSUER);
+    let made = bob.create(&options(&page, "add-passkey"));
+    let answer = send(&mut browser, &page, "add-passkey", &made).await;
+    assert_eq!(answer.status, 303, "{}", answer.text());
+    for (what, change) in [
+        (
+            "bob's key with alice's handle",
+            (alice.user.clone(), bob.id.clone()),
+        ),
+        (
+            "alice's identifier with bob's key",
+            (bob.user.clone(), alice.id.clone()),
+        ),
+        (
+            "both are alice's but for the key",
+            (alice.user.clone(), alice.id.clone()),
+        ),
+    ] {
+        let mut key = bob.clone();
+        (key.user, key.id) = change;
+        let (mut browser, page) = at_sign_in(&op).await;
+        let said = key.get(&options(&page, "passkey"));
+        let answer = send(&mut browser, &page, "passkey", &said).await;
+        assert_refused(&answer, &browser, what);
+    }
+}
+
+// PK-15: what proves less does not stand for a verified key
+#[tokio::test]
+async fn where_a_key_is_demanded_nothing_less_is_taken() {
+    let op = Op::with(|policy| {
+        policy.acr_values = ["one", "two", "key"].map(str::to_owned).to_vec();
+    })
+    .await;
+    let key = registered(&op).await;
+    let request = || {
+        Request::of("first", "openid").with(
+            "claims",
+            r#"{"id_token":{"acr":{"essential":true,"values":["key"]}}}"#,
+        )
+    };
+    // A password is not enough: the key is asked for, and the session that began without it does not help.
+    let mut browser = op.browser();
+    browser.sign_in("alice").await;
+    let answer = browser.send(request().get()).await;
+    assert!(!is_signed_in(&answer));
+    let page = browser.follow(&answer).await.text();
+    let mut unverified = key.clone();
+    unverified.flags = 1;
+    let said = unverified.get(&options(&page, "passkey"));
+    let answer = send(&mut browser, &page, "passkey", &said).await;
+    assert!(!is_signed_in(&answer), "nobody verified");
+    let page = answer.text();
+    let answer = send(
+        &mut browser,
+        &page,
+        "passkey",
+        &key.get(&options(&page, "passkey")),
+    )
+    .await;
+    assert!(is_signed_in(&answer), "{}", answer.text());
+    // Silently it is an error, and so it is for whoever has no key.
+    let mut bob = op.browser();
+    bob.sign_in("bob").await;
+    for silent in [true, false] {
+        let asked = if silent {
+            request().with("prompt", "none")
+        } else {
+            request()
+        };
+        let answer = bob.send(asked.get()).await;
+        assert!(!is_signed_in(&answer));
+        let error = answer
+            .header("location")
+            .and_then(|l| wire::param(l, "error"));
+        let expected = if silent {
+            vec![
+                "login_required",
+                "interaction_required",
+                "unmet_authentication_requirements",
+            ]
+        } else {
+            vec!["unmet_authentication_requirements"]
+        };
+        let shown = match error {
+            Some(error) => error,
+            None => {
+                let asked = bob.follow(&answer).await;
+                let page = bob.through_pages("bob", asked).await;
+                wire::param(page.location(), "error").unwrap()
+            }
+        };
+        assert!(expected.contains(&shown.as_str()), "{shown}");
+    }
+}
+
+// PK-11, PK-16: no authenticator is trusted for what it says of itself, and no option of the page is the browser's to choose
+#[tokio::test]
+async fn the_server_alone_decides_about_a_ceremony() {
+    let op = Op::start().await;
+    let key = registered(&op).await;
+    let (_, page) = at_passkeys(&op).await;
+    let asked: serde_json::Value = serde_json::from_str(&options(&page, "add-passkey")).unwrap();
+    assert!(
+        matches!(asked["attestation"].as_str(), None | Some("none")),
+        "{asked}"
+    );
+    // A page that was changed in the browser, to need no verification or to be of a related origin.
+    let (mut browser, page) = at_sign_in(&op).await;
+    let mut asked: serde_json::Value = serde_json::from_str(&options(&page, "passkey")).unwrap();
+    asked["userVerification"] = json!("discouraged");
+    asked["allowCredentials"] = json!([]);
+    for (flags, origin) in [(1, fixture::ISSUER), (5, "https://related.test")] {
+        let mut key = key.clone();
+        key.flags = flags;
+        key.origin = origin.to_owned();
+        let said = key.get(&asked.to_string());
+        let answer = send(&mut browser, &page, "passkey", &said).await;
+        assert_refused(&answer, &browser, origin);
+    }
+    let answer = browser.get("/.well-known/webauthn").await;
+    assert_eq!(answer.status, 404, "no related origins are told");
 }

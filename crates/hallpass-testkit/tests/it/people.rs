@@ -344,6 +344,21 @@ async fn nobody_is_flooded_with_mail_and_nobody_is_told() {
     assert_eq!(mail_to(&op, ALICE).await.len(), 6);
 }
 
+#[tokio::test]
+async fn nodes_count_mails_together() {
+    let op = Op::start().await;
+    let other = op.another_node().await;
+    for number in 0..20 {
+        let node = [&op, &other][number % 2];
+        let mut browser = node.browser();
+        let page = browser.get("/recover").await.text();
+        ask_for(&mut browser, &page, "recover", ALICE).await;
+    }
+    // Each node keeps the first two to itself.
+    let sent = mail_to(&op, ALICE).await.len();
+    assert!((5..=7).contains(&sent), "{sent}");
+}
+
 /// A link with which alice sets a new password, asked for in that browser.
 async fn recovery_link(op: &Op, browser: &mut Browser) -> String {
     let page = browser.get("/recover").await.text();

@@ -1,6 +1,7 @@
 //! Dynamic registration.
 
-use hallpass_testkit::{Answer, Ask, Browser, Op, fixture};
+use hallpass_jose::JwsAlgorithm;
+use hallpass_testkit::{Answer, Ask, Browser, Op, Setup, fixture};
 use serde_json::{Value, json};
 
 pub(crate) async fn open() -> Op {
@@ -268,7 +269,7 @@ async fn nobody_gives_themselves_anything() {
     assert!(!scope.contains("admin") && !scope.contains('*'), "{scope}");
 }
 
-// RG-13
+// HT-09, RG-13
 #[tokio::test]
 async fn bodies_that_are_no_json_object_are_refused() {
     let op = open().await;
@@ -467,6 +468,45 @@ async fn combinations_that_make_no_sense_are_refused() {
             "{metadata}: {}",
             answer.text()
         );
+    }
+}
+
+// TK-56
+#[tokio::test]
+async fn nobody_registers_for_id_tokens_under_a_weak_key() {
+    let op = Setup::default()
+        .policy(|policy| {
+            policy.registration.open = true;
+            policy.registration.enabled = true;
+            policy
+                .signing_algs
+                .extend([JwsAlgorithm::HS256, JwsAlgorithm::HS512]);
+        })
+        .start()
+        .await;
+    let mut browser = op.browser();
+    for member in [
+        "id_token_signed_response_alg",
+        "userinfo_signed_response_alg",
+    ] {
+        for alg in ["none", "None", "HS1", "hs256", "RS256 ", ""] {
+            let answer = register(&mut browser, &with(member, json!(alg))).await;
+            assert_eq!(answer.status, 400, "{member} {alg}: {}", answer.text());
+        }
+        for (alg, long) in [("HS256", 32), ("HS512", 64)] {
+            // A public client has no secret that could be a key.
+            let mut public = with(member, json!(alg));
+            public["token_endpoint_auth_method"] = json!("none");
+            let answer = register(&mut browser, &public).await;
+            assert_eq!(answer.status, 400, "{member} {alg}: {}", answer.text());
+            // The secret that is made is as long as the hash, whatever the client would like it to be.
+            let mut short = with(member, json!(alg));
+            short["client_secret"] = json!("short");
+            let answer = register(&mut browser, &short).await;
+            assert_eq!(answer.status, 201, "{member} {alg}: {}", answer.text());
+            let secret = answer.json()["client_secret"].as_str().unwrap().to_owned();
+            assert!(secret.len() >= long, "{member} {alg}: {}", secret.len());
+        }
     }
 }
 

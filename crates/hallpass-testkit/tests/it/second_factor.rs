@@ -1,9 +1,11 @@
 //! Authenticator apps, recovery codes, forced changes, step-up.
 
 use hallpass_core::sign_in::{SecondFactor, totp};
-use hallpass_testkit::{Answer, Ask, Browser, Op, Request, Tokens, fixture, html, wire};
+use hallpass_testkit::{Answer, Ask, Browser, Op, Request, Setup, Tokens, fixture, html, wire};
 use serde_json::json;
 use tokio::task::JoinSet;
+
+use super::upstream::upstream;
 
 /// The secret of an app, as the page shows it.
 fn secret_of(page: &str) -> Vec<u8> {
@@ -156,6 +158,43 @@ async fn a_code_is_good_once_within_a_step_and_tries_are_counted_per_account() {
         .press(&asked.text(), "second", "send-code", &[("code", &typed)])
         .await;
     assert_eq!(answer.status, 429, "the right one waits, too");
+}
+
+// LG-18
+#[tokio::test]
+async fn tries_of_codes_are_counted_by_all_nodes_together() {
+    let op = Op::start().await;
+    let (_, secret) = enrolled(&op).await;
+    op.clock.advance(900);
+    let other = op.another_node().await;
+    let nodes = [&op, &other];
+    let mut looked_at = 0;
+    for number in 0..20 {
+        let (mut browser, asked) = after_password(nodes[number % 2], &first()).await;
+        let typed = [("code", "123456")];
+        let answer = browser
+            .press(&asked.text(), "second", "send-code", &typed)
+            .await;
+        looked_at += u32::from(answer.status == 200);
+    }
+    // Each node keeps the first two to itself.
+    assert!((5..=7).contains(&looked_at), "{looked_at}");
+    let third = op.another_node().await;
+    for node in [&op, &other, &third] {
+        let (mut browser, asked) = after_password(node, &first()).await;
+        let typed = code(&op, &secret, 0);
+        let answer = browser
+            .press(&asked.text(), "second", "send-code", &[("code", &typed)])
+            .await;
+        assert_eq!(answer.status, 429, "also at a node that has just started");
+    }
+    op.clock.advance(900);
+    let (mut browser, asked) = after_password(&third, &first()).await;
+    let typed = code(&op, &secret, 0);
+    let answer = browser
+        .press(&asked.text(), "second", "send-code", &[("code", &typed)])
+        .await;
+    assert!(is_signed_in(&answer), "{}", answer.text());
 }
 
 // LG-18
@@ -391,4 +430,66 @@ async fn s30_a_password_that_somebody_else_gave_is_changed_before_any_code_is_ma
         .press(&page, "new-password-form", "save-password", &typed)
         .await;
     assert!(is_signed_in(&answer), "{}", answer.text());
+}
+
+// LG-19, LG-20
+#[tokio::test]
+async fn a_session_that_proved_too_little_by_now_changes_nothing() {
+    let op = Setup::default()
+        .policy(|policy| policy.upstreams = vec![upstream("idp", "https://idp.test")])
+        .start()
+        .await;
+    let mut early = op.browser();
+    early.sign_in("alice").await;
+    let mut forms = Vec::new();
+    for name in [
+        "profile", "password", "email", "sessions", "export", "delete",
+    ] {
+        let page = early.get(&format!("/account/{name}")).await.text();
+        let form = html::forms(&page);
+        let form = form.iter().find(|form| form.field("form").is_some());
+        forms.push((name, form.unwrap().clone()));
+    }
+    let page = early.get("/linked-accounts").await.text();
+    let (_, rest) = page.split_once("/upstream/idp/link?handle=").unwrap();
+    let handle = rest.split_once('"').unwrap().0.to_owned();
+
+    enrolled(&op).await;
+    for (name, form) in forms {
+        let pairs = [
+            ("form", form.field("form").unwrap()),
+            ("claim.name", "Mallory"),
+            ("password", "another pass phrase of hers"),
+            ("again", "another pass phrase of hers"),
+            ("email", "new@new.test"),
+            ("typed", "alice"),
+            ("do", "others"),
+        ];
+        let ask = Ask::form(&form.action, &pairs).header("Origin", fixture::ISSUER);
+        let answer = early.send(ask).await;
+        let page = answer.text();
+        let code = html::text_of(&page, "error-id");
+        assert_eq!(
+            code.as_deref(),
+            Some("interaction_too_little"),
+            "{name}: {page}"
+        );
+        // The page itself asks for what is missing.
+        let shown = early.get(&format!("/account/{name}")).await;
+        assert!(shown.location().contains("/sign-in?"), "{name}");
+    }
+    let target = format!("/upstream/idp/link?handle={handle}");
+    let ask = Ask::form(&target, &[]).header("Origin", fixture::ISSUER);
+    let page = early.send(ask).await.text();
+    let code = html::text_of(&page, "error-id");
+    assert_eq!(code.as_deref(), Some("interaction_too_little"), "{page}");
+    let shown = early.get("/linked-accounts").await;
+    assert!(shown.location().contains("/sign-in?"));
+    let user = op.provider.store();
+    let user = user
+        .user(op.provider.issuer_id(), op.subject("alice"))
+        .await;
+    let user = user.unwrap().unwrap();
+    assert_ne!(user.claims["name"], "Mallory");
+    assert_eq!(user.epoch, 0);
 }

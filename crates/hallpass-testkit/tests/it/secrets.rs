@@ -165,7 +165,7 @@ async fn no_secret_is_logged_or_told_to_listeners() {
     assert!(events.iter().all(|line| !line.contains('\n')));
 }
 
-// G6
+// G6, OP-04
 #[tokio::test]
 async fn no_secret_is_in_the_database() {
     let op = Setup::default().sqlite().start().await;

@@ -191,6 +191,100 @@ async fn whoever_locks_a_person_out_does_not_end_their_session() {
     assert!(is_signed_in(&answer));
 }
 
+/// The right password of somebody on a page of this browser's own.
+async fn try_right(browser: &mut Browser, name: &str) -> Answer {
+    let answer = browser.send(Request::of("first", "openid").get()).await;
+    let target = answer.location().strip_prefix(fixture::ISSUER).unwrap();
+    let target = target.to_owned();
+    let password = fixture::password(name).to_owned();
+    try_password(browser, &target, name, &password).await
+}
+
+// LG-04, LG-32
+#[tokio::test]
+async fn people_sign_in_where_they_did_before_however_much_strangers_guess() {
+    let op = Op::start().await;
+    let mut alice = op.browser();
+    alice.sign_in("alice").await;
+    let known = alice.cookie("known").unwrap().to_owned();
+    let guess = async |name: &str| {
+        let (mut attacker, target, _) = at_sign_in(&op).await;
+        for _ in 0..12 {
+            try_password(&mut attacker, &target, name, "wrong password").await;
+        }
+        let right = fixture::password(name).to_owned();
+        let answer = try_password(&mut attacker, &target, name, &right).await;
+        assert_eq!(answer.status, 429, "{name}");
+    };
+    guess("alice").await;
+    guess("bob").await;
+    alice.drop_cookie("session");
+    assert!(is_signed_in(&try_right(&mut alice, "alice").await));
+    assert_ne!(alice.cookie("known"), Some(known.as_str()));
+
+    // It opens nothing by itself, and is for one account.
+    let with = |cookie: &str| {
+        let mut browser = op.browser();
+        browser.set_cookie("__Host-hallpass_known", cookie);
+        browser
+    };
+    let silent = Request::of("first", "openid").with("prompt", "none").get();
+    assert!(!is_signed_in(&with(&known).send(silent).await));
+    assert_eq!(try_right(&mut with(&known), "bob").await.status, 429);
+    let mut flipped = known.clone().into_bytes();
+    flipped[20] ^= 1;
+    let flipped = String::from_utf8_lossy(&flipped).into_owned();
+    for odd in ["", "x", &flipped, &known[1..], &"A".repeat(4000)] {
+        assert_eq!(try_right(&mut with(odd), "alice").await.status, 429);
+    }
+    // Wrong passwords in it are counted, and take nothing from another browser of the same person.
+    let mut other = alice.clone();
+    other.drop_cookie("session");
+    let mut thief = with(&known);
+    let answer = thief.send(Request::of("first", "openid").get()).await;
+    let target = answer.location().strip_prefix(fixture::ISSUER).unwrap();
+    let target = target.to_owned();
+    for _ in 0..12 {
+        try_password(&mut thief, &target, "alice", "wrong password").await;
+    }
+    assert_eq!(try_right(&mut thief, "alice").await.status, 429);
+    assert!(is_signed_in(&try_right(&mut other, "alice").await));
+    // It is over after a while.
+    let late = alice.cookie("known").unwrap().to_owned();
+    op.clock.advance(90 * 86_400);
+    guess("alice").await;
+    assert_eq!(try_right(&mut with(&late), "alice").await.status, 429);
+}
+
+// LG-32
+#[tokio::test]
+async fn a_browser_is_not_known_any_more_when_the_password_has_changed_elsewhere() {
+    let op = Op::start().await;
+    let mut alice = op.browser();
+    alice.sign_in("alice").await;
+    let password = Secret::new("another pass phrase of hers".to_owned());
+    let issuer = op.provider.issuer_id();
+    let changed = op
+        .accounts
+        .set_password(issuer, op.subject("alice"), &password);
+    changed.await.unwrap();
+    let (mut attacker, target, _) = at_sign_in(&op).await;
+    for _ in 0..12 {
+        try_password(&mut attacker, &target, "alice", "wrong password").await;
+    }
+    alice.drop_cookie("session");
+    assert_eq!(try_right(&mut alice, "alice").await.status, 429);
+}
+
+// LG-04
+#[tokio::test]
+async fn where_no_browser_is_known_none_is_told_from_others() {
+    let op = Op::with(|policy| policy.sign_in.known_browser = 0).await;
+    let mut alice = op.browser();
+    alice.sign_in("alice").await;
+    assert_eq!(alice.cookie("known"), None);
+}
+
 // LG-07
 #[tokio::test]
 async fn every_sign_in_makes_a_new_session_and_ends_the_old_one() {
@@ -264,9 +358,9 @@ async fn cookies_that_are_not_ours_count_as_none() {
     }
 }
 
-// LG-08: what oracle::check demands of every cookie, and that there are two of them
+// LG-08: what oracle::check demands of every cookie, and that there are three of them
 #[tokio::test]
-async fn two_cookies_and_no_more() {
+async fn three_cookies_and_no_more() {
     let op = Op::start().await;
     let mut browser = op.browser();
     browser.sign_in("alice").await;
@@ -274,7 +368,11 @@ async fn two_cookies_and_no_more() {
     names.sort_unstable();
     assert_eq!(
         names,
-        ["__Host-hallpass_browser", "__Host-hallpass_session"]
+        [
+            "__Host-hallpass_browser",
+            "__Host-hallpass_known",
+            "__Host-hallpass_session"
+        ]
     );
 }
 

@@ -15,7 +15,7 @@ use hallpass_accounts::{
 };
 use hallpass_core::client_request::ClientRequest;
 use hallpass_provider::ports::{Entropy as _, PasswordSignIn as _, SignInAttempt, SignInOutcome};
-use hallpass_testkit::{Op, fixture, ports::SeededEntropy};
+use hallpass_testkit::{Ask, Op, fixture, html, ports::SeededEntropy};
 use hallpass_types::{Params, Secret};
 
 /// The lower quartile of each class.
@@ -119,6 +119,7 @@ async fn a_sign_in_takes_as_long_for_every_name() {
             username: if class == 3 { &unknown } else { names[class] },
             password: &password,
             peer: None,
+            known: &[],
         };
         let outcome = accounts.sign_in(attempt).await.unwrap();
         assert!(matches!(outcome, SignInOutcome::Refused), "{outcome:?}");
@@ -154,4 +155,38 @@ async fn a_wrong_secret_takes_as_long_for_every_client() {
         assert!(op.provider.token(&request).await.is_err());
     });
     assert_alike(classes, times.await, Duration::from_micros(50));
+}
+
+// LG-06: neither a page nor its time tells whether an address has an account
+#[tokio::test]
+async fn a_mail_is_asked_for_in_the_same_time_for_every_address() {
+    let op = Op::with(|policy| {
+        policy.people.mails_per_address = u32::MAX;
+        policy.people.mails_per_network = u32::MAX;
+    })
+    .await;
+    let mut browser = op.browser();
+    let page = browser.get("/recover").await.text();
+    let form = html::form(&page, "recover");
+    let classes = ["known", "known again", "unknown"];
+    let names = ["alice", "alice", "nobody"];
+    let times = quartiles(300, async |class, _| {
+        let address = format!("{}@example.test", names[class]);
+        let pairs: Vec<(&str, &str)> = form
+            .fields
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .filter(|(name, _)| *name != "email")
+            .chain([("email", address.as_str())])
+            .collect();
+        let ask = Ask::form(&form.action, &pairs).header("Origin", fixture::ISSUER);
+        let answer = browser.send(ask).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    });
+    let times = times.await;
+    assert_alike(
+        classes,
+        times,
+        (times[0] / 10).max(Duration::from_micros(100)),
+    );
 }

@@ -13,7 +13,7 @@ const OTHER: &str = "https://other.test";
 const SECRET: &str = "hpk_hallpass-0123456789abcdefghijklmnopqrst";
 const TOKEN: &str = "https://idp.test/token";
 
-fn upstream(id: &str, issuer: &str) -> Upstream {
+pub(crate) fn upstream(id: &str, issuer: &str) -> Upstream {
     let claim = |name: &str, from: &str| ClaimSource {
         name: name.to_owned(),
         from: from.to_owned(),
@@ -693,4 +693,78 @@ async fn an_answer_that_is_posted_comes_back_as_a_get() {
     assert!(!path.contains("user="), "{path}");
     let answer = browser.get(&path).await;
     told(&mut browser, answer).await;
+}
+
+// UP-13
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_who_sign_in_there_at_once_are_each_themselves() {
+    let world = std::sync::Arc::new(World::start().await);
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..60 {
+        let world = world.clone();
+        tasks.spawn(async move {
+            let person = ["alice", "bob"][number % 2];
+            let provider = ["idp", "other"][number / 2 % 2];
+            let mut browser = world.us.browser();
+            let answer = world.signs_in(&mut browser, provider, person).await;
+            let (info, claims) = told(&mut browser, answer).await;
+            assert_eq!(info["sub"], claims["sub"]);
+            let email = info["email"].as_str().unwrap().to_owned();
+            assert_eq!(email, format!("{person}@example.test"));
+            let sub = info["sub"].as_str().unwrap().to_owned();
+            (person, provider, sub)
+        });
+    }
+    let mut accounts = std::collections::BTreeMap::new();
+    for (person, provider, sub) in tasks.join_all().await {
+        let known = accounts.entry((person, provider)).or_insert(sub.clone());
+        assert_eq!(*known, sub, "{person} of {provider}");
+    }
+    let mut subs: Vec<_> = accounts.into_values().collect();
+    subs.sort();
+    subs.dedup();
+    assert_eq!(subs.len(), 4, "two people of each of two providers");
+}
+
+// UP-18
+#[tokio::test]
+async fn what_the_other_provider_hands_out_is_not_kept() {
+    let idp = provider("idp", IDP).await;
+    let us = Setup::default()
+        .policy(|policy| policy.upstreams = vec![upstream("idp", IDP)])
+        .sqlite()
+        .start()
+        .await;
+    us.fetcher.reach(IDP, idp.address());
+    us.knows_client(
+        "web",
+        &json!({"redirect_uris": [fixture::WEB_CB, "https://idp.test/authorize"]}),
+    );
+    let other = provider("other", OTHER).await;
+    let world = World { us, idp, other };
+    let mut browser = world.us.browser();
+    let answer = world.signs_in(&mut browser, "idp", "alice").await;
+    told(&mut browser, answer).await;
+    let events = world.us.events.lines().join("\n");
+    let mut files = 0;
+    for entry in std::fs::read_dir(world.us.folder().unwrap()).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        // Its access and refresh tokens, any JWT, and the secret with which we ask there.
+        for kept in [
+            "hpa_",
+            "hpr_",
+            "eyJhbGciOi",
+            "eyJ0eXAiOi",
+            "eyJraWQiOi",
+            SECRET,
+        ] {
+            let found = bytes.windows(kept.len()).any(|w| w == kept.as_bytes());
+            assert!(!found, "{kept}");
+            assert!(!events.contains(kept), "{kept}");
+        }
+        files += usize::from(bytes.len() > 4096);
+    }
+    assert!(files > 0);
+    let page = browser.get("/linked-accounts").await.text();
+    assert!(!page.contains(SECRET) && !page.contains("hpa_"));
 }
