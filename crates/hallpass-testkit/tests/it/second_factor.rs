@@ -463,7 +463,7 @@ async fn a_session_that_proved_too_little_by_now_changes_nothing() {
             ("again", "another pass phrase of hers"),
             ("email", "new@new.test"),
             ("typed", "alice"),
-            ("do", "others"),
+            ("end", "others"),
         ];
         let ask = Ask::form(&form.action, &pairs).header("Origin", fixture::ISSUER);
         let answer = early.send(ask).await;
