@@ -6,6 +6,8 @@ use hallpass_core::policy::TokenFormat;
 use hallpass_jose::{JwsAlgorithm, UnverifiedJws};
 use hallpass_store::{Commit, Committed, KeyPhase, KeyRecord, Spend, StoreError, Write};
 
+use hallpass_types::Timestamp;
+
 use crate::{
     Failure, Provider,
     keys::{self, Active, KeyAlgorithm, KeySet, Opening, Outside, Rotate, Rotated, Rotation, Turn},
@@ -94,6 +96,10 @@ impl Provider {
         let inner = &self.inner;
         for _ in 0..ATTEMPTS {
             let records = inner.store.signing_keys(inner.issuer_id).await?;
+            // Everybody who runs has keys that sign. These were erased together with the issuer.
+            if phase != KeyPhase::Active && records.is_empty() {
+                return Ok(false);
+            }
             let now = self.now();
             let lacks = |a: &KeyAlgorithm| {
                 let held = records
@@ -203,6 +209,9 @@ impl Provider {
         let inner = &self.inner;
         let records = inner.store.signing_keys(inner.issuer_id).await?;
         let mut rotated = Rotated::default();
+        if records.is_empty() {
+            return Ok(rotated);
+        }
         let mut changed = Vec::new();
         for algorithm in self.key_algorithms() {
             if only.is_none_or(|o| o == algorithm) {
@@ -262,9 +271,8 @@ impl Provider {
     }
 
     /// Deletes retired keys of which no hint can be left.
-    pub(crate) async fn purge_keys(&self) -> Result<(), StoreError> {
+    pub(crate) async fn purge_keys(&self, now: Timestamp) -> Result<(), StoreError> {
         let inner = &self.inner;
-        let now = self.now();
         // An ID token is a hint (`id_token_hint`) as long as the session that it was issued in.
         let longest = self.longest_token().max(inner.policy.lifetimes.session);
         let keep = longest.saturating_add(KNOWN);

@@ -253,13 +253,24 @@ impl Provider {
         Ok(account.map(|a| hallpass_core::token::AccountFacts { epoch: a.epoch }))
     }
 
-    /// [Tidies](Self::tidy), and deletes expired records of all issuers. Answers how many records went.
+    /// [Tidies](Self::tidy), and deletes records of all issuers that have been over for an hour. Answers how many records
+    /// went.
     ///
     /// # Errors
     /// The store fails.
     pub async fn purge(&self) -> Result<u64, StoreError> {
-        let idle = self.tidy().await?;
-        let below = Bucket::purgeable_below(self.now());
+        self.purge_at(self.now()).await
+    }
+
+    /// The same for who doubts the clock: what is deleted cannot be brought back by setting it right. The earliest of
+    /// `at`, the clock and the [database's](hallpass_store::Store::clock) is believed.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn purge_at(&self, at: Timestamp) -> Result<u64, StoreError> {
+        let idle = self.tidy_at(at).await?;
+        let at = self.doubted(at).await?;
+        let below = Bucket::purgeable_below(at.plus(DOUBT.saturating_neg()));
         let gone = self.inner.store.purge(below, 1000).await?;
         Ok(gone.saturating_add(idle))
     }
@@ -270,8 +281,23 @@ impl Provider {
     /// # Errors
     /// The store fails.
     pub async fn tidy(&self) -> Result<u64, StoreError> {
-        self.purge_keys().await?;
-        self.forget_idle_clients().await
+        self.tidy_at(self.now()).await
+    }
+
+    /// The same, as [`Self::purge_at`] is.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn tidy_at(&self, at: Timestamp) -> Result<u64, StoreError> {
+        self.purge_keys(at.min(self.now())).await?;
+        let at = self.doubted(at).await?;
+        self.forget_idle_clients(at).await
+    }
+
+    async fn doubted(&self, at: Timestamp) -> Result<Timestamp, StoreError> {
+        let own = at.min(self.now());
+        let theirs = self.inner.store.clock().await?;
+        Ok(theirs.map_or(own, |theirs| theirs.min(own)))
     }
 }
 
@@ -282,3 +308,6 @@ fn noted(write: &Write) -> Option<&ActivityRecord> {
         _ => None,
     }
 }
+
+/// Clocks differ, and one may be wrong for a while: records are kept for so long after they are over (seconds).
+const DOUBT: i64 = 3600;

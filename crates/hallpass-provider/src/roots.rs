@@ -5,6 +5,8 @@
 //! sealed signing keys) is derived from the lasting one; what is only handed out (tokens, state in browsers) from the
 //! passing one, which [`invalidate`] replaces.
 
+use std::collections::HashSet;
+
 use hallpass_jose::{aead::SealKey, kdf, random};
 use hallpass_store::{
     Commit, Committed, KeyRecord, RootRecord, Spend, Store, StoreError, WrappedRoot,
@@ -227,25 +229,50 @@ fn unwrap_any<'m>(
     })
 }
 
-/// The issuers that have anything to seal: those with a root, or with keys from before there were roots.
+/// The issuers that have anything to seal: those with a root, or with keys from before there were roots. Those that were
+/// made at run time come before those of a configuration, so that whoever takes the latter for a sign that all is done is
+/// right. What a process has left of one that is deleted is nobody's.
 ///
 /// # Errors
 /// What the store runs into.
 pub async fn known(store: &dyn Store) -> Result<Vec<IssuerId>, StoreError> {
-    let mut found = Vec::new();
+    let (mut made, mut configured) = (Vec::new(), Vec::new());
     let mut after = None;
     loop {
         let page = store.issuer_numbers(after, PAGE).await?;
-        let Some((last, _)) = page.last() else {
-            return Ok(found);
-        };
+        let Some((last, _)) = page.last() else { break };
         after = Some(*last);
-        for (issuer, _) in page {
+        for (issuer, name) in page {
             if store.root(issuer).await?.is_some() || !store.signing_keys(issuer).await?.is_empty()
             {
-                found.push(issuer);
+                let at_run_time = name.starts_with(MADE_AT_RUN_TIME);
+                let of = if at_run_time {
+                    &mut made
+                } else {
+                    &mut configured
+                };
+                of.push(issuer);
             }
         }
+    }
+    // Read after the numbers: a record comes with its number, and goes last of all.
+    let recorded = recorded(store).await?;
+    made.retain(|issuer| recorded.contains(issuer));
+    made.append(&mut configured);
+    Ok(made)
+}
+
+/// Those that were made at run time and are there.
+async fn recorded(store: &dyn Store) -> Result<HashSet<IssuerId>, StoreError> {
+    let mut found = HashSet::new();
+    let mut after: Option<String> = None;
+    loop {
+        let page = store.issuers(after.as_deref(), PAGE).await?;
+        found.extend(page.items.iter().map(|record| record.id));
+        let Some(next) = page.next else {
+            return Ok(found);
+        };
+        after = Some(next);
     }
 }
 
@@ -299,11 +326,7 @@ pub async fn wrap_under(
     ))
 }
 
-/// Ends everything that an issuer ever handed out: what was issued before `valid_from` is not good any more, whatever
-/// the store says about it. For a database that was restored from a backup, which does not know what was revoked or used
-/// since. Accounts, clients, consent and signing keys stay.
-///
-/// Every process that has the issuer loaded must load it anew. Answers how many records went.
+/// Ends everything that an issuer ever handed out: [`end`], and then [`forget`]. Answers how many records went.
 ///
 /// # Errors
 /// As [`open`]. What was done until then stays; doing it again does the rest.
@@ -314,7 +337,25 @@ pub async fn invalidate(
     valid_from: Timestamp,
     now: Timestamp,
 ) -> Result<u64, StoreError> {
-    let mut done = false;
+    end(store, issuer, master, valid_from, now).await?;
+    forget(store, issuer).await
+}
+
+/// Makes everything that an issuer ever handed out worthless: what was issued before `valid_from` is not good any more,
+/// whatever the store says about it. For a database that was restored from a backup, which does not know what was revoked or
+/// used since. Accounts, clients, consent and signing keys stay.
+///
+/// Every process that has the issuer loaded must load it anew.
+///
+/// # Errors
+/// As [`open`].
+pub async fn end(
+    store: &dyn Store,
+    issuer: IssuerId,
+    master: &MasterKey,
+    valid_from: Timestamp,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     for _ in 0..ATTEMPTS {
         open(store, issuer, master, now).await?;
         let Some(record) = store.root(issuer).await? else {
@@ -336,20 +377,29 @@ pub async fn invalidate(
             .await?
             .is_some()
         {
-            done = true;
-            break;
+            return Ok(());
         }
     }
-    if !done {
-        return Err(StoreError::unavailable(
-            "the root of secrets keeps changing",
-        ));
-    }
-    let mut gone: u64 = 0;
+    Err(StoreError::unavailable(
+        "the root of secrets keeps changing",
+    ))
+}
+
+/// Deletes the records of what an issuer has handed out, after [`end`]. Answers how many went.
+///
+/// # Errors
+/// What the store runs into. What was done until then stays; doing it again does the rest.
+pub async fn forget(store: &dyn Store, issuer: IssuerId) -> Result<u64, StoreError> {
+    let (mut gone, mut short) = (0_u64, 0_u32);
     loop {
         let some = store.forget_issued(issuer, BITE).await?;
         gone = gone.saturating_add(some);
+        // A process that has not ended yet may put something behind what is gone already; one that has begun anew does so
+        // for ever, and rightly.
         if some < BITE as u64 {
+            short = short.saturating_add(1);
+        }
+        if some == 0 || short >= AGAIN {
             return Ok(gone);
         }
     }
@@ -398,137 +448,11 @@ async fn committed(
 }
 
 const BITE: usize = 5000;
+/// So often it is looked whether anything came after the end.
+const AGAIN: u32 = 3;
 const PAGE: usize = 500;
+/// How names in the store begin of issuers that were made at run time.
+const MADE_AT_RUN_TIME: char = '#';
 
 #[cfg(test)]
-mod tests {
-    use hallpass_jose::JwsAlgorithm;
-    use hallpass_store::{KeyPhase, MemoryStore, Write};
-
-    use super::*;
-    use crate::keys::{KeyAlgorithm, generate};
-
-    const NOW: Timestamp = Timestamp(1_790_000_000);
-
-    fn master(byte: u8) -> MasterKey {
-        MasterKey::new([byte; 32])
-    }
-
-    async fn salt(store: &MemoryStore, issuer: IssuerId, master: &MasterKey) -> [u8; 32] {
-        let root = open(store, issuer, master, NOW).await.unwrap();
-        Secrets::new(root, issuer).pairwise_salt()
-    }
-
-    #[tokio::test]
-    async fn a_root_is_made_once_is_random_and_differs_between_issuers() {
-        let (store, issuer) = (MemoryStore::new(), IssuerId(1));
-        let first = salt(&store, issuer, &master(7)).await;
-        assert_eq!(salt(&store, issuer, &master(7)).await, first);
-        assert_ne!(salt(&store, IssuerId(2), &master(7)).await, first);
-        let elsewhere = MemoryStore::new();
-        assert_ne!(salt(&elsewhere, issuer, &master(7)).await, first);
-    }
-
-    #[tokio::test]
-    async fn an_issuer_from_before_there_were_roots_keeps_what_was_derived_from_its_master_key() {
-        let (store, issuer) = (MemoryStore::new(), IssuerId(1));
-        let before = Secrets::new(Root::of_master(&master(7)), issuer);
-        let algorithm = KeyAlgorithm::Sign(JwsAlgorithm::ES256);
-        let key = generate(algorithm, KeyPhase::Active, &before, NOW).unwrap();
-        let commit = Commit {
-            spends: Vec::new(),
-            writes: vec![Write::SigningKey(Box::new(key.clone()))],
-        };
-        store.commit(issuer, commit).await.unwrap();
-        let wrong = open(&store, issuer, &master(8), NOW).await;
-        assert!(matches!(wrong, Err(StoreError::Corrupt(_))));
-        assert_eq!(store.root(issuer).await.unwrap(), None, "nothing is made");
-        // The first that knows roots may already have another master key.
-        let both = master(9).with_previous([7; 32]);
-        assert_eq!(
-            salt(&store, issuer, &both).await,
-            before.pairwise_salt(),
-            "the same subjects"
-        );
-        let root = open(&store, issuer, &both, NOW).await.unwrap();
-        let after = Secrets::new(root, issuer);
-        assert!(after.open_signing_key(&key.kid, &key.sealed).is_some());
-    }
-
-    #[tokio::test]
-    async fn another_master_key_changes_nothing_and_the_old_one_opens_nothing_in_the_end() {
-        let (store, issuer) = (MemoryStore::new(), IssuerId(1));
-        let first = salt(&store, issuer, &master(7)).await;
-        let stranger = open(&store, issuer, &master(8), NOW).await.unwrap_err();
-        let text = std::error::Error::source(&stranger).unwrap().to_string();
-        assert!(
-            text.contains(&master(7).name()) && text.contains(&master(8).name()),
-            "{text}"
-        );
-        let both = master(8).with_previous([7; 32]);
-        assert_eq!(salt(&store, issuer, &both).await, first);
-        for one in [master(7), master(8)] {
-            assert_eq!(salt(&store, issuer, &one).await, first, "meanwhile");
-        }
-        wrap_under(&store, issuer, &both, &[&master(8)], NOW)
-            .await
-            .unwrap();
-        assert_eq!(salt(&store, issuer, &master(8)).await, first);
-        assert!(open(&store, issuer, &master(7), NOW).await.is_err());
-    }
-
-    #[tokio::test]
-    async fn nodes_that_meet_an_issuer_at_the_same_moment_agree() {
-        let store = std::sync::Arc::new(MemoryStore::new());
-        let mut tasks = tokio::task::JoinSet::new();
-        for _ in 0..16 {
-            let store = store.clone();
-            tasks.spawn(async move { salt(&store, IssuerId(1), &master(7)).await });
-        }
-        let mut salts = tasks.join_all().await;
-        salts.dedup();
-        assert_eq!(salts.len(), 1);
-    }
-
-    #[tokio::test]
-    async fn what_was_handed_out_is_over_after_an_invalidation_and_what_lasts_stays() {
-        let (store, issuer) = (MemoryStore::new(), IssuerId(1));
-        let root = open(&store, issuer, &master(7), NOW).await.unwrap();
-        let before = Secrets::new(root, issuer);
-        let sealed = before.seal_browser("x", b"y");
-        let digest = before.client_digest("secret");
-        invalidate(&store, issuer, &master(7), NOW.plus(5), NOW)
-            .await
-            .unwrap();
-        let root = open(&store, issuer, &master(7), NOW).await.unwrap();
-        assert_eq!(root.valid_from, NOW.plus(5));
-        // An earlier moment than one that was set already lets nothing back in.
-        invalidate(&store, issuer, &master(7), NOW, NOW)
-            .await
-            .unwrap();
-        let root = open(&store, issuer, &master(7), NOW).await.unwrap();
-        assert_eq!(root.valid_from, NOW.plus(5));
-        let after = Secrets::new(root, issuer);
-        assert_eq!(after.open_browser("x", &sealed), None);
-        assert_eq!(after.client_digest("secret"), digest);
-        assert_eq!(after.pairwise_salt(), before.pairwise_salt());
-    }
-
-    #[tokio::test]
-    async fn nothing_of_a_root_is_printed_and_damage_is_noticed() {
-        let (store, issuer) = (MemoryStore::new(), IssuerId(1));
-        let root = open(&store, issuer, &master(7), NOW).await.unwrap();
-        let printed = format!("{root:?} {:?}", master(7));
-        assert!(
-            printed.starts_with("Root {") && !printed.contains("lasting"),
-            "{printed}"
-        );
-        let record = store.root(issuer).await.unwrap().unwrap();
-        for index in 0..record.wraps[0].sealed.len() {
-            let mut damaged = record.clone();
-            damaged.wraps[0].sealed[index] ^= 1;
-            assert!(Root::unwrap(&damaged, issuer, &master(7)).is_none());
-        }
-        assert!(Root::unwrap(&record, IssuerId(2), &master(7)).is_none());
-    }
-}
+mod tests;

@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, sleep};
 
 use crate::config::Seconds;
+use crate::steady::Steady;
 
 /// Runs until everything that was handed out is ended by another process (`hallpass invalidate`), after which this one
 /// must not go on with what it holds. `healthy` says whether the store answered when it was last asked.
@@ -42,7 +43,7 @@ async fn watch_keys(provider: &Provider, healthy: &AtomicBool) {
 }
 
 /// Whether everything that this provider hands out is ended already.
-async fn is_over(provider: &Provider) -> bool {
+pub(crate) async fn is_over(provider: &Provider) -> bool {
     match provider.store().root(provider.issuer_id()).await {
         Ok(Some(root)) => root.epoch != provider.secrets().epoch(),
         // An issuer that is deleted has its own way to go.
@@ -140,10 +141,12 @@ async fn turn_keys(provider: &Provider, rotation: Seconds) -> Result<(), StoreEr
 
 async fn purge(provider: &Provider) {
     let mut ticks = interval_at(soon(FIRST_PURGE), PURGE);
+    let mut steady = Steady::new(provider.now(), Instant::now());
     loop {
         ticks.tick().await;
+        let at = steady.now(provider.now(), Instant::now());
         loop {
-            match provider.purge().await {
+            match provider.purge_at(at).await {
                 Ok(0) => break,
                 // Others get their turn in between.
                 Ok(_) => sleep(BREATH).await,

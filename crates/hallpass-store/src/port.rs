@@ -383,9 +383,14 @@ pub trait Store: Send + Sync + 'static {
     fn purge(&self, below: Bucket, limit: usize) -> Answer<'_, u64>;
     /// Deletes at most `limit` records of everything that an issuer ever handed out or promised: codes, grants,
     /// sessions, what waits, used keys, denied tokens, deliveries, initial access tokens; answers how many went. Call
-    /// again while it answers `limit`. For a database that was restored from a backup: accounts, clients, consent and
+    /// again until it answers 0. For a database that was restored from a backup: accounts, clients, consent and
     /// keys stay.
     fn forget_issued(&self, issuer: IssuerId, limit: usize) -> Answer<'_, u64>;
+    /// What time the database has, where that is a clock of its own which all nodes share. None where it is that of this
+    /// machine.
+    fn clock(&self) -> Answer<'_, Option<Timestamp>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
     /// Fails when the store cannot serve.
     fn ready(&self) -> Answer<'_, ()>;
 }

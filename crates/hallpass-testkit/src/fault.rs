@@ -421,6 +421,10 @@ impl Store for Breakable {
         self.store.purge(below, limit)
     }
 
+    fn clock(&self) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
+        self.read(self.store.clock())
+    }
+
     fn ready(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         self.read(self.store.ready())
     }

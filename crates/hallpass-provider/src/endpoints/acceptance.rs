@@ -13,12 +13,13 @@ use hallpass_core::client::{
 };
 use hallpass_jose::{Jwks, JwksPolicy};
 use hallpass_store::{Commit, Committed, Day, Spend, StoreError, Write};
-use hallpass_types::{ContentDigest, InitialAccess, Opaque, sha256};
+use hallpass_types::{ContentDigest, InitialAccess, Opaque, Timestamp, sha256};
 use serde_json::{Map, Value};
 
 use super::register::{Reason, Registered, RegistrationFailure};
 use crate::{
     Failure, Provider,
+    documents::Whose,
     ports::{Event, FetchRequest},
     remote_keys,
 };
@@ -145,7 +146,7 @@ impl Provider {
         let unreadable = || Failure::Internal("the keys of a statement issuer".to_owned());
         match (&issuer.jwks, &issuer.jwks_uri) {
             (Some(keys), _) => Jwks::from_value(keys, JwksPolicy::Client).map_err(|_| unreadable()),
-            (None, Some(uri)) => match self.remote_keys(uri, again).await {
+            (None, Some(uri)) => match self.remote_keys(Whose::Ours, uri, again).await {
                 Some(keys) => Ok((*keys).clone()),
                 None => Err(Failure::Unavailable { retry_after: 5 }),
             },
@@ -262,7 +263,7 @@ impl Provider {
         };
         // Where anybody may register, anybody can name any address here.
         let (documents, origin) = (&self.inner.documents, remote_keys::origin(uri));
-        if !documents.ration(&origin, self.now()) {
+        if !documents.ration(Whose::Strangers, &origin, self.now()) {
             return Err(Failure::Throttled { retry_after: 60 }.into());
         }
         let request = FetchRequest {
@@ -278,7 +279,7 @@ impl Provider {
             .await
             .map_err(|_| Reason::SectorUnavailable)?;
         sector::check_metadata(metadata, &fetched.body).map_err(RegistrationFailure::Metadata)?;
-        documents.give_back(&origin);
+        documents.give_back(Whose::Strangers, &origin);
         Ok(())
     }
 
@@ -286,13 +287,13 @@ impl Provider {
     ///
     /// # Errors
     /// The store fails.
-    pub(crate) async fn forget_idle_clients(&self) -> Result<u64, StoreError> {
+    pub(crate) async fn forget_idle_clients(&self, now: Timestamp) -> Result<u64, StoreError> {
         let inner = &self.inner;
         let days = inner.policy.registration.unused_days;
         if days == 0 {
             return Ok(0);
         }
-        let before = Day::of(self.now()).minus(days);
+        let before = Day::of(now).minus(days);
         let idle = inner
             .store
             .idle_clients(inner.issuer_id, before, 100)

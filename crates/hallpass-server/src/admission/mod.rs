@@ -275,6 +275,7 @@ impl Store for Counted {
         erase_issuer(issuer: IssuerId, limit: usize) -> u64;
         due_issuers(now: Timestamp, after: Option<IssuerId>, limit: usize) -> Vec<IssuerId>;
         purge(below: Bucket, limit: usize) -> u64;
+        clock() -> Option<Timestamp>;
         forget_issued(issuer: IssuerId, limit: usize) -> u64;
         ready() -> ();
     }

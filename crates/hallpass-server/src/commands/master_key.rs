@@ -3,10 +3,10 @@
 use hallpass_provider::ports::{Clock, Entropy, SystemClock, SystemEntropy};
 use hallpass_provider::roots;
 use hallpass_provider::secrets::MasterKey;
-use hallpass_store::Store;
+use hallpass_store::{Store, StoreError};
 use serde_json::json;
 
-use super::restore::block_on;
+use super::restore::{block_on, damage, passed_over, some_are_left};
 use crate::config::{Config, StoreKind};
 use crate::data_folder::Purpose;
 use crate::failure::Failure;
@@ -36,15 +36,13 @@ pub(super) fn run(config: &Config, output: Output) -> Result<(), Failure> {
                      keys.master_key_previous, start every node with both, and run this again",
                 ));
             }
-            let issuers = seal_under(&*store, &current, &[&current]).await?;
+            let (issuers, unreadable) = seal_under(&*store, &current, &[&current]).await?;
             let name = current.name();
-            return output.say(
-                &json!({ "issuers": issuers, "master_key": name }),
-                format!(
-                    "{issuers} issuers are sealed under master key {name} alone. keys.master_key_previous is needed for \
-                     backups from before only"
-                ),
+            let text = format!(
+                "{issuers} issuers are sealed under master key {name} alone. keys.master_key_previous is needed for \
+                 backups from before only"
             );
+            return said(output, (issuers, &name, &unreadable), text);
         };
         let _lock = folder.lock_master_key()?;
         let next = folder.next_master_key(|| {
@@ -55,30 +53,75 @@ pub(super) fn run(config: &Config, output: Output) -> Result<(), Failure> {
         let next = MasterKey::new(*next);
         seal_under(&*store, &current, &[&current, &next]).await?;
         folder.promote_master_key()?;
-        let issuers = seal_under(&*store, &next, &[&next]).await?;
+        let (issuers, unreadable) = seal_under(&*store, &next, &[&next]).await?;
         let name = next.name();
-        output.say(
-            &json!({ "issuers": issuers, "master_key": name }),
-            format!(
-                "{issuers} issuers are sealed under a new master key ({name}). The one from before is \
-                 master.key.previous: backups from before need it"
-            ),
-        )
+        let text = format!(
+            "{issuers} issuers are sealed under a new master key ({name}). The one from before is master.key.previous: \
+             backups from before need it"
+        );
+        said(output, (issuers, &name, &unreadable), text)
     })?
 }
 
+/// How many issuers are sealed under exactly these now, and which could not be opened.
 async fn seal_under(
     store: &dyn Store,
     opens: &MasterKey,
     under: &[&MasterKey],
-) -> Result<usize, Failure> {
-    let work = async {
-        let issuers = roots::known(store).await?;
-        for issuer in &issuers {
-            roots::wrap_under(store, *issuer, opens, under, SystemClock.now()).await?;
+) -> Result<(usize, Vec<String>), Failure> {
+    let failed = |error: StoreError| Failure::doing("store", &error);
+    let issuers = roots::known(store).await.map_err(failed)?;
+    let mut unreadable = Vec::new();
+    for issuer in &issuers {
+        let done = roots::wrap_under(store, *issuer, opens, under, SystemClock.now()).await;
+        unreadable.extend(damage(*issuer, done)?);
+    }
+    some_are_left(&issuers, &unreadable)?;
+    Ok((issuers.len().saturating_sub(unreadable.len()), unreadable))
+}
+
+/// What was done, and a failure where somebody was passed over.
+fn said(
+    output: Output,
+    (issuers, name, unreadable): (usize, &str, &[String]),
+    text: String,
+) -> Result<(), Failure> {
+    let value = json!({ "issuers": issuers, "master_key": name, "unreadable": unreadable });
+    output.say(&value, text)?;
+    match &*passed_over(unreadable) {
+        "" => Ok(()),
+        text => Err(Failure::new(text.trim_start())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hallpass_store::MemoryStore;
+    use hallpass_types::Timestamp;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_issuer_that_cannot_be_opened_does_not_stand_in_the_way_of_the_others() {
+        let store = MemoryStore::new();
+        let [old, new, other] = [7, 8, 9].map(|byte| MasterKey::new([byte; 32]));
+        let mut issuers = Vec::new();
+        for (name, master) in [("a", &old), ("b", &other), ("c", &old)] {
+            let issuer = store.issuer(name).await.unwrap();
+            roots::open(&store, issuer, master, Timestamp(1))
+                .await
+                .unwrap();
+            issuers.push(issuer);
         }
-        Ok(issuers.len())
-    };
-    let done: Result<usize, hallpass_store::StoreError> = work.await;
-    done.map_err(|error| Failure::doing("store", &error))
+        let (sealed, unreadable) = seal_under(&store, &old, &[&old, &new]).await.unwrap();
+        assert_eq!((sealed, unreadable.len()), (2, 1));
+        assert!(unreadable[0].starts_with(&format!("issuer {}: ", issuers[1].0)));
+        for issuer in [issuers[0], issuers[2]] {
+            let root = roots::open(&store, issuer, &new, Timestamp(1)).await;
+            assert!(root.is_ok());
+        }
+        assert!(seal_under(&store, &new, &[&new]).await.is_ok());
+        let nobody = seal_under(&store, &MasterKey::new([1; 32]), &[&new]).await;
+        assert!(nobody.is_err());
+    }
 }

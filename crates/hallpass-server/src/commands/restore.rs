@@ -7,9 +7,9 @@ use std::sync::Arc;
 use hallpass_provider::ports::{Clock, SystemClock};
 use hallpass_provider::roots;
 use hallpass_provider::secrets::MasterKey;
-use hallpass_store::Store;
+use hallpass_store::{Store, StoreError};
 use hallpass_store_sqlite::{Options, SqliteStore};
-use hallpass_types::Timestamp;
+use hallpass_types::{IssuerId, Timestamp};
 use serde_json::json;
 
 use super::backup::{put_in_place, with_suffix};
@@ -67,15 +67,21 @@ pub(super) fn restore(
     if let Some(kept) = &kept {
         text.push_str(&format!("; what was there before is {kept}"));
     }
-    match ended {
-        Some(ended) => text.push_str(&format!(".\n{}", told(ended))),
+    match ended.records {
+        Some(records) => text.push_str(&format!(".\n{}", told(records))),
         None => text.push_str(
             ".\nWARNING: what was used, revoked or ended since the backup was made works again. Unless the backup is of \
              this very moment, run: hallpass invalidate",
         ),
     }
+    text.push_str(&passed_over(&ended.unreadable));
     output.say(
-        &json!({ "restored": file, "kept": kept, "ended": ended }),
+        &json!({
+            "restored": file,
+            "kept": kept,
+            "ended": ended.records,
+            "unreadable": ended.unreadable,
+        }),
         text,
     )
 }
@@ -103,27 +109,27 @@ fn checked(after: Moment, now: Timestamp) -> Result<Timestamp, Failure> {
     Ok(at)
 }
 
-/// Brings the copy to this version, looks whether the master key opens it, and ends what was handed out. Answers how many
-/// records that were, where it was asked for. Nothing of it is left in a log afterwards.
+/// Brings the copy to this version, looks whether the master key opens it, and ends what was handed out, where it was asked
+/// for. Nothing of it is left in a log afterwards.
 fn prepare(
     new: &Path,
     master: &MasterKey,
     after: Option<Timestamp>,
     now: Timestamp,
-) -> Result<Option<u64>, Failure> {
+) -> Result<Ended, Failure> {
     let opened = SqliteStore::open(new, Options::default());
     let store = opened.map_err(|error| Failure::doing("the backup cannot be opened", &error))?;
     let store: Arc<dyn Store> = Arc::new(store);
     let ended = block_on(async {
-        for issuer in roots::known(&*store).await? {
-            roots::open(&*store, issuer, master, now).await?;
-        }
+        let unreadable = opens(&*store, master, now).await?;
         match after {
-            None => Ok(None),
-            Some(after) => end_all(&store, master, after, now).await.map(Some),
+            None => Ok(Ended {
+                records: None,
+                unreadable,
+            }),
+            Some(after) => end_all(&*store, master, after, now).await,
         }
-    })?
-    .map_err(|error| Failure::doing("the backup", &error))?;
+    })??;
     drop(store);
     SqliteStore::settle(new).map_err(|error| Failure::doing("the backup", &error))?;
     Ok(ended)
@@ -146,33 +152,110 @@ pub(super) fn invalidate(
     let master = ground.master_key();
     let ended = block_on(async {
         let store = open_any_store(config, &ground).await?;
-        end_all(&store, &master, after, now)
-            .await
-            .map_err(|error| Failure::doing("store", &error))
+        end_all(&*store, &master, after, now).await
     })??;
-    output.say(&json!({ "ended": ended }), told(ended))
+    let records = ended.records.unwrap_or_default();
+    output.say(
+        &json!({ "ended": records, "unreadable": ended.unreadable }),
+        told(records),
+    )?;
+    match &*passed_over(&ended.unreadable) {
+        "" => Ok(()),
+        text => Err(Failure::new(text.trim_start())),
+    }
 }
 
+/// Opens the secrets of every issuer, and answers which cannot be opened. That all cannot is another master key.
+async fn opens(
+    store: &dyn Store,
+    master: &MasterKey,
+    now: Timestamp,
+) -> Result<Vec<String>, Failure> {
+    let mut unreadable = Vec::new();
+    let known = roots::known(store).await.map_err(of_store)?;
+    for issuer in &known {
+        let opened = roots::open(store, *issuer, master, now).await;
+        unreadable.extend(damage(*issuer, opened.map(drop))?);
+    }
+    some_are_left(&known, &unreadable)?;
+    Ok(unreadable)
+}
+
+/// What is wrong with the secrets of an issuer, where it is that and not the store.
+pub(super) fn damage(
+    issuer: IssuerId,
+    done: Result<(), StoreError>,
+) -> Result<Option<String>, Failure> {
+    match done {
+        Ok(()) => Ok(None),
+        Err(StoreError::Corrupt(why)) => Ok(Some(format!("issuer {}: {why}", issuer.0))),
+        Err(error) => Err(of_store(error)),
+    }
+}
+
+/// Where no issuer can be opened, the master key is not theirs.
+pub(super) fn some_are_left(known: &[IssuerId], unreadable: &[String]) -> Result<(), Failure> {
+    if !known.is_empty() && unreadable.len() == known.len() {
+        return Err(Failure::new(unreadable.join("\n")));
+    }
+    Ok(())
+}
+
+/// What was done to everybody.
+#[derive(Debug)]
+struct Ended {
+    /// So many records went; none where nothing was to be ended.
+    records: Option<u64>,
+    /// Issuers whose secrets cannot be opened with this master key.
+    unreadable: Vec<String>,
+}
+
+/// Ends what every issuer has handed out. First of all nothing is good any more, of the configuration's issuer last, since
+/// that is what processes look at; then come the records. One issuer that is damaged does not stand in the way of the
+/// others.
 async fn end_all(
-    store: &Arc<dyn Store>,
+    store: &dyn Store,
     master: &MasterKey,
     valid_from: Timestamp,
     now: Timestamp,
-) -> Result<u64, hallpass_store::StoreError> {
-    let mut ended: u64 = 0;
-    for issuer in roots::known(&**store).await? {
-        let gone = roots::invalidate(&**store, issuer, master, valid_from, now).await?;
-        ended = ended.saturating_add(gone);
+) -> Result<Ended, Failure> {
+    let mut unreadable = Vec::new();
+    let known = roots::known(store).await.map_err(of_store)?;
+    for issuer in &known {
+        let done = roots::end(store, *issuer, master, valid_from, now).await;
+        unreadable.extend(damage(*issuer, done)?);
     }
-    Ok(ended)
+    some_are_left(&known, &unreadable)?;
+    let mut records: u64 = 0;
+    for issuer in &known {
+        let gone = roots::forget(store, *issuer).await.map_err(of_store)?;
+        records = records.saturating_add(gone);
+    }
+    Ok(Ended {
+        records: Some(records),
+        unreadable,
+    })
 }
 
-fn told(ended: u64) -> String {
+#[expect(clippy::needless_pass_by_value, reason = "it is what map_err gives")]
+fn of_store(error: StoreError) -> Failure {
+    Failure::doing("store", &error)
+}
+
+fn told(records: u64) -> String {
     format!(
-        "Everything that was handed out is over: codes, tokens, sessions, what waited for an answer ({ended} records). \
+        "Everything that was handed out is over: codes, tokens, sessions, what waited for an answer ({records} records). \
          People sign in again. Accounts, clients, consents and keys are as they are in the database: what was changed in \
          them since the backup is lost, such as passwords, disabled accounts and revoked consents"
     )
+}
+
+/// Says which issuers were passed over.
+pub(super) fn passed_over(unreadable: &[String]) -> String {
+    let named = unreadable.iter().map(|one| {
+        format!("\nWARNING: passed over, since the master key does not open it, is {one}")
+    });
+    named.collect()
 }
 
 pub(super) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
@@ -184,3 +267,59 @@ pub(super) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
 }
 
 const DAY: i64 = 86_400;
+
+#[cfg(test)]
+mod tests {
+    use hallpass_store::{MemoryStore, NewIssuer};
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_790_000_000);
+
+    async fn made(store: &MemoryStore, name: &str) -> IssuerId {
+        let new = NewIssuer {
+            name: name.to_owned(),
+            identifier: format!("https://op.example/p/{name}"),
+            settings: serde_json::Map::new(),
+            at: NOW,
+        };
+        store.create_issuer(new).await.unwrap().unwrap().id
+    }
+
+    async fn epoch(store: &MemoryStore, issuer: IssuerId) -> u32 {
+        store.root(issuer).await.unwrap().unwrap().epoch
+    }
+
+    #[tokio::test]
+    async fn an_issuer_that_cannot_be_opened_is_told_and_the_others_are_ended() {
+        let store = MemoryStore::new();
+        let own = store.issuer("https://op.example").await.unwrap();
+        let (broken, sound) = (made(&store, "a").await, made(&store, "b").await);
+        let (master, other) = (MasterKey::new([7; 32]), MasterKey::new([8; 32]));
+        for (issuer, master) in [(own, &master), (sound, &master), (broken, &other)] {
+            roots::open(&store, issuer, master, NOW).await.unwrap();
+        }
+        let named = format!("issuer {}: ", broken.0);
+        let unreadable = opens(&store, &master, NOW).await.unwrap();
+        assert!(unreadable.len() == 1 && unreadable[0].starts_with(&named));
+        let ended = end_all(&store, &master, NOW, NOW).await.unwrap();
+        assert_eq!(ended.unreadable, unreadable);
+        assert_eq!(epoch(&store, own).await, 1);
+        assert_eq!(epoch(&store, sound).await, 1);
+        assert_eq!(epoch(&store, broken).await, 0);
+        let said = passed_over(&ended.unreadable);
+        assert!(said.contains("WARNING") && said.contains(&named), "{said}");
+    }
+
+    #[tokio::test]
+    async fn a_master_key_that_opens_nothing_is_a_mistake() {
+        let store = MemoryStore::new();
+        let own = store.issuer("https://op.example").await.unwrap();
+        let (master, other) = (MasterKey::new([7; 32]), MasterKey::new([8; 32]));
+        roots::open(&store, own, &master, NOW).await.unwrap();
+        let refused = opens(&store, &other, NOW).await.unwrap_err().to_string();
+        assert!(refused.contains("sealed under master key"), "{refused}");
+        assert!(end_all(&store, &other, NOW, NOW).await.is_err());
+        assert_eq!(epoch(&store, own).await, 0);
+    }
+}

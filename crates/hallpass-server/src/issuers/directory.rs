@@ -10,8 +10,8 @@ use hallpass_types::{Issuer, IssuerId, Timestamp};
 pub struct Known {
     /// Its number.
     pub id: IssuerId,
-    /// The revision of its record.
-    pub revision: u64,
+    /// The number of its latest change, which no other state of it has, also none that a failover has undone.
+    pub change: u64,
 }
 
 /// Whose a request is.
@@ -39,8 +39,9 @@ pub(super) struct Directory {
     unknown_hosts: Option<bool>,
     /// Hosts that somebody has, beside that one.
     other_hosts: usize,
-    /// The latest change that is in here.
+    /// The latest change that is in here, and whose it was.
     seen: u64,
+    last: Option<IssuerId>,
 }
 
 /// Who is at a host.
@@ -65,6 +66,7 @@ impl Directory {
             unknown_hosts,
             other_hosts: 0,
             seen: 0,
+            last: None,
         }
     }
 
@@ -78,11 +80,17 @@ impl Directory {
             unknown_hosts: self.unknown_hosts,
             other_hosts: 0,
             seen: 0,
+            last: None,
         }
     }
 
     pub(super) fn seen(&self) -> u64 {
         self.seen
+    }
+
+    /// Whose change was the latest.
+    pub(super) fn last(&self) -> Option<IssuerId> {
+        self.last
     }
 
     pub(super) fn len(&self) -> usize {
@@ -91,7 +99,10 @@ impl Directory {
 
     /// Takes a change over.
     pub(super) fn apply(&mut self, record: &IssuerRecord) {
-        self.seen = self.seen.max(record.change);
+        if record.change >= self.seen {
+            self.seen = record.change;
+            self.last = Some(record.id);
+        }
         self.remove(record.id);
         match record.state {
             IssuerState::Enabled => {
@@ -99,15 +110,15 @@ impl Directory {
                 let (host, path) = split(record.place());
                 // A record of another program's making that this one cannot route.
                 let Some(path) = path else { return };
-                self.insert(record.id, record.revision, host, path);
+                self.insert(record.id, record.change, host, path);
             }
             IssuerState::Disabled => drop(self.going.remove(&record.id)),
             IssuerState::Deleting => drop(self.going.insert(record.id, record.updated_at)),
         }
     }
 
-    fn insert(&mut self, id: IssuerId, revision: u64, host: &str, path: Option<&str>) {
-        let known = Known { id, revision };
+    fn insert(&mut self, id: IssuerId, change: u64, host: &str, path: Option<&str>) {
+        let known = Known { id, change };
         if !self.hosts.contains_key(host) && *host != *self.own {
             self.other_hosts = self.other_hosts.saturating_add(1);
         }
@@ -278,7 +289,7 @@ mod tests {
     fn other(id: u32) -> Where {
         Where::Other(Known {
             id: IssuerId(id),
-            revision: 1,
+            change: id.into(),
         })
     }
 

@@ -35,7 +35,7 @@ pub(super) struct Held {
 
 #[derive(Debug)]
 struct Slot {
-    revision: u64,
+    change: u64,
     cell: OnceCell<Loaded>,
     /// When it was last asked for, in milliseconds since the start.
     used: AtomicU64,
@@ -62,7 +62,7 @@ impl Held {
     pub(super) fn get(&self, known: Known) -> Option<Loaded> {
         self.read(|slots| {
             let slot = slots.get(&known.id)?;
-            if slot.revision != known.revision {
+            if slot.change != known.change {
                 return None;
             }
             let loaded = slot.cell.get()?.clone();
@@ -119,11 +119,11 @@ impl Held {
         loaded.await.unwrap_or(Err(Busy))
     }
 
-    /// The slot of this revision; one of another revision goes.
+    /// The slot of this state; one of another state goes.
     fn slot(&self, known: Known) -> Arc<Slot> {
         let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
         let held = slots.get(&known.id);
-        if let Some(slot) = held.filter(|slot| slot.revision == known.revision) {
+        if let Some(slot) = held.filter(|slot| slot.change == known.change) {
             slot.used.store(self.now(), Ordering::Relaxed);
             return Arc::clone(slot);
         }
@@ -135,13 +135,19 @@ impl Held {
             }
         }
         let slot = Arc::new(Slot {
-            revision: known.revision,
+            change: known.change,
             cell: OnceCell::new(),
             used: AtomicU64::new(self.now()),
             failed: Mutex::default(),
         });
         slots.insert(known.id, Arc::clone(&slot));
         slot
+    }
+
+    /// Whoever asks next has it loaded anew.
+    pub(super) fn let_go(&self, id: IssuerId) {
+        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
+        slots.remove(&id);
     }
 
     pub(super) fn unload_idle(&self, idle: Duration) {

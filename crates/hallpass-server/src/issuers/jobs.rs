@@ -9,11 +9,12 @@ use hallpass_provider::Provider;
 use hallpass_store::StoreError;
 use hallpass_types::IssuerId;
 use tokio::sync::Semaphore;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::Issuers;
 use crate::config::Seconds;
-use crate::jobs::{keep, watch};
+use crate::jobs::{is_over, keep, watch};
+use crate::steady::Steady;
 
 /// Runs until it is dropped.
 pub async fn run(issuers: Issuers, rotation: Seconds) {
@@ -46,14 +47,17 @@ async fn follow(issuers: &Issuers) {
     }
 }
 
-/// Rotations by other processes, of issuers that are in use.
+/// Rotations by other processes, of issuers that are in use. One whose tokens were all ended is loaded anew.
 async fn watch_keys(issuers: &Issuers) {
     let mut ticks = interval(WATCH);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         for issuer in issuers.0.held.all() {
-            watch(issuer.provider()).await;
+            let provider = issuer.provider();
+            if watch(provider).await && is_over(provider).await {
+                issuers.0.held.let_go(provider.issuer_id());
+            }
             tokio::task::yield_now().await;
         }
     }
@@ -61,11 +65,15 @@ async fn watch_keys(issuers: &Issuers) {
 
 /// Keys and unused clients of issuers that are in memory, once an hour. Each has a moment of its own.
 async fn keep_loaded(issuers: &Issuers, rotation: Seconds) {
+    let mut steady = steady(issuers);
     loop {
         let loaded = issuers.0.held.all();
         let pause = spread(HOUR, loaded.len());
         for issuer in loaded {
-            tend(issuer.provider().clone(), rotation).await;
+            // An hour is long, and who is gone for good must get nothing new.
+            if answers_still(issuers, issuer.provider().issuer_id()).await {
+                tend(issuer.provider().clone(), rotation, &mut steady).await;
+            }
             sleep(pause).await;
         }
         // Those that were loaded meanwhile are young.
@@ -76,6 +84,7 @@ async fn keep_loaded(issuers: &Issuers, rotation: Seconds) {
 /// Everybody else once a day, so that keys of those whom nobody asks for do not stay for ever. They are loaded for that
 /// moment alone, one at a time.
 async fn pass_by(issuers: &Issuers, rotation: Seconds) {
+    let mut steady = steady(issuers);
     loop {
         let all = issuers.directory(super::Directory::all);
         let pause = spread(DAY, all.len());
@@ -88,11 +97,20 @@ async fn pass_by(issuers: &Issuers, rotation: Seconds) {
                 && has_keys(issuers, id).await
                 && let Ok(Some(issuer)) = issuers.load(known).await
             {
-                tend(issuer.provider().clone(), rotation).await;
+                tend(issuer.provider().clone(), rotation, &mut steady).await;
             }
             sleep(pause).await;
         }
     }
+}
+
+fn steady(issuers: &Issuers) -> Steady {
+    Steady::new(issuers.0.engine.provider.now(), Instant::now())
+}
+
+/// Whether the issuer is there and enabled, as far as the store says now.
+async fn answers_still(issuers: &Issuers, id: IssuerId) -> bool {
+    issuers.look().await.is_ok() && issuers.by_number(id).is_some()
 }
 
 /// One that was never asked for has none, and gets none here.
@@ -101,11 +119,12 @@ async fn has_keys(issuers: &Issuers, id: IssuerId) -> bool {
     keys.is_ok_and(|keys| !keys.is_empty())
 }
 
-async fn tend(provider: Provider, rotation: Seconds) {
+async fn tend(provider: Provider, rotation: Seconds, steady: &mut Steady) {
     keep(&provider, rotation).await;
+    let at = steady.now(provider.now(), Instant::now());
     tell(
         "what is over cannot be deleted",
-        provider.tidy().await.map(drop),
+        provider.tidy_at(at).await.map(drop),
     );
 }
 
@@ -230,3 +249,100 @@ const DUE: usize = 100;
 const DELIVERIES: usize = 48;
 /// Deliveries of one issuer in one round.
 const AT_ONCE: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use hallpass_provider::{roots, secrets::MasterKey};
+    use hallpass_store::{IssuerRecord, IssuerState};
+
+    use super::*;
+    use crate::app::Hallpass;
+    use crate::config::{Config, Source};
+    use crate::data_folder::Purpose;
+    use crate::events::Silent;
+    use crate::issuers::manage::Manage;
+    use crate::wiring::{Engine, Ground, Setup};
+
+    const MASTER: [u8; 32] = [7; 32];
+
+    /// A server's issuers in memory, with one that was made at run time and is loaded.
+    async fn world() -> (Issuers, IssuerRecord) {
+        let key = hallpass_jose::base64url::encode(MASTER);
+        let text = format!(
+            "store.kind = 'memory'\nkeys.master_key = '{key}'\nprotocol.signing_algs = ['ES256']"
+        );
+        let source = Source::parse(None, text, std::iter::empty()).unwrap();
+        let config = Config::parse(source).unwrap();
+        let own = hallpass_types::Issuer::parse("http://localhost:3000").unwrap();
+        let setup = Setup {
+            ground: Ground::open(&config, Purpose::Serve).unwrap(),
+            config: &config,
+            issuer: own.clone(),
+            events: Arc::new(Silent),
+        };
+        let engine = Engine::build(setup).await.unwrap();
+        let manage = Manage::new(engine.provider.store(), &config, &own);
+        let url = manage.usual_identifier("acme");
+        let now = engine.provider.now();
+        let made = manage.create("acme", &url, serde_json::Map::new(), now);
+        let made = made.await.unwrap();
+        let part = engine.part();
+        let default = Hallpass::new(&part, &config.rate_limits, &config.registration, None);
+        let issuers = Issuers::new(engine, config, default);
+        issuers.look().await.unwrap();
+        (issuers, made)
+    }
+
+    async fn loaded(issuers: &Issuers, id: IssuerId) -> Provider {
+        let known = issuers.by_number(id).unwrap();
+        let loaded = issuers.get(known).await.unwrap().unwrap();
+        loaded.provider().clone()
+    }
+
+    #[tokio::test]
+    async fn an_issuer_that_is_erased_gets_no_keys_from_those_who_had_it_loaded() {
+        let (issuers, made) = world().await;
+        let provider = loaded(&issuers, made.id).await;
+        let store = issuers.store();
+        assert!(!store.signing_keys(made.id).await.unwrap().is_empty());
+        let deleting = IssuerRecord {
+            state: IssuerState::Deleting,
+            ..made.clone()
+        };
+        let changed = store.change_issuer(made.revision, deleting).await;
+        assert!(changed.unwrap());
+        while store.erase_issuer(made.id, 100).await.unwrap() > 0 {}
+        assert_eq!(issuers.0.held.len(), 1);
+        tokio::time::pause();
+        let jobs = issuers.clone();
+        let jobs = tokio::spawn(async move { keep_loaded(&jobs, Seconds(3600)).await });
+        sleep(MINUTE).await;
+        jobs.abort();
+        // And if it comes too late for that all the same.
+        keep(&provider, Seconds(3600)).await;
+        assert!(store.signing_keys(made.id).await.unwrap().is_empty());
+        assert_eq!(store.root(made.id).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn an_issuer_whose_tokens_were_all_ended_is_loaded_anew() {
+        let (issuers, made) = world().await;
+        let provider = loaded(&issuers, made.id).await;
+        assert_eq!(provider.secrets().epoch(), 0);
+        tokio::time::pause();
+        let jobs = issuers.clone();
+        let jobs = tokio::spawn(async move { watch_keys(&jobs).await });
+        sleep(WATCH.saturating_mul(2)).await;
+        assert_eq!(issuers.0.held.len(), 1, "nothing has happened");
+        let (now, master) = (provider.now(), MasterKey::new(MASTER));
+        let store = issuers.store();
+        roots::invalidate(&**store, made.id, &master, now, now)
+            .await
+            .unwrap();
+        sleep(WATCH.saturating_mul(2)).await;
+        assert_eq!(issuers.0.held.len(), 0);
+        jobs.abort();
+        tokio::time::resume();
+        assert_eq!(loaded(&issuers, made.id).await.secrets().epoch(), 1);
+    }
+}

@@ -16,7 +16,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use hallpass_store::{IssuerState, MAX_PAGE, Store, StoreError};
-use hallpass_types::{Issuer, IssuerId};
+use hallpass_types::{Issuer, IssuerId, Timestamp};
 use tokio::time::Instant;
 
 use crate::app::Hallpass;
@@ -41,8 +41,9 @@ struct Inner {
     /// The issuer of the configuration.
     default: Hallpass,
     directory: RwLock<Directory>,
-    /// When the directory was last known to be up to date.
-    current: RwLock<Instant>,
+    /// When the directory was last known to be up to date, by a clock that only runs on and by that of the wall: the first
+    /// stands still while the machine sleeps.
+    current: RwLock<(Instant, Timestamp)>,
     /// Whose turn it is to look for changes.
     looking: tokio::sync::Mutex<()>,
     held: Held,
@@ -56,12 +57,13 @@ impl Issuers {
         let own = &engine.provider.policy().issuer;
         let directory = Directory::new(own, config.issuers.unknown_hosts);
         let held = Held::new(most(&config.issuers));
+        let current = RwLock::new((Instant::now(), engine.provider.now()));
         Self(Arc::new(Inner {
             engine,
             config,
             default,
             directory: RwLock::new(directory),
-            current: RwLock::new(Instant::now()),
+            current,
             looking: tokio::sync::Mutex::default(),
             held,
             spread: AtomicU32::new(0),
@@ -88,24 +90,33 @@ impl Issuers {
         let asked = Instant::now();
         let _turn = self.0.looking.lock().await;
         // Who waited for somebody else's look that began after this one was asked for has its answer.
-        if self.updated() > asked {
+        if self.updated().0 > asked {
             return Ok(());
         }
-        let began = Instant::now();
+        let began = (Instant::now(), self.0.engine.provider.now());
         // After so long a pause somebody may have come and gone for good.
         if self.age() > FORGETS {
-            let fresh = self.directory(Directory::emptied);
-            *self.write() = self.followed(fresh).await?;
+            self.look_anew().await?;
         } else {
-            let store = self.store();
+            let mut first = true;
             loop {
-                let seen = self.directory(Directory::seen);
-                let changed = store.issuers_changed(seen, MAX_PAGE).await?;
-                if changed.is_empty() {
+                let (seen, last) = self.directory(|directory| (directory.seen(), directory.last()));
+                // With the last one that is known. Where that is gone, so may others be, and changes that were seen: it
+                // was erased, or a replica has taken over that has not heard of everything.
+                let from = seen.saturating_sub(u64::from(first));
+                let changed = self.store().issuers_changed(from, MAX_PAGE).await?;
+                if first && last.is_some_and(|last| changed.iter().all(|record| record.id != last))
+                {
+                    self.look_anew().await?;
+                    break;
+                }
+                first = false;
+                let news: Vec<_> = changed.iter().filter(|r| r.change > seen).collect();
+                if news.is_empty() {
                     break;
                 }
                 let mut directory = self.write();
-                for record in &changed {
+                for record in news {
                     directory.apply(record);
                 }
             }
@@ -115,6 +126,13 @@ impl Issuers {
             .current
             .write()
             .unwrap_or_else(PoisonError::into_inner) = began;
+        Ok(())
+    }
+
+    /// Believes nothing that was known.
+    async fn look_anew(&self) -> Result<(), StoreError> {
+        let fresh = self.directory(Directory::emptied);
+        *self.write() = self.followed(fresh).await?;
         Ok(())
     }
 
@@ -206,7 +224,7 @@ impl Issuers {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn updated(&self) -> Instant {
+    fn updated(&self) -> (Instant, Timestamp) {
         *self
             .0
             .current
@@ -216,7 +234,10 @@ impl Issuers {
 
     /// How old the answers of the directory are.
     fn age(&self) -> Duration {
-        self.updated().elapsed()
+        let (at, wall) = self.updated();
+        let by_wall = self.0.engine.provider.now().since(wall);
+        let by_wall = Duration::from_secs(u64::try_from(by_wall).unwrap_or(0));
+        at.elapsed().max(by_wall)
     }
 
     /// Seconds after which to come back, spread over the callers.

@@ -193,6 +193,30 @@ async fn a_jwt_is_revoked_where_it_is_looked_up() {
     assert!(!browser.is_active("rs1", &own.access).await);
 }
 
+// F08: what a clock that is wrong for a while deletes cannot be brought back by setting it right.
+#[tokio::test]
+async fn a_clock_that_jumps_lets_nothing_back_in() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let own = [("grant_type", "client_credentials"), ("scope", "api:read")];
+    let own = Tokens::of(&browser.call("web", "/token", &own).await);
+    browser
+        .call("web", "/revoke", &[("token", &own.access)])
+        .await;
+    let before = op.provider.now();
+    // Less than the doubt that there always is, and much more for one whose job does not believe it.
+    op.clock.advance(3600);
+    op.provider.purge().await.unwrap();
+    op.clock.advance(86_400);
+    op.provider.purge_at(before.plus(1800)).await.unwrap();
+    op.clock.advance(-90_000);
+    assert_eq!(op.provider.now(), before);
+    assert!(!browser.is_active("web", &own.access).await);
+    // When it is certain, it goes.
+    op.clock.advance(90_000);
+    assert!(op.provider.purge().await.unwrap() > 0);
+}
+
 // Nobody needs more than the token's own client to give it up, and a public one can do so, too.
 #[tokio::test]
 async fn a_public_client_revokes_its_own_tokens_by_naming_itself() {
