@@ -122,7 +122,7 @@ async fn create(link: &Link, new: &NewIssuer) -> Result<Option<IssuerRecord>, Fa
     // No name of an issuer of a configuration begins so, and no change comes twice.
     let identifier = format!("#{change}");
     let identifier = identifier.as_bytes();
-    run(link, sql::NEW_ISSUER, &[&identifier]).await?;
+    run(link, sql::NEW_ISSUER_BY_TIME, &[&identifier]).await?;
     let Some(made) = ask(link, sql::ISSUER, &[&identifier]).await?.pop() else {
         // Somebody took the number.
         return Err(Failure::Again);

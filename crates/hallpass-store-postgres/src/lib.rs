@@ -13,6 +13,7 @@ mod migration;
 mod op;
 mod options;
 mod people;
+mod places;
 mod purge;
 mod queue;
 mod read;

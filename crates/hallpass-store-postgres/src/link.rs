@@ -19,6 +19,7 @@ use tokio_postgres::{Client, Statement};
 use crate::{
     failure::{Failure, describe},
     options::{Address, Options},
+    places::{self, Place},
     stats::Stats,
     tls::Connector,
 };
@@ -27,6 +28,10 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Dialer {
     address: Address,
+    /// Where it may be, in the order in which it is looked for.
+    places: Vec<Place>,
+    /// Where it was the last time.
+    good: Mutex<Option<Place>>,
     connector: Connector,
     pub(crate) options: Options,
     pub(crate) stats: Arc<Stats>,
@@ -49,17 +54,59 @@ impl Dialer {
         address
             .config
             .tcp_user_timeout(options.statement_timeout.saturating_mul(2));
+        let places = places::written(&address.config)
+            .ok_or("the numbers of hosts, addresses and ports do not fit")?;
         Ok(Self {
             address,
+            places,
+            good: Mutex::default(),
             connector,
             options,
             stats,
         })
     }
 
+    /// A connection to the first place that has a database that can be written. The place of the last time comes first.
+    /// Each has the time that connecting may take, since one may drop what is sent to it.
     pub(crate) async fn dial(&self) -> Result<Link, Failure> {
+        let mut failed = Vec::new();
+        for place in self.found().await {
+            match self.dial_at(&place).await {
+                Ok(link) => {
+                    self.stats.connects.fetch_add(1, Relaxed);
+                    *self.good() = Some(place);
+                    return Ok(link);
+                }
+                Err(text) => failed.push(format!("{place}: {text}")),
+            }
+        }
+        self.stats.connect_failures.fetch_add(1, Relaxed);
+        Err(Failure::Lost(match &*failed {
+            [] => "no host has an address".to_owned(),
+            failed => failed.join("; "),
+        }))
+    }
+
+    /// Every address of every host, that of the last time first if it is among them.
+    async fn found(&self) -> Vec<Place> {
+        let mut found: Vec<Place> = Vec::new();
+        for written in &self.places {
+            match timeout(self.options.connect_timeout, written.resolved()).await {
+                Ok(Ok(places)) => found.extend(places),
+                Ok(Err(error)) => tracing::debug!(%error, "{written} has no address"),
+                Err(_) => tracing::debug!("the address of {written} is not found in time"),
+            }
+        }
+        let good = self.good();
+        // Stable: the others stay in their order.
+        found.sort_by_key(|place| Some(place) != good.as_ref());
+        found
+    }
+
+    async fn dial_at(&self, place: &Place) -> Result<Link, String> {
+        let config = place.alone(&self.address.config);
         let connecting = async {
-            let (client, connection) = self.address.config.connect(self.connector.clone()).await?;
+            let (client, connection) = config.connect(self.connector.clone()).await?;
             tokio::spawn(async move {
                 if let Err(error) = connection.await {
                     let error = describe(&error);
@@ -73,21 +120,18 @@ impl Dialer {
         };
         let client = match timeout(self.options.connect_timeout, connecting).await {
             Ok(Ok(client)) => client,
-            Ok(Err(error)) => {
-                self.stats.connect_failures.fetch_add(1, Relaxed);
-                return Err(Failure::Lost(describe(&error)));
-            }
-            Err(_) => {
-                self.stats.connect_failures.fetch_add(1, Relaxed);
-                return Err(Failure::Lost("connecting takes too long".to_owned()));
-            }
+            Ok(Err(error)) => return Err(describe(&error)),
+            Err(_) => return Err("connecting takes too long".to_owned()),
         };
-        self.stats.connects.fetch_add(1, Relaxed);
         Ok(Link {
             client,
             statements: Mutex::default(),
             spoiled: AtomicBool::new(false),
         })
+    }
+
+    fn good(&self) -> std::sync::MutexGuard<'_, Option<Place>> {
+        self.good.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn names(&self) -> Vec<&'static str> {

@@ -16,7 +16,7 @@ pub struct Options {
     /// How many commits, and how many questions on each connection, may wait. Beyond that the store answers at once
     /// that it is busy.
     pub queue: usize,
-    /// How long a connection may take to be made.
+    /// How long a connection may take to be made, to each address that there is.
     pub connect_timeout: Duration,
     /// How long a question or commit may wait for its turn.
     pub acquire_timeout: Duration,

@@ -138,6 +138,14 @@ impl Readers {
     }
 }
 
+/// What is due.
+#[derive(Debug, Default)]
+pub(crate) struct Due {
+    pub(crate) readable: Vec<(Key<Delivery>, DeliveryRecord)>,
+    /// With the number of attempts that was made.
+    pub(crate) unreadable: Vec<(Key<Delivery>, u32, StoreError)>,
+}
+
 /// Questions on one connection before further ones wait.
 const AT_ONCE: usize = 64;
 
@@ -426,16 +434,27 @@ impl Readers {
         issuer: IssuerId,
         now: Timestamp,
         limit: usize,
-    ) -> Read<Vec<(Key<Delivery>, DeliveryRecord)>> {
+    ) -> Read<Due> {
         let params: Params<'_> = &[&number(issuer), &now.0, &most(limit)];
-        self.all(sql::DUE_DELIVERIES, params, |row| {
+        let rows = self.ask(sql::DUE_DELIVERIES, params).await?;
+        let mut due = Due::default();
+        for row in &rows {
             let (bucket, id) = (Bucket(small(row, 0)?), digest(row, 1)?);
-            let mut record: DeliveryRecord = decode_at(issuer, bucket, &id, blob(row, 4)?)?;
-            record.attempts = small(row, 2)?;
-            record.next_at = Timestamp(int(row, 3)?);
-            Ok((Key::from_parts(bucket, id), record))
-        })
-        .await
+            let (attempts, next_at) = (small(row, 2)?, Timestamp(int(row, 3)?));
+            let key = Key::from_parts(bucket, id);
+            match decode_at::<DeliveryRecord>(issuer, bucket, &id, blob(row, 4)?) {
+                Ok(record) => due.readable.push((
+                    key,
+                    DeliveryRecord {
+                        attempts,
+                        next_at,
+                        ..record
+                    },
+                )),
+                Err(error) => due.unreadable.push((key, attempts, error)),
+            }
+        }
+        Ok(due)
     }
 
     pub(crate) async fn issuer(&self, identifier: &str) -> Read<Option<IssuerId>> {

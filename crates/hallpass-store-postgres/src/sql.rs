@@ -97,6 +97,7 @@ pub(crate) const ISSUER_NUMBERS: &str =
 pub(crate) const FORGET_INITIAL_ACCESS: &str = "DELETE FROM initial_access
     WHERE issuer = $1 AND id IN (SELECT id FROM initial_access WHERE issuer = $1 LIMIT $2)";
 pub(crate) const ISSUER: &str = "SELECT id FROM issuers WHERE identifier = $1";
+pub(crate) const CLOCK: &str = "SELECT extract(epoch FROM clock_timestamp())::int8";
 pub(crate) const ALIVE: &str = "SELECT current_setting('transaction_read_only')";
 
 /// Two that take the same number or name at once: one of them inserts nothing and looks again.
@@ -106,6 +107,11 @@ pub(crate) const LOCK_CLIENT: &str =
     "SELECT client, record FROM clients WHERE issuer = $1 AND client = $2 FOR UPDATE";
 /// Whoever asserts what keys there are holds this, so that two do not add different ones to the same.
 pub(crate) const LOCK_ISSUER: &str = "SELECT id FROM issuers WHERE id = $1 FOR UPDATE";
+
+/// Which of some keys are used already.
+pub(crate) const USED: &str = "SELECT i.n
+    FROM unnest($1::int8[], $2::int8[], $3::int8[], $4::bytea[]) AS i (n, issuer, bucket, id)
+    JOIN once_keys t ON t.issuer = i.issuer AND t.bucket = i.bucket AND t.id = i.id";
 
 macro_rules! issuer_records {
     ($($name:ident = $rest:literal;)+) => {
@@ -123,7 +129,14 @@ issuer_records! {
     ISSUERS_CHANGED = "WHERE change > $1 ORDER BY change LIMIT $2";
 }
 
-pub(crate) const NEXT_CHANGE: &str = "UPDATE issuer_changes SET n = n + 1 WHERE id = 1 RETURNING n";
+/// Never a number that was given before, also when a replica takes over that has not heard of the last ones: milliseconds
+/// have passed meanwhile.
+pub(crate) const NEXT_CHANGE: &str = "UPDATE issuer_changes
+    SET n = GREATEST(n + 1, (extract(epoch FROM clock_timestamp()) * 1000)::int8) WHERE id = 1 RETURNING n";
+/// The number of an issuer that is made at run time, for the same reason by the second, counted from the year 2026.
+pub(crate) const NEW_ISSUER_BY_TIME: &str = "INSERT INTO issuers (id, identifier)
+    SELECT GREATEST(coalesce(max(id), 0) + 1, extract(epoch FROM clock_timestamp())::int8 - 1767225600), $1::bytea
+    FROM issuers ON CONFLICT DO NOTHING";
 pub(crate) const ISSUER_TAKEN: &str =
     "SELECT 1 FROM issuer_records WHERE name = $1 OR place = $2 LIMIT 1";
 pub(crate) const CREATE_ISSUER: &str =
@@ -204,16 +217,17 @@ macro_rules! expiring {
     };
 }
 
+// What others are made of goes first, for the end of everything that was handed out.
 expiring!(
+    "sessions",
+    "waiting",
     "codes",
     "grants",
-    "sessions",
-    "denied_tokens",
-    "once_keys",
-    "waiting",
     "deliveries",
     "participants",
-    "activity"
+    "activity",
+    "denied_tokens",
+    "once_keys"
 );
 
 #[cfg(test)]

@@ -155,8 +155,13 @@ pub(crate) fn single(kind: Kind) -> String {
 
 /// The parameters for [`single`].
 pub(crate) fn single_params(issuer: i64, op: &Op) -> Params {
+    of_one_kind(op.kind, &[(0, issuer, op)])
+}
+
+/// Arrays of numbers, issuers and the columns of the kind.
+pub(crate) fn of_one_kind(kind: Kind, rows: &[(i64, i64, &Op)]) -> Params {
     let mut params = Params::default();
-    params.rows(op.kind, &[(0, issuer, op)]);
+    params.rows(kind, rows);
     params
 }
 

@@ -14,7 +14,7 @@ use hallpass_store::migration::Migration;
 use hallpass_store::{
     AdminKind, AdminRecord, AuditRecord, BoxFuture, CodeWithUser, Commit, Committed,
     CredentialRecord, Day, InitialAccessRecord, IssuerRecord, KeyRecord, NewIssuer, Page,
-    RootRecord, SessionWithUser, Standing, Store, StoreError, UserRecord,
+    RootRecord, SessionWithUser, Spend, Standing, Store, StoreError, UserRecord,
 };
 use hallpass_types::{
     Bucket, ClientId, Code, ContentDigest, Delivery, GrantId, IssuerId, Key, Session, Subject,
@@ -31,6 +31,7 @@ use crate::{
     purge::Background,
     queue::{Job, Queue},
     read::Readers,
+    row::int,
     sql,
     stats::Stats,
     writer,
@@ -111,6 +112,9 @@ impl Drop for PostgresStore {
         self.queue.close();
     }
 }
+
+/// A delivery that cannot be read is looked at again after so many seconds.
+const UNREADABLE: i64 = 3600;
 
 impl Store for PostgresStore {
     fn client<'a>(
@@ -327,7 +331,29 @@ impl Store for PostgresStore {
         now: Timestamp,
         limit: usize,
     ) -> Answer<'_, Vec<(Key<Delivery>, DeliveryRecord)>> {
-        Box::pin(self.readers.due_deliveries(issuer, now, limit))
+        Box::pin(async move {
+            loop {
+                let due = self.readers.due_deliveries(issuer, now, limit).await?;
+                // They would stand before all others for ever. Somebody may mend them until they expire.
+                let none = due.unreadable.is_empty();
+                for (key, attempts, error) in due.unreadable {
+                    tracing::error!(%error, delivery.id = ?key, "a delivery cannot be read and is put off");
+                    let put_off = Spend::Delivery {
+                        key,
+                        attempts,
+                        next_at: Some(now.plus(UNREADABLE)),
+                    };
+                    let commit = Commit {
+                        spends: vec![put_off],
+                        writes: Vec::new(),
+                    };
+                    self.commit(issuer, commit).await?;
+                }
+                if none || !due.readable.is_empty() {
+                    return Ok(due.readable);
+                }
+            }
+        })
     }
 
     fn issuer<'a>(&'a self, identifier: &'a str) -> Answer<'a, IssuerId> {
@@ -462,6 +488,13 @@ impl Store for PostgresStore {
 
     fn purge(&self, below: Bucket, limit: usize) -> Answer<'_, u64> {
         Box::pin(self.background.purge(below, limit))
+    }
+
+    fn clock(&self) -> Answer<'_, Option<Timestamp>> {
+        Box::pin(
+            self.readers
+                .one(sql::CLOCK, &[], |row| int(row, 0).map(Timestamp)),
+        )
     }
 
     fn ready(&self) -> Answer<'_, ()> {

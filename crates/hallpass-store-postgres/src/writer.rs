@@ -10,11 +10,12 @@ use tokio_postgres::types::ToSql;
 
 use crate::{
     failure::Failure,
+    kind::Kind,
     link::{Dialer, Link, Slot, jittered},
     op::{Op, Step},
     queue::{Batch, Job, Next, Queue},
     row, sql,
-    statement::{Shape, single, single_params},
+    statement::{Shape, of_one_kind, single, single_params},
 };
 
 /// Starts the tasks that commit. They end when the queue is closed.
@@ -103,12 +104,29 @@ impl Writer {
         fresh
     }
 
-    async fn together(&self, shape: &Shape, jobs: Vec<Job>) {
+    async fn together(&self, shape: &Shape, mut jobs: Vec<Job>) {
+        let mut outcome = self.tried(shape, &jobs).await;
+        let mut late = Vec::new();
+        if matches!(outcome, Err(Failure::Undone)) {
+            // Whoever shows something again must not have the others go one by one.
+            (late, jobs) = self.apart(jobs).await;
+            if !late.is_empty() && !jobs.is_empty() {
+                outcome = self.tried(shape, &jobs).await;
+            }
+        }
+        self.answer(outcome, jobs).await;
+        for job in late {
+            self.alone(job).await;
+        }
+    }
+
+    /// Does them in one statement, again where the database wants that.
+    async fn tried(&self, shape: &Shape, jobs: &[Job]) -> Result<Vec<i64>, Failure> {
         let mut tries = 0;
-        let outcome = loop {
+        loop {
             let started = Instant::now();
             let outcome = self
-                .guarded(async |link| statement(link, shape, &jobs).await)
+                .guarded(async |link| statement(link, shape, jobs).await)
                 .await;
             match outcome {
                 Err(Failure::Again) if tries < MOST_TRIES => {
@@ -120,10 +138,23 @@ impl Writer {
                     let stats = &self.dialer.stats;
                     stats.batch_size.observe(jobs.len() as u64);
                     stats.commit_micros.observe(micros(started.elapsed()));
-                    break outcome;
+                    return outcome;
                 }
             }
-        };
+        }
+    }
+
+    /// Those that use a key that is used already, and the others. Where that cannot be found out, nobody does.
+    async fn apart(&self, jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
+        let used = self.guarded(async |link| used(link, &jobs).await).await;
+        let used = used.unwrap_or_default();
+        let (late, rest): (Vec<_>, Vec<_>) =
+            (0_i64..).zip(jobs).partition(|(n, _)| used.contains(n));
+        let alone = |jobs: Vec<(i64, Job)>| jobs.into_iter().map(|(_, job)| job).collect();
+        (alone(late), alone(rest))
+    }
+
+    async fn answer(&self, outcome: Result<Vec<i64>, Failure>, jobs: Vec<Job>) {
         match outcome {
             Ok(done) => {
                 for (n, job) in (0_i64..).zip(jobs) {
@@ -238,6 +269,25 @@ async fn statement(link: &Link, shape: &Shape, jobs: &[Job]) -> Result<Vec<i64>,
     let mut done: Vec<i64> = row.try_get(0)?;
     done.sort_unstable();
     Ok(done)
+}
+
+/// The places of the jobs that use a key that is used already.
+async fn used(link: &Link, jobs: &[Job]) -> Result<Vec<i64>, Failure> {
+    let spends: Vec<_> = jobs
+        .iter()
+        .map(|job| job.spends().unwrap_or_default())
+        .collect();
+    let rows: Vec<_> = (0_i64..)
+        .zip(jobs.iter().zip(&spends))
+        .flat_map(|(n, (job, spends))| {
+            let issuer = i64::from(job.rows.issuer.0);
+            let once = spends.iter().filter(|op| op.kind == Kind::Once);
+            once.map(move |op| (n, issuer, *op))
+        })
+        .collect();
+    let params = of_one_kind(Kind::Once, &rows);
+    let found = held(link, sql::USED, &params.as_sql()).await?;
+    found.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
 async fn transaction(link: &Link, job: &Job) -> Result<Committed, Failure> {

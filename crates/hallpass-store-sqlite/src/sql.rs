@@ -193,16 +193,17 @@ macro_rules! expiring {
     };
 }
 
+// What others are made of goes first, for the end of everything that was handed out.
 expiring!(
+    "sessions",
+    "waiting",
     "codes",
     "grants",
-    "sessions",
-    "denied_tokens",
-    "once_keys",
-    "waiting",
     "deliveries",
     "participants",
-    "activity"
+    "activity",
+    "denied_tokens",
+    "once_keys"
 );
 
 macro_rules! erasing {

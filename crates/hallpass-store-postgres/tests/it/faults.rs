@@ -8,10 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hallpass_store::{Commit, Committed, Spend, Store, StoreError};
+use hallpass_core::record::{DeliveryContent, DeliveryRecord};
+use hallpass_store::{Commit, Committed, Spend, Store, StoreError, Write};
 use hallpass_store_postgres::{Address, Options, PostgresStore, Tls};
 use hallpass_testpg::Cluster;
-use hallpass_types::{Bucket, IssuerId, Key, sha256};
+use hallpass_types::{Bucket, IssuerId, Key, Timestamp, sha256};
 
 use crate::common::{open, quoted};
 
@@ -221,6 +222,120 @@ async fn a_row_that_somebody_else_holds_is_waited_for_a_bounded_time() {
         store.commit(issuer, once(1)).await.unwrap(),
         Committed::Done
     );
+}
+
+// A host that drops what is sent to it is passed over, and not asked again by those who come later.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_host_that_says_nothing_is_passed_over() {
+    let Some(cluster) = hallpass_testpg::shared() else {
+        return;
+    };
+    // Connections are made by the system, and nobody reads what comes.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    silent.set_nonblocking(true).unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let both = format!("@127.0.0.1:{port},");
+    let address = Address::parse(&cluster.url().replacen('@', &both, 1)).unwrap();
+    let options = Options {
+        schema: cluster.schema(),
+        ..impatient()
+    };
+    let store = PostgresStore::open(address, options).await.unwrap();
+    let mut asked = Vec::new();
+    while let Ok((stream, _)) = silent.accept() {
+        asked.push(stream);
+    }
+    assert!(!asked.is_empty(), "it is tried in its turn");
+    let issuer = store.issuer("https://op.example").await.unwrap();
+    for n in 0..20 {
+        let done = store.commit(issuer, once(n)).await.unwrap();
+        assert_eq!(done, Committed::Done);
+    }
+    store.ready().await.unwrap();
+    let again = silent.accept();
+    assert!(again.is_err(), "where the database was comes first");
+}
+
+#[tokio::test]
+async fn a_delivery_that_nobody_can_read_does_not_hold_up_those_behind_it() {
+    let Some(cluster) = hallpass_testpg::shared() else {
+        return;
+    };
+    let options = Options {
+        schema: cluster.schema(),
+        ..Options::default()
+    };
+    let table = format!("{}.deliveries", quoted(&options.schema));
+    let address = Address::parse(&cluster.address()).unwrap();
+    let store = PostgresStore::open(address, options).await.unwrap();
+    let issuer = store.issuer("https://op.example").await.unwrap();
+    fn key<K>(n: i64) -> Key<K> {
+        Key::from_parts(Bucket(30_000_000), sha256(&n.to_be_bytes()))
+    }
+    let delivery = |n: i64| DeliveryRecord {
+        content: DeliveryContent::SessionsEnded {
+            sessions: vec![key(n)],
+        },
+        attempts: 0,
+        put_off: 0,
+        next_at: Timestamp(1000 + n),
+        expires_at: Timestamp(9000),
+    };
+    for n in 0..4 {
+        let commit = Commit {
+            spends: Vec::new(),
+            writes: vec![Write::Delivery(key(n), Box::new(delivery(n)))],
+        };
+        store.commit(issuer, commit).await.unwrap();
+    }
+    cluster.sql(&format!(
+        "UPDATE {table} SET record = '\\x00' WHERE next_at < 1003"
+    ));
+    let now = Timestamp(1009);
+    let due = store.due_deliveries(issuer, now, 1).await.unwrap();
+    assert_eq!(due, [(key(3), delivery(3))]);
+    // The others are not forgotten.
+    let later = format!("SELECT count(*) FROM {table} WHERE next_at > 1009");
+    assert_eq!(cluster.sql(&later), "3");
+}
+
+// Whoever shows proofs again and again must not make the database do everybody's commits one by one.
+#[tokio::test]
+async fn proofs_that_are_shown_again_cost_only_those_who_show_them() {
+    let Some(cluster) = hallpass_testpg::shared() else {
+        return;
+    };
+    let options = Options {
+        writers: 1,
+        ..Options::default()
+    };
+    let store = Arc::new(open(cluster, options).await);
+    let issuer = store.issuer("https://op.example").await.unwrap();
+    store.commit(issuer, once(1)).await.unwrap();
+    let before = store.stats().snapshot().alone;
+    // Two keys each, of which some have one that is used.
+    let both = |n: u32, second: u32| {
+        let mut commit = once(n);
+        commit.spends.extend(once(second).spends);
+        commit
+    };
+    let mut running = tokio::task::JoinSet::new();
+    for n in 0..60_u32 {
+        let second = if n % 20 == 7 { 1 } else { 2000 + n };
+        let (store, commit) = (Arc::clone(&store), both(1000 + n, second));
+        running.spawn(async move { (n, store.commit(issuer, commit).await.unwrap()) });
+    }
+    for (n, done) in running.join_all().await {
+        let expected = match n % 20 {
+            7 => Committed::TooLate(1),
+            _ => Committed::Done,
+        };
+        assert_eq!(done, expected, "{n}");
+    }
+    assert_eq!(store.stats().snapshot().alone - before, 3);
+    // What came too late left nothing.
+    let again = store.commit(issuer, once(1007)).await.unwrap();
+    assert_eq!(again, Committed::Done);
 }
 
 /// A certificate for `localhost` in the folder of a database, where it finds it; answers its PEM file.
