@@ -102,6 +102,14 @@ impl DataFolder {
             .ok_or_else(|| Failure::new(format!("cannot read {name}")))
     }
 
+    /// The master key as it is now, if there is one.
+    ///
+    /// # Errors
+    /// As [`Self::master_key`].
+    pub fn current_master_key(&self) -> Result<Option<Zeroizing<[u8; 32]>>, Failure> {
+        self.read_key(MASTER_KEY)
+    }
+
     /// The master key from before the last one, if it is still kept.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ pub(crate) mod postgres;
 mod users;
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use hallpass_accounts::hash::{Cost, HashPool, Options};
 use hallpass_accounts::throttle::Limits;
@@ -47,7 +47,7 @@ pub struct Engine {
     pub database: Option<Database>,
     common: Arc<Common>,
     /// Held as long as the engine, and let go after everything else.
-    _folder: Option<DataFolder>,
+    folder: Option<DataFolder>,
 }
 
 /// One issuer: its provider with its accounts and pages. Cheap to clone.
@@ -66,7 +66,9 @@ pub struct Part {
 /// What all issuers of a process share.
 struct Common {
     store: Arc<dyn Store>,
-    master: MasterKey,
+    master: RwLock<MasterKey>,
+    /// Whether the master key is that of the data folder.
+    key_in_folder: bool,
     /// For digests of names to which somebody tried to sign in.
     attempts: Zeroizing<[u8; 32]>,
     pool: Arc<HashPool>,
@@ -229,7 +231,8 @@ impl Engine {
         let common = Common {
             store: Arc::new(Counted::new(store, admission.clone())),
             admission,
-            master,
+            master: RwLock::new(master),
+            key_in_folder: config.keys.master_key.is_none(),
             attempts,
             pool: Arc::new(hash_pool(&config.passwords, purpose)?),
             pages: Arc::new(config.pages.build().map_err(Failure::new)?),
@@ -254,7 +257,7 @@ impl Engine {
             pages: part.pages,
             database,
             common: Arc::new(common),
-            _folder: folder,
+            folder,
         })
     }
 
@@ -279,11 +282,39 @@ impl Engine {
         issuer: Issuer,
         number: IssuerId,
     ) -> Result<Part, StoreError> {
+        self.look_at_master_key();
         let limits = limits(&config.rate_limits);
         let accounts = self.common.accounts(config);
         let accounts = accounts.with_limits_beside(&self.accounts, limits);
         let beside = (accounts, Some(&self.provider));
         self.common.part(config, issuer, number, beside).await
+    }
+
+    /// The master key of the data folder may have been replaced meanwhile (`hallpass key rotate-master`). Issuers that are
+    /// loaded notice nothing of that; those that come are under the new one.
+    fn look_at_master_key(&self) {
+        let Some(folder) = self.folder.as_ref().filter(|_| self.common.key_in_folder) else {
+            return;
+        };
+        let read = || {
+            let current = folder.current_master_key()?;
+            Ok::<_, Failure>((current, folder.previous_master_key()?))
+        };
+        match read() {
+            Ok((Some(current), previous)) => {
+                let current = MasterKey::new(*current);
+                let held = self.common.master.write();
+                let mut held = held.unwrap_or_else(PoisonError::into_inner);
+                if held.name() != current.name() {
+                    *held = match previous {
+                        Some(previous) => current.with_previous(*previous),
+                        None => current,
+                    };
+                }
+            }
+            Ok((None, _)) => {}
+            Err(error) => tracing::warn!(%error, "the master key cannot be read"),
+        }
     }
 
     /// The same engine with another issuer in the place of its own.
@@ -299,6 +330,11 @@ impl Engine {
 }
 
 impl Common {
+    fn master(&self) -> MasterKey {
+        let held = self.master.read();
+        held.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn accounts(&self, config: &Config) -> BuiltinAccounts {
         let around = Surroundings {
             store: Arc::clone(&self.store),
@@ -337,7 +373,7 @@ impl Common {
         let ui_locales = pages.language_tags();
         let mut builder = Provider::builder(issuer)
             .store(Arc::clone(&self.store))
-            .master_key(self.master.clone())
+            .master_key(self.master())
             .accounts(Arc::clone(&accounts) as _)
             .interaction_of(Arc::new(pages.clone()), number)
             .await?;

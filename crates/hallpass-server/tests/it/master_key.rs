@@ -135,3 +135,50 @@ fn whenever_the_replacement_is_killed_the_key_in_place_opens_everything() {
     let server = Serving::start(&folder, &[]);
     post_token(&server, &client);
 }
+
+// An issuer that nobody had asked for until then, and one that is made afterwards.
+#[test]
+fn issuers_that_are_loaded_after_the_replacement_are_there_and_under_the_new_key() {
+    let folder = Folder::new();
+    folder.write("hallpass.toml", "protocol.signing_algs = ['ES256']\n");
+    let with = |arguments: &[&str], issuer: &str| {
+        let arguments = [&["--config", "hallpass.toml", "--json"], arguments].concat();
+        let mut command = folder.hallpass(&arguments);
+        let output = command
+            .env("HALLPASS__SERVER__ISSUER", issuer)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            stderr(&output)
+        );
+    };
+    let server = Serving::start(&folder, &["--config", "hallpass.toml"]);
+    let issuer = server.said["issuer"].as_str().unwrap().to_owned();
+    with(&["issuer", "create", "before"], &issuer);
+    // It gets its keys, under the first master key.
+    with(&["--issuer", "before", "key", "list"], &issuer);
+    with(&["key", "rotate-master"], &issuer);
+    with(&["issuer", "create", "after"], &issuer);
+    let there = |path: &str| {
+        let began = Instant::now();
+        loop {
+            let answer = server.get(path);
+            if answer.status == 200 {
+                return;
+            }
+            let text = format!("{path}: {} {}", answer.status, answer.body);
+            assert!(began.elapsed() < Duration::from_secs(10), "{text}");
+            std::thread::yield_now();
+        }
+    };
+    there("/p/before/jwks");
+    there("/p/after/jwks");
+    drop(server.stop());
+    let data = folder.0.join("hallpass-data");
+    std::fs::remove_file(data.join("master.key.previous")).unwrap();
+    for name in ["before", "after"] {
+        with(&["--issuer", name, "key", "list"], &issuer);
+    }
+}

@@ -151,6 +151,59 @@ fn two_nodes_serve_the_same_keys() {
     assert_eq!(a.body, b.body);
 }
 
+// A replica takes over that has not heard of the last changes. Nobody gets a number or a change that was given before, and
+// nodes do not go on with what they had seen.
+#[test]
+fn issuers_that_a_failover_has_lost_are_not_served_and_nobody_is_taken_for_another() {
+    let Some(place) = Place::new() else { return };
+    let serving = place.serve();
+    let sql = |text: &str| {
+        let text = text.replace("@", &format!("\"{}\".", place.schema));
+        place.cluster.sql(&text)
+    };
+    let until = |path: &str, status: u16| {
+        let began = std::time::Instant::now();
+        loop {
+            let found = serving.get(path).status;
+            if found == status {
+                return;
+            }
+            let waited = began.elapsed() < std::time::Duration::from_secs(15);
+            assert!(waited, "{path}: {found}, not {status}");
+            std::thread::yield_now();
+        }
+    };
+    let command = |arguments: &[&str]| place.json(&[&["issuer", "--json"], arguments].concat());
+    command(&["create", "kept"]);
+    command(&["create", "stopped"]);
+    until("/p/kept/jwks", 200);
+    until("/p/stopped/jwks", 200);
+    let saved = "CREATE TABLE @saved AS TABLE @issuer_records; CREATE TABLE @saved_n AS TABLE @issuer_changes;
+        CREATE TABLE @saved_i AS TABLE @issuers";
+    sql(saved);
+    command(&["disable", "stopped"]);
+    command(&["create", "lost"]);
+    until("/p/stopped/jwks", 404);
+    until("/p/lost/jwks", 200);
+    let number = sql("SELECT max(id) FROM @issuers");
+    let change = sql("SELECT n FROM @issuer_changes");
+    sql(
+        "BEGIN; DELETE FROM @issuer_records; INSERT INTO @issuer_records SELECT * FROM @saved;
+        UPDATE @issuer_changes SET n = (SELECT n FROM @saved_n);
+        DELETE FROM @issuers WHERE id NOT IN (SELECT id FROM @saved_i); COMMIT",
+    );
+    until("/p/lost/jwks", 404);
+    until("/p/stopped/jwks", 200);
+    until("/p/kept/jwks", 200);
+    command(&["create", "new"]);
+    until("/p/new/jwks", 200);
+    let later = |table: &str, column: &str, than: &str| {
+        sql(&format!("SELECT max({column}) > {than} FROM @{table}"))
+    };
+    assert_eq!(later("issuer_changes", "n", &change), "t");
+    assert_eq!(later("issuers", "id", &number), "t");
+}
+
 #[test]
 fn the_database_is_among_the_metrics() {
     let Some(place) = Place::new() else { return };
