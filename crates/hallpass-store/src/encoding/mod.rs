@@ -24,14 +24,19 @@ use crate::{
 pub trait Record: Serialize + DeserializeOwned {
     /// Tells its kind from the others in checksums. Never reassigned.
     const KIND: u8;
+    /// The kind under which earlier programs wrote it.
+    const EARLIER: Option<u8>;
 }
 
 macro_rules! records {
-    ($($record:ty = $kind:literal;)+) => {$(
-        impl Record for $record {
+    ($($record:ty = $kind:literal $(earlier $earlier:literal)?;)+) => {
+        $(impl Record for $record {
             const KIND: u8 = $kind;
-        }
-    )+};
+            const EARLIER: Option<u8> = [$(Some($earlier),)? None][0];
+        })+
+        #[cfg(test)]
+        const KINDS: &[u8] = &[$($kind),+];
+    };
 }
 
 records! {
@@ -47,7 +52,7 @@ records! {
     ParticipantRecord = 10;
     InitialAccessRecord = 11;
     CredentialRecord = 12;
-    ActivityRecord = 13;
+    ActivityRecord = 15 earlier 13;
     IssuerRecord = 20;
     RootRecord = 13;
     Directory = 14;
@@ -69,7 +74,7 @@ pub fn encode<R: Record>(
     out.extend_from_slice(&[0; CHECK_LEN]);
     serde_json::to_writer(&mut out, record).map_err(|e| StoreError::Corrupt(e.into()))?;
     let check = match out.split_at_checked(HEAD_LEN) {
-        Some((_, json)) => checksum::<R>(issuer, key, json),
+        Some((_, json)) => checksum(R::KIND, issuer, key, json),
         None => [0; CHECK_LEN],
     };
     if let Some(place) = out.get_mut(1..HEAD_LEN) {
@@ -91,15 +96,16 @@ pub fn decode<R: Record>(issuer: IssuerId, key: &[&[u8]], bytes: &[u8]) -> Resul
             "a record has a version that this program does not know",
         ));
     };
-    if check != checksum::<R>(issuer, key, json) {
+    let fits = |kind| check == checksum(kind, issuer, key, json);
+    if !fits(R::KIND) && !R::EARLIER.is_some_and(fits) {
         return Err(StoreError::corrupt("a record's checksum is wrong"));
     }
     serde_json::from_slice(json).map_err(|e| StoreError::Corrupt(e.into()))
 }
 
-fn checksum<R: Record>(issuer: IssuerId, key: &[&[u8]], json: &[u8]) -> [u8; CHECK_LEN] {
+fn checksum(kind: u8, issuer: IssuerId, key: &[&[u8]], json: &[u8]) -> [u8; CHECK_LEN] {
     let mut input = Vec::with_capacity(json.len().saturating_add(128));
-    input.extend_from_slice(&[VERSION, R::KIND]);
+    input.extend_from_slice(&[VERSION, kind]);
     input.extend_from_slice(&issuer.0.to_be_bytes());
     for part in key {
         input.extend_from_slice(&(part.len() as u64).to_be_bytes());
@@ -162,6 +168,22 @@ mod tests {
     }
 
     #[test]
+    fn no_two_records_are_of_one_kind_and_one_of_an_earlier_kind_is_still_read() {
+        let mut kinds = KINDS.to_vec();
+        kinds.sort_unstable();
+        assert!(kinds.is_sorted_by(|a, b| a < b), "{kinds:?}");
+        let json = br#"{"subject":"s","at":7,"what":"signed_in"}"#;
+        let read = |kind: u8| {
+            let mut bytes = vec![VERSION];
+            bytes.extend_from_slice(&checksum(kind, IssuerId(1), &[b"k"], json));
+            bytes.extend_from_slice(json);
+            decode::<ActivityRecord>(IssuerId(1), &[b"k"], &bytes)
+        };
+        assert_eq!(read(15).unwrap(), read(13).unwrap());
+        assert!(matches!(read(14), Err(StoreError::Corrupt(_))));
+    }
+
+    #[test]
     fn every_flipped_bit_and_every_cut_is_noticed() {
         let bytes = encode(IssuerId(7), &[b"k"], &sample()).unwrap();
         for index in 0..bytes.len() {
@@ -193,7 +215,7 @@ mod tests {
     fn members_that_a_later_version_added_are_skipped() {
         let json = br#"{"kid":"k","alg":"ES256","phase":"next","sealed":[],"created_at":1,"phase_since":2,"new":{}}"#;
         let mut bytes = vec![VERSION];
-        bytes.extend_from_slice(&checksum::<KeyRecord>(IssuerId(1), &[], json));
+        bytes.extend_from_slice(&checksum(KeyRecord::KIND, IssuerId(1), &[], json));
         bytes.extend_from_slice(json);
         assert_eq!(
             decode::<KeyRecord>(IssuerId(1), &[], &bytes).unwrap().kid,

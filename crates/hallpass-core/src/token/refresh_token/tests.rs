@@ -232,6 +232,10 @@ fn turns_by_generation_and_time() {
         (4, 0, 0, Turn::Reused),
         (4, -1, -5, Turn::Reused),
         (4, 60, -5, Turn::Retry),
+        (4, 60, -59, Turn::Retry),
+        // A clock that was set back does not make the window longer.
+        (4, 60, -60, Turn::Reused),
+        (4, 60, -1_000_000, Turn::Reused),
         (3, 60, 0, Turn::Reused),
         (0, i64::MAX, 0, Turn::Reused),
         (6, 60, 0, Turn::Unknown),
