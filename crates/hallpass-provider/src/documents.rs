@@ -15,7 +15,7 @@ use std::{
 };
 
 use hallpass_core::client::{
-    Client,
+    Client, ClientOrigin,
     document::{self, DocumentId},
 };
 use hallpass_types::{ClientId, Timestamp};
@@ -65,8 +65,43 @@ struct State {
     held: HashMap<ClientId, Held>,
     /// Fetches under way.
     flights: HashMap<ClientId, Arc<Flight>>,
+    strangers: Rations,
+    registered: Rations,
+    ours: Rations,
+}
+
+/// Fetches that brought nothing, by server and in all.
+#[derive(Debug, Default)]
+struct Rations {
     origins: HashMap<String, Level>,
     all: Level,
+}
+
+/// Who named what is fetched. Each has rations of their own, so that those of whom less is known cannot use up the others'.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// Anybody.
+    Strangers,
+    /// A client that has registered itself.
+    Registered,
+    /// The operator.
+    Ours,
+}
+
+impl Whose {
+    pub(crate) fn of(client: &Client) -> Self {
+        let origin = client.origin;
+        if matches!(
+            origin,
+            ClientOrigin::Configuration | ClientOrigin::Administration
+        ) {
+            Self::Ours
+        } else if origin == ClientOrigin::Document {
+            Self::Strangers
+        } else {
+            Self::Registered
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -139,7 +174,7 @@ impl Level {
     }
 }
 
-impl State {
+impl Rations {
     /// Counts a fetch before it is made, so that many at once do not pass.
     fn ration(&mut self, origin: &str, now: Timestamp) -> bool {
         if self.origins.len() >= MOST_ORIGINS && !self.origins.contains_key(origin) {
@@ -169,6 +204,16 @@ impl State {
             if level.used == 0 {
                 self.origins.remove(origin);
             }
+        }
+    }
+}
+
+impl State {
+    fn rations(&mut self, whose: Whose) -> &mut Rations {
+        match whose {
+            Whose::Strangers => &mut self.strangers,
+            Whose::Registered => &mut self.registered,
+            Whose::Ours => &mut self.ours,
         }
     }
 
@@ -225,13 +270,13 @@ impl Documents {
     }
 
     /// Whether a server may be asked for something that it may not have. Counted until it is given back.
-    pub(crate) fn ration(&self, origin: &str, now: Timestamp) -> bool {
-        self.state().ration(origin, now)
+    pub(crate) fn ration(&self, whose: Whose, origin: &str, now: Timestamp) -> bool {
+        self.state().rations(whose).ration(origin, now)
     }
 
     /// It had it.
-    pub(crate) fn give_back(&self, origin: &str) {
-        self.state().give_back(origin);
+    pub(crate) fn give_back(&self, whose: Whose, origin: &str) {
+        self.state().rations(whose).give_back(origin);
     }
 
     /// What may be used without a look.
@@ -284,7 +329,8 @@ impl Documents {
             held.tried_at = now;
             return Some(Counted(false));
         }
-        state.ration(id.origin(), now).then_some(Counted(true))
+        let counted = state.strangers.ration(id.origin(), now);
+        counted.then_some(Counted(true))
     }
 }
 
@@ -351,7 +397,7 @@ impl Provider {
                 let mut state = inner.documents.state();
                 // A fetch that brought something does not count.
                 if counted.0 {
-                    state.give_back(id.origin());
+                    state.strangers.give_back(id.origin());
                 }
                 state.put(id.id(), held, policy.capacity, now);
             }
@@ -377,7 +423,7 @@ mod tests {
 
     #[test]
     fn fetches_that_bring_nothing_are_rationed_for_each_server() {
-        let mut state = State::default();
+        let mut state = Rations::default();
         let first = (0..100)
             .filter(|_| state.ration("https://a.test", NOW))
             .count();
@@ -402,8 +448,8 @@ mod tests {
 
     #[test]
     fn fetches_that_bring_nothing_are_rationed_in_all() {
-        let mut state = State::default();
-        let origins = |state: &mut State, at: Timestamp| {
+        let mut state = Rations::default();
+        let origins = |state: &mut Rations, at: Timestamp| {
             let tried = (0..1000).map(|n| format!("https://{at:?}-{n}.test"));
             tried.filter(|o| state.ration(o, at)).count()
         };
@@ -416,8 +462,24 @@ mod tests {
     }
 
     #[test]
+    fn strangers_take_nothing_off_the_rations_of_clients_that_have_a_record() {
+        let documents = Documents::default();
+        let all = |whose: Whose| {
+            let tried = (0..1000).map(|n| format!("https://{n}.test"));
+            tried.filter(|o| documents.ration(whose, o, NOW)).count()
+        };
+        assert_eq!(all(Whose::Strangers), 120);
+        let known = "https://known.test";
+        while documents.ration(Whose::Registered, known, NOW) {}
+        assert!(!documents.ration(Whose::Strangers, known, NOW));
+        assert!(documents.ration(Whose::Ours, known, NOW));
+        documents.give_back(Whose::Ours, known);
+        assert_eq!(all(Whose::Ours), 120);
+    }
+
+    #[test]
     fn what_brought_a_document_is_not_counted() {
-        let mut state = State::default();
+        let mut state = Rations::default();
         for _ in 0..1000 {
             assert!(state.ration("https://a.test", NOW));
             state.give_back("https://a.test");

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use hallpass_core::client::{Client, Encryption, Signed, encryption::Reason};
 use hallpass_jose::{EncryptionKey, JweHeader, UnverifiedJwe, encrypt_compact};
 
-use crate::{Failure, Provider, issue, keys::KeyAlgorithm};
+use crate::{Failure, Provider, documents::Whose, issue, keys::KeyAlgorithm};
 
 impl Provider {
     /// Signs claims as this client registered it for that kind of answer, and encrypts the result to the client when it
@@ -67,7 +67,7 @@ impl Provider {
             .filter(|_| !encryption.alg.is_symmetric())
         {
             for again in [false, true] {
-                let keys = self.remote_keys(uri, again).await;
+                let keys = self.remote_keys(Whose::of(client), uri, again).await;
                 if let Some(key) = client.encryption_key(encryption, keys.as_deref()) {
                     return Ok(key);
                 }

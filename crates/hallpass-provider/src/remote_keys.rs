@@ -12,7 +12,7 @@ use std::{
 use hallpass_jose::{Jwks, JwksPolicy};
 use hallpass_types::Timestamp;
 
-use crate::{Provider, ports::FetchRequest};
+use crate::{Provider, documents::Whose, ports::FetchRequest};
 
 /// Shortest and longest time for which a fetched key set is held, and the time between two tries (seconds).
 const MIN_AGE: i64 = 60;
@@ -77,8 +77,13 @@ impl Slot {
 
 impl Provider {
     /// The key set at `uri`. With `again` a set that is held is fetched anew, unless that was tried a moment ago.
-    /// A failed fetch leaves what was held.
-    pub(crate) async fn remote_keys(&self, uri: &str, again: bool) -> Option<Arc<Jwks>> {
+    /// A failed fetch leaves what was held. `whose` address it is says who is kept from naming too many.
+    pub(crate) async fn remote_keys(
+        &self,
+        whose: Whose,
+        uri: &str,
+        again: bool,
+    ) -> Option<Arc<Jwks>> {
         let slot = self.inner.remote_keys.slot(uri);
         if let Some(keys) = slot.usable(self.now(), again) {
             return keys;
@@ -92,10 +97,10 @@ impl Provider {
         if let Some(keys) = slot.usable(self.now(), again) {
             return keys;
         }
-        // A stranger can name any address here. One that was good before is not held up by that.
+        // Who it is can name any address here. One that was good before is not held up by that.
         let counted = slot.held().is_none().then(|| origin(uri));
         if let Some(origin) = &counted
-            && !self.inner.documents.ration(origin, self.now())
+            && !self.inner.documents.ration(whose, origin, self.now())
         {
             return None;
         }
@@ -113,7 +118,7 @@ impl Provider {
             (!keys.is_empty()).then(|| (Arc::new(keys), age))
         });
         if let (Some(origin), Some(_)) = (&counted, &parsed) {
-            self.inner.documents.give_back(origin);
+            self.inner.documents.give_back(whose, origin);
         }
         let mut held = slot.held.lock().unwrap_or_else(PoisonError::into_inner);
         // The fetch may have taken seconds.

@@ -68,6 +68,24 @@ struct Count {
 
 /// With a limit above this a count in every process is enough.
 const LARGEST: usize = 1000;
+
+impl Count {
+    /// Who has the lowest is forgotten first.
+    const fn rank(&self) -> (u32, i64) {
+        (self.count, self.since.0)
+    }
+}
+
+/// What is counted.
+pub(crate) trait Limited: Hash {
+    /// How many times the limit of one it has.
+    fn times(&self) -> u32 {
+        1
+    }
+}
+
+impl Limited for (&str, &str) {}
+
 /// Keys that are remembered at most.
 const REMEMBERED: usize = 65_536;
 
@@ -90,18 +108,26 @@ impl Tries {
 
     /// Counts one for every key, unless one of them has reached `most`: then nothing is counted, and the answer is the
     /// number of seconds to wait.
-    pub(crate) fn count<K: Hash>(&self, keys: &[K], most: u32, now: Timestamp) -> Result<(), u32> {
-        let keys: Vec<[u64; 2]> = keys.iter().map(|key| self.key(key)).collect();
+    pub(crate) fn count<K: Limited>(
+        &self,
+        keys: &[K],
+        most: u32,
+        now: Timestamp,
+    ) -> Result<(), u32> {
+        let each = |key: &K| (self.key(key), most.saturating_mul(key.times()));
+        let keys: Vec<([u64; 2], u32)> = keys.iter().map(each).collect();
         let mut counts = self
             .table
             .counts
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let alive = |count: &Count| (0..self.window).contains(&now.since(count.since));
-        let full = |count: &&Count| alive(count) && count.count >= most;
         let wait = keys
             .iter()
-            .filter_map(|key| counts.get(key).filter(full))
+            .filter_map(|(key, most)| {
+                let count = counts.get(key)?;
+                (alive(count) && count.count >= *most).then_some(count)
+            })
             .map(|count| self.window.saturating_sub(now.since(count.since)))
             .max();
         if let Some(wait) = wait {
@@ -109,12 +135,17 @@ impl Tries {
         }
         if counts.len().saturating_add(keys.len()) > REMEMBERED {
             counts.retain(|_, count| alive(count));
-            // A flood from everywhere. To begin again is better than to grow, or to turn everybody away.
+            // A flood from everywhere. To forget those that have tried least is better than to grow, to turn everybody away,
+            // or to let a flood have others forgotten.
             if counts.len().saturating_add(keys.len()) > REMEMBERED {
-                counts.clear();
+                let mut ranks: Vec<_> = counts.values().map(Count::rank).collect();
+                let part = ranks.len() >> 2;
+                let (_, weakest, _) = ranks.select_nth_unstable(part);
+                let weakest = *weakest;
+                counts.retain(|_, count| count.rank() > weakest);
             }
         }
-        for key in keys {
+        for (key, _) in keys {
             let fresh = Count {
                 since: now,
                 count: 0,
@@ -203,6 +234,8 @@ pub(crate) enum By<'a> {
     Anybody,
     /// An IPv4 address, or the /64 of an IPv6 address.
     Network(IpAddr),
+    /// The /48 of an IPv6 address: who has one has 65,536 networks.
+    Site(Ipv6Addr),
     /// A browser, by its binding cookie.
     Browser(&'a str),
     /// A mail address, in the form in which addresses are compared.
@@ -210,6 +243,24 @@ pub(crate) enum By<'a> {
     /// An account, by its subject.
     Account(&'a str),
 }
+
+impl Limited for By<'_> {
+    fn times(&self) -> u32 {
+        match self {
+            Self::Site(_) => SITE,
+            Self::Client(_)
+            | Self::Documents
+            | Self::Anybody
+            | Self::Network(_)
+            | Self::Browser(_)
+            | Self::Address(_)
+            | Self::Account(_) => 1,
+        }
+    }
+}
+
+/// All networks of a site together may do so many times what one may.
+const SITE: u32 = 16;
 
 impl By<'_> {
     /// What it is, and which one, for the store.
@@ -223,17 +274,21 @@ impl By<'_> {
             Self::Browser(cookie) => (21, cookie.as_bytes()),
             Self::Address(address) => (22, address.as_bytes()),
             Self::Account(subject) => (23, subject.as_bytes()),
+            Self::Site(address) => return (24, address.octets().to_vec()),
         };
         (kind, name.to_vec())
     }
 
-    pub(crate) fn network(peer: IpAddr) -> Self {
-        Self::Network(match peer.to_canonical() {
-            IpAddr::V4(address) => IpAddr::V4(address),
+    /// The network of an address, and the site that it belongs to.
+    pub(crate) fn networks(peer: IpAddr) -> impl Iterator<Item = Self> {
+        let (network, site) = match peer.to_canonical() {
+            IpAddr::V4(address) => (IpAddr::V4(address), None),
             IpAddr::V6(address) => {
-                IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)))
+                let first = |bits| Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << bits));
+                (IpAddr::V6(first(64)), Some(first(80)))
             }
-        })
+        };
+        std::iter::once(Self::Network(network)).chain(site.map(Self::Site))
     }
 }
 
@@ -242,6 +297,9 @@ mod tests {
     use super::*;
 
     const NOW: Timestamp = Timestamp(1_800_000_000);
+
+    impl Limited for &str {}
+    impl Limited for u32 {}
 
     #[test]
     fn so_many_are_allowed_within_a_window_and_no_more() {
@@ -268,9 +326,9 @@ mod tests {
     #[test]
     fn one_key_that_is_full_counts_nothing_for_the_others() {
         let tries = Tries::new(60);
-        let address = By::network("192.0.2.1".parse().unwrap());
-        assert_eq!(tries.count(&[address], 1, NOW), Ok(()));
-        let both = || [By::network("192.0.2.1".parse().unwrap()), By::Browser("x")];
+        let address = || By::Network("192.0.2.1".parse().unwrap());
+        assert_eq!(tries.count(&[address()], 1, NOW), Ok(()));
+        let both = || [address(), By::Browser("x")];
         assert_eq!(tries.count(&both(), 1, NOW), Err(60));
         assert_eq!(tries.count(&[By::Browser("x")], 1, NOW), Ok(()));
         tries.give_back(&both());
@@ -280,12 +338,38 @@ mod tests {
     #[test]
     fn a_network_of_ipv6_is_one_and_a_mapped_address_is_what_it_maps() {
         let tries = Tries::new(60);
-        let of = |text: &str| [By::network(text.parse().unwrap())];
+        let of = |text: &str| By::networks(text.parse().unwrap()).collect::<Vec<_>>();
         assert_eq!(tries.count(&of("2001:db8::1"), 1, NOW), Ok(()));
         assert_eq!(tries.count(&of("2001:db8::ffff:2"), 1, NOW), Err(60));
         assert_eq!(tries.count(&of("2001:db8:0:1::1"), 1, NOW), Ok(()));
         assert_eq!(tries.count(&of("192.0.2.9"), 1, NOW), Ok(()));
         assert_eq!(tries.count(&of("::ffff:192.0.2.9"), 1, NOW), Err(60));
+    }
+
+    #[test]
+    fn a_site_of_ipv6_has_less_than_all_of_its_networks_would() {
+        let tries = Tries::new(60);
+        let of = |site: u16, network: u16| {
+            let address = Ipv6Addr::new(0x2001, 0xdb8, site, network, 0, 0, 0, 1);
+            By::networks(address.into()).collect::<Vec<_>>()
+        };
+        let passed = (0..1000).filter(|n| tries.count(&of(1, *n), 3, NOW).is_ok());
+        assert_eq!(passed.count(), 48);
+        assert_eq!(tries.count(&of(1, 2000), 3, NOW), Err(60));
+        assert_eq!(tries.count(&of(2, 0), 3, NOW), Ok(()), "another site");
+    }
+
+    #[test]
+    fn a_flood_has_nobody_forgotten_who_tried_more_than_once() {
+        let tries = Tries::new(60);
+        for _ in 0..3 {
+            assert_eq!(tries.count(&["guesser"], 3, NOW), Ok(()));
+        }
+        for number in 0..200_000_u32 {
+            assert_eq!(tries.count(&[number], 1, NOW.plus(1)), Ok(()));
+        }
+        assert_eq!(tries.count(&["guesser"], 3, NOW.plus(1)), Err(59));
+        assert!(tries.table.counts.lock().unwrap().len() <= REMEMBERED);
     }
 
     #[test]

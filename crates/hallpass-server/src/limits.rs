@@ -1,7 +1,7 @@
 //! How often one address may do something within a window. In memory and bounded.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::listen::share;
 
-/// A limit for each address (IPv6: each /64) within windows of fixed length.
+/// A limit for each address (IPv6: each /64, and sixteen times as much for each /48) within windows of fixed length.
 #[derive(Debug)]
 pub struct Limit {
     most: u32,
@@ -20,7 +20,37 @@ pub struct Limit {
 }
 
 /// Issuers are counted apart in one table.
-type Table = Arc<Mutex<HashMap<(IssuerId, IpAddr), Window>>>;
+type Table = Arc<Mutex<HashMap<Place, Window>>>;
+
+/// Whose address or network.
+type Place = (IssuerId, Network);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Network {
+    /// An address of IPv4, or a /64.
+    Of(IpAddr),
+    /// A /48, which has 65,536 of these.
+    Site(Ipv6Addr),
+}
+
+impl Network {
+    /// How many times the limit of one it has.
+    const fn times(self) -> u32 {
+        match self {
+            Self::Of(_) => 1,
+            Self::Site(_) => SITE,
+        }
+    }
+
+    fn all(address: IpAddr) -> impl Iterator<Item = Self> {
+        let network = share(address);
+        let site = match network {
+            IpAddr::V4(_) => None,
+            IpAddr::V6(network) => Some(Ipv6Addr::from_bits(network.to_bits() & (u128::MAX << 80))),
+        };
+        std::iter::once(Self::Of(network)).chain(site.map(Self::Site))
+    }
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Window {
@@ -57,37 +87,59 @@ impl Limit {
     /// # Errors
     /// How long an address that has reached the limit has to wait. Nothing was counted.
     pub fn reserve(&self, address: IpAddr) -> Result<Reserved<'_>, Duration> {
-        let (now, address) = (Instant::now(), (self.issuer, share(address)));
+        let now = Instant::now();
+        let places: Vec<Place> = Network::all(address)
+            .map(|network| (self.issuer, network))
+            .collect();
         let mut table = self.table();
-        if table.len() >= MOST_ADDRESSES && !table.contains_key(&address) {
-            table.retain(|(issuer, _), window| {
-                *issuer != self.issuer || window.begin.elapsed() < self.window
-            });
-            // A flood from everywhere: who comes first is forgotten first is better than to grow.
-            if table.len() >= MOST_ADDRESSES {
-                table.clear();
+        let known = places.iter().all(|place| table.contains_key(place));
+        if !known && table.len().saturating_add(places.len()) > MOST_ADDRESSES {
+            self.make_room(&mut table);
+        }
+        let wait = places.iter().filter_map(|place| {
+            let window = table.get(place)?;
+            let age = now.saturating_duration_since(window.begin);
+            let most = self.most.saturating_mul(place.1.times());
+            (age < self.window && window.count >= most).then(|| self.window.saturating_sub(age))
+        });
+        if let Some(wait) = wait.max() {
+            return Err(wait);
+        }
+        let counted = places.into_iter().map(|place| {
+            let fresh = Window {
+                begin: now,
+                count: 0,
+            };
+            let window = table.entry(place).or_insert(fresh);
+            if now.saturating_duration_since(window.begin) >= self.window {
+                *window = fresh;
             }
-        }
-        let fresh = Window {
-            begin: now,
-            count: 0,
-        };
-        let window = table.entry(address).or_insert(fresh);
-        let age = now.saturating_duration_since(window.begin);
-        if age >= self.window {
-            *window = fresh;
-        } else if window.count >= self.most {
-            return Err(self.window.saturating_sub(age));
-        }
-        window.count = window.count.saturating_add(1);
+            window.count = window.count.saturating_add(1);
+            (place, window.begin)
+        });
         Ok(Reserved {
+            counted: counted.collect(),
             limit: self,
-            address,
-            begin: window.begin,
         })
     }
 
-    fn table(&self) -> MutexGuard<'_, HashMap<(IssuerId, IpAddr), Window>> {
+    /// Forgets what is over, and where that is not enough those that did least: a flood from everywhere has nobody
+    /// forgotten who does much.
+    fn make_room(&self, table: &mut HashMap<Place, Window>) {
+        table.retain(|(issuer, _), window| {
+            *issuer != self.issuer || window.begin.elapsed() < self.window
+        });
+        if table.len().saturating_add(2) > MOST_ADDRESSES {
+            let rank = |window: &Window| (window.count, window.begin);
+            let mut ranks: Vec<_> = table.values().map(rank).collect();
+            let part = ranks.len() >> 2;
+            let (_, weakest, _) = ranks.select_nth_unstable(part);
+            let weakest = *weakest;
+            table.retain(|_, window| rank(window) > weakest);
+        }
+    }
+
+    fn table(&self) -> MutexGuard<'_, HashMap<Place, Window>> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -97,22 +149,22 @@ impl Limit {
 #[must_use = "what does not count has to be given back"]
 pub struct Reserved<'a> {
     limit: &'a Limit,
-    address: (IssuerId, IpAddr),
-    begin: Instant,
+    /// Where, and in which windows.
+    counted: Vec<(Place, Instant)>,
 }
 
 impl Reserved<'_> {
     /// It does not count.
     pub fn give_back(self) {
         let mut table = self.limit.table();
-        let Some(window) = table.get_mut(&self.address) else {
-            return;
-        };
-        // Otherwise it was counted in a window that is over.
-        if window.begin == self.begin {
+        for (place, begin) in self.counted {
+            // Otherwise it was counted in a window that is over.
+            let Some(window) = table.get_mut(&place).filter(|w| w.begin == begin) else {
+                continue;
+            };
             window.count = window.count.saturating_sub(1);
             if window.count == 0 {
-                table.remove(&self.address);
+                table.remove(&place);
             }
         }
     }
@@ -122,6 +174,8 @@ impl Reserved<'_> {
 }
 
 const MOST_ADDRESSES: usize = 65_536;
+/// All networks of a site together may do so many times what one may.
+const SITE: u32 = 16;
 
 #[cfg(test)]
 mod tests {
@@ -191,10 +245,33 @@ mod tests {
         limit.reserve(address("2001:db8::1")).unwrap().keep();
         assert!(wait(&limit, "2001:db8::2").is_some());
         assert!(wait(&limit, "2001:db8:0:1::1").is_none());
-        assert_eq!(limit.table().len(), 1, "what was given back leaves nothing");
+        assert_eq!(limit.table().len(), 2, "what was given back leaves nothing");
         for number in 0..100_000_u32 {
             limit.reserve(IpAddr::V4(number.into())).unwrap().keep();
         }
+        assert!(limit.table().len() <= MOST_ADDRESSES);
+    }
+
+    #[test]
+    fn a_48_of_ipv6_has_less_than_all_of_its_networks_would() {
+        let limit = Limit::new(2, Duration::from_secs(60));
+        let of = |network: u16| Ipv6Addr::new(0x2001, 0xdb8, 1, network, 0, 0, 0, 1).into();
+        let passed = (0..1000).filter(|n| limit.reserve(of(*n)).map(Reserved::keep).is_ok());
+        assert_eq!(passed.count(), 32);
+        assert!(wait(&limit, "2001:db8:2::1").is_none(), "another site");
+    }
+
+    #[test]
+    fn a_flood_has_nobody_forgotten_who_does_much() {
+        let limit = Limit::new(3, Duration::from_secs(3600));
+        let busy = address("2001:db8::1");
+        for _ in 0..3 {
+            limit.reserve(busy).unwrap().keep();
+        }
+        for number in 0..150_000_u32 {
+            limit.reserve(IpAddr::V4(number.into())).unwrap().keep();
+        }
+        assert!(limit.reserve(busy).is_err());
         assert!(limit.table().len() <= MOST_ADDRESSES);
     }
 }

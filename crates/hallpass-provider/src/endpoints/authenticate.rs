@@ -10,6 +10,7 @@ use hallpass_core::{
 
 use crate::{
     Failure, Provider,
+    documents::Whose,
     tries::{By, Tries},
     unspent::Unspent,
 };
@@ -95,7 +96,8 @@ impl Provider {
             let uri = published(client.as_ref());
             let mut fetched = None;
             if let Some(uri) = &uri {
-                fetched = self.remote_keys(uri, again).await;
+                let whose = client.as_deref().map_or(Whose::Strangers, Whose::of);
+                fetched = self.remote_keys(whose, uri, again).await;
                 // The fetch may have taken seconds: meanwhile the client may have been changed or deleted.
                 client = self.client(presented.client_id()).await?;
                 fetched = fetched.filter(|_| published(client.as_ref()).as_ref() == Some(uri));
@@ -135,7 +137,7 @@ impl Provider {
         let trusted = client.is_confidential() && client.client().origin != ClientOrigin::Document;
         match peer {
             Some(peer) if !trusted => tries
-                .count(&[By::network(peer)], most, self.now())
+                .count(&By::networks(peer).collect::<Vec<_>>(), most, self.now())
                 .map_err(|retry_after| Failure::Throttled { retry_after }),
             Some(_) | None => Ok(()),
         }

@@ -220,13 +220,11 @@ impl Provider {
     ) -> Result<CodeEntered, Failure> {
         let inner = &self.inner;
         let (now, most) = (self.now(), inner.policy.device.wrong_codes);
-        let by: Vec<By<'_>> = [
-            peer.map(By::network),
-            browser.binding.as_deref().map(By::Browser),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
+        let by: Vec<By<'_>> = peer
+            .into_iter()
+            .flat_map(By::networks)
+            .chain(browser.binding.as_deref().map(By::Browser))
+            .collect();
         // Counted before it is looked at, so that many at once try no more than one after the other.
         //= RFC8628#5.1 SHOULD: tries of user codes are limited
         let mut counted = inner.wrong_codes.count(&by, most, now);

@@ -6,9 +6,10 @@ use hallpass_core::{
         front_channel,
         rp_initiated::{Facts, Hint, Request, Step, decide},
     },
+    record::SessionRecord,
 };
 use hallpass_jose::UnverifiedJws;
-use hallpass_store::Commit;
+use hallpass_store::{Commit, Committed, Spend};
 use hallpass_types::{ClientId, Key, Opaque, Params, Session, Sid};
 
 use super::{
@@ -275,16 +276,33 @@ impl Provider {
         browser: &Browser,
         cookies: &mut SetCookies,
     ) -> Result<Vec<Key<Session>>, Failure> {
+        let (store, issuer) = (&self.inner.store, self.inner.issuer_id);
         let mut ended = Vec::new();
-        if let Some(presented) = &browser.session {
-            let key = presented.key();
-            if let Some(session) = self.inner.store.session(self.inner.issuer_id, key).await? {
-                ended = with_earlier(key, &session);
-                let writes = self.end_sessions(ended.clone());
-                let spends = Vec::new();
-                self.commit(Commit { spends, writes }).await?;
-                self.emit(&Event::SignedOut);
+        let mut next: Vec<_> = browser.session.iter().map(Opaque::key).collect();
+        while let Some(key) = next.pop() {
+            let Some(session) = store.session(issuer, key).await? else {
+                continue;
+            };
+            let with_it = with_earlier(key, &session);
+            // Of two sign-outs at once one tells the clients.
+            let commit = Commit {
+                spends: vec![Spend::Session(key)],
+                writes: self.end_sessions(with_it.clone()),
+            };
+            if self.commit(commit).await? != Committed::Done {
+                continue;
             }
+            ended.extend(with_it);
+            // The person may have proved themselves once more in another window at this moment. From now on nobody goes on
+            // with a session that has ended, so whoever did is there.
+            let living = store.account_sessions(issuer, &session.subject).await?;
+            let goes_on = |(_, record): &&(_, SessionRecord)| {
+                record.earlier.iter().any(|earlier| ended.contains(earlier))
+            };
+            next.extend(living.iter().filter(goes_on).map(|(key, _)| *key));
+        }
+        if !ended.is_empty() {
+            self.emit(&Event::SignedOut);
         }
         cookies.end_session = true;
         if self.inner.policy.logout.session_management {

@@ -73,12 +73,14 @@ impl Provider {
         let binding = wanted.browser.and_then(|b| b.binding.as_deref());
         let (store, secret) = (&*inner.store, inner.secrets.attempts());
         let mails = &inner.mails;
-        if let Some(binding) = binding
-            && let Err(wait) = mails.count(&[By::Browser(binding)], policy.mails_per_network, now)
-        {
+        let networks = wanted.peer.into_iter().flat_map(By::networks);
+        let (network, mut here): (Vec<_>, Vec<_>) =
+            networks.partition(|by| matches!(by, By::Network(_)));
+        here.extend(binding.map(By::Browser));
+        if let Err(wait) = mails.count(&here, policy.mails_per_network, now) {
             return Ok(Err(wait));
         }
-        if let Some(network) = wanted.peer.map(By::network) {
+        for network in network {
             let most = policy.mails_per_network;
             let counted = mails.count_everywhere(store, secret, &network, most, now);
             if let Err(wait) = counted.await? {

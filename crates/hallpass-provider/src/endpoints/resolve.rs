@@ -11,7 +11,7 @@ use hallpass_jose::JwsAlgorithm;
 use hallpass_store::StoreError;
 use hallpass_types::Params;
 
-use crate::{Failure, Provider, Refusal, ports::FetchRequest, remote_keys};
+use crate::{Failure, Provider, Refusal, documents::Whose, ports::FetchRequest, remote_keys};
 
 /// Why a request has no parameters to go on with.
 #[derive(Debug)]
@@ -134,7 +134,7 @@ impl Provider {
             let uri = object.needs_jwks(&client).map(str::to_owned);
             let mut fetched = None;
             if let Some(uri) = &uri {
-                fetched = self.remote_keys(uri, again).await;
+                fetched = self.remote_keys(Whose::of(&client), uri, again).await;
                 // The fetch may have taken seconds: meanwhile the client may have been changed or deleted.
                 let Some(now) = self.client(&client.id).await? else {
                     return Ok(Err(Reason::RequestObjectKeysUnavailable));
@@ -164,7 +164,7 @@ impl Provider {
         }
         let inner = &self.inner;
         let Some(good) = inner.referenced.good(&reference) else {
-            return self.fetched_at_last(&reference).await;
+            return self.fetched_at_last(&reference, Whose::of(client)).await;
         };
         if good.at_a_walk(self.now()) {
             return self.fetched(&reference).await;
@@ -179,15 +179,19 @@ impl Provider {
     }
 
     /// Fetches from an address that brought nothing so far, if its server was not asked for nothing too often.
-    async fn fetched_at_last(&self, reference: &Reference<'_>) -> Result<Arc<str>, Reason> {
+    async fn fetched_at_last(
+        &self,
+        reference: &Reference<'_>,
+        whose: Whose,
+    ) -> Result<Arc<str>, Reason> {
         let documents = &self.inner.documents;
         let origin = remote_keys::origin(reference.address());
-        if !documents.ration(&origin, self.now()) {
+        if !documents.ration(whose, &origin, self.now()) {
             return Err(Reason::RequestUriUnreachable);
         }
         let object = self.fetched(reference).await;
         if self.inner.referenced.good(reference).is_some() {
-            documents.give_back(&origin);
+            documents.give_back(whose, &origin);
         }
         object
     }

@@ -26,6 +26,7 @@ use hallpass_types::{Params, TokenId};
 
 use crate::{
     Failure, Provider,
+    documents::Whose,
     issue::{self, Shown},
     together::facts,
     unspent::Unspent,
@@ -344,7 +345,7 @@ async fn vouched(
     let uri = entry.jwks_uri.as_deref()?;
     for again in [false, true] {
         if let Some(claims) = provider
-            .remote_keys(uri, again)
+            .remote_keys(Whose::Ours, uri, again)
             .await
             .and_then(|k| verify(&k))
         {

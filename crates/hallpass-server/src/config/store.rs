@@ -54,7 +54,7 @@ struct RawPostgres {
     readers: Option<u16>,
     /// Connections that write; each does one statement at a time, for many requests. 8 without.
     writers: Option<u16>,
-    /// How long a connection may take to be made; 3 s without.
+    /// How long a connection may take to be made, to each address that the database may have; 3 s without.
     connect_timeout: Option<Seconds>,
     /// How long a request may wait for its turn; 3 s without.
     acquire_timeout: Option<Seconds>,

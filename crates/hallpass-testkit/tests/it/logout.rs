@@ -445,6 +445,29 @@ async fn after_signing_out_the_old_cookie_is_nothing_anywhere() {
     assert_eq!(again.status, 303);
 }
 
+// A window in which the person signs out has not heard yet that they signed in once more in another one.
+#[tokio::test]
+async fn a_session_that_goes_on_with_the_one_that_ends_ends_too() {
+    let op = Op::start().await;
+    let (mut browser, id) = signed_in(&op).await;
+    let mut late = browser.clone();
+    for _ in 0..3 {
+        let request = Request::of("web", "openid").with("prompt", "login");
+        browser.flow_of("alice", "web", &request).await;
+    }
+    assert!(has_session(&mut browser).await);
+    assert!(!has_session(&mut late).await, "it is superseded");
+    let mut elsewhere = op.browser();
+    elsewhere.code_flow("web", "openid").await;
+    late.query(
+        "/logout",
+        &[("id_token_hint", &id), ("post_logout_redirect_uri", BYE)],
+    )
+    .await;
+    assert!(!has_session(&mut browser).await);
+    assert!(has_session(&mut elsewhere).await, "another browser's stays");
+}
+
 #[tokio::test]
 async fn the_end_session_endpoint_takes_get_and_post_only() {
     let op = Op::start().await;

@@ -16,6 +16,7 @@ use serde_json::{Map, Value, json};
 use super::{Away, Person};
 use crate::{
     Failure, Provider,
+    documents::Whose,
     ports::{ExchangeRequest, Exchanged, FetchRequest},
 };
 
@@ -263,7 +264,10 @@ impl Provider {
                 let key = HmacKey::new(alg, secret.0.expose().as_bytes());
                 jws.verify_hmac(&[alg], &key.map_err(|_| Reason::IdToken)?)
             } else {
-                let keys = self.remote_keys(jwks, again).await.ok_or(Reason::IdToken)?;
+                let keys = self
+                    .remote_keys(Whose::Ours, jwks, again)
+                    .await
+                    .ok_or(Reason::IdToken)?;
                 let kid = jws.kid().map(str::to_owned);
                 jws.verify(&[alg], keys.candidates(alg, kid.as_deref()))
             };
