@@ -171,7 +171,7 @@ impl Provider {
         let mut told = BTreeSet::new();
         let mut writes = Vec::new();
         for session in sessions {
-            for participant in inner.store.participants(inner.issuer_id, *session).await? {
+            for participant in inner.store.participating(inner.issuer_id, *session).await? {
                 let Some(client) = self.client(&participant.client_id).await? else {
                     continue;
                 };

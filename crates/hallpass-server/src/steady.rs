@@ -8,7 +8,7 @@ use tokio::time::Instant;
 /// Never ahead of the clock of the machine, and slow to believe one that jumps forward: it takes half as long as the jump was.
 /// So a clock that is wrong for a while deletes nothing.
 #[derive(Debug)]
-pub struct Steady {
+pub(crate) struct Steady {
     believed: Timestamp,
     at: Instant,
 }
@@ -16,12 +16,12 @@ pub struct Steady {
 impl Steady {
     /// Believes what the clock says at the beginning.
     #[must_use]
-    pub fn new(wall: Timestamp, at: Instant) -> Self {
+    pub(crate) fn new(wall: Timestamp, at: Instant) -> Self {
         Self { believed: wall, at }
     }
 
     /// What is believed now that the clock says `wall`.
-    pub fn now(&mut self, wall: Timestamp, at: Instant) -> Timestamp {
+    pub(crate) fn now(&mut self, wall: Timestamp, at: Instant) -> Timestamp {
         let passed = at.saturating_duration_since(self.at).as_secs();
         // Whole seconds; what is left of one counts the next time.
         if let Some(at) = self.at.checked_add(Duration::from_secs(passed)) {

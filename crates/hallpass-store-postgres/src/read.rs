@@ -391,8 +391,10 @@ impl Readers {
         .await
     }
 
+    /// All of a session, or those that `sql` chooses.
     pub(crate) async fn participants(
         &self,
+        sql: &str,
         issuer: IssuerId,
         session: Key<Session>,
     ) -> Read<Vec<ParticipantRecord>> {
@@ -407,7 +409,7 @@ impl Readers {
             &first.as_slice(),
             &last.as_slice(),
         ];
-        self.all(sql::PARTICIPANTS, params, |row| {
+        self.all(sql, params, |row| {
             decode_at(issuer, session.bucket, blob(row, 0)?, blob(row, 1)?)
         })
         .await

@@ -77,6 +77,18 @@ pub(crate) const CREDENTIAL_BY_LOOKUP: &str =
 pub(crate) const SIGNING_KEYS: &str = "SELECT kid, record FROM signing_keys WHERE issuer = $1";
 pub(crate) const PARTICIPANTS: &str = "SELECT id, record FROM participants
     WHERE issuer = $1 AND bucket = $2 AND id >= $3 AND id <= $4";
+/// One participation of each client: one look for each, however many it has. Behind the session comes what stands for the
+/// client, in eight bytes, then what stands for its grant.
+pub(crate) const PARTICIPATING: &str = "WITH RECURSIVE found (id, record) AS (
+    (SELECT id, record FROM participants
+        WHERE issuer = $1 AND bucket = $2 AND id >= $3 AND id <= $4 ORDER BY id LIMIT 1)
+    UNION ALL
+    SELECT next.id, next.record FROM found CROSS JOIN LATERAL (
+        SELECT t.id, t.record FROM participants t
+        WHERE t.issuer = $1 AND t.bucket = $2 AND t.id <= $4
+            AND t.id > substring(found.id FROM 1 FOR 40) || '\\xffffffffffffffff'::bytea
+        ORDER BY t.id LIMIT 1) next)
+    SELECT id, record FROM found";
 pub(crate) const SESSIONS_OF: &str = "SELECT DISTINCT bucket, substring(id FROM 1 FOR 32)
     FROM participants WHERE issuer = $1 AND subject = $2 LIMIT $3";
 pub(crate) const DUE_DELIVERIES: &str =

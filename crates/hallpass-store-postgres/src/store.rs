@@ -289,7 +289,21 @@ impl Store for PostgresStore {
         issuer: IssuerId,
         session: Key<Session>,
     ) -> Answer<'_, Vec<ParticipantRecord>> {
-        Box::pin(self.readers.participants(issuer, session))
+        Box::pin(
+            self.readers
+                .participants(sql::PARTICIPANTS, issuer, session),
+        )
+    }
+
+    fn participating(
+        &self,
+        issuer: IssuerId,
+        session: Key<Session>,
+    ) -> Answer<'_, Vec<ParticipantRecord>> {
+        Box::pin(
+            self.readers
+                .participants(sql::PARTICIPATING, issuer, session),
+        )
     }
 
     fn sessions_of<'a>(

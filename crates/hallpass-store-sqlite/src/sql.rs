@@ -53,6 +53,8 @@ statements! {
     ISSUER_NUMBERS = "SELECT id, identifier FROM issuers WHERE id > ?1 ORDER BY id LIMIT ?2";
     PARTICIPANTS = "SELECT id, record FROM participants
         WHERE issuer = ?1 AND bucket = ?2 AND id >= ?3 AND id <= ?4";
+    NEXT_PARTICIPANT = "SELECT id, record FROM participants
+        WHERE issuer = ?1 AND bucket = ?2 AND id >= ?3 AND id <= ?4 ORDER BY id LIMIT 1";
     SESSIONS_OF = "SELECT DISTINCT bucket, substr(id, 1, 32) FROM participants
         WHERE issuer = ?1 AND subject = ?2 LIMIT ?3";
     DUE_DELIVERIES = "SELECT bucket, id, attempts, next_at, record FROM deliveries

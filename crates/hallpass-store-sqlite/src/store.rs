@@ -344,6 +344,14 @@ impl Store for SqliteStore {
         self.read(move |db| read::participants(db, issuer, session))
     }
 
+    fn participating(
+        &self,
+        issuer: IssuerId,
+        session: Key<Session>,
+    ) -> Answer<'_, Vec<ParticipantRecord>> {
+        self.read(move |db| read::participating(db, issuer, session))
+    }
+
     fn sessions_of<'a>(
         &'a self,
         issuer: IssuerId,

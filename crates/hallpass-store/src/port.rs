@@ -311,6 +311,13 @@ pub trait Store: Send + Sync + 'static {
         issuer: IssuerId,
         session: Key<Session>,
     ) -> Answer<'_, Vec<ParticipantRecord>>;
+    /// The clients that take part in a session, with one of the participations of each, in any order. A client may have very
+    /// many: one for each grant.
+    fn participating(
+        &self,
+        issuer: IssuerId,
+        session: Key<Session>,
+    ) -> Answer<'_, Vec<ParticipantRecord>>;
     /// The sessions of a person in which clients take part, in any order; at most [`MAX_PAGE`].
     fn sessions_of<'a>(
         &'a self,

@@ -297,6 +297,14 @@ impl Store for Breakable {
         self.read(self.store.participants(issuer, session))
     }
 
+    fn participating(
+        &self,
+        issuer: IssuerId,
+        session: Key<Session>,
+    ) -> BoxFuture<'_, Result<Vec<ParticipantRecord>, StoreError>> {
+        self.read(self.store.participating(issuer, session))
+    }
+
     fn sessions_of<'a>(
         &'a self,
         issuer: IssuerId,

@@ -396,6 +396,10 @@ impl Provider {
         if session.superseded || session.expires_at.is_over(self.now()) {
             return Ok((None, None));
         }
+        // A process that did not know of the end of everything may have begun it.
+        if session.created_at < self.inner.policy.keys.valid_from {
+            return Ok((None, None));
+        }
         let Some(account) = known.account else {
             return Ok((None, None));
         };

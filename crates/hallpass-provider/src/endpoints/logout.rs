@@ -224,7 +224,7 @@ impl Provider {
         }
         let inner = &self.inner;
         for session in with_earlier(person.key, &person.session) {
-            let all = inner.store.participants(inner.issuer_id, session).await?;
+            let all = inner.store.participating(inner.issuer_id, session).await?;
             if all.iter().any(|p| p.client_id == client.id) {
                 return Ok(true);
             }
@@ -345,7 +345,7 @@ impl Provider {
         }
         let mut told = Vec::new();
         for session in &pending.sessions {
-            for participant in inner.store.participants(inner.issuer_id, *session).await? {
+            for participant in inner.store.participating(inner.issuer_id, *session).await? {
                 told.push((participant.client_id, participant.sid));
             }
         }

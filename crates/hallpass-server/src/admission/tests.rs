@@ -83,6 +83,7 @@ impl Store for Slow {
         audit_before(issuer: IssuerId, before: Option<u64>, limit: usize) -> Vec<AuditRecord>;
         root(issuer: IssuerId) -> Option<RootRecord>;
         participants(issuer: IssuerId, session: Key<Session>) -> Vec<ParticipantRecord>;
+        participating(issuer: IssuerId, session: Key<Session>) -> Vec<ParticipantRecord>;
         sessions_of(issuer: IssuerId, subject: &'a Subject) -> Vec<Key<Session>>;
         account_sessions(issuer: IssuerId, subject: &'a Subject) -> Vec<(Key<Session>, SessionRecord)>;
         consents_of(issuer: IssuerId, subject: &'a Subject) -> Vec<(ClientId, ConsentRecord)>;

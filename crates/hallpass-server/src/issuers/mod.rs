@@ -234,10 +234,10 @@ impl Issuers {
 
     /// How old the answers of the directory are.
     fn age(&self) -> Duration {
-        let (at, wall) = self.updated();
-        let by_wall = self.0.engine.provider.now().since(wall);
-        let by_wall = Duration::from_secs(u64::try_from(by_wall).unwrap_or(0));
-        at.elapsed().max(by_wall)
+        age(
+            self.updated(),
+            (Instant::now(), self.0.engine.provider.now()),
+        )
     }
 
     /// Seconds after which to come back, spread over the callers.
@@ -250,6 +250,13 @@ impl Issuers {
     }
 }
 
+/// The longer of what two clocks say: that which only runs on stands still while the machine sleeps, the other may be set.
+fn age(then: (Instant, Timestamp), now: (Instant, Timestamp)) -> Duration {
+    let by_wall = u64::try_from(now.1.since(then.1)).unwrap_or(0);
+    let passed = now.0.saturating_duration_since(then.0);
+    passed.max(Duration::from_secs(by_wall))
+}
+
 fn most(settings: &Settings) -> usize {
     usize::try_from(settings.max_loaded).unwrap_or(usize::MAX)
 }
@@ -257,3 +264,19 @@ fn most(settings: &Settings) -> usize {
 /// After so long without a look nothing that is known of issuers is believed any more. A deleted one keeps its record for
 /// longer ([`jobs::GRACE`]), so that everybody who is believed has seen that it goes.
 const FORGETS: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_machine_that_slept_knows_that_it_is_late() {
+        let then = (Instant::now(), Timestamp(1000));
+        let soon = then.0 + Duration::from_secs(1);
+        assert_eq!(age(then, (soon, Timestamp(1001))), Duration::from_secs(1));
+        assert!(age(then, (soon, Timestamp(4600))) > FORGETS);
+        // A clock that was set back makes nobody young.
+        let late = then.0 + Duration::from_secs(40);
+        assert!(age(then, (late, Timestamp(0))) > FORGETS);
+    }
+}

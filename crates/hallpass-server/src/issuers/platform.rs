@@ -55,7 +55,7 @@ impl Platform for Served {
             if record.state != IssuerState::Enabled {
                 return Ok(None);
             }
-            let fresh = |known: &super::Known| known.revision == record.revision;
+            let fresh = |known: &super::Known| known.change == record.change;
             let known = match self.0.by_number(record.id).filter(fresh) {
                 Some(known) => Some(known),
                 None => {

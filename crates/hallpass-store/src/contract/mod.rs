@@ -189,6 +189,7 @@ macro_rules! contract_cases {
             names::listing_after_any_text_works,
             names::any_text_is_an_issuer_and_a_key_identifier,
             participants::participants_are_those_of_one_session_by_client_and_grant,
+            participants::each_client_of_a_session_is_found_once_however_many_grants_it_has,
             participants::a_participant_is_forgotten_alone,
             participants::sessions_with_participants_are_found_by_subject,
             participants::nobody_joins_a_session_that_has_ended,

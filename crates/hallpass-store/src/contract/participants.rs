@@ -37,6 +37,39 @@ fn named(client: &str, grant: &str) -> String {
     format!("{client} {}", grant_id(grant))
 }
 
+/// Whoever tells clients needs each of them once.
+pub async fn each_client_of_a_session_is_found_once_however_many_grants_it_has(t: Trial) {
+    let issuer = t.issuer().await;
+    let clients = async |session: &str| {
+        let found = t.store.participating(issuer, key(session)).await.unwrap();
+        let mut names: Vec<_> = found
+            .into_iter()
+            .map(|p| p.client_id.as_str().to_owned())
+            .collect();
+        names.sort();
+        names
+    };
+    assert!(clients("s").await.is_empty());
+    for grant in 0..40 {
+        let grant = grant.to_string();
+        t.write(vec![
+            put("s", participant("a", &grant)),
+            put("other", participant("x", &grant)),
+        ])
+        .await;
+    }
+    for name in ["b", "c", "d", "e"] {
+        let beside = ParticipantRecord {
+            grant: None,
+            ..participant(name, "1")
+        };
+        t.write(vec![put("s", beside), put("s", participant(name, "2"))])
+            .await;
+    }
+    assert_eq!(clients("s").await, ["a", "b", "c", "d", "e"]);
+    assert_eq!(clients("other").await, ["x"]);
+}
+
 /// Each grant of a client stands, and what it got beside grants is one; another session's are others.
 pub async fn participants_are_those_of_one_session_by_client_and_grant(t: Trial) {
     assert!(of(&t, key("s")).await.is_empty());

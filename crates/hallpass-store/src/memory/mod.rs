@@ -315,6 +315,14 @@ impl Store for MemoryStore {
         self.read(issuer, |t| t.participants(session))
     }
 
+    fn participating(
+        &self,
+        issuer: IssuerId,
+        session: Key<Session>,
+    ) -> Answer<'_, Vec<ParticipantRecord>> {
+        self.read(issuer, |t| t.participating(session))
+    }
+
     fn sessions_of<'a>(
         &'a self,
         issuer: IssuerId,

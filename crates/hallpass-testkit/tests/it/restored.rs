@@ -2,9 +2,11 @@
 
 use hallpass_jose::JwsAlgorithm;
 use hallpass_provider::{roots, secrets::MasterKey};
+use hallpass_store::{Commit, Write};
 use hallpass_testkit::{
     Answer, Browser, Op, Prover, Request, Setup, Tokens, assertion, fixture, wire,
 };
+use hallpass_types::{Opaque, Session};
 
 /// What the command does to the store, and the server that starts on it afterwards.
 async fn restored(op: &Op) -> Op {
@@ -32,6 +34,33 @@ async fn machine(browser: &mut Browser, resource: &str) -> String {
         ("resource", resource),
     ];
     Tokens::of(&browser.call("web", "/token", &pairs).await).access
+}
+
+// A process that had not heard of the end of everything writes a session a moment later.
+#[tokio::test]
+async fn a_session_from_before_opens_nothing_though_its_record_is_there() {
+    let op = start().await;
+    let mut browser = op.browser();
+    browser.code_flow("first", "openid").await;
+    let (store, issuer) = (op.provider.store().clone(), op.provider.issuer_id());
+    let cookie = browser.cookie("session").unwrap().to_owned();
+    let key = Opaque::<Session>::parse(&cookie).unwrap().key();
+    let record = store.session(issuer, key).await.unwrap().unwrap();
+    let silent = || Request::of("first", "openid").with("prompt", "none").get();
+    assert!(wire::param(browser.send(silent()).await.location(), "code").is_some());
+    let op = restored(&op).await;
+    let commit = Commit {
+        spends: Vec::new(),
+        writes: vec![Write::Session(key, Box::new(record))],
+    };
+    store.commit(issuer, commit).await.unwrap();
+    let mut after = op.browser();
+    for (name, value) in browser.cookies() {
+        after.set_cookie(name, value);
+    }
+    assert_eq!(after.send(silent()).await.error(), "login_required");
+    after.code_flow("first", "openid").await;
+    assert!(wire::param(after.send(silent()).await.location(), "code").is_some());
 }
 
 // F14, I3, TK-02

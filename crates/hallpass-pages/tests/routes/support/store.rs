@@ -73,6 +73,7 @@ impl Store for Counting {
         forget_issued(issuer: IssuerId, limit: usize) -> u64;
         signing_keys(issuer: IssuerId) -> Vec<KeyRecord>;
         participants(issuer: IssuerId, session: Key<Session>) -> Vec<ParticipantRecord>;
+        participating(issuer: IssuerId, session: Key<Session>) -> Vec<ParticipantRecord>;
         account_sessions(issuer: IssuerId, subject: &'a Subject) -> Vec<(Key<Session>, SessionRecord)>;
         consents_of(issuer: IssuerId, subject: &'a Subject) -> Vec<(ClientId, ConsentRecord)>;
         activity_of(issuer: IssuerId, subject: &'a Subject, limit: usize) -> Vec<ActivityRecord>;

@@ -163,6 +163,13 @@ impl Tenant {
             .collect()
     }
 
+    pub(super) fn participating(&self, session: Key<Session>) -> Vec<ParticipantRecord> {
+        let mut all = self.participants(session);
+        all.sort_by(|a, b| a.client_id.as_str().cmp(b.client_id.as_str()));
+        all.dedup_by(|a, b| a.client_id == b.client_id);
+        all
+    }
+
     pub(super) fn sessions_of(&self, subject: &Subject) -> Vec<Key<Session>> {
         let theirs = self.participants.iter();
         let mut sessions: Vec<_> = theirs
