@@ -21,11 +21,8 @@ pub mod operations;
 pub mod output;
 pub mod server;
 pub mod shutdown;
-<<<<<<< HEAD
 pub mod signers;
-=======
 mod steady;
->>>>>>> 384c625 (server, provider: End every issuer, doubt the clock, follow what a failover has undone)
 pub mod telemetry;
 pub mod tls;
 pub mod wiring;

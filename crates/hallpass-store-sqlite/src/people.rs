@@ -1,6 +1,6 @@
 //! What people see of themselves.
 
-use hallpass_core::record::{ActivityRecord, ConsentRecord, SessionRecord};
+use hallpass_core::record::{ActivityRecord, ConsentRecord, ParticipantRecord, SessionRecord};
 use hallpass_store::{MAX_PAGE, encoding::decode};
 use hallpass_types::{Bucket, ClientId, IssuerId, Key, Session, Subject, Timestamp};
 use rusqlite::{Connection, Result, params};
@@ -32,6 +32,39 @@ pub(crate) fn session(
 fn seen(mut record: SessionRecord, at: Option<i64>) -> SessionRecord {
     record.seen_at = record.seen_at.max(Timestamp(at.unwrap_or_default()));
     record
+}
+
+/// One participation of each client: one look for each, however many it has.
+pub(crate) fn participating(
+    db: &Connection,
+    issuer: IssuerId,
+    session: Key<Session>,
+) -> Read<Vec<ParticipantRecord>> {
+    let (mut first, mut last) = ([0; 48], [255; 48]);
+    for bound in [&mut first, &mut last] {
+        let (head, _) = bound.split_at_mut(32);
+        head.copy_from_slice(&session.digest);
+    }
+    let mut statement = cached(db, sql::NEXT_PARTICIPANT)?;
+    let mut found = Vec::new();
+    loop {
+        let mut rows = statement.query(params![issuer.0, session.bucket.0, first, last])?;
+        let Some(row) = rows.next()? else { break };
+        let id: [u8; 48] = row.get(0)?;
+        found.push(record_of(row, 1, |bytes| {
+            decode_at(issuer, session.bucket, &id, bytes)
+        })?);
+        // Behind the session comes what stands for the client, in eight bytes, then what stands for its grant.
+        let of_client = id.get(32..40).and_then(|bytes| bytes.try_into().ok());
+        let next = of_client.and_then(|bytes| u64::from_be_bytes(bytes).checked_add(1));
+        let Some(next) = next else { break };
+        first = id;
+        let (_, tag) = first.split_at_mut(32);
+        let (client, grant) = tag.split_at_mut(8);
+        client.copy_from_slice(&next.to_be_bytes());
+        grant.fill(0);
+    }
+    Ok(found)
 }
 
 pub(crate) fn account_sessions(

@@ -349,7 +349,7 @@ impl Store for SqliteStore {
         issuer: IssuerId,
         session: Key<Session>,
     ) -> Answer<'_, Vec<ParticipantRecord>> {
-        self.read(move |db| read::participating(db, issuer, session))
+        self.read(move |db| people::participating(db, issuer, session))
     }
 
     fn sessions_of<'a>(
