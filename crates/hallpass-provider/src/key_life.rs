@@ -209,12 +209,10 @@ impl Provider {
         let inner = &self.inner;
         let records = inner.store.signing_keys(inner.issuer_id).await?;
         let mut rotated = Rotated::default();
-        if records.is_empty() {
-            return Ok(rotated);
-        }
         let mut changed = Vec::new();
         for algorithm in self.key_algorithms() {
-            if only.is_none_or(|o| o == algorithm) {
+            // Where there are none they were erased together with the issuer.
+            if !records.is_empty() && only.is_none_or(|o| o == algorithm) {
                 let (writes, became) = keys::rotation(&records, algorithm, when, self.turn())?;
                 changed.extend(writes);
                 match became {

@@ -394,6 +394,18 @@ async fn nobody_makes_a_fetch_cannon_of_us() {
         assert_page(&answer, UNUSABLE, &id);
     }
     assert_eq!(op.fetcher.asked().len(), 120, "and all servers together");
+    // A client that has a record publishes its keys, and is met for the first time while that goes on.
+    let keys = "https://pkjwt.test/jwks";
+    let set = Jwks::from_keys([fixture::pkjwt_key().public_jwk()]).to_json();
+    op.fetcher.put(keys, set);
+    op.change_client("pkjwt", |m| {
+        m.remove("jwks");
+        m.insert("jwks_uri".to_owned(), json!(keys));
+    })
+    .await;
+    let own = [("grant_type", "client_credentials")];
+    let answer = browser.call("pkjwt", "/token", &own).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
     // Nor by the keys that a document names.
     let mut keyed = document("https://app.test/keys");
     keyed["token_endpoint_auth_method"] = json!("private_key_jwt");

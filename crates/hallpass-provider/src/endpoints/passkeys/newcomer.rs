@@ -173,7 +173,8 @@ impl Provider {
         };
         let most = self.inner.policy.people.accounts_per_network;
         let binding = browser.binding.as_deref().map(By::Browser);
-        let from: Vec<By<'_>> = peer.map(By::network).into_iter().chain(binding).collect();
+        let networks = peer.into_iter().flat_map(By::networks);
+        let from: Vec<By<'_>> = networks.chain(binding).collect();
         if let Err(retry_after) = self.inner.newcomers.count(&from, most, self.now()) {
             return Ok(Err(NewcomerRefused::Throttled(retry_after)));
         }
