@@ -19,6 +19,7 @@ use crate::config::{RateLimits, Registration};
 use crate::demo::Demo;
 use crate::limits::Limit;
 use crate::listen::{Answer, App, RequestBody};
+use crate::shared_limits::What;
 use crate::wiring::Part;
 
 /// Answers the paths of one issuer.
@@ -55,11 +56,15 @@ impl Hallpass {
         registration: &Registration,
         demo: Option<&Demo>,
     ) -> Self {
-        let registrations = Limit::new(registration.per_address_per_hour, HOUR);
+        let elsewhere = || part.shared_limits.clone();
+        let registrations = Limit::new(registration.per_address_per_hour, HOUR)
+            .with_elsewhere(What::Registration, elsewhere());
         let most = limits.client_auth_per_address;
-        let failed_authentications = Limit::new(most, limits.window.duration());
+        let failed_authentications = Limit::new(most, limits.window.duration())
+            .with_elsewhere(What::ClientAuthentication, elsewhere());
         let most = limits.wrong_tokens_per_address;
-        let wrong_tokens = Limit::new(most, limits.window.duration());
+        let wrong_tokens = Limit::new(most, limits.window.duration())
+            .with_elsewhere(What::WrongToken, elsewhere());
         let all = (registrations, failed_authentications, wrong_tokens);
         Self::of(part, demo, all)
     }

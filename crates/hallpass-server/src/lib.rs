@@ -20,6 +20,7 @@ mod moment;
 pub mod operations;
 pub mod output;
 pub mod server;
+pub mod shared_limits;
 pub mod shutdown;
 pub mod signers;
 mod steady;

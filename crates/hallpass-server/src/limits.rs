@@ -9,6 +9,7 @@ use hallpass_types::IssuerId;
 use tokio::time::Instant;
 
 use crate::listen::share;
+use crate::shared_limits::{SharedLimits, What};
 
 /// A limit for each address (IPv6: each /64, and sixteen times as much for each /48) within windows of fixed length.
 #[derive(Debug)]
@@ -17,6 +18,7 @@ pub struct Limit {
     window: Duration,
     issuer: IssuerId,
     table: Table,
+    elsewhere: Option<(What, SharedLimits)>,
 }
 
 /// Issuers are counted apart in one table.
@@ -67,7 +69,15 @@ impl Limit {
             window,
             issuer: IssuerId(0),
             table: Arc::default(),
+            elsewhere: None,
         }
+    }
+
+    /// Counted together with other processes.
+    #[must_use]
+    pub fn with_elsewhere(self, what: What, limits: Option<SharedLimits>) -> Self {
+        let elsewhere = limits.map(|limits| (what, limits));
+        Self { elsewhere, ..self }
     }
 
     /// Another limit of an issuer, counted in the same table, which is bounded for all of them together.
@@ -78,6 +88,7 @@ impl Limit {
             window,
             issuer,
             table: Arc::clone(&self.table),
+            elsewhere: self.elsewhere.clone(),
         }
     }
 
@@ -87,6 +98,12 @@ impl Limit {
     /// # Errors
     /// How long an address that has reached the limit has to wait. Nothing was counted.
     pub fn reserve(&self, address: IpAddr) -> Result<Reserved<'_>, Duration> {
+        let most = usize::try_from(self.most).unwrap_or(usize::MAX);
+        if let Some((what, limits)) = &self.elsewhere
+            && let Some(wait) = limits.wait(*what, self.issuer, address, most)
+        {
+            return Err(wait);
+        }
         let now = Instant::now();
         let places: Vec<Place> = Network::all(address)
             .map(|network| (self.issuer, network))
@@ -117,10 +134,20 @@ impl Limit {
             window.count = window.count.saturating_add(1);
             (place, window.begin)
         });
+        let counted = counted.collect();
+        drop(table);
+        self.tell(address, 1);
         Ok(Reserved {
-            counted: counted.collect(),
+            counted,
             limit: self,
+            address,
         })
+    }
+
+    fn tell(&self, address: IpAddr, by: i64) {
+        if let Some((what, limits)) = &self.elsewhere {
+            limits.change(*what, self.issuer, address, (self.window, by));
+        }
     }
 
     /// Forgets what is over, and where that is not enough those that did least: a flood from everywhere has nobody
@@ -149,6 +176,7 @@ impl Limit {
 #[must_use = "what does not count has to be given back"]
 pub struct Reserved<'a> {
     limit: &'a Limit,
+    address: IpAddr,
     /// Where, and in which windows.
     counted: Vec<(Place, Instant)>,
 }
@@ -156,6 +184,7 @@ pub struct Reserved<'a> {
 impl Reserved<'_> {
     /// It does not count.
     pub fn give_back(self) {
+        self.limit.tell(self.address, -1);
         let mut table = self.limit.table();
         for (place, begin) in self.counted {
             // Otherwise it was counted in a window that is over.

@@ -55,16 +55,24 @@ async fn main() {
             let issuer = store.issuer("https://op.example").await.unwrap();
             // Connections are made and statements prepared.
             run(&store, issuer, Duration::from_millis(500), 0).await;
+            let before = cluster.sql("SELECT pg_current_wal_lsn()");
             let rate = run(&store, issuer, Duration::from_secs(seconds), 1).await;
             let stats = store.stats().snapshot();
             let commits = stats.batch_size.sum as f64;
             let statements = stats.batch_size.count() as f64;
             println!(
-                "round {round}, {name}: {rate:.0} durable commits/s, {:.1} commits per statement",
-                commits / statements
+                "round {round}, {name}: {rate:.0} durable commits/s, {:.1} commits per statement, {:.0} bytes of WAL per commit",
+                commits / statements,
+                wal_since(&cluster, &before) / (rate * seconds as f64)
             );
         }
     }
+}
+
+/// What the database has written to its log since.
+fn wal_since(cluster: &Cluster, before: &str) -> f64 {
+    let sql = format!("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '{before}')");
+    cluster.sql(&sql).parse().unwrap()
 }
 
 async fn run(store: &Arc<PostgresStore>, issuer: IssuerId, time: Duration, pass: u64) -> f64 {

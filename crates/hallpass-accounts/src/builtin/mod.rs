@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::{
     hash::HashPool,
-    throttle::{Limits, Throttle},
+    throttle::{Elsewhere, Limits, Throttle},
 };
 
 pub use change::{AccountError, NewUser};
@@ -69,7 +69,7 @@ impl BuiltinAccounts {
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         Self {
-            throttle: Throttle::new(limits),
+            throttle: self.throttle.anew(limits),
             ..self
         }
     }
@@ -79,6 +79,15 @@ impl BuiltinAccounts {
     pub fn with_limits_beside(self, other: &Self, limits: Limits) -> Self {
         Self {
             throttle: other.throttle.sharing(limits),
+            ..self
+        }
+    }
+
+    /// Attempts of one network are counted by other processes, too.
+    #[must_use]
+    pub fn with_networks_elsewhere(self, elsewhere: Option<Arc<dyn Elsewhere>>) -> Self {
+        Self {
+            throttle: self.throttle.with_elsewhere(elsewhere),
             ..self
         }
     }

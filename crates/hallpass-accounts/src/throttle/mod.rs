@@ -56,11 +56,22 @@ pub struct Throttled {
     pub retry_after: u32,
 }
 
+/// What other processes have counted of a network. It is asked in the middle of a request and answers at once, from what it
+/// knows; where it knows nothing, the count of this process decides alone.
+pub trait Elsewhere: std::fmt::Debug + Send + Sync {
+    /// Seconds until one more attempt of the network is allowed, when all processes together have counted so many.
+    fn wait(&self, issuer: IssuerId, network: IpAddr, most: usize) -> Option<i64>;
+
+    /// Attempts were counted here, or given back where `by` is below zero. The window is in seconds.
+    fn changed(&self, issuer: IssuerId, network: IpAddr, window: i64, by: i64);
+}
+
 /// Counts attempts.
 #[derive(Debug)]
 pub struct Throttle {
     limits: Limits,
     shared: Arc<Shared>,
+    elsewhere: Option<Arc<dyn Elsewhere>>,
 }
 
 #[derive(Debug, Default)]
@@ -76,7 +87,23 @@ impl Throttle {
         Self {
             limits,
             shared: Arc::default(),
+            elsewhere: None,
         }
+    }
+
+    /// Nobody has failed yet, and others count as before.
+    pub(crate) fn anew(self, limits: Limits) -> Self {
+        Self {
+            limits,
+            shared: Arc::default(),
+            ..self
+        }
+    }
+
+    /// Attempts of a network are counted by other processes, too.
+    #[must_use]
+    pub fn with_elsewhere(self, elsewhere: Option<Arc<dyn Elsewhere>>) -> Self {
+        Self { elsewhere, ..self }
     }
 
     /// Other limits over the same counts. Issuers are counted apart, and what is remembered is bounded for all together.
@@ -85,6 +112,7 @@ impl Throttle {
         Self {
             limits,
             shared: Arc::clone(&self.shared),
+            elsewhere: self.elsewhere.clone(),
         }
     }
 
@@ -104,7 +132,8 @@ impl Throttle {
             Target::Nobody(name) => self.key((issuer, 1, name)),
             Target::Browser(subject, name) => self.key((issuer, 3, subject.as_str(), name)),
         };
-        let network = peer.map(|peer| self.key((issuer, 2, network(peer))));
+        let peer = peer.map(network);
+        let network = peer.map(|peer| self.key((issuer, 2, peer)));
         let Limits {
             per_account,
             per_network,
@@ -118,7 +147,11 @@ impl Throttle {
         let network_wait = network.map_or(0, |network| {
             counts.networks.wait(network, per_network, now, since)
         });
-        let wait = account_wait.max(network_wait);
+        let elsewhere = self.elsewhere.as_deref().zip(peer);
+        let elsewhere_wait = elsewhere
+            .and_then(|(elsewhere, peer)| elsewhere.wait(issuer, peer, per_network))
+            .unwrap_or_default();
+        let wait = account_wait.max(network_wait).max(elsewhere_wait);
         if wait > 0 {
             return Err(Throttled {
                 retry_after: u32::try_from(wait).unwrap_or(u32::MAX),
@@ -129,10 +162,14 @@ impl Throttle {
             counts.networks.add(network, now, since, remembered);
         }
         drop(counts);
+        if let Some((elsewhere, peer)) = elsewhere {
+            elsewhere.changed(issuer, peer, window, 1);
+        }
         Ok(Attempt {
             throttle: self,
             account,
             network,
+            peer: peer.map(|peer| (issuer, peer)),
             at: now,
             count,
         })
@@ -169,6 +206,7 @@ pub struct Attempt<'a> {
     throttle: &'a Throttle,
     account: [u64; 2],
     network: Option<[u64; 2]>,
+    peer: Option<(IssuerId, IpAddr)>,
     at: Timestamp,
     count: usize,
 }
@@ -180,6 +218,11 @@ impl Attempt<'_> {
         counts.accounts.remove(self.account, self.at);
         if let Some(network) = self.network {
             counts.networks.remove(network, self.at);
+        }
+        drop(counts);
+        if let Some((elsewhere, (issuer, peer))) = self.throttle.elsewhere.as_deref().zip(self.peer)
+        {
+            elsewhere.changed(issuer, peer, self.throttle.limits.window, -1);
         }
     }
 

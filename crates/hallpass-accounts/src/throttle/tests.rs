@@ -245,3 +245,52 @@ fn a_clock_that_goes_back_locks_nobody_for_longer_than_the_window() {
     assert_eq!(wait(&throttle, "alice", "192.0.2.1", at(-86_400 + 900)), 0);
     assert_eq!(wait(&throttle, "alice", "192.0.2.1", at(900)), 0);
 }
+
+/// Other processes that have counted, and what they are told.
+#[derive(Debug, Default)]
+struct Others {
+    wait: Option<i64>,
+    told: Mutex<Vec<(IpAddr, i64)>>,
+}
+
+impl Elsewhere for Others {
+    fn wait(&self, _: IssuerId, _: IpAddr, most: usize) -> Option<i64> {
+        assert_eq!(most, 100);
+        self.wait
+    }
+
+    fn changed(&self, _: IssuerId, network: IpAddr, window: i64, by: i64) {
+        assert_eq!(window, 900);
+        self.told.lock().unwrap().push((network, by));
+    }
+}
+
+#[test]
+fn other_processes_are_told_of_networks_and_keep_one_away() {
+    let peer: IpAddr = "2001:db8::7".parse().unwrap();
+    let network: IpAddr = "2001:db8::".parse().unwrap();
+    let now = Timestamp(1_000_000);
+    let target = Target::Nobody("alice");
+    let attempt = |others: &Arc<Others>, peer| {
+        let throttle = Throttle::new(Limits::default())
+            .with_elsewhere(Some(Arc::clone(others) as _))
+            .anew(Limits::default())
+            .sharing(Limits::default());
+        let attempt = throttle.attempt(IssuerId(1), target, peer, now);
+        attempt.map(Attempt::give_back)
+    };
+    let silent = Arc::new(Others::default());
+    attempt(&silent, Some(peer)).unwrap();
+    assert_eq!(*silent.told.lock().unwrap(), [(network, 1), (network, -1)]);
+    attempt(&silent, None).unwrap();
+    assert_eq!(silent.told.lock().unwrap().len(), 2);
+
+    let full = Arc::new(Others {
+        wait: Some(77),
+        ..Others::default()
+    });
+    let refused = attempt(&full, Some(peer)).unwrap_err();
+    assert_eq!(refused, Throttled { retry_after: 77 });
+    assert!(full.told.lock().unwrap().is_empty(), "nothing was counted");
+    attempt(&full, None).unwrap();
+}

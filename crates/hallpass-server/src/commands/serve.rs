@@ -92,6 +92,11 @@ async fn serve(mut config: Config, demo: bool, output: Output) -> Result<(), Fai
     prepare(&engine, &config, demo.as_ref()).await?;
     telemetry::watch_engine(&metrics, &engine);
     telemetry::watch_admission(&metrics, &engine.part().admission);
+    let limits = engine.part().shared_limits;
+    if let Some((limits, address)) = limits.zip(config.cache.redis.clone()) {
+        telemetry::watch_shared_limits(&metrics, &limits);
+        tokio::spawn(limits.run(address));
+    }
 
     let default = Hallpass::new(
         &engine.part(),

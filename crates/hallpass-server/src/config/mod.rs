@@ -110,7 +110,7 @@ struct Raw {
     mtls: mtls::Raw,
     operations: Operations,
     store: store::Raw,
-    cache: Cache,
+    cache: cache::Raw,
     issuers: Issuers,
     keys: keys::Raw,
     lifetimes: Lifetimes,
@@ -293,7 +293,7 @@ impl Config {
         tls.check(check);
         let mtls = mtls.parse(&server, &tls, check);
         let store = store.parse(&danger, check);
-        cache.check(check);
+        let cache = cache.parse(check);
         issuers.check(check);
         let keys = keys.parse(check);
         lifetimes.check(check);

@@ -12,6 +12,7 @@ use super::metrics::{Distribution, Metrics, Observe, Reading};
 use super::phase_name;
 use crate::admission::Admission;
 use crate::issuers::Issuers;
+use crate::shared_limits::SharedLimits;
 use crate::wiring::{Database, Engine};
 
 /// Shows them among the metrics.
@@ -43,6 +44,22 @@ pub fn watch_admission(metrics: &Metrics, admission: &Admission) {
         "hallpass_requests_turned_away",
         "Requests turned away because the store is slower than what is asked of it",
         Observe::Counter(Box::new(read)),
+    );
+}
+
+/// Shows whether limits are counted together.
+pub fn watch_shared_limits(metrics: &Metrics, limits: &SharedLimits) {
+    let of = limits.clone();
+    metrics.observe_gauge(
+        "hallpass_shared_limits_connected",
+        "Whether Redis answers, where processes count together",
+        move || Some(f64::from(u8::from(of.is_connected()))),
+    );
+    let of = limits.clone();
+    metrics.observe_gauge(
+        "hallpass_shared_limits_failures",
+        "How often Redis did not answer",
+        move || u32::try_from(of.failures()).ok().map(f64::from),
     );
 }
 

@@ -10,7 +10,7 @@ use hallpass_store::KeyPhase;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-pub use engine::{watch_admission, watch_engine, watch_issuers};
+pub use engine::{watch_admission, watch_engine, watch_issuers, watch_shared_limits};
 pub use log_line::LogLine;
 
 use crate::config::Log;

@@ -30,6 +30,7 @@ use crate::config::{AuthorizationDetails, Config, Danger, Passwords, RateLimits,
 use crate::data_folder::{DataFolder, Purpose, check_database};
 use crate::failure::Failure;
 use crate::signers;
+use crate::shared_limits::SharedLimits;
 
 pub use clients::{forget_clients, sync_clients};
 pub use users::make_users;
@@ -61,6 +62,8 @@ pub struct Part {
     pub pages: BuiltinPages,
     /// Who is let in.
     pub admission: Admission,
+    /// What other processes have counted, where they are asked.
+    pub shared_limits: Option<SharedLimits>,
 }
 
 /// What all issuers of a process share.
@@ -81,6 +84,7 @@ struct Common {
     /// For the issuer of the file.
     signers: Vec<Arc<dyn Signer>>,
     admission: Admission,
+    shared_limits: Option<SharedLimits>,
 }
 
 impl std::fmt::Debug for Common {
@@ -223,6 +227,12 @@ impl Engine {
         } = setup;
         let master = ground.master_key();
         let attempts = ground.key("attempts to sign in");
+        let shared = ground.key("limits of several processes");
+        let shared_limits = config
+            .cache
+            .redis
+            .as_ref()
+            .map(|_| SharedLimits::new(shared));
         let Ground {
             folder, purpose, ..
         } = ground;
@@ -234,6 +244,7 @@ impl Engine {
             master: RwLock::new(master),
             key_in_folder: config.keys.master_key.is_none(),
             attempts,
+            shared_limits,
             pool: Arc::new(hash_pool(&config.passwords, purpose)?),
             pages: Arc::new(config.pages.build().map_err(Failure::new)?),
             clock: Arc::new(SystemClock),
@@ -269,6 +280,7 @@ impl Engine {
             accounts: Arc::clone(&self.accounts),
             pages: self.pages.clone(),
             admission: self.common.admission.clone(),
+            shared_limits: self.common.shared_limits.clone(),
         }
     }
 
@@ -342,9 +354,11 @@ impl Common {
             entropy: Arc::clone(&self.entropy),
         };
         let least = usize::try_from(config.passwords.min_length).unwrap_or(usize::MAX);
+        let elsewhere = self.shared_limits.clone();
         BuiltinAccounts::new(around, Arc::clone(&self.pool))
             .with_min_length(least)
             .with_attempts_everywhere(*self.attempts)
+            .with_networks_elsewhere(elsewhere.map(|limits| Arc::new(limits) as _))
     }
 
     /// Templates are shared by all issuers that do not look otherwise.
@@ -439,6 +453,7 @@ impl Common {
             accounts,
             pages,
             admission: self.admission.clone(),
+            shared_limits: self.shared_limits.clone(),
         })
     }
 }
