@@ -69,6 +69,7 @@ short! {
     f06_power_cut "F06";
     f07_database_gone "F07";
     f08_jumping_clock "F08";
+    f09_shared_limits_lost "F09";
     f10_database_hangs "F10";
     f11_connections_taken "F11";
     f12_key_rotation "F12";
@@ -88,6 +89,7 @@ short! {
     l11_scans "L11";
     l12_growth "L12";
     l13_purge "L13";
+    l14_hot_row "L14";
     l15_hot_key "L15";
     l17_outage "L17";
     l18_tenants "L18";

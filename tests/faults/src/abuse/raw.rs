@@ -82,8 +82,12 @@ where
 /// A connection from some other network than the golden client's.
 pub(crate) async fn connect(port: u16) -> std::io::Result<TcpStream> {
     let byte = || u8::try_from(random_below(250).saturating_add(2)).unwrap_or(2);
+    connect_from([127, byte(), byte(), byte()], port).await
+}
+
+async fn connect_from(address: [u8; 4], port: u16) -> std::io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
-    socket.bind(SocketAddr::from(([127, byte(), byte(), byte()], 0)))?;
+    socket.bind(SocketAddr::from((address, 0)))?;
     let stream = socket
         .connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
         .await?;
@@ -93,8 +97,24 @@ pub(crate) async fn connect(port: u16) -> std::io::Result<TcpStream> {
 
 /// Sends a request on a connection of its own; the whole answer as text.
 pub(crate) async fn ask(port: u16, request: &[u8]) -> Result<String, &'static str> {
+    answer_on(connect(port), request).await
+}
+
+/// The same from an address that is chosen.
+pub(crate) async fn ask_from(
+    address: [u8; 4],
+    port: u16,
+    request: &[u8],
+) -> Result<String, &'static str> {
+    answer_on(connect_from(address, port), request).await
+}
+
+async fn answer_on(
+    connecting: impl Future<Output = std::io::Result<TcpStream>>,
+    request: &[u8],
+) -> Result<String, &'static str> {
     let answer = async {
-        let mut stream = connect(port).await.map_err(|_| "no connection")?;
+        let mut stream = connecting.await.map_err(|_| "no connection")?;
         // It may be answered before everything is sent.
         let sent = stream.write_all(request).await;
         let mut bytes = Vec::new();

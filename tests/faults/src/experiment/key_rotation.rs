@@ -1,16 +1,17 @@
-//! F12: keys change every five seconds, by the server and by commands that are killed in the middle, and nobody who keeps the
-//! published keys for as long as they may meets a token that does not verify.
+//! F12: keys change every five seconds, by two nodes of which one is killed now and then, and by commands that are killed in
+//! the middle, and nobody who keeps the published keys for as long as they may meets a token that does not verify.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use hallpass_jose::{Jwks, JwksPolicy, UnverifiedJws, VerifyingKey};
-use hallpass_load::http::{Authority, Connection, Template};
+use hallpass_load::http::{Connection, Template};
 
 use super::Ran;
-use super::scene::Scene;
+use super::nodes::Nodes;
 use crate::caller::{Caller, Place, parse};
+use crate::history::Outcome;
 use crate::report::require;
 use crate::server::Launch;
 use crate::{Failed, Report, Setup};
@@ -23,28 +24,32 @@ struct Party {
 
 pub(super) async fn run(setup: &Setup, mut report: Report) -> Result<Ran, Failed> {
     let (max_age, run) = (setup.times(5, 60), setup.times(20, 600));
-    let mut scene = Scene::new(setup, "rotation")?;
     let resources = format!("[{{identifier = \"{API}\", scopes = [], token_format = \"jwt\"}}]");
-    for (name, value) in [
+    let kept = max_age.to_string();
+    let settings = [
         ("HALLPASS__KEYS__ROTATION", "5"),
-        ("HALLPASS__KEYS__MAX_AGE", &max_age.to_string()),
+        ("HALLPASS__KEYS__MAX_AGE", kept.as_str()),
         ("HALLPASS__LIFETIMES__ACCESS_TOKEN", "60"),
         ("HALLPASS__LIFETIMES__ID_TOKEN", "60"),
         ("HALLPASS__PROTOCOL__SIGNING_ALGS", "[\"ES256\"]"),
-        ("HALLPASS__PROTOCOL__RESOURCES", &resources),
-    ] {
-        scene.launch = scene.launch.with(name, value);
-    }
-    let server = scene.launch.start()?;
-    let place = Place::of(&server.demo).await?;
+        ("HALLPASS__PROTOCOL__RESOURCES", resources.as_str()),
+    ];
+    let Some(mut nodes) = Nodes::start(setup, "rotation", 2, (&[], &settings)).await? else {
+        return Ok(Ran::Skipped("PostgreSQL is not installed".to_owned()));
+    };
+    let launch = nodes
+        .launches
+        .first()
+        .cloned()
+        .ok_or_else(|| Failed::new("no node"))?;
     let stop = AtomicBool::new(false);
     let commands = AtomicU32::new(0);
     // Until the first key is ripe, nothing changes.
     let length = Duration::from_secs(u64::from(max_age.saturating_add(10).saturating_add(run)));
     let watched = std::thread::scope(|threads| {
-        let other = threads.spawn(|| rotate_beside(&scene.launch, &stop, &commands));
+        let other = threads.spawn(|| rotate_beside(&launch, &stop, &commands));
         let watched = tokio::task::block_in_place(|| {
-            tokio::runtime::Handle::current().block_on(watch(&place, max_age, length))
+            tokio::runtime::Handle::current().block_on(watch(&mut nodes, max_age, length))
         });
         stop.store(true, Ordering::SeqCst);
         match other.join() {
@@ -66,6 +71,7 @@ pub(super) async fn run(setup: &Setup, mut report: Report) -> Result<Ran, Failed
         "rotations that were tried beside it, each third killed",
         commands.load(Ordering::SeqCst),
     );
+    report.figure("nodes, of which one was killed so often", watched.kills);
     report.figure("tokens", watched.tokens);
     report.figure("verifications", watched.verified);
     report.figure("of them failed", 0);
@@ -73,13 +79,19 @@ pub(super) async fn run(setup: &Setup, mut report: Report) -> Result<Ran, Failed
 }
 
 struct Watched {
+    kills: u32,
     keys: usize,
     tokens: u64,
     verified: u64,
 }
 
-async fn watch(place: &Place, max_age: u32, length: Duration) -> Result<Watched, Failed> {
-    let mut caller = Caller::new(place, place.confidential()?)?;
+async fn watch(nodes: &mut Nodes, max_age: u32, length: Duration) -> Result<Watched, Failed> {
+    let places = nodes.places.clone();
+    let callers = places
+        .iter()
+        .map(|place| Caller::new(place, place.confidential()?));
+    let mut callers: Vec<Caller> = callers.collect::<Result<_, _>>()?;
+    let mut kill_at = Instant::now();
     let keep = Duration::from_secs(max_age.into());
     let began = Instant::now();
     // They begin at different moments.
@@ -93,19 +105,37 @@ async fn watch(place: &Place, max_age: u32, length: Duration) -> Result<Watched,
         .collect();
     let mut kids = BTreeSet::new();
     let mut watched = Watched {
+        kills: 0,
         keys: 0,
         tokens: 0,
         verified: 0,
     };
-    while began.elapsed() < length {
+    for node in (0..places.len()).cycle() {
+        if began.elapsed() >= length {
+            break;
+        }
+        if kill_at.elapsed() > KILL_EVERY {
+            nodes.kill(node)?;
+            watched.kills = watched.kills.saturating_add(1);
+            kill_at = Instant::now();
+        }
+        let (Some(place), Some(caller)) = (places.get(node), callers.get_mut(node)) else {
+            break;
+        };
         for party in &mut parties {
             if party.fetch_at <= Instant::now() {
-                party.keys = published(&place.endpoints.jwks_uri).await?;
+                party.keys = published(place).await?;
                 party.fetch_at = Instant::now().checked_add(keep).unwrap_or(began);
             }
         }
-        let (_, tokens) = caller.machine(API).await;
-        let token = tokens.ok_or_else(|| Failed::new("no token"))?.access;
+        let (mut outcome, mut tokens) = caller.machine(API).await;
+        if outcome == Outcome::Unknown {
+            // The process that was killed had the connection.
+            (outcome, tokens) = caller.machine(API).await;
+        }
+        let token = tokens
+            .ok_or_else(|| Failed::new(format!("no token: {outcome:?}")))?
+            .access;
         watched.tokens = watched.tokens.saturating_add(1);
         let jws = UnverifiedJws::parse(&token).map_err(|_| Failed::new("no JWT"))?;
         let kid = jws.kid().unwrap_or_default().to_owned();
@@ -130,9 +160,9 @@ async fn watch(place: &Place, max_age: u32, length: Duration) -> Result<Watched,
     Ok(watched)
 }
 
-async fn published(url: &str) -> Result<Vec<VerifyingKey>, Failed> {
-    let url = parse(url)?;
-    let mut connection = Connection::new(Authority::of(&url)?);
+async fn published(place: &Place) -> Result<Vec<VerifyingKey>, Failed> {
+    let url = parse(&place.endpoints.jwks_uri)?;
+    let mut connection = Connection::new(place.node.clone());
     let mut request = Template::get(&url, &[]);
     let response = connection.exchange(request.bare()).await?;
     let keys = Jwks::parse(response.body, JwksPolicy::Client)
@@ -165,3 +195,4 @@ fn rotate_beside(launch: &Launch, stop: &AtomicBool, tries: &AtomicU32) -> Resul
 
 const API: &str = "https://api.rotation.test";
 const PARTIES: u32 = 5;
+const KILL_EVERY: Duration = Duration::from_secs(7);

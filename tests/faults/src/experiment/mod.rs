@@ -15,10 +15,12 @@ mod kill9;
 mod locked_database;
 mod node_killed;
 pub(crate) mod nodes;
+mod once;
 mod power_cut;
 mod races;
 mod rolling_upgrade;
 pub(crate) mod scene;
+mod shared_limits_lost;
 mod sync_errors;
 
 use std::future::Future;
@@ -87,15 +89,16 @@ macro_rules! experiments {
 experiments! {
     "F01" kill9::run, "kill -9 under load, again and again";
     "F02" node_killed::run, "kill -9 of one of two nodes on PostgreSQL, again and again";
-    "F03" races::run, "the same code or refresh token on several connections in the same millisecond";
+    "F03" races::run, "the same code, refresh token, assertion, proof or pushed request on several connections and two nodes at once";
     "F04" disk_full::run, "the disk is full under load, and has space again";
     "F05" sync_errors::run, "fsync fails with EIO under load";
     "F06" power_cut::run, "power is cut: copies of the files at any instant, with torn writes at the end";
     "F07" database_gone::run, "PostgreSQL crashes and stays away";
     "F08" clock::run, "the clock jumps an hour back and forth";
+    "F09" shared_limits_lost::run, "Redis is killed, emptied, full and frozen under load";
     "F10" database_hangs::run, "PostgreSQL hangs, and then is slow";
     "F11" connections_taken::run, "others take every connection of PostgreSQL";
-    "F12" key_rotation::run, "keys change every five seconds on a server and by commands that are killed";
+    "F12" key_rotation::run, "keys change every five seconds by two nodes and by commands, and both are killed";
     "F13" backup::run, "backups under load; the last and an old one are restored";
     "F15" rolling_upgrade::run, "two nodes change from the version before to this one, back, and again, under load";
     "F17" graceful_stop::run, "SIGTERM under load";
@@ -112,6 +115,7 @@ experiments! {
     "L11" abuse::scans, "guesses of clients, tokens and user codes";
     "L12" abuse::growth, "authorization requests, pushed requests and device codes that nobody completes";
     "L13" abuse::purge, "expired rows are deleted beside live load";
+    "L14" abuse::hot_row, "one person with very many sessions and grants, all ended at once";
     "L15" abuse::hot_key, "refreshes without a pause, more than the disk takes";
     "L17" abuse::outage, "everybody tries again at once after an outage";
     "L18" abuse::tenants, "one of two issuers of a process is flooded";

@@ -1,4 +1,5 @@
-//! F03: one of several uses in the same millisecond wins, and the rest is refused by the protocol.
+//! F03: one of several uses in the same millisecond wins, and the rest is refused by the protocol: on one server, and on two
+//! nodes.
 
 use std::sync::Arc;
 
@@ -6,6 +7,8 @@ use hallpass_load::browser::Browser;
 use tokio::sync::Barrier;
 
 use super::Ran;
+use super::nodes::Nodes;
+use super::once;
 use super::scene::Scene;
 use crate::caller::{Caller, Place};
 use crate::history::{Deed, History, Outcome, Tokens};
@@ -13,11 +16,34 @@ use crate::report::require;
 use crate::{Failed, Report, Setup};
 
 pub(super) async fn run(setup: &Setup, mut report: Report) -> Result<Ran, Failed> {
+    let rounds = setup.times(60, 10_000);
     let scene = Scene::new(setup, "races")?;
     let server = scene.launch.start()?;
     let place = Place::of(&server.demo).await?;
-    let rounds = setup.times(60, 10_000);
-    let mut codes = Contest::new(&place, place.confidential()?, &scene.history)?;
+    report.figure("rounds of each kind", rounds);
+    contests(&[place], &scene.history, rounds, ("SQLite", &mut report)).await?;
+    scene.judge(&server, &mut report).await?;
+    drop(server);
+
+    let Some(nodes) = Nodes::start(setup, "races", 2, (&[], &[])).await? else {
+        report.figure("two nodes", "left out: PostgreSQL is not installed");
+        return Ok(Ran::Done(report));
+    };
+    let label = "two nodes on PostgreSQL";
+    contests(&nodes.places, &nodes.history, rounds, (label, &mut report)).await?;
+    once::run(&nodes, rounds, (label, &mut report)).await?;
+    nodes.judge(&mut report).await?;
+    Ok(Ran::Done(report))
+}
+
+/// Codes and refresh tokens, each sent on several connections at once, in turns to all places.
+async fn contests(
+    places: &[Place],
+    history: &History,
+    rounds: u32,
+    (label, report): (&str, &mut Report),
+) -> Result<(), Failed> {
+    let mut codes = Contest::new(places, Place::confidential, history)?;
     let mut winners = 0_u32;
     for _ in 0..rounds {
         let code = codes.code("openid").await?;
@@ -26,15 +52,14 @@ pub(super) async fn run(setup: &Setup, mut report: Report) -> Result<Ran, Failed
             .iter()
             .filter(|(outcome, _)| *outcome == Outcome::Ok)
             .count();
-        require(won <= 1, || format!("a code worked {won} times"))?;
+        require(won <= 1, || format!("{label}: a code worked {won} times"))?;
         winners = winners.saturating_add(u32::try_from(won).unwrap_or_default());
     }
     // A replay ends the grant, but the first use has had its answer by then or was too late.
-    require(winners > 0, || "no code worked at all".to_owned())?;
-    report.figure("codes, each on four connections at once", rounds);
-    report.figure("of them exchanged", winners);
+    require(winners > 0, || format!("{label}: no code worked at all"))?;
+    report.figure(&format!("{label}: codes exchanged"), winners);
 
-    let mut families = Contest::new(&place, place.public()?, &scene.history)?;
+    let mut families = Contest::new(places, Place::public, history)?;
     let code = families.code("openid offline_access").await?;
     let mut token = families.first(&code).await?;
     for _ in 0..rounds {
@@ -45,17 +70,21 @@ pub(super) async fn run(setup: &Setup, mut report: Report) -> Result<Ran, Failed
             .collect();
         require(next.len() == CONTESTANTS, || {
             format!(
-                "only {} of the parallel refreshes were answered",
+                "{label}: only {} of the parallel refreshes were answered",
                 next.len()
             )
         })?;
         next.dedup();
-        require(next.len() == 1, || "a family has two leaves".to_owned())?;
+        require(next.len() == 1, || {
+            format!("{label}: a family has two leaves")
+        })?;
         token = next.swap_remove(0);
     }
-    report.figure("refresh tokens, each on four connections at once", rounds);
-    scene.judge(&server, &mut report).await?;
-    Ok(Ran::Done(report))
+    report.figure(
+        &format!("{label}: refresh tokens with one successor"),
+        rounds,
+    );
+    Ok(())
 }
 
 #[derive(Clone, Copy)]
@@ -75,16 +104,20 @@ struct Contest {
 
 impl Contest {
     fn new(
-        place: &Place,
-        client: &hallpass_load::Client,
+        places: &[Place],
+        client: fn(&Place) -> Result<&hallpass_load::Client, Failed>,
         history: &History,
     ) -> Result<Self, Failed> {
-        let contestants = std::iter::repeat_with(|| Caller::new(place, client))
+        let contestants = places
+            .iter()
+            .cycle()
             .take(CONTESTANTS)
+            .map(|place| Caller::new(place, client(place)?))
             .collect::<Result<_, _>>()?;
+        let place = places.first().ok_or_else(|| Failed::new("no place"))?;
         Ok(Self {
             browser: place.browser()?,
-            asker: Caller::new(place, client)?,
+            asker: Caller::new(place, client(place)?)?,
             place: place.clone(),
             contestants,
             history: history.clone(),
@@ -159,4 +192,4 @@ impl Contest {
     }
 }
 
-const CONTESTANTS: usize = 4;
+pub(super) const CONTESTANTS: usize = 4;
