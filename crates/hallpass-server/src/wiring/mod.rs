@@ -29,8 +29,8 @@ use crate::admission::{Admission, Counted};
 use crate::config::{AuthorizationDetails, Config, Danger, Passwords, RateLimits, StoreKind};
 use crate::data_folder::{DataFolder, Purpose, check_database};
 use crate::failure::Failure;
-use crate::signers;
 use crate::shared_limits::SharedLimits;
+use crate::signers;
 
 pub use clients::{forget_clients, sync_clients};
 pub use users::make_users;
