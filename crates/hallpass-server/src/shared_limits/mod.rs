@@ -87,6 +87,13 @@ struct Count {
     changed: Instant,
 }
 
+impl Count {
+    /// Until the window of all has ended, and that of what was counted here.
+    fn is_needed(&self, now: Instant) -> bool {
+        self.until > now || now.saturating_duration_since(self.changed) < self.window
+    }
+}
+
 impl SharedLimits {
     /// Counts under this key, which all processes have alike.
     #[must_use]
@@ -137,7 +144,7 @@ impl SharedLimits {
         let now = Instant::now();
         let mut counts = self.counts();
         if counts.len() >= MOST && !counts.contains_key(&key) {
-            counts.retain(|_, count| count.until > now);
+            counts.retain(|_, count| count.is_needed(now));
             // What has no room here is counted by the process alone.
             if counts.len() >= MOST {
                 return;
@@ -220,9 +227,7 @@ impl SharedLimits {
     fn take(&self) -> Vec<(Key, Count)> {
         let now = Instant::now();
         let mut counts = self.counts();
-        counts.retain(|_, count| {
-            count.until > now || now.saturating_duration_since(count.changed) < count.window
-        });
+        counts.retain(|_, count| count.is_needed(now));
         let untold = counts.iter_mut().filter(|(_, count)| count.untold != 0);
         untold
             .take(AT_ONCE)

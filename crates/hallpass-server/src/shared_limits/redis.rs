@@ -296,6 +296,7 @@ mod tests {
     async fn asked(commands: &[Vec<&[u8]>], answers: &[u8]) -> (Vec<u8>, io::Result<Vec<Reply>>) {
         let (ours, mut theirs) = duplex(1 << 20);
         theirs.write_all(answers).await.unwrap();
+        theirs.shutdown().await.unwrap();
         let mut connection = Connection(BufReader::new(Box::new(ours)));
         let replies = connection.ask(commands).await;
         drop(connection);
