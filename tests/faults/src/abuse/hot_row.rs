@@ -114,15 +114,15 @@ fn somebody(launch: &Launch) -> Result<(User, Client), Failed> {
     let run = |arguments: &[&str]| {
         let ended = launch.command(arguments)?;
         require(ended.success, || ended.stderr.clone())?;
-        serde_json::from_str(&ended.stdout)
-            .map_err(|error| Failed::new(format!("{error}: {}", ended.stdout)))
+        Ok::<_, Failed>(ended.stdout)
     };
-    let made: serde_json::Value = run(&["--json", "user", "create", NAME, "--generate"])?;
+    let made = run(&["--json", "user", "create", NAME, "--generate"])?;
+    let made: serde_json::Value =
+        serde_json::from_str(&made).map_err(|error| Failed::new(format!("{error}: {made}")))?;
     let password = made.get("password").cloned().unwrap_or_default();
     let user = serde_json::json!({ "username": NAME, "password": password });
     let user = serde_json::from_value(user).map_err(|error| Failed::new(error.to_string()))?;
-    let _: serde_json::Value = run(&[
-        "--json",
+    run(&[
         "client",
         "create",
         "--id",
