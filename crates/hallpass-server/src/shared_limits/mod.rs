@@ -143,12 +143,9 @@ impl SharedLimits {
         };
         let now = Instant::now();
         let mut counts = self.counts();
+        // What has no room here is counted by the process alone, until others have left at the next turn.
         if counts.len() >= MOST && !counts.contains_key(&key) {
-            counts.retain(|_, count| count.is_needed(now));
-            // What has no room here is counted by the process alone.
-            if counts.len() >= MOST {
-                return;
-            }
+            return;
         }
         let count = counts.entry(key).or_insert(Count {
             untold: 0,
@@ -182,6 +179,7 @@ impl SharedLimits {
         let mut pause = PAUSE;
         loop {
             ticks.tick().await;
+            self.forget();
             let told = match timeout(PATIENCE, self.turn(&address, &mut connection)).await {
                 Ok(told) => told,
                 Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "no answer")),
@@ -223,11 +221,15 @@ impl SharedLimits {
         }
     }
 
+    /// Makes room.
+    fn forget(&self) {
+        let now = Instant::now();
+        self.counts().retain(|_, count| count.is_needed(now));
+    }
+
     /// What is to be told. It counts as told whatever comes of that: what was told and not answered is not told twice.
     fn take(&self) -> Vec<(Key, Count)> {
-        let now = Instant::now();
         let mut counts = self.counts();
-        counts.retain(|_, count| count.is_needed(now));
         let untold = counts.iter_mut().filter(|(_, count)| count.untold != 0);
         untold
             .take(AT_ONCE)
