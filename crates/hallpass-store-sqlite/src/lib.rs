@@ -21,6 +21,7 @@ mod roots;
 mod sql;
 mod stats;
 mod store;
+mod together;
 mod work;
 mod writer;
 

@@ -16,6 +16,22 @@ pub(crate) fn session(
     issuer: IssuerId,
     key: Key<Session>,
 ) -> Read<Option<SessionRecord>> {
+    session_and(db, issuer, key, Ok)
+}
+
+/// Whether a session is there.
+pub(crate) fn has_session(db: &Connection, issuer: IssuerId, key: Key<Session>) -> Read<bool> {
+    let values = params![issuer.0, key.bucket.0, key.digest];
+    Ok(cached(db, sql::SESSION)?.exists(values)?)
+}
+
+/// A session and what else is read at the same moment.
+pub(crate) fn session_and<T>(
+    db: &Connection,
+    issuer: IssuerId,
+    key: Key<Session>,
+    and: impl FnOnce(SessionRecord) -> Read<T>,
+) -> Read<Option<T>> {
     let values = params![issuer.0, key.bucket.0, key.digest];
     let mut statement = cached(db, sql::SESSION)?;
     let mut rows = statement.query(values)?;
@@ -25,7 +41,7 @@ pub(crate) fn session(
     let record = record_of(row, 0, |bytes| {
         decode_at(issuer, key.bucket, &key.digest, bytes)
     })?;
-    Ok(Some(seen(record, row.get(1)?)))
+    and(seen(record, row.get(1)?)).map(Some)
 }
 
 /// The record with the newer of the two notes of its use.

@@ -258,6 +258,16 @@ fn access_of(issuer: IssuerId, row: &Row<'_>) -> Read<(ContentDigest, InitialAcc
 }
 
 pub(crate) fn code(db: &Connection, issuer: IssuerId, key: Key<Code>) -> Read<Option<FoundCode>> {
+    code_and(db, issuer, key, Ok)
+}
+
+/// A code and what else is read at the same moment.
+pub(crate) fn code_and<T>(
+    db: &Connection,
+    issuer: IssuerId,
+    key: Key<Code>,
+    and: impl FnOnce(FoundCode) -> Read<T>,
+) -> Read<Option<T>> {
     let mut statement = cached(db, sql::CODE)?;
     let mut rows = statement.query(params![issuer.0, key.bucket.0, key.digest])?;
     let Some(row) = rows.next()? else {
@@ -266,10 +276,8 @@ pub(crate) fn code(db: &Connection, issuer: IssuerId, key: Key<Code>) -> Read<Op
     let record: CodeRecord = record_of(row, 1, |bytes| {
         decode_at(issuer, key.bucket, &key.digest, bytes)
     })?;
-    Ok(Some(FoundCode {
-        record,
-        spent: row.get(0)?,
-    }))
+    let spent = row.get(0)?;
+    and(FoundCode { record, spent }).map(Some)
 }
 
 pub(crate) fn waiting(
@@ -307,10 +315,20 @@ pub(crate) fn standing(
     token: TokenId,
     expires_at: Timestamp,
 ) -> Read<Standing> {
+    standing_and(db, issuer, (grant, token, expires_at), Ok)
+}
+
+/// A standing and what else is read at the same moment.
+pub(crate) fn standing_and<T>(
+    db: &Connection,
+    issuer: IssuerId,
+    (grant, token, expires_at): (Option<GrantId>, TokenId, Timestamp),
+    and: impl FnOnce(Standing) -> Read<T>,
+) -> Read<T> {
     let token_bucket = Bucket::holding(expires_at);
     let denied = || cached(db, sql::DENIED)?.exists(params![issuer.0, token_bucket.0, token.0]);
     let Some(id) = grant else {
-        return Ok(Standing {
+        return and(Standing {
             grant: None,
             token_denied: denied()?,
             session_alive: true,
@@ -320,13 +338,13 @@ pub(crate) fn standing(
     let values = params![issuer.0, id.bucket.0, id.random, token_bucket.0, token.0];
     let mut rows = statement.query(values)?;
     let Some(row) = rows.next()? else {
-        return Ok(Standing {
+        return and(Standing {
             grant: None,
             token_denied: denied()?,
             session_alive: false,
         });
     };
-    Ok(Standing {
+    and(Standing {
         grant: Some(found_grant(issuer, id, row)?),
         session_alive: row.get(5)?,
         token_denied: row.get(6)?,

@@ -15,9 +15,9 @@ use hallpass_core::{
 };
 use hallpass_store::migration::Migration;
 use hallpass_store::{
-    AdminKind, AdminRecord, AuditRecord, BoxFuture, Commit, Committed, CredentialRecord, Day,
-    InitialAccessRecord, IssuerRecord, KeyRecord, NewIssuer, Page, RootRecord, Spend, Standing,
-    Store, StoreError, UserRecord,
+    AdminKind, AdminRecord, AuditRecord, BoxFuture, CodeWithUser, Commit, Committed,
+    CredentialRecord, Day, InitialAccessRecord, IssuerRecord, KeyRecord, NewIssuer, Page,
+    RootRecord, SessionWithUser, Spend, Standing, Store, StoreError, UserRecord,
 };
 use hallpass_types::{
     Bucket, ClientId, Code, ContentDigest, Delivery, GrantId, IssuerId, Key, Session, Subject,
@@ -29,7 +29,7 @@ use crate::{
     Options, Stats, admin, check, connection, credentials, issuers, migration, people,
     purge::{forget_issued, purge},
     read::{self, ReadError, Readers},
-    roots,
+    roots, together,
     work::{Outcome, Work},
     writer::Writer,
 };
@@ -223,6 +223,29 @@ impl Store for SqliteStore {
         expires_at: Timestamp,
     ) -> Answer<'_, Standing> {
         self.read(move |db| read::standing(db, issuer, grant, token, expires_at))
+    }
+
+    fn code_with_user(&self, issuer: IssuerId, key: Key<Code>) -> Answer<'_, Option<CodeWithUser>> {
+        self.read(move |db| together::code(db, issuer, key))
+    }
+
+    fn standing_with_user(
+        &self,
+        issuer: IssuerId,
+        grant: Option<GrantId>,
+        token: TokenId,
+        expires_at: Timestamp,
+    ) -> Answer<'_, (Standing, Option<UserRecord>)> {
+        self.read(move |db| together::standing(db, issuer, grant, token, expires_at))
+    }
+
+    fn session_with_user<'a>(
+        &'a self,
+        issuer: IssuerId,
+        key: Key<Session>,
+        client: Option<&'a ClientId>,
+    ) -> Answer<'a, Option<SessionWithUser>> {
+        self.read(move |db| together::session(db, issuer, key, client))
     }
 
     fn session(&self, issuer: IssuerId, key: Key<Session>) -> Answer<'_, Option<SessionRecord>> {
