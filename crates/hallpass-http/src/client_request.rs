@@ -23,9 +23,9 @@ pub(crate) fn client_request<'a>(
     let mut request = ClientRequest::new(params, authorization);
     request.method = parts.method.as_str();
     request.accept = parts.headers.get(ACCEPT).and_then(|v| v.to_str().ok());
-    request.dpop = header(&parts.headers, DPOP);
-    request.attestation = header(&parts.headers, ATTESTATION);
-    request.attestation_pop = header(&parts.headers, ATTESTATION_POP);
+    request.dpop = header(&parts.headers, &DPOP);
+    request.attestation = header(&parts.headers, &ATTESTATION);
+    request.attestation_pop = header(&parts.headers, &ATTESTATION_POP);
     request.certificate = parts
         .extensions
         .get::<PeerCertificate>()
@@ -34,7 +34,7 @@ pub(crate) fn client_request<'a>(
     request
 }
 
-fn header<'h>(headers: &'h HeaderMap, name: &'static str) -> Header<'h> {
+fn header<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Header<'h> {
     let mut all = headers.get_all(name).iter();
     match (all.next(), all.next()) {
         (None, _) => Header::Absent,
@@ -57,7 +57,7 @@ pub(crate) fn next_challenge(provider: &Provider, response: &mut Response) {
 /// Tells a client that uses proofs which nonce the next one needs. The one that is handed out is always the newest.
 //= RFC9449#8.2 MAY: a server supplies a new nonce in any answer
 pub(crate) fn next_nonce(provider: &Provider, request: &HeaderMap, response: &mut Response) {
-    if !request.contains_key(DPOP) {
+    if !request.contains_key(&DPOP) {
         return;
     }
     let nonce = provider.dpop_nonce();
@@ -68,7 +68,7 @@ pub(crate) fn next_nonce(provider: &Provider, request: &HeaderMap, response: &mu
     }
 }
 
-const DPOP: &str = "dpop";
-const ATTESTATION: &str = "oauth-client-attestation";
+static DPOP: HeaderName = HeaderName::from_static("dpop");
+static ATTESTATION: HeaderName = HeaderName::from_static("oauth-client-attestation");
 const ATTESTATION_CHALLENGE: &str = "oauth-client-attestation-challenge";
-const ATTESTATION_POP: &str = "oauth-client-attestation-pop";
+static ATTESTATION_POP: HeaderName = HeaderName::from_static("oauth-client-attestation-pop");

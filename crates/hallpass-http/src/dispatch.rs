@@ -67,6 +67,31 @@ impl Route<'_> {
         "backchannel_answer",
     ];
 
+    /// The same without what it borrows from the path.
+    #[must_use]
+    pub fn nameless(self) -> Route<'static> {
+        match self {
+            Self::Client(_) => Route::Client(""),
+            Self::Metadata => Route::Metadata,
+            Self::Jwks => Route::Jwks,
+            Self::Authorize => Route::Authorize,
+            Self::Token => Route::Token,
+            Self::UserInfo => Route::UserInfo,
+            Self::Introspect => Route::Introspect,
+            Self::Revoke => Route::Revoke,
+            Self::PushedAuthorization => Route::PushedAuthorization,
+            Self::Register => Route::Register,
+            Self::Logout => Route::Logout,
+            Self::DeviceAuthorization => Route::DeviceAuthorization,
+            Self::Initiate => Route::Initiate,
+            Self::BackchannelAuthentication => Route::BackchannelAuthentication,
+            Self::BackchannelAnswer => Route::BackchannelAnswer,
+            Self::CheckSession => Route::CheckSession,
+            Self::WebFinger => Route::WebFinger,
+            Self::Challenge => Route::Challenge,
+        }
+    }
+
     /// A label for metrics and logs.
     #[must_use]
     pub const fn label(self) -> &'static str {

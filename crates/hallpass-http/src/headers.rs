@@ -4,8 +4,8 @@ use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, StatusCode,
     header::{
-        CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, ORIGIN, REFERRER_POLICY,
-        STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+        CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, Entry, LOCATION, ORIGIN,
+        REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
     },
 };
 use http_body_util::Full;
@@ -72,12 +72,17 @@ pub fn redirect(location: &str) -> Response {
 /// Adds what every response carries, where it is not there yet.
 pub fn secure(headers: &mut HeaderMap, https: bool) {
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if !may_be_framed(headers) {
+    // Only pages have a policy of their own.
+    let framed = match headers.entry(CONTENT_SECURITY_POLICY) {
+        Entry::Occupied(own) => may_be_framed(own.get()),
+        Entry::Vacant(none) => {
+            none.insert(HeaderValue::from_static(CSP_NONE));
+            false
+        }
+    };
+    if !framed {
         headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     }
-    headers
-        .entry(CONTENT_SECURITY_POLICY)
-        .or_insert(HeaderValue::from_static(CSP_NONE));
     headers
         .entry(REFERRER_POLICY)
         .or_insert(HeaderValue::from_static("no-referrer"));
@@ -90,11 +95,10 @@ pub fn secure(headers: &mut HeaderMap, https: bool) {
 }
 
 /// Whether the page's own policy names an origin that may embed it. `X-Frame-Options` has no word for that.
-fn may_be_framed(headers: &HeaderMap) -> bool {
-    headers
-        .get(CONTENT_SECURITY_POLICY)
-        .and_then(|csp| csp.to_str().ok())
-        .is_some_and(|csp| csp.contains("frame-ancestors http"))
+fn may_be_framed(policy: &HeaderValue) -> bool {
+    policy
+        .to_str()
+        .is_ok_and(|csp| csp.contains("frame-ancestors http"))
 }
 
 /// Whether a form post comes from a page of our own origin. Requests that say nothing about where they come from are

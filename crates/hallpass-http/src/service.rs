@@ -87,10 +87,48 @@ impl Endpoints {
         B: Body + Send,
         B::Data: Send,
     {
-        let path = request.uri().path().to_owned();
-        let Some(route) = dispatch::route(&self.provider.policy().issuer, &path) else {
-            return Err(request);
+        match self.found(&request) {
+            Some(route) => self.handle_at(route.nameless(), request).await,
+            None => Err(request),
+        }
+    }
+
+    fn found<'r, B>(&self, request: &'r Request<B>) -> Option<dispatch::Route<'r>> {
+        dispatch::route(&self.provider.policy().issuer, request.uri().path())
+    }
+
+    /// The answer to a request for the metadata document or the key set. Both are in memory: nothing is awaited. None for
+    /// every other request.
+    pub fn document<B>(
+        &self,
+        request: &Request<B>,
+    ) -> Option<(dispatch::Route<'static>, Response)> {
+        let route = self.found(request)?.nameless();
+        let mut response = if route == dispatch::Route::Metadata {
+            protocol::metadata(self, request)
+        } else if route == dispatch::Route::Jwks {
+            protocol::jwks(self, request)
+        } else {
+            return None;
         };
+        let https = self.provider.policy().issuer.is_https();
+        headers::secure(response.headers_mut(), https);
+        Some((route, response))
+    }
+
+    /// As [`Self::handle`], where [`route`](crate::route) has said already whose path it is.
+    ///
+    /// # Errors
+    /// The request itself, untouched: the issuer does not offer that endpoint.
+    pub async fn handle_at<B>(
+        &self,
+        route: dispatch::Route<'static>,
+        request: Request<B>,
+    ) -> Result<Response, Request<B>>
+    where
+        B: Body + Send,
+        B::Data: Send,
+    {
         // What the issuer does not offer is not there.
         let policy = self.provider.policy();
         let off = match route {
@@ -150,7 +188,13 @@ impl Endpoints {
                 ))
                 .await
             }
-            dispatch::Route::Client(id) => Box::pin(registration::client(self, id, request)).await,
+            dispatch::Route::Client(_) => {
+                let Some(dispatch::Route::Client(id)) = self.found(&request) else {
+                    return Err(request);
+                };
+                let id = id.to_owned();
+                Box::pin(registration::client(self, &id, request)).await
+            }
         };
         headers::secure(
             response.headers_mut(),

@@ -14,7 +14,7 @@ use crate::{
     Failure,
     clients::ClientCache,
     documents::Documents,
-    endpoints::discovery::Document,
+    endpoints::{Urls, discovery::Document},
     keys::{CurrentKeys, KeySet, Outside},
     logos::Logos,
     mail::Post,
@@ -41,6 +41,7 @@ pub struct Provider {
 pub(crate) struct Inner {
     pub(crate) issuer_id: IssuerId,
     pub(crate) policy: Policy,
+    pub(crate) urls: Urls,
     pub(crate) secrets: Secrets,
     pub(crate) keys: CurrentKeys,
     pub(crate) outside: Vec<Outside>,

@@ -151,19 +151,15 @@ impl Hallpass {
         Answer { response, endpoint }
     }
 
-    async fn protocol(
-        &self,
-        request: Request<RequestBody>,
-        client: ClientAddr,
-        route: Route<'static>,
-    ) -> hallpass_http::Response {
+    /// What a request for that endpoint counts against.
+    fn limit<B>(&self, request: &Request<B>, route: Route<'_>) -> Option<&Limit> {
         let Inner {
             endpoints,
             registrations,
             failed_authentications,
             ..
         } = &*self.0;
-        let limit = match route {
+        match route {
             Route::Token
             | Route::Introspect
             | Route::Revoke
@@ -189,37 +185,7 @@ impl Hallpass {
             | Route::CheckSession
             | Route::WebFinger
             | Route::Challenge => None,
-        };
-        // Counted before anything is awaited: many at once, or a stream that is reset, would pass otherwise.
-        let counted = match limit.map(|limit| limit.reserve(client.0)).transpose() {
-            Ok(counted) => counted,
-            Err(wait) => return self.slow_down(route.label(), wait),
-        };
-        let response = match endpoints.handle(request).await {
-            Ok(response) => response,
-            Err(request) => self.0.pages.nothing(&request),
-        };
-        if let Some(counted) = counted {
-            // Every try to register counts, of the others those that failed to authenticate.
-            let failed = if matches!(route, Route::Authorize | Route::Logout | Route::Initiate) {
-                StatusCode::BAD_REQUEST
-            } else {
-                StatusCode::UNAUTHORIZED
-            };
-            if route == Route::Register || response.status() == failed {
-                counted.keep();
-            } else {
-                counted.give_back();
-            }
         }
-        // Whoever guesses hears so; what is right is answered all the same, to whoever shares the address, too.
-        if response.extensions().get::<NoSuchToken>().is_some() {
-            match self.0.wrong_tokens.reserve(client.0) {
-                Ok(counted) => counted.keep(),
-                Err(wait) => return self.slow_down(route.label(), wait),
-            }
-        }
-        response
     }
 
     /// There is more to do than the store can.
@@ -265,12 +231,20 @@ impl Hallpass {
 impl App for Hallpass {
     type Body = Full<Bytes>;
 
+    fn at_once<B>(&self, request: &Request<B>) -> Option<Answer<Full<Bytes>>> {
+        let (route, response) = self.0.endpoints.document(request)?;
+        Some(Answer {
+            response,
+            endpoint: route.label(),
+        })
+    }
+
     async fn answer(
         &self,
         mut request: Request<RequestBody>,
         client: ClientAddr,
     ) -> Answer<Full<Bytes>> {
-        let found = route(&self.0.issuer, request.uri().path()).map(nameless);
+        let found = route(&self.0.issuer, request.uri().path()).map(Route::nameless);
         if let Some(found) = found {
             let entered = if asks_the_store(found) {
                 self.0.admission.enter()
@@ -290,11 +264,46 @@ impl App for Hallpass {
             ) {
                 request.extensions_mut().insert(client);
             }
-            let response = self.protocol(request, client, found).await;
-            return Answer {
-                response,
-                endpoint: found.label(),
+            let endpoint = found.label();
+            // Counted before anything is awaited: many at once, or a stream that is reset, would pass otherwise.
+            let limit = self.limit(&request, found);
+            let counted = match limit.map(|limit| limit.reserve(client.0)).transpose() {
+                Ok(counted) => counted,
+                Err(wait) => {
+                    let response = self.slow_down(endpoint, wait);
+                    return Answer { response, endpoint };
+                }
             };
+            // Awaited here and in no function between: what is awaited is moved once for each of them.
+            let response = match self.0.endpoints.handle_at(found, request).await {
+                Ok(response) => response,
+                Err(request) => self.0.pages.nothing(&request),
+            };
+            if let Some(counted) = counted {
+                // Every try to register counts, of the others those that failed to authenticate.
+                let failed = if matches!(found, Route::Authorize | Route::Logout | Route::Initiate)
+                {
+                    StatusCode::BAD_REQUEST
+                } else {
+                    StatusCode::UNAUTHORIZED
+                };
+                if found == Route::Register || response.status() == failed {
+                    counted.keep();
+                } else {
+                    counted.give_back();
+                }
+            }
+            // Whoever guesses hears so; what is right is answered all the same, to whoever shares the address, too.
+            if response.extensions().get::<NoSuchToken>().is_some() {
+                match self.0.wrong_tokens.reserve(client.0) {
+                    Ok(counted) => counted.keep(),
+                    Err(wait) => {
+                        let response = self.slow_down(endpoint, wait);
+                        return Answer { response, endpoint };
+                    }
+                }
+            }
+            return Answer { response, endpoint };
         }
         let page = self
             .0
@@ -337,30 +346,6 @@ const fn asks_the_store(route: Route<'_>) -> bool {
         | Route::Initiate
         | Route::BackchannelAuthentication
         | Route::BackchannelAnswer => true,
-    }
-}
-
-/// The route without what it borrows from the request.
-fn nameless(route: Route<'_>) -> Route<'static> {
-    match route {
-        Route::Client(_) => Route::Client(""),
-        Route::Metadata => Route::Metadata,
-        Route::Jwks => Route::Jwks,
-        Route::Authorize => Route::Authorize,
-        Route::Token => Route::Token,
-        Route::UserInfo => Route::UserInfo,
-        Route::Introspect => Route::Introspect,
-        Route::Revoke => Route::Revoke,
-        Route::PushedAuthorization => Route::PushedAuthorization,
-        Route::Register => Route::Register,
-        Route::Logout => Route::Logout,
-        Route::DeviceAuthorization => Route::DeviceAuthorization,
-        Route::Initiate => Route::Initiate,
-        Route::BackchannelAuthentication => Route::BackchannelAuthentication,
-        Route::BackchannelAnswer => Route::BackchannelAnswer,
-        Route::CheckSession => Route::CheckSession,
-        Route::WebFinger => Route::WebFinger,
-        Route::Challenge => Route::Challenge,
     }
 }
 

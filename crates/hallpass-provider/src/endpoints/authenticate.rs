@@ -7,6 +7,7 @@ use hallpass_core::{
     client_auth::{self, AuthenticatedClient, Facts, Presented, attestation},
     client_request::ClientRequest,
 };
+use hallpass_types::Issuer;
 
 use crate::{
     Failure, Provider,
@@ -33,6 +34,16 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
+    /// Each, in the order of the table of their URLs.
+    const ALL: [Self; 6] = [
+        Self::Token,
+        Self::Introspection,
+        Self::Revocation,
+        Self::DeviceAuthorization,
+        Self::PushedAuthorization,
+        Self::BackchannelAuthentication,
+    ];
+
     /// Its path under the issuer.
     #[must_use]
     pub const fn path(self) -> &'static str {
@@ -44,6 +55,22 @@ impl Endpoint {
             Self::PushedAuthorization => super::discovery::PUSHED_AUTHORIZATION,
             Self::BackchannelAuthentication => super::discovery::BACKCHANNEL_AUTHENTICATION,
         }
+    }
+}
+
+/// The URLs of the endpoints, made once: every authentication is held against two of them.
+#[derive(Debug)]
+pub(crate) struct Urls([String; Endpoint::ALL.len()]);
+
+impl Urls {
+    pub(crate) fn new(issuer: &Issuer) -> Self {
+        Self(Endpoint::ALL.map(|endpoint| issuer.url(endpoint.path())))
+    }
+
+    fn of(&self, endpoint: Endpoint) -> &str {
+        let mut all = Endpoint::ALL.iter().zip(&self.0);
+        all.find(|(one, _)| **one == endpoint)
+            .map_or("", |(_, url)| url)
     }
 }
 
@@ -81,8 +108,8 @@ impl Provider {
                 .and_then(|c| presented.needs_jwks(c))
                 .map(str::to_owned)
         };
-        let token_endpoint = inner.policy.issuer.url(Endpoint::Token.path());
-        let called = inner.policy.issuer.url(endpoint.path());
+        let token_endpoint = inner.urls.of(Endpoint::Token);
+        let called = inner.urls.of(endpoint);
         let aliases: Vec<String> = [Endpoint::Token.path(), endpoint.path()]
             .into_iter()
             .filter_map(|path| inner.policy.mtls.alias(path))
@@ -105,8 +132,8 @@ impl Provider {
             let facts = Facts {
                 now: self.now(),
                 policy: &inner.policy,
-                token_endpoint: &token_endpoint,
-                endpoint: &called,
+                token_endpoint,
+                endpoint: called,
                 aliases: &aliases,
                 secret_digest: &digest,
                 fetched_jwks: fetched.as_deref(),

@@ -46,6 +46,7 @@ pub use admin::Caller;
 pub use approvals::{Approval, Approvals};
 pub use asked::{ResourceView, ScopeView};
 pub use authenticate::Endpoint;
+pub(crate) use authenticate::Urls;
 pub use authorize::{Answer, Answered, PageError, page_for};
 pub(crate) use authorize::{Person, SignedIn};
 pub use backchannel_answer::{BackchannelAnswer, BackchannelOutcome};

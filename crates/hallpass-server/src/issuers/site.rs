@@ -5,7 +5,7 @@ use hallpass_admin::AdminApi;
 use hallpass_http::{ClientAddr, Problem, secure};
 use hallpass_types::ErrorCode;
 use http::header::{HOST, HeaderValue, RETRY_AFTER};
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body_util::Full;
 
 use super::{FORGETS, Issuers, Where};
@@ -31,16 +31,24 @@ impl Site {
 
     /// The issuer of a request. Its host says where the request goes and nothing else: no URL is ever made of it.
     async fn find(&self, request: &Request<RequestBody>) -> Result<Where, ()> {
-        let strict = self.0.0.config.cache.bound.0 == 0;
-        if strict && self.0.look().await.is_err() {
+        if self.looks_each_time() && self.0.look().await.is_err() {
             return Err(());
         }
+        Ok(self.place(request))
+    }
+
+    fn looks_each_time(&self) -> bool {
+        self.0.0.config.cache.bound.0 == 0
+    }
+
+    /// Whose request it is, by what is known.
+    fn place<B>(&self, request: &Request<B>) -> Where {
         // The form was looked at when the request came in; there is one of them, or both say the same.
         let header = || request.headers().get(HOST)?.to_str().ok();
         let authority = request.uri().authority().map(http::uri::Authority::as_str);
         let host = authority.or_else(header);
         let path = request.uri().path();
-        Ok(self.0.directory(|directory| directory.find(host, path)))
+        self.0.directory(|directory| directory.find(host, path))
     }
 
     fn nowhere(&self) -> Answer<Full<Bytes>> {
@@ -71,6 +79,16 @@ impl Site {
 
 impl App for Site {
     type Body = Full<Bytes>;
+
+    fn at_once<B>(&self, request: &Request<B>) -> Option<Answer<Full<Bytes>>> {
+        if *request.method() != Method::GET || self.looks_each_time() {
+            return None;
+        }
+        match self.place(request) {
+            Where::Default => self.0.default_issuer().at_once(request),
+            Where::Other(_) | Where::Nowhere => None,
+        }
+    }
 
     async fn answer(
         &self,

@@ -15,6 +15,12 @@ pub trait App: Clone + Send + Sync + 'static {
     /// The body of its answers.
     type Body: Body<Data = Bytes, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static;
 
+    /// Answers a request for which nothing has to be awaited, if it is one. Everything else is left to [`Self::answer`].
+    fn at_once<B>(&self, request: &Request<B>) -> Option<Answer<Self::Body>> {
+        let _ = request;
+        None
+    }
+
     /// Answers one request of a client at that address.
     fn answer(
         &self,
