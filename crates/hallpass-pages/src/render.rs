@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, OnceLock, PoisonError, RwLock},
 };
 
 use minijinja::{HtmlEscape, Value, context, value::Serde};
@@ -65,7 +65,15 @@ pub struct Pages {
     /// The colour behind the page, light and dark.
     grounds: [String; 2],
     /// English is among them, and never taken away.
-    catalogs: Vec<Catalog>,
+    texts: Vec<Language>,
+}
+
+/// The texts of a language, made when somebody reads it for the first time.
+#[derive(Debug)]
+struct Language {
+    lang: Lang,
+    own: Texts,
+    catalog: OnceLock<Catalog>,
 }
 
 impl Pages {
@@ -95,19 +103,23 @@ impl Pages {
         };
         let (style, grounds) = theme.style()?;
         let assets = Assets::new(style, &theme).with_folder(templates_dir.as_deref())?;
-        let catalogs = Lang::ALL.map(|lang| {
+        let try_samples = templates_dir.is_some() || !texts.is_empty();
+        let languages = Lang::ALL.map(|lang| {
             let own = texts.iter().find(|(own, _)| *own == lang);
-            let texts = own.map(|(_, texts)| texts.clone()).unwrap_or_default();
-            Catalog::new(lang, &texts)
+            Language {
+                lang,
+                own: own.map(|(_, texts)| texts.clone()).unwrap_or_default(),
+                catalog: OnceLock::new(),
+            }
         });
         let pages = Self {
             templates: RwLock::new(Arc::new(Templates::new(sources)?)),
             reload: templates_dir.clone().filter(|_| reload),
             assets,
             grounds: grounds.map(|colour| colour.to_string()),
-            catalogs: catalogs.to_vec(),
+            texts: languages.into(),
         };
-        if templates_dir.is_some() || !texts.is_empty() {
+        if try_samples {
             pages.try_samples()?;
         }
         Ok(pages)
@@ -155,7 +167,9 @@ impl Pages {
 
     /// The texts of a language.
     pub(crate) fn catalog(&self, lang: Lang) -> Option<&Catalog> {
-        self.catalogs.iter().find(|catalog| catalog.lang() == lang)
+        let language = self.texts.iter().find(|language| language.lang == lang)?;
+        let make = || Catalog::new(lang, &language.own);
+        Some(language.catalog.get_or_init(make))
     }
 
     fn duration(&self, lang: Lang, seconds: u64) -> Option<String> {

@@ -3,6 +3,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 use minijinja::{AutoEscape, Environment, Error, UndefinedBehavior, syntax::SyntaxConfig};
@@ -112,57 +113,33 @@ impl Sources {
 const ENDING: &str = ".html";
 const MAIL_TEXT: &str = "mail.txt";
 
-/// Parsed templates.
+/// Templates. The built-in ones alone are parsed for the first page: a server that nobody looks at has no need of them.
 #[derive(Debug)]
 pub(crate) struct Templates {
-    environment: Environment<'static>,
+    environment: OnceLock<Environment<'static>>,
     sources: Sources,
 }
 
 impl Templates {
     /// The built-in templates with those of an operator in their place, or beside them to be included.
     pub(crate) fn new(sources: Sources) -> Result<Self, TemplateError> {
-        let mut environment = Environment::new();
-        // A misspelt field is an error, not an empty place in the page.
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        // Every value is escaped, whatever the name of the template. The text of a mail is no HTML.
-        environment.set_auto_escape_callback(|name| match name {
-            MAIL_TEXT => AutoEscape::None,
-            _ => AutoEscape::Html,
-        });
-        // And no template says otherwise.
-        environment.remove_filter("safe");
-        environment.add_filter("fill", message::fill);
-        environment.add_filter("fill_html", message::fill_html);
-        environment.add_filter("initial", text::initial);
-        environment.add_filter("named", message::named);
-        environment.add_filter("ltr", message::ltr);
-        let syntax = SyntaxConfig::builder()
-            .trim_blocks(true)
-            .lstrip_blocks(true)
-            .build();
-        environment.set_syntax(syntax.map_err(|error| sources.located(&error))?);
-        for (name, source) in BUILT_IN {
-            environment
-                .add_template(name, source)
-                .map_err(|error| sources.located(&error))?;
-        }
-        for (name, source) in &sources.files {
-            if let Some(line) = switches_escaping(source) {
-                return Err(TemplateError::Broken {
-                    file: sources.folder.join(name).display().to_string(),
-                    line,
-                    reason: "escaping cannot be switched".to_owned(),
-                });
-            }
-            environment
-                .add_template_owned(name.clone(), source.clone())
-                .map_err(|error| sources.located(&error))?;
-        }
-        Ok(Self {
-            environment,
+        let templates = Self {
+            environment: OnceLock::new(),
             sources,
-        })
+        };
+        if !templates.sources.files.is_empty() {
+            templates.environment()?;
+        }
+        Ok(templates)
+    }
+
+    fn environment(&self) -> Result<&Environment<'static>, TemplateError> {
+        if let Some(parsed) = self.environment.get() {
+            return Ok(parsed);
+        }
+        // Whoever comes second throws away what is the same.
+        let parsed = parse(&self.sources)?;
+        Ok(self.environment.get_or_init(|| parsed))
     }
 
     /// Renders a template.
@@ -171,7 +148,7 @@ impl Templates {
         name: &str,
         context: minijinja::Value,
     ) -> Result<String, TemplateError> {
-        self.environment
+        self.environment()?
             .get_template(name)
             .and_then(|template| template.render(context))
             .map_err(|error| self.sources.located(&error))
@@ -180,6 +157,47 @@ impl Templates {
     pub(crate) const fn sources(&self) -> &Sources {
         &self.sources
     }
+}
+
+fn parse(sources: &Sources) -> Result<Environment<'static>, TemplateError> {
+    let mut environment = Environment::new();
+    // A misspelt field is an error, not an empty place in the page.
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    // Every value is escaped, whatever the name of the template. The text of a mail is no HTML.
+    environment.set_auto_escape_callback(|name| match name {
+        MAIL_TEXT => AutoEscape::None,
+        _ => AutoEscape::Html,
+    });
+    // And no template says otherwise.
+    environment.remove_filter("safe");
+    environment.add_filter("fill", message::fill);
+    environment.add_filter("fill_html", message::fill_html);
+    environment.add_filter("initial", text::initial);
+    environment.add_filter("named", message::named);
+    environment.add_filter("ltr", message::ltr);
+    let syntax = SyntaxConfig::builder()
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .build();
+    environment.set_syntax(syntax.map_err(|error| sources.located(&error))?);
+    for (name, source) in BUILT_IN {
+        environment
+            .add_template(name, source)
+            .map_err(|error| sources.located(&error))?;
+    }
+    for (name, source) in &sources.files {
+        if let Some(line) = switches_escaping(source) {
+            return Err(TemplateError::Broken {
+                file: sources.folder.join(name).display().to_string(),
+                line,
+                reason: "escaping cannot be switched".to_owned(),
+            });
+        }
+        environment
+            .add_template_owned(name.clone(), source.clone())
+            .map_err(|error| sources.located(&error))?;
+    }
+    Ok(environment)
 }
 
 /// The first line with an `autoescape` tag.

@@ -93,10 +93,6 @@ impl Catalog {
         Self { lang, tree, value }
     }
 
-    pub(crate) const fn lang(&self) -> Lang {
-        self.lang
-    }
-
     /// All texts, for templates.
     pub(crate) fn value(&self) -> Value {
         self.value.clone()

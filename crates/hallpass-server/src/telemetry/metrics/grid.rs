@@ -1,6 +1,7 @@
 //! Counters with labels whose values are known at the start.
 
 use std::fmt;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use prometheus_client::collector::Collector;
@@ -35,31 +36,34 @@ impl Label {
     }
 }
 
-/// A counter for each combination of label values, in one flat array: to count is one atomic addition.
+/// A counter for each combination of label values: to count is one atomic addition. Those of a value of the first label lie
+/// together, and take no memory before one of them counts.
 ///
 /// Combinations that were never counted are not shown.
 pub struct Grid {
     name: &'static str,
     help: &'static str,
     labels: Vec<Label>,
-    cells: Box<[AtomicU64]>,
+    rows: Box<[OnceLock<Box<[AtomicU64]>>]>,
+    /// Counters in a row.
+    width: usize,
 }
 
 impl Grid {
     /// Counters that all stand at zero. The name comes without the suffix `_total`.
     #[must_use]
     pub fn new(name: &'static str, help: &'static str, labels: Vec<Label>) -> Self {
-        let size = labels.iter().fold(1_usize, |size, label| {
+        let width = labels.iter().skip(1).fold(1_usize, |size, label| {
             size.saturating_mul(label.values.len())
         });
-        let cells = std::iter::repeat_with(AtomicU64::default)
-            .take(size)
-            .collect();
+        let rows = labels.first().map_or(1, |label| label.values.len());
+        let rows = std::iter::repeat_with(OnceLock::new).take(rows).collect();
         Self {
             name,
             help,
             labels,
-            cells,
+            rows,
+            width,
         }
     }
 
@@ -74,7 +78,16 @@ impl Grid {
                     .saturating_mul(label.values.len())
                     .saturating_add(label.place(value))
             });
-        if let Some(cell) = self.cells.get(place) {
+        let (row, at) = (place.checked_div(self.width), place.checked_rem(self.width));
+        let Some((row, at)) = row.and_then(|row| self.rows.get(row)).zip(at) else {
+            return;
+        };
+        let row = row.get_or_init(|| {
+            std::iter::repeat_with(AtomicU64::default)
+                .take(self.width)
+                .collect()
+        });
+        if let Some(cell) = row.get(at) {
             cell.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -102,13 +115,16 @@ impl Collector for Grid {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let mut metric =
             encoder.encode_descriptor(self.name, self.help, None, MetricType::Counter)?;
-        for (place, cell) in self.cells.iter().enumerate() {
-            let count = cell.load(Ordering::Relaxed);
-            if count > 0 {
-                let labels = self.values(place);
-                metric
-                    .encode_family(&labels)?
-                    .encode_counter(&count, None::<&Exemplar<[(&str, &str); 0], u64>>)?;
+        for (row, cells) in self.rows.iter().enumerate() {
+            let begin = row.saturating_mul(self.width);
+            for (at, cell) in cells.get().into_iter().flatten().enumerate() {
+                let count = cell.load(Ordering::Relaxed);
+                if count > 0 {
+                    let labels = self.values(begin.saturating_add(at));
+                    metric
+                        .encode_family(&labels)?
+                        .encode_counter(&count, None::<&Exemplar<[(&str, &str); 0], u64>>)?;
+                }
             }
         }
         Ok(())
