@@ -1,10 +1,14 @@
 //! `--demo`: a user and clients with random secrets, for a first look and for scripts.
 
+use std::collections::BTreeMap;
+
 use hallpass_accounts::{AccountError, NewUser};
+use hallpass_admin::{ALL_PROJECTS, Operator, Principal};
+use hallpass_core::admin::Role;
 use hallpass_core::policy::standard_scopes;
 use hallpass_pages::DemoClient;
 use hallpass_provider::ports::{PasswordSignIn, SignInAttempt, SignInOutcome};
-use hallpass_store::StoreError;
+use hallpass_store::{AdminKind, AdminRecord, Commit, Spend, StoreError, UserRecord};
 use hallpass_types::{Issuer, Secret};
 use serde_json::{Map, Value, json};
 
@@ -70,6 +74,19 @@ impl Demo {
     /// # Errors
     /// The store fails, or somebody has the demo user's name whom the demo did not make.
     pub async fn make_user(&self, engine: &Engine) -> Result<(), Failure> {
+        self.make_account(engine).await?;
+        let accounts = &engine.accounts;
+        let found = accounts
+            .by_name(engine.provider.issuer_id(), USERNAME)
+            .await;
+        let found = found.map_err(|error| Failure::doing("demo", &error))?;
+        match found {
+            Some(user) => make_owner(engine, &user).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn make_account(&self, engine: &Engine) -> Result<(), Failure> {
         let (accounts, issuer) = (&engine.accounts, engine.provider.issuer_id());
         let failed = |error: AccountError| Failure::doing("demo", &error);
         let stored = |error: StoreError| failed(error.into());
@@ -149,6 +166,45 @@ impl Demo {
             ("clients".to_owned(), clients.into()),
         ])
     }
+}
+
+/// The demo's user administers, so that there is something to look at.
+async fn make_owner(engine: &Engine, user: &UserRecord) -> Result<(), Failure> {
+    let principal = Principal::User(user.subject.clone());
+    let Some(id) = principal.key() else {
+        return Ok(());
+    };
+    let failed = |error: StoreError| Failure::doing("demo", &error);
+    let (store, issuer) = (engine.provider.store(), engine.provider.issuer_id());
+    let kind = AdminKind::Operator;
+    let held = store
+        .admin_record(issuer, kind, &id)
+        .await
+        .map_err(failed)?;
+    if held.is_some() {
+        return Ok(());
+    }
+    let owner = Operator {
+        name: user.username.clone(),
+        roles: BTreeMap::from([(ALL_PROJECTS.to_owned(), Role::Owner)]),
+    };
+    let value = serde_json::to_value(owner).map_err(|error| Failure::doing("demo", &error))?;
+    let record = AdminRecord {
+        id: id.clone(),
+        revision: 1,
+        value,
+    };
+    let spend = Spend::Admin {
+        kind,
+        id,
+        from: None,
+        next: Some(Box::new(record)),
+    };
+    let commit = Commit {
+        spends: vec![spend],
+        writes: Vec::new(),
+    };
+    store.commit(issuer, commit).await.map(drop).map_err(failed)
 }
 
 fn describe(client: &config::Client) -> Value {

@@ -1,5 +1,6 @@
 //! The operations of version 1, one file each.
 
+pub mod access;
 pub mod audit;
 pub mod clients;
 pub mod keys;
@@ -7,6 +8,7 @@ pub mod me;
 pub mod operators;
 pub mod page;
 pub mod projects;
+pub mod scopes;
 pub mod users;
 
 use crate::operation::Registered;
@@ -52,6 +54,14 @@ pub static OPERATIONS: &[Registered] = &[
     Registered::of::<keys::List>(),
     Registered::of::<keys::Rotate>(),
     Registered::of::<keys::Retire>(),
+    Registered::of::<access::Show>(),
+    Registered::of::<access::SetRole>(),
+    Registered::of::<access::DeleteRole>(),
+    Registered::of::<access::SetGroup>(),
+    Registered::of::<access::DeleteGroup>(),
+    Registered::of::<access::SetOrganization>(),
+    Registered::of::<access::DeleteOrganization>(),
+    Registered::of::<scopes::Show>(),
     Registered::of::<audit::List>(),
     Registered::of::<audit::Export>(),
     Registered::of::<audit::Verify>(),

@@ -22,7 +22,11 @@ pub enum Operator {
 pub struct OperatorCreate {
     /// The name to sign in with.
     pub username: String,
-    /// Where the password of a new account comes from.
+    /// Their mail address. For a new account a link is printed then, behind which they choose a password once; so it is for a
+    /// user name that is a mail address.
+    #[arg(long)]
+    pub email: Option<String>,
+    /// Where the password of a new account comes from, where there is no mail address.
     #[command(flatten)]
     pub password: Password,
     /// What they may do.

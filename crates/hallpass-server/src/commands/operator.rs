@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use hallpass_accounts::NewUser;
 use hallpass_admin::{Caller, Desk, Problem, RoleName, Terms, v1::operators};
 use hallpass_core::admin::Role;
-use serde_json::{Map, Value, json};
+use hallpass_types::EmailAddress;
+use serde_json::{Value, json};
 
 use super::password;
 use crate::cli;
@@ -30,11 +31,21 @@ pub(super) async fn run(
             let view = set(&desk, &caller, &who, &options.role).await?;
             let mut value = describe(&view);
             let mut text = format!("{} administers as {}", view.name, options.role.role);
-            if let (Some(password), Some(value)) = (made, value.as_object_mut()) {
-                value.insert("password".to_owned(), password.as_str().into());
-                text.push_str(&format!(
-                    "\npassword: {password}\nAnother one is to be chosen at the first sign-in."
-                ));
+            let (member, secret) = match &made {
+                Made::Nothing => return output.say(&value, text),
+                Made::Password(password) => {
+                    text.push_str(&format!(
+                        "\npassword: {password}\nAnother one is to be chosen at the first sign-in."
+                    ));
+                    ("password", password)
+                }
+                Made::Link(link) => {
+                    text.push_str(&format!("\nTo choose a password, once: {link}"));
+                    ("link", link)
+                }
+            };
+            if let Some(value) = value.as_object_mut() {
+                value.insert(member.to_owned(), secret.as_str().into());
             }
             output.say(&value, text)
         }
@@ -62,30 +73,55 @@ pub(super) async fn run(
     }
 }
 
-/// Makes the account if there is none of that name: its password, if it was made up.
-async fn account(
-    options: &cli::OperatorCreate,
-    engine: &Engine,
-) -> Result<Option<String>, Failure> {
+/// What a new account has got.
+enum Made {
+    /// It was there, or the password was given.
+    Nothing,
+    Password(String),
+    Link(String),
+}
+
+/// Makes the account if there is none of that name.
+async fn account(options: &cli::OperatorCreate, engine: &Engine) -> Result<Made, Failure> {
     let issuer = engine.provider.issuer_id();
     let accounts = &engine.accounts;
+    let wrong = |error: &dyn std::error::Error| Failure::doing("operator", error);
     let found = accounts.by_name(issuer, &options.username).await;
-    if found
-        .map_err(|error| Failure::doing("operator", &error))?
-        .is_some()
-    {
-        return Ok(None);
+    if found.map_err(|error| wrong(&error))?.is_some() {
+        return Ok(Made::Nothing);
     }
-    let given = password::read(&options.password)?;
+    let address = match &options.email {
+        Some(email) => Some(
+            EmailAddress::parse(email)
+                .map_err(|_| Failure::new("--email is no mail address".to_owned()))?,
+        ),
+        None => EmailAddress::parse(&options.username).ok(),
+    };
+    let given = match &address {
+        Some(_) => None,
+        None => Some(password::read(&options.password)?),
+    };
+    let claims = address.iter().map(|address| {
+        let value = Value::from(address.as_str());
+        ("email".to_owned(), value)
+    });
     let new = NewUser {
         username: options.username.clone(),
-        password: Some(given.password.clone()),
-        must_change: given.made,
-        claims: Map::new(),
+        password: given.as_ref().map(|given| given.password.clone()),
+        must_change: given.as_ref().is_some_and(|given| given.made),
+        claims: claims.collect(),
     };
     let made = accounts.create(issuer, new).await;
-    made.map_err(|error| Failure::doing("operator", &error))?;
-    Ok(given.made.then(|| given.password.expose().to_owned()))
+    let made = made.map_err(|error| wrong(&error))?;
+    if let Some(address) = address {
+        let link = engine.provider.password_link(&made.subject, &address).await;
+        let link = link.map_err(|failure| Failure::new(format!("operator: {failure:?}")))?;
+        return Ok(Made::Link(link));
+    }
+    let made_up = given.filter(|given| given.made);
+    Ok(made_up.map_or(Made::Nothing, |given| {
+        Made::Password(given.password.expose().to_owned())
+    }))
 }
 
 /// Adds a role to those that somebody has.

@@ -1,0 +1,107 @@
+//! Roles, groups and organizations of a project.
+
+pub mod groups;
+pub mod organizations;
+pub mod roles;
+pub mod show;
+
+use std::collections::BTreeSet;
+
+use hallpass_core::access::{Directory, MAX_ENTRIES, MAX_PERMISSIONS, is_name};
+use hallpass_store::Spend;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use groups::{DeleteGroup, SetGroup};
+pub use organizations::{DeleteOrganization, SetOrganization};
+pub use roles::{DeleteRole, SetRole};
+pub use show::Show;
+
+use crate::{Change, Context, Kind, Problem};
+
+/// Which one.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Which {
+    /// Its name.
+    pub name: String,
+}
+
+/// A set of permissions.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct RoleView {
+    /// Its name.
+    pub name: String,
+    /// For operators.
+    pub description: Option<String>,
+    /// What it permits.
+    pub permissions: Vec<String>,
+}
+
+/// A set of roles that its members have.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct GroupView {
+    /// Its name.
+    pub name: String,
+    /// For operators.
+    pub description: Option<String>,
+    /// The roles of its members.
+    pub roles: Vec<String>,
+}
+
+/// A company, a team, a school.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct OrganizationView {
+    /// Its identifier.
+    pub name: String,
+    /// What people call it.
+    pub title: String,
+    /// Nobody acts for it any more.
+    pub disabled: bool,
+}
+
+async fn directory(cx: &Context) -> Result<Directory, Problem> {
+    Ok(cx.store().directory(cx.issuer()).await?)
+}
+
+/// Writes the directory as it was read and changed.
+async fn put(
+    cx: &Context,
+    mut directory: Directory,
+    said: Change,
+    answer: &impl Serialize,
+) -> Result<(), Problem> {
+    let full = [
+        directory.roles.len(),
+        directory.groups.len(),
+        directory.organizations.len(),
+    ];
+    if full.into_iter().any(|count| count > MAX_ENTRIES) {
+        return Err(Problem::new(Kind::WrongState).because("there are too many already"));
+    }
+    let from = directory.revision;
+    directory.revision = from.saturating_add(1);
+    let record = Box::new(directory);
+    let said = said.spending([Spend::Directory { from, record }]);
+    Ok(cx.commit(said, answer).await?)
+}
+
+fn named(name: &str) -> Result<(), Problem> {
+    if is_name(name) {
+        Ok(())
+    } else {
+        let text = "has 1 to 128 visible characters, without quotes and backslashes";
+        Err(Problem::unfit("name", text))
+    }
+}
+
+/// A list of names without doubles.
+fn names(field: &str, given: Vec<String>) -> Result<BTreeSet<String>, Problem> {
+    if given.len() > MAX_PERMISSIONS {
+        return Err(Problem::unfit(field, "has too many entries"));
+    }
+    if !given.iter().all(|name| is_name(name)) {
+        return Err(Problem::unfit(field, "holds something that is no name"));
+    }
+    Ok(given.into_iter().collect())
+}

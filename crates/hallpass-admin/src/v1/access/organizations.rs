@@ -1,0 +1,92 @@
+//! Organizations.
+
+use hallpass_core::{access::Organization, admin::Permission};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{OrganizationView, Which, directory, named, put};
+use crate::{Change, Context, Info, Kind, Method, Nothing, Operation, Problem};
+
+/// Makes or replaces an organization.
+#[derive(Debug)]
+pub struct SetOrganization;
+
+/// Deletes an organization.
+#[derive(Debug)]
+pub struct DeleteOrganization;
+
+/// What it is to be.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// Its name: 1 to 128 visible characters.
+    pub name: String,
+    /// What people call it; by default its name.
+    #[serde(default)]
+    pub title: Option<String>,
+    /// Whether nobody acts for it any more.
+    #[serde(default)]
+    pub disabled: bool,
+}
+
+impl Operation for SetOrganization {
+    const INFO: Info = Info::new(
+        "organizations.set",
+        Method::Put,
+        "/projects/{project}/organizations/{name}",
+        Permission::ChangeAccess,
+    )
+    .fails(&[Kind::Unfit])
+    .does("Makes an organization, or replaces it.");
+    type Input = Input;
+    type Output = OrganizationView;
+
+    async fn run(cx: &Context, input: Input) -> Result<OrganizationView, Problem> {
+        named(&input.name)?;
+        let mut directory = directory(cx).await?;
+        cx.matches(&directory.revision.to_string())?;
+        let title = input.title.unwrap_or_else(|| input.name.clone());
+        if title.is_empty() || title.len() > 200 || title.chars().any(char::is_control) {
+            return Err(Problem::unfit(
+                "title",
+                "has 1 to 200 bytes, without control characters",
+            ));
+        }
+        let made = Organization {
+            name: title.clone(),
+            disabled: input.disabled,
+        };
+        let view = OrganizationView {
+            name: input.name,
+            title,
+            disabled: input.disabled,
+        };
+        let said = Change::of("organization", &view.name);
+        directory.organizations.insert(view.name.clone(), made);
+        put(cx, directory, said, &view).await?;
+        Ok(view)
+    }
+}
+
+impl Operation for DeleteOrganization {
+    const INFO: Info = Info::new(
+        "organizations.delete",
+        Method::Delete,
+        "/projects/{project}/organizations/{name}",
+        Permission::ChangeAccess,
+    )
+    .does("Deletes an organization: it gives nobody anything any more.");
+    type Input = Which;
+    type Output = Nothing;
+
+    async fn run(cx: &Context, input: Which) -> Result<Nothing, Problem> {
+        let mut directory = directory(cx).await?;
+        cx.matches(&directory.revision.to_string())?;
+        if directory.organizations.remove(&input.name).is_none() {
+            return Err(Kind::NotFound.into());
+        }
+        let said = Change::of("organization", &input.name);
+        put(cx, directory, said, &Nothing {}).await?;
+        Ok(Nothing {})
+    }
+}
