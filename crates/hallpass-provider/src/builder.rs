@@ -335,6 +335,7 @@ impl Builder {
                 clock: self.clock,
                 entropy: self.entropy,
                 events: self.events,
+                tallies: crate::tallies::Tallies::default(),
                 grants: self.grants,
                 clients: ClientCache::default(),
                 cache_bound: self.cache_bound,

@@ -28,6 +28,7 @@ pub mod roots;
 pub mod secrets;
 mod sending;
 mod sessions;
+mod tallies;
 mod together;
 mod tries;
 mod unspent;

@@ -28,6 +28,7 @@ use crate::{
     remote_keys::RemoteKeys,
     secrets::Secrets,
     sending::Sending,
+    tallies::Tallies,
     tries::{Limits, Tries},
     upstream_metadata::UpstreamMetadata,
 };
@@ -66,6 +67,7 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) events: Arc<dyn Events>,
+    pub(crate) tallies: Tallies,
     pub(crate) grants: Grants,
     pub(crate) clients: ClientCache,
     /// For so many seconds a client is believed to be what it was.
@@ -166,6 +168,7 @@ impl Provider {
 
     /// Tells listeners.
     pub fn emit(&self, event: &Event<'_>) {
+        self.inner.tallies.hear(event);
         self.inner.events.on(event);
     }
 

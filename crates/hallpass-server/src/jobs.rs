@@ -25,6 +25,16 @@ pub async fn run(provider: Provider, rotation: Seconds, healthy: Arc<AtomicBool>
         () = keep_keys(&provider, rotation) => {}
         () = purge(&provider) => {}
         () = send_deliveries(&provider) => {}
+        () = keep_tallies(&provider) => {}
+    }
+}
+
+/// Numbers for operators.
+async fn keep_tallies(provider: &Provider) {
+    let mut ticks = interval_at(soon(TALLY), TALLY);
+    loop {
+        ticks.tick().await;
+        tell("numbers cannot be kept", provider.keep_tallies().await);
     }
 }
 
@@ -206,6 +216,8 @@ fn soon(after: Duration) -> Instant {
 }
 
 /// How soon a rotation by command is noticed.
+/// Numbers are written down this often.
+pub(crate) const TALLY: Duration = Duration::from_secs(20);
 const WATCH: Duration = Duration::from_secs(2);
 /// After the start there is more urgent work than keys for a later day.
 const SETTLE: Duration = Duration::from_secs(5);

@@ -1,12 +1,14 @@
 //! What operators keep, and what they did.
 
-use hallpass_store::{AdminKind, AdminRecord, AuditRecord, Page, StoreError, encoding::decode};
-use hallpass_types::IssuerId;
+use hallpass_store::{
+    AdminKind, AdminRecord, AuditRecord, Day, Page, StoreError, encoding::decode,
+};
+use hallpass_types::{Bucket, IssuerId};
 use tokio_postgres::Row;
 
 use crate::{
     read::{Params, Readers, most, number, page},
-    row::{Read, blob, int},
+    row::{Read, blob, int, small},
     sql,
 };
 
@@ -75,5 +77,29 @@ impl Readers {
             decode(issuer, &[&seq.to_be_bytes()], blob(row, 1)?)
         })
         .await
+    }
+
+    pub(crate) async fn tallies(
+        &self,
+        issuer: IssuerId,
+        from: Day,
+        to: Day,
+    ) -> Read<Vec<(Day, String, u64)>> {
+        let (from, to) = (from.tally_bucket().0, to.tally_bucket().0);
+        let params: Params<'_> = &[&number(issuer), &i64::from(from), &i64::from(to)];
+        self.all(sql::TALLIES, params, |row| {
+            let name = String::from_utf8_lossy(blob(row, 1)?).into_owned();
+            let day = Day::of_tally(Bucket(small(row, 0)?));
+            Ok((day, name, int(row, 2)?.unsigned_abs()))
+        })
+        .await
+    }
+
+    pub(crate) async fn count_active(&self, issuer: IssuerId, period: Bucket) -> Read<u64> {
+        let params: Params<'_> = &[&number(issuer), &i64::from(period.0)];
+        let counted = self
+            .one(sql::COUNT_ACTIVE, params, |row| int(row, 0))
+            .await?;
+        Ok(counted.unwrap_or_default().unsigned_abs())
     }
 }

@@ -361,6 +361,16 @@ fn push_write(issuer: IssuerId, write: Write, out: &mut Vec<Op>) -> Result<(), S
             out.push(forget(Kind::ForgetConsents));
             forget(Kind::ForgetActivity)
         }
+        Write::Tally(day, name, n) => Place {
+            bucket: day.tally_bucket().0,
+            id: name.into_bytes(),
+        }
+        .op(Kind::AddTally, [Value::Int(i64::try_from(n).ok())]),
+        Write::Active(bucket, id) => Place {
+            bucket: bucket.0,
+            id: id.to_vec(),
+        }
+        .op(Kind::PutActive, []),
         Write::EndSession(key) => Place::from(key).op(Kind::EndSession, []),
         Write::Participant(session, record) => {
             let place = Place::of_participant(session, &record.client_id, record.grant);

@@ -95,6 +95,10 @@ pub(crate) const DUE_DELIVERIES: &str =
     "SELECT bucket, id, attempts, next_at, record FROM deliveries
     WHERE issuer = $1 AND next_at <= $2 ORDER BY next_at LIMIT $3";
 pub(crate) const DIRECTORY: &str = "SELECT record FROM directories WHERE issuer = $1";
+pub(crate) const TALLIES: &str = "SELECT bucket, id, amount FROM tallies
+    WHERE issuer = $1 AND bucket >= $2 AND bucket <= $3 ORDER BY bucket, id LIMIT 100000";
+pub(crate) const COUNT_ACTIVE: &str =
+    "SELECT count(*) FROM active_people WHERE issuer = $1 AND bucket = $2";
 pub(crate) const ADMIN_RECORD: &str =
     "SELECT record FROM admin_records WHERE issuer = $1 AND kind = $2 AND id = $3";
 pub(crate) const ADMIN_RECORDS: &str = "SELECT id, record FROM admin_records
@@ -199,6 +203,8 @@ erasing! {
     "directories" "issuer";
     "admin_records" "kind, id";
     "audit_lines" "seq";
+    "tallies" "bucket, id";
+    "active_people" "bucket, id";
 }
 
 /// The statements that purge one table of expiring records.
@@ -238,6 +244,8 @@ expiring!(
     "deliveries",
     "participants",
     "activity",
+    "tallies",
+    "active_people",
     "denied_tokens",
     "once_keys"
 );

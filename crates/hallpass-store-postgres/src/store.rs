@@ -466,6 +466,14 @@ impl Store for PostgresStore {
         Box::pin(self.readers.audit_before(issuer, before, limit))
     }
 
+    fn tallies(&self, issuer: IssuerId, from: Day, to: Day) -> Answer<'_, Vec<(Day, String, u64)>> {
+        Box::pin(self.readers.tallies(issuer, from, to))
+    }
+
+    fn count_active(&self, issuer: IssuerId, period: Bucket) -> Answer<'_, u64> {
+        Box::pin(self.readers.count_active(issuer, period))
+    }
+
     fn root(&self, issuer: IssuerId) -> Answer<'_, Option<RootRecord>> {
         Box::pin(self.readers.root(issuer))
     }

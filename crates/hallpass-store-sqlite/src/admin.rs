@@ -1,10 +1,10 @@
 //! What operators keep, and what they did.
 
 use hallpass_store::{
-    AdminKind, AdminRecord, AuditRecord, MAX_PAGE, Page, StoreError,
+    AdminKind, AdminRecord, AuditRecord, Day, MAX_PAGE, Page, StoreError,
     encoding::{decode, encode},
 };
-use hallpass_types::IssuerId;
+use hallpass_types::{Bucket, IssuerId};
 use rusqlite::{Connection, Result, params};
 
 use crate::{
@@ -171,4 +171,28 @@ fn lines(
         })?);
     }
     Ok(found)
+}
+
+pub(crate) fn tallies(
+    db: &Connection,
+    issuer: IssuerId,
+    from: Day,
+    to: Day,
+) -> Read<Vec<(Day, String, u64)>> {
+    let values = params![issuer.0, from.tally_bucket().0, to.tally_bucket().0];
+    let mut statement = cached(db, sql::TALLIES)?;
+    let mut rows = statement.query(values)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (bucket, name, n): (u32, Vec<u8>, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let name = String::from_utf8_lossy(&name).into_owned();
+        found.push((Day::of_tally(Bucket(bucket)), name, n.unsigned_abs()));
+    }
+    Ok(found)
+}
+
+pub(crate) fn count_active(db: &Connection, issuer: IssuerId, period: Bucket) -> Read<u64> {
+    let mut statement = cached(db, sql::COUNT_ACTIVE)?;
+    let n: i64 = statement.query_row(params![issuer.0, period.0], |row| row.get(0))?;
+    Ok(n.unsigned_abs())
 }

@@ -313,6 +313,12 @@ fn write(db: &Connection, IssuerId(issuer): IssuerId, write: &WriteRow) -> Resul
             run(db, sql::PUT_ACTIVITY, values)
         }
         WriteRow::ForgetPerson(subject) => people::forget(db, issuer, subject),
+        WriteRow::Tally(Place { bucket, id }, n) => {
+            run(db, sql::ADD_TALLY, params![issuer, bucket, id, n])
+        }
+        WriteRow::Active(Place { bucket, id }) => {
+            run(db, sql::PUT_ACTIVE, params![issuer, bucket, id])
+        }
         WriteRow::EndSession(Place { bucket, id }) => {
             run(db, sql::END_SESSION, params![issuer, bucket, id])
         }

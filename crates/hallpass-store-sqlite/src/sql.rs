@@ -43,6 +43,9 @@ statements! {
     CREDENTIALS = "SELECT id, record FROM credentials WHERE issuer = ?1 AND subject = ?2 LIMIT ?3";
     CREDENTIAL_BY_LOOKUP = "SELECT id, record, subject FROM credentials WHERE issuer = ?1 AND lookup = ?2";
     SIGNING_KEYS = "SELECT kid, record FROM signing_keys WHERE issuer = ?1";
+    TALLIES = "SELECT bucket, id, n FROM tallies
+        WHERE issuer = ?1 AND bucket >= ?2 AND bucket <= ?3 ORDER BY bucket, id LIMIT 100000";
+    COUNT_ACTIVE = "SELECT count(*) FROM active_people WHERE issuer = ?1 AND bucket = ?2";
     ADMIN_RECORD = "SELECT record FROM admin_records WHERE issuer = ?1 AND kind = ?2 AND id = ?3";
     ADMIN_RECORDS = "SELECT id, record FROM admin_records
         WHERE issuer = ?1 AND kind = ?2 AND id > ?3 ORDER BY id LIMIT ?4";
@@ -142,6 +145,9 @@ statements! {
         WHERE issuer = ?1 AND bucket = ?2 AND id = ?3 AND (seen IS NULL OR seen < ?4)";
     PUT_ACTIVITY = "INSERT INTO activity (issuer, bucket, id, subject, at, record)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
+    ADD_TALLY = "INSERT INTO tallies (issuer, bucket, id, n) VALUES (?1, ?2, ?3, ?4)
+        ON CONFLICT DO UPDATE SET n = n + excluded.n";
+    PUT_ACTIVE = "INSERT INTO active_people (issuer, bucket, id) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
     DELETE_USER = "DELETE FROM users WHERE issuer = ?1 AND subject = ?2 AND revision = ?3";
     FORGET_CREDENTIALS = "DELETE FROM credentials WHERE issuer = ?1 AND subject = ?2";
     FORGET_CONSENTS = "DELETE FROM consents WHERE issuer = ?1 AND subject = ?2";
@@ -204,6 +210,8 @@ expiring!(
     "deliveries",
     "participants",
     "activity",
+    "tallies",
+    "active_people",
     "denied_tokens",
     "once_keys"
 );
@@ -240,6 +248,8 @@ erasing! {
     "directories" "issuer";
     "admin_records" "kind, id";
     "audit_lines" "seq";
+    "tallies" "bucket, id";
+    "active_people" "bucket, id";
 }
 
 #[cfg(test)]

@@ -343,6 +343,14 @@ impl Store for SqliteStore {
         self.read(move |db| admin::audit_before(db, issuer, before, limit))
     }
 
+    fn tallies(&self, issuer: IssuerId, from: Day, to: Day) -> Answer<'_, Vec<(Day, String, u64)>> {
+        self.read(move |db| admin::tallies(db, issuer, from, to))
+    }
+
+    fn count_active(&self, issuer: IssuerId, period: Bucket) -> Answer<'_, u64> {
+        self.read(move |db| admin::count_active(db, issuer, period))
+    }
+
     fn root(&self, issuer: IssuerId) -> Answer<'_, Option<RootRecord>> {
         self.read(move |db| roots::root(db, issuer))
     }

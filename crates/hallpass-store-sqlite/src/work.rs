@@ -136,6 +136,8 @@ pub(crate) enum WriteRow {
     SessionSeen(Place, i64),
     Activity(Place, Subject, i64, Vec<u8>),
     ForgetPerson(Subject),
+    Tally(Place, i64),
+    Active(Place),
     EndSession(Place),
     Participant(Place, Subject, Vec<u8>),
     ForgetParticipant(Place),
@@ -378,6 +380,17 @@ fn write_row(issuer: IssuerId, write: Write) -> Result<WriteRow, StoreError> {
             WriteRow::Activity(place, record.subject, record.at.0, encoded)
         }
         Write::ForgetPerson(subject) => WriteRow::ForgetPerson(subject),
+        Write::Tally(day, name, n) => {
+            let place = Place {
+                bucket: day.tally_bucket().0,
+                id: name.into_bytes(),
+            };
+            WriteRow::Tally(place, i64::try_from(n).unwrap_or(i64::MAX))
+        }
+        Write::Active(bucket, id) => WriteRow::Active(Place {
+            bucket: bucket.0,
+            id: id.to_vec(),
+        }),
         Write::EndSession(key) => WriteRow::EndSession(key.into()),
         Write::Participant(session, record) => {
             let place = Place::of_participant(session, &record.client_id, record.grant);

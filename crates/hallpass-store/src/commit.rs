@@ -206,6 +206,10 @@ pub enum Write {
     /// Deletes what a person allowed, what they prove who they are with, and what happened with their account. Their
     /// account, sessions and grants end by themselves or by writes of their own.
     ForgetPerson(Subject),
+    /// Adds to a number of a day. The place is that of [`Day::tally_bucket`].
+    Tally(Day, String, u64),
+    /// Notes that somebody was there in a period, which ends with the bucket. Once is enough.
+    Active(Bucket, [u8; 16]),
     /// Ends a session: it is unknown from then on.
     EndSession(Key<Session>),
     /// Remembers that a client takes part in a session, or what it got there since. Spend [`Spend::Session`] in the same

@@ -295,6 +295,10 @@ pub trait Store: Send + Sync + 'static {
         before: Option<u64>,
         limit: usize,
     ) -> Answer<'_, Vec<AuditRecord>>;
+    /// The numbers of days, from one to another with both, in order; at most 100,000.
+    fn tallies(&self, issuer: IssuerId, from: Day, to: Day) -> Answer<'_, Vec<(Day, String, u64)>>;
+    /// How many were there in a period ([`Write::Active`](crate::Write::Active)).
+    fn count_active(&self, issuer: IssuerId, period: Bucket) -> Answer<'_, u64>;
     /// The root of an issuer's secrets.
     fn root(&self, issuer: IssuerId) -> Answer<'_, Option<RootRecord>>;
     /// Every number that an issuer ever got, with its name in the store, in order, after `after`; at most [`MAX_PAGE`].

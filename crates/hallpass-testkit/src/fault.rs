@@ -265,6 +265,23 @@ impl Store for Breakable {
         self.read(self.store.audit_before(issuer, before, limit))
     }
 
+    fn tallies(
+        &self,
+        issuer: IssuerId,
+        from: Day,
+        to: Day,
+    ) -> BoxFuture<'_, Result<Vec<(Day, String, u64)>, StoreError>> {
+        self.read(self.store.tallies(issuer, from, to))
+    }
+
+    fn count_active(
+        &self,
+        issuer: IssuerId,
+        period: Bucket,
+    ) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.read(self.store.count_active(issuer, period))
+    }
+
     fn root(&self, issuer: IssuerId) -> BoxFuture<'_, Result<Option<RootRecord>, StoreError>> {
         self.read(self.store.root(issuer))
     }

@@ -9,6 +9,7 @@ pub mod operators;
 pub mod page;
 pub mod projects;
 pub mod scopes;
+pub mod statistics;
 pub mod users;
 
 use crate::operation::Registered;
@@ -62,6 +63,7 @@ pub static OPERATIONS: &[Registered] = &[
     Registered::of::<access::SetOrganization>(),
     Registered::of::<access::DeleteOrganization>(),
     Registered::of::<scopes::Show>(),
+    Registered::of::<statistics::Show>(),
     Registered::of::<audit::List>(),
     Registered::of::<audit::Export>(),
     Registered::of::<audit::Verify>(),

@@ -38,6 +38,7 @@ impl Provider {
         browser: &Browser,
         client: Option<&ClientId>,
     ) -> Write {
+        self.inner.tallies.count("account", what.as_str());
         let now = self.now();
         let kept = now.plus(self.inner.policy.people.activity_kept);
         let record = ActivityRecord {
@@ -86,7 +87,10 @@ impl Provider {
         let Some(visit) = browser.visit.as_deref() else {
             return Ok(Vec::new());
         };
-        let mut writes = vec![self.happened(&account.subject, Activity::SignedIn, browser, None)];
+        let mut writes = vec![
+            self.happened(&account.subject, Activity::SignedIn, browser, None),
+            self.was_active(&account.subject),
+        ];
         if !inner.policy.people.new_device_mail || self.inner.post.is_none() {
             return Ok(writes);
         }

@@ -81,6 +81,8 @@ impl Store for Slow {
         admin_records(issuer: IssuerId, kind: AdminKind, after: Option<&'a str>, limit: usize) -> Page<AdminRecord>;
         audit_after(issuer: IssuerId, after: u64, limit: usize) -> Vec<AuditRecord>;
         audit_before(issuer: IssuerId, before: Option<u64>, limit: usize) -> Vec<AuditRecord>;
+        tallies(issuer: IssuerId, from: Day, to: Day) -> Vec<(Day, String, u64)>;
+        count_active(issuer: IssuerId, period: Bucket) -> u64;
         root(issuer: IssuerId) -> Option<RootRecord>;
         participants(issuer: IssuerId, session: Key<Session>) -> Vec<ParticipantRecord>;
         participating(issuer: IssuerId, session: Key<Session>) -> Vec<ParticipantRecord>;

@@ -128,8 +128,8 @@ async fn serve(mut config: Config, demo: bool, output: Output) -> Result<(), Fai
     tracing::info!(issuer = issuer.as_str(), listen = %address, "ready");
     let healthy = Arc::new(AtomicBool::new(true));
     let rotation = config.keys.rotation;
-    let own = jobs::run(provider, rotation, Arc::clone(&healthy));
-    let others = issuers::jobs::run(issuers, rotation);
+    let own = jobs::run(provider.clone(), rotation, Arc::clone(&healthy));
+    let others = issuers::jobs::run(issuers.clone(), rotation);
     let ended = Arc::new(Notify::new());
     let end = Arc::clone(&ended);
     let jobs = tokio::spawn(async move {
@@ -161,6 +161,10 @@ async fn serve(mut config: Config, demo: bool, output: Output) -> Result<(), Fai
         )),
     };
     jobs.abort();
+    if let Err(error) = provider.keep_tallies().await {
+        tracing::warn!(%error, "numbers cannot be kept");
+    }
+    issuers::jobs::write_tallies(&issuers).await;
     served
 }
 

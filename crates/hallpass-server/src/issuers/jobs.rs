@@ -21,6 +21,7 @@ pub async fn run(issuers: Issuers, rotation: Seconds) {
     tokio::join!(
         follow(&issuers),
         watch_keys(&issuers),
+        keep_tallies(&issuers),
         keep_loaded(&issuers, rotation),
         pass_by(&issuers, rotation),
         send(&issuers),
@@ -60,6 +61,22 @@ async fn watch_keys(issuers: &Issuers) {
             }
             tokio::task::yield_now().await;
         }
+    }
+}
+
+/// Numbers for operators, of issuers that are in memory.
+async fn keep_tallies(issuers: &Issuers) {
+    loop {
+        sleep(crate::jobs::TALLY).await;
+        write_tallies(issuers).await;
+    }
+}
+
+/// Writes down what was counted since the last time.
+pub async fn write_tallies(issuers: &Issuers) {
+    for issuer in issuers.0.held.all() {
+        let kept = issuer.provider().keep_tallies().await;
+        tell("numbers cannot be kept", kept);
     }
 }
 

@@ -31,6 +31,7 @@ migrations!(
     "0002_people" Phase::Expand,
     "0003_directories" Phase::Expand,
     "0004_admin" Phase::Expand,
+    "0005_tallies" Phase::Expand,
 );
 
 /// The steps that a database still lacks.

@@ -30,7 +30,8 @@ migrations!(
     "0008_roots" Phase::Expand,
     "0009_people" Phase::Expand,
     "0010_directories" Phase::Expand,
-    "0011_admin" Phase::Expand
+    "0011_admin" Phase::Expand,
+    "0012_tallies" Phase::Expand
 );
 
 /// The steps that a database still lacks.

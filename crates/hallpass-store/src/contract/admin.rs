@@ -7,7 +7,7 @@ use super::{
     Trial,
     sample::{NOW, key},
 };
-use crate::{Actor, AdminKind, AdminRecord, AuditRecord, Commit, Committed, Spend};
+use crate::{Actor, AdminKind, AdminRecord, AuditRecord, Commit, Committed, Day, Spend, Write};
 
 const OPERATOR: AdminKind = AdminKind::Operator;
 
@@ -202,6 +202,64 @@ pub async fn of_many_that_append_a_line_of_one_number_one_succeeds(t: Trial) {
         };
         assert_eq!(t.race(8, task).await, 1, "line {seq}");
     }
+}
+
+/// By day and name, in order, from one day to another with both.
+pub async fn numbers_of_a_day_add_up(t: Trial) {
+    let issuer = t.issuer().await;
+    let tally = |day, name: &str, n| Write::Tally(Day(day), name.to_owned(), n);
+    t.write(vec![tally(20_000, "b", 1), tally(20_000, "a", 5)])
+        .await;
+    t.write(vec![tally(20_000, "b", 2), tally(20_001, "b", 7)])
+        .await;
+    t.write(vec![tally(20_002, "b", 9), tally(20_002, "b", 1)])
+        .await;
+    let between = async |from, to| t.store.tallies(issuer, Day(from), Day(to)).await.unwrap();
+    let row = |day, name: &str, n| (Day(day), name.to_owned(), n);
+    let first = [
+        row(20_000, "a", 5),
+        row(20_000, "b", 3),
+        row(20_001, "b", 7),
+    ];
+    assert_eq!(between(20_000, 20_001).await, first);
+    assert_eq!(between(20_002, 30_000).await, [row(20_002, "b", 10)]);
+    assert!(between(10_000, 19_999).await.is_empty());
+    let below = Day(20_001).tally_bucket();
+    assert_eq!(t.store.purge(below, 100).await.unwrap(), 2);
+    assert_eq!(between(0, 30_000).await.len(), 2);
+}
+
+/// Whoever comes again is not somebody else.
+pub async fn whoever_was_there_is_counted_once(t: Trial) {
+    let issuer = t.issuer().await;
+    let (month, next) = (Bucket(5000), Bucket(6000));
+    let active = |period, who| Write::Active(period, [who; 16]);
+    t.write(vec![active(month, 1), active(month, 2)]).await;
+    t.write(vec![active(month, 1), active(next, 1)]).await;
+    let count = async |period| t.store.count_active(issuer, period).await.unwrap();
+    assert_eq!((count(month).await, count(next).await), (2, 1));
+    assert_eq!(count(Bucket(7000)).await, 0);
+    assert_eq!(t.store.purge(next, 100).await.unwrap(), 2);
+    assert_eq!((count(month).await, count(next).await), (0, 1));
+}
+
+/// Additions at one time are all there.
+pub async fn a_number_that_many_add_to_loses_nothing(t: Trial) {
+    let issuer = t.issuer().await;
+    for _ in 0..t.rounds {
+        let add = |_| {
+            std::future::ready(Commit {
+                spends: Vec::new(),
+                writes: vec![Write::Tally(Day(20_000), "n".to_owned(), 1)],
+            })
+        };
+        assert_eq!(t.race(8, add).await, 8);
+    }
+    let found = t.store.tallies(issuer, Day(20_000), Day(20_000)).await;
+    assert_eq!(
+        found.unwrap(),
+        [(Day(20_000), "n".to_owned(), u64::from(t.rounds) * 8)]
+    );
 }
 
 /// Each issuer has a log of its own, which no purge touches.

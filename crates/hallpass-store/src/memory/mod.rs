@@ -281,6 +281,14 @@ impl Store for MemoryStore {
         })
     }
 
+    fn tallies(&self, issuer: IssuerId, from: Day, to: Day) -> Answer<'_, Vec<(Day, String, u64)>> {
+        self.read(issuer, move |t| t.administration.tallies(from, to))
+    }
+
+    fn count_active(&self, issuer: IssuerId, period: Bucket) -> Answer<'_, u64> {
+        self.read(issuer, move |t| t.administration.count_active(period))
+    }
+
     fn root(&self, issuer: IssuerId) -> Answer<'_, Option<RootRecord>> {
         self.read(issuer, Tenant::root)
     }

@@ -68,6 +68,8 @@ impl Store for Counting {
         admin_records(issuer: IssuerId, kind: AdminKind, after: Option<&'a str>, limit: usize) -> Page<AdminRecord>;
         audit_after(issuer: IssuerId, after: u64, limit: usize) -> Vec<AuditRecord>;
         audit_before(issuer: IssuerId, before: Option<u64>, limit: usize) -> Vec<AuditRecord>;
+        tallies(issuer: IssuerId, from: Day, to: Day) -> Vec<(Day, String, u64)>;
+        count_active(issuer: IssuerId, period: Bucket) -> u64;
         root(issuer: IssuerId) -> Option<RootRecord>;
         issuer_numbers(after: Option<IssuerId>, limit: usize) -> Vec<(IssuerId, String)>;
         forget_issued(issuer: IssuerId, limit: usize) -> u64;

@@ -99,13 +99,13 @@ impl Provider {
         let registered = verify_registration(&registration, &expected)
             .inspect_err(|reason| tracing::info!(reason = %reason, "a passkey was not registered"))
             .ok()?;
+        let kind = aaguid::name(&registered.aaguid).unwrap_or("Passkey");
+        self.inner.tallies.count("passkey", kind);
         let record = CredentialRecord {
             subject: subject.clone(),
             id: CredentialId(self.random()),
             lookup: Some(lookup(&registered.credential_id)),
-            name: aaguid::name(&registered.aaguid)
-                .unwrap_or("Passkey")
-                .to_owned(),
+            name: kind.to_owned(),
             data: CredentialData::Passkey(Box::new(Passkey {
                 credential_id: registered.credential_id,
                 public_key: registered.public_key,

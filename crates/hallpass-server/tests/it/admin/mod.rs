@@ -1,10 +1,13 @@
 //! Administration over HTTP.
 
+mod access;
 mod audit;
 mod clients;
 mod keys;
 mod matrix;
+mod operators;
 mod projects;
+mod statistics;
 mod users;
 
 use serde_json::{Value, json};

@@ -1,8 +1,10 @@
 //! What operators keep, and what they did.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{AdminKind, AdminRecord, AuditRecord, MAX_PAGE, Page};
+use hallpass_types::Bucket;
+
+use crate::{AdminKind, AdminRecord, AuditRecord, Day, MAX_PAGE, Page};
 
 /// Which record.
 type Place = (AdminKind, String);
@@ -11,6 +13,8 @@ type Place = (AdminKind, String);
 pub(in crate::memory) struct Administration {
     records: BTreeMap<Place, AdminRecord>,
     audit: BTreeMap<u64, AuditRecord>,
+    tallies: BTreeMap<(Bucket, String), u64>,
+    active: BTreeSet<(Bucket, [u8; 16])>,
 }
 
 /// How a change is taken back.
@@ -63,6 +67,50 @@ impl Administration {
             .take(limit.clamp(1, MAX_PAGE))
             .map(|(_, record)| record.clone())
             .collect()
+    }
+
+    pub(in crate::memory) fn tallies(&self, from: Day, to: Day) -> Vec<(Day, String, u64)> {
+        let begin = (from.tally_bucket(), String::new());
+        let days = self.tallies.range(begin..);
+        days.take_while(|((bucket, _), _)| *bucket <= to.tally_bucket())
+            .take(100_000)
+            .map(|((bucket, name), n)| (Day::of_tally(*bucket), name.clone(), *n))
+            .collect()
+    }
+
+    pub(in crate::memory) fn count_active(&self, period: Bucket) -> u64 {
+        self.active
+            .range((period, [0; 16])..=(period, [255; 16]))
+            .count() as u64
+    }
+
+    pub(super) fn tally(&mut self, day: Day, name: String, more: u64) {
+        let held = self.tallies.entry((day.tally_bucket(), name)).or_default();
+        *held = held.saturating_add(more);
+    }
+
+    pub(super) fn active(&mut self, period: Bucket, who: [u8; 16]) {
+        self.active.insert((period, who));
+    }
+
+    pub(super) fn purge(&mut self, below: Bucket, left: &mut usize) {
+        while *left > 0
+            && self
+                .tallies
+                .first_key_value()
+                .is_some_and(|((b, _), _)| *b < below)
+        {
+            self.tallies.pop_first();
+            *left = left.saturating_sub(1);
+        }
+        while *left > 0 && self.active.first().is_some_and(|(b, _)| *b < below) {
+            self.active.pop_first();
+            *left = left.saturating_sub(1);
+        }
+    }
+
+    pub(super) fn counted(&self) -> usize {
+        self.tallies.len().max(self.active.len())
     }
 
     pub(super) fn len(&self) -> usize {

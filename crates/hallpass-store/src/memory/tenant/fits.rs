@@ -24,6 +24,10 @@ impl Tenant {
                 writes(|w| matches!(w, Write::Activity(..))),
             ),
             (
+                self.administration.counted(),
+                writes(|w| matches!(w, Write::Tally(..) | Write::Active(..))),
+            ),
+            (
                 self.denied.len(),
                 writes(|w| matches!(w, Write::DenyToken(..))),
             ),
@@ -86,6 +90,8 @@ impl Tenant {
             | Write::SessionSeen(..)
             | Write::Activity(..)
             | Write::ForgetPerson(_)
+            | Write::Tally(..)
+            | Write::Active(..)
             | Write::EndSession(_)
             | Write::Participant(..)
             | Write::ForgetParticipant(..)

@@ -240,6 +240,7 @@ impl Tenant {
         below_in(&mut self.activity, |k| k.0, below, left);
         below_in(&mut self.deliveries, |k| k.bucket, below, left);
         below_in(&mut self.participants, |k| k.0.bucket, below, left);
+        self.administration.purge(below, left);
         while *left > 0
             && self
                 .denied
@@ -551,6 +552,8 @@ impl Tenant {
             Write::SessionSeen(key, at) => self.session_seen(key, at),
             Write::Activity(bucket, id, record) => self.put_activity(bucket, id, *record),
             Write::ForgetPerson(subject) => self.forget_person(&subject),
+            Write::Tally(day, name, n) => self.administration.tally(day, name, n),
+            Write::Active(period, who) => self.administration.active(period, who),
             Write::EndSession(key) => {
                 self.sessions.remove(&key);
             }

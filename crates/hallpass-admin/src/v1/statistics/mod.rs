@@ -1,0 +1,5 @@
+//! Numbers.
+
+pub mod show;
+
+pub use show::Show;
