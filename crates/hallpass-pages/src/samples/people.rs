@@ -28,7 +28,7 @@ const MAIL_LINK: view::MailLink<'static> = view::MailLink {
     name: "",
     least: None,
     password: true,
-    passkey: Some("{}"),
+    passkey: Some("{\"challenge\":\"c2FtcGxl\",\"user\":{\"id\":\"c2FtcGxl\"}}"),
     offer: "sample",
     error: None,
 };
@@ -288,7 +288,7 @@ pub(super) fn people() -> Vec<(&'static str, Page<'static>)> {
         (
             "sign-up-without-mail",
             Page::AskMail(AskMail {
-                passkey: Some("{}"),
+                passkey: Some("{\"challenge\":\"c2FtcGxl\",\"user\":{\"id\":\"c2FtcGxl\"}}"),
                 offer: "sample",
                 ..ASK_MAIL
             }),
