@@ -350,6 +350,8 @@ impl Builder {
                 wrong_codes: self.limits.wrong_codes.of(self.issuer_id),
                 user_codes: self.limits.user_codes.of(self.issuer_id),
                 wrong_second: self.limits.wrong_second.of(self.issuer_id),
+                answers: self.limits.answers.of(self.issuer_id),
+                hashes: self.limits.hashes.of(self.issuer_id),
                 limits: self.limits,
                 registering: tokio::sync::Mutex::default(),
                 referenced: Referenced::default(),

@@ -92,6 +92,8 @@ pub(crate) struct Inner {
     pub(crate) registering: tokio::sync::Mutex<()>,
     /// Codes of second steps, by account.
     pub(crate) wrong_second: Tries,
+    pub(crate) answers: Tries,
+    pub(crate) hashes: Tries,
     pub(crate) referenced: Referenced,
     pub(crate) outstanding: Outstanding,
     pub(crate) metadata: Document,

@@ -44,6 +44,10 @@ pub(crate) struct Limits {
     pub(crate) user_codes: Tries,
     /// Codes of second steps, by account.
     pub(crate) wrong_second: Tries,
+    /// Answers of other providers that came to nothing, by browser and by where they came from.
+    pub(crate) answers: Tries,
+    /// Passwords that are hashed because somebody chose them, by link or account.
+    pub(crate) hashes: Tries,
 }
 
 impl Default for Limits {
@@ -56,6 +60,8 @@ impl Default for Limits {
             newcomers: Tries::new(3600),
             user_codes: Tries::new(900),
             wrong_second: Tries::new(900),
+            answers: Tries::new(900),
+            hashes: Tries::new(900),
         }
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{
     AccountError, BuiltinAccounts, account,
-    change::RESERVED,
+    change::{COMMANDS, RESERVED},
     name::{self, username_key},
 };
 
@@ -28,7 +28,7 @@ impl BuiltinAccounts {
                 claims,
             } => {
                 let hash = match password {
-                    Some(password) => match self.chosen(password).await? {
+                    Some(password) => match self.chosen(password, COMMANDS).await? {
                         Ok(hash) => Some(hash),
                         Err(unfit) => return Ok(Err(unfit)),
                     },
@@ -41,7 +41,7 @@ impl BuiltinAccounts {
                 password,
                 must_change,
             } => {
-                let hash = match self.chosen(password).await? {
+                let hash = match self.chosen(password, COMMANDS).await? {
                     Ok(hash) => hash,
                     Err(unfit) => return Ok(Err(unfit)),
                 };
@@ -88,6 +88,7 @@ impl BuiltinAccounts {
                 })
                 .await
             }
+            ByOperator::Delete(subject) => self.prepare_end(issuer, subject).await,
         }
     }
 

@@ -1,14 +1,15 @@
 //! Making and changing accounts.
 
 use hallpass_core::access::{Membership, takes_away};
-use hallpass_provider::ports::{Account, PasswordRefused};
+use hallpass_provider::ports::{PasswordChoice, PasswordRefused, Prepared, Unfit};
 use hallpass_store::{Commit, Committed, Spend, StoreError, UserRecord};
 use hallpass_types::{IssuerId, Secret, Subject};
 use serde_json::{Map, Value};
 
 use super::{
-    BuiltinAccounts, account,
+    BuiltinAccounts,
     name::{self, username_key},
+    sign_in::lane,
 };
 use crate::hash::{HashError, Lane, MAX_PASSWORD_LEN, Phc, SALT_LEN};
 
@@ -75,7 +76,7 @@ impl BuiltinAccounts {
             return Err(AccountError::ReservedClaim);
         }
         let password = match password {
-            Some(password) => Some(self.hashed(&password).await?),
+            Some(password) => Some(self.hashed(&password, COMMANDS).await?),
             None => None,
         };
         let now = self.around.clock.now();
@@ -137,13 +138,9 @@ impl BuiltinAccounts {
         subject: &Subject,
         password: &Secret,
     ) -> Result<UserRecord, AccountError> {
-        let hash = self.hashed(password).await?;
-        self.change(issuer, subject, |user| {
-            user.password = Some(hash.clone());
-            user.must_change_password = false;
-            user.epoch = user.epoch.saturating_add(1);
-        })
-        .await
+        let hash = self.hashed(password, COMMANDS).await?;
+        self.change(issuer, subject, |user| set(user, hash.clone()))
+            .await
     }
 
     /// Demands that the person chooses another password at the next sign-in. Sessions that they have stand.
@@ -162,31 +159,35 @@ impl BuiltinAccounts {
     /// The password that a person chose, on the page that demands one.
     pub(super) async fn choose(
         &self,
-        issuer: IssuerId,
-        subject: &Subject,
-        password: &Secret,
-    ) -> Result<Result<Account, PasswordRefused>, StoreError> {
-        let Some(user) = self.around.store.user(issuer, subject).await? else {
+        choice: PasswordChoice<'_>,
+    ) -> Result<Result<Prepared, PasswordRefused>, StoreError> {
+        let PasswordChoice {
+            issuer,
+            account,
+            password,
+            peer,
+        } = choice;
+        let Some(user) = self.around.store.user(issuer, &account.subject).await? else {
             return Err(StoreError::unavailable("the user is gone"));
         };
         // The one that somebody else gave is not one that the person chose.
         if password.expose().len() <= MAX_PASSWORD_LEN
             && let Some(held) = user.password.as_deref().and_then(|t| Phc::parse(t).ok())
         {
-            match self
-                .pool
-                .verify(Lane::anonymous(0), password, Some(&held))
-                .await
-            {
+            match self.pool.verify(lane(peer), password, Some(&held)).await {
                 Ok(verdict) if verdict.matched => return Ok(Err(PasswordRefused::Unchanged)),
                 Ok(_) => {}
                 Err(error) => return refused(AccountError::Hash(error)).map(Err),
             }
         }
-        match self.set_password(issuer, subject, password).await {
-            Ok(user) => Ok(Ok(account(user))),
-            Err(error) => refused(error).map(Err),
-        }
+        let hash = match self.hashed(password, lane(peer)).await {
+            Ok(hash) => hash,
+            Err(error) => return refused(error).map(Err),
+        };
+        let prepared = self
+            .prepare_change(issuer, account, |user| set(user, hash))
+            .await?;
+        Ok(prepared.map_err(unfit))
     }
 
     /// Disables an account or enables it again. Disabling ends its sessions and grants for good.
@@ -259,8 +260,12 @@ impl BuiltinAccounts {
         self.around.store.commit(issuer, commit).await
     }
 
-    /// Checks the length and hashes. Changes by operators wait in a lane of their own.
-    pub(super) async fn hashed(&self, password: &Secret) -> Result<String, AccountError> {
+    /// Checks the length and hashes.
+    pub(super) async fn hashed(
+        &self,
+        password: &Secret,
+        lane: Lane,
+    ) -> Result<String, AccountError> {
         if password.expose().chars().count() < self.min_length {
             return Err(AccountError::TooShort(self.min_length));
         }
@@ -269,7 +274,7 @@ impl BuiltinAccounts {
         }
         let phc = self
             .pool
-            .hash(Lane::trusted(u64::MAX), password, self.salt())
+            .hash(lane, password, self.salt())
             .await
             .map_err(AccountError::Hash)?;
         phc.expose()
@@ -291,6 +296,19 @@ impl BuiltinAccounts {
     }
 }
 
+/// Gives an account a password that its person knows. Whatever is older is over.
+pub(super) fn set(user: &mut UserRecord, hash: String) {
+    user.password = Some(hash);
+    user.must_change_password = false;
+    user.epoch = user.epoch.saturating_add(1);
+}
+
+/// The account is another one than it was when the person proved to own it: they begin again.
+fn unfit(unfit: Unfit) -> PasswordRefused {
+    tracing::debug!(?unfit, "an account changed while its password was chosen");
+    PasswordRefused::Busy { retry_after: 1 }
+}
+
 /// What a person can do about it; everything else is ours.
 fn refused(error: AccountError) -> Result<PasswordRefused, StoreError> {
     Ok(match error {
@@ -310,6 +328,9 @@ fn refused(error: AccountError) -> Result<PasswordRefused, StoreError> {
         }
     })
 }
+
+/// What an operator does waits in a lane of its own, before all strangers.
+pub(super) const COMMANDS: Lane = Lane::trusted(u64::MAX);
 
 /// Tries to write a change when others write at the same time.
 const ROUNDS: usize = 5;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use hallpass_provider::ports::{Account, NewPerson};
 use hallpass_store::{Commit, Committed, CredentialRecord, Spend, StoreError, UserRecord};
 use hallpass_types::IssuerId;
+use serde_json::Value;
 
 use super::name::username_key;
 use super::{BuiltinAccounts, account, change::RESERVED, name};
@@ -22,6 +23,13 @@ impl BuiltinAccounts {
         let store = &self.around.store;
         let mut claims = person.claims;
         claims.retain(|name, _| !RESERVED.contains(&name.as_str()));
+        // An address leads to one account. Whoever else has it told was believed too early.
+        if let Some(Value::String(email)) = claims.get("email")
+            && self.is_address_of_somebody(issuer, email).await?
+            && let Some(said) = claims.get_mut("email_verified")
+        {
+            *said = Value::Bool(false);
+        }
         let now = self.around.clock.now();
         let mut wanted = person.username.filter(|wanted| name::check(wanted).is_ok());
         // Whoever types their address means themselves.

@@ -10,7 +10,7 @@ mod sign_in;
 
 use std::sync::Arc;
 
-use hallpass_provider::ports::{Account, Accounts, Clock, Entropy, NewPerson};
+use hallpass_provider::ports::{Account, Accounts, ByEmail, Clock, Entropy, NewPerson};
 use hallpass_store::{BoxFuture, Store, StoreError, UserRecord};
 use hallpass_types::{IssuerId, Subject};
 use serde_json::Value;
@@ -131,10 +131,13 @@ impl Accounts for BuiltinAccounts {
         &'a self,
         issuer: IssuerId,
         email: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Account>, StoreError>> {
+    ) -> BoxFuture<'a, Result<ByEmail, StoreError>> {
         Box::pin(async move {
-            let user = self.by_confirmed_address(issuer, email).await?;
-            Ok(user.filter(|user| !user.disabled).map(account))
+            Ok(match self.by_confirmed_address(issuer, email).await? {
+                None => ByEmail::Nobody,
+                Some(user) if user.disabled => ByEmail::Disabled,
+                Some(user) => ByEmail::Account(account(user)),
+            })
         })
     }
 
@@ -192,5 +195,7 @@ fn account(user: UserRecord) -> Account {
     }
 }
 
+#[cfg(test)]
+mod changes;
 #[cfg(test)]
 mod tests;

@@ -30,14 +30,11 @@ pub(super) fn check(name: &str) -> Result<(), AccountError> {
 
 /// A name for somebody who gave none to sign in with: how they like to be called, and something that nobody else has.
 pub(super) fn made(called: &str, subject: &Subject) -> String {
-    let mut name: String = called
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(".")
-        .chars()
-        .filter(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_'))
-        .take(MOST_CALLED)
-        .collect();
+    let typed = |c: &char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let words = called.split_whitespace();
+    let words = words.map(|word| word.chars().filter(typed).collect::<String>());
+    let words: Vec<String> = words.filter(|word| !word.is_empty()).collect();
+    let mut name: String = words.join(".").chars().take(MOST_CALLED).collect();
     if name.is_empty() {
         name.push_str("user");
     }

@@ -3,7 +3,9 @@
 //! An address leads to one account at most: it is a credential of that account, found by a digest that is unique. The
 //! claims `email` and `email_verified` follow it.
 
-use hallpass_provider::ports::{Change, NewAccount, People, PersonalAccount, Prepared, Unfit};
+use hallpass_provider::ports::{
+    Account, Change, NewAccount, People, PersonalAccount, Prepared, Unfit,
+};
 use hallpass_store::{
     BoxFuture, CredentialData, CredentialRecord, Email, Spend, StoreError, UserRecord,
 };
@@ -12,9 +14,11 @@ use serde_json::{Map, Value};
 
 use super::{
     AccountError, BuiltinAccounts, account,
+    change::set,
     name::{self, username_key},
+    sign_in::lane,
 };
-use crate::hash::HashError;
+use crate::hash::{HashError, Lane};
 
 type Found<T> = Result<T, StoreError>;
 
@@ -57,24 +61,24 @@ impl People for BuiltinAccounts {
         Box::pin(async move {
             match change {
                 Change::New(new) => self.prepare_new(issuer, new).await,
-                Change::Password(subject, password) => {
-                    let hash = match self.chosen(password).await? {
+                Change::Password {
+                    account,
+                    password,
+                    peer,
+                } => {
+                    let hash = match self.chosen(password, lane(peer)).await? {
                         Ok(hash) => hash,
                         Err(unfit) => return Ok(Err(unfit)),
                     };
-                    self.prepare_change(issuer, subject, |user| {
-                        user.password = Some(hash);
-                        user.must_change_password = false;
-                        user.epoch = user.epoch.saturating_add(1);
-                    })
-                    .await
+                    self.prepare_change(issuer, account, |user| set(user, hash))
+                        .await
                 }
-                Change::Address(subject, address) => {
-                    self.prepare_address(issuer, subject, address).await
+                Change::Address(account, address) => {
+                    self.prepare_address(issuer, account, address).await
                 }
-                Change::Claims(subject, claims) => {
+                Change::Claims(account, claims) => {
                     let may = |name: &String| !PROVED.contains(&name.as_str());
-                    self.prepare_change(issuer, subject, |user| {
+                    self.prepare_change(issuer, account, |user| {
                         for (name, value) in claims.iter().filter(|(name, _)| may(name)) {
                             if value.is_null() {
                                 user.claims.remove(name);
@@ -85,14 +89,14 @@ impl People for BuiltinAccounts {
                     })
                     .await
                 }
-                Change::EndAll(subject) => {
-                    self.prepare_change(issuer, subject, |user| {
+                Change::EndAll(account) => {
+                    self.prepare_change(issuer, account, |user| {
                         user.epoch = user.epoch.saturating_add(1);
                     })
                     .await
                 }
-                Change::Disconnect(subject, client, at) => {
-                    self.prepare_change(issuer, subject, |user| {
+                Change::Disconnect(account, client, at) => {
+                    self.prepare_change(issuer, account, |user| {
                         // What was granted longer ago than any grant lasts needs no mention.
                         user.disconnected
                             .retain(|_, since| at.since(*since) < REMEMBERED);
@@ -101,18 +105,11 @@ impl People for BuiltinAccounts {
                     .await
                 }
                 Change::ByOperator(change) => self.prepare_by_operator(issuer, change).await,
-                Change::Delete(subject) => {
-                    let Some(user) = self.around.store.user(issuer, subject).await? else {
-                        return Ok(Err(Unfit::Unknown));
-                    };
-                    let spend = Spend::DeleteUser {
-                        subject: subject.clone(),
-                        revision: user.revision,
-                    };
-                    Ok(Ok(Prepared {
-                        account: account(user),
-                        spends: vec![spend],
-                        writes: Vec::new(),
+                Change::Delete(gone) => {
+                    let prepared = self.prepare_end(issuer, &gone.subject).await?;
+                    Ok(prepared.and_then(|prepared| {
+                        let is_same = prepared.account.epoch == gone.epoch;
+                        is_same.then_some(prepared).ok_or(Unfit::Changed)
                     }))
                 }
             }
@@ -228,6 +225,7 @@ impl BuiltinAccounts {
             address,
             password,
             name,
+            peer,
         } = new;
         let subject = match subject.map_or_else(|| self.subject(), |given| Ok(given.clone())) {
             Ok(subject) => subject,
@@ -269,7 +267,7 @@ impl BuiltinAccounts {
         }
         let hash = match password {
             None => None,
-            Some(password) => match self.chosen(password).await? {
+            Some(password) => match self.chosen(password, lane(peer)).await? {
                 Ok(hash) => Some(hash),
                 Err(unfit) => return Ok(Err(unfit)),
             },
@@ -311,9 +309,10 @@ impl BuiltinAccounts {
     async fn prepare_address(
         &self,
         issuer: IssuerId,
-        subject: &Subject,
+        whose: &Account,
         address: &EmailAddress,
     ) -> Found<Result<Prepared, Unfit>> {
+        let subject = &whose.subject;
         let store = &self.around.store;
         let holder = store
             .credential_by_lookup(issuer, Email::lookup(address))
@@ -338,7 +337,7 @@ impl BuiltinAccounts {
         let credential = self.credential(subject, address, true);
         spends.push(Spend::NewCredential(Box::new(credential)));
         let changed = self
-            .prepare_change(issuer, subject, |user| {
+            .prepare_change(issuer, whose, |user| {
                 let before = told_address(&user.claims).map(|(before, _)| before.key());
                 // Who signs in by their address goes on doing so.
                 if before.as_deref() == Some(user.username_key.as_str()) {
@@ -357,16 +356,41 @@ impl BuiltinAccounts {
         }))
     }
 
-    async fn prepare_change(
+    /// The end of an account, disabled or not.
+    pub(super) async fn prepare_end(
         &self,
         issuer: IssuerId,
         subject: &Subject,
+    ) -> Found<Result<Prepared, Unfit>> {
+        let Some(user) = self.around.store.user(issuer, subject).await? else {
+            return Ok(Err(Unfit::Unknown));
+        };
+        let spend = Spend::DeleteUser {
+            subject: subject.clone(),
+            revision: user.revision,
+        };
+        Ok(Ok(Prepared {
+            account: account(user),
+            spends: vec![spend],
+            writes: Vec::new(),
+        }))
+    }
+
+    /// A change of the account as it was proved to be somebody's. The revision of what is read here makes the commit fail if
+    /// anything of it changes meanwhile.
+    pub(super) async fn prepare_change(
+        &self,
+        issuer: IssuerId,
+        whose: &Account,
         change: impl FnOnce(&mut UserRecord),
     ) -> Found<Result<Prepared, Unfit>> {
-        let found = self.around.store.user(issuer, subject).await?;
+        let found = self.around.store.user(issuer, &whose.subject).await?;
         let Some(mut user) = found.filter(|user| !user.disabled) else {
             return Ok(Err(Unfit::Unknown));
         };
+        if user.epoch != whose.epoch {
+            return Ok(Err(Unfit::Changed));
+        }
         let revision = user.revision;
         change(&mut user);
         user.revision = revision.saturating_add(1);
@@ -380,8 +404,12 @@ impl BuiltinAccounts {
     }
 
     /// The hash of a password that somebody chose.
-    pub(super) async fn chosen(&self, password: &Secret) -> Found<Result<String, Unfit>> {
-        Ok(match self.hashed(password).await {
+    pub(super) async fn chosen(
+        &self,
+        password: &Secret,
+        lane: Lane,
+    ) -> Found<Result<String, Unfit>> {
+        Ok(match self.hashed(password, lane).await {
             Ok(hash) => Ok(hash),
             Err(AccountError::TooShort(least)) => Err(Unfit::PasswordTooShort(least)),
             Err(AccountError::TooLong) => Err(Unfit::PasswordTooLong),

@@ -6,10 +6,11 @@
 use std::net::IpAddr;
 
 use hallpass_provider::ports::{
-    Account, KnownBrowser, PasswordRefused, PasswordSignIn, SignInAttempt, SignInOutcome,
+    KnownBrowser, PasswordChoice, PasswordRefused, PasswordSignIn, Prepared, SignInAttempt,
+    SignInOutcome,
 };
 use hallpass_store::{BoxFuture, Commit, Spend, StoreError, UserRecord};
-use hallpass_types::{IssuerId, Secret, Subject};
+use hallpass_types::{IssuerId, Secret};
 
 use super::{
     BuiltinAccounts, account,
@@ -33,11 +34,9 @@ impl PasswordSignIn for BuiltinAccounts {
 
     fn choose_password<'a>(
         &'a self,
-        issuer: IssuerId,
-        subject: &'a Subject,
-        password: &'a Secret,
-    ) -> BoxFuture<'a, Result<Result<Account, PasswordRefused>, StoreError>> {
-        Box::pin(self.choose(issuer, subject, password))
+        choice: PasswordChoice<'a>,
+    ) -> BoxFuture<'a, Result<Result<Prepared, PasswordRefused>, StoreError>> {
+        Box::pin(self.choose(choice))
     }
 }
 
@@ -157,7 +156,7 @@ fn unanswered(error: HashError) -> SignInOutcome {
 }
 
 /// Callers of one network share a lane: an IPv4 address, or the /64 of an IPv6 address.
-fn lane(peer: Option<IpAddr>) -> Lane {
+pub(super) fn lane(peer: Option<IpAddr>) -> Lane {
     let key = match peer.map(|peer| peer.to_canonical()) {
         None => 0,
         Some(IpAddr::V4(address)) => u64::from(address.to_bits()),

@@ -393,4 +393,4 @@ const MAX_QUEUE: usize = 4096;
 const IDLE: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

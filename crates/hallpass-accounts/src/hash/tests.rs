@@ -24,7 +24,7 @@ fn cheap() -> HashPool {
 }
 
 /// A pool without threads.
-fn stopped(queue: usize, patience: Duration) -> HashPool {
+pub(crate) fn stopped(queue: usize, patience: Duration) -> HashPool {
     HashPool {
         shared: Arc::new(Shared::default()),
         patience,
@@ -44,7 +44,7 @@ fn work_off(pool: &HashPool) {
 }
 
 /// Runs a future until it waits.
-async fn start<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+pub(crate) async fn start<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
     std::future::poll_fn(|context| match pin!(&mut *future).poll(context) {
         Poll::Ready(value) => Poll::Ready(Some(value)),
         Poll::Pending => Poll::Ready(None),

@@ -19,6 +19,7 @@ pub fn acr_of(policy: &Policy, amr: &[String]) -> Option<String> {
         method: Method::Other,
         amr: amr.to_vec(),
         at: Timestamp(0),
+        since: None,
     };
     sign_in::acr_of(policy, sign_in::strength_of(policy, &[proof]))
 }

@@ -334,6 +334,7 @@ impl SessionRecord {
                 method: Method::Other,
                 amr: self.authentication.amr.clone(),
                 at: self.authentication.auth_time,
+                since: None,
             }];
         }
         self.proofs.clone()

@@ -100,6 +100,10 @@ pub struct Proof {
     /// When.
     #[serde(rename = "t")]
     pub at: Timestamp,
+    /// When the person really signed in, where they did so elsewhere and that is known: a provider that still knew them lets
+    /// them through without a question.
+    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
 }
 
 impl Proof {
@@ -110,6 +114,7 @@ impl Proof {
             method,
             amr: method.amr().iter().map(|m| (*m).to_owned()).collect(),
             at,
+            since: None,
         }
     }
 
@@ -142,7 +147,8 @@ pub fn amr_of(policy: &Policy, proofs: &[Proof]) -> Vec<String> {
 /// When the person authenticated: as long ago as the oldest proof that counts.
 #[must_use]
 pub fn time_of(proofs: &[Proof]) -> Option<Timestamp> {
-    proofs.iter().map(|proof| proof.at).min()
+    let times = proofs.iter();
+    times.map(|proof| proof.since.unwrap_or(proof.at)).min()
 }
 
 /// What a person has set up.

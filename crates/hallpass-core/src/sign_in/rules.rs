@@ -151,7 +151,7 @@ impl ClientSignIn {
         if session.lowered && self.second_factor != Some(SecondFactor::Off) {
             return false;
         }
-        self.second_factor != Some(SecondFactor::Required)
+        policy.sign_in.second_factor_for(Some(self)) != SecondFactor::Required
             || strength_of(policy, &session.proved()) >= Some(Strength::Multi)
     }
 }

@@ -314,8 +314,11 @@ fn a_session_of_a_client_that_asks_less_opens_no_other() {
     assert!(less.is_content(&policy, &session));
     assert!(!any.is_content(&policy, &session) && !strict.is_content(&policy, &session));
     session.lowered = false;
+    // One from before more was demanded of everybody opens nothing either.
+    let everybody = with(SecondFactor::Required);
+    assert!(!any.is_content(&everybody, &session) && less.is_content(&everybody, &session));
     session.proofs = proofs(&[Method::Password, Method::Totp]);
-    assert!(strict.is_content(&policy, &session));
+    assert!(strict.is_content(&policy, &session) && any.is_content(&everybody, &session));
     let keys = client(&[Method::Passkey], None);
     assert!(any.takes(&session) && !keys.takes(&session));
     // What an older version noted says nothing of the way.

@@ -47,9 +47,32 @@ const RESERVED: &[&str] = &[
     "_claim_sources",
 ];
 
-/// The claims that are taken over: those that the operator maps, and no others.
+/// Claims that say that somebody made sure of another one.
+const ASSURED: &[&str] = &["email_verified", "phone_number_verified"];
+
+/// The claims that are taken over: those that the operator maps, and no others. That an address is verified is said on only
+/// where the provider is believed, and of the address that it says this of: our clients trust us, not it.
 #[must_use]
-pub fn mapped(sources: &[ClaimSource], theirs: &Map<String, Value>) -> Map<String, Value> {
+pub fn mapped(
+    sources: &[ClaimSource],
+    theirs: &Map<String, Value>,
+    is_believed: bool,
+) -> Map<String, Value> {
+    let mut ours = taken_over(sources, theirs);
+    for name in ASSURED {
+        if let Some(said) = ours.get_mut(*name) {
+            *said = Value::Bool(false);
+        }
+    }
+    let email = ours.get("email").and_then(Value::as_str);
+    let is_verified = is_believed && email.is_some() && email == verified_email(theirs);
+    if let Some(said) = ours.get_mut("email_verified") {
+        *said = Value::Bool(is_verified);
+    }
+    ours
+}
+
+fn taken_over(sources: &[ClaimSource], theirs: &Map<String, Value>) -> Map<String, Value> {
     sources
         .iter()
         .filter(|source| !RESERVED.contains(&source.name.as_str()))

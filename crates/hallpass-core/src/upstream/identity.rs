@@ -25,6 +25,29 @@ const OLDEST: i64 = 600;
 /// Identifiers of people have at most so many bytes (OpenID Connect Core §2).
 const MAX_SUBJECT: usize = 255;
 
+/// When a person signed in at another provider, as it says; none where it does not say so. `oldest` is the earliest moment
+/// that does for what was asked.
+///
+/// # Errors
+/// It was earlier, or nobody says when it was.
+//= OIDC-CORE#3.1.3.7 SHOULD: where max_age was sent, auth_time decides whether the person must sign in again
+pub fn sign_in_time(
+    said: Option<Timestamp>,
+    oldest: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, Reason> {
+    match (said, oldest) {
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(Reason::NotFresh),
+        (Some(said), Some(oldest)) if oldest.since(said) > SKEW => Err(Reason::NotFresh),
+        // Where clocks differ by little, theirs follows ours.
+        (Some(said), oldest) => {
+            let earliest = oldest.unwrap_or(said);
+            Ok(Some(said.max(earliest).min(now)))
+        }
+    }
+}
+
 /// Checks the claims of an ID token whose signature was verified with a key of the issuer. Answers whom it is about.
 ///
 /// # Errors

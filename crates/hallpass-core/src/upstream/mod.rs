@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::reasons;
 pub use answer::{Answer, read_answer};
 pub use claims::{ClaimSource, mapped, verified_email};
-pub use identity::{Expected, check_id_token};
+pub use identity::{Expected, check_id_token, sign_in_time};
 
 /// A provider at which people can sign in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -179,7 +179,11 @@ pub fn read_metadata(body: &[u8], issuer: &str) -> Result<Metadata, Reason> {
 pub fn authorization_url(upstream: &Upstream, endpoint: &str, sent: &Sent<'_>) -> String {
     let scope = upstream.scopes.join(" ");
     let mut query = url::form_urlencoded::Serializer::new(String::new());
-    let is_ours = |name: &str| OURS.contains(&name);
+    let is_ours = |name: &str| {
+        OURS.contains(&name)
+            || (name == "max_age" && sent.max_age.is_some())
+            || (name == "prompt" && sent.asks_again())
+    };
     for (name, value) in &upstream.parameters {
         // Nothing that the operator adds replaces what keeps the answer apart from others.
         if !is_ours(name) {
@@ -198,6 +202,13 @@ pub fn authorization_url(upstream: &Upstream, endpoint: &str, sent: &Sent<'_>) -
     query.append_pair("code_challenge_method", "S256");
     if matches!(upstream.endpoints, Endpoints::OpenId { .. }) {
         query.append_pair("nonce", sent.nonce);
+        //= OIDC-CORE#3.1.2.1 MUST: who wants a sign-in of late says so, and gets to know when it was
+        if let Some(age) = sent.max_age {
+            query.append_pair("max_age", &age.to_string());
+        }
+        if sent.asks_again() {
+            query.append_pair("prompt", "login");
+        }
     }
     let query = query.finish();
     let joint = if endpoint.contains('?') { '&' } else { '?' };
@@ -228,6 +239,15 @@ pub struct Sent<'a> {
     pub nonce: &'a str,
     /// Whose verifier goes to the token endpoint.
     pub code_challenge: &'a str,
+    /// The person must have signed in there not longer ago than so many seconds.
+    pub max_age: Option<i64>,
+}
+
+impl Sent<'_> {
+    /// Whether the person is to sign in there again, whatever happened before.
+    fn asks_again(&self) -> bool {
+        self.max_age.is_some_and(|age| age <= 0)
+    }
 }
 
 reasons! {
@@ -255,6 +275,8 @@ reasons! {
         Token => AccessDenied, "upstream_token", "the other provider did not answer as it should";
         /// The ID token is not one for us and for this sign-in.
         IdToken => AccessDenied, "upstream_id_token", "the other provider did not answer as it should";
+        /// A sign-in of late was asked for, and this one was earlier, or nobody says when it was.
+        NotFresh => LoginRequired, "upstream_not_fresh", "the other provider did not make sure that it is still you";
         /// No usable answer of the UserInfo endpoint, or one about somebody else.
         UserInfo => AccessDenied, "upstream_userinfo", "the other provider did not answer as it should";
         /// Nobody here has this identity, and nobody gets an account by it.

@@ -37,6 +37,7 @@ fn what_keeps_answers_apart_cannot_be_configured_away() {
         state: "s",
         nonce: "n",
         code_challenge: "c",
+        max_age: None,
     };
     let url = authorization_url(&upstream(), "https://idp.test/authorize?x=1", &sent);
     let url = url::Url::parse(&url).unwrap();
@@ -248,10 +249,90 @@ fn only_mapped_claims_are_taken_over_and_none_that_says_what_somebody_may_do() {
         source("permissions", "roles"),
     ];
     assert_eq!(
-        Value::Object(mapped(&sources, theirs)),
+        Value::Object(mapped(&sources, theirs, true)),
         json!({"name": "Ada", "picture": "https://idp.test/p", "dotted": "dotted"})
     );
-    assert!(mapped(&[], theirs).is_empty());
+    assert!(mapped(&[], theirs, true).is_empty());
+}
+
+// UP-04, UP-05
+#[test]
+fn that_an_address_is_verified_is_said_on_of_a_believed_provider_and_of_that_address_alone() {
+    let source = |name: &str, from: &str| ClaimSource {
+        name: name.to_owned(),
+        from: from.to_owned(),
+    };
+    let sources = [
+        source("email", "mail"),
+        source("email_verified", "checked"),
+        source("phone_number_verified", "checked"),
+    ];
+    let said = |theirs: Value, is_believed: bool| {
+        let ours = mapped(&sources, theirs.as_object().unwrap(), is_believed);
+        assert_eq!(ours.get("phone_number_verified"), Some(&json!(false)));
+        ours.get("email_verified").cloned()
+    };
+    let all = |mail: &str, verified: Value| json!({"mail": mail, "checked": verified, "email": "ada@idp.test", "email_verified": verified});
+    let (yes, no) = (Some(json!(true)), Some(json!(false)));
+    assert_eq!(said(all("ada@idp.test", json!(true)), true), yes);
+    assert_eq!(said(all("ada@idp.test", json!(true)), false), no);
+    assert_eq!(said(all("eve@idp.test", json!(true)), true), no);
+    assert_eq!(said(all("ada@idp.test", json!("true")), true), no);
+    assert_eq!(said(all("ada@idp.test", json!(false)), true), no);
+    // What is not mapped is not made up.
+    let ours = mapped(
+        &sources[..1],
+        all("ada@idp.test", json!(true)).as_object().unwrap(),
+        true,
+    );
+    assert_eq!(ours.get("email_verified"), None);
+}
+
+#[test]
+fn who_was_asked_to_sign_in_again_is_asked_again_there() {
+    let mut idp = upstream();
+    for name in ["prompt", "max_age"] {
+        idp.parameters.push((name.to_owned(), "99".to_owned()));
+    }
+    let asked = |idp: &Upstream, max_age| {
+        let sent = Sent {
+            redirect_uri: "https://op.test/upstream/idp/callback",
+            state: "s",
+            nonce: "n",
+            code_challenge: "c",
+            max_age,
+        };
+        let url = authorization_url(idp, "https://idp.test/authorize", &sent);
+        let url = url::Url::parse(&url).unwrap();
+        let all = |name: &str| -> Vec<String> {
+            let pairs = url.query_pairs();
+            let found = pairs.filter(|(n, _)| n == name);
+            found.map(|(_, value)| value.into_owned()).collect()
+        };
+        [all("max_age"), all("prompt")].map(|all| all.join("+"))
+    };
+    assert_eq!(asked(&idp, None), ["99", "99"]);
+    assert_eq!(asked(&idp, Some(300)), ["300", "99"]);
+    assert_eq!(asked(&idp, Some(0)), ["0", "login"]);
+    idp.parameters.clear();
+    assert_eq!(asked(&idp, None), ["", ""]);
+    assert_eq!(asked(&idp, Some(0)), ["0", "login"]);
+}
+
+#[test]
+fn a_silent_return_is_no_sign_in_of_late() {
+    let (now, at) = (Timestamp(10_000), |seconds| Some(Timestamp(seconds)));
+    let time = |said, oldest| sign_in_time(said, oldest, now);
+    // Nothing was asked: what is said counts, as far as it can be.
+    assert_eq!(time(None, None), Ok(None));
+    assert_eq!(time(at(100), None), Ok(at(100)));
+    assert_eq!(time(at(20_000), None), Ok(Some(now)));
+    // A sign-in after 9,700 was asked for.
+    assert_eq!(time(at(9_800), at(9_700)), Ok(at(9_800)));
+    assert_eq!(time(at(9_650), at(9_700)), Ok(at(9_700)), "clocks differ");
+    assert_eq!(time(at(9_639), at(9_700)), Err(Reason::NotFresh));
+    assert_eq!(time(at(0), at(9_700)), Err(Reason::NotFresh));
+    assert_eq!(time(None, at(9_700)), Err(Reason::NotFresh));
 }
 
 // UP-05, UP-15

@@ -214,7 +214,7 @@ impl PageRoutes {
                     Err(error) => return Ok(Outcome::Again(Again::because(error))),
                 };
                 let done = provider
-                    .password_changed(sealed, &browser, &password)
+                    .password_changed(sealed, &browser, &password, peer(head))
                     .await?;
                 sorted(done, here)
             }

@@ -13,6 +13,8 @@ use crate::{
 
 /// The account of the browser's session, in the form. The handle says which session the page was made for.
 const CURRENT: &str = "current";
+/// One that is not signed in here.
+const ANOTHER: &str = "";
 
 impl PageRoutes {
     pub(super) async fn select_account<B>(&self, head: &Head, body: B) -> Result<Response, Problem>
@@ -35,14 +37,13 @@ impl PageRoutes {
         let provider = self.provider();
         let Some(form) = posted else {
             let waiting = provider.waiting_accounts(&browser).await?;
-            let ids: Vec<String> = waiting.iter().map(|w| w.place.to_string()).collect();
             let current = Account {
                 id: CURRENT,
                 name: details.account.as_deref().unwrap_or_default(),
                 detail: None,
             };
-            let others = waiting.iter().zip(&ids).map(|(waiting, id)| Account {
-                id,
+            let others = waiting.iter().map(|waiting| Account {
+                id: waiting.id.as_str(),
                 name: &waiting.name,
                 detail: None,
             });
@@ -58,10 +59,10 @@ impl PageRoutes {
             ));
         };
         let chosen = form.get("account").unwrap_or_default();
-        let answered = match (chosen, chosen.parse::<usize>()) {
-            (CURRENT, _) => provider.account_selected(handle, &browser).await?,
-            (_, Ok(place)) => provider.account_switched(handle, &browser, place).await?,
-            (_, Err(_)) => provider.account_added(handle, &browser).await?,
+        let answered = match chosen {
+            CURRENT => provider.account_selected(handle, &browser).await?,
+            ANOTHER => provider.account_added(handle, &browser).await?,
+            id => provider.account_switched(handle, &browser, id).await?,
         };
         Ok(self.endpoints.answer(Ok(answered)))
     }

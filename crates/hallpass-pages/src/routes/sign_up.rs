@@ -344,6 +344,7 @@ impl PageRoutes {
             password,
             passkey: made,
             name: Some(name.to_owned()),
+            peer: peer(head),
         };
         let used = provider.link_used(token, &browser, answer).await?;
         let account = self.pages.issuer().url("/account");

@@ -13,7 +13,7 @@ use http::{
 };
 use http_body::Body;
 
-use super::{PageRoutes, handle_of, is_answer, path::LINKED, posted::undecided};
+use super::{PageRoutes, handle_of, is_answer, path::LINKED, posted::undecided, sign_up::peer};
 use crate::{
     Page,
     view::{Identity, Linked, Upstream},
@@ -71,7 +71,10 @@ impl PageRoutes {
         let query = head.uri.query().unwrap_or_default();
         let params = Params::parse(query.as_bytes()).map_err(|_| malformed())?;
         let browser = self.browser(head);
-        let outcome = self.provider().upstream_answer(id, &params, &browser).await;
+        let outcome = self
+            .provider()
+            .upstream_answer(id, &params, &browser, peer(head))
+            .await;
         let mut response = match outcome {
             Ok(UpstreamOutcome::SignedIn(answered)) => self.endpoints.answer(Ok(*answered)),
             Ok(UpstreamOutcome::Back(handle)) => self.redirect_to(PageKind::Login, &handle),

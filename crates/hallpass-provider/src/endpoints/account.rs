@@ -3,13 +3,15 @@
 //! Every form is sealed for one browser and one session ([`Visitor`]). What somebody else could use against the person
 //! needs a sign-in that is not long ago: without one, nothing is done.
 
+use std::net::IpAddr;
+
 use hallpass_core::{
     client::Client,
     record::{Activity, ActivityRecord, MailedPurpose, SessionRecord},
 };
-use hallpass_store::{Commit, Spend, Write};
+use hallpass_store::{Commit, Committed, Spend, Write};
 use hallpass_types::{
-    Bucket, ClientId, EmailAddress, Key, Opaque, Secret, Session, Sid, Timestamp,
+    Bucket, ClientId, EmailAddress, Key, Opaque, Secret, Session, Sid, Timestamp, sha256,
 };
 use serde_json::{Map, Value};
 
@@ -22,7 +24,7 @@ use super::{
 };
 use crate::{
     Failure, Provider,
-    browser::{Browser, SetCookies},
+    browser::{Browser, Reason as BrowserReason, SetCookies},
     ports::{Account, Change, Event, PersonalAccount, Prepared, Unfit},
 };
 
@@ -218,7 +220,7 @@ impl Provider {
         wanted: &[(String, String)],
     ) -> Result<Done, Failure> {
         let signed_in = self.open_own_form(form, browser).await?;
-        let subject = &signed_in.account.subject;
+        let account = &signed_in.account;
         let editable = &self.inner.policy.people.editable_claims;
         let mut claims = Map::new();
         for (name, text) in wanted.iter().filter(|(name, _)| editable.contains(name)) {
@@ -227,12 +229,12 @@ impl Provider {
             };
             claims.insert(name.clone(), value);
         }
-        let change = Change::Claims(subject, &claims);
+        let change = Change::Claims(account, &claims);
         let prepared = match self.prepared(change).await? {
             Ok(prepared) => prepared,
             Err(unfit) => return Ok(Done::Unfit(unfit)),
         };
-        let happened = self.happened(subject, Activity::ProfileChanged, browser, None);
+        let happened = self.happened(&account.subject, Activity::ProfileChanged, browser, None);
         let session = vec![Spend::Session(signed_in.key)];
         self.change(session, prepared, vec![happened]).await?;
         Ok(Done::Done(SetCookies::default()))
@@ -248,22 +250,26 @@ impl Provider {
         form: &str,
         browser: &Browser,
         password: &Secret,
+        peer: Option<IpAddr>,
     ) -> Result<Done, Failure> {
         let signed_in = self.open_own_form(form, browser).await?;
         if !self.is_recent(&signed_in) {
             return Ok(Done::SignInAgain);
         }
-        let subject = signed_in.account.subject.clone();
-        let person = self.personal(&signed_in.account).await?;
-        let change = Change::Password(&subject, password);
+        let account = signed_in.account.clone();
+        self.count_hash(&sha256(account.subject.as_str().as_bytes()))?;
+        let change = Change::Password {
+            account: &account,
+            password,
+            peer,
+        };
         let prepared = match self.prepared(change).await? {
             Ok(prepared) => prepared,
             Err(unfit) => return Ok(Done::Unfit(unfit)),
         };
-        let mut writes = vec![self.happened(&subject, Activity::PasswordChanged, browser, None)];
-        if let Some(address) = person.address.filter(|_| person.address_verified) {
-            writes.push(self.tell_of_password(&address)?);
-        }
+        let subject = &account.subject;
+        let mut writes = vec![self.happened(subject, Activity::PasswordChanged, browser, None)];
+        writes.extend(self.told(subject, self.password_notice()).await?);
         let cookies = self.go_on(signed_in, browser, prepared, writes).await?;
         Ok(Done::Done(cookies))
     }
@@ -312,7 +318,7 @@ impl Provider {
         form: &str,
         browser: &Browser,
         address: &EmailAddress,
-        peer: Option<std::net::IpAddr>,
+        peer: Option<IpAddr>,
     ) -> Result<Option<MailAsked>, Failure> {
         let signed_in = self.open_own_form(form, browser).await?;
         if !self.is_recent(&signed_in) {
@@ -358,14 +364,22 @@ impl Provider {
             };
         }
         let own = ended.contains(&signed_in.key);
+        if own {
+            ended.extend(self.waiting_sessions(browser).await?);
+        }
         let mut writes = self.end_sessions(ended);
         writes.push(self.happened(&account.subject, Activity::SessionEnded, browser, None));
         let spends = vec![Spend::Session(signed_in.key)];
-        self.commit(Commit { spends, writes }).await?;
+        match self.commit(Commit { spends, writes }).await? {
+            Committed::Done => {}
+            // Nothing ended: this session did, in this very moment.
+            Committed::TooLate(_) => return Err(BrowserReason::NotSignedIn.into()),
+        }
         self.emit(&Event::SignedOut);
-        Ok(Done::Done(SetCookies {
-            end_session: own,
-            ..SetCookies::default()
+        Ok(Done::Done(if own {
+            self.without_session(browser)
+        } else {
+            SetCookies::default()
         }))
     }
 
@@ -381,10 +395,12 @@ impl Provider {
     ) -> Result<Done, Failure> {
         let signed_in = self.open_own_form(form, browser).await?;
         let subject = &signed_in.account.subject;
-        let mut writes = self.end_sessions(self.sessions_of(subject).await?);
+        let mut ended = self.sessions_of(subject).await?;
+        ended.extend(self.waiting_sessions(browser).await?);
+        let mut writes = self.end_sessions(ended);
         writes.push(self.happened(subject, Activity::SignedOutEverywhere, browser, None));
         if self.inner.policy.people.sign_out_ends_grants {
-            match self.prepared(Change::EndAll(subject)).await? {
+            match self.prepared(Change::EndAll(&signed_in.account)).await? {
                 Ok(prepared) => self.change(Vec::new(), prepared, writes).await?,
                 Err(unfit) => return Ok(Done::Unfit(unfit)),
             }
@@ -393,14 +409,16 @@ impl Provider {
             self.commit(Commit { spends, writes }).await?;
         }
         self.emit(&Event::SignedOut);
-        Ok(Done::Done(self.without_session()))
+        Ok(Done::Done(self.without_session(browser)))
     }
 
-    fn without_session(&self) -> SetCookies {
+    /// Whoever uses the browser next finds nobody's account in it.
+    pub(crate) fn without_session(&self, browser: &Browser) -> SetCookies {
         let watched = self.inner.policy.logout.session_management;
         SetCookies {
             end_session: true,
             state: watched.then(|| (String::new(), 0)),
+            others: (!browser.others.is_empty()).then(|| (String::new(), 0)),
             ..SetCookies::default()
         }
     }
@@ -423,7 +441,7 @@ impl Provider {
         if allowed.is_none() {
             return Err(Reason::NotYours.into());
         }
-        let change = Change::Disconnect(&subject, &id, self.now());
+        let change = Change::Disconnect(&signed_in.account, &id, self.now());
         let prepared = match self.prepared(change).await? {
             Ok(prepared) => prepared,
             Err(unfit) => return Ok(Done::Unfit(unfit)),
@@ -459,22 +477,28 @@ impl Provider {
             return Ok(Done::SignInAgain);
         }
         let subject = &signed_in.account.subject;
-        let prepared = match self.prepared(Change::Delete(subject)).await? {
+        let prepared = match self.prepared(Change::Delete(&signed_in.account)).await? {
             Ok(prepared) => prepared,
             Err(unfit) => return Ok(Done::Unfit(unfit)),
         };
-        let mut writes = self.end_sessions(self.sessions_of(subject).await?);
+        let mut ended = self.sessions_of(subject).await?;
+        ended.extend(self.waiting_sessions(browser).await?);
+        let mut writes = self.end_sessions(ended);
         writes.push(Write::ForgetPerson(subject.clone()));
         self.change(vec![Spend::Session(signed_in.key)], prepared, writes)
             .await?;
-        Ok(Done::Done(self.without_session()))
+        Ok(Done::Done(self.without_session(browser)))
     }
 
+    /// Makes a change of the account of a session ready. A session from before its credentials changed is over.
     pub(super) async fn prepared(
         &self,
         change: Change<'_>,
     ) -> Result<Result<Prepared, Unfit>, Failure> {
-        Ok(self.people()?.prepare(self.inner.issuer_id, change).await?)
+        match self.people()?.prepare(self.inner.issuer_id, change).await? {
+            Err(Unfit::Changed) => Err(BrowserReason::NotSignedIn.into()),
+            prepared => Ok(prepared),
+        }
     }
 }
 

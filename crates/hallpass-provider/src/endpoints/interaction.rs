@@ -249,6 +249,7 @@ impl Provider {
             method: Method::Other,
             amr,
             at: self.now(),
+            since: None,
         };
         // Whether they want to be remembered is for that program to ask.
         let beginning = Beginning {

@@ -1,5 +1,7 @@
 //! What stands behind links that were mailed: looking at one uses nothing up, its button does, once.
 
+use std::net::IpAddr;
+
 use hallpass_core::{
     record::{Activity, MailedPurpose, MailedRecord},
     sign_in::{Demand, Enrolled, Method, Proof, Step, step},
@@ -46,6 +48,8 @@ pub struct LinkAnswer {
     pub passkey: Option<(String, String)>,
     /// The name that they want to be called by.
     pub name: Option<String>,
+    /// Where the request came from.
+    pub peer: Option<IpAddr>,
 }
 
 /// What came of it.
@@ -185,14 +189,16 @@ impl Provider {
         };
         match record.purpose {
             MailedPurpose::SignUp | MailedPurpose::Invitation | MailedPurpose::Recover => {
+                self.count_hash(&key.digest)?;
                 let chosen = self.chosen(token, &record, browser, &mut answer).await?;
                 let Some(chosen) = chosen else {
                     return Ok(LinkUsed::PasskeyRefused);
                 };
                 if record.purpose == MailedPurpose::Recover {
+                    let chosen = (chosen, answer.peer);
                     return self.recover(&record, spend, browser, chosen).await;
                 }
-                self.make_account(&record, spend, browser, (chosen, answer.name))
+                self.make_account(&record, spend, browser, (chosen, answer))
                     .await
             }
             MailedPurpose::SignIn => self.sign_in_by_link(&record, spend, browser).await,
@@ -206,13 +212,14 @@ impl Provider {
         record: &MailedRecord,
         spend: Spend,
         browser: &Browser,
-        (chosen, name): (Chosen, Option<String>),
+        (chosen, answer): (Chosen, LinkAnswer),
     ) -> Result<LinkUsed, Failure> {
         let inner = &self.inner;
-        let name = name.as_deref().map(str::trim).filter(|n| !n.is_empty());
+        let name = answer.name.as_deref().map(str::trim);
         let mut new = NewAccount {
             address: Some(&record.address),
-            name,
+            name: name.filter(|name| !name.is_empty()),
+            peer: answer.peer,
             ..NewAccount::default()
         };
         match &chosen {
@@ -298,23 +305,33 @@ impl Provider {
         record: &MailedRecord,
         spend: Spend,
         browser: &Browser,
-        chosen: Chosen,
+        (chosen, peer): (Chosen, Option<IpAddr>),
     ) -> Result<LinkUsed, Failure> {
         let account = self.still(record).await?;
         let change = match &chosen {
-            Chosen::Password(password) => Change::Password(&account.subject, password),
-            Chosen::Passkey(_) => Change::EndAll(&account.subject),
+            Chosen::Password(password) => Change::Password {
+                account: &account,
+                password,
+                peer,
+            },
+            Chosen::Passkey(_) => Change::EndAll(&account),
         };
         let prepared = self.people()?.prepare(self.inner.issuer_id, change).await?;
         let mut prepared = match prepared {
             Ok(prepared) => prepared,
+            Err(Unfit::Changed | Unfit::Unknown) => return Err(Reason::LinkOver.into()),
             Err(unfit) => return Ok(LinkUsed::Unfit(unfit)),
         };
+        // Hashing takes its time. If the address is another one by now, this is over; if it becomes another one from here on,
+        // the commit is too late.
+        self.still(record).await?;
         let mut writes = self.end_sessions(self.sessions_of(&account.subject).await?);
         writes.push(self.happened(&account.subject, Activity::Recovered, browser, None));
         let mut spends = vec![spend];
         match chosen {
-            Chosen::Password(_) => writes.push(self.tell_of_password(&record.address)?),
+            Chosen::Password(_) => {
+                writes.extend(self.told(&account.subject, self.password_notice()).await?);
+            }
             Chosen::Passkey(made) => {
                 let (_, key, once) = *made;
                 spends.push(once);
@@ -372,10 +389,10 @@ impl Provider {
         let people = self.people()?;
         let issuer = self.inner.issuer_id;
         let before = people.person(issuer, &account.subject).await?;
-        let change = Change::Address(&account.subject, &record.address);
+        let change = Change::Address(&account, &record.address);
         let prepared = match people.prepare(issuer, change).await? {
             Ok(prepared) => prepared,
-            Err(Unfit::Taken) => return Err(Reason::LinkOver.into()),
+            Err(Unfit::Taken | Unfit::Changed) => return Err(Reason::LinkOver.into()),
             Err(unfit) => return Ok(LinkUsed::Unfit(unfit)),
         };
         let mut writes =
@@ -393,11 +410,22 @@ impl Provider {
         Ok(LinkUsed::Account(SetCookies::default()))
     }
 
-    /// The account that a link is about, if nothing about its credentials changed since.
+    /// The account that a link is about, if nothing about its credentials changed since. Where reading mail is what opens it,
+    /// the mail still has to be the account's: whoever reads the address from before reads on.
     pub(super) async fn still(&self, record: &MailedRecord) -> Result<Account, Failure> {
         let inner = &self.inner;
         let subject = record.subject.as_ref().ok_or(Reason::LinkOver)?;
-        let account = inner.accounts.account(inner.issuer_id, subject).await?;
+        let account = match record.purpose {
+            MailedPurpose::Recover | MailedPurpose::SignIn => {
+                let people = self.people()?;
+                let found = people.by_address(inner.issuer_id, &record.address).await?;
+                let account = found.map(|person| person.account);
+                account.filter(|account| account.subject == *subject)
+            }
+            MailedPurpose::SignUp | MailedPurpose::Invitation | MailedPurpose::NewAddress | _ => {
+                inner.accounts.account(inner.issuer_id, subject).await?
+            }
+        };
         let account = account.filter(|account| Some(account.epoch) == record.epoch);
         Ok(account.ok_or(Reason::LinkOver)?)
     }

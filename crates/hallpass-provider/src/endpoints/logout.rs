@@ -270,7 +270,7 @@ impl Provider {
         Ok((target, cookies))
     }
 
-    /// Ends the browser's session; answers which ones ended.
+    /// Ends the browser's session, and those that wait beside it; answers which ones ended.
     async fn end(
         &self,
         browser: &Browser,
@@ -278,7 +278,8 @@ impl Provider {
     ) -> Result<Vec<Key<Session>>, Failure> {
         let (store, issuer) = (&self.inner.store, self.inner.issuer_id);
         let mut ended = Vec::new();
-        let mut next: Vec<_> = browser.session.iter().map(Opaque::key).collect();
+        let here = browser.session.iter().chain(&browser.others);
+        let mut next: Vec<_> = here.map(Opaque::key).collect();
         while let Some(key) = next.pop() {
             let Some(session) = store.session(issuer, key).await? else {
                 continue;
@@ -304,9 +305,16 @@ impl Provider {
         if !ended.is_empty() {
             self.emit(&Event::SignedOut);
         }
-        cookies.end_session = true;
-        if self.inner.policy.logout.session_management {
-            cookies.state = Some((String::new(), 0));
+        let SetCookies {
+            end_session,
+            state,
+            others,
+            ..
+        } = self.without_session(browser);
+        cookies.end_session = end_session;
+        cookies.others = others;
+        if state.is_some() {
+            cookies.state = state;
         }
         Ok(ended)
     }

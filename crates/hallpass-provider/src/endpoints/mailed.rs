@@ -244,9 +244,14 @@ impl Provider {
             (MailedPurpose::Recover | MailedPurpose::SignIn, None)
             | (MailedPurpose::Invitation, Some(_)) => None,
             (MailedPurpose::Recover | MailedPurpose::SignIn, Some(person)) => {
-                // From here on it is about this account as it is now. Written again when the mail is sent once more.
-                record.subject = Some(person.account.subject);
-                record.epoch = Some(person.account.epoch);
+                // From here on it is about this account as it is now. When the mail is sent once more, it is about no other: the
+                // first copy may lie where somebody reads it whom a change of credentials was to keep out.
+                let now = (Some(person.account.subject), Some(person.account.epoch));
+                let before = (record.subject.take(), record.epoch.take());
+                if before.0.is_some() && before != now {
+                    return Ok(None);
+                }
+                (record.subject, record.epoch) = now;
                 let message = match (record.purpose, code) {
                     (MailedPurpose::Recover, _) => Message::Recover { link },
                     (_, Some(digits)) => Message::SignInCode {
@@ -318,13 +323,14 @@ impl Provider {
         Ok(self.ask_by_mail(wanted, false).await?.into())
     }
 
-    /// Checks a code that was mailed. Every wrong one is counted in the same commit that refuses it, so that many at
+    /// Checks a code that was mailed for the request of that handle. Every wrong one is counted in the same commit that refuses it, so that many at
     /// once are no more tries than one after the other; the fifth uses the code up.
     ///
     /// # Errors
-    /// The code is over: used, too old, tried too often, or of another browser.
+    /// The code is over: used, too old, tried too often, or of another browser or request.
     pub async fn sign_in_code_entered(
         &self,
+        handle: &str,
         waiting: &str,
         browser: &Browser,
         typed: &str,
@@ -336,6 +342,9 @@ impl Provider {
             let (mut record, revision) = self.mailed(key).await?.ok_or(Reason::LinkOver)?;
             if !is_here(&record, browser) {
                 return Err(BrowserReason::OtherBrowser.into());
+            }
+            if record.request.as_deref() != Some(handle) {
+                return Err(Reason::LinkOver.into());
             }
             let typed: String = typed.chars().filter(char::is_ascii_digit).collect();
             let digest = self.inner.secrets.mail_code_digest(key, &typed);

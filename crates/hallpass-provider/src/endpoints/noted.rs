@@ -2,7 +2,7 @@
 
 use hallpass_core::record::{Activity, ActivityRecord, Visit};
 use hallpass_store::{Commit, Committed, Spend, StoreError, Write};
-use hallpass_types::{Bucket, ClientId, EmailAddress, Key, Subject};
+use hallpass_types::{Bucket, ClientId, Key, Subject, Timestamp};
 
 use super::{SignedIn, mailed::Reason};
 use crate::{
@@ -51,10 +51,37 @@ impl Provider {
         Write::Activity(Bucket::holding(kept), self.random(), Box::new(record))
     }
 
-    pub(crate) fn tell_of_password(&self, to: &EmailAddress) -> Result<Write, Failure> {
+    pub(crate) fn password_notice(&self) -> Message {
         let recover = self.inner.policy.issuer.url("/recover");
-        let message = Message::PasswordChanged { recover };
-        self.mail(to, message, self.now().plus(NOTICE))
+        Message::PasswordChanged { recover }
+    }
+
+    /// The mail that tells a person what happened with their account. None where there is no address that is known to be
+    /// theirs.
+    pub(crate) async fn told(
+        &self,
+        subject: &Subject,
+        message: Message,
+    ) -> Result<Option<Write>, Failure> {
+        let inner = &self.inner;
+        let (Some(people), Some(_)) = (inner.people.as_deref(), &inner.post) else {
+            return Ok(None);
+        };
+        let person = people.person(inner.issuer_id, subject).await?;
+        let address = person
+            .filter(|p| p.address_verified)
+            .and_then(|p| p.address);
+        let Some(address) = address else {
+            return Ok(None);
+        };
+        self.mail(&address, message, self.now().plus(NOTICE))
+            .map(Some)
+    }
+
+    /// Counts a password that is to be hashed for somebody who has not proved anything lately: by the link, or the account.
+    pub(crate) fn count_hash(&self, whose: &[u8; 32]) -> Result<(), Failure> {
+        let counted = self.inner.hashes.count(&[*whose], HASHES, self.now());
+        counted.map_err(|retry_after| Failure::Throttled { retry_after })
     }
 
     /// Every session of a person that is still good for anything.
@@ -108,12 +135,17 @@ impl Provider {
             .collect();
         let known =
             visit.known_by.is_some() && signed_in.iter().any(|v| v.known_by == visit.known_by);
-        // Of the very first sign-in nobody needs to be told.
-        if known || signed_in.is_empty() {
+        if known {
             return Ok(writes);
         }
         let person = people.person(inner.issuer_id, &account.subject).await?;
+        // Of the very first sign-in nobody needs to be told. What is not noted any more may have been one.
+        let noted_all = |since: Timestamp| {
+            let age = self.now().since(since);
+            age < inner.policy.people.activity_kept && history.len() < HISTORY
+        };
         if let Some(person) = person.filter(|p| p.address_verified)
+            && !(signed_in.is_empty() && noted_all(person.created_at))
             && let Some(address) = &person.address
         {
             let message = Message::NewDevice {
@@ -140,5 +172,7 @@ impl Provider {
 
 /// So much of what happened is looked at to know a device again.
 const HISTORY: usize = 100;
+/// So many passwords are hashed for one link or account within a quarter of an hour.
+const HASHES: u32 = 10;
 /// A notice that could not be sent for a day is of no use any more.
 pub(super) const NOTICE: i64 = 86_400;

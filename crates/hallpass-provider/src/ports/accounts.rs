@@ -8,6 +8,8 @@ use hallpass_types::{ClientId, ContentDigest, CredentialId, IssuerId, Secret, Su
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::people::Prepared;
+
 /// An account that may sign in.
 #[derive(Clone, Debug)]
 pub struct Account {
@@ -53,6 +55,17 @@ pub struct NewPerson {
     pub name: String,
 }
 
+/// Whose a verified mail address is.
+#[derive(Clone, Debug)]
+pub enum ByEmail {
+    /// Nobody's, several people's, or accounts cannot be found so.
+    Nobody,
+    /// That of an account which is disabled: nobody gets another one by it.
+    Disabled,
+    /// Theirs.
+    Account(Account),
+}
+
 /// Looks accounts up.
 pub trait Accounts: Send + Sync + 'static {
     /// The account, or none when it is unknown, disabled or deleted.
@@ -62,15 +75,14 @@ pub trait Accounts: Send + Sync + 'static {
         subject: &'a Subject,
     ) -> BoxFuture<'a, Result<Option<Account>, StoreError>>;
 
-    /// The account of which this is the verified mail address. None when there is none, several, or when accounts cannot be
-    /// found so.
+    /// The account of which this is the verified mail address.
     fn by_verified_email<'a>(
         &'a self,
         issuer: IssuerId,
         email: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Account>, StoreError>> {
+    ) -> BoxFuture<'a, Result<ByEmail, StoreError>> {
         let _ = (issuer, email);
-        Box::pin(async { Ok(None) })
+        Box::pin(async { Ok(ByEmail::Nobody) })
     }
 
     /// Makes an account for somebody, together with the identity by which they sign in; or answers the one that somebody made
@@ -175,6 +187,19 @@ pub enum SignInOutcome {
     },
 }
 
+/// A password that a person chose.
+#[derive(Debug)]
+pub struct PasswordChoice<'a> {
+    /// The issuer.
+    pub issuer: IssuerId,
+    /// Whose account it is, as they proved; its epoch is that of the proof.
+    pub account: &'a Account,
+    /// As it was typed.
+    pub password: &'a Secret,
+    /// Where the request came from.
+    pub peer: Option<IpAddr>,
+}
+
 /// Why a new password was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -202,15 +227,14 @@ pub trait PasswordSignIn: Send + Sync + 'static {
         attempt: SignInAttempt<'a>,
     ) -> BoxFuture<'a, Result<SignInOutcome, StoreError>>;
 
-    /// Gives an account the password that its person chose. Answers the account since: its epoch is another one, so that
-    /// whatever is older is over.
+    /// Makes it ready that an account gets the password that its person chose; nothing is written yet. The account has another
+    /// epoch then, so that whatever is older is over. An account whose epoch is not the one of the choice by now stays as it
+    /// is.
     fn choose_password<'a>(
         &'a self,
-        issuer: IssuerId,
-        subject: &'a Subject,
-        password: &'a Secret,
-    ) -> BoxFuture<'a, Result<Result<Account, PasswordRefused>, StoreError>> {
-        let _ = (issuer, subject, password);
+        choice: PasswordChoice<'a>,
+    ) -> BoxFuture<'a, Result<Result<Prepared, PasswordRefused>, StoreError>> {
+        let _: IssuerId = choice.issuer;
         Box::pin(async { Ok(Err(PasswordRefused::Busy { retry_after: 60 })) })
     }
 }

@@ -13,8 +13,8 @@ mod signer;
 mod token_claims;
 
 pub use accounts::{
-    Account, Accounts, KnownBrowser, NewPerson, PasswordRefused, PasswordSignIn, SignInAttempt,
-    SignInOutcome,
+    Account, Accounts, ByEmail, KnownBrowser, NewPerson, PasswordChoice, PasswordRefused,
+    PasswordSignIn, SignInAttempt, SignInOutcome,
 };
 pub use backchannel::{BackchannelDevice, BackchannelNotice, HintedPerson, NoDevice};
 pub use clock::{Clock, SystemClock};

@@ -1,5 +1,7 @@
 //! Accounts that people make and change by themselves.
 
+use std::net::IpAddr;
+
 use hallpass_core::access::Membership;
 use hallpass_store::{BoxFuture, Spend, StoreError, Write};
 use hallpass_types::{ClientId, EmailAddress, IssuerId, Secret, Subject, Timestamp};
@@ -27,22 +29,32 @@ pub struct PersonalAccount {
 }
 
 /// Something that a person wants to change.
+///
+/// An account is the one that whoever asks has proved to be theirs. Should its epoch be another one by now, its credentials
+/// changed since, and nothing else is changed ([`Unfit::Changed`]).
 #[derive(Clone, Copy, Debug)]
 pub enum Change<'a> {
     /// To have an account.
     New(NewAccount<'a>),
     /// Another password. Everything that was granted before is over.
-    Password(&'a Subject, &'a Secret),
+    Password {
+        /// Whose.
+        account: &'a Account,
+        /// It.
+        password: &'a Secret,
+        /// Where the request came from.
+        peer: Option<IpAddr>,
+    },
     /// Another address, which they have shown to read.
-    Address(&'a Subject, &'a EmailAddress),
+    Address(&'a Account, &'a EmailAddress),
     /// Other claims; null takes one away. Which claims these may be is for the caller to look at.
-    Claims(&'a Subject, &'a Map<String, Value>),
+    Claims(&'a Account, &'a Map<String, Value>),
     /// The end of every session and grant there is.
-    EndAll(&'a Subject),
+    EndAll(&'a Account),
     /// The end of everything that a client was granted until then.
-    Disconnect(&'a Subject, &'a ClientId, Timestamp),
+    Disconnect(&'a Account, &'a ClientId, Timestamp),
     /// No account any more.
-    Delete(&'a Subject),
+    Delete(&'a Account),
     /// What an operator does, to disabled accounts too.
     ByOperator(ByOperator<'a>),
 }
@@ -85,6 +97,8 @@ pub enum ByOperator<'a> {
     },
     /// What they are and may do. Where that takes something away, everything is over that was granted before.
     Memberships(&'a Subject, &'a [Membership]),
+    /// No account any more.
+    Delete(&'a Subject),
 }
 
 /// An account that somebody wants to have. Without an address or a password it comes with a passkey, which is committed
@@ -99,6 +113,8 @@ pub struct NewAccount<'a> {
     pub password: Option<&'a Secret>,
     /// Their name, as they like to be called.
     pub name: Option<&'a str>,
+    /// Where the request came from.
+    pub peer: Option<IpAddr>,
 }
 
 /// A change that can be committed.
@@ -130,6 +146,8 @@ pub enum Unfit {
     Claim,
     /// There is no such account.
     Unknown,
+    /// Its credentials changed since whoever asks proved who they are.
+    Changed,
     /// Passwords cannot be hashed now; again after so many seconds.
     Busy(u32),
 }

@@ -567,6 +567,14 @@ async fn pick(browser: &mut Browser, page: &str, account: &str) -> Answer {
     browser.send(ask).await
 }
 
+/// What the button of the account in that place says, the one that is used being the first.
+fn button(page: &str, place: usize) -> String {
+    let tags = html::tags(page);
+    let mut choices = tags.iter().filter(|tag| tag.get("class") == Some("choice"));
+    let value = choices.nth(place).and_then(|tag| tag.get("value"));
+    value.unwrap().to_owned()
+}
+
 async fn whose(op: &Op, browser: &mut Browser, answer: &Answer) -> String {
     let code = wire::param(answer.location(), "code").expect("a code");
     let tokens = browser.redeem("first", &code).await.json();
@@ -592,17 +600,24 @@ async fn s9_several_people_are_signed_in_in_one_browser_and_one_is_chosen() {
     // Alice is still there.
     let page = choose(&mut browser).await;
     assert_eq!(count(&page, "class=\"choice\""), 3);
-    let answer = pick(&mut browser, &page, "0").await;
+    let first_page = page.clone();
+    let answer = pick(&mut browser, &page, &button(&page, 1)).await;
     assert_eq!(whose(&op, &mut browser, &answer).await, alice);
     // And stays, without being asked for a password, while bob waits.
     let answer = browser.send(Request::of("first", "openid").get()).await;
     assert_eq!(whose(&op, &mut browser, &answer).await, alice);
+    // A page from before, on which bob was the one that is used, makes nobody else of the button that says alice.
+    let late = pick(&mut browser, &first_page, &button(&first_page, 1)).await;
+    assert!(late.status >= 400, "{}", late.status);
     let page = choose(&mut browser).await;
-    let answer = pick(&mut browser, &page, "0").await;
+    let answer = pick(&mut browser, &page, &button(&page, 1)).await;
     assert_eq!(whose(&op, &mut browser, &answer).await, bob);
-    // A place where nobody waits is nobody's.
+    // A place is nobody's name, and one that nobody has is nobody's.
     let page = choose(&mut browser).await;
-    assert!(pick(&mut browser, &page, "7").await.status >= 400);
+    for odd in ["0", "7", "AAAAAAAAAAAAAAAAAAAAAA"] {
+        assert!(pick(&mut browser, &page, odd).await.status >= 400, "{odd}");
+    }
+    let waiting = button(&page, 1);
     // Who waits is signed out like anybody else.
     let subject = op.subject("alice").clone();
     op.provider.end_sessions_of(&subject).await.unwrap();
@@ -622,7 +637,7 @@ async fn s9_several_people_are_signed_in_in_one_browser_and_one_is_chosen() {
     }
     let page = choose(&mut browser).await;
     assert_eq!(count(&page, "class=\"choice\""), 2);
-    assert!(pick(&mut browser, &page, "0").await.status >= 400);
+    assert!(pick(&mut browser, &page, &waiting).await.status >= 400);
 }
 
 #[tokio::test]

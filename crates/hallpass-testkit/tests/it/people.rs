@@ -504,9 +504,10 @@ async fn a_code_is_for_one_browser_one_use_and_five_tries() {
     };
     let enter = |typed: String, browser| {
         let (provider, waiting) = (op.provider.clone(), waiting.clone());
+        let handle = handle.clone();
         async move {
             provider
-                .sign_in_code_entered(&waiting, browser, &typed)
+                .sign_in_code_entered(&handle, &waiting, browser, &typed)
                 .await
         }
     };
@@ -543,6 +544,7 @@ async fn a_code_is_for_one_browser_one_use_and_five_tries() {
     let mut tries = tokio::task::JoinSet::new();
     for number in 0..20 {
         let (provider, waiting) = (op.provider.clone(), waiting.clone());
+        let handle = handle.clone();
         let binding = cookies.binding.clone();
         let typed = format!("{number:08}");
         let typed = if typed == code {
@@ -556,7 +558,7 @@ async fn a_code_is_for_one_browser_one_use_and_five_tries() {
                 ..Default::default()
             };
             provider
-                .sign_in_code_entered(&waiting, &browser, &typed)
+                .sign_in_code_entered(&handle, &waiting, &browser, &typed)
                 .await
                 .is_ok()
         });
@@ -565,7 +567,7 @@ async fn a_code_is_for_one_browser_one_use_and_five_tries() {
     assert!(evaluated <= 5, "{evaluated}");
     let late = op
         .provider
-        .sign_in_code_entered(&waiting, &cookies, &code)
+        .sign_in_code_entered(&handle, &waiting, &cookies, &code)
         .await;
     assert!(late.is_err());
 }

@@ -8,7 +8,7 @@ use hallpass_testkit::{Answer, Ask, Browser, Op, Request, Setup, fixture, fixtur
 use hallpass_types::Secret;
 use serde_json::{Value, json};
 
-const IDP: &str = "https://idp.test";
+pub(super) const IDP: &str = "https://idp.test";
 const OTHER: &str = "https://other.test";
 const SECRET: &str = "hpk_hallpass-0123456789abcdefghijklmnopqrst";
 const TOKEN: &str = "https://idp.test/token";
@@ -57,18 +57,18 @@ async fn provider(id: &str, issuer: &'static str) -> Op {
 }
 
 /// We, and two others.
-struct World {
-    us: Op,
-    idp: Op,
+pub(super) struct World {
+    pub(super) us: Op,
+    pub(super) idp: Op,
     other: Op,
 }
 
 impl World {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         Self::with(|_| {}).await
     }
 
-    async fn with(change: impl FnOnce(&mut Upstream) + Send + 'static) -> Self {
+    pub(super) async fn with(change: impl FnOnce(&mut Upstream) + Send + 'static) -> Self {
         let (idp, other) = (provider("idp", IDP).await, provider("other", OTHER).await);
         let us = Setup::default()
             .policy(move |policy| {
@@ -101,14 +101,14 @@ impl World {
     }
 
     /// A whole sign-in up to the answer of our callback.
-    async fn signs_in(&self, browser: &mut Browser, id: &str, person: &str) -> Answer {
+    pub(super) async fn signs_in(&self, browser: &mut Browser, id: &str, person: &str) -> Answer {
         let url = depart(browser, id).await;
         let back = self.at(id, &url, person).await;
         browser.get(&back).await
     }
 
     /// Somebody signs in there. Answers the path at which they come back.
-    async fn at(&self, id: &str, url: &str, person: &str) -> String {
+    pub(super) async fn at(&self, id: &str, url: &str, person: &str) -> String {
         let (op, issuer) = if id == "idp" {
             (&self.idp, IDP)
         } else {
@@ -122,15 +122,18 @@ impl World {
     }
 }
 
-const WANTED: &str = "openid profile email";
+pub(super) const WANTED: &str = "openid profile email";
 
 /// From the sign-in page to another provider.
 async fn depart(browser: &mut Browser, id: &str) -> String {
     depart_for(browser, id, &Request::of("web", WANTED)).await
 }
 
-async fn depart_for(browser: &mut Browser, id: &str, request: &Request) -> String {
-    let request = request.clone().with("prompt", "login");
+pub(super) async fn depart_for(browser: &mut Browser, id: &str, request: &Request) -> String {
+    let mut request = request.clone();
+    if browser.cookie("session").is_some() {
+        request = request.with("prompt", "login");
+    }
     let asked = browser.send(request.get()).await;
     let handle = wire::param(asked.location(), "handle").unwrap();
     let page = browser.follow(&asked).await.text();
@@ -141,7 +144,7 @@ async fn depart_for(browser: &mut Browser, id: &str, request: &Request) -> Strin
 }
 
 /// The last answer of a sign-in, with its consent, as UserInfo tells it.
-async fn told(browser: &mut Browser, answer: Answer) -> (Value, Value) {
+pub(super) async fn told(browser: &mut Browser, answer: Answer) -> (Value, Value) {
     let answer = browser.through_pages("nobody", answer).await;
     let code =
         wire::param(answer.location(), "code").unwrap_or_else(|| panic!("{}", answer.text()));
@@ -154,7 +157,7 @@ async fn told(browser: &mut Browser, answer: Answer) -> (Value, Value) {
     (info, id_token)
 }
 
-fn refused(answer: &Answer, id: &str) {
+pub(super) fn refused(answer: &Answer, id: &str) {
     let text = answer.text();
     assert!(answer.status >= 400, "{id}: {}", answer.status);
     let shown = format!("id=\"error-id\">{id}<");

@@ -1,7 +1,7 @@
 //! Deletes an account.
 
 use hallpass_core::admin::Permission;
-use hallpass_provider::ports::Change as Changing;
+use hallpass_provider::ports::{ByOperator, Change as Changing};
 use hallpass_store::Write;
 
 use super::{Which, changeable, prepared};
@@ -25,7 +25,8 @@ impl Operation for Delete {
     async fn run(cx: &Context, input: Which) -> Result<Nothing, Problem> {
         let before = changeable(cx, &input.user).await?;
         let subject = &before.subject;
-        let prepared = prepared(cx, Changing::Delete(subject)).await?;
+        let change = Changing::ByOperator(ByOperator::Delete(subject));
+        let prepared = prepared(cx, change).await?;
         let ended = cx.provider().ending_sessions(subject, None).await?;
         let said = Change::of("user", subject.as_str())
             .spending(prepared.spends)

@@ -87,7 +87,7 @@ impl PageRoutes {
         code: &str,
     ) -> Result<Response, Problem> {
         let provider = self.provider();
-        let entered = provider.sign_in_code_entered(waiting, asked.browser, code);
+        let entered = provider.sign_in_code_entered(asked.handle, waiting, asked.browser, code);
         let Some(account) = entered.await? else {
             let failed = Failed::refused(SignInError::WrongCode);
             self.report(asked.head, failed.outcome, None);

@@ -223,6 +223,7 @@ impl PageRoutes {
                     method: Method::Password,
                     amr,
                     at: self.provider().now(),
+                    since: None,
                 },
                 must_change,
             }),

@@ -4,14 +4,14 @@ use hallpass_core::sign_in::Method;
 use hallpass_http::{Problem, Response};
 use hallpass_provider::{
     endpoints::CodeRefused,
-    ports::{PageKind, PasswordRefused},
+    ports::{PageKind, PasswordChoice, PasswordRefused},
 };
 use hallpass_types::{Params, Secret};
 
 use super::{Asked, Failed, retry};
 use crate::{
     Page,
-    routes::PageRoutes,
+    routes::{PageRoutes, sign_up::peer},
     view::{Enrol, NewPassword, PasswordProblem, SecondStep, SignInError},
 };
 
@@ -95,26 +95,23 @@ impl PageRoutes {
         let Some(account) = account else {
             return Ok(self.new_password_page(asked, None, None));
         };
+        let choice = PasswordChoice {
+            issuer: provider.issuer_id(),
+            account: &account,
+            password: &Secret::new(password.to_owned()),
+            peer: peer(asked.head),
+        };
         let chosen = self
             .sign_in
-            .choose_password(
-                provider.issuer_id(),
-                &account.subject,
-                &Secret::new(password.to_owned()),
-            )
+            .choose_password(choice)
             .await
             .map_err(hallpass_provider::Failure::from)?;
         let (problem, failed) = match chosen {
-            Ok(account) => {
-                let subject = account.subject.clone();
-                provider
-                    .end_sessions_of(&subject)
-                    .await
-                    .map_err(hallpass_provider::Failure::from)?;
+            Ok(chosen) => {
                 let answered = provider
-                    .password_chosen(asked.handle, asked.browser, account)
+                    .password_chosen(asked.handle, asked.browser, chosen)
                     .await?;
-                return Ok(self.gone_on(asked, &subject, answered));
+                return Ok(self.gone_on(asked, &account.subject, answered));
             }
             Err(PasswordRefused::TooShort(least)) => (PasswordProblem::TooShort(least), None),
             Err(PasswordRefused::TooLong(most)) => (PasswordProblem::TooLong(most), None),

@@ -182,6 +182,7 @@ impl Provider {
         let change = Change::New(NewAccount {
             subject: Some(&newcomer.subject),
             name: (!name.is_empty()).then_some(name),
+            peer,
             ..NewAccount::default()
         });
         let prepared = self.people()?.prepare(self.inner.issuer_id, change).await?;

@@ -10,12 +10,13 @@ mod enrolled;
 use hallpass_core::{
     authorize::Reason as Refusal,
     interaction::{Cause, Next, Prompt, next},
+    record::Activity,
     sign_in::{
         ClientSignIn, Demand, Enrolled, Method, Proof, SecondFactor, Step, amr_of, required_by,
         step, time_of, wished_by,
     },
 };
-use hallpass_store::{Commit, Committed, Spend, StoreError, Write};
+use hallpass_store::{Commit, Committed, CredentialRecord, Spend, StoreError, Write};
 use hallpass_types::{Bucket, Key, Once, Opaque, Subject, Timestamp, sha256};
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +28,7 @@ use super::{
 use crate::{
     Failure, Provider,
     browser::{Browser, Pending, Reason, SetCookies},
-    ports::{Account, PageKind},
+    ports::{Account, PageKind, Prepared},
 };
 
 pub use codes::CodeRefused;
@@ -55,6 +56,9 @@ pub(crate) struct Proved {
     /// The person wants to stay signed in.
     #[serde(rename = "k", default, skip_serializing_if = "std::ops::Not::not")]
     remember: bool,
+    /// An identity elsewhere that becomes theirs when all is proved.
+    #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
+    link: Option<Box<CredentialRecord>>,
 }
 
 impl Proved {
@@ -118,9 +122,25 @@ pub(crate) struct SigningIn {
     /// Whose account the proofs are about, if it still stands.
     pub(crate) account: Option<Account>,
     pub(crate) enrolled: Enrolled,
+    /// What becomes the account's by the proof that comes now.
+    pub(crate) link: Option<Box<CredentialRecord>>,
 }
 
 impl SigningIn {
+    /// Whether it is for a page of our own.
+    pub(crate) fn is_own(&self) -> bool {
+        self.flow.own.is_some()
+    }
+
+    /// How long ago the person may have signed in at most (seconds), where the request says so.
+    pub(crate) fn max_age(&self) -> Option<i64> {
+        let request = self.flow.valid.request();
+        if request.prompts.login {
+            return Some(0);
+        }
+        request.max_age
+    }
+
     pub(crate) fn expires_at(&self) -> Timestamp {
         self.pending.expires_at
     }
@@ -173,6 +193,11 @@ impl SigningIn {
             && step(policy, Demand::default(), proofs, self.enrolled) != Step::Done
     }
 
+    /// Whether something was proved lately.
+    fn is_late(&self, proof: &Proof, provider: &Provider) -> bool {
+        provider.now().since(proof.at) <= PROOF_AGE
+    }
+
     pub(crate) fn step(&self, provider: &Provider) -> Result<Option<SignInStep>, Failure> {
         let proofs = self.proofs(provider.now());
         let demand = self.demand(provider);
@@ -180,6 +205,11 @@ impl SigningIn {
             match step(&provider.inner.policy, demand, &proofs, self.enrolled) {
                 Step::First(methods) => Some(SignInStep::First(methods)),
                 Step::Second(methods) => Some(SignInStep::Second(methods)),
+                // Whoever sits at a browser that somebody signed in to long ago sets nothing up.
+                Step::Enrol if !proofs.iter().any(|proof| self.is_late(proof, provider)) => {
+                    let rules = &provider.inner.policy.sign_in;
+                    Some(SignInStep::First(rules.methods_for(Some(self.client()))))
+                }
                 Step::Enrol => Some(SignInStep::Enrol),
                 Step::Unreachable => return Err(Reason::Unreachable.into()),
                 Step::Done if self.proved.as_ref().is_some_and(|p| p.must_change) => {
@@ -233,6 +263,7 @@ impl Provider {
             proved,
             account,
             enrolled,
+            link: None,
         })
     }
 
@@ -314,7 +345,7 @@ impl Provider {
         mut signing_in: SigningIn,
         browser: &Browser,
         proven: Proven,
-        (mut spends, writes): (Vec<Spend>, Vec<Write>),
+        (mut spends, mut writes): (Vec<Spend>, Vec<Write>),
     ) -> Result<Option<Answered>, Failure> {
         let Proven {
             account,
@@ -334,11 +365,15 @@ impl Provider {
             name: self.random(),
             must_change: false,
             remember: false,
+            link: None,
         });
         proved.proofs.retain(|held| held.method != proof.method);
         proved.proofs.push(proof);
         proved.must_change |= must_change;
         proved.remember |= browser.remember;
+        if let Some(link) = signing_in.link.take() {
+            proved.link = Some(link);
+        }
         signing_in.account = Some(account.clone());
         let missing = match signing_in.step(self) {
             Ok(missing) => missing,
@@ -356,6 +391,16 @@ impl Provider {
         }
         spends.push(Spend::Once(proved.once(signing_in.expires_at())));
         let proofs = signing_in.proofs(self.now());
+        let vouched = proofs.iter().any(|proof| proof.method == Method::Upstream);
+        if let Some(link) = proved
+            .link
+            .clone()
+            .filter(|link| vouched && link.subject == account.subject)
+        {
+            spends.push(Spend::NewCredential(link));
+            let linked = Activity::IdentityLinked;
+            writes.push(self.happened(&account.subject, linked, browser, None));
+        }
         let kept = signing_in
             .session
             .as_ref()
@@ -467,23 +512,29 @@ impl Provider {
         Ok(signing_in.account.filter(|_| wanted))
     }
 
-    /// The password was changed as the page asked. `account` is the account since: everything older than the change is
-    /// over, but for what the person proved on this way.
+    /// Changes the password as the page asked, and goes on. Everything older than the change is over, but for what the person
+    /// proved on this way.
     ///
     /// # Errors
-    /// The handle is not valid in this browser, or the store fails.
+    /// The handle is not valid in this browser, the account was changed in this very moment, or the store fails.
     pub async fn password_chosen(
         &self,
         handle: &str,
         browser: &Browser,
-        account: Account,
+        chosen: Prepared,
     ) -> Result<Answered, Failure> {
+        let account = chosen.account.clone();
         // The state is of the old epoch: it is read without asking the account.
         let (flow, pending) = self.open(handle, browser).await?;
         let proved = pending.proved.clone();
         let proved = proved
             .filter(|p| p.subject == account.subject && p.must_change)
             .ok_or(Reason::StateUnknown)?;
+        let subject = &account.subject;
+        let mut writes = self.end_sessions(self.sessions_of(subject).await?);
+        writes.push(self.happened(subject, Activity::PasswordChanged, browser, None));
+        writes.extend(self.told(subject, self.password_notice()).await?);
+        self.change(Vec::new(), chosen, writes).await?;
         let now = self.now();
         let enrolled = self.enrolled(&account.subject).await?;
         let signing_in = SigningIn {
@@ -498,6 +549,7 @@ impl Provider {
             }),
             account: Some(account.clone()),
             enrolled,
+            link: None,
         };
         let proven = Proven {
             account,

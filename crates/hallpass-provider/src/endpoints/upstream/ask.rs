@@ -9,7 +9,7 @@ use hallpass_core::upstream::{
 use hallpass_jose::{
     Claims, HmacKey, JwsAlgorithm, JwsError, UnverifiedJws, base64url, left_half_hash,
 };
-use hallpass_types::Params;
+use hallpass_types::{Params, Timestamp};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -35,10 +35,14 @@ struct TokenAnswer {
 }
 
 impl Provider {
-    /// The metadata of an issuer, as they are held or fetched. What was good before goes on while the issuer is silent.
+    /// The metadata of an issuer, as they are held or fetched. What was good before goes on for a day while the issuer is
+    /// silent; it is not asked again at once.
     pub(super) async fn upstream_metadata(&self, issuer: &str) -> Result<Metadata, Reason> {
         let now = self.now();
-        let held = self.inner.upstream_metadata.get(issuer);
+        let (held, failed) = self.inner.upstream_metadata.get(issuer, now);
+        if failed {
+            return held.map(|(metadata, _)| metadata).ok_or(Reason::Metadata);
+        }
         if let Some((metadata, at)) = &held
             && (0..METADATA_AGE).contains(&now.since(*at))
         {
@@ -59,8 +63,10 @@ impl Provider {
                 self.inner.upstream_metadata.put(issuer, &metadata, now);
                 Ok(metadata)
             }
-            (Err(_), Some((metadata, _))) => Ok(metadata),
-            (Err(reason), None) => Err(reason),
+            (Err(reason), held) => {
+                self.inner.upstream_metadata.failed(issuer, now);
+                held.map(|(metadata, _)| metadata).ok_or(reason)
+            }
         }
     }
 
@@ -98,6 +104,8 @@ impl Provider {
                 if !at_hash.is_none_or(fits) {
                     return Err(Reason::IdToken.into());
                 }
+                let signed_in_at = claims.int_seconds("auth_time");
+                let signed_in_at = signed_in_at.map_err(|_| Reason::IdToken)?.map(Timestamp);
                 let mut said = claims.into_map();
                 if *userinfo && let Some(endpoint) = &metadata.userinfo {
                     let info = self.upstream_userinfo(endpoint, &tokens).await?;
@@ -110,6 +118,7 @@ impl Provider {
                 Ok(Person {
                     subject,
                     claims: said,
+                    signed_in_at,
                 })
             }
             Endpoints::OAuth {
@@ -125,7 +134,11 @@ impl Provider {
                 if !(1..=255).contains(&subject.len()) {
                     return Err(Reason::UserInfo.into());
                 }
-                Ok(Person { subject, claims })
+                Ok(Person {
+                    subject,
+                    claims,
+                    signed_in_at: None,
+                })
             }
         }
     }

@@ -86,7 +86,7 @@ impl Provider {
     ) -> Result<String, Failure> {
         let signed_in = self.recent_owner(handle, browser).await?;
         let purpose = Purpose::Link(signed_in.session.sid);
-        self.upstream_depart(id, purpose, browser).await
+        self.upstream_depart(id, purpose, None, browser).await
     }
 
     /// Takes an identity away.

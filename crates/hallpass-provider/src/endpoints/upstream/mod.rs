@@ -7,12 +7,14 @@
 mod ask;
 mod linked;
 
+use std::net::IpAddr;
+
 use hallpass_core::{
     record::Activity,
     sign_in::{Method, Proof},
     upstream::{
         Endpoints, FirstTime, Reason, Sent, Upstream, authorization_url, mapped, read_answer,
-        verified_email,
+        sign_in_time, verified_email,
     },
 };
 use hallpass_jose::base64url;
@@ -25,17 +27,22 @@ use hallpass_types::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Answered, Proven};
+use super::{Answered, Proven, sign_in::SigningIn};
 use crate::{
     Failure, Provider,
-    browser::{Browser, binding_digest},
-    ports::{Account, NewPerson},
+    browser::{Browser, Reason as BrowserReason, binding_digest},
+    ports::{Account, ByEmail, NewPerson},
+    tries::By,
 };
 
 pub use linked::Linked;
 
 /// So long a person may stay at the other provider (seconds).
 const LIFETIME: i64 = 900;
+/// So many answers of one browser, and of one network, may come to nothing within a quarter of an hour: each makes us call
+/// the other provider.
+const PER_BROWSER: u32 = 10;
+const PER_NETWORK: u32 = 100;
 
 /// A sign-in that is under way at another provider.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -53,6 +60,17 @@ struct Away {
     verifier: String,
     #[serde(rename = "p")]
     purpose: Purpose,
+    /// The person must have signed in there not longer ago than so many seconds before they were sent.
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    max_age: Option<i64>,
+}
+
+impl Away {
+    /// The earliest sign-in there that does.
+    fn oldest(&self) -> Option<Timestamp> {
+        let departed_at = self.expires_at.plus(-LIFETIME);
+        self.max_age.map(|age| departed_at.plus(-age.max(0)))
+    }
 }
 
 /// What the person wants.
@@ -89,6 +107,8 @@ pub enum UpstreamOutcome {
 struct Person {
     subject: String,
     claims: Map<String, Value>,
+    /// When they signed in there, as it says.
+    signed_in_at: Option<Timestamp>,
 }
 
 impl Provider {
@@ -128,18 +148,19 @@ impl Provider {
         handle: &str,
         browser: &Browser,
     ) -> Result<String, Failure> {
-        self.takes_upstreams(handle, browser).await?;
+        let signing_in = self.takes_upstreams(handle, browser).await?;
         let purpose = Purpose::SignIn(handle.to_owned());
-        self.upstream_depart(id, purpose, browser).await
+        let max_age = signing_in.max_age();
+        self.upstream_depart(id, purpose, max_age, browser).await
     }
 
     /// Whether the sign-in of this page takes another provider's word.
-    async fn takes_upstreams(&self, handle: &str, browser: &Browser) -> Result<(), Failure> {
+    async fn takes_upstreams(&self, handle: &str, browser: &Browser) -> Result<SigningIn, Failure> {
         let signing_in = self.open_sign_in(handle, browser).await?;
         let rules = &self.inner.policy.sign_in;
         let taken = rules.methods_for(Some(signing_in.client()));
         if taken.contains(&Method::Upstream) {
-            Ok(())
+            Ok(signing_in)
         } else {
             Err(Reason::Unknown.into())
         }
@@ -149,6 +170,7 @@ impl Provider {
         &self,
         id: &str,
         purpose: Purpose,
+        max_age: Option<i64>,
         browser: &Browser,
     ) -> Result<String, Failure> {
         let upstream = self.upstream(id)?;
@@ -164,6 +186,7 @@ impl Provider {
             nonce: base64url::encode(self.random::<16>()),
             verifier: base64url::encode(self.random::<32>()),
             purpose,
+            max_age,
         };
         let plain = serde_json::to_vec(&away).map_err(|e| Failure::Internal(e.to_string()))?;
         let state = self.inner.secrets.seal_browser("upstream", &plain);
@@ -176,6 +199,7 @@ impl Provider {
                 state: &state,
                 nonce: &away.nonce,
                 code_challenge: &challenge,
+                max_age,
             },
         ))
     }
@@ -209,6 +233,7 @@ impl Provider {
         id: &str,
         params: &Params,
         browser: &Browser,
+        peer: Option<IpAddr>,
     ) -> Result<UpstreamOutcome, Failure> {
         let upstream = self.upstream(id)?;
         let state = params.get("state").ok_or(Reason::State)?;
@@ -233,19 +258,34 @@ impl Provider {
             }
             Err(reason) => return Err(reason.into()),
         };
+        let counted = self.count_answer(browser, peer)?;
         let person = self.upstream_person(upstream, &away, &answer.code).await?;
+        self.inner.answers.give_back(&counted);
         // From here on somebody is known, and what came back has done its work.
         self.upstream_used(state, away.expires_at).await?;
         match &away.purpose {
             Purpose::SignIn(handle) => {
-                let account = self.upstream_account(upstream, &person, browser).await?;
+                let mut signing_in = self.takes_upstreams(handle, browser).await?;
+                // On pages of our own a provider that cannot say when it saw the person is as good as it gets.
+                let silent = person.signed_in_at.is_none() && signing_in.is_own();
+                let oldest = away.oldest().filter(|_| !silent);
+                let since = sign_in_time(person.signed_in_at, oldest, self.now())?;
+                let (account, link) = self.upstream_account(upstream, &person).await?;
+                signing_in.link = link.map(Box::new);
                 // Whoever else the policy asks for is asked after this: the other provider's word is one factor.
                 let proven = Proven {
                     account,
-                    proof: Proof::new(Method::Upstream, self.now()),
+                    proof: Proof {
+                        since,
+                        ..Proof::new(Method::Upstream, self.now())
+                    },
                     must_change: false,
                 };
-                let answered = self.sign_in_proved(handle, browser, proven).await?;
+                let answered = self
+                    .advance(signing_in, browser, proven, (Vec::new(), Vec::new()))
+                    .await?;
+                // The sign-in of this address has begun its session, or somebody linked the identity in this very moment.
+                let answered = answered.ok_or(BrowserReason::StateExpired)?;
                 Ok(UpstreamOutcome::SignedIn(Box::new(answered)))
             }
             Purpose::Link(sid) => {
@@ -253,6 +293,32 @@ impl Provider {
                 Ok(UpstreamOutcome::Linked)
             }
         }
+    }
+
+    /// Counts an answer that makes us call the other provider; given back when somebody came of it.
+    fn count_answer<'b>(
+        &self,
+        browser: &'b Browser,
+        peer: Option<IpAddr>,
+    ) -> Result<Vec<By<'b>>, Failure> {
+        let now = self.now();
+        let throttled = |retry_after| Failure::Throttled { retry_after };
+        let mut counted = Vec::new();
+        if let Some(peer) = peer {
+            let network = [By::network(peer)];
+            let answers = &self.inner.answers;
+            answers
+                .count(&network, PER_NETWORK, now)
+                .map_err(throttled)?;
+            counted.extend(network);
+        }
+        if let Some(binding) = browser.binding.as_deref() {
+            let own = [By::Browser(binding)];
+            let answers = &self.inner.answers;
+            answers.count(&own, PER_BROWSER, now).map_err(throttled)?;
+            counted.extend(own);
+        }
+        Ok(counted)
     }
 
     async fn upstream_used(&self, state: &str, expires_at: Timestamp) -> Result<(), Failure> {
@@ -269,13 +335,13 @@ impl Provider {
         }
     }
 
-    /// The account of somebody whom another provider vouches for.
+    /// The account of somebody whom another provider vouches for; and the identity that becomes theirs with the session that
+    /// comes of it, where it is not yet.
     async fn upstream_account(
         &self,
         upstream: &Upstream,
         person: &Person,
-        browser: &Browser,
-    ) -> Result<Account, Failure> {
+    ) -> Result<(Account, Option<CredentialRecord>), Failure> {
         let inner = &self.inner;
         let lookup = lookup(upstream, &person.subject);
         let held = inner
@@ -287,27 +353,27 @@ impl Provider {
                 .accounts
                 .account(inner.issuer_id, &held.subject)
                 .await?;
-            return account.ok_or_else(|| Reason::Disabled.into());
+            return Ok((account.ok_or(Reason::Disabled)?, None));
         }
         if upstream.link_by_email
             && let Some(email) = verified_email(&person.claims)
-            && let Some(account) = inner
-                .accounts
-                .by_verified_email(inner.issuer_id, email)
-                .await?
         {
-            let record = self.identity(upstream, person, &account);
-            return match self.commit_credential(record, browser).await? {
-                Committed::Done => Ok(account),
-                // Somebody else linked it in this very moment.
-                Committed::TooLate(_) => Err(Reason::Taken.into()),
-            };
+            let held = inner.accounts.by_verified_email(inner.issuer_id, email);
+            match held.await? {
+                ByEmail::Account(account) => {
+                    let record = self.identity(upstream, person, &account);
+                    return Ok((account, Some(record)));
+                }
+                // Whoever is kept out does not come back as somebody else.
+                ByEmail::Disabled => return Err(Reason::Disabled.into()),
+                ByEmail::Nobody => {}
+            }
         }
         match upstream.first_time {
             FirstTime::Refuse => Err(Reason::NoAccount.into()),
             FirstTime::Create => {
                 let new = NewPerson {
-                    claims: mapped(&upstream.claims, &person.claims),
+                    claims: mapped(&upstream.claims, &person.claims, upstream.link_by_email),
                     username: suggested_name(upstream, &person.claims),
                     fallback: upstream.id.clone(),
                     credential: CredentialId(self.random()),
@@ -316,7 +382,7 @@ impl Provider {
                     name: upstream.name.clone(),
                 };
                 let account = inner.accounts.create(inner.issuer_id, new).await?;
-                account.ok_or_else(|| Reason::NoAccount.into())
+                Ok((account.ok_or(Reason::NoAccount)?, None))
             }
         }
     }

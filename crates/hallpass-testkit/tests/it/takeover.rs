@@ -1,0 +1,322 @@
+//! What somebody who had an account in their hands once, its old mailbox, an old page or the browser after it, can still do
+//! with it: nothing.
+
+use hallpass_core::{record::Activity, sign_in::Method};
+use hallpass_provider::ports::MailError;
+use hallpass_testkit::{Answer, Ask, Browser, Op, Request, fixture, html, wire};
+use hallpass_types::Secret;
+
+use super::people::{mail_to, target};
+
+const ALICE: &str = "alice@example.test";
+const NEW: &str = "alice@new.test";
+const PASSWORD: &str = "another horse battery";
+
+async fn by_mail() -> Op {
+    Op::with(|policy| {
+        policy.sign_in.methods = vec![Method::Password, Method::EmailCode, Method::MagicLink];
+    })
+    .await
+}
+
+/// A link to set a new password that lies in alice's mailbox.
+async fn recovery_link(op: &Op) -> String {
+    let mut browser = op.browser();
+    let page = browser.get("/recover").await.text();
+    browser
+        .press(&page, "recover", "continue", &[("email", ALICE)])
+        .await;
+    let mails = mail_to(op, ALICE).await;
+    target(mails.last().unwrap().link()).to_owned()
+}
+
+/// Alice moves to another address.
+async fn moves(op: &Op) {
+    let mut browser = op.browser();
+    let answer = browser.get("/account/email").await;
+    let page = browser.through_pages("alice", answer).await.text();
+    browser
+        .press(&page, "change-email", "save", &[("email", NEW)])
+        .await;
+    let link = target(mail_to(op, NEW).await[0].link()).to_owned();
+    let page = browser.get(&link).await.text();
+    let answer = browser.press(&page, "link", "confirm", &[]).await;
+    assert_eq!(answer.status, 303, "{}", answer.text());
+}
+
+async fn at_sign_in(op: &Op) -> (Browser, String) {
+    let mut browser = op.browser();
+    let answer = browser.send(Request::of("first", "openid").get()).await;
+    let page = browser.follow(&answer).await.text();
+    (browser, page)
+}
+
+fn is_signed_in(answer: &Answer) -> bool {
+    answer
+        .header("location")
+        .is_some_and(|l| wire::param(l, "code").is_some())
+}
+
+fn code_in(text: &str) -> String {
+    let mut lines = text.lines().map(str::trim);
+    let code = lines.find(|l| l.len() == 8 && l.bytes().all(|b| b.is_ascii_digit()));
+    code.unwrap().to_owned()
+}
+
+// LG-15, LG-21
+#[tokio::test]
+async fn a_link_in_the_mailbox_of_before_sets_no_password() {
+    let op = Op::start().await;
+    let link = recovery_link(&op).await;
+    let mut thief = op.browser();
+    let page = thief.get(&link).await.text();
+    moves(&op).await;
+    assert_eq!(thief.get(&link).await.status, 400);
+    let typed = [("password", PASSWORD), ("again", PASSWORD)];
+    let answer = thief.press(&page, "link", "confirm", &typed).await;
+    assert_eq!(answer.status, 400, "{}", answer.text());
+    assert!(answer.text().contains("link_over"));
+    let (mut browser, _) = at_sign_in(&op).await;
+    browser.sign_in("alice").await;
+}
+
+// LG-15, LG-21
+#[tokio::test]
+async fn a_link_or_code_in_the_mailbox_of_before_signs_nobody_in() {
+    let op = by_mail().await;
+    // The thief asked for both in a browser of their own, and reads them where alice read once.
+    let (mut thief, page) = at_sign_in(&op).await;
+    let typed = [("username", ALICE), ("password", "")];
+    thief.press(&page, "login", "by-link", &typed).await;
+    let link = target(mail_to(&op, ALICE).await[0].link()).to_owned();
+    let asked = thief.press(&page, "login", "by-code", &typed).await.text();
+    let mails = mail_to(&op, ALICE).await;
+    let code = code_in(&mails.last().unwrap().text);
+    moves(&op).await;
+    let page = thief.get(&link).await.text();
+    let answer = thief.press(&page, "link", "confirm", &[]).await;
+    assert!(!is_signed_in(&answer) && answer.status >= 400);
+    let answer = thief
+        .press(&asked, "mail-code", "send-code", &[("mail_code", &code)])
+        .await;
+    assert!(!is_signed_in(&answer) && answer.status >= 400);
+    assert_eq!(thief.cookie("session"), None);
+}
+
+#[tokio::test]
+async fn a_mail_that_is_sent_again_after_a_change_opens_nothing() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let page = browser.get("/recover").await.text();
+    browser
+        .press(&page, "recover", "continue", &[("email", ALICE)])
+        .await;
+    op.mailer.fail(Some(MailError::Failed));
+    op.provider.deliver_due().await.unwrap();
+    let issuer = op.provider.issuer_id();
+    let password = Secret::new("set by the operator".to_owned());
+    let reset = op
+        .accounts
+        .set_password(issuer, op.subject("alice"), &password);
+    reset.await.unwrap();
+    op.mailer.fail(None);
+    op.clock.advance(600);
+    op.provider.deliver_due().await.unwrap();
+    assert!(op.mailer.to(ALICE).is_empty());
+}
+
+#[tokio::test]
+async fn a_mailed_code_belongs_to_the_request_in_which_it_was_asked_for() {
+    let op = by_mail().await;
+    let (mut browser, page) = at_sign_in(&op).await;
+    let typed = [("username", ALICE), ("password", "")];
+    let asked = browser
+        .press(&page, "login", "by-code", &typed)
+        .await
+        .text();
+    let code = code_in(&mail_to(&op, ALICE).await[0].text);
+    // Another application's request, in the same browser.
+    let mut tab = browser.clone();
+    let answer = tab.send(Request::of("web", "openid").get()).await;
+    let other = html::form(&tab.follow(&answer).await.text(), "login").action;
+    let form = html::form(&asked, "mail-code");
+    let waiting = form.field("waiting").unwrap();
+    let pairs = [("mail_code", code.as_str()), ("waiting", waiting)];
+    let ask = Ask::form(&other, &pairs).header("Origin", fixture::ISSUER);
+    let answer = tab.send(ask).await;
+    assert!(answer.text().contains("link_over"), "{}", answer.text());
+    assert_eq!(tab.cookie("session"), None);
+    // In its own it is still good.
+    let answer = browser
+        .press(&asked, "mail-code", "send-code", &[("mail_code", &code)])
+        .await;
+    assert!(is_signed_in(&answer), "{}", answer.text());
+}
+
+/// A browser in which bob is used and alice waits.
+async fn two_accounts(op: &Op) -> Browser {
+    let mut browser = op.browser();
+    browser.sign_in("alice").await;
+    let request = Request::of("first", "openid").with("prompt", "select_account");
+    let answer = browser.send(request.get()).await;
+    let page = browser.follow(&answer).await.text();
+    let action = html::form(&page, "select-account").action;
+    let ask = Ask::form(&action, &[("account", "")]).header("Origin", fixture::ISSUER);
+    let answer = browser.send(ask).await;
+    let answer = browser.through_pages("bob", answer).await;
+    assert!(is_signed_in(&answer), "{}", answer.text());
+    assert!(browser.cookie("others").is_some());
+    browser
+}
+
+async fn sessions_of(op: &Op, name: &str) -> usize {
+    let store = op.provider.store();
+    let issuer = op.provider.issuer_id();
+    let all = store.account_sessions(issuer, op.subject(name)).await;
+    all.unwrap().len()
+}
+
+// LO-08: whoever uses the browser next
+#[tokio::test]
+async fn signing_out_leaves_no_account_behind_in_the_browser() {
+    for way in ["logout", "everywhere", "one", "delete"] {
+        let op = Op::start().await;
+        let mut browser = two_accounts(&op).await;
+        let waiting = browser.cookie("others").unwrap().to_owned();
+        match way {
+            "logout" => {
+                let answer = browser.get("/logout").await;
+                let page = browser.follow(&answer).await.text();
+                let form = html::forms(&page).remove(0);
+                let pairs = [("decision", "everywhere"), ("logout", "yes")];
+                let ask = Ask::form(&form.action, &pairs).header("Origin", fixture::ISSUER);
+                browser.send(ask).await;
+            }
+            "everywhere" => {
+                let page = browser.get("/account").await.text();
+                browser
+                    .press(&page, "everywhere", "sign-out-everywhere", &[])
+                    .await;
+            }
+            "one" => {
+                let page = browser.get("/account/sessions").await.text();
+                let form = html::form(&page, "end-sessions");
+                let issuer = op.provider.issuer_id();
+                let store = op.provider.store();
+                let all = store.account_sessions(issuer, op.subject("bob")).await;
+                let sid = all.unwrap()[0].1.sid.as_str().to_owned();
+                let pairs = [
+                    ("form", form.field("form").unwrap()),
+                    ("session", &sid),
+                    ("end", "one"),
+                ];
+                let ask = Ask::form("/account/sessions", &pairs);
+                browser.send(ask.header("Origin", fixture::ISSUER)).await;
+            }
+            _ => {
+                let page = browser.get("/account/delete").await.text();
+                browser
+                    .press(&page, "delete", "delete-account", &[("typed", "bob")])
+                    .await;
+            }
+        }
+        assert_eq!(browser.cookie("session"), None, "{way}");
+        assert_eq!(browser.cookie("others"), None, "{way}");
+        assert_eq!(sessions_of(&op, "alice").await, 0, "{way}");
+        // Nor does the cookie open anything that somebody kept.
+        browser.set_cookie("__Host-hallpass_others", &waiting);
+        let request = Request::of("first", "openid").with("prompt", "select_account");
+        let answer = browser.send(request.get()).await;
+        let page = browser.follow(&answer).await.text();
+        assert!(page.contains("id=\"login\""), "{way}: {page}");
+    }
+}
+
+// LG-17
+#[tokio::test]
+async fn a_forced_change_of_password_ends_what_was_there_and_is_told() {
+    let op = Op::start().await;
+    let mut other = op.browser();
+    other.sign_in("alice").await;
+    let issuer = op.provider.issuer_id();
+    let demanded = op.accounts.demand_change(issuer, op.subject("alice"));
+    demanded.await.unwrap();
+    let (mut browser, page) = at_sign_in(&op).await;
+    let typed = [
+        ("username", "alice"),
+        ("password", fixture::password("alice")),
+    ];
+    let answer = browser.press(&page, "login", "sign-in", &typed).await;
+    let page = browser.follow(&answer).await.text();
+    let typed = [("new_password", PASSWORD)];
+    let answer = browser
+        .press(&page, "new-password-form", "save-password", &typed)
+        .await;
+    assert!(is_signed_in(&answer), "{}", answer.text());
+    assert_eq!(sessions_of(&op, "alice").await, 1, "the new one alone");
+    let answer = other.send(Request::of("first", "openid").get()).await;
+    assert!(!is_signed_in(&answer));
+    let told = mail_to(&op, ALICE).await;
+    assert!(told.iter().any(|mail| mail.subject.contains("password")));
+    let noted = op
+        .provider
+        .store()
+        .activity_of(issuer, op.subject("alice"), 9);
+    let noted = noted.await.unwrap();
+    assert!(noted.iter().any(|a| a.what == Activity::PasswordChanged));
+}
+
+// LG-20
+#[tokio::test]
+async fn a_page_to_choose_a_password_is_over_when_an_operator_sets_one() {
+    let op = Op::start().await;
+    let issuer = op.provider.issuer_id();
+    let demanded = op.accounts.demand_change(issuer, op.subject("alice"));
+    demanded.await.unwrap();
+    let (mut thief, page) = at_sign_in(&op).await;
+    let typed = [
+        ("username", "alice"),
+        ("password", fixture::password("alice")),
+    ];
+    let answer = thief.press(&page, "login", "sign-in", &typed).await;
+    let page = thief.follow(&answer).await.text();
+    let reset = Secret::new("set by the operator".to_owned());
+    let set = op
+        .accounts
+        .set_password(issuer, op.subject("alice"), &reset);
+    let set = set.await.unwrap();
+    let typed = [("new_password", PASSWORD)];
+    let answer = thief
+        .press(&page, "new-password-form", "save-password", &typed)
+        .await;
+    assert!(!is_signed_in(&answer));
+    let store = op.provider.store();
+    let now = store.user(issuer, op.subject("alice")).await.unwrap();
+    assert_eq!(now.unwrap().password, set.password);
+}
+
+#[tokio::test]
+async fn a_new_device_is_told_to_whoever_was_away_for_long() {
+    let op = Op::start().await;
+    op.browser().sign_in("alice").await;
+    assert!(mail_to(&op, ALICE).await.is_empty(), "the very first");
+    op.clock.advance(91 * 86_400 + 7200);
+    while op.provider.purge().await.unwrap() > 0 {}
+    op.browser().sign_in("alice").await;
+    assert_eq!(mail_to(&op, ALICE).await.len(), 1);
+}
+
+#[tokio::test]
+async fn one_link_lets_so_many_passwords_be_hashed_and_no_more() {
+    let op = Op::start().await;
+    let link = recovery_link(&op).await;
+    let mut browser = op.browser();
+    let page = browser.get(&link).await.text();
+    let mut busy = 0;
+    for _ in 0..12 {
+        let typed = [("password", "short"), ("again", "short")];
+        let answer = browser.press(&page, "link", "confirm", &typed).await;
+        busy += u32::from(answer.status == 429);
+    }
+    assert_eq!(busy, 2);
+}
