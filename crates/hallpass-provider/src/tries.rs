@@ -91,6 +91,7 @@ pub(crate) trait Limited: Hash {
 }
 
 impl Limited for (&str, &str) {}
+impl Limited for [u8; 32] {}
 
 /// Keys that are remembered at most.
 const REMEMBERED: usize = 65_536;

@@ -305,7 +305,7 @@ impl Provider {
         let throttled = |retry_after| Failure::Throttled { retry_after };
         let mut counted = Vec::new();
         if let Some(peer) = peer {
-            let network = [By::network(peer)];
+            let network: Vec<By<'b>> = By::networks(peer).collect();
             let answers = &self.inner.answers;
             answers
                 .count(&network, PER_NETWORK, now)
