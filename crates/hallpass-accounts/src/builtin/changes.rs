@@ -108,6 +108,7 @@ async fn a_password_that_somebody_chooses_takes_nobodys_place_in_the_queue() {
         username: "ada",
         password: &password,
         peer: Some(IpAddr::from([198, 51, 100, 1])),
+        known: &[],
     };
     let mut waiting = accounts.sign_in(attempt);
     assert!(start(&mut waiting).await.is_none(), "it waits");
