@@ -285,7 +285,8 @@ fn assert_even(what: &str, values: &[Vec<u8>]) {
         for shift in [0, 4] {
             let mut counts = [0_u32; 16];
             for value in values {
-                counts[usize::from((value[place] >> shift) & 15)] += 1;
+                let count = &mut counts[usize::from((value[place] >> shift) & 15)];
+                *count = count.saturating_add(1);
             }
             let chi: f64 = counts
                 .iter()

@@ -720,7 +720,9 @@ async fn many_who_sign_in_there_at_once_are_each_themselves() {
     }
     let mut accounts = std::collections::BTreeMap::new();
     for (person, provider, sub) in tasks.join_all().await {
-        let known = accounts.entry((person, provider)).or_insert(sub.clone());
+        let known = accounts
+            .entry((person, provider))
+            .or_insert_with(|| sub.clone());
         assert_eq!(*known, sub, "{person} of {provider}");
     }
     let mut subs: Vec<_> = accounts.into_values().collect();
