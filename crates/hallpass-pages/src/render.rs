@@ -114,7 +114,7 @@ impl Pages {
         });
         let pages = Self {
             templates: RwLock::new(Arc::new(Templates::new(sources)?)),
-            reload: templates_dir.clone().filter(|_| reload),
+            reload: templates_dir.filter(|_| reload),
             assets,
             grounds: grounds.map(|colour| colour.to_string()),
             texts: languages.into(),
