@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     fn after(start: Instant, seconds: u64) -> Instant {
-        start + Duration::from_secs(seconds)
+        start.checked_add(Duration::from_secs(seconds)).unwrap()
     }
 
     #[test]

@@ -38,7 +38,11 @@ pub(crate) fn written(config: &Config) -> Option<Vec<Place>> {
     let places = (0..count).map(|at| Place {
         host: hosts.get(at).cloned(),
         address: addresses.get(at).copied(),
-        port: ports.get(at).or(ports.first()).copied().unwrap_or(5432),
+        port: ports
+            .get(at)
+            .or_else(|| ports.first())
+            .copied()
+            .unwrap_or(5432),
     });
     Some(places.collect())
 }
