@@ -186,7 +186,11 @@ impl Context {
     ///
     /// # Errors
     /// A spend was too late, or the store fails. Nothing is written then.
-    pub async fn commit(&self, change: Change, answer: &impl Serialize) -> Result<(), Uncommitted> {
+    pub async fn commit(
+        &self,
+        change: Change,
+        answer: &(impl Serialize + Sync),
+    ) -> Result<(), Uncommitted> {
         let answered = match &self.once {
             Some(once) => once.spends(&self.project.provider, answer)?,
             None => Vec::new(),

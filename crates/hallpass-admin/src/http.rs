@@ -184,7 +184,7 @@ impl AdminApi {
 /// A problem with the headers that belong to it.
 #[derive(Debug)]
 struct Refused {
-    problem: Problem,
+    problem: Box<Problem>,
     challenge: Option<HeaderValue>,
     allow: Option<String>,
 }
@@ -220,7 +220,7 @@ impl Refused {
 impl From<Problem> for Refused {
     fn from(problem: Problem) -> Self {
         Self {
-            problem,
+            problem: Box::new(problem),
             challenge: None,
             allow: None,
         }
@@ -234,9 +234,10 @@ impl From<NoCaller> for Refused {
             NoCaller::Missing => Problem::new(Kind::TokenMissing),
             NoCaller::Malformed => Problem::new(Kind::InvalidHeader),
             NoCaller::Refused(Failure::Refused(refusal), _) => {
-                let kind = match refusal.code {
-                    ErrorCode::InsufficientScope => Kind::ScopeMissing,
-                    _ => Kind::TokenInvalid,
+                let kind = if refusal.code == ErrorCode::InsufficientScope {
+                    Kind::ScopeMissing
+                } else {
+                    Kind::TokenInvalid
                 };
                 Problem::new(kind).because(refusal.text)
             }

@@ -87,7 +87,9 @@ fn described(operation: &Registered, generator: &mut SchemaGenerator) -> Value {
         .collect();
     let mut parameters = Vec::new();
     for name in info.names() {
-        let schema = members.remove(name).unwrap_or(json!({"type": "string"}));
+        let schema = members
+            .remove(name)
+            .unwrap_or_else(|| json!({"type": "string"}));
         parameters.push(parameter(name, "path", true, schema));
     }
     let mut out = Map::new();

@@ -197,6 +197,9 @@ pub trait Operation: Sized + Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Nothing {}
 
+/// Reads the input, does it, and writes the output.
+type Run = for<'a> fn(&'a Context, Map<String, Value>) -> BoxFuture<'a, Result<Value, Problem>>;
+
 /// An operation without its types.
 #[derive(Clone, Copy)]
 pub struct Registered {
@@ -206,8 +209,7 @@ pub struct Registered {
     pub input: fn(&mut SchemaGenerator) -> Schema,
     /// The schema of what it answers.
     pub output: fn(&mut SchemaGenerator) -> Schema,
-    pub(crate) run:
-        for<'a> fn(&'a Context, Map<String, Value>) -> BoxFuture<'a, Result<Value, Problem>>,
+    pub(crate) run: Run,
 }
 
 impl std::fmt::Debug for Registered {

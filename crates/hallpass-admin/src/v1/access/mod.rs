@@ -69,7 +69,7 @@ async fn put(
     cx: &Context,
     mut directory: Directory,
     said: Change,
-    answer: &impl Serialize,
+    answer: &(impl Serialize + Sync),
 ) -> Result<(), Problem> {
     let full = [
         directory.roles.len(),

@@ -53,7 +53,10 @@ impl From<&CredentialRecord> for CredentialView {
             CredentialData::RecoveryCodes(codes) => {
                 Some(format!("{} of {} left", codes.left.len(), codes.of))
             }
-            _ => None,
+            CredentialData::Passkey(_)
+            | CredentialData::Totp(_)
+            | CredentialData::Unknown(_)
+            | _ => None,
         };
         Self {
             id: identity(record.id),

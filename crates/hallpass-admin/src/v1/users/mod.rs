@@ -166,9 +166,12 @@ async fn prepared(cx: &Context, change: Changing<'_>) -> Result<Prepared, Proble
 
 /// The record that a prepared change writes.
 fn written(prepared: &Prepared) -> Option<&UserRecord> {
-    prepared.spends.iter().find_map(|spend| match spend {
-        Spend::NewUser(record) | Spend::User { record, .. } => Some(&**record),
-        _ => None,
+    prepared.spends.iter().find_map(|spend| {
+        if let Spend::NewUser(record) | Spend::User { record, .. } = spend {
+            Some(&**record)
+        } else {
+            None
+        }
     })
 }
 
