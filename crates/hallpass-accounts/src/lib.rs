@@ -6,6 +6,7 @@
 
 mod builtin;
 pub mod hash;
+pub mod strength;
 pub mod throttle;
 
 pub use builtin::{AccountError, BuiltinAccounts, NewUser, Surroundings, username_key};

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use hallpass_core::{access::Directory, policy::Policy, record::GrantRecord};
 use hallpass_store::StoreError;
-use hallpass_types::Scope;
+use hallpass_types::{Scope, Subject};
 use serde_json::{Map, Value};
 
 use crate::{Provider, ports::Account};
@@ -53,6 +53,24 @@ impl Provider {
             claims.extend(names.of(&member, &directory));
         }
         Ok(Cow::Owned(claims))
+    }
+
+    /// What somebody is and may do, as access tokens for resources tell it that want to know.
+    pub(crate) async fn access_of(
+        &self,
+        subject: &Subject,
+        organization: Option<&str>,
+    ) -> Result<Map<String, Value>, StoreError> {
+        let inner = &self.inner;
+        let account = inner.accounts.account(inner.issuer_id, subject).await?;
+        let (Some(account), Some(directory)) = (account, self.directory().await?) else {
+            return Ok(Map::new());
+        };
+        let member = directory.effective(&account.memberships, organization);
+        let names = &inner.policy.access.claims;
+        Ok(member
+            .map(|member| names.of(&member, &directory))
+            .unwrap_or_default())
     }
 
     /// Whether the person of a grant may still have it.

@@ -193,10 +193,18 @@ async fn add_claims(
     let inner = &provider.inner;
     let fixed = &inner.policy.token_claims;
     let port = &inner.token_claims;
-    if fixed.is_empty() && port.is_none() {
+    let person = access.person.take();
+    if fixed.is_empty() && port.is_none() && person.is_none() {
         return Ok(());
     }
     let mut further = fixed.of(&client.id, &access.target.audience);
+    if let Some((subject, organization)) = person {
+        further.extend(
+            provider
+                .access_of(&subject, organization.as_deref())
+                .await?,
+        );
+    }
     if let Some(port) = port {
         let about = TokenAbout {
             issuer: inner.issuer_id,

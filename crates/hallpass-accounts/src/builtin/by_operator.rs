@@ -28,7 +28,7 @@ impl BuiltinAccounts {
                 claims,
             } => {
                 let hash = match password {
-                    Some(password) => match self.chosen(password, COMMANDS).await? {
+                    Some(password) => match self.chosen(password, COMMANDS, &[]).await? {
                         Ok(hash) => Some(hash),
                         Err(unfit) => return Ok(Err(unfit)),
                     },
@@ -41,7 +41,7 @@ impl BuiltinAccounts {
                 password,
                 must_change,
             } => {
-                let hash = match self.chosen(password, COMMANDS).await? {
+                let hash = match self.chosen(password, COMMANDS, &[]).await? {
                     Ok(hash) => hash,
                     Err(unfit) => return Ok(Err(unfit)),
                 };

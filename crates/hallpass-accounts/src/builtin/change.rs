@@ -11,7 +11,10 @@ use super::{
     name::{self, username_key},
     sign_in::lane,
 };
-use crate::hash::{HashError, Lane, MAX_PASSWORD_LEN, Phc, SALT_LEN};
+use crate::{
+    hash::{HashError, Lane, MAX_PASSWORD_LEN, SALT_LEN, Stored},
+    strength::is_guessed,
+};
 
 /// An account to make.
 #[derive(Debug)]
@@ -42,6 +45,11 @@ pub enum AccountError {
     /// The password is longer than [`MAX_PASSWORD_LEN`].
     #[error("the password must have at most {MAX_PASSWORD_LEN} bytes")]
     TooLong,
+    /// The hash of a password is none that is verified here, or dearer than anything that is.
+    #[error(
+        "the password hash cannot be used: bcrypt, scrypt, PBKDF2 and Argon2 within limits can"
+    )]
+    UnusableHash,
     /// A claim of that name is the provider's to make.
     #[error("a claim has a name that is reserved for the server")]
     ReservedClaim,
@@ -79,6 +87,47 @@ impl BuiltinAccounts {
             Some(password) => Some(self.hashed(&password, COMMANDS).await?),
             None => None,
         };
+        self.insert(issuer, (username, password), (must_change, false), claims)
+            .await
+    }
+
+    /// Makes an account whose password another system hashed. It is hashed anew at the next sign-in.
+    ///
+    /// # Errors
+    /// [`AccountError`]
+    pub async fn import(
+        &self,
+        issuer: IssuerId,
+        new: NewUser,
+        password_hash: Option<String>,
+        disabled: bool,
+    ) -> Result<UserRecord, AccountError> {
+        name::check(&new.username)?;
+        if new
+            .claims
+            .keys()
+            .any(|name| RESERVED.contains(&name.as_str()))
+        {
+            return Err(AccountError::ReservedClaim);
+        }
+        let password = match (&new.password, password_hash) {
+            (Some(password), None) => Some(self.hashed(password, COMMANDS).await?),
+            (None, Some(hash)) if Stored::parse(&hash).is_ok() => Some(hash),
+            (None, None) => None,
+            (_, Some(_)) => return Err(AccountError::UnusableHash),
+        };
+        let states = (new.must_change, disabled);
+        self.insert(issuer, (new.username, password), states, new.claims)
+            .await
+    }
+
+    async fn insert(
+        &self,
+        issuer: IssuerId,
+        (username, password): (String, Option<String>),
+        (must_change, disabled): (bool, bool),
+        claims: Map<String, Value>,
+    ) -> Result<UserRecord, AccountError> {
         let now = self.around.clock.now();
         let user = UserRecord {
             subject: self.subject()?,
@@ -89,7 +138,7 @@ impl BuiltinAccounts {
             claims,
             disconnected: std::collections::BTreeMap::new(),
             memberships: Vec::new(),
-            disabled: false,
+            disabled,
             epoch: 0,
             revision: 0,
             created_at: now,
@@ -172,13 +221,20 @@ impl BuiltinAccounts {
         };
         // The one that somebody else gave is not one that the person chose.
         if password.expose().len() <= MAX_PASSWORD_LEN
-            && let Some(held) = user.password.as_deref().and_then(|t| Phc::parse(t).ok())
+            && let Some(held) = user.password.as_deref().and_then(|t| Stored::parse(t).ok())
         {
-            match self.pool.verify(lane(peer), password, Some(&held)).await {
+            match self
+                .pool
+                .verify_stored(lane(peer), password, Some(&held))
+                .await
+            {
                 Ok(verdict) if verdict.matched => return Ok(Err(PasswordRefused::Unchanged)),
                 Ok(_) => {}
                 Err(error) => return refused(AccountError::Hash(error)).map(Err),
             }
+        }
+        if is_guessed(password.expose(), &known_of(&user)) {
+            return Ok(Err(PasswordRefused::TooCommon));
         }
         let hash = match self.hashed(password, lane(peer)).await {
             Ok(hash) => hash,
@@ -188,6 +244,21 @@ impl BuiltinAccounts {
             .prepare_change(issuer, account, |user| set(user, hash))
             .await?;
         Ok(prepared.map_err(unfit))
+    }
+
+    /// Ends every session and grant of an account.
+    ///
+    /// # Errors
+    /// [`AccountError`]
+    pub async fn end_all(
+        &self,
+        issuer: IssuerId,
+        subject: &Subject,
+    ) -> Result<UserRecord, AccountError> {
+        self.change(issuer, subject, |user| {
+            user.epoch = user.epoch.saturating_add(1);
+        })
+        .await
     }
 
     /// Disables an account or enables it again. Disabling ends its sessions and grants for good.
@@ -309,6 +380,17 @@ fn unfit(unfit: Unfit) -> PasswordRefused {
     PasswordRefused::Busy { retry_after: 1 }
 }
 
+/// What everybody may know of an account, of which no password is made.
+pub(super) fn known_of(user: &UserRecord) -> Vec<&str> {
+    let told = ["email", "name", "given_name", "family_name", "nickname"];
+    let claims = told
+        .iter()
+        .filter_map(|name| user.claims.get(*name)?.as_str());
+    std::iter::once(user.username.as_str())
+        .chain(claims)
+        .collect()
+}
+
 /// What a person can do about it; everything else is ours.
 fn refused(error: AccountError) -> Result<PasswordRefused, StoreError> {
     Ok(match error {
@@ -320,6 +402,7 @@ fn refused(error: AccountError) -> Result<PasswordRefused, StoreError> {
         AccountError::Store(error) => return Err(error),
         AccountError::InvalidName
         | AccountError::NameTaken
+        | AccountError::UnusableHash
         | AccountError::ReservedClaim
         | AccountError::Unknown
         | AccountError::Conflict

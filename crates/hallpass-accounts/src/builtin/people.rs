@@ -14,11 +14,14 @@ use serde_json::{Map, Value};
 
 use super::{
     AccountError, BuiltinAccounts, account,
-    change::set,
+    change::{known_of, set},
     name::{self, username_key},
     sign_in::lane,
 };
-use crate::hash::{HashError, Lane};
+use crate::{
+    hash::{HashError, Lane},
+    strength::is_guessed,
+};
 
 type Found<T> = Result<T, StoreError>;
 
@@ -66,7 +69,9 @@ impl People for BuiltinAccounts {
                     password,
                     peer,
                 } => {
-                    let hash = match self.chosen(password, lane(peer)).await? {
+                    let held = self.around.store.user(issuer, &account.subject).await?;
+                    let about = held.as_ref().map(known_of).unwrap_or_default();
+                    let hash = match self.chosen(password, lane(peer), &about).await? {
                         Ok(hash) => hash,
                         Err(unfit) => return Ok(Err(unfit)),
                     };
@@ -265,9 +270,10 @@ impl BuiltinAccounts {
         if taken {
             return Ok(Err(Unfit::Taken));
         }
+        let about: Vec<&str> = std::iter::once(username).chain(name).collect();
         let hash = match password {
             None => None,
-            Some(password) => match self.chosen(password, lane(peer)).await? {
+            Some(password) => match self.chosen(password, lane(peer), &about).await? {
                 Ok(hash) => Some(hash),
                 Err(unfit) => return Ok(Err(unfit)),
             },
@@ -408,7 +414,14 @@ impl BuiltinAccounts {
         &self,
         password: &Secret,
         lane: Lane,
+        about: &[&str],
     ) -> Found<Result<String, Unfit>> {
+        // Who typed too little hears that, not that it is guessed.
+        if password.expose().chars().count() >= self.min_length
+            && is_guessed(password.expose(), about)
+        {
+            return Ok(Err(Unfit::PasswordWeak));
+        }
         Ok(match self.hashed(password, lane).await {
             Ok(hash) => Ok(hash),
             Err(AccountError::TooShort(least)) => Err(Unfit::PasswordTooShort(least)),

@@ -17,7 +17,7 @@ use super::{
     name::{is_possible, username_key},
 };
 use crate::{
-    hash::{HashError, Lane, MAX_PASSWORD_LEN, Phc},
+    hash::{HashError, Lane, MAX_PASSWORD_LEN, Stored},
     throttle::Target,
 };
 
@@ -74,7 +74,11 @@ impl BuiltinAccounts {
         };
         let stored = user.as_ref().and_then(usable_hash);
         let lane = lane(peer);
-        let verdict = match self.pool.verify(lane, password, stored.as_ref()).await {
+        let verdict = match self
+            .pool
+            .verify_stored(lane, password, stored.as_ref())
+            .await
+        {
             Ok(verdict) => verdict,
             Err(error) => {
                 counted.give_back().await;
@@ -134,9 +138,9 @@ fn own_browser<'a>(user: &'a UserRecord, known: &'a [KnownBrowser]) -> Option<Ta
 }
 
 /// The hash to verify against; none for an account that may not sign in with a password.
-fn usable_hash(user: &UserRecord) -> Option<Phc> {
+fn usable_hash(user: &UserRecord) -> Option<Stored> {
     let text = user.password.as_deref().filter(|_| !user.disabled)?;
-    Phc::parse(text)
+    Stored::parse(text)
         .inspect_err(|error| {
             tracing::error!(user.subject = %user.subject, error = %error, "a stored password hash cannot be used");
         })

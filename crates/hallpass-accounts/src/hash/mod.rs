@@ -4,6 +4,7 @@
 //! Here at most one per thread runs; so many wait as can be served in two seconds; everybody else is told
 //! at once to come back ([`HashError::Busy`]). Nothing else of the server runs on these threads.
 
+mod foreign;
 mod phc;
 mod queue;
 mod stats;
@@ -21,6 +22,7 @@ use std::{
 use hallpass_types::Secret;
 use tokio::sync::oneshot;
 
+pub use foreign::{Foreign, Stored};
 pub use phc::{Cost, Phc, SALT_LEN, UnusableHash, Verdict};
 pub use queue::Lane;
 pub use stats::{Stats, WAIT_BOUNDS};
@@ -160,6 +162,26 @@ impl HashPool {
         answer.await.unwrap_or(Err(HashError::Ended))
     }
 
+    /// The same for a hash of either kind.
+    ///
+    /// # Errors
+    /// [`HashError`]
+    pub async fn verify_stored(
+        &self,
+        lane: Lane,
+        password: &Secret,
+        stored: Option<&Stored>,
+    ) -> Result<Verdict, HashError> {
+        let foreign = match stored {
+            None => return self.verify(lane, password, None).await,
+            Some(Stored::Own(phc)) => return self.verify(lane, password, Some(phc)).await,
+            Some(Stored::Foreign(foreign)) => foreign.clone(),
+        };
+        let (reply, answer) = oneshot::channel();
+        self.submit(lane, password, Task::Foreign { foreign, reply })?;
+        answer.await.unwrap_or(Err(HashError::Ended))
+    }
+
     /// What the pool has done so far.
     pub fn stats(&self) -> Stats {
         self.shared
@@ -282,6 +304,10 @@ impl Shared {
                     self.counters.computed(now.elapsed());
                     let _ = reply.send(answer);
                 }
+                Task::Foreign { foreign, reply } => {
+                    let answer = guarded(memory, |_| foreign.verify(password));
+                    let _ = reply.send(answer);
+                }
                 Task::Verify { stored, reply } => {
                     let answer = guarded(memory, |memory| {
                         memory.verify(cost, password, stored.as_ref())
@@ -339,6 +365,10 @@ enum Task {
         stored: Option<Phc>,
         reply: oneshot::Sender<Result<Verdict, HashError>>,
     },
+    Foreign {
+        foreign: Foreign,
+        reply: oneshot::Sender<Result<Verdict, HashError>>,
+    },
 }
 
 impl Task {
@@ -346,7 +376,9 @@ impl Task {
     fn is_abandoned(&self) -> bool {
         match self {
             Self::Hash { salt: _, reply } => reply.is_closed(),
-            Self::Verify { stored: _, reply } => reply.is_closed(),
+            Self::Verify { stored: _, reply } | Self::Foreign { foreign: _, reply } => {
+                reply.is_closed()
+            }
         }
     }
 
@@ -355,7 +387,7 @@ impl Task {
             Self::Hash { salt: _, reply } => {
                 let _ = reply.send(Err(error));
             }
-            Self::Verify { stored: _, reply } => {
+            Self::Verify { stored: _, reply } | Self::Foreign { foreign: _, reply } => {
                 let _ = reply.send(Err(error));
             }
         }

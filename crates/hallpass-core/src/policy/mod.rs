@@ -146,6 +146,16 @@ pub struct AccessPolicy {
     pub claims: AccessClaims,
     /// Whether ID tokens carry them too, where a granted scope releases them.
     pub in_id_token: bool,
+    /// Resources whose access tokens say what their person is and may do, by their identifiers.
+    pub resources: Vec<String>,
+}
+
+impl AccessPolicy {
+    /// Whether tokens for these resources say what their person is and may do.
+    #[must_use]
+    pub fn is_told(&self, audience: &[String]) -> bool {
+        self.enabled && audience.iter().any(|name| self.resources.contains(name))
+    }
 }
 
 /// When people are asked for their consent.

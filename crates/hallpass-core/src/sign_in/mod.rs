@@ -181,6 +181,12 @@ impl Enrolled {
         self.totp
     }
 
+    /// Whether the person has set up more than a password.
+    #[must_use]
+    pub const fn has_second(self) -> bool {
+        self.passkeys > 0 || self.totp || self.recovery_codes > 0
+    }
+
     /// How strong a sign-in of this person can become.
     #[must_use]
     pub fn reachable(self, policy: &SignInPolicy) -> Strength {
@@ -222,6 +228,8 @@ pub struct Demand<'a> {
     pub wished: Option<Strength>,
     /// What the client demands of everybody's sign-in.
     pub client: Option<&'a ClientSignIn>,
+    /// Something about the sign-in is unusual: who has set up more than one way is asked for another one, or for a code by mail.
+    pub confirm: bool,
 }
 
 /// What comes next in a sign-in.
@@ -260,10 +268,15 @@ pub fn step(policy: &Policy, demand: Demand<'_>, proofs: &[Proof], enrolled: Enr
     let wish = demand
         .wished
         .filter(|wished| *wished <= enrolled.reachable(rules));
-    let Some(target) = must.max(wish).filter(|target| reached < *target) else {
-        return Step::Done;
-    };
     let knows = proofs.iter().any(|proof| proof.method == Method::Password);
+    let Some(target) = must.max(wish).filter(|target| reached < *target) else {
+        let ways = confirmations(rules, demand, proofs, enrolled);
+        return if ways.is_empty() {
+            Step::Done
+        } else {
+            Step::Second(ways)
+        };
+    };
     let helps = |method: Method| match method {
         Method::Passkey => true,
         Method::Totp | Method::RecoveryCode => target <= Strength::Multi,
@@ -289,6 +302,37 @@ pub fn step(policy: &Policy, demand: Demand<'_>, proofs: &[Proof], enrolled: Enr
     } else {
         Step::Unreachable
     }
+}
+
+/// By what somebody can confirm an unusual sign-in; nothing where that is not asked, or was done.
+fn confirmations(
+    rules: &SignInPolicy,
+    demand: Demand<'_>,
+    proofs: &[Proof],
+    enrolled: Enrolled,
+) -> Vec<Method> {
+    let [only] = proofs else { return Vec::new() };
+    let off = rules.second_factor_for(demand.client) == SecondFactor::Off;
+    // A recovery code is for those who have lost the rest.
+    let enough = matches!(only.method, Method::Passkey | Method::RecoveryCode);
+    if !demand.confirm || off || enough || !enrolled.has_second() {
+        return Vec::new();
+    }
+    let offered = rules.second.iter().copied();
+    let mut ways: Vec<Method> = offered
+        .filter(|method| enrolled.has(*method) && *method != only.method)
+        .collect();
+    // Whoever lost the rest reads mail; but not whoever came by it.
+    let by_mail = only.method == Method::Password && enrolled.email;
+    ways.retain(|method| *method != Method::EmailCode);
+    if by_mail {
+        ways.push(Method::EmailCode);
+    }
+    // A passkey may be lost; who has nothing else to show is let in by what does without it.
+    if ways == [Method::Passkey] {
+        ways.clear();
+    }
+    ways
 }
 
 #[cfg(test)]

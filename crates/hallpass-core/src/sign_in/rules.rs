@@ -60,6 +60,8 @@ pub struct SignInPolicy {
     pub second: Vec<Method>,
     /// When a second factor is asked for.
     pub second_factor: SecondFactor,
+    /// Whether who has set up more than one way is asked for another one in a browser that was not seen before.
+    pub confirm_new_device: bool,
     /// Whether a browser keeps a session when it is closed.
     pub remember: Remember,
     /// How long a session lasts that the browser does not keep, in seconds; none: as long as another.
@@ -77,6 +79,7 @@ impl Default for SignInPolicy {
             methods: vec![Method::Password, Method::Passkey, Method::Upstream],
             second: vec![Method::Passkey, Method::Totp, Method::RecoveryCode],
             second_factor: SecondFactor::default(),
+            confirm_new_device: true,
             remember: Remember::default(),
             unremembered_lifetime: None,
             demands: Vec::new(),

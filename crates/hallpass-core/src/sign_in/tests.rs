@@ -45,6 +45,7 @@ fn required(strength: Strength) -> Demand<'static> {
         required: Some(strength),
         wished: None,
         client: None,
+        confirm: false,
     }
 }
 
@@ -53,6 +54,7 @@ fn wished(strength: Strength) -> Demand<'static> {
         required: None,
         wished: Some(strength),
         client: None,
+        confirm: false,
     }
 }
 
@@ -389,4 +391,46 @@ fn methods_have_the_names_that_they_are_stored_by() {
         );
     }
     assert_eq!(SecondFactor::parse("never"), None);
+}
+
+#[test]
+fn an_unusual_sign_in_is_confirmed_by_whoever_has_set_up_more_than_a_password() {
+    let confirm = Demand {
+        confirm: true,
+        ..Demand::default()
+    };
+    let key_and_mail = Enrolled { email: true, ..KEY };
+    let mail = Enrolled {
+        email: true,
+        ..NOBODY
+    };
+    let policy = with(SecondFactor::WhenEnrolled);
+    let password = proofs(&[Method::Password]);
+    let ask = |enrolled, proofs: &[Proof]| step(&policy, confirm, proofs, enrolled);
+    let both = Step::Second(vec![Method::Passkey, Method::EmailCode]);
+    assert_eq!(ask(key_and_mail, &password), both);
+    assert_eq!(ask(KEY, &password), Step::Done, "the key may be lost");
+    let codes = Enrolled {
+        recovery_codes: 3,
+        ..KEY
+    };
+    let held = Step::Second(vec![Method::Passkey, Method::RecoveryCode]);
+    assert_eq!(ask(codes, &password), held);
+    assert_eq!(ask(mail, &password), Step::Done, "nothing is set up");
+    assert_eq!(ask(NOBODY, &password), Step::Done);
+    for enough in [
+        &[Method::Password, Method::EmailCode][..],
+        &[Method::Password, Method::RecoveryCode],
+        &[Method::Passkey],
+        &[Method::RecoveryCode],
+    ] {
+        assert_eq!(ask(key_and_mail, &proofs(enough)), Step::Done, "{enough:?}");
+    }
+    let by_mail = proofs(&[Method::MagicLink]);
+    assert_eq!(ask(key_and_mail, &by_mail), Step::Done);
+    assert_eq!(ask(codes, &by_mail), held);
+    let off = with(SecondFactor::Off);
+    assert_eq!(step(&off, confirm, &password, key_and_mail), Step::Done);
+    let usual = Demand::default();
+    assert_eq!(step(&policy, usual, &password, key_and_mail), Step::Done);
 }

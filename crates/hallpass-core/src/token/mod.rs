@@ -16,7 +16,7 @@ mod target;
 pub use polled::{PollRequest, PolledFound, PolledKey, waiting_key};
 pub use target::Target;
 
-use hallpass_types::{Code, GrantId, Key, Once, Params, Scope, Timestamp, Waiting};
+use hallpass_types::{Code, GrantId, Key, Once, Params, Scope, Subject, Timestamp, Waiting};
 
 use crate::{
     authorization_details::{self, Detail},
@@ -272,6 +272,8 @@ pub struct AccessGrant {
     pub authentication: Option<Authentication>,
     /// `issued_token_type` of the response (RFC 8693 §2.2.1).
     pub issued_as: Option<&'static str>,
+    /// Whose it is, and for which organization they act, where the token says what they are and may do.
+    pub person: Option<(Subject, Option<String>)>,
 }
 
 /// What of a grant a token request asks for.
@@ -297,6 +299,7 @@ impl AccessGrant {
             details: Vec::new(),
             authentication: None,
             issued_as: None,
+            person: None,
         }
     }
 
@@ -335,6 +338,9 @@ impl AccessGrant {
         // An access token does not outlive its grant, and expires_in tells the truth about it.
         target.lifetime = target.lifetime.min(grant.expires_at.since(now));
         let format = target.format;
+        //= RFC9068#2.2.3.1 SHOULD: groups and roles of the person are told under the names of SCIM
+        let told = policy.access.is_told(&target.audience);
+        let person = told.then(|| (grant.subject.clone(), grant.organization.clone()));
         let details = if grant.authorization_details.is_empty() && asked.details.is_none() {
             Vec::new()
         } else {
@@ -360,6 +366,7 @@ impl AccessGrant {
                 TokenFormat::Sealed => None,
             },
             issued_as: None,
+            person,
         })
     }
 

@@ -7,6 +7,7 @@ pub(super) const SECOND_STEP: SecondStep<'static> = SecondStep {
     account: "ada",
     totp: true,
     recovery: true,
+    mail_code: true,
     passkey: None,
     error: None,
     retry_after: None,

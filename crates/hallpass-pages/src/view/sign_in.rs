@@ -99,6 +99,8 @@ pub struct SecondStep<'a> {
     pub totp: bool,
     /// Takes a recovery code.
     pub recovery: bool,
+    /// Offers a code by mail.
+    pub mail_code: bool,
     /// What a passkey is asked for, as JSON.
     pub passkey: Option<&'a str>,
     /// Why the page is shown again.

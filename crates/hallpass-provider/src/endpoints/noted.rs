@@ -159,6 +159,39 @@ impl Provider {
         Ok(writes)
     }
 
+    /// Whether somebody signed in before, and never from this browser.
+    pub(crate) async fn is_new_device(
+        &self,
+        subject: &Subject,
+        browser: &Browser,
+    ) -> Result<bool, StoreError> {
+        let Some(visit) = browser.visit.as_deref() else {
+            return Ok(false);
+        };
+        let inner = &self.inner;
+        let history = inner
+            .store
+            .activity_of(inner.issuer_id, subject, HISTORY)
+            .await?;
+        let signed_in: Vec<&Visit> = history
+            .iter()
+            .filter(|a| matches!(a.what, Activity::SignedIn | Activity::SignedUp))
+            .filter_map(|a| a.visit.as_ref())
+            .collect();
+        let known =
+            visit.known_by.is_some() && signed_in.iter().any(|v| v.known_by == visit.known_by);
+        Ok(!known && !signed_in.is_empty())
+    }
+
+    /// Notes that something happened with an account, where nothing else is written.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn note(&self, subject: &Subject, what: Activity) -> Result<(), StoreError> {
+        let happened = self.happened(subject, what, &Browser::default(), None);
+        self.changed(Vec::new(), vec![happened]).await.map(drop)
+    }
+
     pub(crate) fn is_recent(&self, signed_in: &SignedIn) -> bool {
         self.is_within(signed_in, self.inner.policy.people.recent_sign_in)
     }

@@ -133,8 +133,48 @@ pub enum User {
     Enable(UserName),
     /// Set another password. Sessions and tokens from before end.
     SetPassword(SetPassword),
-    /// Invite somebody by mail to make an account.
+    /// Invite somebody to make an account, by mail or by a link that is printed.
     Invite(Invite),
+    /// Print a link that works once, with which somebody sets up how they sign in.
+    Link(UserName),
+    /// Look after what somebody signs in with.
+    #[command(subcommand)]
+    Credential(Credential),
+    /// List where somebody is signed in.
+    Sessions(UserName),
+    /// End every session of somebody, and what applications were granted.
+    EndSessions(UserName),
+    /// Make accounts from a file of another system, with the hashes of their passwords.
+    Import(UserImport),
+}
+
+/// What to do with what somebody signs in with.
+#[derive(Debug, Subcommand)]
+pub enum Credential {
+    /// List passkeys, apps, codes, addresses and identities elsewhere.
+    List(UserName),
+    /// Remove one. Sessions end.
+    Remove(CredentialRemove),
+}
+
+/// Options of `user credential remove`.
+#[derive(Debug, Args)]
+pub struct CredentialRemove {
+    /// The name to sign in with.
+    pub username: String,
+    /// Which, as listed.
+    pub id: String,
+}
+
+/// Options of `user import`.
+#[derive(Debug, Args)]
+pub struct UserImport {
+    /// One account a line, as JSON (`username`, `password_hash`, `disabled`, `must_change`, `claims`); or CSV with a header (file.csv),
+    /// whose other columns are claims.
+    pub file: PathBuf,
+    /// Only look whether all of it can be imported.
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// Options of `user invite`.
@@ -142,6 +182,9 @@ pub enum User {
 pub struct Invite {
     /// Their mail address.
     pub address: String,
+    /// Send nothing: print the link, to hand it over.
+    #[arg(long)]
+    pub print: bool,
 }
 
 /// Which account.
@@ -163,6 +206,9 @@ pub struct UserCreate {
     /// JSON is JSON. Can be repeated.
     #[arg(long = "claim", value_name = "NAME=VALUE")]
     pub claims: Vec<String>,
+    /// They choose another password at the first sign-in.
+    #[arg(long)]
+    pub must_change: bool,
 }
 
 /// Options of `user set-password`.
@@ -173,6 +219,9 @@ pub struct SetPassword {
     /// Where the password comes from.
     #[command(flatten)]
     pub password: Password,
+    /// They choose another one at the next sign-in.
+    #[arg(long)]
+    pub must_change: bool,
 }
 
 /// Where a password comes from: asked for at a terminal, otherwise the first line of standard input. Never the command

@@ -2,11 +2,12 @@
 
 use hallpass_accounts::{AccountError, NewUser};
 use hallpass_core::policy::SignUp;
+use hallpass_core::record::Activity;
 use hallpass_store::{MAX_PAGE, UserRecord};
 use hallpass_types::{EmailAddress, Subject};
 use serde_json::{Map, Value, json};
 
-use super::password;
+use super::{credential, import, password};
 use crate::audit::Changed;
 use crate::cli;
 use crate::failure::Failure;
@@ -21,6 +22,11 @@ pub(super) async fn run(command: cli::User, engine: Engine, output: Output) -> R
         cli::User::Enable(user) => set_disabled(&user.username, false, &engine, output).await,
         cli::User::SetPassword(options) => set_password(&options, &engine, output).await,
         cli::User::Invite(options) => invite(&options, &engine, output).await,
+        cli::User::Link(user) => credential::link(&user.username, &engine, output).await,
+        cli::User::Credential(command) => credential::run(&command, &engine, output).await,
+        cli::User::Sessions(user) => credential::sessions(&user.username, &engine, output).await,
+        cli::User::EndSessions(user) => credential::end_all(&user.username, &engine, output).await,
+        cli::User::Import(options) => import::run(&options, &engine, output).await,
     }
 }
 
@@ -30,7 +36,7 @@ async fn create(options: &cli::UserCreate, engine: &Engine, output: Output) -> R
     let new = NewUser {
         username: options.username.clone(),
         password: Some(given.password.clone()),
-        must_change: false,
+        must_change: options.must_change,
         claims,
     };
     let user = engine
@@ -55,6 +61,13 @@ async fn invite(options: &cli::Invite, engine: &Engine, output: Output) -> Resul
             "nobody can make an account: set sign_up.mode to \"invitation\" or \"open\"".to_owned(),
         ));
     }
+    if options.print {
+        let made = engine.provider.link_to_hand_over(&address, None).await;
+        let url =
+            made.map_err(|error| Failure::new(format!("the link was not made: {error:?}")))?;
+        let value = json!({ "invited": address.as_str(), "link": url });
+        return output.say(&value, format!("works once: {url}"));
+    }
     let invited = engine.provider.invite(&address).await;
     invited.map_err(|error| Failure::new(format!("the invitation was not made: {error:?}")))?;
     let text = format!("an invitation for {} is on its way", address.as_str());
@@ -76,6 +89,12 @@ async fn set_password(
         .map_err(failed)?;
     audited(engine, "password_set", &subject);
     end_sessions(&subject, engine).await?;
+    if options.must_change {
+        let demanded = engine.accounts.demand_change(issuer, &subject).await;
+        let user = demanded.map_err(failed)?;
+        audited(engine, "change_demanded", &subject);
+        credential::note(&user, Activity::ChangeDemanded, engine).await?;
+    }
     let text = format!(
         "user {} has another password; sessions and tokens from before are over",
         user.username
@@ -111,7 +130,7 @@ async fn set_disabled(
     )
 }
 
-fn audited(engine: &Engine, action: &str, subject: &Subject) {
+pub(super) fn audited(engine: &Engine, action: &str, subject: &Subject) {
     let changed = Changed {
         action,
         issuer: Some(engine.provider.policy().issuer.as_str()),
@@ -122,7 +141,7 @@ fn audited(engine: &Engine, action: &str, subject: &Subject) {
 }
 
 /// What is over already is ended for those clients, too, that want to be told. The server delivers it.
-async fn end_sessions(subject: &Subject, engine: &Engine) -> Result<(), Failure> {
+pub(super) async fn end_sessions(subject: &Subject, engine: &Engine) -> Result<(), Failure> {
     let ended = engine.provider.end_sessions_of(subject).await;
     ended.map(drop).map_err(|error| failed(error.into()))
 }
@@ -157,7 +176,7 @@ async fn list(engine: &Engine, output: Output) -> Result<(), Failure> {
     output.table(&values, &["USER NAME", "SUBJECT", "STATE"], &rows)
 }
 
-async fn find(username: &str, engine: &Engine) -> Result<UserRecord, Failure> {
+pub(super) async fn find(username: &str, engine: &Engine) -> Result<UserRecord, Failure> {
     let found = engine
         .accounts
         .by_name(engine.provider.issuer_id(), username)
@@ -211,6 +230,6 @@ fn claims(given: &[String]) -> Result<Map<String, Value>, Failure> {
     Ok(claims)
 }
 
-fn failed(error: AccountError) -> Failure {
+pub(super) fn failed(error: AccountError) -> Failure {
     Failure::doing("user", &error)
 }

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::checker::Checker;
+use super::protocol::Protocol;
 
 /// Roles, groups and organizations: `hallpass role`, `group`, `organization` and `member` keep them.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -32,6 +33,8 @@ pub struct Access {
     pub organization_name_claim: String,
     /// Whether ID tokens carry the claims too.
     pub in_id_token: bool,
+    /// Resources, of `protocol.resources`, whose access tokens carry them too.
+    pub resources: Vec<String>,
 }
 
 impl Default for Access {
@@ -53,6 +56,7 @@ impl Default for Access {
             organization_claim: organization,
             organization_name_claim: organization_name,
             in_id_token: false,
+            resources: Vec::new(),
         }
     }
 }
@@ -68,7 +72,14 @@ impl Access {
         }
     }
 
-    pub(super) fn check(&self, check: &mut Checker<'_>) {
+    pub(super) fn check(&self, protocol: &Protocol, check: &mut Checker<'_>) {
+        for name in &self.resources {
+            let mut known = protocol.resources.iter();
+            if !known.any(|resource| resource.identifier == *name) {
+                let message = format!("{name:?} is no identifier of protocol.resources");
+                check.problem("access.resources", message);
+            }
+        }
         if !is_name(&self.scope) || STANDARD.contains(&self.scope.as_str()) {
             check.problem("access.scope", "is no scope of its own, such as \"roles\"");
         }
@@ -116,6 +127,7 @@ impl Access {
             enabled: true,
             claims,
             in_id_token: self.in_id_token,
+            resources: self.resources.clone(),
         };
     }
 }

@@ -297,7 +297,7 @@ impl Config {
         issuers.check(check);
         let keys = keys.parse(check);
         lifetimes.check(check);
-        access.check(check);
+        access.check(&protocol, check);
         webfinger.check(check);
         protocol.check(&experimental, check);
         let registration = registration.parse(&danger, check);

@@ -22,6 +22,9 @@ pub struct SignIn {
     /// When a second factor is asked for: "when_enrolled" (from those who have set up an app), "required" (from everybody),
     /// or "off" (only where a client demands it).
     pub second_factor: SecondFactor,
+    /// Whether who has set up a passkey, an app or recovery codes is asked for another proof, or a code by mail, in a browser that
+    /// was not seen before. Not where `second_factor` is "off".
+    pub confirm_new_device: bool,
     /// Whether a browser keeps a session when it is closed: "ask" (as the person says at sign-in), "always", or "never".
     pub remember: Remember,
     /// How long a session lasts that the browser does not keep, where it is less than `lifetimes.session`.
@@ -79,6 +82,7 @@ impl Default for SignIn {
             methods: None,
             second: names.collect(),
             second_factor: SecondFactor::default(),
+            confirm_new_device: true,
             remember: Remember::default(),
             unremembered_lifetime: None,
         }
@@ -121,6 +125,7 @@ impl SignIn {
             SecondFactor::WhenEnrolled => sign_in::SecondFactor::WhenEnrolled,
             SecondFactor::Required => sign_in::SecondFactor::Required,
         };
+        rules.confirm_new_device = self.confirm_new_device;
         rules.remember = match self.remember {
             Remember::Always => sign_in::Remember::Always,
             Remember::Ask => sign_in::Remember::Ask,

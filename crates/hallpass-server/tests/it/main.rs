@@ -12,6 +12,7 @@ mod issuers;
 mod listener;
 mod master_key;
 mod operation;
+mod people;
 mod postgres;
 mod process;
 mod scale;

@@ -22,11 +22,20 @@ fn membership(organization: Option<&str>, roles: &str) -> Membership {
 
 /// A provider with roles, groups and organizations; its client `web` is restricted as said.
 async fn start(restriction: Value, in_id_token: bool) -> Op {
+    start_with(restriction, in_id_token, &[]).await
+}
+
+async fn start_with(
+    restriction: Value,
+    in_id_token: bool,
+    resources: &'static [&'static str],
+) -> Op {
     let op = Setup::default()
         .policy(move |policy| {
             let mut access = AccessPolicy {
                 enabled: true,
                 in_id_token,
+                resources: resources.iter().map(|name| (*name).to_owned()).collect(),
                 ..AccessPolicy::default()
             };
             access.claims.organization = "tenant_id".to_owned();
@@ -142,6 +151,40 @@ async fn id_tokens_tell_of_roles_where_the_operator_says_so() {
         let claims = tokens.claims();
         assert_eq!(claims.get("permissions").is_some(), told, "{claims}");
         assert!(claims.get("sub").is_some());
+    }
+}
+
+#[tokio::test]
+async fn s32_access_tokens_for_a_resource_that_wants_to_know_say_what_somebody_may_do() {
+    let told_to: &[&str] = &[fixture::API1];
+    for (resources, told) in [(told_to, true), (&[], false)] {
+        let op = start_with(json!({}), false, resources).await;
+        joins(&op, "alice", &[membership(None, "editor")]).await;
+        for resource in [fixture::API1, fixture::API2] {
+            let request = Request::of("web", "openid offline_access api:read");
+            let request = request.with("resource", resource);
+            let mut browser = op.browser();
+            let tokens = browser.flow_of("alice", "web", &request).await;
+            let expected = told && resource == fixture::API1;
+            if resource == fixture::API1 {
+                let claims = hallpass_testkit::assertion::payload(&tokens.access);
+                let permissions = claims.get("permissions");
+                let all = json!(["read", "write"]);
+                assert_eq!(permissions, expected.then_some(&all), "{claims}");
+                assert_eq!(claims["scope"], "api:read");
+            }
+            // What was taken away is not in the next one.
+            joins(&op, "alice", &[membership(None, "editor")]).await;
+            let answer = browser.refresh("web", tokens.refresh()).await.json();
+            let token = answer["access_token"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned();
+            if expected && !token.is_empty() {
+                let claims = hallpass_testkit::assertion::payload(&token);
+                assert_eq!(claims["roles"], json!(["editor"]));
+            }
+        }
     }
 }
 

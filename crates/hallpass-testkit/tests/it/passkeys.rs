@@ -270,7 +270,7 @@ async fn the_passkey_of_a_disabled_account_opens_nothing() {
 // PK-09, PK-10
 #[tokio::test]
 async fn a_key_is_registered_for_one_person_by_somebody_who_just_proved_who_they_are() {
-    let op = Op::start().await;
+    let op = Op::with(|policy| policy.sign_in.confirm_new_device = false).await;
     let key = registered(&op).await;
     // The same key again, by its owner: excluded, and refused if a browser does it all the same.
     let (mut browser, page) = at_passkeys(&op).await;
@@ -340,7 +340,7 @@ async fn a_key_is_registered_for_one_person_by_somebody_who_just_proved_who_they
 // PK-13
 #[tokio::test]
 async fn l42_a_passkey_is_named_and_removed_and_then_opens_nothing() {
-    let op = Op::start().await;
+    let op = Op::with(|policy| policy.sign_in.confirm_new_device = false).await;
     let key = registered(&op).await;
     let (mut browser, page) = at_passkeys(&op).await;
     let id = html::tags(&page)

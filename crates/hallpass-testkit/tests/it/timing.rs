@@ -190,3 +190,62 @@ async fn a_mail_is_asked_for_in_the_same_time_for_every_address() {
         (times[0] / 10).max(Duration::from_micros(100)),
     );
 }
+
+// LG-06 and §2.20 for sign-up, recovery and codes by mail: asking looks nobody up, whoever has the address
+#[tokio::test]
+async fn asking_for_a_mail_takes_as_long_for_every_address() {
+    let op = Op::with(|policy| {
+        policy.people.sign_up = hallpass_core::policy::SignUp::Open;
+        policy.people.mails_per_network = u32::MAX;
+        policy.people.mails_per_address = u32::MAX;
+        policy
+            .sign_in
+            .methods
+            .push(hallpass_core::sign_in::Method::EmailCode);
+    })
+    .await;
+    let mut here = op.browser();
+    let request = hallpass_testkit::Request::of("first", "openid");
+    let answer = here.send(request.get()).await;
+    let handle = hallpass_testkit::wire::param(answer.location(), "handle").unwrap();
+    let browser = hallpass_provider::browser::Browser {
+        binding: here.cookie("browser").map(str::to_owned),
+        ..hallpass_provider::browser::Browser::default()
+    };
+    let classes = ["known", "known again", "disabled", "unknown"];
+    let addresses = [
+        "alice@example.test",
+        "alice@example.test",
+        "carol@example.test",
+    ];
+    for what in ["sign-up", "recovery", "code"] {
+        let times = quartiles(120, async |class, round| {
+            let unknown = format!("nobody-{round}@new.test");
+            let address = addresses.get(class).map_or(unknown.as_str(), |known| known);
+            let address = hallpass_types::EmailAddress::parse(address).unwrap();
+            let provider = &op.provider;
+            match what {
+                "sign-up" => drop(
+                    provider
+                        .sign_up_asked(&handle, &browser, &address, None)
+                        .await
+                        .unwrap(),
+                ),
+                "recovery" => drop(
+                    provider
+                        .recovery_asked(None, &browser, &address, None)
+                        .await
+                        .unwrap(),
+                ),
+                _ => drop(
+                    provider
+                        .sign_in_code_asked(&handle, &browser, &address, None)
+                        .await
+                        .unwrap(),
+                ),
+            }
+        })
+        .await;
+        assert_alike(classes, times, times[0] / 4);
+    }
+}

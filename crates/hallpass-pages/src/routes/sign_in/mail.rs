@@ -105,7 +105,7 @@ impl PageRoutes {
         Ok(self.gone_on(asked, &subject, answered))
     }
 
-    fn mail_code_page(
+    pub(super) fn mail_code_page(
         &self,
         asked: &Asked<'_>,
         waiting: &str,

@@ -31,6 +31,11 @@ impl PageRoutes {
                 Err(failed) => Ok(self.second_page(asked, methods, Some(failed))),
             };
         }
+        if methods.contains(&Method::EmailCode)
+            && let Some(response) = self.second_by_mail(asked, methods, &form).await?
+        {
+            return Ok(response);
+        }
         let given = [("code", Method::Totp), ("recovery", Method::RecoveryCode)]
             .into_iter()
             .find_map(|(name, method)| form.get(name).map(|typed| (method, typed)))
@@ -58,6 +63,44 @@ impl PageRoutes {
         Ok(self.second_page(asked, methods, Some(failed)))
     }
 
+    /// A code by mail as the second step; none where the form is about something else.
+    async fn second_by_mail(
+        &self,
+        asked: &Asked<'_>,
+        methods: &[Method],
+        form: &Params,
+    ) -> Result<Option<Response>, Problem> {
+        let provider = self.provider();
+        if let Some(waiting) = form.get("waiting") {
+            let code = form.get("mail_code").unwrap_or_default();
+            let entered = provider
+                .second_code_entered(asked.handle, asked.browser, waiting, code)
+                .await?;
+            let account = asked.details.account.as_ref();
+            return Ok(Some(match (entered, account) {
+                (Some(answered), Some(account)) => self.gone_on(asked, &account.subject, answered),
+                (Some(answered), None) => self.endpoints.answer(Ok(answered)),
+                (None, _) => {
+                    let failed = Failed::refused(SignInError::WrongCode);
+                    self.report(asked.head, failed.outcome, None);
+                    self.mail_code_page(asked, waiting, None, Some(failed))
+                }
+            }));
+        }
+        if form.get("way") != Some("email_code") {
+            return Ok(None);
+        }
+        let waits = provider
+            .second_code_asked(asked.handle, asked.browser, peer(asked.head))
+            .await?;
+        Ok(Some(match waits {
+            Ok(waiting) => self.mail_code_page(asked, &waiting, None, None),
+            Err(retry_after) => {
+                self.second_page(asked, methods, Some(Failed::throttled(retry_after)))
+            }
+        }))
+    }
+
     fn second_page(
         &self,
         asked: &Asked<'_>,
@@ -69,6 +112,7 @@ impl PageRoutes {
             account: name(asked),
             totp: methods.contains(&Method::Totp),
             recovery: methods.contains(&Method::RecoveryCode),
+            mail_code: methods.contains(&Method::EmailCode),
             passkey: asked.details.passkey.as_deref(),
             error: failed.as_ref().map(|failed| failed.error),
             retry_after: failed.as_ref().and_then(retry),

@@ -1,14 +1,20 @@
 //! Codes of authenticator apps and recovery codes, as a second step.
 
 use hallpass_core::{
-    record::Activity,
+    record::{Activity, MailedPurpose},
     sign_in::{Method, Proof, recovery, totp},
 };
 use hallpass_store::{CredentialData, CredentialRecord, Spend, StoreError, attempts::Counted};
 use hallpass_types::{Subject, Timestamp};
 
-use super::{Proven, SignInStep};
-use crate::{Failure, Provider, browser::Browser, endpoints::Answered, tries::By};
+use super::{Proven, SignInStep, SigningIn};
+use crate::{
+    Failure, Provider,
+    browser::Browser,
+    endpoints::{Answered, mailed::Wanted},
+    ports::Account,
+    tries::By,
+};
 
 /// Tries of codes per account within the window of [`Provider`]'s counter.
 const TRIES: u32 = 5;
@@ -130,6 +136,77 @@ impl Provider {
             }
             None => Ok(Err(CodeRefused::Wrong)),
         }
+    }
+
+    /// The person wants a code by mail as their second step. Answers the handle that comes back with it; the error is how many
+    /// seconds to wait.
+    ///
+    /// # Errors
+    /// The handle is not valid in this browser, the page takes no such code, or the store fails.
+    pub async fn second_code_asked(
+        &self,
+        handle: &str,
+        browser: &Browser,
+        peer: Option<std::net::IpAddr>,
+    ) -> Result<Result<String, u32>, Failure> {
+        let signing_in = self.open_sign_in(handle, browser).await?;
+        let account = self.takes_mailed_code(&signing_in)?;
+        let people = self.people()?;
+        let person = people
+            .person(self.inner.issuer_id, &account.subject)
+            .await?;
+        let person = person.filter(|person| person.address_verified);
+        let address = person.and_then(|person| person.address);
+        let address = address.ok_or(crate::browser::Reason::StateUnknown)?;
+        let wanted = Wanted {
+            purpose: MailedPurpose::SignIn,
+            address: &address,
+            browser: Some(browser),
+            request: Some(handle),
+            about: Some(account),
+            peer,
+        };
+        let asked = self.ask_by_mail(wanted, true).await?;
+        Ok(asked.map(|token| token.expose().to_owned()))
+    }
+
+    /// A mailed code was typed as the second step.
+    ///
+    /// # Errors
+    /// The handle is not valid in this browser, the code is over, or the store fails.
+    pub async fn second_code_entered(
+        &self,
+        handle: &str,
+        browser: &Browser,
+        waiting: &str,
+        typed: &str,
+    ) -> Result<Option<Answered>, Failure> {
+        let signing_in = self.open_sign_in(handle, browser).await?;
+        let account = self.takes_mailed_code(&signing_in)?.clone();
+        let mailed_to = self.sign_in_code_entered(waiting, browser, typed).await?;
+        let theirs = mailed_to.filter(|to| to.subject == account.subject);
+        if theirs.is_none() {
+            return Ok(None);
+        }
+        let proven = Proven {
+            account,
+            proof: Proof::new(Method::EmailCode, self.now()),
+            must_change: false,
+        };
+        let nothing = (Vec::new(), Vec::new());
+        self.advance(signing_in, browser, proven, nothing).await
+    }
+
+    /// Whose sign-in it is that takes a mailed code now.
+    fn takes_mailed_code<'s>(&self, signing_in: &'s SigningIn) -> Result<&'s Account, Failure> {
+        let taken = match signing_in.step(self)? {
+            Some(SignInStep::Second(methods)) => methods.contains(&Method::EmailCode),
+            Some(SignInStep::First(_) | SignInStep::Enrol | SignInStep::NewPassword) | None => {
+                false
+            }
+        };
+        let account = signing_in.account.as_ref().filter(|_| taken);
+        account.ok_or_else(|| crate::browser::Reason::StateUnknown.into())
     }
 
     /// Counts a try of a code; the error is how many seconds to wait.

@@ -59,6 +59,9 @@ pub(crate) struct Proved {
     /// An identity elsewhere that becomes theirs when all is proved.
     #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
     link: Option<Box<CredentialRecord>>,
+    /// The browser is one that was not seen before.
+    #[serde(rename = "u", default, skip_serializing_if = "std::ops::Not::not")]
+    unusual: bool,
 }
 
 impl Proved {
@@ -182,6 +185,7 @@ impl SigningIn {
             required: required_by(policy, request),
             wished: wished_by(policy, request, can_reach),
             client: Some(self.client()),
+            confirm: self.proved.as_ref().is_some_and(|proved| proved.unusual),
         }
     }
 
@@ -366,13 +370,22 @@ impl Provider {
             must_change: false,
             remember: false,
             link: None,
+            unusual: false,
         });
+        let begins = proved.proofs.is_empty();
         proved.proofs.retain(|held| held.method != proof.method);
         proved.proofs.push(proof);
         proved.must_change |= must_change;
         proved.remember |= browser.remember;
         if let Some(link) = signing_in.link.take() {
             proved.link = Some(link);
+        }
+        if begins {
+            signing_in.account = Some(account.clone());
+            let unusual = self.is_unusual(&signing_in, browser).await?;
+            if let Some(proved) = &mut signing_in.proved {
+                proved.unusual = unusual;
+            }
         }
         signing_in.account = Some(account.clone());
         let missing = match signing_in.step(self) {
@@ -444,6 +457,21 @@ impl Provider {
         flow.proved = None;
         flow.anew = false;
         self.proceed(*flow, browser, cookies).await.map(Some)
+    }
+
+    /// Whether somebody who has set up more than a password comes from a browser that was not seen before.
+    async fn is_unusual(
+        &self,
+        signing_in: &SigningIn,
+        browser: &Browser,
+    ) -> Result<bool, StoreError> {
+        let looks = self.inner.policy.sign_in.confirm_new_device
+            && !signing_in.builds_on_session
+            && signing_in.enrolled.has_second();
+        match &signing_in.account {
+            Some(account) if looks => self.is_new_device(&account.subject, browser).await,
+            Some(_) | None => Ok(false),
+        }
     }
 
     /// The person cannot prove what is demanded. A client hears of it; on our own pages the person does.
