@@ -51,6 +51,7 @@ fn a_token_is_made_of_a_decision() {
         details: Vec::new(),
         authentication: None,
         issued_as: None,
+        person: None,
     };
     let made = build(access, &web().id, NOW, TokenId([1; 16]));
     let expected = AccessToken {

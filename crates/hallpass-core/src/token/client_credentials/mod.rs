@@ -83,6 +83,7 @@ impl Grant for ClientCredentials {
                 details: Vec::new(),
                 authentication: None,
                 issued_as: None,
+                person: None,
             },
             id_token: None,
             refresh: None,

@@ -62,6 +62,7 @@ fn a_service_gets_a_token_and_nothing_else() {
                 details: Vec::new(),
                 authentication: None,
                 issued_as: None,
+                person: None,
             },
             id_token: None,
             refresh: None,

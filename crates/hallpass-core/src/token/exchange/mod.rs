@@ -199,6 +199,7 @@ impl Grant for TokenExchange {
                 .filter(|_| jwt)
                 .map(|found| found.record.authentication),
             issued_as: Some(request.issued_as),
+            person: None,
         };
         //= RFC8693#2.2.1 SHOULD NOT: there is no refresh token
         Ok(Issuance::of(access))

@@ -194,6 +194,7 @@ impl Grant for JwtBearer {
             extra: None,
             authentication: None,
             issued_as: None,
+            person: None,
         };
         //= RFC7521#4.1 SHOULD NOT: there is no refresh token
         Ok(Issuance {
