@@ -183,7 +183,9 @@ impl Provider {
     ) -> Result<Option<Answered>, Failure> {
         let signing_in = self.open_sign_in(handle, browser).await?;
         let account = self.takes_mailed_code(&signing_in)?.clone();
-        let mailed_to = self.sign_in_code_entered(handle, waiting, browser, typed).await?;
+        let mailed_to = self
+            .sign_in_code_entered(handle, waiting, browser, typed)
+            .await?;
         let theirs = mailed_to.filter(|to| to.subject == account.subject);
         if theirs.is_none() {
             return Ok(None);
