@@ -13,7 +13,7 @@ use url::Url;
 pub(crate) struct Application {
     port: u16,
     page: Arc<Mutex<String>>,
-    answers: Receiver<Url>,
+    answers: Mutex<Receiver<Url>>,
 }
 
 impl Application {
@@ -33,7 +33,7 @@ impl Application {
         Self {
             port,
             page,
-            answers,
+            answers: Mutex::new(answers),
         }
     }
 
@@ -49,7 +49,8 @@ impl Application {
 
     /// The next address below `/callback` that a browser was sent to.
     pub(crate) fn answer(&self) -> Url {
-        self.answers.recv_timeout(LIMIT).expect("an answer arrives")
+        let answers = self.answers.lock().unwrap();
+        answers.recv_timeout(LIMIT).expect("an answer arrives")
     }
 }
 

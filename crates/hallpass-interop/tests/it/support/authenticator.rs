@@ -51,8 +51,8 @@ impl Authenticator<'_> {
         found.as_array().unwrap().clone()
     }
 
-    /// It is lost, with all that it holds.
-    pub(crate) async fn is_lost(self) {
+    /// Loses it, with all that it holds.
+    pub(crate) async fn lose(self) {
         let path = format!("webauthn/authenticator/{}", self.id);
         let gone = self.driver.command("DELETE", &path, None).await;
         assert!(gone.is_ok(), "{gone:?}");

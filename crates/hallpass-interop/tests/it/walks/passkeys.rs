@@ -136,8 +136,8 @@ async fn l42_a_person_adds_passkeys_signs_in_with_them_and_removes_them() {
     walk.look("sign-in-passkey-removed").await;
 
     // L27: without any authenticator there are still the password and the way by mail.
-    device.is_lost().await;
-    key.is_lost().await;
+    device.lose().await;
+    key.lose().await;
     come_anew(&walk, &shop).await;
     browser.find("a#to-recover").await;
     walk.sign_in().await;
@@ -168,7 +168,7 @@ async fn l42_a_person_adds_passkeys_signs_in_with_them_and_removes_them() {
     // And is known by it.
     come_anew(&walk, &shop).await;
     assert_eq!(shop.tokens(&walk).await["claims"]["sub"], ada["sub"]);
-    phone.is_lost().await;
+    phone.lose().await;
 
     // Without an address, too.
     let tablet = browser.authenticator("internal").await;
