@@ -54,10 +54,9 @@ fn is_uniform(plain: &str) -> bool {
             .all(|(one, other)| one == other)
     });
     let steps = |by: i64| {
-        chars
-            .iter()
-            .zip(chars.iter().skip(1))
-            .all(|(one, next)| i64::from(u32::from(*next)) - i64::from(u32::from(*one)) == by)
+        chars.iter().zip(chars.iter().skip(1)).all(|(one, next)| {
+            i64::from(u32::from(*next)) == i64::from(u32::from(*one)).saturating_add(by)
+        })
     };
     repeated || steps(1) || steps(-1)
 }

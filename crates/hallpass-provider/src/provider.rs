@@ -309,9 +309,10 @@ impl Provider {
 
 /// What is noted of an account, where a write does that.
 fn noted(write: &Write) -> Option<&ActivityRecord> {
-    match write {
-        Write::Activity(_, _, record) => Some(record),
-        _ => None,
+    if let Write::Activity(_, _, record) = write {
+        Some(record)
+    } else {
+        None
     }
 }
 

@@ -174,7 +174,7 @@ mod tests {
                 drop(
                     r.details
                         .insert("a".to_owned(), json!({"y": 1, "x": [2, "t"]})),
-                )
+                );
             },
             |r| r.address = Some([127, 0, 0, 1].into()),
         ];

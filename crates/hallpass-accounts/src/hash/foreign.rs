@@ -401,7 +401,7 @@ mod tests {
             format!("$2b$15${tail}"),
             format!("$2b$3${tail}"),
             format!("$2b$10${tail}x"),
-            format!("$2b$10${}", &tail[1..]),
+            format!("$2b$10${}", tail.trim_start_matches('N')),
             format!("$2b$10${}", tail.replace('N', "=")),
             format!("$scrypt$ln=63,r=8,p=1${salt}${out}"),
             format!("$scrypt$ln=18,r=8,p=1${salt}${out}"),

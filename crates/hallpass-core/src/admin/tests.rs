@@ -61,7 +61,8 @@ fn a_token_stands_for_its_person_or_for_its_client() {
 //= test RFC9068#4 a token whose audience is another resource is refused
 //= test RFC7009#2.1 a revoked token does not work any more
 fn a_token_that_is_not_for_this_or_does_not_stand_is_refused() {
-    let changes: Vec<(fn(&mut Scene), Reason)> = vec![
+    type Change = (fn(&mut Scene), Reason);
+    let changes: Vec<Change> = vec![
         (|s| s.now = s.token.expires_at, Reason::TokenExpired),
         (|s| s.token.audience.clear(), Reason::WrongAudience),
         (

@@ -45,7 +45,7 @@ impl PageRoutes {
             .device_code_entered(typed, &browser, peer)
             .await?;
         Ok(match entered {
-            CodeEntered::Known(answered) => self.endpoints.answer(Ok(answered)),
+            CodeEntered::Known(answered) => self.endpoints.answer(Ok(*answered)),
             CodeEntered::Unknown => {
                 self.device_page(typed, false, Some(DeviceError::Unknown), None)
             }

@@ -37,7 +37,7 @@ use crate::{
 #[derive(Debug)]
 pub enum CodeEntered {
     /// A device waits under it: what the browser gets next.
-    Known(Answered),
+    Known(Box<Answered>),
     /// No device waits under it.
     Unknown,
     /// Too many wrong codes from here; the code was not looked at.
@@ -248,7 +248,7 @@ impl Provider {
             inner.wrong_codes.give_back(&anybody);
         }
         let answered = self.proceed(flow, browser, SetCookies::default()).await?;
-        Ok(CodeEntered::Known(answered))
+        Ok(CodeEntered::Known(Box::new(answered)))
     }
 
     fn refused_code(&self, reason: &'static str) {

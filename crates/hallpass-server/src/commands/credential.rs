@@ -54,23 +54,18 @@ async fn list(username: &str, engine: &Engine, output: Output) -> Result<(), Fai
 }
 
 fn describe(record: &CredentialRecord) -> Value {
-    let kind = match &record.data {
-        CredentialData::Passkey(_) => "passkey",
-        CredentialData::Totp(_) => "totp",
-        CredentialData::RecoveryCodes(_) => "recovery_codes",
-        CredentialData::Email(_) => "email",
-        CredentialData::Upstream(_) => "upstream",
-        _ => "other",
-    };
-    let name = match &record.data {
-        CredentialData::Email(email) => email.address.clone(),
-        CredentialData::Upstream(identity) => identity.provider.clone(),
-        CredentialData::RecoveryCodes(codes) => format!("{} of {}", codes.left.len(), codes.of),
-        _ => record.name.clone(),
+    let name = if let CredentialData::Email(email) = &record.data {
+        email.address.clone()
+    } else if let CredentialData::Upstream(identity) = &record.data {
+        identity.provider.clone()
+    } else if let CredentialData::RecoveryCodes(codes) = &record.data {
+        format!("{} of {}", codes.left.len(), codes.of)
+    } else {
+        record.name.clone()
     };
     json!({
         "id": record.id.to_string(),
-        "kind": kind,
+        "kind": record.data.kind(),
         "name": name,
         "created_at": record.created_at,
         "last_used_at": record.last_used_at,
@@ -113,10 +108,12 @@ async fn remove(
             "somebody else changed it in this moment; try again".to_owned(),
         ));
     }
-    let what = match &record.data {
-        CredentialData::Totp(_) => Activity::TotpRemoved,
-        CredentialData::Upstream(_) => Activity::IdentityUnlinked,
-        _ => Activity::PasskeyRemoved,
+    let what = if matches!(record.data, CredentialData::Totp(_)) {
+        Activity::TotpRemoved
+    } else if matches!(record.data, CredentialData::Upstream(_)) {
+        Activity::IdentityUnlinked
+    } else {
+        Activity::PasskeyRemoved
     };
     note(&user, what, engine).await?;
     audited(engine, "credential_removed", &user.subject);

@@ -146,11 +146,10 @@ fn json_lines(text: &str) -> Result<Vec<(usize, Line)>, Failure> {
 
 /// The error without what stands in the file: a hash may be in it.
 fn without_input(error: &serde_json::Error) -> String {
-    let kind = match error.classify() {
-        serde_json::error::Category::Data => {
-            "has a member that is unknown, missing or of another type"
-        }
-        _ => "is no JSON object",
+    let kind = if error.is_data() {
+        "has a member that is unknown, missing or of another type"
+    } else {
+        "is no JSON object"
     };
     format!("{kind} (column {})", error.column())
 }

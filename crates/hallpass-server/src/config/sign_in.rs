@@ -206,7 +206,7 @@ const fn words(method: Method) -> &'static str {
         Method::EmailCode => "a code by mail",
         Method::MagicLink => "a link by mail",
         Method::Upstream => "another provider",
-        _ => "another way",
+        Method::Other | _ => "another way",
     }
 }
 

@@ -58,7 +58,7 @@ impl Address {
         }
         let decoded = |text: &str| {
             let text = percent_encoding::percent_decode_str(text).decode_utf8();
-            text.map(|text| text.into_owned())
+            text.map(std::borrow::Cow::into_owned)
                 .map_err(|_| "has a user or a password that is no text")
         };
         let database = match (&place, url.path().trim_start_matches('/')) {

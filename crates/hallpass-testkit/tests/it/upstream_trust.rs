@@ -1,7 +1,8 @@
 //! How far another provider is believed: when it saw somebody, whose address it has checked, and what follows from its word.
 
 use hallpass_core::upstream::{ClaimSource, Endpoints};
-use hallpass_testkit::{Browser, Request, wire};
+use hallpass_jose::base64url;
+use hallpass_testkit::{Ask, Browser, Request, wire};
 use hallpass_types::Subject;
 use serde_json::json;
 
@@ -229,4 +230,40 @@ async fn answers_that_come_to_nothing_are_counted_and_then_nobody_is_called() {
     let mut other = world.us.browser();
     let answer = world.signs_in(&mut other, "idp", "alice").await;
     told(&mut other, answer).await;
+}
+
+// UP-19: there is no way in for the sign-out of another provider.
+#[tokio::test]
+async fn no_other_provider_ends_a_session() {
+    let world = World::start().await;
+    let mut browser = world.us.browser();
+    let answer = world.signs_in(&mut browser, "idp", "alice").await;
+    let answer = browser.through_pages("nobody", answer).await;
+    assert!(wire::param(answer.location(), "code").is_some());
+    let claims = json!({"iss": IDP, "aud": "hallpass", "sub": "x", "jti": "1",
+        "events": {"http://schemas.openid.net/event/backchannel-logout": {}}});
+    let none = base64url::encode(br#"{"alg":"none"}"#);
+    let token = format!(
+        "{}.{}.",
+        none.as_str(),
+        base64url::encode(claims.to_string()).as_str()
+    );
+    for path in [
+        "/upstream/idp",
+        "/upstream/idp/callback",
+        "/upstream/idp/logout",
+        "/upstream/idp/backchannel_logout",
+        "/logout",
+    ] {
+        let ask = Ask::form(path, &[("logout_token", &token)]);
+        let mut stranger = world.us.browser();
+        let answer = stranger.send(ask.header("Origin", IDP)).await;
+        assert!(answer.status >= 300, "{path}: {}", answer.status);
+    }
+    let silent = Request::of("web", WANTED).with("prompt", "none");
+    let answer = browser.send(silent.get()).await;
+    assert!(
+        wire::param(answer.location(), "code").is_some(),
+        "the session stays"
+    );
 }

@@ -223,6 +223,6 @@ fn unfit(unfit: Unfit) -> Problem {
         ),
         Unfit::Unknown => Kind::NotFound.into(),
         Unfit::Busy(seconds) => Problem::new(Kind::Unavailable).after(seconds),
-        _ => Kind::Unfit.into(),
+        Unfit::Changed | _ => Kind::Unfit.into(),
     }
 }

@@ -335,7 +335,7 @@ fn ways(methods: &[Method]) -> Vec<&'static str> {
             Method::Passkey => "passkey",
             Method::Upstream => "upstream",
             Method::RecoveryCode => "recovery",
-            _ => continue,
+            Method::Totp | Method::Other | _ => continue,
         };
         if !ways.contains(&way) {
             ways.push(way);

@@ -54,9 +54,10 @@ pub(crate) struct Newcomer {
 
 /// What a key proves that was made just now: that counts as its first use.
 pub(crate) fn proof_by(record: &CredentialRecord, now: Timestamp) -> Proof {
-    match &record.data {
-        CredentialData::Passkey(key) => Proof::passkey(key.backup_eligible, now),
-        _ => Proof::new(Method::Other, now),
+    if let CredentialData::Passkey(key) = &record.data {
+        Proof::passkey(key.backup_eligible, now)
+    } else {
+        Proof::new(Method::Other, now)
     }
 }
 

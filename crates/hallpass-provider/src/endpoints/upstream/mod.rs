@@ -69,7 +69,8 @@ impl Away {
     /// The earliest sign-in there that does.
     fn oldest(&self) -> Option<Timestamp> {
         let departed_at = self.expires_at.plus(-LIFETIME);
-        self.max_age.map(|age| departed_at.plus(-age.max(0)))
+        self.max_age
+            .map(|age| departed_at.plus(0_i64.saturating_sub(age.max(0))))
     }
 }
 
