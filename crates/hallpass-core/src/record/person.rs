@@ -140,6 +140,9 @@ pub struct MailedRecord {
     /// The epoch of that account then: after a change of its credentials this is good for nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<u32>,
+    /// An operator hands it over; nobody's mail decides about it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub handed_over: bool,
     /// The request in which it was asked for, sealed for that browser.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
@@ -226,6 +229,7 @@ mod tests {
             binding: None,
             subject: Some(Subject::parse("zq").unwrap()),
             epoch: None,
+            handed_over: false,
             request: Some("zq".to_owned()),
             code: None,
             tries: 0,

@@ -416,15 +416,18 @@ impl Provider {
         let inner = &self.inner;
         let subject = record.subject.as_ref().ok_or(Reason::LinkOver)?;
         let account = match record.purpose {
-            MailedPurpose::Recover | MailedPurpose::SignIn => {
+            MailedPurpose::Recover | MailedPurpose::SignIn if !record.handed_over => {
                 let people = self.people()?;
                 let found = people.by_address(inner.issuer_id, &record.address).await?;
                 let account = found.map(|person| person.account);
                 account.filter(|account| account.subject == *subject)
             }
-            MailedPurpose::SignUp | MailedPurpose::Invitation | MailedPurpose::NewAddress | _ => {
-                inner.accounts.account(inner.issuer_id, subject).await?
-            }
+            MailedPurpose::Recover
+            | MailedPurpose::SignIn
+            | MailedPurpose::SignUp
+            | MailedPurpose::Invitation
+            | MailedPurpose::NewAddress
+            | _ => inner.accounts.account(inner.issuer_id, subject).await?,
         };
         let account = account.filter(|account| Some(account.epoch) == record.epoch);
         Ok(account.ok_or(Reason::LinkOver)?)

@@ -10,7 +10,7 @@ use hallpass_core::{
     record::{MailedPurpose, MailedRecord, WaitingRecord},
 };
 use hallpass_store::{Commit, Committed, Spend, StoreError};
-use hallpass_types::{Bucket, EmailAddress, Key, Opaque, Subject, Waiting};
+use hallpass_types::{Bucket, EmailAddress, Key, Opaque, Waiting};
 
 use crate::{
     Failure, Provider,
@@ -132,6 +132,7 @@ impl Provider {
                 .map(binding_digest),
             subject: wanted.about.map(|account| account.subject.clone()),
             epoch: wanted.about.map(|account| account.epoch),
+            handed_over: false,
             request: wanted.request.map(str::to_owned),
             code: digest,
             tries: 0,
@@ -153,46 +154,6 @@ impl Provider {
         };
         match self.commit(commit).await? {
             Committed::Done => Ok(Ok(token)),
-            Committed::TooLate(_) => Err(Failure::Internal("a handle is taken".to_owned())),
-        }
-    }
-
-    /// A link behind which the holder of an account chooses a password, once, for an operator to hand to them. It is good for as
-    /// long as an invitation, until the account changes.
-    ///
-    /// # Errors
-    /// There is no such account, or the store fails.
-    pub async fn password_link(
-        &self,
-        subject: &Subject,
-        address: &EmailAddress,
-    ) -> Result<String, Failure> {
-        let inner = &self.inner;
-        let account = inner.accounts.account(inner.issuer_id, subject).await?;
-        let account = account.ok_or(Reason::LinkOver)?;
-        let now = self.now();
-        let expires_at = now.plus(inner.policy.people.invitation_lifetime);
-        let token = Opaque::<Waiting>::from_random(Bucket::holding(expires_at), &self.random());
-        let record = MailedRecord {
-            purpose: MailedPurpose::Recover,
-            address: address.clone(),
-            binding: None,
-            subject: Some(account.subject),
-            epoch: Some(account.epoch),
-            request: None,
-            code: None,
-            tries: 0,
-            issued_at: now,
-            expires_at,
-        };
-        let waiting = WaitingRecord::Mailed(Box::new(record));
-        let spends = vec![Spend::NewWaiting(token.key(), Box::new(waiting))];
-        let writes = Vec::new();
-        match self.commit(Commit { spends, writes }).await? {
-            Committed::Done => {
-                let url = format!("{LINK}?token={}", token.expose());
-                Ok(inner.policy.issuer.url(&url))
-            }
             Committed::TooLate(_) => Err(Failure::Internal("a handle is taken".to_owned())),
         }
     }
@@ -398,6 +359,7 @@ impl Provider {
             binding: None,
             subject: about.map(|account| account.subject.clone()),
             epoch: about.map(|account| account.epoch),
+            handed_over: about.is_some(),
             request: None,
             code: None,
             tries: 0,
@@ -487,6 +449,7 @@ mod tests {
             binding: None,
             subject: None,
             epoch: None,
+            handed_over: false,
             request: None,
             code: None,
             tries: 0,

@@ -1,5 +1,6 @@
 //! `hallpass operator`: who may administer.
 
+use hallpass_provider::ports::Accounts as _;
 use std::collections::BTreeMap;
 
 use hallpass_accounts::NewUser;
@@ -114,7 +115,10 @@ async fn account(options: &cli::OperatorCreate, engine: &Engine) -> Result<Made,
     let made = accounts.create(issuer, new).await;
     let made = made.map_err(|error| wrong(&error))?;
     if let Some(address) = address {
-        let link = engine.provider.password_link(&made.subject, &address).await;
+        let account = accounts.account(issuer, &made.subject).await;
+        let account = account.map_err(|error| Failure::doing("operator", &error))?;
+        let about = account.as_ref();
+        let link = engine.provider.link_to_hand_over(&address, about).await;
         let link = link.map_err(|failure| Failure::new(format!("operator: {failure:?}")))?;
         return Ok(Made::Link(link));
     }

@@ -45,7 +45,12 @@ fn config_check_tells_everything_that_is_wrong_and_fails() {
 #[test]
 fn s17_lifetimes_come_from_variables_and_a_bad_one_is_named_before_anything_is_served() {
     let folder = Folder::new();
-    for name in ["INTERACTION", "SESSION", "REFRESH_ABSOLUTE", "ID_TOKEN"] {
+    for (name, good) in [
+        ("INTERACTION", "59m"),
+        ("SESSION", "59m"),
+        ("REFRESH_ABSOLUTE", "60d"),
+        ("ID_TOKEN", "59m"),
+    ] {
         let variable = format!("HALLPASS__LIFETIMES__{name}");
         let setting = format!("lifetimes.{}", name.to_lowercase());
         for value in ["", " ", "0", "-1", "soon", "12 parsecs", "100000d", "[]"] {
@@ -57,7 +62,7 @@ fn s17_lifetimes_come_from_variables_and_a_bad_one_is_named_before_anything_is_s
             assert!(said.starts_with(&beginning), "{variable}={value}: {said}");
         }
         let mut checking = folder.hallpass(&["config", "check"]);
-        let output = checking.env(&variable, "59m").output().unwrap();
+        let output = checking.env(&variable, good).output().unwrap();
         assert!(output.status.success(), "{variable}: {}", stderr(&output));
     }
     // Nothing was made.

@@ -66,14 +66,6 @@ pub(crate) async fn tenants(setup: &Setup, mut report: Report) -> Result<Ran, Fa
     }
     Passwords::judge(&passwords, 0)?;
     Growth::judge(&growth, 0)?;
-    // What was flooded is one issuer, and it is the other one's addresses that were found to be too eager.
-    require(
-        passwords
-            .count("429")
-            .saturating_add(passwords.count("503"))
-            > 0,
-        || format!("nobody was turned away: {passwords:?}"),
-    )?;
     Ok(Ran::Done(report))
 }
 

@@ -70,7 +70,9 @@ async fn s51_a_person_looks_after_every_section_of_the_account() {
         .await;
     browser.find("#select-account li:nth-child(3)").await;
     walk.look("select-account-two").await;
-    browser.click("form#select-account button[value='0']").await;
+    browser
+        .click("form#select-account ul.choices li:nth-child(2) button")
+        .await;
     assert_eq!(shop.tokens(&walk).await["claims"]["sub"], subject);
 
     // What is told, with what does not fit.

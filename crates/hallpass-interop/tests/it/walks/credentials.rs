@@ -57,6 +57,8 @@ async fn s50_a_person_sets_an_app_up_and_signs_in_with_as_much_as_is_asked_for()
     let (bank, clients) = Shop::configured("Bank", "second_factor = \"required\"");
     let settings = [
         ("HALLPASS__PROTOCOL__ACR_VALUES", values.as_str()),
+        // The browser forgets itself again and again here; whether it is known is tried elsewhere.
+        ("HALLPASS__SIGN_IN__CONFIRM_NEW_DEVICE", "false"),
         ("HALLPASS__CLIENTS", clients.as_str()),
     ];
     let Some(walk) = Walk::start("walk-credentials", true, &settings).await else {
