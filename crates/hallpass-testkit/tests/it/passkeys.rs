@@ -389,7 +389,11 @@ async fn remove(browser: &mut Browser, page: &str, id: &str) -> Answer {
 // PK-13
 #[tokio::test]
 async fn the_last_way_to_sign_in_is_not_removed_not_even_by_two_at_once() {
-    let op = Op::with(|policy| policy.people.recovery = false).await;
+    let op = Op::with(|policy| {
+        policy.people.recovery = false;
+        policy.sign_in.confirm_new_device = false;
+    })
+    .await;
     registered(&op).await;
     registered(&op).await;
     let (mut browser, page) = at_passkeys(&op).await;
@@ -470,6 +474,7 @@ async fn a_key_of_one_person_does_not_speak_for_another() {
 async fn where_a_key_is_demanded_nothing_less_is_taken() {
     let op = Op::with(|policy| {
         policy.acr_values = ["one", "two", "key"].map(str::to_owned).to_vec();
+        policy.sign_in.confirm_new_device = false;
     })
     .await;
     let key = registered(&op).await;
@@ -537,7 +542,7 @@ async fn where_a_key_is_demanded_nothing_less_is_taken() {
 // PK-11, PK-16: no authenticator is trusted for what it says of itself, and no option of the page is the browser's to choose
 #[tokio::test]
 async fn the_server_alone_decides_about_a_ceremony() {
-    let op = Op::start().await;
+    let op = Op::with(|policy| policy.sign_in.confirm_new_device = false).await;
     let key = registered(&op).await;
     let (_, page) = at_passkeys(&op).await;
     let asked: serde_json::Value = serde_json::from_str(&options(&page, "add-passkey")).unwrap();

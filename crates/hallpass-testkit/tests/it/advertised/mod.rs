@@ -140,6 +140,7 @@ const LEFT_ALONE: &[&str] = &[
     "pkce_for_registered_clients",
     "ui_locales",
     "claims_parameter",
+    "claim_sources",
     "external_claims",
     "webfinger",
     "pairwise_salt",
