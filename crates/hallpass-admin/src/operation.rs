@@ -177,7 +177,7 @@ impl Info {
     }
 }
 
-/// One thing that can be done. A file each, and a line in [`OPERATIONS`].
+/// One thing that can be done. A file each, and a line in [`OPERATIONS`](crate::v1::OPERATIONS).
 pub trait Operation: Sized + Send + Sync + 'static {
     /// What is known of it.
     const INFO: Info;
