@@ -214,7 +214,9 @@ async fn a_clock_that_jumps_lets_nothing_back_in() {
     assert!(!browser.is_active("web", &own.access).await);
     // When it is certain, it goes.
     op.clock.advance(90_000);
-    assert!(op.provider.purge().await.unwrap() > 0);
+    // A database whose clock stands still beside that of the test never lets it.
+    let certain = op.provider.store().clock().await.unwrap().is_none();
+    assert_eq!(op.provider.purge().await.unwrap() > 0, certain);
 }
 
 // Nobody needs more than the token's own client to give it up, and a public one can do so, too.
