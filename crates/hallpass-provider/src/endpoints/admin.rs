@@ -6,12 +6,15 @@ use hallpass_core::{
     client::Client,
     client_request::ClientRequest,
     issue::TokenType,
+    record::Activity,
 };
-use hallpass_store::{AuditRecord, Commit, Committed, Spend, StoreError, Write};
+use hallpass_store::{
+    AuditRecord, Commit, Committed, CredentialData, CredentialRecord, Spend, StoreError, Write,
+};
 use hallpass_types::{ClientId, Key, Scope, Session, Subject};
 use std::sync::Arc;
 
-use crate::{Failure, Provider, sessions::with_earlier};
+use crate::{Failure, Provider, browser::Browser, sessions::with_earlier};
 
 /// Who calls, by an access token that stands.
 #[derive(Clone, Debug)]
@@ -135,6 +138,35 @@ impl Provider {
             }
         }
         Ok(Some(self.end_sessions(keys)))
+    }
+
+    /// What takes a credential away from a person by an operator's word. Whoever holds it may be signed in by it, so every
+    /// session of the person ends in the same commit, and their history says what happened.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn removing_credential(
+        &self,
+        record: &CredentialRecord,
+    ) -> Result<(Spend, Vec<Write>), StoreError> {
+        let subject = &record.subject;
+        let ended = self.ending_sessions(subject, None).await?;
+        let mut writes = ended.unwrap_or_default();
+        let what = if matches!(record.data, CredentialData::Totp(_)) {
+            Activity::TotpRemoved
+        } else if matches!(record.data, CredentialData::Upstream(_)) {
+            Activity::IdentityUnlinked
+        } else {
+            Activity::PasskeyRemoved
+        };
+        writes.push(self.happened(subject, what, &Browser::default(), None));
+        let spend = Spend::Credential {
+            subject: subject.clone(),
+            id: record.id,
+            revision: record.revision,
+            next: None,
+        };
+        Ok((spend, writes))
     }
 
     /// Seals what was answered to a request, for who sends it again.

@@ -2,7 +2,7 @@
 
 use hallpass_core::record::Activity;
 use hallpass_provider::ports::Accounts as _;
-use hallpass_store::{CredentialData, CredentialRecord, Spend, UserRecord, Write};
+use hallpass_store::{CredentialData, CredentialRecord, UserRecord};
 use hallpass_types::{CredentialId, EmailAddress};
 use serde_json::{Value, json};
 
@@ -90,15 +90,11 @@ async fn remove(
             "an address is not removed, only replaced".to_owned(),
         ));
     }
-    let spend = Spend::Credential {
-        subject: record.subject.clone(),
-        id,
-        revision: record.revision,
-        next: None,
-    };
+    let removing = engine.provider.removing_credential(record).await;
+    let (spend, writes) = removing.map_err(|error| failed(error.into()))?;
     let commit = hallpass_store::Commit {
         spends: vec![spend],
-        writes: Vec::<Write>::new(),
+        writes,
     };
     let store = engine.provider.store();
     let committed = store.commit(engine.provider.issuer_id(), commit).await;
@@ -108,17 +104,7 @@ async fn remove(
             "somebody else changed it in this moment; try again".to_owned(),
         ));
     }
-    let what = if matches!(record.data, CredentialData::Totp(_)) {
-        Activity::TotpRemoved
-    } else if matches!(record.data, CredentialData::Upstream(_)) {
-        Activity::IdentityUnlinked
-    } else {
-        Activity::PasskeyRemoved
-    };
-    note(&user, what, engine).await?;
     audited(engine, "credential_removed", &user.subject);
-    // Whoever holds it may be signed in by it.
-    end_sessions(&user.subject, engine).await?;
     output.say(
         &json!({ "removed": id.to_string(), "subject": user.subject }),
         format!("credential {id} of {} is removed", user.username),

@@ -539,6 +539,39 @@ async fn where_a_key_is_demanded_nothing_less_is_taken() {
     }
 }
 
+// LG-21: whoever holds a key that an operator takes away may be signed in by it.
+#[tokio::test]
+async fn a_key_that_an_operator_takes_away_takes_every_session_along() {
+    let op = Op::with(|policy| policy.sign_in.confirm_new_device = false).await;
+    registered(&op).await;
+    let (mut listed, _) = at_passkeys(&op).await;
+    let (store, issuer) = (op.provider.store(), op.provider.issuer_id());
+    let held = store
+        .credentials(issuer, op.subject("alice"))
+        .await
+        .unwrap();
+    let key = held.iter().find(|r| r.data.kind() == "passkey").unwrap();
+    let (spend, writes) = op.provider.removing_credential(key).await.unwrap();
+    let commit = Commit {
+        spends: vec![spend],
+        writes,
+    };
+    assert_eq!(
+        store.commit(issuer, commit.clone()).await.unwrap(),
+        Committed::Done
+    );
+    let answer = listed.get("/account/passkeys").await;
+    assert_ne!(answer.status, 200, "the session is over");
+    let silent = Request::of("web", "openid").with("prompt", "none");
+    let answer = listed.send(silent.get()).await;
+    assert_eq!(
+        wire::param(answer.location(), "error").as_deref(),
+        Some("login_required")
+    );
+    // It goes once.
+    assert_ne!(store.commit(issuer, commit).await.unwrap(), Committed::Done);
+}
+
 // PK-11, PK-16: no authenticator is trusted for what it says of itself, and no option of the page is the browser's to choose
 #[tokio::test]
 async fn the_server_alone_decides_about_a_ceremony() {

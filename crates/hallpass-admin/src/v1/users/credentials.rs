@@ -2,7 +2,7 @@
 
 use hallpass_core::admin::Permission;
 use hallpass_jose::base64url;
-use hallpass_store::{CredentialData, CredentialRecord, Spend};
+use hallpass_store::{CredentialData, CredentialRecord};
 use hallpass_types::CredentialId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -99,7 +99,7 @@ impl Operation for RemoveCredential {
         "/projects/{project}/users/{user}/credentials/{credential}",
         Permission::HelpUsers,
     )
-    .does("Takes a credential away from a person, such as a lost passkey.");
+    .does("Takes a credential away from a person, such as a lost passkey; all their sessions end.");
     type Input = WhichCredential;
     type Output = Nothing;
 
@@ -110,15 +110,12 @@ impl Operation for RemoveCredential {
             .iter()
             .find(|record| identity(record.id) == input.credential);
         let held = held.ok_or_else(|| Problem::new(Kind::NotFound))?;
+        let (spend, writes) = cx.provider().removing_credential(held).await?;
         let said = Change::of("user", user.subject.as_str())
             .saying("credential", input.credential)
             .saying("kind", held.data.kind())
-            .spending([Spend::Credential {
-                subject: user.subject.clone(),
-                id: held.id,
-                revision: held.revision,
-                next: None,
-            }]);
+            .spending([spend])
+            .writing(writes);
         cx.commit(said, &Nothing {}).await?;
         Ok(Nothing {})
     }
