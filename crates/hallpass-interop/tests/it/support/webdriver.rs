@@ -70,7 +70,7 @@ impl WebDriver {
         self.command("GET", &seen, None).await == Ok(Value::Bool(true))
     }
 
-    /// Clicks on what a CSS selector finds, as soon as it is there.
+    /// Clicks on what a CSS selector finds, as soon as it is there, and waits until what is left by it is gone.
     pub(crate) async fn click(&self, selector: &str) {
         self.find(selector).await.click().await;
     }
@@ -257,8 +257,39 @@ impl Drop for WebDriver {
 }
 
 impl Element<'_> {
+    /// Clicks. What leaves the page (a link, a button that sends a form) is waited for until the page is gone: two pages
+    /// may have the same form, and what comes next in a test would find it on the first.
     pub(crate) async fn click(&self) {
+        let leaves = self.leaves().await;
+        self.tap().await;
+        let end = Instant::now() + LIMIT;
+        while leaves && self.is_there().await {
+            assert!(Instant::now() < end, "a click did not leave the page");
+            tokio::time::sleep(POLL_EVERY).await;
+        }
+    }
+
+    /// Clicks on what answers with a file, or stays.
+    pub(crate) async fn tap(&self) {
         self.post("click", &json!({})).await;
+    }
+
+    async fn leaves(&self) -> bool {
+        let path = format!("element/{}", self.id);
+        match self.driver.get(&format!("{path}/name")).await.as_str() {
+            Some("a") => true,
+            Some("button") => {
+                let kind = self.driver.get(&format!("{path}/property/type")).await;
+                let form = self.driver.get(&format!("{path}/property/form")).await;
+                kind == "submit" && !form.is_null()
+            }
+            _ => false,
+        }
+    }
+
+    async fn is_there(&self) -> bool {
+        let path = format!("element/{}/name", self.id);
+        self.driver.command("GET", &path, None).await.is_ok()
     }
 
     /// Types at the end of what is there.

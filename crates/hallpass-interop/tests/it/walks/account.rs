@@ -160,7 +160,7 @@ async fn s51_a_person_looks_after_every_section_of_the_account() {
     browser.downloads_to(folder.path()).await;
     walk.open("/account/export").await;
     walk.look("account-export").await;
-    browser.click("button#download").await;
+    browser.find("button#download").await.tap().await;
     let data: Value = serde_json::from_str(&folder.file("account.json").await).unwrap();
     assert!(data.to_string().contains(NEW_ADDRESS), "{data}");
 
