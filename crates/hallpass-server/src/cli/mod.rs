@@ -1,5 +1,6 @@
 //! The command line.
 
+mod import;
 mod operator;
 mod user;
 
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub use crate::moment::Moment;
+pub use import::Import;
 pub use operator::{Operator, OperatorCreate, OperatorName, OperatorRole, OperatorSet};
 pub use user::{
     Credential, CredentialRemove, Invite, Password, SetPassword, User, UserCreate, UserImport,
@@ -78,6 +80,9 @@ pub enum Command {
     /// Say who may administer, over HTTP and in the dashboard.
     #[command(subcommand)]
     Operator(Operator),
+    /// Move in from another system. The same can be imported again: what is there already stays as it is.
+    #[command(subcommand)]
+    Import(Import),
     /// Sign for servers over a Unix socket, as a process of its own that alone holds the keys (`[[signers]]`).
     Signer(Signer),
     /// Write a copy of the database into a file, beside a running server (SQLite).

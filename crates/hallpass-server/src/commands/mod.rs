@@ -56,7 +56,8 @@ pub fn run(cli: Cli, output: Output) -> Result<(), Failure> {
             | Command::Group(_)
             | Command::Organization(_)
             | Command::Member(_)
-            | Command::Key(_),
+            | Command::Key(_)
+            | Command::Import(_),
             _,
         )
         | (_, None) => {}
@@ -115,6 +116,7 @@ pub fn run(cli: Cli, output: Output) -> Result<(), Failure> {
                 operator::run(command, &config, engine, output)
             })
         }
+        Command::Import(command) => import::run(command, path, of, output),
         Command::Backup(options) => backup::run(&load(path)?, &options, output),
         Command::Restore(options) => {
             let config = load(path)?;

@@ -7,7 +7,7 @@ use hallpass_store::{MAX_PAGE, UserRecord};
 use hallpass_types::{EmailAddress, Subject};
 use serde_json::{Map, Value, json};
 
-use super::{credential, import, password};
+use super::{credential, import::users, password};
 use crate::audit::Changed;
 use crate::cli;
 use crate::failure::Failure;
@@ -26,7 +26,7 @@ pub(super) async fn run(command: cli::User, engine: Engine, output: Output) -> R
         cli::User::Credential(command) => credential::run(&command, &engine, output).await,
         cli::User::Sessions(user) => credential::sessions(&user.username, &engine, output).await,
         cli::User::EndSessions(user) => credential::end_all(&user.username, &engine, output).await,
-        cli::User::Import(options) => import::run(&options, &engine, output).await,
+        cli::User::Import(options) => users::run(&options, &engine, output).await,
     }
 }
 

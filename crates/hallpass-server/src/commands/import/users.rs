@@ -1,4 +1,4 @@
-//! `hallpass user import`: accounts from another system, with the hashes of their passwords.
+//! `hallpass import users`, which is `hallpass user import`: accounts from a file, with the hashes of their passwords.
 //!
 //! One account a line, as JSON or as CSV with a header. Everything is read and checked before the first is made; who is there
 //! already stays as they are, so that the same file can be given again.
@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::task::JoinSet;
 
-use super::user::{audited, failed};
+use crate::commands::user::{audited, failed};
 use crate::cli;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -38,7 +38,7 @@ const TOGETHER: usize = 32;
 /// Bytes of a file.
 const LONGEST: u64 = 1 << 30;
 
-pub(super) async fn run(
+pub(in crate::commands) async fn run(
     options: &cli::UserImport,
     engine: &Engine,
     output: Output,
@@ -95,7 +95,7 @@ pub(super) async fn run(
                 Ok(user) => {
                     made = made.saturating_add(1);
                     audited(engine, "imported", &user.subject);
-                    super::credential::note(&user, Activity::Imported, engine).await?;
+                    crate::commands::credential::note(&user, Activity::Imported, engine).await?;
                 }
                 Err(AccountError::NameTaken) => there = there.saturating_add(1),
                 Err(error) => {
