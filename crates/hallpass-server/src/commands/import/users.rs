@@ -12,8 +12,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::task::JoinSet;
 
-use crate::commands::user::{audited, failed};
 use crate::cli;
+use crate::commands::user::{audited, failed};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::wiring::Engine;
