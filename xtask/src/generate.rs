@@ -2,7 +2,7 @@
 
 use std::process::{Command, ExitCode};
 
-use crate::{attacks, deps, pages, report, spec, workspace};
+use crate::{attacks, book, deps, pages, report, spec, workspace};
 
 pub(crate) fn main(mut arguments: impl Iterator<Item = String>) -> ExitCode {
     report(all(arguments.any(|a| a == "--check")))
@@ -20,6 +20,7 @@ pub(crate) fn all(check: bool) -> Result<Vec<String>, String> {
         check,
     )?);
     stale.extend(architecture(check)?);
+    stale.extend(book::generate(check)?);
     stale.extend(workspace::write(
         "docs/reference/configuration.schema.json",
         &hallpass(&["config", "schema"])?,

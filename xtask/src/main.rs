@@ -7,6 +7,7 @@
 
 mod attacks;
 mod bench;
+mod book;
 mod check;
 mod conformance;
 mod deps;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     let command = arguments.next().unwrap_or_default();
     match command.as_str() {
         "bench" => bench::main(arguments),
+        "book" => book::main(),
         "check" => check::check(),
         "conformance" => conformance::main(arguments),
         "deps" => report(deps::problems()),
@@ -45,7 +47,8 @@ fn main() -> ExitCode {
 
 const USAGE: &str = "usage: cargo xtask COMMAND
 
-  check               format, lints, documentation, size, deps, features, generate --check, spec --check
+  check               format, lints, documentation, size, deps, features, links, generate --check, spec --check
+  book                dead links, and the book in target/book, if mdbook is installed
   test [FILTER]       all tests
   generate [--check]  everything that is derived from code, in docs/reference
   spec [--check]      which demands of which specification the code and the tests name

@@ -182,20 +182,25 @@ fn page(items: &[Item]) -> String {
     let pages = variants
         .map(|item| item.rows.as_slice())
         .unwrap_or_default();
-    for (variant, _, doc) in pages {
+    for (variant, kind, doc) in pages {
         out.push_str(&format!("\n## `{}.html`\n\n{doc}\n", snake(variant)));
-        if let Some(item) = items.iter().find(|item| item.name == *variant) {
+        if let Some(item) = items.iter().find(|item| item.name == shown(kind)) {
             rows(&mut out, item, items);
         }
     }
     for item in items {
-        let is_page = pages.iter().any(|(variant, ..)| *variant == item.name);
+        let is_page = pages.iter().any(|(_, kind, _)| shown(kind) == item.name);
         if !is_page && !matches!(item.name.as_str(), "Page" | "Chrome") {
             out.push_str(&format!("\n## {}\n\n{}\n", item.name, item.doc));
             rows(&mut out, item, items);
         }
     }
     out
+}
+
+/// The struct that a variant holds.
+fn shown(kind: &str) -> &str {
+    kind.split(['<', ')']).next().unwrap_or_default()
 }
 
 fn rows(out: &mut String, item: &Item, items: &[Item]) {
@@ -241,7 +246,7 @@ fn described(kind: &str, items: &[Item]) -> String {
     match plain.as_str() {
         "" | "str" | "String" => "text".to_owned(),
         "bool" => "yes or no".to_owned(),
-        "u64" | "u32" => "number".to_owned(),
+        "u64" | "u32" | "usize" => "number".to_owned(),
         "Hidden" => "list of pairs".to_owned(),
         other if items.iter().any(|item| item.name == other) => {
             format!("[{other}](#{})", other.to_lowercase())
@@ -275,6 +280,8 @@ mod tests {
             "| `client` | [Client](#client) or none |",
             "| `scopes` | list of [Scope](#scope) |",
             "| `hidden` | list of pairs |",
+            "## Account\n",
+            "| `section` | text | Which part: `overview` or one of the sections. |",
             "| `\"refused\"` | text |",
         ] {
             assert!(text.contains(line), "{line}\n{text}");
