@@ -93,6 +93,12 @@ impl Pages {
                 shown.facts = vec![(fact("new_address"), to.clone())];
                 shown.link = Some(account.clone());
             }
+            Message::WaysChanged { what, account } => {
+                let happened = catalog.get(&["account", "happened", what.as_str()]);
+                let happened = happened.unwrap_or_default().to_owned();
+                shown.facts = vec![(fact("change"), happened)];
+                shown.link = Some(account.clone());
+            }
             Message::NewDevice {
                 device,
                 address,
@@ -150,6 +156,7 @@ impl Pages {
 
 #[cfg(test)]
 mod tests {
+    use hallpass_core::record::Activity;
     use hallpass_provider::ports::{MailCode, MailLink};
     use hallpass_types::Timestamp;
 
@@ -190,6 +197,10 @@ mod tests {
             },
             Message::PasswordChanged {
                 recover: "https://op.example/recover".to_owned(),
+            },
+            Message::WaysChanged {
+                what: Activity::PasskeyAdded,
+                account: account(),
             },
             Message::NewDevice {
                 device: "Firefox on <Linux>".to_owned(),
@@ -237,7 +248,9 @@ mod tests {
         );
         assert!(letter.html.contains("token=a&amp;b"), "{}", letter.html);
         assert!(letter.text.contains("30 minutes"), "{}", letter.text);
-        let device = pages.letter(&all()[8], &CHROME).unwrap();
+        let added = pages.letter(&all()[8], &CHROME).unwrap();
+        assert!(added.text.contains("Passkey added"), "{}", added.text);
+        let device = pages.letter(&all()[9], &CHROME).unwrap();
         assert!(!device.html.contains("<Linux>"), "{}", device.html);
         assert!(
             device.text.contains("2027-01-15 08:00 UTC"),

@@ -19,6 +19,8 @@ pub struct Lifetimes {
     pub pushed_request: i64,
     /// A browser session.
     pub session: i64,
+    /// A browser session that is not used. Use is noted to the hour, so that a session may be over up to an hour earlier.
+    pub session_idle: i64,
     /// An authorization request that waits for its person.
     pub interaction: i64,
 }
@@ -34,6 +36,7 @@ impl Default for Lifetimes {
             refresh_retry: 60,
             pushed_request: 60,
             session: 14 * 86_400,
+            session_idle: 14 * 86_400,
             interaction: 3600,
         }
     }

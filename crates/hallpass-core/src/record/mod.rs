@@ -17,6 +17,7 @@ use crate::{
     authorization_details::Detail,
     backchannel::{BackchannelRecord, InboxRecord},
     device::DeviceRecord,
+    policy::Lifetimes,
     sign_in::{Method, Proof},
 };
 pub use delivery::{
@@ -326,6 +327,18 @@ pub struct SessionRecord {
 }
 
 impl SessionRecord {
+    /// When it was last used, as far as that is noted.
+    #[must_use]
+    pub fn last_used(&self) -> Timestamp {
+        self.seen_at.max(self.created_at)
+    }
+
+    /// Whether it lasts no longer, because of its age or because nobody uses it.
+    #[must_use]
+    pub fn is_over(&self, lifetimes: &Lifetimes, now: Timestamp) -> bool {
+        self.expires_at.is_over(now) || now.since(self.last_used()) >= lifetimes.session_idle
+    }
+
     /// What its person proved. A session of an earlier version of this program says it in words alone.
     #[must_use]
     pub fn proved(&self) -> Vec<Proof> {

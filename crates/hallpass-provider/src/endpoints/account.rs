@@ -106,7 +106,7 @@ impl Provider {
                     .as_ref()
                     .and_then(|visit| visit.address.clone()),
                 created_at: record.created_at,
-                seen_at: record.seen_at.max(record.created_at),
+                seen_at: record.last_used(),
                 expires_at: record.expires_at,
                 current: key == current.key,
             })
@@ -130,7 +130,7 @@ impl Provider {
             .into_iter()
             .filter(|(_, record)| {
                 !record.superseded
-                    && !record.expires_at.is_over(now)
+                    && !record.is_over(&inner.policy.lifetimes, now)
                     && record.account_epoch == account.epoch
             })
             .collect())

@@ -393,7 +393,7 @@ impl Provider {
             return Ok((None, None));
         };
         let session = known.session;
-        if session.superseded || session.expires_at.is_over(self.now()) {
+        if session.superseded || session.is_over(&self.inner.policy.lifetimes, self.now()) {
             return Ok((None, None));
         }
         // A process that did not know of the end of everything may have begun it.
@@ -506,7 +506,7 @@ impl Provider {
 }
 
 /// The use of a session is noted again after this many seconds.
-const SEEN_AGAIN: i64 = 3600;
+pub(super) const SEEN_AGAIN: i64 = 3600;
 
 /// How a request that was ready ended.
 enum Outcome {

@@ -6,7 +6,8 @@ use hallpass_core::{
     sign_in::{Method, Proof, recovery, totp},
 };
 use hallpass_store::{
-    CredentialData, CredentialRecord, RecoveryCodes, Spend, StoreError, Totp, attempts::Counted,
+    CredentialData, CredentialRecord, RecoveryCodes, Spend, StoreError, Totp, Write,
+    attempts::Counted,
 };
 use hallpass_types::{CredentialId, Secret, Subject, Timestamp, sha256};
 use serde::{Deserialize, Serialize};
@@ -151,12 +152,25 @@ impl Provider {
             Ok(checked) => checked,
             Err(refused) => return Ok(Err(refused)),
         };
-        let happened = self.happened(&account.subject, Activity::TotpAdded, browser, None);
-        if !self.changed(vec![spend], vec![happened]).await? {
+        let writes = self.totp_added(&account.subject, browser).await?;
+        if !self.changed(vec![spend], writes).await? {
             return Ok(Err(CodeRefused::Wrong));
         }
         self.give_back_code(&account.subject, counted).await;
         Ok(Ok(()))
+    }
+
+    /// What is written beside an app that is set up. Where the person signed in with less before, that is over; here they
+    /// have just shown both.
+    async fn totp_added(
+        &self,
+        subject: &Subject,
+        browser: &Browser,
+    ) -> Result<Vec<Write>, Failure> {
+        let added = Activity::TotpAdded;
+        let mut writes = self.ways_changed(subject, added, browser).await?;
+        writes.extend(self.end_sessions(self.other_sessions(subject, browser).await?));
+        Ok(writes)
     }
 
     /// Sets an authenticator app up in the middle of a sign-in that demands one, and goes on.
@@ -187,9 +201,9 @@ impl Provider {
             must_change: false,
         };
         signing_in.enrolled.totp = true;
-        let happened = self.happened(&subject, Activity::TotpAdded, browser, None);
+        let writes = self.totp_added(&subject, browser).await?;
         match self
-            .advance(signing_in, browser, proven, (vec![spend], vec![happened]))
+            .advance(signing_in, browser, proven, (vec![spend], writes))
             .await?
         {
             Some(answered) => {
@@ -238,8 +252,9 @@ impl Provider {
                     })),
                 },
             };
-            let happened = self.happened(subject, Activity::RecoveryCodesMade, browser, None);
-            if self.changed(vec![spend], vec![happened]).await? {
+            let made = Activity::RecoveryCodesMade;
+            let writes = self.ways_changed(subject, made, browser).await?;
+            if self.changed(vec![spend], writes).await? {
                 return Ok(codes.into_iter().map(Secret::new).collect());
             }
         }
@@ -282,8 +297,8 @@ impl Provider {
                 CredentialData::Upstream(_) => Activity::IdentityUnlinked,
                 CredentialData::Passkey(_) | _ => Activity::PasskeyRemoved,
             };
-            let happened = self.happened(subject, what, browser, None);
-            if self.changed(spends, vec![happened]).await? {
+            let writes = self.ways_changed(subject, what, browser).await?;
+            if self.changed(spends, writes).await? {
                 return Ok(Removed::Done);
             }
         }

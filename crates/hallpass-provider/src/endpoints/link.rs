@@ -337,7 +337,7 @@ impl Provider {
                 spends.push(once);
                 prepared.spends.push(Spend::NewCredential(Box::new(key)));
                 let added = Activity::PasskeyAdded;
-                writes.push(self.happened(&account.subject, added, browser, None));
+                writes.extend(self.ways_changed(&account.subject, added, browser).await?);
             }
         }
         self.change(spends, prepared, writes).await?;

@@ -2,13 +2,14 @@
 
 use hallpass_core::record::{Activity, ActivityRecord, Visit};
 use hallpass_store::{Commit, Committed, Spend, StoreError, Write};
-use hallpass_types::{Bucket, ClientId, Key, Subject, Timestamp};
+use hallpass_types::{Bucket, ClientId, Key, Opaque, Subject, Timestamp};
 
 use super::{SignedIn, mailed::Reason};
 use crate::{
     Failure, Provider,
     browser::Browser,
     ports::{Account, Message, Prepared},
+    sessions::with_earlier,
 };
 
 impl Provider {
@@ -76,6 +77,37 @@ impl Provider {
         };
         self.mail(&address, message, self.now().plus(NOTICE))
             .map(Some)
+    }
+
+    /// What is written beside a change of the ways in which somebody signs in: the note of it, and the mail that tells of it.
+    pub(crate) async fn ways_changed(
+        &self,
+        subject: &Subject,
+        what: Activity,
+        browser: &Browser,
+    ) -> Result<Vec<Write>, Failure> {
+        let account = self.inner.policy.issuer.url("/account/activity");
+        let mut writes = vec![self.happened(subject, what, browser, None)];
+        let message = Message::WaysChanged { what, account };
+        writes.extend(self.told(subject, message).await?);
+        Ok(writes)
+    }
+
+    /// The sessions of a person but the one of this browser.
+    pub(crate) async fn other_sessions(
+        &self,
+        subject: &Subject,
+        browser: &Browser,
+    ) -> Result<Vec<Key<hallpass_types::Session>>, StoreError> {
+        let inner = &self.inner;
+        let mut keys = self.sessions_of(subject).await?;
+        if let Some(own) = browser.session.as_ref().map(Opaque::key)
+            && let Some(session) = inner.store.session(inner.issuer_id, own).await?
+        {
+            let kept = with_earlier(own, &session);
+            keys.retain(|key| !kept.contains(key));
+        }
+        Ok(keys)
     }
 
     /// Counts a password that is to be hashed for somebody who has not proved anything lately: by the link, or the account.

@@ -8,11 +8,16 @@ use hallpass_core::{
     interaction::Done,
     policy::Policy,
 };
+use hallpass_store::{Commit, Write};
 use hallpass_types::{ClientId, Opaque, Sid, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Answered, SignedIn, authorize::Flow, mailed::Reason};
+use super::{
+    Answered, SignedIn,
+    authorize::{Flow, SEEN_AGAIN},
+    mailed::Reason,
+};
 use crate::{
     Failure, Provider,
     browser::{Browser, Reason as BrowserReason, SetCookies, binding_digest},
@@ -134,6 +139,7 @@ impl Provider {
             && enough
             && age.is_none_or(|age| age > 0 && self.is_within(&signed_in, age))
         {
+            self.note_use(&signed_in).await?;
             let form = SealedForm {
                 binding: binding_digest(&self.binding(browser, &mut cookies)),
                 expires_at: self.now().plus(policy.lifetimes.interaction),
@@ -161,6 +167,17 @@ impl Provider {
         };
         let answered = self.proceed(flow, browser, cookies).await?;
         Ok((Visited::SignIn(answered), SetCookies::default()))
+    }
+
+    /// Notes that a session is used, where the last note is old.
+    async fn note_use(&self, signed_in: &SignedIn) -> Result<(), Failure> {
+        let now = self.now();
+        if now.since(signed_in.session.last_used()) >= SEEN_AGAIN {
+            let spends = Vec::new();
+            let writes = vec![Write::SessionSeen(signed_in.key, now)];
+            self.commit(Commit { spends, writes }).await?;
+        }
+        Ok(())
     }
 
     /// Whether a form of such a page was made for this browser and for whoever is signed in now.

@@ -1,5 +1,6 @@
 //! Mail to people: what is said, how it reads, and the way out.
 
+use hallpass_core::record::Activity;
 use hallpass_store::BoxFuture;
 use hallpass_types::{EmailAddress, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -51,6 +52,13 @@ pub enum Message {
         /// Where a new one is set.
         recover: String,
     },
+    /// Ways to sign in were added, used up or taken away.
+    WaysChanged {
+        /// What happened.
+        what: Activity,
+        /// Where the person reads what happened with their account.
+        account: String,
+    },
     /// Somebody signed in from a device that was not seen before.
     NewDevice {
         /// What it is, in our own words.
@@ -82,6 +90,7 @@ impl Message {
             Self::ConfirmAddress { .. } => "confirm_address",
             Self::AddressChanged { .. } => "address_changed",
             Self::PasswordChanged { .. } => "password_changed",
+            Self::WaysChanged { .. } => "ways_changed",
             Self::NewDevice { .. } => "new_device",
             Self::Invitation { .. } => "invitation",
         }

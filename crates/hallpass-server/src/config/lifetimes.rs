@@ -24,6 +24,8 @@ pub struct Lifetimes {
     pub pushed_request: Seconds,
     /// A sign-in in a browser.
     pub session: Seconds,
+    /// A sign-in in a browser that is not used; at least two hours, since use is noted to the hour.
+    pub session_idle: Seconds,
     /// From the arrival of an authorization request to the end of sign-in and consent.
     pub interaction: Seconds,
     /// While its successor is unused, a refresh token may be presented again for this long and yields that same
@@ -41,6 +43,7 @@ impl Default for Lifetimes {
             refresh_absolute: Seconds(90 * DAY),
             pushed_request: Seconds(60),
             session: Seconds(14 * DAY),
+            session_idle: Seconds(14 * DAY),
             interaction: Seconds(60 * 60),
             refresh_retry_seconds: Seconds(60),
         }
@@ -63,6 +66,12 @@ impl Lifetimes {
         //= RFC9126#2.2 SHOULD: a pushed request lives for a short time, five to 600 seconds
         check.between("lifetimes.pushed_request", self.pushed_request, 5, 599);
         check.between("lifetimes.session", self.session, 1, 366 * DAY);
+        check.between(
+            "lifetimes.session_idle",
+            self.session_idle,
+            2 * 60 * 60,
+            366 * DAY,
+        );
         check.between("lifetimes.interaction", self.interaction, 60, DAY);
         check.between(
             "lifetimes.refresh_retry_seconds",

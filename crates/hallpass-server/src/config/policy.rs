@@ -31,6 +31,7 @@ pub(crate) fn apply(
         refresh_retry: seconds(lifetimes.refresh_retry_seconds),
         pushed_request: seconds(lifetimes.pushed_request),
         session: seconds(lifetimes.session),
+        session_idle: seconds(lifetimes.session_idle),
         interaction: seconds(lifetimes.interaction),
     };
     for (name, text) in &protocol.scopes {

@@ -6,7 +6,10 @@ use hallpass_provider::ports::MailError;
 use hallpass_testkit::{Answer, Ask, Browser, Op, Request, fixture, html, wire};
 use hallpass_types::Secret;
 
-use super::people::{mail_to, target};
+use super::{
+    people::{mail_to, target},
+    second_factor::enrolled,
+};
 
 const ALICE: &str = "alice@example.test";
 const NEW: &str = "alice@new.test";
@@ -304,6 +307,122 @@ async fn a_new_device_is_told_to_whoever_was_away_for_long() {
     while op.provider.purge().await.unwrap() > 0 {}
     op.browser().sign_in("alice").await;
     assert_eq!(mail_to(&op, ALICE).await.len(), 1);
+}
+
+/// A browser at a page of alice's account, and what it shows.
+async fn at(op: &Op, path: &str) -> (Browser, String) {
+    let mut browser = op.browser();
+    let answer = browser.get(path).await;
+    let page = browser.through_pages("alice", answer).await.text();
+    (browser, page)
+}
+
+// LG-17
+#[tokio::test]
+async fn an_app_that_is_set_up_ends_the_sessions_from_before_and_is_told() {
+    let op = Op::start().await;
+    let mut thief = op.browser();
+    thief.sign_in("alice").await;
+    let before = mail_to(&op, ALICE).await.len();
+    let (mut browser, _) = enrolled(&op).await;
+    let answer = thief.send(Request::of("first", "openid").get()).await;
+    assert!(!is_signed_in(&answer), "{}", answer.location());
+    let answer = browser.send(Request::of("first", "openid").get()).await;
+    assert!(
+        is_signed_in(&answer),
+        "the one in which it was set up stays"
+    );
+    let told = mail_to(&op, ALICE).await;
+    let told = told[before..].iter().map(|mail| mail.text.as_str());
+    assert!(
+        told.into_iter()
+            .any(|text| text.contains("Authenticator app set up"))
+    );
+}
+
+#[tokio::test]
+async fn new_recovery_codes_are_told_to_the_person_and_to_nobody_whose_address_is_not_confirmed() {
+    let op = Op::start().await;
+    let (mut browser, page) = at(&op, "/account/recovery-codes").await;
+    browser.press(&page, "new-codes", "make-codes", &[]).await;
+    let told = mail_to(&op, ALICE).await;
+    let last = &told.last().unwrap().text;
+    assert!(last.contains("New recovery codes made"), "{last}");
+    assert!(last.contains("https://op.test/account/activity"), "{last}");
+    let mut bob = op.browser();
+    let answer = bob.get("/account/recovery-codes").await;
+    let page = bob.through_pages("bob", answer).await.text();
+    bob.press(&page, "new-codes", "make-codes", &[]).await;
+    op.provider.deliver_due().await.unwrap();
+    assert!(op.mailer.to("bob@example.test").is_empty());
+}
+
+// LG-04: what a stranger can keep the owner of an address from
+#[tokio::test]
+async fn who_uses_up_the_mails_of_an_address_keeps_nobody_from_signing_in_or_being_invited() {
+    let op = by_mail().await;
+    for address in [ALICE, NEW] {
+        for _ in 0..6 {
+            let mut stranger = op.browser();
+            let page = stranger.get("/recover").await.text();
+            let typed = [("email", address)];
+            stranger.press(&page, "recover", "continue", &typed).await;
+        }
+    }
+    assert_eq!(mail_to(&op, ALICE).await.len(), 5);
+    assert!(mail_to(&op, NEW).await.is_empty());
+    let (mut browser, page) = at_sign_in(&op).await;
+    let typed = [("username", ALICE), ("password", "")];
+    browser.press(&page, "login", "by-code", &typed).await;
+    assert_eq!(mail_to(&op, ALICE).await.len(), 6);
+    let address = hallpass_types::EmailAddress::parse(NEW).unwrap();
+    for number in 1..=6 {
+        op.provider.invite(&address).await.unwrap();
+        assert_eq!(mail_to(&op, NEW).await.len(), number);
+    }
+}
+
+// LG-29
+#[tokio::test]
+async fn a_session_that_nobody_uses_ends_and_one_that_is_used_ends_with_its_time() {
+    const HOUR: i64 = 3600;
+    let op = Op::with(|policy| {
+        policy.lifetimes.session = 12 * HOUR;
+        policy.lifetimes.session_idle = 3 * HOUR;
+    })
+    .await;
+    let other = op.another_node().await;
+    let mut idle = op.browser();
+    idle.sign_in("alice").await;
+    let mut used = op.browser();
+    used.sign_in("alice").await;
+    let mut looked = op.browser();
+    looked.sign_in("alice").await;
+    let stolen = used.cookie("session").unwrap().to_owned();
+    for hour in 1..=11 {
+        op.clock.advance(HOUR);
+        let answer = used.send(Request::of("first", "openid").get()).await;
+        assert!(is_signed_in(&answer), "{hour}");
+        let page = looked.get("/account/sessions").await;
+        assert_eq!(page.status, 200, "{hour}");
+        // On another node, too, and even though nobody signed it out.
+        if hour == 3 {
+            let silent = Request::of("first", "openid").with("prompt", "none");
+            let mut elsewhere = other.browser();
+            let value = idle.cookie("session").unwrap();
+            elsewhere.set_cookie("__Host-hallpass_session", value);
+            let answer = elsewhere.send(silent.get()).await;
+            let error = wire::param(answer.location(), "error");
+            assert_eq!(error.as_deref(), Some("login_required"));
+            assert_eq!(page.text().matches("data-session").count(), 2);
+        }
+    }
+    op.clock.advance(HOUR);
+    let answer = used.send(Request::of("first", "openid").get()).await;
+    assert!(!is_signed_in(&answer), "its time is over");
+    let mut late = op.browser();
+    late.set_cookie("__Host-hallpass_session", &stolen);
+    assert_eq!(late.get("/account").await.status, 303);
 }
 
 #[tokio::test]

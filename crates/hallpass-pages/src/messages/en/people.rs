@@ -265,6 +265,13 @@ pub(super) const MAIL: Mails = Mails {
         button: "It was not me: choose another",
         note: "If it was you, there is nothing to do.",
     },
+    ways_changed: Mail {
+        subject: "How you sign in to {name} was changed",
+        title: "The ways to sign in were changed",
+        text: "Something was changed about how you sign in to your account at {name}.",
+        button: "Look at what happened",
+        note: "If it was you, there is nothing to do. If not, change your password, take away what is not yours, and end all other sessions.",
+    },
     new_device: Mail {
         subject: "New sign-in to {name}",
         title: "A sign-in from a new device",
@@ -280,6 +287,7 @@ pub(super) const MAIL: Mails = Mails {
         note: "The link works once, for {time}.",
     },
     new_address: "New address",
+    change: "Change",
     device: "Device",
     time: "Time",
     network: "Network address",

@@ -177,9 +177,10 @@ impl Provider {
         };
         let id = record.id;
         let spends = vec![once, Spend::NewCredential(Box::new(record))];
-        let happened = self.happened(&account.subject, Activity::PasskeyAdded, browser, None);
+        let added = Activity::PasskeyAdded;
+        let writes = self.ways_changed(&account.subject, added, browser).await?;
         //= WEBAUTHN#7.1 MUST: the identifier of a key is not registered for anybody yet
-        if self.changed(spends, vec![happened]).await? {
+        if self.changed(spends, writes).await? {
             Ok(Ok(id))
         } else {
             Ok(Err(PasskeyRefused::Taken))

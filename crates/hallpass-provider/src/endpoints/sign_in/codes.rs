@@ -61,11 +61,12 @@ impl Provider {
         let Some(spend) = self.code_spend(&account.subject, method, typed).await? else {
             return Ok(Err(CodeRefused::Wrong));
         };
-        let recovered = method == Method::RecoveryCode;
-        let happened: Vec<_> = recovered
-            .then(|| self.happened(&account.subject, Activity::RecoveryCodeUsed, browser, None))
-            .into_iter()
-            .collect();
+        let happened = if method == Method::RecoveryCode {
+            let used = Activity::RecoveryCodeUsed;
+            self.ways_changed(&account.subject, used, browser).await?
+        } else {
+            Vec::new()
+        };
         let proven = Proven {
             account: account.clone(),
             proof: Proof::new(method, now),
@@ -122,13 +123,14 @@ impl Provider {
             return Ok(Err(CodeRefused::Wrong));
         };
         let subject = subject.clone();
-        let happened = self.happened(&subject, Activity::RecoveryCodeUsed, browser, None);
+        let used = Activity::RecoveryCodeUsed;
+        let writes = self.ways_changed(&subject, used, browser).await?;
         let proven = Proven {
             account,
             proof: Proof::new(method, self.now()),
             must_change: false,
         };
-        let proceeds = (vec![spend], vec![happened]);
+        let proceeds = (vec![spend], writes);
         match self.advance(signing_in, browser, proven, proceeds).await? {
             Some(answered) => {
                 self.give_back_code(&subject, None).await;

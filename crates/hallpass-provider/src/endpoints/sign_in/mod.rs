@@ -413,7 +413,7 @@ impl Provider {
         {
             spends.push(Spend::NewCredential(link));
             let linked = Activity::IdentityLinked;
-            writes.push(self.happened(&account.subject, linked, browser, None));
+            writes.extend(self.ways_changed(&account.subject, linked, browser).await?);
         }
         let kept = signing_in
             .session

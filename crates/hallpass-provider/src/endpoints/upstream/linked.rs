@@ -111,8 +111,9 @@ impl Provider {
         let removal = self.removal(held, &all).await?.ok_or(Reason::LastWay)?;
         let mut spends = vec![Spend::Session(signed_in.key)];
         spends.extend(removal);
-        let happened = self.happened(subject, Activity::IdentityUnlinked, browser, None);
-        if self.changed(spends, vec![happened]).await? {
+        let unlinked = Activity::IdentityUnlinked;
+        let writes = self.ways_changed(subject, unlinked, browser).await?;
+        if self.changed(spends, writes).await? {
             Ok(())
         } else {
             Err(Failure::Unavailable { retry_after: 1 })

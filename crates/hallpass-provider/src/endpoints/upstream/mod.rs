@@ -440,10 +440,10 @@ impl Provider {
         browser: &Browser,
     ) -> Result<Committed, Failure> {
         let linked = Activity::IdentityLinked;
-        let happened = self.happened(&record.subject, linked, browser, None);
+        let writes = self.ways_changed(&record.subject, linked, browser).await?;
         let commit = Commit {
             spends: vec![Spend::NewCredential(Box::new(record))],
-            writes: vec![happened],
+            writes,
         };
         Ok(self.commit(commit).await?)
     }
