@@ -77,6 +77,7 @@ short! {
     l04_large_bodies "L04";
     l07_many_names "L07";
     l08_password_flood "L08";
+    l08p_passkeys_in_a_flood "L08p";
     l09_wrong_signatures "L09";
     l10_amplifier "L10";
     l11_scans "L11";

@@ -49,7 +49,8 @@ pub struct AskMail<'a> {
     pub client: Option<Client<'a>>,
     /// The page to sign in instead.
     pub sign_in: Option<&'a str>,
-    /// What an authenticator is asked for, as JSON, where an account can be made with a passkey alone.
+    /// What an authenticator is asked for, as JSON, where an account can be made with a passkey alone
+    /// (`form#sign-up-passkey`, `button#create-passkey`).
     pub passkey: Option<&'a str>,
     /// What was sealed for it; comes back with the passkey.
     pub offer: &'a str,
@@ -86,7 +87,8 @@ pub struct MailLink<'a> {
     pub least: Option<usize>,
     /// Asks for a password.
     pub password: bool,
-    /// What an authenticator is asked for, as JSON, where a passkey does as well.
+    /// What an authenticator is asked for, as JSON, where a passkey does as well (`form#link-passkey`,
+    /// `button#create-passkey`).
     pub passkey: Option<&'a str>,
     /// What was sealed for it; comes back with the passkey.
     pub offer: &'a str,

@@ -49,7 +49,7 @@ pub struct SignIn<'a> {
     /// What the page offers, in this order: `form` (name and password, and mail), `passkey`, `upstream`, `recovery` (a
     /// recovery code and nothing else).
     pub ways: &'a [&'static str],
-    /// Offers to stay signed in when the browser is closed.
+    /// Offers to stay signed in when the browser is closed (`input#remember`).
     pub remember: bool,
     /// Why the page is shown again.
     pub error: Option<SignInError>,
@@ -99,7 +99,7 @@ pub struct SecondStep<'a> {
     pub totp: bool,
     /// Takes a recovery code.
     pub recovery: bool,
-    /// Offers a code by mail.
+    /// Offers a code by mail (`form#second-by-mail`, `button#by-code`).
     pub mail_code: bool,
     /// What a passkey is asked for, as JSON.
     pub passkey: Option<&'a str>,

@@ -52,7 +52,7 @@ impl Watched {
         self.took.extend(other.took);
     }
 
-    fn note(&mut self, outcome: Outcome, took: Duration, what: &str) {
+    pub(crate) fn note(&mut self, outcome: Outcome, took: Duration, what: &str) {
         if outcome == Outcome::Ok {
             self.done = self.done.saturating_add(1);
             self.took.push(took);

@@ -19,7 +19,7 @@ impl Attackers for Passwords {
             let target = target.clone();
             async move {
                 let mut tally = Tally::default();
-                let Some((path, cookie)) = page(&target).await else {
+                let Some((path, cookie)) = page_of(&target, "").await else {
                     tally.note("no sign-in page");
                     return tally;
                 };
@@ -53,7 +53,7 @@ impl Attackers for Passwords {
 }
 
 /// The address of a sign-in page and the cookie that belongs to it.
-async fn page(target: &Target) -> Option<(String, String)> {
+pub(super) async fn page_of(target: &Target, more: &str) -> Option<(String, String)> {
     let public = target
         .demo
         .clients
@@ -62,7 +62,7 @@ async fn page(target: &Target) -> Option<(String, String)> {
     let redirect = public.redirect_uris.first()?;
     let path = format!(
         "{}/authorize?response_type=code&client_id={}&redirect_uri={redirect}&scope=openid&code_challenge=\
-         E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256",
+         E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256{more}",
         target.prefix, public.client_id
     );
     let answer = ask(target.port, &get(&path)).await.ok()?;

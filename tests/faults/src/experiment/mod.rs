@@ -110,6 +110,7 @@ experiments! {
     "L04" abuse::large_bodies, "bodies of ten megabytes at every endpoint";
     "L07" abuse::many_names, "forms with thousands of names";
     "L08" abuse::password_flood, "a flood of sign-ins of nobody";
+    "L08p" abuse::passkeys_in_a_flood, "passkeys and refreshes while five hundred false passwords a second arrive";
     "L09" abuse::wrong_signatures, "assertions, proofs and request objects with wrong signatures";
     "L10" abuse::amplifier, "requests that name addresses which the server is to ask";
     "L11" abuse::scans, "guesses of clients, tokens and user codes";
