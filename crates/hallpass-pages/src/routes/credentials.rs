@@ -2,7 +2,10 @@
 //! is not long ago, with everything that the person has to prove.
 
 use hallpass_http::{Problem, Response, redirect, set_cookies};
-use hallpass_provider::endpoints::{CodeRefused, Removed, Visited, Visitor};
+use hallpass_provider::{
+    browser::SetCookies,
+    endpoints::{CodeRefused, Removed, Visited, Visitor},
+};
 use hallpass_store::{CredentialData, CredentialRecord};
 use hallpass_types::{CredentialId, Params, Secret};
 use http::{StatusCode, request::Parts as Head};
@@ -61,6 +64,8 @@ struct Outcome {
     codes: Vec<Secret>,
     /// The offer that was not confirmed.
     offer: Option<String>,
+    /// The session goes on under another name.
+    cookies: SetCookies,
 }
 
 impl PageRoutes {
@@ -95,7 +100,10 @@ impl PageRoutes {
                 provider.own_form(sealed, &browser).await?;
                 let outcome = self.credential_form(page, head, &visitor, &form).await?;
                 if outcome.error.is_none() && outcome.codes.is_empty() {
-                    return Ok(redirect(&self.pages.issuer().url(&path)));
+                    let mut response = redirect(&self.pages.issuer().url(&path));
+                    let cookies = &outcome.cookies;
+                    set_cookies(response.headers_mut(), cookies, self.endpoints.cookies());
+                    return Ok(response);
                 }
                 outcome
             }
@@ -156,11 +164,8 @@ impl PageRoutes {
             (CredentialPage::Totp, None) => {
                 let offer = form.get("offer").ok_or_else(undecided)?;
                 let code = form.get("code").unwrap_or_default();
-                match provider
-                    .add_totp(account, bound_to, (offer, code), &browser)
-                    .await?
-                {
-                    Ok(()) => {}
+                match provider.add_totp(visitor, (offer, code), &browser).await? {
+                    Ok(cookies) => outcome.cookies = cookies,
                     Err(CodeRefused::Wrong) => outcome.error = Some(SignInError::WrongCode),
                     Err(CodeRefused::Throttled { retry_after }) => {
                         outcome.error = Some(SignInError::Throttled);

@@ -12,10 +12,10 @@ use hallpass_store::{
 use hallpass_types::{CredentialId, Secret, Subject, Timestamp, sha256};
 use serde::{Deserialize, Serialize};
 
-use super::{Answered, CodeRefused, Proven, SignInStep};
+use super::{Answered, CodeRefused, Proven, SignInStep, Visitor, interaction::Beginning};
 use crate::{
     Failure, Provider,
-    browser::{Browser, Reason},
+    browser::{Browser, Reason, SetCookies},
     ports::Account,
 };
 
@@ -136,28 +136,40 @@ impl Provider {
         Ok(Ok((spend, counted)))
     }
 
-    /// Sets an authenticator app up. There is one per person.
+    /// Sets an authenticator app up. There is one per person. The session that shows it goes on as one in which the app was
+    /// shown, under a new name.
     ///
     /// # Errors
     /// The store fails.
     pub async fn add_totp(
         &self,
-        account: &Account,
-        bound_to: &str,
+        visitor: &Visitor,
         (sealed, code): (&str, &str),
         browser: &Browser,
-    ) -> Result<Result<(), CodeRefused>, Failure> {
-        let checked = self.totp_spend(&account.subject, bound_to, sealed, code);
+    ) -> Result<Result<SetCookies, CodeRefused>, Failure> {
+        let account = visitor.account();
+        let checked = self.totp_spend(&account.subject, visitor.session_name(), sealed, code);
         let (spend, counted) = match checked.await? {
             Ok(checked) => checked,
             Err(refused) => return Ok(Err(refused)),
         };
-        let writes = self.totp_added(&account.subject, browser).await?;
-        if !self.changed(vec![spend], writes).await? {
+        let held = &visitor.signed_in.session;
+        let mut beginning = Beginning::of(held.proved());
+        beginning.proofs.push(Proof::new(Method::Totp, self.now()));
+        beginning.fleeting = held.fleeting;
+        beginning.spends = vec![spend];
+        beginning.writes = self.totp_added(&account.subject, browser).await?;
+        let begun = self.begin_session(browser, account, beginning).await?;
+        let Some((session, lifetime, _)) = begun else {
             return Ok(Err(CodeRefused::Wrong));
-        }
+        };
         self.give_back_code(&account.subject, counted).await;
-        Ok(Ok(()))
+        Ok(Ok(SetCookies {
+            state: self.browser_state(&session.key(), lifetime),
+            session: Some((session, lifetime)),
+            fleeting: held.fleeting,
+            ..SetCookies::default()
+        }))
     }
 
     /// What is written beside an app that is set up. Where the person signed in with less before, that is over; here they

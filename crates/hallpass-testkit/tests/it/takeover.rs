@@ -1,9 +1,9 @@
 //! What somebody who had an account in their hands once, its old mailbox, an old page or the browser after it, can still do
 //! with it: nothing.
 
-use hallpass_core::{record::Activity, sign_in::Method};
+use hallpass_core::{policy::Policy, record::Activity, sign_in::Method};
 use hallpass_provider::ports::MailError;
-use hallpass_testkit::{Answer, Ask, Browser, Op, Request, fixture, html, wire};
+use hallpass_testkit::{Answer, Ask, Browser, Op, Request, Setup, Tokens, fixture, html, wire};
 use hallpass_types::Secret;
 
 use super::{
@@ -332,6 +332,12 @@ async fn an_app_that_is_set_up_ends_the_sessions_from_before_and_is_told() {
         is_signed_in(&answer),
         "the one in which it was set up stays"
     );
+    // Both were shown in it: nothing more is asked, and clients are told.
+    let page = browser.get("/account/totp").await;
+    assert_eq!(page.status, 200, "{}", page.text());
+    let code = wire::param(answer.location(), "code").unwrap();
+    let told = Tokens::of(&browser.redeem("first", &code).await).claims();
+    assert_eq!(told["amr"], serde_json::json!(["pwd", "otp", "mfa"]));
     let told = mail_to(&op, ALICE).await;
     let told = told[before..].iter().map(|mail| mail.text.as_str());
     assert!(
@@ -386,12 +392,12 @@ async fn who_uses_up_the_mails_of_an_address_keeps_nobody_from_signing_in_or_bei
 #[tokio::test]
 async fn a_session_that_nobody_uses_ends_and_one_that_is_used_ends_with_its_time() {
     const HOUR: i64 = 3600;
-    let op = Op::with(|policy| {
+    let short = |policy: &mut Policy| {
         policy.lifetimes.session = 12 * HOUR;
         policy.lifetimes.session_idle = 3 * HOUR;
-    })
-    .await;
-    let other = op.another_node().await;
+    };
+    let op = Op::with(short).await;
+    let other = Setup::default().policy(short).joining(&op).start().await;
     let mut idle = op.browser();
     idle.sign_in("alice").await;
     let mut used = op.browser();
