@@ -1,6 +1,7 @@
 //! What operators change about accounts, made ready to be committed together with the line that says so.
 
 use hallpass_core::access::takes_away;
+use hallpass_core::issue::id_token::is_reserved;
 use hallpass_provider::ports::{ByOperator, Prepared, Unfit};
 use hallpass_store::{CredentialData, Spend, StoreError, UserRecord};
 use hallpass_types::{IssuerId, Subject};
@@ -8,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{
     AccountError, BuiltinAccounts, account,
-    change::{COMMANDS, RESERVED},
+    change::COMMANDS,
     name::{self, username_key},
 };
 
@@ -102,7 +103,7 @@ impl BuiltinAccounts {
         if name::check(username).is_err() {
             return Ok(Err(Unfit::Name));
         }
-        if claims.keys().any(|name| RESERVED.contains(&name.as_str())) {
+        if claims.keys().any(|name| is_reserved(name)) {
             return Ok(Err(Unfit::Claim));
         }
         let now = self.around.clock.now();
@@ -147,7 +148,7 @@ impl BuiltinAccounts {
         if username.is_some_and(|name| name::check(name).is_err()) {
             return Ok(Err(Unfit::Name));
         }
-        if claims.keys().any(|name| RESERVED.contains(&name.as_str())) {
+        if claims.keys().any(|name| is_reserved(name)) {
             return Ok(Err(Unfit::Claim));
         }
         let prepared = self

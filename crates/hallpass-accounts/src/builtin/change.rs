@@ -1,6 +1,7 @@
 //! Making and changing accounts.
 
 use hallpass_core::access::{Membership, takes_away};
+use hallpass_core::issue::id_token::is_reserved;
 use hallpass_provider::ports::{PasswordChoice, PasswordRefused, Prepared, Unfit};
 use hallpass_store::{Commit, Committed, Spend, StoreError, UserRecord};
 use hallpass_types::{IssuerId, Secret, Subject};
@@ -80,7 +81,7 @@ impl BuiltinAccounts {
             claims,
         } = new;
         name::check(&username)?;
-        if claims.keys().any(|name| RESERVED.contains(&name.as_str())) {
+        if claims.keys().any(|name| is_reserved(name)) {
             return Err(AccountError::ReservedClaim);
         }
         let password = match password {
@@ -103,11 +104,7 @@ impl BuiltinAccounts {
         disabled: bool,
     ) -> Result<UserRecord, AccountError> {
         name::check(&new.username)?;
-        if new
-            .claims
-            .keys()
-            .any(|name| RESERVED.contains(&name.as_str()))
-        {
+        if new.claims.keys().any(|name| is_reserved(name)) {
             return Err(AccountError::ReservedClaim);
         }
         let password = match (&new.password, password_hash) {
@@ -417,29 +414,3 @@ pub(super) const COMMANDS: Lane = Lane::trusted(u64::MAX);
 
 /// Tries to write a change when others write at the same time.
 const ROUNDS: usize = 5;
-
-/// Claims that say something about a token or a sign-in, not about a person.
-pub(super) const RESERVED: &[&str] = &[
-    "sub",
-    "iss",
-    "aud",
-    "exp",
-    "nbf",
-    "iat",
-    "jti",
-    "auth_time",
-    "nonce",
-    "acr",
-    "amr",
-    "azp",
-    "at_hash",
-    "c_hash",
-    "s_hash",
-    "sid",
-    "cnf",
-    "act",
-    "may_act",
-    "client_id",
-    "scope",
-    "active",
-];

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use hallpass_core::issue::id_token::is_reserved;
 use hallpass_provider::ports::{Account, NewPerson};
 use hallpass_store::{Commit, Committed, CredentialRecord, Spend, StoreError, UserRecord};
 use hallpass_types::IssuerId;
 use serde_json::Value;
 
 use super::name::username_key;
-use super::{BuiltinAccounts, account, change::RESERVED, name};
+use super::{BuiltinAccounts, account, name};
 
 /// Names that are tried.
 const TRIES: usize = 4;
@@ -22,7 +23,7 @@ impl BuiltinAccounts {
     ) -> Result<Option<Account>, StoreError> {
         let store = &self.around.store;
         let mut claims = person.claims;
-        claims.retain(|name, _| !RESERVED.contains(&name.as_str()));
+        claims.retain(|name, _| !is_reserved(name));
         // An address leads to one account. Whoever else has it told was believed too early.
         if let Some(Value::String(email)) = claims.get("email")
             && self.is_address_of_somebody(issuer, email).await?

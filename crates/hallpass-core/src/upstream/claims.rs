@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::issue::id_token::is_reserved;
+
 /// A claim of ours and where it comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimSource {
@@ -14,37 +16,13 @@ pub struct ClaimSource {
 /// A value larger than this, as JSON, is not taken over.
 const MAX_VALUE: usize = 2048;
 
-/// Claims that say something about a token or a sign-in, or about what somebody may do. No provider says that.
-const RESERVED: &[&str] = &[
-    "sub",
-    "iss",
-    "aud",
-    "exp",
-    "nbf",
-    "iat",
-    "jti",
-    "auth_time",
-    "nonce",
-    "acr",
-    "amr",
-    "azp",
-    "at_hash",
-    "c_hash",
-    "s_hash",
-    "sid",
-    "cnf",
-    "act",
-    "may_act",
-    "client_id",
-    "scope",
-    "active",
+/// Claims that say what somebody may do here. No provider says that.
+const OURS: &[&str] = &[
     "roles",
     "groups",
     "permissions",
     "organization",
     "organization_name",
-    "_claim_names",
-    "_claim_sources",
 ];
 
 /// Claims that say that somebody made sure of another one.
@@ -75,7 +53,7 @@ pub fn mapped(
 fn taken_over(sources: &[ClaimSource], theirs: &Map<String, Value>) -> Map<String, Value> {
     sources
         .iter()
-        .filter(|source| !RESERVED.contains(&source.name.as_str()))
+        .filter(|source| !is_reserved(&source.name) && !OURS.contains(&source.name.as_str()))
         .filter_map(|source| {
             let value = find(theirs, &source.from)?;
             let is_plain = !value.is_null() && value.to_string().len() <= MAX_VALUE;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use hallpass_core::access::{AccessClaims, is_name};
+use hallpass_core::issue::id_token::is_reserved;
 use hallpass_core::policy::{AccessPolicy, Policy, ScopeSpec};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -97,7 +98,7 @@ impl Access {
             "organization_name_claim",
         ];
         for (setting, name) in settings.into_iter().zip(names) {
-            if !is_name(name) || RESERVED.contains(&name) {
+            if !is_name(name) || is_reserved(name) || ["email", "email_verified"].contains(&name) {
                 check.problem(
                     &format!("access.{setting}"),
                     "is no name that a claim can have",
@@ -139,31 +140,4 @@ const STANDARD: &[&str] = &[
     "address",
     "phone",
     "offline_access",
-];
-/// Claims that say something about a token or a sign-in.
-const RESERVED: &[&str] = &[
-    "sub",
-    "iss",
-    "aud",
-    "exp",
-    "nbf",
-    "iat",
-    "jti",
-    "auth_time",
-    "nonce",
-    "acr",
-    "amr",
-    "azp",
-    "at_hash",
-    "c_hash",
-    "s_hash",
-    "sid",
-    "cnf",
-    "act",
-    "may_act",
-    "client_id",
-    "scope",
-    "active",
-    "email",
-    "email_verified",
 ];

@@ -108,7 +108,7 @@ pub const CLAIMS: &[&str] = &[
     "sid",
 ];
 
-/// Names that the provider sets itself: account claims never override them.
+/// Names that say something about a token or a sign-in: the provider sets them, account claims never do.
 const RESERVED: &[&str] = &[
     "iss",
     "sub",
@@ -130,6 +130,8 @@ const RESERVED: &[&str] = &[
     "scope",
     "cnf",
     "act",
+    "may_act",
+    "active",
     external::NAMES,
     external::SOURCES,
     AUTH_REQ_ID,
