@@ -1,7 +1,7 @@
 //! Which endpoint a path names. Paths are compared as they are sent: nothing is decoded or normalised.
 
+use hallpass_core::policy::{Place, Policy};
 use hallpass_provider::endpoints::discovery;
-use hallpass_types::Issuer;
 
 /// An endpoint of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -92,6 +92,26 @@ impl Route<'_> {
         }
     }
 
+    /// What is at a place.
+    const fn of(place: Place) -> Self {
+        match place {
+            Place::Authorization => Self::Authorize,
+            Place::Token => Self::Token,
+            Place::UserInfo => Self::UserInfo,
+            Place::Jwks => Self::Jwks,
+            Place::Introspection => Self::Introspect,
+            Place::Revocation => Self::Revoke,
+            Place::EndSession => Self::Logout,
+            Place::PushedAuthorization => Self::PushedAuthorization,
+            Place::Registration => Self::Register,
+            Place::DeviceAuthorization => Self::DeviceAuthorization,
+            Place::BackchannelAuthentication => Self::BackchannelAuthentication,
+            Place::CheckSession => Self::CheckSession,
+            Place::Challenge => Self::Challenge,
+            Place::Metadata => Self::Metadata,
+        }
+    }
+
     /// A label for metrics and logs.
     #[must_use]
     pub const fn label(self) -> &'static str {
@@ -125,7 +145,8 @@ const OAUTH: &str = "/.well-known/oauth-authorization-server";
 
 /// The endpoint of a path, none when it is not one of the protocol's.
 #[must_use]
-pub fn route<'p>(issuer: &Issuer, path: &'p str) -> Option<Route<'p>> {
+pub fn route<'p>(policy: &Policy, path: &'p str) -> Option<Route<'p>> {
+    let issuer = &policy.issuer;
     // RFC 8414 §3.1 puts the well-known part between host and path, OpenID Connect Discovery §4 behind the path.
     if let Some(rest) = path
         .strip_prefix(OPENID)
@@ -154,23 +175,80 @@ pub fn route<'p>(issuer: &Issuer, path: &'p str) -> Option<Route<'p>> {
         discovery::BACKCHANNEL_AUTHENTICATION => Some(Route::BackchannelAuthentication),
         discovery::BACKCHANNEL_ANSWER => Some(Route::BackchannelAnswer),
         OPENID => Some(Route::Metadata),
-        _ => {
-            let id = own
-                .strip_prefix(discovery::REGISTRATION)?
-                .strip_prefix('/')?;
-            (!id.is_empty() && !id.contains('/')).then_some(Route::Client(id))
-        }
+        own => match policy.routes.find(own) {
+            Some(place) => Some(Route::of(place)),
+            None => {
+                let mut places = policy.routes.all(Place::Registration);
+                let id = places.find_map(|at| own.strip_prefix(at)?.strip_prefix('/'))?;
+                (!id.is_empty() && !id.contains('/')).then_some(Route::Client(id))
+            }
+        },
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use hallpass_core::policy::Routes;
+    use hallpass_types::Issuer;
+
     use super::*;
+
+    fn policy(issuer: &str) -> Policy {
+        Policy::new(Issuer::parse(issuer).unwrap(), Arc::new([0; 32]))
+    }
+
+    #[test]
+    fn further_paths_are_under_the_issuer_beside_the_built_in_ones() {
+        for (issuer, path) in [
+            ("https://op.example", ""),
+            ("https://op.example/p/acme", "/p/acme"),
+        ] {
+            let mut policy = policy(issuer);
+            policy.routes = Routes::profile("loginid").unwrap();
+            policy.routes.add(Place::Registration, "/reg").unwrap();
+            for (own, found) in [
+                ("/oidc/auth", Route::Authorize),
+                ("/oidc/token", Route::Token),
+                ("/oidc/keys", Route::Jwks),
+                ("/oidc/userinfo", Route::UserInfo),
+                ("/oidc/revoke", Route::Revoke),
+                ("/oidc/introspect", Route::Introspect),
+                ("/oidc/.well-known/openid-configuration", Route::Metadata),
+                ("/token", Route::Token),
+                ("/reg", Route::Register),
+                ("/reg/abc", Route::Client("abc")),
+                ("/register/abc", Route::Client("abc")),
+            ] {
+                let at = format!("{path}{own}");
+                assert_eq!(route(&policy, &at), Some(found), "{at}");
+            }
+            for own in [
+                "/oidc/token/",
+                "/oidc//token",
+                "/OIDC/token",
+                "/oidc/%74oken",
+                "/oidc",
+                "/oidc/token/x",
+                "/reg/",
+                "/reg/a/b",
+            ] {
+                let at = format!("{path}{own}");
+                assert_eq!(route(&policy, &at), None, "{at}");
+            }
+        }
+        let plain = policy("https://op.example");
+        assert_eq!(route(&plain, "/oidc/token"), None);
+        let mut tenant = policy("https://op.example/p/acme");
+        tenant.routes = Routes::profile("loginid").unwrap();
+        assert_eq!(route(&tenant, "/oidc/token"), None, "another issuer's");
+    }
 
     #[test]
     fn metadata_is_at_all_three_places() {
-        let at_root = Issuer::parse("https://op.example").unwrap();
-        let tenant = Issuer::parse("https://op.example/t1").unwrap();
+        let at_root = policy("https://op.example");
+        let tenant = policy("https://op.example/t1");
         assert_eq!(route(&at_root, OPENID), Some(Route::Metadata));
         assert_eq!(route(&at_root, OAUTH), Some(Route::Metadata));
         for path in [
@@ -211,7 +289,7 @@ mod tests {
 
     #[test]
     fn variants_of_a_path_are_not_the_path() {
-        let issuer = Issuer::parse("https://op.example").unwrap();
+        let issuer = policy("https://op.example");
         assert_eq!(route(&issuer, "/token"), Some(Route::Token));
         assert_eq!(route(&issuer, "/register/abc"), Some(Route::Client("abc")));
         for path in [

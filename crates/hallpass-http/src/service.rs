@@ -94,7 +94,7 @@ impl Endpoints {
     }
 
     fn found<'r, B>(&self, request: &'r Request<B>) -> Option<dispatch::Route<'r>> {
-        dispatch::route(&self.provider.policy().issuer, request.uri().path())
+        dispatch::route(self.provider.policy(), request.uri().path())
     }
 
     /// The answer to a request for the metadata document or the key set. Both are in memory: nothing is awaited. None for

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use hallpass_core::authorize::AuthorizationResponse;
+use hallpass_core::{authorize::AuthorizationResponse, policy::Place};
 use hallpass_provider::{
     Failure,
-    endpoints::{Answer, Answered, LogoutAnswer, POSTED, discovery},
+    endpoints::{Answer, Answered, LogoutAnswer, POSTED},
     ports::Event,
 };
 use hallpass_types::{ErrorCode, Params};
@@ -37,8 +37,10 @@ where
     if post && browser.session.is_none() && params.duplicated().is_empty() {
         let sealed = provider.seal_posted(&params);
         if sealed.len() <= MAX_REDIRECT {
-            let path = format!("{}?{POSTED}={sealed}", discovery::AUTHORIZATION);
-            return headers::redirect(&provider.policy().issuer.url(&path));
+            let policy = provider.policy();
+            let path = policy.routes.path(Place::Authorization);
+            let path = format!("{path}?{POSTED}={sealed}");
+            return headers::redirect(&policy.issuer.url(&path));
         }
     }
     if !post && let Some(sealed) = params.get(POSTED) {

@@ -315,7 +315,7 @@ impl Builder {
         let provider = Provider {
             inner: Arc::new(Inner {
                 issuer_id: self.issuer_id,
-                urls: crate::endpoints::Urls::new(&self.policy.issuer),
+                urls: crate::endpoints::Urls::new(&self.policy),
                 policy: self.policy,
                 secrets: self.secrets,
                 keys: CurrentKeys::default(),

@@ -244,7 +244,8 @@ impl App for Hallpass {
         mut request: Request<RequestBody>,
         client: ClientAddr,
     ) -> Answer<Full<Bytes>> {
-        let found = route(&self.0.issuer, request.uri().path()).map(Route::nameless);
+        let policy = self.0.endpoints.provider().policy();
+        let found = route(policy, request.uri().path()).map(Route::nameless);
         if let Some(found) = found {
             let entered = if asks_the_store(found) {
                 self.0.admission.enter()

@@ -145,9 +145,15 @@ impl Browser {
         }
         let params = ask.params();
         let named = params.iter().filter(|(n, _)| n == "client_id");
-        if ["/authorize", "/logout", "/initiate"]
-            .iter()
-            .any(|p| ask.path().ends_with(p))
+        if [
+            "/authorize",
+            "/auth",
+            "/logout",
+            "/session/end",
+            "/initiate",
+        ]
+        .iter()
+        .any(|p| ask.path().ends_with(p))
         {
             self.client = named
                 .map(|(_, v)| v.clone())

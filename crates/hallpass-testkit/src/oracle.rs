@@ -83,7 +83,8 @@ fn headers(view: &View<'_>, ask: &Ask, answer: &Answer, found: &mut Vec<String>)
         })
     };
     // One page is made for frames: it shows nothing.
-    let framed = ask.path().ends_with("/session/check") && answer.status == 200;
+    let watches = ["/session/check", "/login-status-iframe.html"];
+    let framed = watches.iter().any(|p| ask.path().ends_with(p)) && answer.status == 200;
     match &embedder {
         None if framed => {}
         None => need("x-frame-options", &|v| v == "DENY"),
@@ -113,7 +114,14 @@ fn headers(view: &View<'_>, ask: &Ask, answer: &Answer, found: &mut Vec<String>)
             age.parse::<u64>().is_ok_and(|age| age >= 31_536_000)
         });
     }
-    let public = ["/.well-known/", "/jwks", "/assets/", "/favicon.ico"];
+    let public = [
+        "/.well-known/",
+        "/jwks",
+        "/oidc/keys",
+        "/certs",
+        "/assets/",
+        "/favicon.ico",
+    ];
     if !public.iter().any(|p| ask.path().contains(p)) {
         need("cache-control", &|v| {
             v.split(',').any(|d| d.trim() == "no-store")
@@ -133,6 +141,9 @@ fn headers(view: &View<'_>, ask: &Ask, answer: &Answer, found: &mut Vec<String>)
         "/token",
         "/userinfo",
         "/jwks",
+        "/oidc/keys",
+        "/certs",
+        "/me",
         "/.well-known/",
         "/introspect",
         "/revoke",

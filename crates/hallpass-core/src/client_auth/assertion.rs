@@ -107,12 +107,8 @@ impl<'p> Assertion<'p> {
     }
 
     fn is_ours(audience: &str, facts: &Facts<'_>) -> bool {
-        let accepted = [
-            facts.policy.issuer.as_str(),
-            facts.token_endpoint,
-            facts.endpoint,
-        ];
-        accepted.contains(&audience) || facts.aliases.iter().any(|url| url == audience)
+        let mut urls = facts.token_endpoint.iter().chain(facts.endpoint);
+        audience == facts.policy.issuer.as_str() || urls.any(|url| url == audience)
     }
 
     fn check_times(&self, facts: &Facts<'_>) -> Result<Timestamp, Reason> {

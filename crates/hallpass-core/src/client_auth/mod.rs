@@ -339,12 +339,10 @@ pub struct Facts<'a> {
     pub now: Timestamp,
     /// The issuer's policy.
     pub policy: &'a Policy,
-    /// The URL of the token endpoint.
-    pub token_endpoint: &'a str,
-    /// The URL of the endpoint that was called.
-    pub endpoint: &'a str,
-    /// Both under the URL at which certificates are asked for, where there is another.
-    pub aliases: &'a [String],
+    /// Every URL of the token endpoint.
+    pub token_endpoint: &'a [String],
+    /// Every URL of the endpoint that was called.
+    pub endpoint: &'a [String],
     /// The keyed digest under which client secrets are stored.
     pub secret_digest: &'a (dyn Fn(&str) -> ContentDigest + Sync),
     /// The keys at the client's `jwks_uri`, where [`Presented::needs_jwks`] asked for them.

@@ -31,6 +31,7 @@ mod lifetimes;
 mod people;
 mod registration;
 mod requests;
+mod routes;
 mod tokens;
 mod trust;
 
@@ -42,6 +43,7 @@ pub use lifetimes::Lifetimes;
 pub use people::{PeoplePolicy, SignUp};
 pub use registration::RegistrationPolicy;
 pub use requests::RequestPolicy;
+pub use routes::{Place, Routes, Unroutable};
 pub use tokens::{StepUp, TokenClaims};
 pub use trust::{ExchangeRule, TrustedIssuer};
 
@@ -76,6 +78,8 @@ pub struct Policy {
     pub grant_types: Vec<String>,
     /// Authentication context classes that sign-in can reach, weakest first.
     pub acr_values: Vec<String>,
+    /// Where the endpoints are.
+    pub routes: Routes,
     /// How people sign in.
     pub sign_in: SignInPolicy,
     /// How clients learn that a session has ended.
@@ -184,6 +188,7 @@ impl fmt::Debug for Policy {
             jwt_bearer,
             grant_types,
             acr_values,
+            routes,
             sign_in,
             logout,
             registration,
@@ -227,6 +232,7 @@ impl fmt::Debug for Policy {
             .field("jwt_bearer", jwt_bearer)
             .field("grant_types", grant_types)
             .field("acr_values", acr_values)
+            .field("routes", routes)
             .field("sign_in", sign_in)
             .field("logout", logout)
             .field("registration", registration)
@@ -394,6 +400,7 @@ impl Policy {
             .map(str::to_owned)
             .to_vec(),
             acr_values: Vec::new(),
+            routes: Routes::default(),
             sign_in: SignInPolicy::default(),
             logout: LogoutPolicy::default(),
             registration: RegistrationPolicy::default(),

@@ -59,7 +59,14 @@ impl Provider {
         let known = self.known(&token).await?;
         let holder = admin::holder(&token, &known.facts(), &client, resource, now)?;
         let proof = match presented {
-            TokenType::DPoP => self.proof(path, request, &client, Some(text))?,
+            TokenType::DPoP => {
+                let policy = &self.inner.policy;
+                let with_certificates = policy.mtls.alias(path);
+                let urls: Vec<String> = std::iter::once(policy.issuer.url(path))
+                    .chain(with_certificates)
+                    .collect();
+                self.proof_at(&urls, request, &client, Some(text))?
+            }
             TokenType::Bearer => None,
         };
         //= RFC9449#7.1 MUST: without a proof a DPoP-bound token is refused

@@ -6,8 +6,8 @@ use hallpass_core::{
     client::{Client, ClientOrigin},
     client_auth::{self, AuthenticatedClient, Facts, Presented, attestation},
     client_request::ClientRequest,
+    policy::{Place, Policy},
 };
-use hallpass_types::Issuer;
 
 use crate::{
     Failure, Provider,
@@ -34,43 +34,39 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// Each, in the order of the table of their URLs.
-    const ALL: [Self; 6] = [
-        Self::Token,
-        Self::Introspection,
-        Self::Revocation,
-        Self::DeviceAuthorization,
-        Self::PushedAuthorization,
-        Self::BackchannelAuthentication,
-    ];
-
-    /// Its path under the issuer.
+    /// Its place among the routes.
     #[must_use]
-    pub const fn path(self) -> &'static str {
+    pub const fn place(self) -> Place {
         match self {
-            Self::Token => super::discovery::TOKEN,
-            Self::Introspection => super::discovery::INTROSPECTION,
-            Self::Revocation => super::discovery::REVOCATION,
-            Self::DeviceAuthorization => super::discovery::DEVICE_AUTHORIZATION,
-            Self::PushedAuthorization => super::discovery::PUSHED_AUTHORIZATION,
-            Self::BackchannelAuthentication => super::discovery::BACKCHANNEL_AUTHENTICATION,
+            Self::Token => Place::Token,
+            Self::Introspection => Place::Introspection,
+            Self::Revocation => Place::Revocation,
+            Self::DeviceAuthorization => Place::DeviceAuthorization,
+            Self::PushedAuthorization => Place::PushedAuthorization,
+            Self::BackchannelAuthentication => Place::BackchannelAuthentication,
         }
     }
 }
 
-/// The URLs of the endpoints, made once: every authentication is held against two of them.
+/// The URLs of the endpoints, made once: every authentication is held against those of two of them.
 #[derive(Debug)]
-pub(crate) struct Urls([String; Endpoint::ALL.len()]);
+pub(crate) struct Urls([Vec<String>; Place::ALL.len()]);
 
 impl Urls {
-    pub(crate) fn new(issuer: &Issuer) -> Self {
-        Self(Endpoint::ALL.map(|endpoint| issuer.url(endpoint.path())))
+    pub(crate) fn new(policy: &Policy) -> Self {
+        Self(Place::ALL.map(|place| {
+            let paths: Vec<&str> = policy.routes.all(place).collect();
+            let own = paths.iter().map(|path| policy.issuer.url(path));
+            let with_certificates = paths.iter().filter_map(|path| policy.mtls.alias(path));
+            own.chain(with_certificates).collect()
+        }))
     }
 
-    fn of(&self, endpoint: Endpoint) -> &str {
-        let mut all = Endpoint::ALL.iter().zip(&self.0);
-        all.find(|(one, _)| **one == endpoint)
-            .map_or("", |(_, url)| url)
+    /// Every URL of an endpoint, that which the metadata tells first.
+    pub(crate) fn of(&self, place: Place) -> &[String] {
+        let mut all = Place::ALL.iter().zip(&self.0);
+        all.find(|(one, _)| **one == place)
+            .map_or(&[], |(_, urls)| urls)
     }
 }
 
@@ -108,12 +104,8 @@ impl Provider {
                 .and_then(|c| presented.needs_jwks(c))
                 .map(str::to_owned)
         };
-        let token_endpoint = inner.urls.of(Endpoint::Token);
-        let called = inner.urls.of(endpoint);
-        let aliases: Vec<String> = [Endpoint::Token.path(), endpoint.path()]
-            .into_iter()
-            .filter_map(|path| inner.policy.mtls.alias(path))
-            .collect();
+        let token_endpoint = inner.urls.of(Place::Token);
+        let called = inner.urls.of(endpoint.place());
         let now = self.now();
         let is_ours = |text: &str| inner.secrets.is_challenge(text, now);
         let challenge = attestation::hands_out_challenges(&inner.policy)
@@ -134,7 +126,6 @@ impl Provider {
                 policy: &inner.policy,
                 token_endpoint,
                 endpoint: called,
-                aliases: &aliases,
                 secret_digest: &digest,
                 fetched_jwks: fetched.as_deref(),
                 challenge,

@@ -6,6 +6,7 @@ use hallpass_core::{
     client::Client,
     client_auth::{self, AuthenticatedClient},
     client_request::ClientRequest,
+    policy::Place,
     record::{Confirmation, PushedRequest, WaitingRecord},
 };
 use hallpass_store::{Commit, Committed, Spend};
@@ -63,7 +64,7 @@ impl Provider {
             .validate_at(&inner.policy, Rules::PushedAuthorization)
             .map_err(|redirect| Failure::from(redirect.reason()))?;
         //= RFC9449#10.1 MUST: a proof along with a pushed request binds its code; dpop_jkt names no other key
-        let proof = self.proof(Endpoint::PushedAuthorization.path(), request, client, None)?;
+        let proof = self.proof(Place::PushedAuthorization, request, client, None)?;
         if let Some(Confirmation::Jkt(key)) = proof.map(|proof| proof.key) {
             match valid.request().dpop_jkt {
                 None => kept.push(("dpop_jkt".to_owned(), key.to_string())),

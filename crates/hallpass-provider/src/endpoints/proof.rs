@@ -6,7 +6,7 @@ use hallpass_core::{
     client_auth::attestation,
     client_request::{ClientRequest, Header},
     fapi::Profile,
-    policy::DpopNonce,
+    policy::{DpopNonce, Place},
 };
 use hallpass_types::Timestamp;
 
@@ -19,21 +19,36 @@ impl Provider {
     /// The proof is refused, or there is none where the client needs one.
     pub(crate) fn proved(
         &self,
-        path: &str,
+        place: Place,
         request: &ClientRequest<'_>,
         client: &Client,
     ) -> Result<Option<Proved>, Failure> {
-        let proof = self.proof(path, request, client, None)?;
+        let proof = self.proof(place, request, client, None)?;
         Ok(binding::to_bind(client, proof, request.certificate)?)
     }
 
-    /// The verified DPoP proof of a request to the endpoint at that path, if there is one.
+    /// The verified DPoP proof of a request to an endpoint, if there is one.
     ///
     /// # Errors
     /// The proof is refused.
     pub(crate) fn proof(
         &self,
-        path: &str,
+        place: Place,
+        request: &ClientRequest<'_>,
+        client: &Client,
+        access_token: Option<&str>,
+    ) -> Result<Option<Proved>, dpop::Reason> {
+        let urls = self.inner.urls.of(place);
+        self.proof_at(urls, request, client, access_token)
+    }
+
+    /// As [`Self::proof`], for something else that is at one of these URLs.
+    ///
+    /// # Errors
+    /// The proof is refused.
+    pub(crate) fn proof_at(
+        &self,
+        urls: &[String],
         request: &ClientRequest<'_>,
         client: &Client,
         access_token: Option<&str>,
@@ -43,16 +58,13 @@ impl Provider {
             return Ok(None);
         }
         //= RFC9449#4.3 MUST: htu is compared with what this server is called, not with what a header says
-        let url = policy.issuer.url(path);
-        let alias = policy.mtls.alias(path);
-        let alias = alias.as_deref().unwrap_or(&url);
         let now = self.now();
         let is_ours = |nonce: &str| self.inner.secrets.is_dpop_nonce(nonce, now);
         let facts = dpop::Facts {
             now,
             valid_from: policy.keys.valid_from,
             method: request.method,
-            urls: &[&url, alias],
+            urls,
             algs: client.fapi.map_or(dpop::ALGS, Profile::algs),
             access_token,
             nonce: match policy.dpop.nonce {

@@ -3,6 +3,7 @@
 
 use hallpass_core::{
     client::{Client, ClientOrigin, ClientRecord, MetadataError, metadata, registration},
+    policy::Place,
     reasons,
 };
 use hallpass_jose::{base64url, json};
@@ -10,7 +11,7 @@ use hallpass_store::{Commit, Committed, Day, Registration, Spend, Write};
 use hallpass_types::{Bucket, ClientId, Opaque, RegistrationAccess, Secret};
 use serde_json::{Map, Value};
 
-use super::{acceptance::software_of, discovery::REGISTRATION};
+use super::acceptance::software_of;
 use crate::{Failure, Provider, ports::Event};
 
 reasons! {
@@ -175,7 +176,10 @@ impl Provider {
         secret: Option<&Secret>,
         token: Option<&str>,
     ) -> Registered {
-        let endpoint = self.inner.policy.issuer.url(REGISTRATION);
+        let endpoint = {
+            let policy = &self.inner.policy;
+            policy.issuer.url(policy.routes.path(Place::Registration))
+        };
         let body = registration::response(record, secret, token, &endpoint);
         Registered {
             body: Value::Object(body).to_string(),

@@ -2,7 +2,7 @@
 
 use hallpass_core::{
     client_auth::AuthenticatedClient, client_request::ClientRequest, issue::TokenResponse,
-    token::Reason,
+    policy::Place, token::Reason,
 };
 
 use super::Endpoint;
@@ -58,7 +58,7 @@ impl Provider {
         if request.params.get(details).is_some() && !handler.params().contains(&details) {
             return Err(Reason::DetailsNotTaken.into());
         }
-        let proved = self.proved(Endpoint::Token.path(), request, client)?;
+        let proved = self.proved(Place::Token, request, client)?;
         let call = Call {
             client,
             params: &request.params.only(handler.params()),

@@ -9,13 +9,13 @@ use hallpass_core::{
     client_auth::OnceUse,
     client_request::ClientRequest,
     issue::TokenType,
+    policy::Place,
     record::Confirmation,
     userinfo::{self, Reason},
 };
 use hallpass_store::{Commit, Committed, Spend};
 use serde_json::{Map, Value};
 
-use super::discovery::USERINFO;
 use crate::{Failure, Provider};
 
 /// A UserInfo response.
@@ -54,7 +54,7 @@ impl Provider {
         request: &ClientRequest<'_>,
     ) -> Result<Option<OnceUse>, Failure> {
         let proof = match presented {
-            TokenType::DPoP => self.proof(USERINFO, request, client, Some(text))?,
+            TokenType::DPoP => self.proof(Place::UserInfo, request, client, Some(text))?,
             TokenType::Bearer => None,
         };
         //= RFC9449#7.1 MUST: without a proof a DPoP-bound token is refused

@@ -37,6 +37,7 @@ mod rate_limits;
 mod registration;
 mod registration_rules;
 mod requests;
+mod routes;
 mod server;
 pub(crate) mod sign_in;
 mod signers;
@@ -88,6 +89,7 @@ pub use rate_limits::RateLimits;
 pub use registration::Registration;
 pub use registration_rules::{RegistrationRules, StatementIssuer};
 pub use requests::{PushedRequests, RequestObjects};
+pub use routes::{Endpoint, RouteProfile, Routes};
 pub(crate) use server::is_local;
 pub use server::{ForwardedHeader, Server};
 pub use sign_in::SignIn;
@@ -115,6 +117,7 @@ struct Raw {
     keys: keys::Raw,
     lifetimes: Lifetimes,
     protocol: Protocol,
+    routes: Routes,
     dpop: Dpop,
     access: Access,
     admin: Admin,
@@ -166,6 +169,8 @@ pub struct Config {
     pub lifetimes: Lifetimes,
     /// `[protocol]`.
     pub protocol: Protocol,
+    /// `[routes]`.
+    pub routes: Routes,
     /// `[dpop]`.
     pub dpop: Dpop,
     /// `[access]`.
@@ -262,6 +267,7 @@ impl Config {
             keys,
             lifetimes,
             protocol,
+            routes,
             dpop,
             access,
             admin,
@@ -300,6 +306,7 @@ impl Config {
         access.check(&protocol, check);
         webfinger.check(check);
         protocol.check(&experimental, check);
+        routes.check(check);
         let registration = registration.parse(&danger, check);
         client_documents.check(&experimental, check);
         request_objects.check(&pushed_requests, check);
@@ -354,6 +361,7 @@ impl Config {
             keys,
             lifetimes,
             protocol,
+            routes,
             dpop,
             access,
             admin,

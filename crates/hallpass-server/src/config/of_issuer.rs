@@ -25,6 +25,7 @@ pub const PER_ISSUER: &[&str] = &[
     "rate_limits",
     "registration",
     "request_objects",
+    "routes",
     "sign_in",
     "sign_up",
     "webfinger",
@@ -90,6 +91,7 @@ impl Config {
         let Raw {
             lifetimes,
             protocol,
+            routes,
             dpop,
             logout,
             webfinger,
@@ -110,6 +112,7 @@ impl Config {
         lifetimes.check(check);
         webfinger.check(check);
         protocol.check(&experimental, check);
+        routes.check(check);
         let registration = registration.parse(&danger, check);
         client_documents.check(&experimental, check);
         request_objects.check(&pushed_requests, check);
@@ -140,6 +143,7 @@ impl Config {
             server,
             lifetimes,
             protocol,
+            routes,
             dpop,
             logout,
             webfinger,

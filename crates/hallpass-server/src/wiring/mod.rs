@@ -417,6 +417,7 @@ impl Common {
                 policy.backchannel.automatic_approval =
                     config.danger.backchannel_automatic_approval;
                 policy.ui_locales = ui_locales;
+                policy.routes = config.routes.policy();
                 config.client_documents.apply(policy);
                 config.keys.apply(policy);
                 config.dpop.apply(policy);

@@ -68,6 +68,7 @@ mod request_objects;
 mod response_modes;
 mod restored;
 mod revocation;
+mod routes;
 mod second_factor;
 mod secrets;
 mod session_management;

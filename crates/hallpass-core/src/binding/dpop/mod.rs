@@ -69,7 +69,7 @@ pub struct Facts<'a> {
     /// The method of the request.
     pub method: &'a str,
     /// The URLs that the endpoint has.
-    pub urls: &'a [&'a str],
+    pub urls: &'a [String],
     /// The algorithms that are taken.
     pub algs: &'a [JwsAlgorithm],
     /// The access token that is used along with the proof, at a resource.
@@ -191,10 +191,10 @@ pub fn verify(proof: &str, facts: &Facts<'_>) -> Result<Proved, Reason> {
 
 /// Whether `htu` names one of these URLs after the normalisation of RFC 3986 §6.2.2 and §6.2.3.
 //= RFC9449#4.3 SHOULD: htu is compared after normalisation by syntax and by scheme
-fn is_one_of(htu: &str, urls: &[&str]) -> bool {
+fn is_one_of(htu: &str, urls: &[String]) -> bool {
     let bare = htu.split(['?', '#']).next().unwrap_or_default();
     // Most clients write what discovery says.
-    if urls.contains(&bare) {
+    if urls.iter().any(|url| url == bare) {
         return true;
     }
     // The parser turns backslashes into slashes, drops tabs and more: only what is a URI by its characters is parsed.

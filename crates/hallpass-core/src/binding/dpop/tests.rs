@@ -7,6 +7,7 @@ use super::*;
 
 const NOW: Timestamp = Timestamp(1_800_000_000);
 const URL: &str = "https://op.test/t1/token";
+static URLS: std::sync::LazyLock<[String; 1]> = std::sync::LazyLock::new(|| [URL.to_owned()]);
 const TOKEN: &str = "hpa_abc";
 
 fn key() -> &'static SigningKey {
@@ -40,7 +41,7 @@ fn facts() -> Facts<'static> {
         now: NOW,
         valid_from: Timestamp(0),
         method: "POST",
-        urls: &[URL],
+        urls: &*URLS,
         algs: ALGS,
         access_token: None,
         nonce: Nonce::Ignored,

@@ -121,9 +121,8 @@ fn decide_with(
     let facts = Facts {
         now: NOW,
         policy,
-        token_endpoint: "https://op.test/token",
-        endpoint: "https://op.test/token",
-        aliases: &[],
+        token_endpoint: &["https://op.test/token".to_owned()],
+        endpoint: &["https://op.test/token".to_owned()],
         secret_digest: &digest,
         fetched_jwks: None,
         challenge: None,

@@ -34,9 +34,8 @@ fn decide_with(
     let facts = Facts {
         now: NOW,
         policy: &policy,
-        token_endpoint: TOKEN,
-        aliases: &[],
-        endpoint: REVOKE,
+        token_endpoint: &[TOKEN.to_owned()],
+        endpoint: &[REVOKE.to_owned()],
         secret_digest: &fixtures::digest,
         fetched_jwks,
         challenge: None,
@@ -243,9 +242,8 @@ fn an_unknown_client_costs_what_a_wrong_secret_costs() {
     let facts = Facts {
         now: NOW,
         policy: &policy,
-        token_endpoint: TOKEN,
-        aliases: &[],
-        endpoint: TOKEN,
+        token_endpoint: &[TOKEN.to_owned()],
+        endpoint: &[TOKEN.to_owned()],
         secret_digest: &counting,
         fetched_jwks: None,
         challenge: None,
