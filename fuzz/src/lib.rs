@@ -323,11 +323,11 @@ fn cookies(data: &[u8]) {
 }
 
 fn route(data: &[u8]) {
-    let Some(issuer) = POLICY.as_ref().map(|p| &p.issuer) else {
+    let Some(policy) = POLICY.as_ref() else {
         return;
     };
     let text = text(data);
-    if let Some(hallpass_http::Route::Client(id)) = hallpass_http::route(issuer, &text) {
+    if let Some(hallpass_http::Route::Client(id)) = hallpass_http::route(policy, &text) {
         assert!(!id.is_empty() && !id.contains('/'));
     }
 }
