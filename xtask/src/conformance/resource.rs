@@ -201,7 +201,7 @@ fn proof(shared: &Shared, request: &Request<Incoming>, token: &str, key: &str) -
         now: SystemClock.now(),
         valid_from: hallpass_types::Timestamp(0),
         method: request.method().as_str(),
-        urls: &[&shared.url],
+        urls: std::slice::from_ref(&shared.url),
         algs: dpop::ALGS,
         access_token: Some(token),
         nonce: Nonce::Ignored,
