@@ -69,7 +69,30 @@ pub(crate) fn test(arguments: impl Iterator<Item = String>) -> ExitCode {
                 .and_then(|()| run_with(CARGO, &once_more, &[("HALLPASS_TEST_STORE", "postgres")]));
         }
     }
+    if filter.is_empty() {
+        done = done.and_then(|()| examples());
+    }
     report(done.map(|()| Vec::new()))
+}
+
+/// Builds the examples, which are a workspace of their own, and walks through each of them. What they share with the product
+/// is built once.
+fn examples() -> Result<(), String> {
+    let folder = crate::workspace::root().join("target");
+    let folder = std::env::var_os("CARGO_TARGET_DIR").map_or(folder, Into::into);
+    let folder = folder.to_string_lossy();
+    for command in ["build", "test"] {
+        let here = [
+            "--manifest-path",
+            "examples/Cargo.toml",
+            "--target-dir",
+            &folder,
+        ];
+        let mut all = vec![command, "--workspace", "--locked"];
+        all.extend(here);
+        run(CARGO, &all)?;
+    }
+    Ok(())
 }
 
 /// Packages with the names of tests that run once more on PostgreSQL.

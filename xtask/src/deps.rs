@@ -80,6 +80,24 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
             "hallpass-http",
         ],
     ),
+    // One name for those who embed it; nothing stands on it.
+    (
+        "hallpass",
+        &[
+            "hallpass-types",
+            "hallpass-jose",
+            "hallpass-core",
+            "hallpass-store",
+            "hallpass-store-sqlite",
+            "hallpass-store-postgres",
+            "hallpass-provider",
+            "hallpass-http",
+            "hallpass-fetch",
+            "hallpass-mail",
+            "hallpass-accounts",
+            "hallpass-pages",
+        ],
+    ),
 ];
 
 /// Outside crates that only these of ours may name.
@@ -91,7 +109,12 @@ const WRAPPERS: &[(&str, &[&str])] = &[
     ),
     (
         "axum",
-        &["hallpass-http", "hallpass-server", "hallpass-load"],
+        &[
+            "hallpass",
+            "hallpass-http",
+            "hallpass-server",
+            "hallpass-load",
+        ],
     ),
     ("rusqlite", &["hallpass-store-sqlite"]),
     ("argon2", &["hallpass-accounts"]),

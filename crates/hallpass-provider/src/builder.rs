@@ -15,8 +15,9 @@ use crate::{
     mail::Post,
     outstanding::Outstanding,
     ports::{
-        Accounts, BackchannelDevice, Clock, Entropy, Events, Fetcher, Interaction, Letters, Mailer,
-        NoDevice, NoEvents, NoFetcher, People, Signer, SystemClock, SystemEntropy, TokenClaims,
+        Accounts, BackchannelDevice, ClientSpec, Clients, Clock, Entropy, Events, Fetcher,
+        Interaction, Letters, Mailer, NoDevice, NoEvents, NoFetcher, OwnClients, People, Signer,
+        SystemClock, SystemEntropy, TokenClaims, UnfitClient,
     },
     provider::Inner,
     referenced::Referenced,
@@ -28,6 +29,18 @@ use crate::{
     tries::Limits,
     upstream_metadata::UpstreamMetadata,
 };
+
+/// A provider could not be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The store fails, or what it holds does not open with this master key.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A client of the program cannot be one.
+    #[error(transparent)]
+    Client(#[from] UnfitClient),
+}
 
 /// First step: where state lives.
 #[derive(Debug)]
@@ -77,6 +90,8 @@ pub struct Builder {
     limits: Limits,
     outbox: Arc<tokio::sync::Notify>,
     cache_bound: i64,
+    own_clients: Vec<ClientSpec>,
+    asked_clients: Option<Arc<dyn Clients>>,
 }
 
 macro_rules! opaque_debug {
@@ -181,6 +196,8 @@ impl WantsInteraction {
             limits: Limits::default(),
             outbox: Arc::default(),
             cache_bound: FRESH,
+            own_clients: Vec::new(),
+            asked_clients: None,
         })
     }
 }
@@ -289,6 +306,20 @@ impl Builder {
         self
     }
 
+    /// A client of the program's own. It is in no store, and comes before one of the same identifier that is.
+    #[must_use]
+    pub fn client(mut self, client: ClientSpec) -> Self {
+        self.own_clients.push(client);
+        self
+    }
+
+    /// Who knows further clients.
+    #[must_use]
+    pub fn clients(mut self, clients: Arc<dyn Clients>) -> Self {
+        self.asked_clients = Some(clients);
+        self
+    }
+
     /// Other grants than the built-in ones.
     #[must_use]
     pub fn grants(mut self, grants: Grants) -> Self {
@@ -299,8 +330,8 @@ impl Builder {
     /// Makes keys where they are missing, and the provider.
     ///
     /// # Errors
-    /// The store fails, or stored keys do not open with this master key.
-    pub async fn build(mut self) -> Result<Provider, StoreError> {
+    /// The store fails, stored keys do not open with this master key, or a client of the program cannot be one.
+    pub async fn build(mut self) -> Result<Provider, BuildError> {
         self.grants.retain_offered(&self.policy);
         self.policy.grant_types = self.grants.names().map(str::to_owned).collect();
         if let Some(profile) = self.policy.fapi_profile {
@@ -312,6 +343,10 @@ impl Builder {
         }
         let own = crate::endpoints::own_client(&self.policy).map(Arc::new);
         let metadata = crate::endpoints::discovery::document(&self.policy);
+        let own_clients = OwnClients {
+            named: OwnClients::named(self.own_clients, &self.policy, &self.secrets)?,
+            asked: self.asked_clients,
+        };
         let provider = Provider {
             inner: Arc::new(Inner {
                 issuer_id: self.issuer_id,
@@ -338,6 +373,7 @@ impl Builder {
                 tallies: crate::tallies::Tallies::default(),
                 grants: self.grants,
                 clients: ClientCache::default(),
+                own_clients,
                 cache_bound: self.cache_bound,
                 documents: Documents::default(),
                 remote_keys: RemoteKeys::default(),
@@ -361,5 +397,15 @@ impl Builder {
         };
         provider.load_keys().await?;
         Ok(provider)
+    }
+}
+
+/// For those who know no other error: what a client of the program lacks is there from the first start.
+impl From<BuildError> for StoreError {
+    fn from(error: BuildError) -> Self {
+        match error {
+            BuildError::Store(error) => error,
+            BuildError::Client(error) => Self::Corrupt(error.into()),
+        }
     }
 }

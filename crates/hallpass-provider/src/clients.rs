@@ -148,6 +148,9 @@ impl Provider {
         if let Some(client) = self.inner.clients.get(id, now, self.inner.cache_bound) {
             return Ok(Some(client));
         }
+        if let Some(client) = self.own_client_of_program(id, now).await? {
+            return Ok(Some(client));
+        }
         // Who has a record under the URL of a document is what the record says.
         let Some(record) = self.inner.store.client(self.inner.issuer_id, id).await? else {
             return Ok(match self.inner.policy.client_documents.admits(id) {
@@ -178,6 +181,36 @@ impl Provider {
             }
         };
         self.inner.clients.put(&client, now);
+        Ok(Some(client))
+    }
+
+    /// The client that the embedding program knows by that identifier.
+    async fn own_client_of_program(
+        &self,
+        id: &ClientId,
+        now: Timestamp,
+    ) -> Result<Option<Arc<Client>>, StoreError> {
+        let inner = &self.inner;
+        if let Some(client) = inner.own_clients.named.get(id) {
+            return Ok(Some(Arc::clone(client)));
+        }
+        let Some(port) = &inner.own_clients.asked else {
+            return Ok(None);
+        };
+        let Some(spec) = port.client(inner.issuer_id, id).await? else {
+            return Ok(None);
+        };
+        let client = match spec.check(&inner.policy, &inner.secrets) {
+            // What is answered under another name would be held under that name.
+            Ok(client) if client.id == *id => Arc::new(client),
+            Ok(_) => return Err(StoreError::corrupt("a client has another identifier")),
+            Err(error) => {
+                let text = "a client of the program cannot be used";
+                tracing::warn!(client.id = id.as_str(), %error, "{text}");
+                return Err(StoreError::corrupt(text));
+            }
+        };
+        inner.clients.put(&client, now);
         Ok(Some(client))
     }
 
@@ -234,6 +267,11 @@ impl Provider {
 
     async fn find_origins(&self) -> Result<HashSet<String>, StoreError> {
         let mut origins = HashSet::new();
+        for client in self.inner.own_clients.named.values() {
+            if client.is_public() {
+                origins.extend(client.cors_origins.iter().cloned());
+            }
+        }
         let mut after: Option<String> = None;
         for _ in 0..CAPACITY.div_euclid(500) {
             let page = self

@@ -34,7 +34,9 @@ mod tries;
 mod unspent;
 mod upstream_metadata;
 
-pub use builder::{Builder, WantsAccounts, WantsInteraction, WantsMasterKey, WantsStore};
+pub use builder::{
+    BuildError, Builder, WantsAccounts, WantsInteraction, WantsMasterKey, WantsStore,
+};
 pub use failure::{Failure, Refusal};
 pub use hallpass_core::client_request::{Certificate, ClientRequest, Header};
 pub use outbox::{Claimed, Outgoing};

@@ -20,8 +20,8 @@ use crate::{
     mail::Post,
     outstanding::Outstanding,
     ports::{
-        Accounts, BackchannelDevice, Clock, Entropy, Event, Events, Fetcher, Interaction, People,
-        TokenClaims,
+        Accounts, BackchannelDevice, Clock, Entropy, Event, Events, Fetcher, Interaction,
+        OwnClients, People, TokenClaims,
     },
     referenced::Referenced,
     registry::Grants,
@@ -70,6 +70,7 @@ pub(crate) struct Inner {
     pub(crate) tallies: Tallies,
     pub(crate) grants: Grants,
     pub(crate) clients: ClientCache,
+    pub(crate) own_clients: OwnClients,
     /// For so many seconds a client is believed to be what it was.
     pub(crate) cache_bound: i64,
     pub(crate) documents: Documents,

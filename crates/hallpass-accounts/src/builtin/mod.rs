@@ -10,13 +10,15 @@ mod sign_in;
 
 use std::sync::Arc;
 
-use hallpass_provider::ports::{Account, Accounts, ByEmail, Clock, Entropy, NewPerson};
+use hallpass_provider::ports::{
+    Account, Accounts, ByEmail, Clock, Entropy, NewPerson, SystemClock, SystemEntropy,
+};
 use hallpass_store::{BoxFuture, Store, StoreError, UserRecord};
 use hallpass_types::{IssuerId, Subject};
 use serde_json::Value;
 
 use crate::{
-    hash::HashPool,
+    hash::{HashPool, Options},
     throttle::{Elsewhere, Limits, Throttle},
 };
 
@@ -63,6 +65,20 @@ impl BuiltinAccounts {
             everywhere: None,
             min_length: Self::MIN_LENGTH,
         }
+    }
+
+    /// Accounts in a store, with the clock and the randomness of the system, default limits and a hashing pool of their own.
+    ///
+    /// # Errors
+    /// The threads of the pool could not be started.
+    pub fn in_store(store: Arc<dyn Store>) -> std::io::Result<Self> {
+        let around = Surroundings {
+            store,
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+        };
+        let pool = HashPool::start(Options::default())?;
+        Ok(Self::new(around, Arc::new(pool)))
     }
 
     /// With other limits on sign-in attempts.

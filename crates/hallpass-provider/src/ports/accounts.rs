@@ -28,6 +28,25 @@ pub struct Account {
 }
 
 impl Account {
+    /// An account as a program with users of its own describes it, with claims by their OpenID Connect names. Anything else
+    /// than an object of claims counts as none.
+    #[must_use]
+    pub fn new(subject: Subject, display_name: &str, claims: Value) -> Self {
+        let claims = if let Value::Object(claims) = claims {
+            claims
+        } else {
+            Map::new()
+        };
+        Self {
+            subject,
+            epoch: 0,
+            display_name: display_name.to_owned(),
+            claims: Arc::new(claims),
+            disconnected: BTreeMap::new(),
+            memberships: Arc::new([]),
+        }
+    }
+
     /// Whether the person took back since what a client was granted then.
     #[must_use]
     pub fn took_back(&self, client: &ClientId, granted_at: Timestamp) -> bool {

@@ -30,3 +30,10 @@ pub trait Interaction: Send + Sync + 'static {
     /// empty for [`PageKind::SignedOut`] when there is nothing to tell.
     fn url(&self, page: PageKind, handle: &str) -> String;
 }
+
+/// A function is enough.
+impl<F: Fn(PageKind, &str) -> String + Send + Sync + 'static> Interaction for F {
+    fn url(&self, page: PageKind, handle: &str) -> String {
+        self(page, handle)
+    }
+}

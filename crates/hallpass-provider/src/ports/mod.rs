@@ -2,6 +2,7 @@
 
 mod accounts;
 mod backchannel;
+mod clients;
 mod clock;
 mod entropy;
 mod events;
@@ -17,6 +18,8 @@ pub use accounts::{
     PasswordSignIn, SignInAttempt, SignInOutcome,
 };
 pub use backchannel::{BackchannelDevice, BackchannelNotice, HintedPerson, NoDevice};
+pub(crate) use clients::OwnClients;
+pub use clients::{ClientSpec, Clients, UnfitClient};
 pub use clock::{Clock, SystemClock};
 pub use entropy::{Entropy, SystemEntropy};
 pub use events::{Event, Events, NoEvents};
