@@ -83,7 +83,7 @@ fn region(named: &str, read: &dyn Fn(&str) -> Result<String, String>) -> Result<
         .collect();
     let full = lines.iter().filter(|line| !line.trim().is_empty());
     let shared = full
-        .map(|line| line.len() - line.trim_start().len())
+        .map(|line| line.len().saturating_sub(line.trim_start().len()))
         .min()
         .unwrap_or(0);
     Ok(lines

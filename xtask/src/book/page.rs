@@ -27,7 +27,7 @@ impl Page {
             ..Self::default()
         };
         let mut fence: Option<String> = None;
-        for (number, line) in text.lines().enumerate() {
+        for (number, line) in (1..).zip(text.lines()) {
             let trimmed = line.trim_start();
             let ticks: String = trimmed.chars().take_while(|c| *c == '`').collect();
             match &fence {
@@ -52,7 +52,7 @@ impl Page {
             }
             let targets = targets(&without_code(line));
             page.links.extend(targets.into_iter().map(|target| Link {
-                line: number + 1,
+                line: number,
                 target,
             }));
         }
@@ -63,7 +63,7 @@ impl Page {
 /// The title of a heading.
 fn heading(line: &str) -> Option<&str> {
     let rest = line.trim_start_matches('#');
-    let level = line.len() - rest.len();
+    let level = line.len().saturating_sub(rest.len());
     ((1..=6).contains(&level))
         .then(|| rest.strip_prefix(' '))
         .flatten()
