@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hallpass_provider::ports::{Event, Events};
 
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::traces::note;
 
 /// Counts and logs.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ impl Events for Telling {
             } => {
                 self.metrics
                     .token_issued(grant_type, if *jwt { "jwt" } else { "sealed" });
+                note("hallpass.grant_type", grant_type);
+                note("hallpass.client_id", client.as_str());
                 tracing::debug!(grant.type = grant_type, client.id = client.as_str(), "tokens issued");
             }
             Event::Refused {
@@ -38,6 +41,10 @@ impl Events for Telling {
                 client,
             } => {
                 self.metrics.error(reason);
+                note("hallpass.reason", reason);
+                if let Some(client) = client {
+                    note("hallpass.client_id", client.as_str());
+                }
                 let client = client.map_or("", |client| client.as_str());
                 tracing::info!(endpoint, reason, client.id = client, "refused");
             }
@@ -50,6 +57,7 @@ impl Events for Telling {
                 peer,
             } => {
                 self.metrics.sign_in(outcome);
+                note("hallpass.sign_in", outcome);
                 let account = account.map_or("", |subject| subject.as_str());
                 let peer = peer.map(|peer| peer.to_string()).unwrap_or_default();
                 tracing::info!(

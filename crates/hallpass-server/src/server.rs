@@ -16,6 +16,7 @@ use crate::operations::{Check, Operations};
 use crate::shutdown::{Shutdown, Stage};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::request_id::RequestIds;
+use crate::telemetry::traces::Traces;
 use crate::tls::{Certificate, Clients};
 
 /// The sockets of both listeners, open but not yet answered.
@@ -37,6 +38,8 @@ pub struct Settings<'a> {
     pub mtls: &'a config::Mtls,
     /// Whether the issuer is https, here or at a proxy.
     pub https: bool,
+    /// Where spans of requests go.
+    pub traces: Option<&'a Traces>,
 }
 
 impl Sockets {
@@ -132,13 +135,14 @@ impl Sockets {
         // Without certificates, too: nobody expects SIGHUP to end a server.
         let hangup = signal(SignalKind::hangup())?;
         accepting.spawn(keep_fresh(certificate, settings.tls.reload.0, hangup));
-        let front = |trust, strict_transport| {
+        let front = |trust, strict_transport, traces: Option<&Traces>| {
             Arc::new(Front {
                 trust,
                 metrics: Arc::clone(&metrics),
                 request_ids: RequestIds::default(),
                 strict_transport,
                 body_time: BODY,
+                traces: traces.cloned(),
             })
         };
         let most = listen::most_connections(settings.server.max_connections);
@@ -148,11 +152,15 @@ impl Sockets {
         watch_connections(&metrics, &open);
         let trust =
             Trust::new(settings.server).with_certificates_in(settings.mtls.certificate_header);
-        let acceptor = Acceptor::new(front(trust, settings.https), Arc::clone(&open), tls);
+        let acceptor = Acceptor::new(
+            front(trust, settings.https, settings.traces),
+            Arc::clone(&open),
+            tls,
+        );
         // Here certificates are shown in the handshake. Whoever passes connections through without looking into them cannot
         // take a header out of them either, so that none is read.
         let by_handshake = Trust::new(settings.server);
-        let mutual_front = front(by_handshake, settings.https);
+        let mutual_front = front(by_handshake, settings.https, settings.traces);
         let mutual = Acceptor::new(mutual_front, Arc::clone(&open), mutual_tls);
         for socket in self.mutual {
             let (mutual, app) = (mutual.clone(), app.clone());
@@ -165,7 +173,7 @@ impl Sockets {
         let nobody = Trust::new(&config::Server::default());
         let operators = OpenConnections::new(64, 64);
         let operations = Operations::new(Arc::clone(&metrics), shutdown.clone(), checks);
-        let second = Acceptor::new(front(nobody, false), operators, None);
+        let second = Acceptor::new(front(nobody, false, None), operators, None);
         let mut for_operators = JoinSet::new();
         for socket in self.operations {
             let (second, operations) = (second.clone(), operations.clone());

@@ -9,7 +9,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -31,6 +31,8 @@ use hallpass_types::{
 };
 use tokio::time::Instant;
 
+use crate::telemetry::traces;
+
 /// What is under way, and how much may be. Clones are the same.
 #[derive(Clone, Debug, Default)]
 pub struct Admission(Arc<Inner>);
@@ -43,6 +45,8 @@ struct Inner {
     shrank: Mutex<Option<Instant>>,
     turned_away: AtomicU64,
     spread: AtomicU64,
+    /// Whether requests may be traced, so that one that is learns of its questions.
+    traced: AtomicBool,
 }
 
 impl Default for Inner {
@@ -53,6 +57,7 @@ impl Default for Inner {
             shrank: Mutex::default(),
             turned_away: AtomicU64::new(0),
             spread: AtomicU64::new(0),
+            traced: AtomicBool::new(false),
         }
     }
 }
@@ -80,6 +85,11 @@ impl Admission {
             inner.limit.load(Ordering::Relaxed),
             inner.turned_away.load(Ordering::Relaxed),
         )
+    }
+
+    /// Questions belong to the spans of requests from now on.
+    pub fn trace(&self) {
+        self.0.traced.store(true, Ordering::Relaxed);
     }
 
     fn later(&self) -> u32 {
@@ -150,6 +160,7 @@ struct Asked<'a, T> {
     admission: &'a Admission,
     ticket: Option<Ticket>,
     begun: bool,
+    verb: &'static str,
 }
 
 impl<T> Future for Asked<'_, T> {
@@ -165,7 +176,11 @@ impl<T> Future for Asked<'_, T> {
         }
         match this.answer.as_mut().poll(cx) {
             Poll::Ready(answer) => {
-                drop(this.ticket.take());
+                if let Some(ticket) = this.ticket.take()
+                    && ticket.admission.0.traced.load(Ordering::Relaxed)
+                {
+                    traces::asked(this.verb, ticket.since.into_std());
+                }
                 Poll::Ready(answer)
             }
             Poll::Pending => {
@@ -208,6 +223,7 @@ macro_rules! counted {
                 admission: &self.admission,
                 ticket: None,
                 begun: false,
+                verb: stringify!($name),
             })
         }
     )+};

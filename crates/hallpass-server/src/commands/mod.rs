@@ -80,7 +80,7 @@ pub fn run(cli: Cli, output: Output) -> Result<(), Failure> {
     }
     let of = of.as_deref();
     match command {
-        Command::Serve(options) => serve::run(load(path)?, &options, output),
+        Command::Serve(options) => serve::run(path, &options, output),
         Command::Config(command) => config::run(&command, path, output),
         Command::Migrate(options) => migrate::run(&load(path)?, &options, output),
         Command::User(command) => with_engine(&load(path)?, of, |engine| {

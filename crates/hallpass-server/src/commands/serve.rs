@@ -1,6 +1,7 @@
 //! `hallpass serve`
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,9 +9,10 @@ use hallpass_admin::AdminApi;
 use hallpass_provider::Grants;
 use hallpass_types::Issuer;
 use serde_json::{Map, Value};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 
-use super::own_issuer;
+use super::{load, own_issuer};
 use crate::app::{Hallpass, endpoint_names};
 use crate::cli;
 use crate::config::Config;
@@ -26,15 +28,25 @@ use crate::output::{Output, print};
 use crate::server::{Settings, Sockets};
 use crate::shutdown;
 use crate::telemetry::{
-    self,
+    self, LogLevel,
     metrics::{Metrics, Names},
+    traces::Traces,
 };
 use crate::wiring::{Engine, Ground, Setup, forget_clients, make_users, sync_clients};
 
-pub(super) fn run(config: Config, options: &cli::Serve, output: Output) -> Result<(), Failure> {
-    telemetry::start_log(&config.log).map_err(|error| Failure::doing("log", &*error))?;
+pub(super) fn run(
+    path: Option<&Path>,
+    options: &cli::Serve,
+    output: Output,
+) -> Result<(), Failure> {
+    let config = load(path)?;
+    let log = telemetry::start_log(&config.log).map_err(|error| Failure::doing("log", &*error))?;
     let runtime = runtime(&config).map_err(|error| Failure::doing("cannot start", &error))?;
-    let served = runtime.block_on(serve(config, options.demo, output));
+    let follow = LogFile {
+        log,
+        path: path.map(Path::to_owned),
+    };
+    let served = runtime.block_on(serve(config, options.demo, output, follow));
     // Nothing that is left could still answer anybody.
     runtime.shutdown_background();
     served
@@ -54,11 +66,18 @@ fn runtime(config: &Config) -> std::io::Result<tokio::runtime::Runtime> {
     builder.enable_all().thread_name("hallpass").build()
 }
 
-async fn serve(mut config: Config, demo: bool, output: Output) -> Result<(), Failure> {
+async fn serve(
+    mut config: Config,
+    demo: bool,
+    output: Output,
+    follow: LogFile,
+) -> Result<(), Failure> {
     if demo {
         Demo::check(&config.server)?;
     }
     let shutdown = shutdown::on_signals().map_err(|error| Failure::doing("signals", &error))?;
+    let hangup = signal(SignalKind::hangup()).map_err(|error| Failure::doing("signals", &error))?;
+    tokio::spawn(follow.run(hangup));
     // The folder's lock comes first: who does not get it has touched nothing.
     let ground = Ground::open(&config, Purpose::Serve)?;
     let sockets = Sockets::open(&config.server, &config.mtls, &config.operations)
@@ -81,6 +100,8 @@ async fn serve(mut config: Config, demo: bool, output: Output) -> Result<(), Fai
         grant_types: &grant_types,
     };
     let metrics = Arc::new(Metrics::new(names));
+    let traces =
+        Traces::start(&config.traces).map_err(|error| Failure::doing("traces", &*error))?;
     let events = Arc::new(Telling::new(Arc::clone(&metrics)));
     let setup = Setup {
         ground,
@@ -92,6 +113,10 @@ async fn serve(mut config: Config, demo: bool, output: Output) -> Result<(), Fai
     prepare(&engine, &config, demo.as_ref()).await?;
     telemetry::watch_engine(&metrics, &engine);
     telemetry::watch_admission(&metrics, &engine.part().admission);
+    if let Some(traces) = &traces {
+        traces.watch(&metrics);
+        engine.part().admission.trace();
+    }
     let limits = engine.part().shared_limits;
     if let Some((limits, address)) = limits.zip(config.cache.redis.clone()) {
         telemetry::watch_shared_limits(&metrics, &limits);
@@ -150,6 +175,7 @@ async fn serve(mut config: Config, demo: bool, output: Output) -> Result<(), Fai
         tls: &config.tls,
         mtls: &config.mtls,
         https: issuer.is_https(),
+        traces: traces.as_ref(),
     };
     let served = tokio::select! {
         served = sockets.serve(settings, metrics, checks, shutdown, app) => {
@@ -165,7 +191,30 @@ async fn serve(mut config: Config, demo: bool, output: Output) -> Result<(), Fai
         tracing::warn!(%error, "numbers cannot be kept");
     }
     issuers::jobs::write_tallies(&issuers).await;
+    if let Some(traces) = &traces {
+        traces.flush().await;
+    }
     served
+}
+
+/// The level of the log, as the configuration says it at the time.
+struct LogFile {
+    log: LogLevel,
+    path: Option<PathBuf>,
+}
+
+impl LogFile {
+    /// Reads the configuration again at every SIGHUP. Of what stands there only `log.level` holds at once.
+    async fn run(self, mut hangup: Signal) {
+        while hangup.recv().await.is_some() {
+            match load(self.path.as_deref()) {
+                Ok(config) => self.log.change(&config.log),
+                Err(error) => {
+                    tracing::error!(%error, "the configuration is refused, the level of the log stays");
+                }
+            }
+        }
+    }
 }
 
 /// Brings configured clients and users into the store.

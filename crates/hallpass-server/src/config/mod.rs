@@ -45,6 +45,7 @@ mod source;
 mod store;
 mod tls;
 mod token_exchange;
+mod traces;
 mod upstreams;
 mod users;
 mod value;
@@ -98,6 +99,7 @@ pub use source::{ENVIRONMENT_PREFIX, Source};
 pub use store::{Postgres, PostgresTls, Store, StoreKind};
 pub use tls::Tls;
 pub use token_exchange::TokenExchange;
+pub use traces::{Parents, Traces};
 pub use users::User;
 pub use value::{Listen, Range, Seconds, Secret};
 pub use webfinger::WebFinger;
@@ -135,6 +137,7 @@ struct Raw {
     account: Account,
     rate_limits: RateLimits,
     log: Log,
+    traces: traces::Raw,
     experimental: Experimental,
     danger: Danger,
     authorization_details: Vec<AuthorizationDetails>,
@@ -205,6 +208,8 @@ pub struct Config {
     pub rate_limits: RateLimits,
     /// `[log]`.
     pub log: Log,
+    /// `[traces]`.
+    pub traces: Traces,
     /// `[experimental]`.
     pub experimental: Experimental,
     /// `[danger]`.
@@ -285,6 +290,7 @@ impl Config {
             account,
             rate_limits,
             log,
+            traces,
             experimental,
             danger,
             authorization_details,
@@ -319,6 +325,7 @@ impl Config {
         account.check(check);
         rate_limits.check(check);
         log.check(check);
+        let traces = traces.parse(check);
         experimental.check(check);
         let attesters = attesters::parse(attesters, &experimental, check);
         client_attestation.check(&attesters, &experimental, check);
@@ -379,6 +386,7 @@ impl Config {
             account,
             rate_limits,
             log,
+            traces,
             experimental,
             danger,
             authorization_details,

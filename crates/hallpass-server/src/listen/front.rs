@@ -18,6 +18,7 @@ use super::open::OpenConnection;
 use crate::client_addr::Trust;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::request_id::{REQUEST_ID, RequestIds};
+use crate::telemetry::traces::Traces;
 
 /// What all connections of a listener share.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub struct Front {
     pub strict_transport: bool,
     /// Time for a request's body.
     pub body_time: Duration,
+    /// Where spans of requests go.
+    pub traces: Option<Traces>,
 }
 
 /// One connection's share in the front.
@@ -58,6 +61,11 @@ impl<S: App> Door<S> {
         let _busy = self.connection.busy();
         let id = self.front.request_ids.next();
         let method = request.method().clone();
+        let trace = self.front.traces.as_ref().and_then(|traces| {
+            let by_proxy = self.front.trust.trusts(self.peer.ip().to_canonical());
+            let live = traces.begin(request.headers(), by_proxy)?;
+            Some((traces, live))
+        });
         let http1 = request.version() <= Version::HTTP_11;
         let mut last = http1 && is_chunked(request.headers());
         let checked = check(&request).and_then(|()| self.certificate(&request));
@@ -79,8 +87,12 @@ impl<S: App> Door<S> {
                 let Answer { response, endpoint } = match at_once {
                     Some(answer) => answer,
                     None => {
-                        let answered = self.pass_on(request, begin);
-                        REQUEST_ID.scope(id, answered).await
+                        let answered = REQUEST_ID.scope(id, self.pass_on(request, begin));
+                        match &trace {
+                            None => answered.await,
+                            // On the heap, so that nobody else carries its size about.
+                            Some((_, live)) => Box::pin(live.within(answered)).await,
+                        }
                     }
                 };
                 (response.map(Either::Left), endpoint)
@@ -89,6 +101,10 @@ impl<S: App> Door<S> {
         self.front
             .metrics
             .request(endpoint, &method, response.status(), begin.elapsed());
+        if let Some((traces, live)) = trace {
+            live.note("hallpass.request_id", id.as_str());
+            traces.end(live, method.as_str(), endpoint, response.status().as_u16());
+        }
         let headers = response.headers_mut();
         headers.insert(X_REQUEST_ID, id.header());
         if last {

@@ -20,3 +20,4 @@ mod serving;
 mod signers;
 mod support;
 mod tls;
+mod traces;

@@ -103,6 +103,7 @@ pub(crate) fn start(configuration: &str) -> Running {
             tls: &config.tls,
             mtls: &config.mtls,
             https: true,
+            traces: None,
         };
         let metrics = Arc::new(Metrics::new(Names {
             endpoints: &["echo", "none", "operations"],

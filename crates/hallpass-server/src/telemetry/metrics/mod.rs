@@ -222,7 +222,7 @@ fn share<C: Collector>(registry: &mut Registry, collector: C) -> Arc<C> {
     collector
 }
 
-const METHODS: &[&str] = &["GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"];
+pub(super) const METHODS: &[&str] = &["GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"];
 
 const STATUSES: &[&str] = &[
     "200", "201", "204", "302", "303", "304", "400", "401", "403", "404", "405", "406", "409",
