@@ -94,7 +94,7 @@ fn attribute<'a>(span: &'a Value, name: &str) -> &'a str {
     let value = &found.unwrap_or_else(|| panic!("{name}: {span}"))["value"];
     value["stringValue"]
         .as_str()
-        .or(value["intValue"].as_str())
+        .or_else(|| value["intValue"].as_str())
         .unwrap()
 }
 

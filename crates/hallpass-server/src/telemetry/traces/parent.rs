@@ -75,7 +75,7 @@ mod tests {
         assert!(!Parent::parse(&GOOD.replace("-01", "-02")).unwrap().sampled);
         // What a later version adds is not known here.
         assert_eq!(
-            Parent::parse(&format!("cc{}-what", &GOOD[2..])),
+            Parent::parse(&GOOD.replacen("00", "cc", 1).replace("-01", "-01-what")),
             Some(parent)
         );
     }
@@ -84,7 +84,7 @@ mod tests {
     fn what_is_malformed_counts_as_nothing() {
         let nobody = [
             String::new(),
-            GOOD[..54].to_owned(),
+            GOOD.replace("-01", "-0"),
             format!("{GOOD}0"),
             format!("{GOOD}-more"),
             GOOD.replacen("00", "ff", 1),
@@ -93,7 +93,7 @@ mod tests {
             GOOD.replace("0af7651916cd43dd8448eb211c80319c", &"0".repeat(32)),
             GOOD.replace("b7ad6b7169203331", &"0".repeat(16)),
             GOOD.replace('9', "g"),
-            format!("{}é", &GOOD[..54]),
+            GOOD.replace("-01", "-0é"),
         ];
         for text in nobody {
             assert_eq!(Parent::parse(&text), None, "{text}");
