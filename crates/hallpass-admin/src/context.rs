@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use hallpass_core::record::{AnsweredRecord, WaitingRecord};
 use hallpass_provider::Provider;
-use hallpass_store::{AuditRecord, Commit, Committed, Spend, Store, StoreError, Write};
+use hallpass_store::{
+    AuditRecord, Commit, Committed, IssuerDone, IssuerRecord, IssuerWork, Spend, Store, StoreError,
+    Write,
+};
 use hallpass_types::{Bucket, IssuerId, Key, Timestamp, Waiting, sha256};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -191,26 +194,47 @@ impl Context {
         change: Change,
         answer: &(impl Serialize + Sync),
     ) -> Result<(), Uncommitted> {
-        let answered = match &self.once {
-            Some(once) => once.spends(&self.project.provider, answer)?,
-            None => Vec::new(),
-        };
-        self.commit_in(&self.project.provider, change, answered)
-            .await
+        let answered = self.answered(answer)?;
+        self.written(change, answered, None).await.map(drop)
     }
 
-    async fn commit_in(
+    /// As [`Self::commit`], together with the making or changing of an issuer, which comes too late as the spend behind the last one
+    /// does. Answers the issuer as it is from now on.
+    ///
+    /// # Errors
+    /// As [`Self::commit`].
+    pub async fn commit_issuer(
         &self,
-        provider: &Provider,
+        work: IssuerWork,
+        change: Change,
+        answer: &(impl Serialize + Sync),
+    ) -> Result<IssuerRecord, Uncommitted> {
+        let answered = self.answered(answer)?;
+        let behind = change.spends.len();
+        let done = self.written(change, answered, Some(work)).await?;
+        done.ok_or(Uncommitted::TooLate(behind))
+    }
+
+    fn answered(&self, answer: &(impl Serialize + Sync)) -> Result<Vec<Spend>, Uncommitted> {
+        match &self.once {
+            Some(once) => once.spends(&self.project.provider, answer),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    async fn written(
+        &self,
         change: Change,
         answered: Vec<Spend>,
-    ) -> Result<(), Uncommitted> {
+        work: Option<IssuerWork>,
+    ) -> Result<Option<IssuerRecord>, Uncommitted> {
+        let provider = &self.project.provider;
+        let (store, issuer) = (provider.store(), provider.issuer_id());
         let first = answered.len();
         let mut spends = answered;
         spends.extend(change.spends);
         let last = spends.len();
         for _ in 0..ROUNDS {
-            let (store, issuer) = (provider.store(), provider.issuer_id());
             let before = store.audit_before(issuer, None, 1).await?.pop();
             let line = AuditRecord {
                 seq: before.as_ref().map_or(1, |b| b.seq.saturating_add(1)),
@@ -224,19 +248,28 @@ impl Context {
                 chain: [0; 32],
             };
             let line = provider.chained(before.as_ref(), line);
+            let mut writes = change.writes.clone();
+            writes.extend(provider.told_of_line(&line).await?);
             let mut spends = spends.clone();
             spends.push(Spend::Audit(Box::new(line)));
-            let writes = change.writes.clone();
-            match provider.commit_change(Commit { spends, writes }).await? {
-                Committed::Done => return Ok(()),
-                Committed::TooLate(place) if place < first => {
-                    return Err(Uncommitted::Problem(Problem::repeated()));
-                }
-                // Somebody else wrote a line.
-                Committed::TooLate(place) if place >= last => {}
-                Committed::TooLate(place) => {
-                    return Err(Uncommitted::TooLate(place.saturating_sub(first)));
-                }
+            let commit = Commit { spends, writes };
+            let late = match &work {
+                None => match provider.commit_change(commit).await? {
+                    Committed::Done => return Ok(None),
+                    Committed::TooLate(place) => place,
+                },
+                Some(work) => match provider.commit_issuer(work.clone(), commit).await? {
+                    IssuerDone::Done(record) => return Ok(Some(*record)),
+                    IssuerDone::Late => return Ok(None),
+                    IssuerDone::TooLate(place) => place,
+                },
+            };
+            if late < first {
+                return Err(Uncommitted::Problem(Problem::repeated()));
+            }
+            // Behind them is the line: somebody else wrote one.
+            if late < last {
+                return Err(Uncommitted::TooLate(late.saturating_sub(first)));
             }
         }
         Err(Uncommitted::Problem(

@@ -95,9 +95,11 @@ impl Desk {
             return Ok(answer);
         }
         match (operation.run)(&cx, input).await {
-            Err(problem) if problem.is_repeated() => match once.answered(cx.provider()).await? {
+            // The same request may have been done since it was looked for: what it did can be why this one fails.
+            Err(problem) => match once.answered(cx.provider()).await? {
                 Some(answer) => Ok(answer),
-                None => Err(Problem::new(Kind::Unavailable).after(1)),
+                None if problem.is_repeated() => Err(Problem::new(Kind::Unavailable).after(1)),
+                None => Err(problem),
             },
             done => done,
         }

@@ -32,3 +32,4 @@ pub mod token;
 pub mod upstream;
 pub mod userinfo;
 pub mod webfinger;
+pub mod webhook;

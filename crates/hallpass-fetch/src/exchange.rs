@@ -69,6 +69,10 @@ where
         value.set_sensitive(true);
         headers.insert(header::AUTHORIZATION, value);
     }
+    for (name, value) in request.headers {
+        let value = HeaderValue::from_str(value).map_err(malformed)?;
+        headers.insert(HeaderName::from_static(name), value);
+    }
     let (response, _connection) = send(io, asked).await?;
     Ok(response.status().as_u16())
 }

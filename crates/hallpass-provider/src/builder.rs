@@ -28,6 +28,7 @@ use crate::{
     sending::Sending,
     tries::Limits,
     upstream_metadata::UpstreamMetadata,
+    webhooks::Wanted,
 };
 
 /// A provider could not be built.
@@ -381,6 +382,7 @@ impl Builder {
                 logos: Logos::default(),
                 outbox: self.outbox,
                 sending: Sending::default(),
+                wanted: Wanted::default(),
                 pushes: self.limits.pushes.of(self.issuer_id),
                 device_requests: self.limits.device_requests.of(self.issuer_id),
                 wrong_codes: self.limits.wrong_codes.of(self.issuer_id),

@@ -33,6 +33,7 @@ mod together;
 mod tries;
 mod unspent;
 mod upstream_metadata;
+pub mod webhooks;
 
 pub use builder::{
     BuildError, Builder, WantsAccounts, WantsInteraction, WantsMasterKey, WantsStore,

@@ -3,15 +3,14 @@
 
 use std::time::Duration;
 
-use hallpass_core::record::{
-    DeliveryContent, DeliveryRecord, SealedRequest, is_over, next_attempt, next_turn,
-};
+use hallpass_core::record::{DeliveryContent, DeliveryRecord, SealedRequest, is_over, next_turn};
 use hallpass_store::{Commit, Committed, Spend, StoreError, Write};
 use hallpass_types::{Bucket, ClientId, Delivery, Key, Opaque, Timestamp};
 
 use crate::{
     Failure, Provider,
     ports::{Event, FetchError, PostRequest},
+    webhooks::turn_of,
 };
 
 /// A request to a client's server.
@@ -129,7 +128,8 @@ impl Provider {
                     }
                     continue;
                 }
-                let next_at = next_attempt(record.attempts.saturating_add(1), now);
+                let attempt = record.attempts.saturating_add(1);
+                let next_at = record.content.next_attempt(attempt, now);
                 if self.settle(key, record.attempts, Some(next_at)).await? {
                     record.attempts = record.attempts.saturating_add(1);
                     claimed.push(Claimed { key, record });
@@ -150,11 +150,16 @@ impl Provider {
         let Claimed { key, record } = claimed;
         let client = match &record.content {
             DeliveryContent::Request { client_id, .. }
-            | DeliveryContent::LogoutToken { client_id, .. } => Some(client_id),
-            DeliveryContent::SessionsEnded { .. } | DeliveryContent::Mail { .. } => None,
+            | DeliveryContent::LogoutToken { client_id, .. } => Some(client_id.clone()),
+            DeliveryContent::Webhook { webhook, .. } => turn_of(webhook),
+            DeliveryContent::SessionsEnded { .. }
+            | DeliveryContent::Mail { .. }
+            | DeliveryContent::Event(_) => None,
         };
         let again = record.attempts > 1;
-        let turn = client.map(|client| self.inner.sending.enter(client, again));
+        let turn = client
+            .as_ref()
+            .map(|client| self.inner.sending.enter(client, again));
         let attempt = match &turn {
             Some(None) => Attempt::Busy,
             Some(Some(_)) | None => self.attempt(key, &record).await?,
@@ -242,6 +247,13 @@ impl Provider {
                 },
             ),
             DeliveryContent::Mail { kind: _, sealed } => self.send_mail(key, sealed).await,
+            DeliveryContent::Event(event) => {
+                self.tell_webhooks(key, record, event).await?;
+                Ok(Attempt::Resolved)
+            }
+            DeliveryContent::Webhook { webhook, message } => {
+                self.post_to_webhook(key, record, (webhook, message)).await
+            }
         }
     }
 
@@ -250,8 +262,9 @@ impl Provider {
             url,
             content_type: &request.content_type,
             authorization: request.authorization.as_deref(),
+            headers: &[],
             body: &request.body,
-            timeout: TIMEOUT,
+            timeout: Duration::from_secs(TIMEOUT),
         };
         self.inner.fetcher.post(request).await
     }
@@ -307,7 +320,10 @@ impl Provider {
                 outcome,
             }),
             DeliveryContent::Mail { kind, .. } => self.emit(&Event::Mail { kind, outcome }),
-            DeliveryContent::SessionsEnded { .. } => {}
+            // Webhooks tell of their messages themselves.
+            DeliveryContent::SessionsEnded { .. }
+            | DeliveryContent::Event(_)
+            | DeliveryContent::Webhook { .. } => {}
         }
     }
 }
@@ -328,4 +344,4 @@ fn delivery(
 }
 
 /// Shorter than the first pause between attempts, so that nobody sends beside us.
-const TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const TIMEOUT: u64 = 10;

@@ -31,6 +31,7 @@ use crate::{
     tallies::Tallies,
     tries::{Limits, Tries},
     upstream_metadata::UpstreamMetadata,
+    webhooks::Wanted,
 };
 
 /// An OpenID Provider for one issuer. Cheap to clone.
@@ -81,6 +82,7 @@ pub(crate) struct Inner {
     pub(crate) outbox: Arc<tokio::sync::Notify>,
     pub(crate) limits: Limits,
     pub(crate) sending: Sending,
+    pub(crate) wanted: Wanted,
     /// Pushed requests of clients that anybody can speak for, by network.
     pub(crate) pushes: Tries,
     /// Requests of devices, by client and network.
@@ -211,10 +213,14 @@ impl Provider {
         Ok(())
     }
 
-    pub(crate) async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
+    pub(crate) async fn commit(&self, mut commit: Commit) -> Result<Committed, StoreError> {
+        let happened: Vec<_> = commit.writes.iter().filter_map(noted).cloned().collect();
+        if !happened.is_empty() {
+            let told = self.told_of_accounts(&happened).await?;
+            commit.writes.extend(told);
+        }
         let delivery = |write: &Write| matches!(write, Write::Delivery(..));
         let rings = commit.writes.iter().any(delivery);
-        let happened: Vec<_> = commit.writes.iter().filter_map(noted).cloned().collect();
         let committed = self.inner.store.commit(self.inner.issuer_id, commit).await;
         if matches!(committed, Ok(Committed::Done)) {
             for record in happened {

@@ -100,6 +100,7 @@ pub struct Secrets {
     inbox: HmacSha256Key,
     notification_seal: SealKey,
     totp_seal: SealKey,
+    webhook_seal: SealKey,
     recovery: HmacSha256Key,
     user_handle: HmacSha256Key,
     challenge: HmacSha256Key,
@@ -146,6 +147,7 @@ impl Secrets {
             pairwise: lasting("pairwise"),
             attempts: lasting("attempts"),
             totp_seal: SealKey::new(&lasting("totp")),
+            webhook_seal: SealKey::new(&lasting("webhook")),
             recovery: HmacSha256Key::new(lasting("recovery-code").as_slice()),
             user_handle: HmacSha256Key::new(lasting("user-handle").as_slice()),
             challenge: HmacSha256Key::new(passing("challenge").as_slice()),
@@ -228,6 +230,19 @@ impl Secrets {
     pub fn open_client_secret(&self, client: &str, sealed: &[u8]) -> Option<Secret> {
         let bytes = self.client_seal.open(client.as_bytes(), sealed)?;
         String::from_utf8(bytes).ok().map(Secret::new)
+    }
+
+    /// Seals the key that signs what is told to a webhook.
+    #[must_use]
+    pub fn seal_webhook_secret(&self, webhook: &str, key: &[u8]) -> Vec<u8> {
+        self.webhook_seal.seal(webhook.as_bytes(), key)
+    }
+
+    /// Opens the key of a webhook.
+    #[must_use]
+    pub fn open_webhook_secret(&self, webhook: &str, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let key = self.webhook_seal.open(webhook.as_bytes(), sealed);
+        key.map(Zeroizing::new)
     }
 
     /// Seals a signing key's PKCS#8 for the store.

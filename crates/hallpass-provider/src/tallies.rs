@@ -33,6 +33,7 @@ impl Tallies {
             Event::Refused { .. }
             | Event::GrantRevoked { .. }
             | Event::Delivery { .. }
+            | Event::Webhook { .. }
             | Event::Mail { .. }
             | Event::Account { .. }
             | Event::Internal { .. } => {}

@@ -90,6 +90,9 @@ impl Events for Telling {
             } => {
                 tracing::info!(kind, client.id = client.as_str(), outcome, "delivery");
             }
+            Event::Webhook { webhook, outcome } => {
+                tracing::info!(webhook.id = webhook, outcome, "webhook");
+            }
             Event::Mail { kind, outcome } => tracing::info!(kind, outcome, "mail"),
             Event::ClientChanged { action, client } => {
                 tracing::info!(action, client.id = client.as_str(), "client changed");

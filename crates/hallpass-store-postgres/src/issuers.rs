@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use hallpass_core::access::Directory;
 use hallpass_store::{
-    IssuerRecord, IssuerState, MAX_PAGE, NewIssuer, Page, RootRecord, StoreError,
+    Committed, IssuerDone, IssuerRecord, IssuerState, IssuerWork, MAX_PAGE, NewIssuer, Page,
+    RootRecord, StoreError,
     encoding::{decode, encode},
 };
 use hallpass_types::{IssuerId, Timestamp};
@@ -17,10 +18,11 @@ use tokio_postgres::{Row, types::ToSql};
 use crate::{
     failure::Failure,
     link::{Dialer, Link, Slot, jittered},
+    op::Rows,
     read::{Params, Readers, most, page},
     row::{Read, blob, int, small},
     sql,
-    writer::{MOST_TRIES, RETRY},
+    writer::{MOST_TRIES, RETRY, steps},
 };
 
 /// A connection for one transaction at a time.
@@ -57,19 +59,28 @@ impl Issuers {
     }
 
     pub(crate) async fn create(&self, new: &NewIssuer) -> Read<Option<IssuerRecord>> {
-        self.transaction(Work::Create(new)).await
+        let done = self.transaction(Work::Create(new), None).await?;
+        Ok(record_of(done))
     }
 
     pub(crate) async fn change(&self, revision: u64, next: &IssuerRecord) -> Read<bool> {
-        let changed = self.transaction(Work::Change(revision, next)).await?;
-        Ok(changed.is_some())
+        let done = self.transaction(Work::Change(revision, next), None).await?;
+        Ok(record_of(done).is_some())
     }
 
-    /// Commits where the work answers something.
-    async fn transaction(&self, work: Work<'_>) -> Read<Option<IssuerRecord>> {
+    pub(crate) async fn with_commit(&self, work: &IssuerWork, rows: &Rows) -> Read<IssuerDone> {
+        let work = match work {
+            IssuerWork::Create(new) => Work::Create(new),
+            IssuerWork::Change { revision, record } => Work::Change(*revision, record),
+        };
+        self.transaction(work, Some(rows)).await
+    }
+
+    /// Commits where the work answers something and nothing beside it is too late.
+    async fn transaction(&self, work: Work<'_>, beside: Option<&Rows>) -> Read<IssuerDone> {
         let mut tries = 0;
         loop {
-            match self.once(work).await {
+            match self.once(work, beside).await {
                 Err(Failure::Again | Failure::Taken | Failure::Stale) if tries < MOST_TRIES => {
                     sleep(jittered(RETRY, tries)).await;
                     tries = tries.saturating_add(1);
@@ -79,7 +90,7 @@ impl Issuers {
         }
     }
 
-    async fn once(&self, work: Work<'_>) -> Result<Option<IssuerRecord>, Failure> {
+    async fn once(&self, work: Work<'_>, beside: Option<&Rows>) -> Result<IssuerDone, Failure> {
         let slot = self.slot.lock().await;
         let link = slot.link().await?;
         let mut unfinished = Unfinished(Some(&link));
@@ -89,9 +100,19 @@ impl Issuers {
                 Work::Create(new) => create(&link, new).await,
                 Work::Change(revision, next) => change(&link, revision, next).await,
             };
+            let done = match (done, beside) {
+                (Err(failure), _) => Err(failure),
+                (Ok(None), _) => Ok(IssuerDone::Late),
+                (Ok(Some(record)), None) => Ok(IssuerDone::Done(Box::new(record))),
+                (Ok(Some(record)), Some(rows)) => match steps(&link, rows).await {
+                    Ok(Committed::Done) => Ok(IssuerDone::Done(Box::new(record))),
+                    Ok(Committed::TooLate(place)) => Ok(IssuerDone::TooLate(place)),
+                    Err(failure) => Err(failure),
+                },
+            };
             let end = match &done {
-                Ok(Some(_)) => "COMMIT",
-                Ok(None) | Err(_) => "ROLLBACK",
+                Ok(IssuerDone::Done(_)) => "COMMIT",
+                Ok(IssuerDone::Late | IssuerDone::TooLate(_)) | Err(_) => "ROLLBACK",
             };
             link.client.batch_execute(end).await?;
             done
@@ -148,6 +169,8 @@ async fn change(
         return Ok(None);
     };
     let record = IssuerRecord {
+        revision: revision.saturating_add(1),
+        change: change.cast_unsigned(),
         name: held.name,
         identifier: held.identifier,
         ..next.clone()
@@ -158,6 +181,14 @@ async fn change(
     let params: Params<'_> = &[&id, &revision, &deleting, &change, &encoded];
     let changed = run(link, sql::CHANGE_ISSUER, params).await?;
     Ok((changed > 0).then_some(record))
+}
+
+/// None where nothing was done.
+fn record_of(done: IssuerDone) -> Option<IssuerRecord> {
+    match done {
+        IssuerDone::Done(record) => Some(*record),
+        IssuerDone::Late | IssuerDone::TooLate(_) => None,
+    }
 }
 
 async fn next_change(link: &Link) -> Result<i64, Failure> {

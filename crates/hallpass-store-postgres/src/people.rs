@@ -1,7 +1,7 @@
 //! What people see of themselves.
 
 use hallpass_core::record::{ActivityRecord, ConsentRecord, SessionRecord};
-use hallpass_store::{MAX_PAGE, encoding::decode};
+use hallpass_store::{ActivityPlace, MAX_PAGE, StoreError, encoding::decode};
 use hallpass_types::{Bucket, ClientId, IssuerId, Key, Session, Subject, Timestamp};
 use tokio_postgres::Row;
 
@@ -75,6 +75,28 @@ impl Readers {
         let params: Params<'_> = &[&number(issuer), &subject, &most(limit)];
         self.all(sql::ACTIVITY_OF, params, |row| {
             decode_at(issuer, Bucket(small(row, 0)?), blob(row, 1)?, blob(row, 2)?)
+        })
+        .await
+    }
+
+    pub(crate) async fn activity_before(
+        &self,
+        issuer: IssuerId,
+        before: Option<ActivityPlace>,
+        limit: usize,
+    ) -> Read<Vec<(ActivityPlace, ActivityRecord)>> {
+        // No bucket is that one.
+        let (bucket, id) = before.map_or((i64::MAX, [0; 16]), |(Bucket(bucket), id)| {
+            (i64::from(bucket), id)
+        });
+        let id = id.as_slice();
+        let params: Params<'_> = &[&number(issuer), &bucket, &id, &most(limit)];
+        self.all(sql::ACTIVITY_BEFORE, params, |row| {
+            let (bucket, id) = (Bucket(small(row, 0)?), blob(row, 1)?);
+            let record = decode_at(issuer, bucket, id, blob(row, 2)?)?;
+            let id = id.try_into();
+            let id = id.map_err(|_| StoreError::corrupt("an identifier has another length"))?;
+            Ok(((bucket, id), record))
         })
         .await
     }

@@ -60,6 +60,8 @@ pub(crate) const CONSENTS_OF: &str =
     "SELECT client, record FROM consents WHERE issuer = $1 AND subject = $2 LIMIT $3";
 pub(crate) const ACTIVITY_OF: &str = "SELECT bucket, id, record FROM activity
     WHERE issuer = $1 AND subject = $2 ORDER BY at DESC LIMIT $3";
+pub(crate) const ACTIVITY_BEFORE: &str = "SELECT bucket, id, record FROM activity
+    WHERE issuer = $1 AND (bucket, id) < ($2, $3) ORDER BY bucket DESC, id DESC LIMIT $4";
 pub(crate) const CONSENT: &str =
     "SELECT record FROM consents WHERE issuer = $1 AND subject = $2 AND client = $3";
 pub(crate) const USER: &str =

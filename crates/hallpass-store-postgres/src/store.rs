@@ -12,9 +12,9 @@ use hallpass_core::{
 };
 use hallpass_store::migration::Migration;
 use hallpass_store::{
-    AdminKind, AdminRecord, AuditRecord, BoxFuture, CodeWithUser, Commit, Committed,
-    CredentialRecord, Day, InitialAccessRecord, IssuerRecord, KeyRecord, NewIssuer, Page,
-    RootRecord, SessionWithUser, Spend, Standing, Store, StoreError, UserRecord,
+    ActivityPlace, AdminKind, AdminRecord, AuditRecord, BoxFuture, CodeWithUser, Commit, Committed,
+    CredentialRecord, Day, InitialAccessRecord, IssuerDone, IssuerRecord, IssuerWork, KeyRecord,
+    NewIssuer, Page, RootRecord, SessionWithUser, Spend, Standing, Store, StoreError, UserRecord,
 };
 use hallpass_types::{
     Bucket, ClientId, Code, ContentDigest, Delivery, GrantId, IssuerId, Key, Session, Subject,
@@ -330,6 +330,15 @@ impl Store for PostgresStore {
         Box::pin(self.readers.consents_of(issuer, subject))
     }
 
+    fn activity_before(
+        &self,
+        issuer: IssuerId,
+        before: Option<ActivityPlace>,
+        limit: usize,
+    ) -> Answer<'_, Vec<(ActivityPlace, ActivityRecord)>> {
+        Box::pin(self.readers.activity_before(issuer, before, limit))
+    }
+
     fn activity_of<'a>(
         &'a self,
         issuer: IssuerId,
@@ -410,6 +419,18 @@ impl Store for PostgresStore {
 
     fn change_issuer(&self, revision: u64, record: IssuerRecord) -> Answer<'_, bool> {
         Box::pin(async move { self.issuers.change(revision, &record).await })
+    }
+
+    fn commit_issuer(
+        &self,
+        work: IssuerWork,
+        beside: IssuerId,
+        commit: Commit,
+    ) -> Answer<'_, IssuerDone> {
+        Box::pin(async move {
+            let rows = Rows::of(beside, commit)?;
+            self.issuers.with_commit(&work, &rows).await
+        })
     }
 
     fn erase_issuer(&self, issuer: IssuerId, limit: usize) -> Answer<'_, u64> {

@@ -12,7 +12,7 @@ use crate::{
     failure::Failure,
     kind::Kind,
     link::{Dialer, Link, Slot, jittered},
-    op::{Op, Step},
+    op::{Op, Rows, Step},
     queue::{Batch, Job, Next, Queue},
     row, sql,
     statement::{Shape, of_one_kind, single, single_params},
@@ -292,7 +292,7 @@ async fn used(link: &Link, jobs: &[Job]) -> Result<Vec<i64>, Failure> {
 
 async fn transaction(link: &Link, job: &Job) -> Result<Committed, Failure> {
     link.client.batch_execute("BEGIN").await?;
-    match steps(link, job).await {
+    match steps(link, &job.rows).await {
         Ok(Committed::Done) => {
             // Whoever does not hear of the end of this does not know it.
             link.client.batch_execute("COMMIT").await?;
@@ -315,9 +315,10 @@ async fn roll_back(link: &Link) {
     }
 }
 
-async fn steps(link: &Link, job: &Job) -> Result<Committed, Failure> {
-    let issuer = job.rows.issuer;
-    for (index, steps) in job.rows.spends.iter().enumerate() {
+/// The changes of a commit, one by one, inside of a transaction. Too late: whoever began that must roll it back.
+pub(crate) async fn steps(link: &Link, rows: &Rows) -> Result<Committed, Failure> {
+    let issuer = rows.issuer;
+    for (index, steps) in rows.spends.iter().enumerate() {
         for step in steps {
             let in_time = match step {
                 Step::Never => false,
@@ -348,7 +349,7 @@ async fn steps(link: &Link, job: &Job) -> Result<Committed, Failure> {
             }
         }
     }
-    for op in &job.rows.writes {
+    for op in &rows.writes {
         change(link, issuer, op).await?;
     }
     Ok(Committed::Done)

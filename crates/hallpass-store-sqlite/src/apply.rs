@@ -1,6 +1,6 @@
 //! One job inside the transaction that it shares with others.
 
-use hallpass_store::{Committed, same_client, same_signing_keys};
+use hallpass_store::{Committed, IssuerDone, IssuerWork, same_client, same_signing_keys};
 use hallpass_types::IssuerId;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, Result, params};
 
@@ -24,6 +24,9 @@ pub(crate) fn apply(db: &Connection, work: &Work) -> Result<Outcome> {
         }
         Work::CreateIssuer(new) => issuers::create(db, new),
         Work::ChangeIssuer(revision, record) => issuers::change(db, *revision, record),
+        Work::CommitIssuer(work, beside, spends, writes) => {
+            with_issuer(db, work, (*beside, spends, writes)).map(Outcome::IssuerDone)
+        }
         Work::EraseIssuer(issuer, limit) => issuers::erase(db, *issuer, *limit),
         Work::Purge {
             table,
@@ -60,6 +63,31 @@ pub(crate) fn apply(db: &Connection, work: &Work) -> Result<Outcome> {
         }
         Work::Probe => run(db, sql::PROBE, []).map(|rows| Outcome::Number(rows as u64)),
     }
+}
+
+/// Both or nothing.
+fn with_issuer(
+    db: &Connection,
+    work: &IssuerWork,
+    (beside, spends, writes): (IssuerId, &[SpendRow], &[WriteRow]),
+) -> Result<IssuerDone> {
+    run(db, "SAVEPOINT issuer", [])?;
+    let done = match work {
+        IssuerWork::Create(new) => issuers::made(db, new)?,
+        IssuerWork::Change { revision, record } => issuers::changed_to(db, *revision, record)?,
+    };
+    let ended = match done {
+        None => IssuerDone::Late,
+        Some(record) => match commit(db, beside, spends, writes)? {
+            Committed::Done => IssuerDone::Done(Box::new(record)),
+            Committed::TooLate(place) => IssuerDone::TooLate(place),
+        },
+    };
+    if !matches!(ended, IssuerDone::Done(_)) {
+        run(db, "ROLLBACK TO issuer", [])?;
+    }
+    run(db, "RELEASE issuer", [])?;
+    Ok(ended)
 }
 
 fn commit(

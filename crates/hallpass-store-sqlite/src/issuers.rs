@@ -16,8 +16,14 @@ use crate::{
 
 /// Gives it the next number and the next change, unless its name or place is taken.
 pub(crate) fn create(db: &Connection, new: &NewIssuer) -> Result<Outcome> {
+    let made = made(db, new)?;
+    Ok(Outcome::Issuer(made.map(Box::new)))
+}
+
+/// None: its name or place is taken.
+pub(crate) fn made(db: &Connection, new: &NewIssuer) -> Result<Option<IssuerRecord>> {
     if cached(db, sql::ISSUER_TAKEN)?.exists([new.name.as_str(), new.place()])? {
-        return Ok(Outcome::Issuer(None));
+        return Ok(None);
     }
     let change = next_change(db)?;
     // No name of an issuer of a configuration begins so, and no change comes twice.
@@ -28,11 +34,21 @@ pub(crate) fn create(db: &Connection, new: &NewIssuer) -> Result<Outcome> {
     let encoded = encoded(&record)?;
     let values = params![id, record.name, record.place(), change, encoded];
     run(db, sql::CREATE_ISSUER, values)?;
-    Ok(Outcome::Issuer(Some(Box::new(record))))
+    Ok(Some(record))
 }
 
 /// Changes it if its revision is still that one: the number of rows that changed.
 pub(crate) fn change(db: &Connection, revision: u64, next: &IssuerRecord) -> Result<Outcome> {
+    let changed = changed_to(db, revision, next)?;
+    Ok(Outcome::Number(u64::from(changed.is_some())))
+}
+
+/// None: it has another revision.
+pub(crate) fn changed_to(
+    db: &Connection,
+    revision: u64,
+    next: &IssuerRecord,
+) -> Result<Option<IssuerRecord>> {
     let IssuerId(id) = next.id;
     let held = cached(db, sql::ISSUER_BY_ID)?
         .query_row([id], raw)
@@ -43,10 +59,12 @@ pub(crate) fn change(db: &Connection, revision: u64, next: &IssuerRecord) -> Res
         Err(ReadError::Store(_)) => None,
     };
     let Some(held) = held else {
-        return Ok(Outcome::Number(0));
+        return Ok(None);
     };
     let change = next_change(db)?;
     let record = IssuerRecord {
+        revision: revision.saturating_add(1),
+        change: change.cast_unsigned(),
         name: held.name,
         identifier: held.identifier,
         ..next.clone()
@@ -54,7 +72,8 @@ pub(crate) fn change(db: &Connection, revision: u64, next: &IssuerRecord) -> Res
     let encoded = encoded(&record)?;
     let deleting = record.state == IssuerState::Deleting;
     let values = params![id, revision.cast_signed(), deleting, change, encoded];
-    run(db, sql::CHANGE_ISSUER, values).map(|rows| Outcome::Number(rows as u64))
+    let changed = run(db, sql::CHANGE_ISSUER, values)? > 0;
+    Ok(changed.then_some(record))
 }
 
 /// Deletes some rows of it, or at last its record: the number of rows that went.

@@ -1,7 +1,7 @@
 //! What people see of themselves.
 
 use hallpass_core::record::{ActivityRecord, ConsentRecord, ParticipantRecord, SessionRecord};
-use hallpass_store::{MAX_PAGE, encoding::decode};
+use hallpass_store::{ActivityPlace, MAX_PAGE, encoding::decode};
 use hallpass_types::{Bucket, ClientId, IssuerId, Key, Session, Subject, Timestamp};
 use rusqlite::{Connection, Result, params};
 
@@ -140,6 +140,30 @@ pub(crate) fn activity_of(
         found.push(record_of(row, 2, |bytes| {
             decode_at(issuer, Bucket(bucket), &id, bytes)
         })?);
+    }
+    Ok(found)
+}
+
+pub(crate) fn activity_before(
+    db: &Connection,
+    issuer: IssuerId,
+    before: Option<ActivityPlace>,
+    limit: usize,
+) -> Read<Vec<(ActivityPlace, ActivityRecord)>> {
+    let limit = i64::try_from(limit.clamp(1, MAX_PAGE)).unwrap_or(i64::MAX);
+    // No bucket is that one, and no identifier is longer.
+    let (bucket, id) = before.map_or((i64::MAX, [0; 16]), |(Bucket(bucket), id)| {
+        (i64::from(bucket), id)
+    });
+    let mut statement = cached(db, sql::ACTIVITY_BEFORE)?;
+    let mut rows = statement.query(params![issuer.0, bucket, id, limit])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (bucket, id): (u32, [u8; 16]) = (row.get(0)?, row.get(1)?);
+        let record = record_of(row, 2, |bytes| {
+            decode_at(issuer, Bucket(bucket), &id, bytes)
+        })?;
+        found.push(((Bucket(bucket), id), record));
     }
     Ok(found)
 }

@@ -35,6 +35,8 @@ statements! {
     CONSENTS_OF = "SELECT client, record FROM consents WHERE issuer = ?1 AND subject = ?2 LIMIT ?3";
     ACTIVITY_OF = "SELECT bucket, id, record FROM activity
         WHERE issuer = ?1 AND subject = ?2 ORDER BY at DESC LIMIT ?3";
+    ACTIVITY_BEFORE = "SELECT bucket, id, record FROM activity
+        WHERE issuer = ?1 AND (bucket, id) < (?2, ?3) ORDER BY bucket DESC, id DESC LIMIT ?4";
     CONSENT = "SELECT record FROM consents WHERE issuer = ?1 AND subject = ?2 AND client = ?3";
     USER = "SELECT subject, record FROM users WHERE issuer = ?1 AND subject = ?2";
     USER_BY_NAME = "SELECT subject, record FROM users WHERE issuer = ?1 AND username_key = ?2";

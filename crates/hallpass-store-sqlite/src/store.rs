@@ -15,9 +15,9 @@ use hallpass_core::{
 };
 use hallpass_store::migration::Migration;
 use hallpass_store::{
-    AdminKind, AdminRecord, AuditRecord, BoxFuture, CodeWithUser, Commit, Committed,
-    CredentialRecord, Day, InitialAccessRecord, IssuerRecord, KeyRecord, NewIssuer, Page,
-    RootRecord, SessionWithUser, Spend, Standing, Store, StoreError, UserRecord,
+    ActivityPlace, AdminKind, AdminRecord, AuditRecord, BoxFuture, CodeWithUser, Commit, Committed,
+    CredentialRecord, Day, InitialAccessRecord, IssuerDone, IssuerRecord, IssuerWork, KeyRecord,
+    NewIssuer, Page, RootRecord, SessionWithUser, Spend, Standing, Store, StoreError, UserRecord,
 };
 use hallpass_types::{
     Bucket, ClientId, Code, ContentDigest, Delivery, GrantId, IssuerId, Key, Session, Subject,
@@ -130,7 +130,9 @@ impl SqliteStore {
     async fn number(&self, work: Work) -> Result<u64, StoreError> {
         match self.writer.submit(work).await? {
             Outcome::Number(number) => Ok(number),
-            Outcome::Committed(_) | Outcome::Issuer(_) => Err(other_outcome()),
+            Outcome::Committed(_) | Outcome::Issuer(_) | Outcome::IssuerDone(_) => {
+                Err(other_outcome())
+            }
         }
     }
 }
@@ -407,6 +409,15 @@ impl Store for SqliteStore {
         self.read(move |db| people::consents_of(db, issuer, subject))
     }
 
+    fn activity_before(
+        &self,
+        issuer: IssuerId,
+        before: Option<ActivityPlace>,
+        limit: usize,
+    ) -> Answer<'_, Vec<(ActivityPlace, ActivityRecord)>> {
+        self.read(move |db| people::activity_before(db, issuer, before, limit))
+    }
+
     fn activity_of<'a>(
         &'a self,
         issuer: IssuerId,
@@ -465,7 +476,9 @@ impl Store for SqliteStore {
                     Ok(number) => Ok(IssuerId(number)),
                     Err(_) => Err(StoreError::corrupt("an issuer's number is too large")),
                 },
-                Outcome::Committed(_) | Outcome::Issuer(_) => Err(other_outcome()),
+                Outcome::Committed(_) | Outcome::Issuer(_) | Outcome::IssuerDone(_) => {
+                    Err(other_outcome())
+                }
             }
         })
     }
@@ -498,7 +511,9 @@ impl Store for SqliteStore {
                 .await?
             {
                 Outcome::Issuer(made) => Ok(made.map(|made| *made)),
-                Outcome::Committed(_) | Outcome::Number(_) => Err(other_outcome()),
+                Outcome::Committed(_) | Outcome::Number(_) | Outcome::IssuerDone(_) => {
+                    Err(other_outcome())
+                }
             }
         })
     }
@@ -507,6 +522,26 @@ impl Store for SqliteStore {
         Box::pin(async move {
             let work = Work::ChangeIssuer(revision, Box::new(record));
             self.number(work).await.map(|rows| rows > 0)
+        })
+    }
+
+    fn commit_issuer(
+        &self,
+        work: IssuerWork,
+        beside: IssuerId,
+        commit: Commit,
+    ) -> Answer<'_, IssuerDone> {
+        Box::pin(async move {
+            let Work::Commit(beside, spends, writes) = Work::commit(beside, commit)? else {
+                return Err(other_outcome());
+            };
+            let work = Work::CommitIssuer(Box::new(work), beside, spends, writes);
+            match self.writer.submit(work).await? {
+                Outcome::IssuerDone(done) => Ok(done),
+                Outcome::Committed(_) | Outcome::Number(_) | Outcome::Issuer(_) => {
+                    Err(other_outcome())
+                }
+            }
         })
     }
 
@@ -529,7 +564,9 @@ impl Store for SqliteStore {
             let work = Work::commit(issuer, commit)?;
             match self.writer.submit(work).await? {
                 Outcome::Committed(committed) => Ok(committed),
-                Outcome::Number(_) | Outcome::Issuer(_) => Err(other_outcome()),
+                Outcome::Number(_) | Outcome::Issuer(_) | Outcome::IssuerDone(_) => {
+                    Err(other_outcome())
+                }
             }
         })
     }

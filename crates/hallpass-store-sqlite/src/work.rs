@@ -5,8 +5,8 @@ use hallpass_core::{
     record::{GrantRecord, RefreshState, participant_tag},
 };
 use hallpass_store::{
-    Commit, Committed, Day, IssuerRecord, KeyRecord, NewIssuer, Registration, Spend, StoreError,
-    UserRecord, Write,
+    Commit, Committed, Day, IssuerDone, IssuerRecord, IssuerWork, KeyRecord, NewIssuer,
+    Registration, Spend, StoreError, UserRecord, Write,
     encoding::{Record, encode},
 };
 use hallpass_types::{Bucket, ClientId, GrantId, IssuerId, Key, Session, Subject};
@@ -31,6 +31,8 @@ pub(crate) enum Work {
     Issuer(String),
     CreateIssuer(Box<NewIssuer>),
     ChangeIssuer(u64, Box<IssuerRecord>),
+    /// With a commit of another one.
+    CommitIssuer(Box<IssuerWork>, IssuerId, Vec<SpendRow>, Vec<WriteRow>),
     EraseIssuer(IssuerId, usize),
     Purge {
         table: &'static Expiring,
@@ -56,6 +58,7 @@ pub(crate) enum Outcome {
     Number(u64),
     /// An issuer that was made; none when its name or place is taken.
     Issuer(Option<Box<IssuerRecord>>),
+    IssuerDone(IssuerDone),
 }
 
 /// The second and third part of an expiring row's key.

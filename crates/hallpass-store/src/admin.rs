@@ -17,6 +17,8 @@ pub enum AdminKind {
     Operator,
     /// An address that is told what happens.
     Webhook,
+    /// What one of these is told: the identifier of the webhook, a slash, and a text that comes the earlier the younger it is.
+    WebhookMessage,
 }
 
 impl AdminKind {
@@ -26,6 +28,7 @@ impl AdminKind {
         match self {
             Self::Operator => 1,
             Self::Webhook => 2,
+            Self::WebhookMessage => 3,
         }
     }
 }

@@ -92,6 +92,33 @@ impl NewIssuer {
     }
 }
 
+/// What is to be done with an issuer, together with a commit of another one.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "every store does both")]
+pub enum IssuerWork {
+    /// Makes it.
+    Create(NewIssuer),
+    /// Changes it, if its revision is still that one.
+    Change {
+        /// Expected current revision.
+        revision: u64,
+        /// What takes its place.
+        record: Box<IssuerRecord>,
+    },
+}
+
+/// How that ended.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "whoever asks looks at every end")]
+pub enum IssuerDone {
+    /// Everything is written and durable. The issuer as it is from now on.
+    Done(Box<IssuerRecord>),
+    /// Nothing is written: its name or place is taken, or it has another revision.
+    Late,
+    /// Nothing is written: the spend of the commit at this index came too late.
+    TooLate(usize),
+}
+
 /// Two issuers that differ in the scheme alone would be asked by the same requests.
 fn place(identifier: &str) -> &str {
     match identifier.split_once("://") {

@@ -26,9 +26,11 @@ pub use credential::{
 };
 pub use error::StoreError;
 pub use histogram::{Histogram, HistogramSnapshot};
-pub use issuer::{IssuerRecord, IssuerState, NewIssuer};
+pub use issuer::{IssuerDone, IssuerRecord, IssuerState, IssuerWork, NewIssuer};
 pub use memory::MemoryStore;
-pub use port::{BoxFuture, KeyPhase, KeyRecord, MAX_PAGE, Page, Standing, Store, UserRecord};
+pub use port::{
+    ActivityPlace, BoxFuture, KeyPhase, KeyRecord, MAX_PAGE, Page, Standing, Store, UserRecord,
+};
 pub use registration::{Day, InitialAccessRecord, Registration};
 pub use root::{RootRecord, WrappedRoot};
 pub use together::{CodeWithUser, SessionWithUser};

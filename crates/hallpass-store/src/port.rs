@@ -19,8 +19,8 @@ use serde_json::{Map, Value};
 
 use crate::{
     AdminKind, AdminRecord, AuditRecord, CodeWithUser, Commit, Committed, CredentialRecord, Day,
-    InitialAccessRecord, IssuerRecord, NewIssuer, RootRecord, SessionWithUser, StoreError,
-    together,
+    InitialAccessRecord, IssuerDone, IssuerRecord, IssuerWork, NewIssuer, RootRecord,
+    SessionWithUser, StoreError, together,
 };
 
 /// A boxed future that can be sent between threads.
@@ -147,6 +147,9 @@ pub struct Page<T> {
     /// What the next page comes `after`; none at the end.
     pub next: Option<String>,
 }
+
+/// Where something is among what happened: when it is forgotten, and which of those it is.
+pub type ActivityPlace = (Bucket, [u8; 16]);
 
 /// The most rows that one page holds.
 pub const MAX_PAGE: usize = 500;
@@ -348,6 +351,13 @@ pub trait Store: Send + Sync + 'static {
         subject: &'a Subject,
         limit: usize,
     ) -> Answer<'a, Vec<ActivityRecord>>;
+    /// What happened with accounts, the newest first as far as minutes go: what comes after that place in this order, or all.
+    fn activity_before(
+        &self,
+        issuer: IssuerId,
+        before: Option<ActivityPlace>,
+        limit: usize,
+    ) -> Answer<'_, Vec<(ActivityPlace, ActivityRecord)>>;
     /// Deliveries whose time has come (`next_at` is not after `now`), those that wait longest first.
     fn due_deliveries(
         &self,
@@ -376,6 +386,14 @@ pub trait Store: Send + Sync + 'static {
     /// Replaces state, settings and time of an issuer if its revision is still `revision`; whether it was. Revision and
     /// change of the new record are the store's to set, name and identifier stay what they were.
     fn change_issuer(&self, revision: u64, record: IssuerRecord) -> Answer<'_, bool>;
+    /// Makes or changes an issuer, as [`Self::create_issuer`] and [`Self::change_issuer`] do, together with a commit of `beside`:
+    /// both happen, or nothing.
+    fn commit_issuer(
+        &self,
+        work: IssuerWork,
+        beside: IssuerId,
+        commit: Commit,
+    ) -> Answer<'_, IssuerDone>;
     /// Deletes at most `limit` rows of an issuer in the state [`Deleting`](crate::IssuerState::Deleting) and answers how many went. When
     /// it has none left its record goes as well, and the answer is 0, as it is for any other issuer.
     fn erase_issuer(&self, issuer: IssuerId, limit: usize) -> Answer<'_, u64>;

@@ -14,9 +14,9 @@ use hallpass_core::{
     },
 };
 use hallpass_store::{
-    AdminKind, AdminRecord, AuditRecord, BoxFuture, Commit, Committed, CredentialRecord, Day,
-    InitialAccessRecord, IssuerRecord, KeyRecord, NewIssuer, Page, RootRecord, Standing, Store,
-    StoreError, UserRecord,
+    ActivityPlace, AdminKind, AdminRecord, AuditRecord, BoxFuture, Commit, Committed,
+    CredentialRecord, Day, InitialAccessRecord, IssuerDone, IssuerRecord, IssuerWork, KeyRecord,
+    NewIssuer, Page, RootRecord, Standing, Store, StoreError, UserRecord,
 };
 use hallpass_types::{
     Bucket, ClientId, Code, ContentDigest, Delivery, GrantId, IssuerId, Key, Session, Subject,
@@ -346,6 +346,15 @@ impl Store for Breakable {
         self.read(self.store.consents_of(issuer, subject))
     }
 
+    fn activity_before(
+        &self,
+        issuer: IssuerId,
+        before: Option<ActivityPlace>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<(ActivityPlace, ActivityRecord)>, StoreError>> {
+        self.read(self.store.activity_before(issuer, before, limit))
+    }
+
     fn activity_of<'a>(
         &'a self,
         issuer: IssuerId,
@@ -399,6 +408,19 @@ impl Store for Breakable {
         new: NewIssuer,
     ) -> BoxFuture<'_, Result<Option<IssuerRecord>, StoreError>> {
         self.read(self.store.create_issuer(new))
+    }
+
+    fn commit_issuer(
+        &self,
+        work: IssuerWork,
+        beside: IssuerId,
+        commit: Commit,
+    ) -> BoxFuture<'_, Result<IssuerDone, StoreError>> {
+        if self.writes.load(Ordering::SeqCst) {
+            failure()
+        } else {
+            self.store.commit_issuer(work, beside, commit)
+        }
     }
 
     fn change_issuer(

@@ -99,6 +99,8 @@ pub struct Posted {
     pub content_type: String,
     /// `Authorization`.
     pub authorization: Option<String>,
+    /// Headers beside these.
+    pub headers: Vec<(String, String)>,
     /// The body.
     pub body: String,
 }
@@ -225,6 +227,7 @@ impl Fetcher for TestFetcher {
                 url: request.url.to_owned(),
                 content_type: String::new(),
                 authorization: request.authorization.map(str::to_owned),
+                headers: Vec::new(),
                 body: request.form.unwrap_or_default().to_owned(),
             });
             let twisted = lock(&self.twisted).get(request.url).cloned();
@@ -265,12 +268,18 @@ impl Fetcher for TestFetcher {
                 url: request.url.to_owned(),
                 content_type: request.content_type.to_owned(),
                 authorization: request.authorization.map(str::to_owned),
+                headers: owned(request.headers),
                 body: request.body.to_owned(),
             });
             let status = lock(&self.statuses).get(request.url).copied();
             status.ok_or(FetchError::Failed)
         })
     }
+}
+
+fn owned(headers: &[(&'static str, &str)]) -> Vec<(String, String)> {
+    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    headers.iter().map(owned).collect()
 }
 
 /// Remembers what happened, one line for each event.

@@ -11,6 +11,7 @@ pub mod projects;
 pub mod scopes;
 pub mod statistics;
 pub mod users;
+pub mod webhooks;
 
 use crate::operation::Registered;
 
@@ -67,6 +68,15 @@ pub static OPERATIONS: &[Registered] = &[
     Registered::of::<audit::List>(),
     Registered::of::<audit::Export>(),
     Registered::of::<audit::Verify>(),
+    Registered::of::<webhooks::List>(),
+    Registered::of::<webhooks::Create>(),
+    Registered::of::<webhooks::Show>(),
+    Registered::of::<webhooks::Update>(),
+    Registered::of::<webhooks::RotateSecret>(),
+    Registered::of::<webhooks::Test>(),
+    Registered::of::<webhooks::Deliveries>(),
+    Registered::of::<webhooks::Replay>(),
+    Registered::of::<webhooks::Delete>(),
 ];
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::fmt;
 use hallpass_types::{ClientId, Key, Session, Sid, Subject, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::webhook::{self, EventRecord};
+
 /// A request to a client's server that waits to be sent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DeliveryRecord {
@@ -58,6 +60,15 @@ pub enum DeliveryContent {
         /// To whom and what about, sealed under the master key: an address, and what a link in it stands for.
         sealed: Vec<u8>,
     },
+    /// Something happened: becomes a message to each webhook that wants to know.
+    Event(Box<EventRecord>),
+    /// A message to a webhook, which is signed anew for every attempt.
+    Webhook {
+        /// Which webhook.
+        webhook: String,
+        /// Which message of it.
+        message: String,
+    },
 }
 
 /// The part of a prepared request that is nobody's business.
@@ -104,6 +115,39 @@ impl fmt::Debug for DeliveryContent {
                 .debug_struct("Mail")
                 .field("kind", kind)
                 .finish_non_exhaustive(),
+            Self::Event(event) => f.debug_tuple("Event").field(event).finish(),
+            Self::Webhook { webhook, message } => f
+                .debug_struct("Webhook")
+                .field("webhook", webhook)
+                .field("message", message)
+                .finish(),
+        }
+    }
+}
+
+impl DeliveryContent {
+    /// When it is tried again that was claimed the `attempt`th time (the first is 1) at `now`, unless it succeeds.
+    #[must_use]
+    pub fn next_attempt(&self, attempt: u32, now: Timestamp) -> Timestamp {
+        match self {
+            Self::Webhook { .. } => webhook::next_attempt(attempt, now),
+            Self::Request { .. }
+            | Self::SessionsEnded { .. }
+            | Self::LogoutToken { .. }
+            | Self::Mail { .. }
+            | Self::Event(_) => next_attempt(attempt, now),
+        }
+    }
+
+    const fn most_attempts(&self) -> u32 {
+        match self {
+            Self::Webhook { .. } => webhook::MOST_ATTEMPTS,
+            // Whoever cannot be told because of the store is told later.
+            Self::Event(_) => u32::MAX,
+            Self::Request { .. }
+            | Self::SessionsEnded { .. }
+            | Self::LogoutToken { .. }
+            | Self::Mail { .. } => MOST_ATTEMPTS,
         }
     }
 }
@@ -132,7 +176,7 @@ pub fn next_turn(put_off: u32, now: Timestamp) -> Timestamp {
 /// Whether a delivery is given up instead of being tried once more.
 #[must_use]
 pub fn is_over(record: &DeliveryRecord, now: Timestamp) -> bool {
-    record.attempts >= MOST_ATTEMPTS || record.expires_at <= now
+    record.attempts >= record.content.most_attempts() || record.expires_at <= now
 }
 
 const FIRST_PAUSE: i64 = 20;

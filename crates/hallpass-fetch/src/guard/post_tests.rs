@@ -6,6 +6,7 @@ fn post(url: &str) -> PostRequest<'_> {
         url,
         content_type: "application/x-www-form-urlencoded",
         authorization: None,
+        headers: &[],
         body: "a=b",
         timeout: Duration::from_secs(5),
     }
@@ -17,6 +18,7 @@ async fn what_is_posted_arrives_as_it_was_given() {
     let url = server.url("/out?x=y");
     let request = PostRequest {
         authorization: Some("Bearer t"),
+        headers: &[("webhook-id", "msg_1")],
         ..post(&url)
     };
     assert_eq!(lenient().post(request).await, Ok(200));
@@ -26,6 +28,7 @@ async fn what_is_posted_arrives_as_it_was_given() {
         "content-type: application/x-www-form-urlencoded\r\n",
         "content-length: 3\r\n",
         "authorization: Bearer t\r\n",
+        "webhook-id: msg_1\r\n",
     ] {
         assert!(seen.contains(line), "{seen}");
     }

@@ -9,7 +9,8 @@ use hallpass_core::{
     record::Activity,
 };
 use hallpass_store::{
-    AuditRecord, Commit, Committed, CredentialData, CredentialRecord, Spend, StoreError, Write,
+    AuditRecord, Commit, Committed, CredentialData, CredentialRecord, IssuerDone, IssuerWork,
+    Spend, StoreError, Write,
 };
 use hallpass_types::{ClientId, Key, Scope, Session, Subject};
 use std::sync::Arc;
@@ -94,6 +95,30 @@ impl Provider {
     /// The store fails.
     pub async fn commit_change(&self, commit: Commit) -> Result<Committed, StoreError> {
         self.commit(commit).await
+    }
+
+    /// As [`Self::commit_change`], together with the making or changing of another issuer.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn commit_issuer(
+        &self,
+        work: IssuerWork,
+        commit: Commit,
+    ) -> Result<IssuerDone, StoreError> {
+        let rings = commit
+            .writes
+            .iter()
+            .any(|write| matches!(write, Write::Delivery(..)));
+        let done = self
+            .inner
+            .store
+            .commit_issuer(work, self.inner.issuer_id, commit);
+        let done = done.await?;
+        if rings && matches!(done, IssuerDone::Done(_)) {
+            self.inner.outbox.notify_one();
+        }
+        Ok(done)
     }
 
     /// A client was changed by this process: what is held of it is over.

@@ -71,6 +71,13 @@ pub enum Event<'a> {
         /// `delivered`, `failed` (it will be tried again), `refused` or `given_up`.
         outcome: &'static str,
     },
+    /// An attempt to tell a webhook of something.
+    Webhook {
+        /// Which.
+        webhook: &'a str,
+        /// `delivered`, `failed` (it will be tried again) or `given_up`.
+        outcome: &'static str,
+    },
     /// An attempt to send a mail.
     Mail {
         /// What.

@@ -37,6 +37,8 @@ pub struct PostRequest<'a> {
     pub content_type: &'a str,
     /// `Authorization`.
     pub authorization: Option<&'a str>,
+    /// Headers beside these.
+    pub headers: &'a [(&'static str, &'a str)],
     /// The body.
     pub body: &'a str,
     /// The whole request may take so long.

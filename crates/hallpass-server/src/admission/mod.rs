@@ -21,9 +21,9 @@ use hallpass_core::record::{
     ParticipantRecord, SessionRecord,
 };
 use hallpass_store::{
-    AdminKind, AdminRecord, AuditRecord, BoxFuture, CodeWithUser, Commit, Committed,
-    CredentialRecord, Day, InitialAccessRecord, IssuerRecord, KeyRecord, NewIssuer, Page,
-    RootRecord, SessionWithUser, Standing, Store, StoreError, UserRecord,
+    ActivityPlace, AdminKind, AdminRecord, AuditRecord, BoxFuture, CodeWithUser, Commit, Committed,
+    CredentialRecord, Day, InitialAccessRecord, IssuerDone, IssuerRecord, IssuerWork, KeyRecord,
+    NewIssuer, Page, RootRecord, SessionWithUser, Standing, Store, StoreError, UserRecord,
 };
 use hallpass_types::{
     Bucket, ClientId, Code, ContentDigest, Delivery, GrantId, IssuerId, Key, Session, Subject,
@@ -277,6 +277,7 @@ impl Store for Counted {
         account_sessions(issuer: IssuerId, subject: &'a Subject) -> Vec<(Key<Session>, SessionRecord)>;
         consents_of(issuer: IssuerId, subject: &'a Subject) -> Vec<(ClientId, ConsentRecord)>;
         activity_of(issuer: IssuerId, subject: &'a Subject, limit: usize) -> Vec<ActivityRecord>;
+        activity_before(issuer: IssuerId, before: Option<ActivityPlace>, limit: usize) -> Vec<(ActivityPlace, ActivityRecord)>;
         commit(issuer: IssuerId, commit: Commit) -> Committed;
     }
 
@@ -291,6 +292,7 @@ impl Store for Counted {
         issuers_changed(after: u64, limit: usize) -> Vec<IssuerRecord>;
         create_issuer(new: NewIssuer) -> Option<IssuerRecord>;
         change_issuer(revision: u64, record: IssuerRecord) -> bool;
+        commit_issuer(work: IssuerWork, beside: IssuerId, commit: Commit) -> IssuerDone;
         erase_issuer(issuer: IssuerId, limit: usize) -> u64;
         due_issuers(now: Timestamp, after: Option<IssuerId>, limit: usize) -> Vec<IssuerId>;
         purge(below: Bucket, limit: usize) -> u64;

@@ -90,6 +90,7 @@ impl Store for Slow {
         account_sessions(issuer: IssuerId, subject: &'a Subject) -> Vec<(Key<Session>, SessionRecord)>;
         consents_of(issuer: IssuerId, subject: &'a Subject) -> Vec<(ClientId, ConsentRecord)>;
         activity_of(issuer: IssuerId, subject: &'a Subject, limit: usize) -> Vec<ActivityRecord>;
+        activity_before(issuer: IssuerId, before: Option<ActivityPlace>, limit: usize) -> Vec<(ActivityPlace, ActivityRecord)>;
         commit(issuer: IssuerId, commit: Commit) -> Committed;
         signing_keys(issuer: IssuerId) -> Vec<KeyRecord>;
         due_deliveries(issuer: IssuerId, now: Timestamp, limit: usize) -> Vec<(Key<Delivery>, DeliveryRecord)>;
@@ -101,6 +102,7 @@ impl Store for Slow {
         issuers_changed(after: u64, limit: usize) -> Vec<IssuerRecord>;
         create_issuer(new: NewIssuer) -> Option<IssuerRecord>;
         change_issuer(revision: u64, record: IssuerRecord) -> bool;
+        commit_issuer(work: IssuerWork, beside: IssuerId, commit: Commit) -> IssuerDone;
         erase_issuer(issuer: IssuerId, limit: usize) -> u64;
         due_issuers(now: Timestamp, after: Option<IssuerId>, limit: usize) -> Vec<IssuerId>;
         purge(below: Bucket, limit: usize) -> u64;

@@ -13,7 +13,10 @@ use super::{
         token_id, user, waiting,
     },
 };
-use crate::{Commit, Committed, IssuerRecord, IssuerState, KeyPhase, NewIssuer, Spend, Write};
+use crate::{
+    Commit, Committed, IssuerDone, IssuerRecord, IssuerState, IssuerWork, KeyPhase, NewIssuer,
+    Spend, Write,
+};
 
 fn new(name: &str, place: &str) -> NewIssuer {
     NewIssuer {
@@ -110,6 +113,87 @@ pub async fn an_issuer_changes_when_the_revision_is_current(t: Trial) {
     }
     assert_eq!(t.store.issuer_named("a").await.unwrap(), Some(found));
     assert_eq!(t.store.issuer_named("b").await.unwrap(), Some(other));
+}
+
+/// A commit that uses a key, and notes something.
+fn once(name: &str, said: &str) -> Commit {
+    Commit {
+        spends: vec![Spend::Once(key(name))],
+        writes: vec![Write::Client(Box::new(client(said)))],
+    }
+}
+
+/// Making and changing an issuer is part of a commit of another one: both happen, or neither.
+pub async fn an_issuer_changes_with_a_commit_of_another_or_not_at_all(t: Trial) {
+    let (store, home) = (&t.store, t.issuer().await);
+    let does = async |work, commit| store.commit_issuer(work, home, commit).await.unwrap();
+    let known = async |id: &str| {
+        let id = client_id(id);
+        store.client(home, &id).await.unwrap().is_some()
+    };
+    let make = |name: &str| IssuerWork::Create(new(name, &format!("{name}.example")));
+    let IssuerDone::Done(made) = does(make("a"), once("k1", "one")).await else {
+        panic!("it is not made");
+    };
+    assert_eq!(store.issuer_named("a").await.unwrap(), Some(*made.clone()));
+    assert!(known("one").await);
+    // The commit is too late: there is no issuer.
+    let late = does(make("b"), once("k1", "two")).await;
+    assert_eq!(late, IssuerDone::TooLate(0));
+    assert_eq!(store.issuer_named("b").await.unwrap(), None);
+    assert!(!known("two").await);
+    // The name is taken: nothing was spent, nothing is written.
+    assert_eq!(does(make("a"), once("k2", "two")).await, IssuerDone::Late);
+    assert!(!known("two").await);
+    let disable = |revision| IssuerWork::Change {
+        revision,
+        record: Box::new(IssuerRecord {
+            state: IssuerState::Disabled,
+            ..(*made).clone()
+        }),
+    };
+    assert_eq!(does(disable(7), once("k2", "two")).await, IssuerDone::Late);
+    let late = does(disable(1), once("k1", "two")).await;
+    assert_eq!(late, IssuerDone::TooLate(0));
+    let held = store.issuer_named("a").await.unwrap().unwrap();
+    assert_eq!((held.state, held.revision), (IssuerState::Enabled, 1));
+    assert!(!known("two").await);
+    let IssuerDone::Done(changed) = does(disable(1), once("k2", "two")).await else {
+        panic!("it is not changed");
+    };
+    assert_eq!(
+        (changed.state, changed.revision),
+        (IssuerState::Disabled, 2)
+    );
+    assert_eq!(store.issuer_named("a").await.unwrap(), Some(*changed));
+    assert!(known("two").await);
+    let made = does(make("b"), once("k3", "three")).await;
+    assert!(matches!(made, IssuerDone::Done(_)));
+}
+
+/// Of two that change one revision in the same moment one commits, and what the other wanted to write is not there.
+pub async fn of_two_that_change_an_issuer_at_once_one_commits(t: Trial) {
+    let (store, home) = (&t.store, t.issuer().await);
+    let made = make(&t, "a").await;
+    let change = |at: i64| IssuerWork::Change {
+        revision: 1,
+        record: Box::new(IssuerRecord {
+            updated_at: NOW.plus(at),
+            ..made.clone()
+        }),
+    };
+    let (one, two) = tokio::join!(
+        store.commit_issuer(change(1), home, once("k1", "one")),
+        store.commit_issuer(change(2), home, once("k2", "two")),
+    );
+    let done = [one.unwrap(), two.unwrap()].map(|done| matches!(done, IssuerDone::Done(_)));
+    assert_ne!(done[0], done[1]);
+    for (name, done) in ["one", "two"].into_iter().zip(done) {
+        let found = store.client(home, &client_id(name)).await.unwrap();
+        assert_eq!(found.is_some(), done, "{name}");
+    }
+    let held = store.issuer_named("a").await.unwrap().unwrap();
+    assert_eq!(held.revision, 2);
 }
 
 /// Whoever follows the changes knows every issuer as it is.

@@ -159,6 +159,40 @@ pub async fn activity_is_listed_newest_first_and_purged(t: Trial) {
     assert_eq!(times(&t, "alice", 10).await, [3, 1]);
 }
 
+/// What happened in an issuer is listed from its youngest place to its oldest, once each, whoever it was, and nothing of
+/// another issuer.
+pub async fn activity_of_an_issuer_is_listed_page_by_page(t: Trial) {
+    let (early, late) = (
+        Bucket(live().0.saturating_add(1)),
+        Bucket(live().0.saturating_add(2)),
+    );
+    t.write(vec![
+        happened("alice", 1, early, 1),
+        happened("bob", 3, late, 2),
+        happened("alice", 2, early, 7),
+    ])
+    .await;
+    let issuer = t.issuer().await;
+    let listed = async |before, limit| {
+        let found = t.store.activity_before(issuer, before, limit).await;
+        found.unwrap()
+    };
+    let all = listed(None, 10).await;
+    let times: Vec<i64> = all.iter().map(|(_, r)| r.at.since(NOW)).collect();
+    assert_eq!(times, [3, 2, 1]);
+    let mut place = None;
+    for expected in &all {
+        let one = listed(place, 1).await;
+        assert_eq!(&one[0], expected);
+        place = Some(one[0].0);
+    }
+    assert!(listed(place, 10).await.is_empty());
+    assert_eq!(listed(None, 0).await.len(), 1);
+    let other = t.store.issuer("https://other.example").await.unwrap();
+    let found = t.store.activity_before(other, None, 10).await.unwrap();
+    assert!(found.is_empty());
+}
+
 fn email(who: &str) -> CredentialRecord {
     CredentialRecord {
         subject: subject(who),

@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use hallpass_types::{IssuerId, Timestamp};
 
 use super::{State, full, page::page};
-use crate::{IssuerRecord, IssuerState, MAX_PAGE, NewIssuer, Page, StoreError};
+use crate::{
+    Commit, Committed, IssuerDone, IssuerRecord, IssuerState, IssuerWork, MAX_PAGE, NewIssuer,
+    Page, StoreError,
+};
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Issuers {
     /// By their names.
     records: BTreeMap<String, IssuerRecord>,
@@ -84,6 +87,41 @@ impl State {
             ..record
         };
         true
+    }
+
+    /// Both or nothing.
+    pub(super) fn commit_issuer(
+        &mut self,
+        work: IssuerWork,
+        beside: IssuerId,
+        commit: Commit,
+        limit: usize,
+    ) -> Result<IssuerDone, StoreError> {
+        let before = self.issuers.clone();
+        let done = match work {
+            IssuerWork::Create(new) => self.create_issuer(new, limit)?,
+            IssuerWork::Change { revision, record } => {
+                let id = record.id;
+                let changed = self.change_issuer(revision, *record);
+                let mut all = self.issuers.records.values();
+                all.find(|held| changed && held.id == id).cloned()
+            }
+        };
+        let Some(done) = done else {
+            return Ok(IssuerDone::Late);
+        };
+        let tenant = self.tenants.entry(beside).or_default();
+        match tenant.commit(commit, limit) {
+            Ok(Committed::Done) => Ok(IssuerDone::Done(Box::new(done))),
+            Ok(Committed::TooLate(place)) => {
+                self.issuers = before;
+                Ok(IssuerDone::TooLate(place))
+            }
+            Err(error) => {
+                self.issuers = before;
+                Err(error)
+            }
+        }
     }
 
     pub(super) fn erase_issuer(&mut self, issuer: IssuerId, limit: usize) -> u64 {

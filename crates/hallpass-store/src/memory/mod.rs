@@ -26,9 +26,9 @@ use hallpass_types::{
 };
 
 use crate::{
-    AdminKind, AdminRecord, AuditRecord, BoxFuture, Commit, Committed, CredentialRecord, Day,
-    InitialAccessRecord, IssuerRecord, KeyRecord, MAX_PAGE, NewIssuer, Page, RootRecord, Standing,
-    Store, StoreError, UserRecord,
+    ActivityPlace, AdminKind, AdminRecord, AuditRecord, BoxFuture, Commit, Committed,
+    CredentialRecord, Day, InitialAccessRecord, IssuerDone, IssuerRecord, IssuerWork, KeyRecord,
+    MAX_PAGE, NewIssuer, Page, RootRecord, Standing, Store, StoreError, UserRecord,
 };
 use tenant::Tenant;
 
@@ -355,6 +355,15 @@ impl Store for MemoryStore {
         self.read(issuer, |t| t.consents_of(subject))
     }
 
+    fn activity_before(
+        &self,
+        issuer: IssuerId,
+        before: Option<ActivityPlace>,
+        limit: usize,
+    ) -> Answer<'_, Vec<(ActivityPlace, ActivityRecord)>> {
+        self.read(issuer, move |t| t.activity_before(before, limit))
+    }
+
     fn activity_of<'a>(
         &'a self,
         issuer: IssuerId,
@@ -402,6 +411,15 @@ impl Store for MemoryStore {
 
     fn create_issuer(&self, new: NewIssuer) -> Answer<'_, Option<IssuerRecord>> {
         Box::pin(async move { self.lock()?.create_issuer(new, self.limit) })
+    }
+
+    fn commit_issuer(
+        &self,
+        work: IssuerWork,
+        beside: IssuerId,
+        commit: Commit,
+    ) -> Answer<'_, IssuerDone> {
+        Box::pin(async move { self.lock()?.commit_issuer(work, beside, commit, self.limit) })
     }
 
     fn change_issuer(&self, revision: u64, record: IssuerRecord) -> Answer<'_, bool> {

@@ -85,3 +85,4 @@ mod upstream_trust;
 mod userinfo;
 mod ways;
 mod webfinger;
+mod webhooks;

@@ -21,7 +21,7 @@ pub struct LineView {
     pub seq: u64,
     /// When, in seconds since 1970.
     pub at: i64,
-    /// Who: `user`, `client` or `command`.
+    /// Who: `user`, `client`, `command`, or `server` for what the server did by itself.
     pub actor_kind: String,
     /// Who: subject, client identifier, or user of the operating system.
     pub actor: String,

@@ -1,13 +1,13 @@
 //! Makes a project.
 
 use hallpass_core::admin::Permission;
-use hallpass_store::NewIssuer;
+use hallpass_store::{IssuerWork, NewIssuer};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::ProjectView;
-use crate::{Change, Context, Info, Kind, Method, Operation, Place, Problem};
+use crate::{Change, Context, Info, Kind, Method, Operation, Place, Problem, Uncommitted};
 
 /// Makes a project.
 #[derive(Debug)]
@@ -63,12 +63,15 @@ impl Operation for Create {
             return Err(Kind::Taken.into());
         }
         let change = Change::of("project", &new.name).saying("issuer", new.identifier.as_str());
-        // The line comes first: what is not written down is not done.
         let expected = ProjectView::from(new.clone().record(cx.issuer(), 0));
-        cx.commit(change, &expected).await?;
-        let made = store.create_issuer(new).await?;
-        let made = made.ok_or_else(|| Problem::new(Kind::Taken))?;
-        cx.platform().changed().await;
-        Ok(made.into())
+        let made = cx.commit_issuer(IssuerWork::Create(new), change, &expected);
+        match made.await {
+            Ok(made) => {
+                cx.platform().changed().await;
+                Ok(made.into())
+            }
+            Err(Uncommitted::TooLate(_)) => Err(Kind::Taken.into()),
+            Err(Uncommitted::Problem(problem)) => Err(problem),
+        }
     }
 }

@@ -7,7 +7,7 @@ pub mod show;
 pub mod state;
 pub mod update;
 
-use hallpass_store::{IssuerRecord, IssuerState};
+use hallpass_store::{IssuerRecord, IssuerState, IssuerWork};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -120,11 +120,11 @@ async fn change(
         ..next
     };
     let view = ProjectView::from(next.clone());
-    // The line comes first: what is not written down is not done.
-    cx.commit(said, &view).await?;
-    if !cx.store().change_issuer(before.revision, next).await? {
-        return Err(Kind::Changed.into());
-    }
+    let work = IssuerWork::Change {
+        revision: before.revision,
+        record: Box::new(next),
+    };
+    cx.commit_issuer(work, said, &view).await?;
     cx.platform().changed().await;
     Ok(view)
 }

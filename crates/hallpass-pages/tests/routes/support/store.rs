@@ -11,9 +11,9 @@ use hallpass_core::{
     },
 };
 use hallpass_store::{
-    AdminKind, AdminRecord, AuditRecord, BoxFuture, Commit, Committed, CredentialRecord, Day,
-    InitialAccessRecord, IssuerRecord, KeyRecord, MemoryStore, NewIssuer, Page, RootRecord,
-    Standing, Store, StoreError, UserRecord,
+    ActivityPlace, AdminKind, AdminRecord, AuditRecord, BoxFuture, Commit, Committed,
+    CredentialRecord, Day, InitialAccessRecord, IssuerDone, IssuerRecord, IssuerWork, KeyRecord,
+    MemoryStore, NewIssuer, Page, RootRecord, Standing, Store, StoreError, UserRecord,
 };
 use hallpass_types::{
     Bucket, ClientId, Code, ContentDigest, Delivery, GrantId, IssuerId, Key, Session, Subject,
@@ -79,6 +79,7 @@ impl Store for Counting {
         account_sessions(issuer: IssuerId, subject: &'a Subject) -> Vec<(Key<Session>, SessionRecord)>;
         consents_of(issuer: IssuerId, subject: &'a Subject) -> Vec<(ClientId, ConsentRecord)>;
         activity_of(issuer: IssuerId, subject: &'a Subject, limit: usize) -> Vec<ActivityRecord>;
+        activity_before(issuer: IssuerId, before: Option<ActivityPlace>, limit: usize) -> Vec<(ActivityPlace, ActivityRecord)>;
         sessions_of(issuer: IssuerId, subject: &'a Subject) -> Vec<Key<Session>>;
         due_deliveries(issuer: IssuerId, now: Timestamp, limit: usize) -> Vec<(Key<Delivery>, DeliveryRecord)>;
         issuer(identifier: &'a str) -> IssuerId;
@@ -88,6 +89,7 @@ impl Store for Counting {
         issuers_changed(after: u64, limit: usize) -> Vec<IssuerRecord>;
         create_issuer(new: NewIssuer) -> Option<IssuerRecord>;
         change_issuer(revision: u64, record: IssuerRecord) -> bool;
+        commit_issuer(work: IssuerWork, beside: IssuerId, commit: Commit) -> IssuerDone;
         erase_issuer(issuer: IssuerId, limit: usize) -> u64;
         due_issuers(now: Timestamp, after: Option<IssuerId>, limit: usize) -> Vec<IssuerId>;
         purge(below: Bucket, limit: usize) -> u64;

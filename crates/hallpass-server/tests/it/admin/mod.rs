@@ -9,6 +9,7 @@ mod operators;
 mod projects;
 mod statistics;
 mod users;
+mod webhooks;
 
 use serde_json::{Value, json};
 

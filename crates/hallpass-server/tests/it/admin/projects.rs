@@ -162,3 +162,56 @@ fn projects_are_listed_in_pages_and_found_by_their_names() {
         );
     }
 }
+
+// AD-17, AD-22: what is written down is done, and what is not done is not written down
+#[test]
+fn of_many_who_make_or_change_a_project_at_once_one_does_and_one_line_says_so() {
+    let office = Office::open();
+    let all = |method: &str, path: &str, head: &str, body: &Value| {
+        let ask = || office.ask_with(&office.owner, method, path, head, body);
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..6).map(|_| scope.spawn(ask)).collect();
+            let answers = threads.into_iter().map(|thread| thread.join().unwrap());
+            answers.map(|answer| answer.status).collect::<Vec<_>>()
+        })
+    };
+    let lines = |action: &str| {
+        let log = office.get(&format!("/projects/default/audit?action={action}"));
+        log["items"].as_array().unwrap().len()
+    };
+    let made = all("POST", "/projects", "", &json!({"name": "acme"}));
+    assert_eq!(
+        made.iter().filter(|status| **status == 201).count(),
+        1,
+        "{made:?}"
+    );
+    assert!(
+        made.iter().all(|status| [201, 409].contains(status)),
+        "{made:?}"
+    );
+    assert_eq!(lines("projects.create"), 1);
+    let seen = "if-match: \"1\"\r\n";
+    let changed = all("POST", "/projects/acme/disable", seen, &json!({}));
+    assert_eq!(
+        changed.iter().filter(|status| **status == 200).count(),
+        1,
+        "{changed:?}"
+    );
+    assert!(
+        changed
+            .iter()
+            .all(|status| [200, 409, 412].contains(status)),
+        "{changed:?}"
+    );
+    assert_eq!(lines("projects.disable"), 1);
+    // The same request again and again: all are told the same, and it is done once.
+    let again = all(
+        "POST",
+        "/projects",
+        "idempotency-key: k1\r\n",
+        &json!({"name": "other"}),
+    );
+    assert_eq!(again, [201; 6]);
+    assert_eq!(lines("projects.create"), 2);
+    assert_eq!(office.get("/projects/default/audit/verify")["intact"], true);
+}

@@ -4,7 +4,7 @@ use hallpass_core::record::{ActivityRecord, ConsentRecord, SessionRecord};
 use hallpass_types::{Bucket, ClientId, Key, Session, Subject, Timestamp};
 
 use super::{Tenant, Undo};
-use crate::MAX_PAGE;
+use crate::{ActivityPlace, MAX_PAGE};
 
 impl Tenant {
     pub(in crate::memory) fn account_sessions(
@@ -45,6 +45,20 @@ impl Tenant {
         theirs.sort_by_key(|record| std::cmp::Reverse(record.at));
         theirs.truncate(limit.clamp(1, MAX_PAGE));
         theirs
+    }
+
+    pub(in crate::memory) fn activity_before(
+        &self,
+        before: Option<ActivityPlace>,
+        limit: usize,
+    ) -> Vec<(ActivityPlace, ActivityRecord)> {
+        let limit = limit.clamp(1, MAX_PAGE);
+        let older = self.activity.iter().rev();
+        older
+            .filter(|(place, _)| before.is_none_or(|before| **place < before))
+            .take(limit)
+            .map(|(place, record)| (*place, record.clone()))
+            .collect()
     }
 
     /// Replaces a session. What was noted of its use stays.
