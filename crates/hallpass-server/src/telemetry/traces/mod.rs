@@ -374,6 +374,7 @@ impl Exporter {
             url: &self.endpoint,
             content_type: "application/json",
             authorization: self.authorization.as_ref().map(config::Secret::expose),
+            headers: &[],
             body,
             timeout: TIMEOUT,
         };
