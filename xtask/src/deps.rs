@@ -80,6 +80,20 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
             "hallpass-http",
         ],
     ),
+    // Pages for operators: another audience, another part of the program, switched off by itself.
+    (
+        "hallpass-dashboard",
+        &[
+            "hallpass-types",
+            "hallpass-jose",
+            "hallpass-core",
+            "hallpass-store",
+            "hallpass-provider",
+            "hallpass-http",
+            "hallpass-admin",
+            "hallpass-pages",
+        ],
+    ),
     // One name for those who embed it; nothing stands on it.
     (
         "hallpass",
@@ -119,7 +133,7 @@ const WRAPPERS: &[(&str, &[&str])] = &[
     ("rusqlite", &["hallpass-store-sqlite"]),
     ("argon2", &["hallpass-accounts"]),
     ("lettre", &["hallpass-mail"]),
-    ("minijinja", &["hallpass-pages"]),
+    ("minijinja", &["hallpass-pages", "hallpass-dashboard"]),
     ("tokio-postgres", &["hallpass-store-postgres"]),
     (
         "rustls",

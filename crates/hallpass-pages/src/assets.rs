@@ -15,8 +15,17 @@ use crate::{
 /// `Cache-Control` for every asset.
 pub const CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
 
+/// Colours, sizes and fonts in both schemes, for other pages that are to look like these.
+pub const TOKENS: &str = include_str!("../assets/tokens.css");
+
+/// The mark, as the browser tab shows it.
+pub const ICON: &[u8] = include_bytes!("../assets/icon.svg");
+
 /// The stylesheet as it is without a theme.
-pub(crate) const STYLE: &str = include_str!("../assets/pages.css");
+pub(crate) const STYLE: &str = concat!(
+    include_str!("../assets/tokens.css"),
+    include_str!("../assets/pages.css")
+);
 
 /// A file to serve.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,13 +90,12 @@ const KINDS: &[(&str, &str)] = &[
 impl Assets {
     /// The files of this version with that stylesheet.
     pub(crate) fn new(style: String, theme: &Theme) -> Self {
-        let mark = include_bytes!("../assets/icon.svg").as_slice();
         let demo = include_bytes!("../assets/demo.js").as_slice();
         let webauthn = include_bytes!("../assets/webauthn.js").as_slice();
         let icon = theme.icon.as_ref().map(Asset::picture);
         Self {
             style: Asset::new("css", "text/css; charset=utf-8", style),
-            icon: icon.unwrap_or_else(|| Asset::new("svg", "image/svg+xml", mark)),
+            icon: icon.unwrap_or_else(|| Asset::new("svg", "image/svg+xml", ICON)),
             demo: Asset::new("js", "text/javascript; charset=utf-8", demo),
             webauthn: Asset::new("js", "text/javascript; charset=utf-8", webauthn),
             logo: theme.logo.as_ref().map(Asset::picture),

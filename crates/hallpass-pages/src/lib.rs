@@ -22,7 +22,7 @@ pub mod samples;
 mod templates;
 mod text;
 mod theme;
-mod time;
+pub mod time;
 pub mod view;
 
 pub use messages::{Lang, Texts, TextsError, missing};

@@ -3,7 +3,8 @@
 use hallpass_types::Timestamp;
 
 /// Day and minute: `2027-01-15 08:00 UTC`.
-pub(crate) fn minute(at: Timestamp) -> String {
+#[must_use]
+pub fn minute(at: Timestamp) -> String {
     let seconds = at.0.rem_euclid(86_400);
     let (hour, minute) = (
         seconds.div_euclid(3600),
@@ -13,7 +14,8 @@ pub(crate) fn minute(at: Timestamp) -> String {
 }
 
 /// The day: `2027-01-15`.
-pub(crate) fn day(at: Timestamp) -> String {
+#[must_use]
+pub fn day(at: Timestamp) -> String {
     // Days are counted from the first of March of the year 0, so that the day that comes and goes is a year's last.
     let days = at.0.div_euclid(86_400).saturating_add(719_468);
     let era = days.div_euclid(146_097);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hallpass_admin::AdminApi;
+use hallpass_dashboard::Dashboard;
 use hallpass_http::{ClientAddr, Endpoints, NoSuchToken, Problem, Route, route};
 use hallpass_pages::{PageRoute, PageRoutes};
 use hallpass_provider::Provider;
@@ -39,7 +40,7 @@ struct Inner {
 
 /// The names of everything that can answer, for the metrics.
 pub fn endpoint_names() -> impl Iterator<Item = &'static str> {
-    let others = [NOTHING, "none", "operations", ADMIN];
+    let others = [NOTHING, "none", "operations", ADMIN, DASHBOARD];
     Route::LABELS
         .iter()
         .chain(PageRoute::LABELS)
@@ -148,6 +149,31 @@ impl Hallpass {
         } else {
             counted.give_back();
         }
+        Answer { response, endpoint }
+    }
+
+    /// The endpoints, for pages of another part of the program.
+    pub(crate) fn endpoints(&self) -> &Endpoints {
+        &self.0.endpoints
+    }
+
+    /// Answers a request to the dashboard.
+    pub(crate) async fn dashboard(
+        &self,
+        dashboard: &Dashboard,
+        mut request: Request<RequestBody>,
+        client: ClientAddr,
+    ) -> Answer<Full<Bytes>> {
+        let endpoint = DASHBOARD;
+        if let Err(wait) = self.0.admission.enter() {
+            let response = self.turned_away(endpoint, wait);
+            return Answer { response, endpoint };
+        }
+        request.extensions_mut().insert(client);
+        let response = match Box::pin(dashboard.handle(request)).await {
+            Ok(response) => response,
+            Err(request) => self.0.pages.nothing(&request),
+        };
         Answer { response, endpoint }
     }
 
@@ -352,6 +378,8 @@ const fn asks_the_store(route: Route<'_>) -> bool {
 
 /// The endpoint of the admin API.
 const ADMIN: &str = "admin";
+/// The endpoint of the dashboard.
+const DASHBOARD: &str = "dashboard";
 /// The endpoint of what names nothing.
 pub(crate) const NOTHING: &str = "nothing";
 

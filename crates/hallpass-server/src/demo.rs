@@ -50,6 +50,8 @@ impl Demo {
     #[must_use]
     pub fn add(config: &mut Config, issuer: &Issuer, ground: &Ground) -> Self {
         let clients = clients(issuer, config, ground);
+        // The demo's user has a password alone.
+        config.dashboard.strong_sign_in = false;
         config.registration.enabled = true;
         config.registration.open = true;
         if config.sign_up.mode == config::SignUpMode::Closed {
@@ -142,9 +144,10 @@ impl Demo {
     #[must_use]
     pub fn text(&self, issuer: &Issuer) -> String {
         let mut text = format!(
-            "\nDemo, not for real use. Open {} and sign in:\n  user name  {USERNAME}\n  password   {}\n\nClients:\n",
+            "\nDemo, not for real use. Open {} and sign in:\n  user name  {USERNAME}\n  password   {}\nThe same user owns the dashboard at {}\n\nClients:\n",
             issuer.url("/demo"),
-            self.password.expose()
+            self.password.expose(),
+            issuer.url(hallpass_dashboard::PATH)
         );
         for client in &self.clients {
             let secret = client

@@ -7,6 +7,7 @@ use hallpass_core::{
     client::{Client, ClientOrigin, ClientRecord, metadata},
     interaction::Done,
     policy::Policy,
+    sign_in::{Strength, strength_of},
 };
 use hallpass_store::{Commit, Write};
 use hallpass_types::{ClientId, Opaque, Sid, Timestamp};
@@ -43,6 +44,18 @@ impl Visitor {
     #[must_use]
     pub fn session_name(&self) -> &str {
         self.signed_in.session.sid.as_str()
+    }
+
+    /// When they signed in.
+    #[must_use]
+    pub fn signed_in_at(&self) -> Timestamp {
+        self.signed_in.session.authentication.auth_time
+    }
+
+    /// How strong what they proved is.
+    #[must_use]
+    pub fn strength(&self, policy: &Policy) -> Option<Strength> {
+        strength_of(policy, &self.signed_in.session.proved())
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hallpass_admin::AdminApi;
+use hallpass_dashboard::Dashboard;
 use hallpass_provider::Grants;
 use hallpass_types::Issuer;
 use serde_json::{Map, Value};
@@ -138,8 +139,15 @@ async fn serve(
         .map_err(|error| Failure::doing("issuers", &error))?;
     telemetry::watch_issuers(&metrics, &issuers);
     let site = Site::new(issuers.clone());
-    let app = if config.admin.enabled {
+    let site = if config.admin.enabled {
         site.with_admin(AdminApi::new(desk(Served::new(issuers.clone()))))
+    } else {
+        site
+    };
+    let app = if config.dashboard.enabled {
+        let endpoints = issuers.default_issuer().endpoints().clone();
+        let desk = desk(Served::new(issuers.clone()));
+        site.with_dashboard(Dashboard::new(desk, endpoints, config.dashboard.settings()))
     } else {
         site
     };
@@ -147,6 +155,10 @@ async fn serve(
         issuer: &issuer,
         address,
         operations: sockets.operations_address(),
+        dashboard: config
+            .dashboard
+            .enabled
+            .then(|| issuer.url(hallpass_dashboard::PATH)),
         demo,
     };
     ready.announce(output)?;
@@ -233,6 +245,7 @@ struct Ready<'a> {
     issuer: &'a Issuer,
     address: SocketAddr,
     operations: Option<SocketAddr>,
+    dashboard: Option<String>,
     demo: Option<Demo>,
 }
 
@@ -249,17 +262,24 @@ impl Ready<'_> {
                 "metrics".to_owned(),
                 metrics.map_or(Value::Null, Value::from),
             );
+            line.insert(
+                "dashboard".to_owned(),
+                self.dashboard.clone().map_or(Value::Null, Value::from),
+            );
             line.extend(self.demo.as_ref().map(Demo::json).unwrap_or_default());
             return print(&Value::Object(line).to_string());
         }
         let mut text = format!(
-            "hallpass {} is ready\n  issuer   {}\n  listens  {}\n",
+            "hallpass {} is ready\n  issuer    {}\n  listens   {}\n",
             env!("CARGO_PKG_VERSION"),
             self.issuer,
             self.address
         );
         if let Some(metrics) = metrics {
-            text.push_str(&format!("  metrics  {metrics}\n"));
+            text.push_str(&format!("  metrics   {metrics}\n"));
+        }
+        if let Some(dashboard) = &self.dashboard {
+            text.push_str(&format!("  operators {dashboard}\n"));
         }
         match &self.demo {
             Some(demo) => text.push_str(&demo.text(self.issuer)),
@@ -271,6 +291,7 @@ impl Ready<'_> {
 
 const NEXT: &str = "
 Next:
+  hallpass operator create NAME                  somebody who may use the dashboard
   hallpass user create NAME                      somebody who can sign in
   hallpass client create --redirect-uri URI      an application to sign in to
   hallpass serve --demo                          both made up, with a page to try them

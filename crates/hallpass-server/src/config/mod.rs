@@ -13,6 +13,7 @@ mod checker;
 mod client_documents;
 mod clients;
 mod danger;
+mod dashboard;
 mod device;
 mod dpop;
 mod encryption;
@@ -68,6 +69,7 @@ use checker::Checker;
 pub use client_documents::ClientDocuments;
 pub use clients::Client;
 pub use danger::Danger;
+pub use dashboard::Dashboard;
 pub use dpop::Dpop;
 pub use encryption::Encryption;
 pub use experimental::Experimental;
@@ -123,6 +125,7 @@ struct Raw {
     dpop: Dpop,
     access: Access,
     admin: Admin,
+    dashboard: Dashboard,
     logout: Logout,
     webfinger: WebFinger,
     registration: registration::Raw,
@@ -180,6 +183,8 @@ pub struct Config {
     pub access: Access,
     /// `[admin]`.
     pub admin: Admin,
+    /// `[dashboard]`.
+    pub dashboard: Dashboard,
     /// `[logout]`.
     pub logout: Logout,
     /// `[webfinger]`.
@@ -276,6 +281,7 @@ impl Config {
             dpop,
             access,
             admin,
+            dashboard,
             logout,
             webfinger,
             registration,
@@ -310,6 +316,7 @@ impl Config {
         let keys = keys.parse(check);
         lifetimes.check(check);
         access.check(&protocol, check);
+        dashboard.check(check);
         webfinger.check(check);
         protocol.check(&experimental, check);
         routes.check(check);
@@ -372,6 +379,7 @@ impl Config {
             dpop,
             access,
             admin,
+            dashboard,
             logout,
             webfinger,
             registration,

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use hallpass_admin::AdminApi;
+use hallpass_dashboard::Dashboard;
 use hallpass_http::{ClientAddr, Problem, secure};
 use hallpass_types::ErrorCode;
 use http::header::{HOST, HeaderValue, RETRY_AFTER};
@@ -14,19 +15,25 @@ use crate::listen::{Answer, App, RequestBody};
 
 /// Gives each request to the issuer that it is for.
 #[derive(Clone, Debug)]
-pub struct Site(Issuers, Option<AdminApi>);
+pub struct Site(Issuers, Option<AdminApi>, Option<Dashboard>);
 
 impl Site {
     /// For these issuers and that of the configuration.
     #[must_use]
     pub fn new(issuers: Issuers) -> Self {
-        Self(issuers, None)
+        Self(issuers, None, None)
     }
 
     /// With administration over HTTP at the issuer of the configuration.
     #[must_use]
     pub fn with_admin(self, api: AdminApi) -> Self {
-        Self(self.0, Some(api))
+        Self(self.0, Some(api), self.2)
+    }
+
+    /// With the dashboard at the issuer of the configuration.
+    #[must_use]
+    pub fn with_dashboard(self, dashboard: Dashboard) -> Self {
+        Self(self.0, self.1, Some(dashboard))
     }
 
     /// The issuer of a request. Its host says where the request goes and nothing else: no URL is ever made of it.
@@ -98,8 +105,12 @@ impl App for Site {
         match self.find(&request).await {
             Ok(Where::Default) => {
                 let default = self.0.default_issuer();
-                match self.1.as_ref().filter(|api| api.has(request.uri().path())) {
-                    Some(api) => default.administer(api, request, client).await,
+                let path = request.uri().path();
+                if let Some(api) = self.1.as_ref().filter(|api| api.has(path)) {
+                    return default.administer(api, request, client).await;
+                }
+                match self.2.as_ref().filter(|pages| pages.has(path)) {
+                    Some(pages) => default.dashboard(pages, request, client).await,
                     None => default.answer(request, client).await,
                 }
             }

@@ -5,6 +5,7 @@ mod admin;
 mod audit;
 mod backups;
 mod commands;
+mod dashboard;
 mod doctor;
 mod front;
 mod growth;

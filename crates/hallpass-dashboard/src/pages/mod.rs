@@ -1,0 +1,24 @@
+//! The pages, a file for each thing that they are about.
+
+pub(crate) mod applications;
+pub(crate) mod overview;
+pub(crate) mod projects;
+pub(crate) mod settings;
+
+use hallpass_types::Params;
+
+/// A value of a form or a query, without spaces around it; none where nothing was typed.
+pub(crate) fn typed(params: &Params, name: &str) -> Option<String> {
+    let value = params.get(name)?.trim();
+    (!value.is_empty()).then(|| value.to_owned())
+}
+
+/// The lines of a text, without empty ones.
+pub(crate) fn lines(params: &Params, name: &str) -> Vec<String> {
+    let text = params.get(name).unwrap_or_default();
+    let lines = text.lines().map(str::trim);
+    lines
+        .filter(|line| !line.is_empty())
+        .map(str::to_owned)
+        .collect()
+}

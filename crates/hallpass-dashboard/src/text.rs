@@ -1,0 +1,85 @@
+//! Words as operators read them.
+
+/// Day and minute of seconds since 1970.
+pub(crate) fn minute(at: i64) -> String {
+    hallpass_pages::time::minute(hallpass_types::Timestamp(at))
+}
+
+/// The day of seconds since 1970.
+pub(crate) fn day_of(at: i64) -> String {
+    hallpass_pages::time::day(hallpass_types::Timestamp(at))
+}
+
+/// The first letter of a name.
+pub(crate) fn initial(name: &str) -> String {
+    let first = name.chars().find(|c| c.is_alphanumeric());
+    first.map_or_else(|| "?".to_owned(), |c| c.to_uppercase().collect())
+}
+
+/// A number with thin spaces between thousands.
+pub(crate) fn number(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    let length = digits.len();
+    for (place, digit) in digits.chars().enumerate() {
+        let left = length.saturating_sub(place);
+        if place > 0 && left.checked_rem(3) == Some(0) {
+            out.push('\u{202f}');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A sentence that begins with a capital.
+pub(crate) fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(char::to_uppercase);
+    first.into_iter().flatten().chain(letters).collect()
+}
+
+/// A member of an operation's input in words.
+pub(crate) fn field(name: &str) -> String {
+    let known = match name {
+        "metadata.redirect_uris" => "Redirect URIs",
+        "metadata.client_name" | "name" => "Name",
+        "metadata.scope" => "Scopes",
+        "metadata.jwks" => "Public keys",
+        "metadata.post_logout_redirect_uris" => "Addresses after sign-out",
+        "issuer" => "Issuer",
+        "username" => "User name",
+        "password" => "Password",
+        "email" => "Mail address",
+        _ => return sentence(&name.rsplit('.').next().unwrap_or(name).replace('_', " ")),
+    };
+    known.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_spaces_between_thousands() {
+        for (n, expected) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1\u{202f}000"),
+            (1_234_567, "1\u{202f}234\u{202f}567"),
+        ] {
+            assert_eq!(number(n), expected);
+        }
+    }
+
+    #[test]
+    fn a_name_without_letters_has_an_initial_all_the_same() {
+        assert_eq!(initial("élan"), "É");
+        assert_eq!(initial("--"), "?");
+    }
+
+    #[test]
+    fn members_have_words() {
+        assert_eq!(field("metadata.redirect_uris"), "Redirect URIs");
+        assert_eq!(field("metadata.default_max_age"), "Default max age");
+    }
+}
