@@ -203,10 +203,50 @@ client_endpoint!(push, push, |body: String| headers::json(
     StatusCode::CREATED,
     body
 ));
-client_endpoint!(revoke, revoke, |()| headers::json(
+client_endpoint!(revoke_of_client, revoke, |()| headers::json(
     StatusCode::OK,
     Bytes::new()
 ));
+
+/// Revocation. A form is a client's, which authenticates; JSON is for whoever holds a token, where the issuer puts up with
+/// that.
+pub(crate) async fn revoke<B>(endpoints: &Endpoints, request: Request<B>) -> Response
+where
+    B: Body + Send,
+    B::Data: Send,
+{
+    let provider = &endpoints.provider;
+    let held = provider.policy().compatibility.loginid
+        && request.method() == Method::POST
+        && is_json(request.headers());
+    if !held {
+        return revoke_of_client(endpoints, request).await;
+    }
+    let cross = request.headers().contains_key(http::header::ORIGIN);
+    let origin = if cross {
+        cors::allowed(provider, request.headers()).await
+    } else {
+        None
+    };
+    let (parts, body) = request.into_parts();
+    let mut response = match read_body(&parts.headers, body, crate::MAX_FORM).await {
+        Ok(bytes) => match provider.revoke_held(&bytes).await {
+            Ok(()) => headers::json(StatusCode::OK, Bytes::new()),
+            Err(failure) => Problem::from(failure).json(),
+        },
+        Err(error) => Problem::from(error).json(),
+    };
+    if cross {
+        cors::permit(&mut response, origin);
+    }
+    response
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
+    let media = value.and_then(|v| v.split(';').next()).map(str::trim);
+    media.is_some_and(|media| media.eq_ignore_ascii_case("application/json"))
+}
 
 client_endpoint!(
     device_authorization,

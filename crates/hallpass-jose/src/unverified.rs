@@ -1,6 +1,8 @@
 //! Signed objects that were received and not yet verified,
 //! [RFC 7515 section 5.2](https://www.rfc-editor.org/rfc/rfc7515#section-5.2).
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use crate::algorithm::JwsAlgorithm;
@@ -16,7 +18,7 @@ use crate::jws::{HmacKey, VerifyingKey};
 /// [`Self::parse`] takes any text and is a target for fuzzing.
 #[derive(Clone)]
 pub struct UnverifiedJws<'a> {
-    signing_input: &'a str,
+    signing_input: Cow<'a, str>,
     header: Header,
     payload: Vec<u8>,
     signature: Vec<u8>,
@@ -82,6 +84,17 @@ impl<'a> UnverifiedJws<'a> {
         )
     }
 
+    /// The same without the text that it was read from.
+    #[must_use]
+    pub fn into_owned(self) -> UnverifiedJws<'static> {
+        UnverifiedJws {
+            signing_input: Cow::Owned(self.signing_input.into_owned()),
+            header: self.header,
+            payload: self.payload,
+            signature: self.signature,
+        }
+    }
+
     /// Parses text.
     ///
     /// # Errors
@@ -97,7 +110,7 @@ impl<'a> UnverifiedJws<'a> {
         let header = Header::parse(header, options.header)?;
         let decode = |part| base64url::decode(part).ok_or(JwsError::NotCompact);
         Ok(Self {
-            signing_input,
+            signing_input: Cow::Borrowed(signing_input),
             header,
             payload: decode(payload)?,
             signature: decode(signature)?,

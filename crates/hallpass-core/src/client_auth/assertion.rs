@@ -6,7 +6,7 @@ use hallpass_types::{ClientId, Key, Params, Timestamp, sha256};
 use serde_json::Value;
 
 use super::{Credential, Facts, Found, OnceUse, Reason};
-use crate::{client::Client, fapi::Profile};
+use crate::{client::Client, fapi::Profile, policy::is_host_of};
 
 /// An assertion whose form is checked and whose claims are read; nothing is verified.
 #[derive(Clone, Debug)]
@@ -29,25 +29,45 @@ impl<'p> Assertion<'p> {
             (Some(text), Some(JWT_BEARER)) => text,
             (Some(_) | None, Some(_) | None) => return Err(Reason::AssertionType),
         };
+        Self::parse(text).map(Some)
+    }
+
+    /// Reads an assertion.
+    pub(super) fn parse(text: &'p str) -> Result<Self, Reason> {
         let jws = UnverifiedJws::parse_with_limit(text, MAX_LEN).map_err(|_| Reason::Malformed)?;
+        Self::of(jws)
+    }
+
+    /// Reads an assertion that stands nowhere in the request as it is.
+    pub(super) fn parse_owned(text: &str) -> Result<Self, Reason> {
+        let jws = UnverifiedJws::parse_with_limit(text, MAX_LEN).map_err(|_| Reason::Malformed)?;
+        Self::of(jws.into_owned())
+    }
+
+    fn of(jws: UnverifiedJws<'p>) -> Result<Self, Reason> {
         //= RFC8725#3.11 SHOULD: a token that says it is for something else is not used here
         if jws.typ().is_some_and(is_for_something_else) {
             return Err(Reason::Claims);
         }
         let claims = jws.claims_unverified().map_err(|_| Reason::Malformed)?;
-        let claim = |name| claims.str(name).ok().flatten().ok_or(Reason::Claims);
+        let claim = |name| claims.str(name).ok().flatten();
         //= RFC7523#3 MUST: iss and sub are there, and for client authentication sub is the client_id
         //= OIDC-CORE#9 MUST: iss is the client_id, too
-        let subject = claim("sub")?;
-        if claim("iss")? != subject {
-            return Err(Reason::Claims);
+        let subject = claim("sub").ok_or(Reason::Subject)?;
+        if claim("iss") != Some(subject) {
+            return Err(Reason::IssuedBy);
         }
-        let client_id = ClientId::parse(subject).map_err(|_| Reason::Claims)?;
-        Ok(Some(Self {
+        let client_id = ClientId::parse(subject).map_err(|_| Reason::Subject)?;
+        Ok(Self {
             jws,
             client_id,
             claims,
-        }))
+        })
+    }
+
+    /// The client that it speaks for.
+    pub(super) fn client_id(&self) -> &ClientId {
+        &self.client_id
     }
 
     /// The assertion as a credential of the method that its algorithm belongs to.
@@ -58,79 +78,104 @@ impl<'p> Assertion<'p> {
         })
     }
 
-    /// Checks the claims, which are cheap to check, so that a signature is worth checking.
+    /// Checks the claims, which are cheap to check, so that a signature is worth checking. Without a client, as they would be
+    /// for one without a profile. None: there is nothing that could be spent.
     pub(super) fn check_claims(
         &self,
-        client: &Client,
+        client: Option<&Client>,
         facts: &Facts<'_>,
-    ) -> Result<OnceUse, Reason> {
-        self.check_audience(client.fapi, facts)?;
-        let expires_at = self.check_times(facts)?;
+    ) -> Result<Option<OnceUse>, Reason> {
+        let profile = client.and_then(|client| client.fapi);
+        // Only what is signed by a key pair, since that is what those clients have.
+        let lenient = facts.policy.compatibility.loginid
+            && profile.is_none()
+            && !self.jws.algorithm().is_symmetric();
+        self.check_audience(profile, lenient, facts)?;
+        let longest = if lenient {
+            facts.policy.compatibility.assertion_lifetime
+        } else {
+            MAX_LIFE
+        };
+        let expires_at = self.check_times(longest, facts)?;
         //= OIDC-CORE#9 MUST: jti is there and an assertion works once
-        let jti = self
-            .claims
-            .str("jti")
-            .ok()
-            .flatten()
-            .filter(|jti| !jti.is_empty() && jti.len() <= MAX_JTI)
-            .ok_or(Reason::Claims)?;
-        Ok(OnceUse {
+        let jti = self.claims.str("jti").map_err(|_| Reason::JwtId)?;
+        let Some(jti) = jti else {
+            return lenient.then_some(None).ok_or(Reason::JwtId);
+        };
+        if jti.is_empty() || jti.len() > MAX_JTI {
+            return Err(Reason::JwtId);
+        }
+        Ok(Some(OnceUse {
             key: Key::once(expires_at, digest(&self.client_id, jti)),
             expires_at,
-        })
+        }))
     }
 
     //= RFC7523#3 MUST: aud names this server
     //= RFC7523#3 exception: it is the issuer or an endpoint's URL, alone; an assertion for several servers is refused
-    fn check_audience(&self, profile: Option<Profile>, facts: &Facts<'_>) -> Result<(), Reason> {
-        let issuer = facts.policy.issuer.as_str();
-        //= FAPI2-SP#5.3.2.1 MUST: the audience of an assertion is the issuer, as a single text
-        if profile.is_some_and(Profile::is_second) {
-            let own = self.claims.get("aud").and_then(Value::as_str) == Some(issuer);
-            return own.then_some(()).ok_or(Reason::Audience);
-        }
-        let audience = self.claims.audience().map_err(|_| Reason::Claims)?;
-        // FAPI 1.0 goes by RFC 7523 §3 as it stands: one of several is enough.
-        if profile.is_some() {
-            return audience
-                .iter()
-                .any(|one| Self::is_ours(one, facts))
-                .then_some(())
-                .ok_or(Reason::Audience);
-        }
-        let [audience] = audience.as_slice() else {
-            return Err(Reason::Audience);
+    fn check_audience(
+        &self,
+        profile: Option<Profile>,
+        lenient: bool,
+        facts: &Facts<'_>,
+    ) -> Result<(), Reason> {
+        let issuer = &facts.policy.issuer;
+        let audience = self
+            .claims
+            .audience()
+            .map_err(|_| Reason::AssertionAudience)?;
+        let ours = |one: &str| {
+            let mut urls = facts.token_endpoint.iter().chain(facts.endpoint);
+            one == issuer.as_str()
+                || urls.any(|url| url == one)
+                || (lenient && is_host_of(one, issuer))
         };
-        Self::is_ours(audience, facts)
-            .then_some(())
-            .ok_or(Reason::Audience)
+        let Some(profile) = profile else {
+            return match audience.as_slice() {
+                [one] if ours(one) => Ok(()),
+                _ => Err(Reason::AssertionAudience),
+            };
+        };
+        //= FAPI2-SP#5.3.2.1 MUST: the audience of an assertion is the issuer, as a single text
+        let good = if profile.is_second() {
+            self.claims.get("aud").and_then(Value::as_str) == Some(issuer.as_str())
+        } else {
+            // FAPI 1.0 goes by RFC 7523 §3 as it stands: one of several is enough.
+            audience.iter().any(|one| ours(one))
+        };
+        good.then_some(()).ok_or(Reason::ProfileAudience)
     }
 
-    fn is_ours(audience: &str, facts: &Facts<'_>) -> bool {
-        let mut urls = facts.token_endpoint.iter().chain(facts.endpoint);
-        audience == facts.policy.issuer.as_str() || urls.any(|url| url == audience)
-    }
-
-    fn check_times(&self, facts: &Facts<'_>) -> Result<Timestamp, Reason> {
+    fn check_times(&self, longest: i64, facts: &Facts<'_>) -> Result<Timestamp, Reason> {
         let now = facts.now;
-        let time = |name| {
-            let seconds = self.claims.int_seconds(name).map_err(|_| Reason::Claims)?;
+        let time = |name, reason| {
+            let seconds = self.claims.int_seconds(name).map_err(|_| reason)?;
             Ok(seconds.map(Timestamp))
         };
         //= RFC7523#3 MUST: exp is there and not over
         //= RFC7523#3 MAY: an exp that lies unreasonably far ahead is refused
-        let expires_at = time("exp")?.ok_or(Reason::Claims)?;
-        if expires_at.is_over(now) || expires_at.since(now) > MAX_LIFE {
-            return Err(Reason::Time);
+        let expires_at = time("exp", Reason::Expiry)?.ok_or(Reason::Expiry)?;
+        if expires_at.is_over(now) || expires_at.since(now) > longest {
+            return Err(Reason::Expiry);
         }
         //= RFC7523#3 MUST: before nbf an assertion is refused
-        for begin in [time("nbf")?, time("iat")?].into_iter().flatten() {
+        let issued_at = time("iat", Reason::Begin)?;
+        for begin in [time("nbf", Reason::Begin)?, issued_at]
+            .into_iter()
+            .flatten()
+        {
             if begin.since(now) > MAX_SKEW {
-                return Err(Reason::Time);
+                return Err(Reason::Begin);
             }
         }
-        let keys = &facts.policy.keys;
-        if keys.may_be_used(time("iat")?, expires_at, MAX_LIFE) {
+        // What says nothing of its use (jti) could be used before as well as now.
+        let once = self.claims.get("jti").is_some();
+        if once
+            && facts
+                .policy
+                .keys
+                .may_be_used(issued_at, expires_at, longest)
+        {
             return Err(Reason::Time);
         }
         Ok(expires_at)

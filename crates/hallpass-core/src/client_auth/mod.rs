@@ -3,11 +3,13 @@
 //!
 //! Each method is one file and one line in [`METHODS`]. A request is read first ([`Presented::read`]), so that the
 //! client and, where needed, its keys can be looked up; then [`authenticate`] decides. Whatever fails, the answer
-//! on the wire is the same; only the reason's identifier, for logs, tells more.
+//! on the wire is the same; only the reason's identifier, for logs, tells more. The one exception are claims of an assertion that
+//! would be wrong for every client: they are named, and judged as well where there is no such client.
 
 mod assertion;
 pub mod attestation;
 pub mod certificate;
+mod loginid;
 mod none;
 mod private_key_jwt;
 mod secret;
@@ -26,7 +28,7 @@ use crate::{
     backchannel::BackchannelRecord,
     client::Client,
     client_request::{Certificate, ClientRequest},
-    policy::Policy,
+    policy::{Compatibility, Policy},
     reasons,
 };
 
@@ -138,11 +140,26 @@ reasons! {
         SecretExpired => InvalidClient, "client_auth_secret_expired", "client authentication failed";
         /// The assertion's algorithm is not the one registered, or not allowed.
         Algorithm => InvalidClient, "client_auth_algorithm", "client authentication failed";
-        /// The assertion's claims are missing, of the wrong type or not for this use.
+        /// The claims of a JWT are missing, of the wrong type or not for this use.
         Claims => InvalidClient, "client_auth_claims", "client authentication failed";
+        /// The assertion has no `sub` that could be a client.
+        Subject => InvalidClient, "client_auth_sub", "sub of the client's JWT is not its client_id";
+        /// The assertion's `iss` is not its `sub`.
+        IssuedBy => InvalidClient, "client_auth_iss", "iss of the client's JWT is not its client_id";
+        /// The assertion has no `jti`, or a malformed one.
+        JwtId => InvalidClient, "client_auth_jti", "jti of the client's JWT is missing or malformed";
         /// The assertion is for somebody else.
+        AssertionAudience => InvalidClient, "client_auth_aud", "aud of the client's JWT does not name this server";
+        /// The profile of the client wants the issuer alone.
+        ProfileAudience => InvalidClient, "client_auth_profile_audience", "client authentication failed";
+        /// The assertion has expired or lives too long.
+        Expiry => InvalidClient, "client_auth_exp", "exp of the client's JWT is missing, over, or too far ahead";
+        /// The assertion begins later, or does not say when it was made as it should.
+        Begin => InvalidClient, "client_auth_nbf", "nbf or iat of the client's JWT is not a time before now";
+        /// The attestation or its proof is for somebody else.
         Audience => InvalidClient, "client_auth_audience", "client authentication failed";
-        /// The assertion has expired, begins later or lives too long.
+        /// The attestation or its proof has expired, begins later or lives too long; or the assertion may have been used before a
+        /// backup was restored.
         Time => InvalidClient, "client_auth_time", "client authentication failed";
         /// The signature is wrong.
         Signature => InvalidClient, "client_auth_signature", "client authentication failed";
@@ -181,6 +198,8 @@ pub struct Request<'p> {
     params: &'p Params,
     authorization: Option<&'p str>,
     assertion: Option<Assertion<'p>>,
+    /// Whether the assertion stands where a secret would.
+    as_secret: bool,
     attested: Attested<'p>,
 }
 
@@ -212,6 +231,17 @@ pub enum Credential<'p> {
     Attested(Attested<'p>),
 }
 
+impl Credential<'_> {
+    /// Says of an assertion what would be said of it if its client were known: what is wrong with its claims tells nobody
+    /// whether there is such a client.
+    fn check_of_nobody(&self, facts: &Facts<'_>) -> Result<(), Reason> {
+        match self {
+            Self::Assertion(assertion) => assertion.check_claims(None, facts).map(drop),
+            Self::None | Self::Secret(_) | Self::Certificate(_) | Self::Attested(_) => Ok(()),
+        }
+    }
+}
+
 /// A secret as it was presented.
 #[derive(Debug)]
 pub struct PresentedSecret {
@@ -238,6 +268,17 @@ impl<'p> Presented<'p> {
     /// # Errors
     /// More than one method, credentials that cannot be read, or none.
     pub fn read(sent: &ClientRequest<'p>) -> Result<Self, Reason> {
+        Self::read_with(sent, Compatibility::default())
+    }
+
+    /// As [`Self::read`], for an issuer that puts up with other habits.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_with(
+        sent: &ClientRequest<'p>,
+        compatibility: Compatibility,
+    ) -> Result<Self, Reason> {
         let (params, authorization) = (sent.params, sent.authorization);
         if params
             .duplicated()
@@ -246,10 +287,17 @@ impl<'p> Presented<'p> {
         {
             return Err(Reason::Duplicated);
         }
+        let mut assertion = Assertion::read(params)?;
+        let mut as_secret = false;
+        if compatibility.loginid && assertion.is_none() {
+            assertion = loginid::read(params, authorization)?;
+            as_secret = assertion.is_some();
+        }
         let request = Request {
             params,
             authorization,
-            assertion: Assertion::read(params)?,
+            assertion,
+            as_secret,
             attested: Attested {
                 attestation: sent.attestation,
                 proof: sent.attestation_pop,
@@ -459,6 +507,7 @@ pub fn authenticate(
 ) -> Result<Authenticated, Reason> {
     let Some(client) = client.filter(|client| client.id == presented.client_id) else {
         secret::pretend(&presented.credential, facts);
+        presented.credential.check_of_nobody(facts)?;
         return Err(Reason::UnknownClient);
     };
     //= RFC6749#2.3 MUST: the server accepts the method that suits its requirements; here, the registered one alone
@@ -494,6 +543,7 @@ pub fn authenticate(
     }
     if client.auth_method != presented.method.name() {
         secret::pretend(&presented.credential, facts);
+        presented.credential.check_of_nobody(facts)?;
         return Err(Reason::MethodNotRegistered);
     }
     let once = presented

@@ -58,7 +58,7 @@ impl Method for PrivateKeyJwt {
                 return Err(Reason::Malformed);
             }
         };
-        let once = assertion.check_claims(client, facts)?;
+        let once = assertion.check_claims(Some(client), facts)?;
         let alg = assertion.jws.algorithm();
         //= RFC8725#3.1 MUST: the algorithm is the one that was registered, not the one that the token names
         if client
@@ -85,7 +85,7 @@ impl Method for PrivateKeyJwt {
             .clone()
             .verify(ALGS, keys.candidates(alg, kid))
         {
-            Ok(_) => Ok(Some(once)),
+            Ok(_) => Ok(once),
             // The key may be newer than the set: only a key that the set names has had its say.
             //= OIDC-CORE#10.1.1 SHOULD: an unfamiliar kid makes the verifier fetch the keys again
             Err(JwsError::NoKey | JwsError::Signature) if may_be_old && !named => {

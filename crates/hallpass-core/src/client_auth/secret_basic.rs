@@ -33,7 +33,7 @@ impl Method for SecretBasic {
     }
 
     fn read<'p>(&self, request: &Request<'p>) -> Result<Option<Found<'p>>, Reason> {
-        let Some(value) = request.authorization else {
+        let Some(value) = request.authorization.filter(|_| !request.as_secret) else {
             return Ok(None);
         };
         //= RFC9110#11.1 MUST: the name of an authentication scheme is compared without regard to case

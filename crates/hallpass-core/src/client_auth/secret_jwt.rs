@@ -51,7 +51,7 @@ impl Method for SecretJwt {
                 return Err(Reason::Malformed);
             }
         };
-        let once = assertion.check_claims(client, facts)?;
+        let once = assertion.check_claims(Some(client), facts)?;
         let alg = assertion.jws.algorithm();
         //= RFC8725#3.1 MUST: the algorithm is the one that was registered, not the one that the token names
         if client
@@ -69,6 +69,6 @@ impl Method for SecretJwt {
             .verify_hmac(ALGS, &key)
             .map_err(|_| Reason::Signature)?;
         secret::still_valid(secret, facts.now)?;
-        Ok(Some(once))
+        Ok(once)
     }
 }

@@ -24,6 +24,9 @@ impl Method for SecretPost {
         let Some(secret) = request.params.get("client_secret") else {
             return Ok(None);
         };
+        if request.as_secret {
+            return Ok(None);
+        }
         // Together with another method that is one method too many, whether or not the client names itself.
         if request.authorization.is_some() || request.assertion.is_some() {
             return Err(Reason::TwoMethods);

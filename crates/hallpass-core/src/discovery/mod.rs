@@ -145,7 +145,10 @@ pub fn metadata(policy: &Policy, endpoints: &Endpoints) -> Map<String, Value> {
     document.auth_methods(policy, "revocation", methods());
     //= RFC7662#2.1 MUST: introspection is for callers that authenticate
     let proving = |method: &&dyn Method| method.kind() != Kind::Public;
+    let anybody = policy.compatibility.loginid;
+    let proving = move |method: &&dyn Method| anybody || proving(method);
     document.auth_methods(policy, "introspection", methods().filter(proving));
+    document.list("hallpass_compatibility", policy.compatibility.names());
 
     if policy.dpop.enabled {
         //= RFC9449#5.1 MUST: the algorithms of proofs are told where DPoP is supported

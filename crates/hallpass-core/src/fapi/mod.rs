@@ -175,6 +175,7 @@ impl Profile {
     /// Takes out of an issuer's policy what no client of this profile could use, so that it is not advertised.
     pub fn narrow(self, policy: &mut Policy) {
         policy.fapi_profile = Some(self);
+        policy.compatibility = crate::policy::Compatibility::default();
         policy.signing_algs.retain(|alg| self.algs().contains(alg));
         policy.response_types.retain(|one| self.knows(*one));
         let requests = &mut policy.requests;

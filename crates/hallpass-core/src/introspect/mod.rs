@@ -5,7 +5,8 @@ use serde_json::{Map, Value};
 
 use crate::{
     client::{Client, Signed},
-    client_auth::AuthenticatedClient,
+    client_auth::{self, AuthenticatedClient},
+    client_request::{ClientRequest, Header},
     issue::{
         TokenType,
         access_token::{extra, jti},
@@ -36,6 +37,42 @@ reasons! {
     }
 }
 
+/// Who asks about a token.
+#[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "somebody showed who they are, or nobody did"
+)]
+pub enum Caller<'a> {
+    /// A client that authenticated.
+    Client(&'a AuthenticatedClient),
+    /// Somebody who holds the token and says nothing else: an issuer that puts up with LoginID's habits answers. The client is
+    /// that of the token, where there is one.
+    Holder(Option<&'a Client>),
+}
+
+impl<'a> Caller<'a> {
+    /// The client that authenticated, or else whoever holds the token of that client.
+    #[must_use]
+    pub const fn of(client: Option<&'a AuthenticatedClient>, holder: Option<&'a Client>) -> Self {
+        match client {
+            Some(client) => Self::Client(client),
+            None => Self::Holder(holder),
+        }
+    }
+}
+
+/// Whether a request for introspection says nothing of who asks: no credential of any kind.
+#[must_use]
+pub fn is_anonymous(request: &ClientRequest<'_>) -> bool {
+    let credential = |name: &&str| **name != *"client_id" && request.params.get(name).is_some();
+    request.authorization.is_none()
+        && !client_auth::PARAMS.iter().any(credential)
+        && request.certificate.is_none()
+        && request.attestation == Header::Absent
+        && request.attestation_pop == Header::Absent
+}
+
 /// The body for everything that is not active or not for the caller.
 pub const INACTIVE: &str = r#"{"active":false}"#;
 
@@ -43,14 +80,18 @@ pub const INACTIVE: &str = r#"{"active":false}"#;
 /// inactive.
 #[must_use]
 pub fn access_token(
-    caller: &AuthenticatedClient,
+    caller: Caller<'_>,
     token: &AccessToken,
     facts: &Facts<'_>,
     holder: Option<&Client>,
     policy: &Policy,
     now: Timestamp,
 ) -> Option<Map<String, Value>> {
-    if !may_see(caller, token, policy) || token.expires_at.is_over(now) || facts.token_denied {
+    let may_see = match caller {
+        Caller::Client(caller) => may_see(caller, token, policy),
+        Caller::Holder(_) => true,
+    };
+    if !may_see || token.expires_at.is_over(now) || facts.token_denied {
         return None;
     }
     let holder = holder.filter(|h| h.id == token.client_id && h.was_there(token.issued_at))?;
@@ -173,7 +214,7 @@ pub struct RefreshFacts<'a> {
 /// Answers for a refresh token: only its own client may ask. None means inactive.
 #[must_use]
 pub fn refresh_token(
-    caller: &AuthenticatedClient,
+    caller: Caller<'_>,
     token: RefreshToken,
     facts: &RefreshFacts<'_>,
     policy: &Policy,
@@ -181,11 +222,13 @@ pub fn refresh_token(
 ) -> Option<Map<String, Value>> {
     let grant = &facts.grant.record;
     let state = grant.refresh?;
-    let client = caller.client();
-    let own = caller.is_confidential()
-        && grant.client_id == client.id
-        && client.was_there(grant.issued_at);
-    if !own || state.idle_expires_at.is_over(now) {
+    let client = match caller {
+        Caller::Client(caller) => Some(&**caller.client()).filter(|_| caller.is_confidential()),
+        Caller::Holder(client) => client,
+    };
+    let client = client
+        .filter(|client| grant.client_id == client.id && client.was_there(grant.issued_at))?;
+    if state.idle_expires_at.is_over(now) {
         return None;
     }
     standing(

@@ -51,7 +51,7 @@ impl Scene {
 
     fn answer(&self) -> Option<Map<String, Value>> {
         access_token(
-            &proven(&self.caller),
+            Caller::Client(&proven(&self.caller)),
             &self.token,
             &Facts {
                 grant: self.grant.as_ref(),
@@ -221,7 +221,13 @@ fn ask(
         account: ALICE,
         session_alive: false,
     };
-    refresh_token(&proven(caller), token, &facts, &policy(), now)
+    refresh_token(
+        Caller::Client(&proven(caller)),
+        token,
+        &facts,
+        &policy(),
+        now,
+    )
 }
 
 #[test]

@@ -24,6 +24,7 @@ use crate::{
 };
 
 mod binding;
+mod compatibility;
 mod decoupled;
 mod encryption;
 mod keys;
@@ -36,6 +37,7 @@ mod tokens;
 mod trust;
 
 pub use binding::{AttestationPolicy, Attester, DpopNonce, DpopPolicy, MtlsPolicy, Roots, Signal};
+pub use compatibility::{Compatibility, is_host_of};
 pub use decoupled::{BackchannelPolicy, DeliveryMode, DevicePolicy};
 pub use encryption::EncryptionPolicy;
 pub use keys::KeyPolicy;
@@ -78,6 +80,8 @@ pub struct Policy {
     pub grant_types: Vec<String>,
     /// Authentication context classes that sign-in can reach, weakest first.
     pub acr_values: Vec<String>,
+    /// Weak habits of other products that are put up with.
+    pub compatibility: Compatibility,
     /// Where the endpoints are.
     pub routes: Routes,
     /// How people sign in.
@@ -188,6 +192,7 @@ impl fmt::Debug for Policy {
             jwt_bearer,
             grant_types,
             acr_values,
+            compatibility,
             routes,
             sign_in,
             logout,
@@ -232,6 +237,7 @@ impl fmt::Debug for Policy {
             .field("jwt_bearer", jwt_bearer)
             .field("grant_types", grant_types)
             .field("acr_values", acr_values)
+            .field("compatibility", compatibility)
             .field("routes", routes)
             .field("sign_in", sign_in)
             .field("logout", logout)
@@ -400,6 +406,7 @@ impl Policy {
             .map(str::to_owned)
             .to_vec(),
             acr_values: Vec::new(),
+            compatibility: Compatibility::default(),
             routes: Routes::default(),
             sign_in: SignInPolicy::default(),
             logout: LogoutPolicy::default(),

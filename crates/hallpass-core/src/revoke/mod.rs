@@ -4,8 +4,10 @@ use hallpass_types::{GrantId, Timestamp, TokenId};
 
 use crate::{
     client_auth::AuthenticatedClient,
+    policy::Compatibility,
     reasons,
     record::{AccessToken, FoundGrant},
+    userinfo::Facts,
 };
 
 reasons! {
@@ -29,18 +31,49 @@ pub enum Revocation {
     Token(TokenId, Timestamp),
 }
 
-/// Decides for an access token: only the token ends, its grant stands.
+/// Decides for an access token: only the token ends, its grant stands. Clients of LoginID expect that the grant ends too.
 #[must_use]
 pub fn access_token(
     client: &AuthenticatedClient,
     token: &AccessToken,
     now: Timestamp,
+    compatibility: Compatibility,
 ) -> Revocation {
     //= RFC7009#2.1 MUST: only the client that holds a token can revoke it
     if token.client_id != client.client().id || token.expires_at.is_over(now) {
         return Revocation::Nothing;
     }
-    Revocation::Token(token.id, token.expires_at)
+    match token.grant {
+        //= RFC7009#2.1 MAY: with an access token its grant ends too
+        Some(grant) if compatibility.loginid => Revocation::Grant(grant),
+        Some(_) | None => Revocation::Token(token.id, token.expires_at),
+    }
+}
+
+/// Decides for an access token that somebody holds who says nothing else: an issuer that puts up with LoginID's habits ends
+/// its grant. What has ended already ends no second time, so that a token costs one write however often it is shown.
+#[must_use]
+pub fn access_token_of_holder(
+    token: &AccessToken,
+    facts: &Facts<'_>,
+    now: Timestamp,
+) -> Revocation {
+    if token.expires_at.is_over(now) || facts.token_denied {
+        return Revocation::Nothing;
+    }
+    match token.grant {
+        Some(_) => refresh_token_of_holder(facts.grant),
+        None => Revocation::Token(token.id, token.expires_at),
+    }
+}
+
+/// The same for a refresh token.
+#[must_use]
+pub fn refresh_token_of_holder(found: Option<&FoundGrant>) -> Revocation {
+    match found {
+        Some(found) if found.revoked_at.is_none() => Revocation::Grant(found.record.id),
+        Some(_) | None => Revocation::Nothing,
+    }
 }
 
 /// Decides for a refresh token: the whole grant ends.

@@ -96,7 +96,7 @@ impl Provider {
         request: &ClientRequest<'_>,
     ) -> Result<(AuthenticatedClient, Unspent), Failure> {
         let inner = &self.inner;
-        let presented = Presented::read(request)?;
+        let presented = Presented::read_with(request, inner.policy.compatibility)?;
         let mut client = self.client(presented.client_id()).await?;
         let digest = |secret: &str| inner.secrets.client_digest(secret);
         let published = |client: Option<&Arc<Client>>| {

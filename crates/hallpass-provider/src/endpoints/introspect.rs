@@ -3,7 +3,7 @@
 use hallpass_core::{
     client::Signed,
     client_request::ClientRequest,
-    introspect::{self, INACTIVE, Reason},
+    introspect::{self, Caller, INACTIVE, Reason},
 };
 use hallpass_types::TokenId;
 use serde_json::Value;
@@ -36,12 +36,25 @@ impl Provider {
         if !params.duplicated().is_empty() {
             return Err(Reason::ParameterRepeated.into());
         }
-        let caller = self.authenticate(Endpoint::Introspection, request).await?;
+        // Whoever says who they are is held to it, also where nobody has to.
+        let anonymous =
+            self.inner.policy.compatibility.loginid && introspect::is_anonymous(request);
+        let caller = if anonymous {
+            None
+        } else {
+            Some(self.authenticate(Endpoint::Introspection, request).await?)
+        };
         //= RFC7662#2.1 MUST: the caller is authorized, so that nobody can scan for tokens
-        if caller.client().is_public() {
+        if caller
+            .as_ref()
+            .is_some_and(|caller| caller.client().is_public())
+        {
             return Err(Reason::PublicClient.into());
         }
-        let jwt = introspect::wants_jwt(request.accept, caller.client())?;
+        let jwt = match &caller {
+            Some(caller) => introspect::wants_jwt(request.accept, caller.client())?,
+            None => false,
+        };
         let text = params.get("token").ok_or(Reason::TokenMissing)?;
         let (now, policy) = (self.now(), &self.inner.policy);
         let body = match self.open_token(text, now).await {
@@ -49,7 +62,7 @@ impl Provider {
                 let known = self.known(&token).await?;
                 let holder = self.client(&token.client_id).await?;
                 introspect::access_token(
-                    &caller,
+                    Caller::of(caller.as_ref(), None),
                     &token,
                     &known.facts(),
                     holder.as_deref(),
@@ -64,8 +77,12 @@ impl Provider {
                 match &found.grant {
                     Some(grant) => {
                         let account = facts(account, &grant.record);
+                        let holder = match &caller {
+                            Some(_) => None,
+                            None => self.client(&grant.record.client_id).await?,
+                        };
                         introspect::refresh_token(
-                            &caller,
+                            Caller::of(caller.as_ref(), holder.as_deref()),
                             token,
                             &introspect::RefreshFacts {
                                 grant,
@@ -81,7 +98,7 @@ impl Provider {
             }
             Presented::Unknown => None,
         };
-        if jwt {
+        if let Some(caller) = caller.filter(|_| jwt) {
             let client = caller.client();
             let claims = introspect::jwt_claims(client, body, policy, now);
             return self

@@ -4,6 +4,7 @@ use hallpass_core::{
     client_request::ClientRequest,
     revoke::{self, Reason, Revocation},
 };
+use hallpass_jose::json;
 use hallpass_store::{Commit, Write};
 
 use super::{Endpoint, presented::Presented};
@@ -29,7 +30,10 @@ impl Provider {
         let text = params.get("token").ok_or(Reason::TokenMissing)?;
         let now = self.now();
         let decision = match self.open_token(text, now).await {
-            Presented::Access(token) => revoke::access_token(&client, &token, now),
+            Presented::Access(token) => {
+                let compatibility = self.inner.policy.compatibility;
+                revoke::access_token(&client, &token, now, compatibility)
+            }
             Presented::Refresh(token) => {
                 let found = self
                     .inner
@@ -40,9 +44,49 @@ impl Provider {
             }
             Presented::Unknown => Revocation::Nothing,
         };
+        self.carry_out(decision, "revoked_by_client").await
+    }
+
+    /// Revokes for whoever holds a token, which is the `token` of a JSON object, where the issuer puts up with that ([`Compatibility::loginid`]); otherwise nothing
+    /// happens.
+    ///
+    /// [`Compatibility::loginid`]: hallpass_core::policy::Compatibility::loginid
+    ///
+    /// # Errors
+    /// There is no token, or the store failed.
+    pub async fn revoke_held(&self, body: &[u8]) -> Result<(), Failure> {
+        self.decide_and_revoke_held(body)
+            .await
+            .map_err(|failure| self.failed("revoke", None, failure))
+    }
+
+    async fn decide_and_revoke_held(&self, body: &[u8]) -> Result<(), Failure> {
+        let body = json::parse_object(body, 4).ok();
+        let text = body.as_ref().and_then(|body| body.get("token")?.as_str());
+        let text = text.ok_or(Reason::TokenMissing)?;
+        if !self.inner.policy.compatibility.loginid {
+            return Ok(());
+        }
+        let now = self.now();
+        let decision = match self.open_token(text, now).await {
+            Presented::Access(token) => {
+                let known = self.known(&token).await?;
+                revoke::access_token_of_holder(&token, &known.facts(), now)
+            }
+            Presented::Refresh(token) => {
+                let inner = &self.inner;
+                let found = inner.store.grant(inner.issuer_id, token.grant).await?;
+                revoke::refresh_token_of_holder(found.as_ref())
+            }
+            Presented::Unknown => Revocation::Nothing,
+        };
+        self.carry_out(decision, "revoked_by_holder").await
+    }
+
+    async fn carry_out(&self, decision: Revocation, why: &'static str) -> Result<(), Failure> {
         match decision {
             Revocation::Nothing => Ok(()),
-            Revocation::Grant(grant) => self.revoke_grant(grant, "revoked_by_client").await,
+            Revocation::Grant(grant) => self.revoke_grant(grant, why).await,
             Revocation::Token(token, until) => {
                 let writes = vec![Write::DenyToken(token, until)];
                 self.commit(Commit {

@@ -91,6 +91,9 @@ async fn serve(
     for warning in config.danger.warnings() {
         tracing::warn!("{warning}");
     }
+    if config.compatibility.loginid {
+        tracing::warn!(%issuer, "compatibility.loginid: this issuer puts up with weak habits of clients");
+    }
     if demo.is_some() {
         tracing::warn!("--demo: anybody on this machine may register a client and knows the user");
     }

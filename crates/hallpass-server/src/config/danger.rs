@@ -24,6 +24,8 @@ pub struct Danger {
     pub backchannel_automatic_approval: bool,
     /// PEM file with certificates that outgoing requests trust as roots beside the usual ones.
     pub fetch_extra_roots_file: Option<PathBuf>,
+    /// Lets issuers put up with the weak habits of LoginID's clients, each by its own `compatibility.loginid`.
+    pub loginid_compatibility: bool,
     /// Less than a verified connection to the database server on another machine: `"unverified"` encrypts it, and nobody
     /// knows with whom; with `"off"` everything crosses the network in the clear.
     pub postgres_tls: Option<PostgresTls>,
@@ -39,6 +41,7 @@ impl Danger {
             fetch_private_addresses,
             backchannel_automatic_approval,
             fetch_extra_roots_file,
+            loginid_compatibility,
             postgres_tls,
         } = self;
         let mut warnings = Vec::new();
@@ -54,6 +57,13 @@ impl Danger {
         if *backchannel_automatic_approval {
             warnings.push(
                 "danger.backchannel_automatic_approval: clients can approve their own requests for any person"
+                    .to_owned(),
+            );
+        }
+        if *loginid_compatibility {
+            warnings.push(
+                "danger.loginid_compatibility: where compatibility.loginid says so, a client's JWT is good for months and \
+                 each time it is shown, and whoever holds a token can revoke it and learn what it is for"
                     .to_owned(),
             );
         }

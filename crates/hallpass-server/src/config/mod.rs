@@ -12,6 +12,7 @@ mod cache;
 mod checker;
 mod client_documents;
 mod clients;
+mod compatibility;
 mod danger;
 mod dashboard;
 mod device;
@@ -68,6 +69,7 @@ pub use cache::Cache;
 use checker::Checker;
 pub use client_documents::ClientDocuments;
 pub use clients::Client;
+pub use compatibility::Compatibility;
 pub use danger::Danger;
 pub use dashboard::Dashboard;
 pub use dpop::Dpop;
@@ -122,6 +124,7 @@ struct Raw {
     lifetimes: Lifetimes,
     protocol: Protocol,
     routes: Routes,
+    compatibility: Compatibility,
     dpop: Dpop,
     access: Access,
     admin: Admin,
@@ -177,6 +180,8 @@ pub struct Config {
     pub protocol: Protocol,
     /// `[routes]`.
     pub routes: Routes,
+    /// `[compatibility]`.
+    pub compatibility: Compatibility,
     /// `[dpop]`.
     pub dpop: Dpop,
     /// `[access]`.
@@ -278,6 +283,7 @@ impl Config {
             lifetimes,
             protocol,
             routes,
+            compatibility,
             dpop,
             access,
             admin,
@@ -320,6 +326,7 @@ impl Config {
         webfinger.check(check);
         protocol.check(&experimental, check);
         routes.check(check);
+        compatibility.check(&danger, &protocol, check);
         let registration = registration.parse(&danger, check);
         client_documents.check(&experimental, check);
         request_objects.check(&pushed_requests, check);
@@ -376,6 +383,7 @@ impl Config {
             lifetimes,
             protocol,
             routes,
+            compatibility,
             dpop,
             access,
             admin,

@@ -16,6 +16,7 @@ pub const PER_ISSUER: &[&str] = &[
     "account",
     "authorization_details",
     "client_documents",
+    "compatibility",
     "dpop",
     "lifetimes",
     "logout",
@@ -64,6 +65,8 @@ pub(super) fn defaults(mut all: Table) -> Defaults {
             section.remove(*name);
         }
     }
+    // Each issuer says for itself whether it puts up with weak habits.
+    all.remove("compatibility");
     Defaults(all)
 }
 
@@ -92,6 +95,7 @@ impl Config {
             lifetimes,
             protocol,
             routes,
+            compatibility,
             dpop,
             logout,
             webfinger,
@@ -113,6 +117,7 @@ impl Config {
         webfinger.check(check);
         protocol.check(&experimental, check);
         routes.check(check);
+        compatibility.check(&danger, &protocol, check);
         let registration = registration.parse(&danger, check);
         client_documents.check(&experimental, check);
         request_objects.check(&pushed_requests, check);
@@ -144,6 +149,7 @@ impl Config {
             lifetimes,
             protocol,
             routes,
+            compatibility,
             dpop,
             logout,
             webfinger,

@@ -187,6 +187,9 @@ impl Issuers {
             .config
             .of_issuer(&record.identifier, &record.settings)
             .map_err(|problems| Failure::doing(&format!("issuer {}", record.name), &problems))?;
+        if config.compatibility.loginid {
+            tracing::warn!(%issuer, "compatibility.loginid: this issuer puts up with weak habits of clients");
+        }
         let part = self.0.engine.beside(&config, issuer, record.id).await;
         let part = part.map_err(failed)?;
         let Config {

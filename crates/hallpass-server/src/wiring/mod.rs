@@ -418,6 +418,7 @@ impl Common {
                     config.danger.backchannel_automatic_approval;
                 policy.ui_locales = ui_locales;
                 policy.routes = config.routes.policy();
+                policy.compatibility = config.compatibility.policy();
                 config.client_documents.apply(policy);
                 config.keys.apply(policy);
                 config.dpop.apply(policy);

@@ -44,6 +44,7 @@ mod jwt_bearer;
 mod key_life;
 mod keys;
 mod languages;
+mod loginid;
 mod logout;
 mod mail;
 mod mcp;

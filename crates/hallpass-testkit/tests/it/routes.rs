@@ -85,7 +85,8 @@ async fn l06_loginids_paths_answer_and_are_those_that_the_metadata_tells() {
         assert_eq!(path(&told, member), expected);
     }
     let tokens = flow(&op, &told).await;
-    let _ = op.verified("web", tokens.id.as_deref().unwrap());
+    let claims = op.verified("web", tokens.id.as_deref().unwrap());
+    assert_eq!(claims["nonce"], "the-nonce");
     let keys = metadata(&mut browser, "/oidc/keys").await;
     assert_eq!(keys, metadata(&mut browser, "/jwks").await);
     let info = browser
@@ -155,7 +156,7 @@ async fn s01_every_url_of_the_metadata_answers_whatever_the_paths_are() {
             assert!(answer.status < 500, "{profile}: {name} {at}");
         }
         assert_eq!(seen, 12, "{profile}: {told}");
-        let _ = flow(&op, &told).await;
+        assert!(flow(&op, &told).await.id.is_some(), "{profile}");
     }
 }
 

@@ -60,14 +60,27 @@ fn client(method: &str) -> Arc<Client> {
 }
 
 #[test]
-fn every_reason_to_refuse_credentials_looks_the_same_outside() {
+fn every_reason_to_refuse_credentials_looks_the_same_outside_but_for_claims_that_anybody_can_read()
+{
+    // They are judged before the client is known, so they tell nothing of it.
+    let of_claims = [
+        Reason::Subject,
+        Reason::IssuedBy,
+        Reason::JwtId,
+        Reason::AssertionAudience,
+        Reason::Expiry,
+        Reason::Begin,
+    ];
     let mut ids: Vec<&str> = Reason::ALL.iter().map(|r| r.id()).collect();
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), Reason::ALL.len());
     for reason in Reason::ALL {
         assert!(hallpass_types::description_text(reason.text()));
-        if reason.code() == ErrorCode::InvalidClient {
+        if of_claims.contains(reason) {
+            assert_eq!(reason.code(), ErrorCode::InvalidClient);
+            assert!(reason.text().contains("of the client's JWT"));
+        } else if reason.code() == ErrorCode::InvalidClient {
             assert_eq!(reason.text(), "client authentication failed");
         } else {
             // What the client's software must do otherwise.

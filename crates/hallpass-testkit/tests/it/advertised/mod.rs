@@ -153,6 +153,9 @@ const LEFT_ALONE: &[&str] = &[
     "keys",
     "token_claims",
     "userinfo_step_up",
+    // Tried in `routes.rs` and `loginid.rs`.
+    "routes",
+    "compatibility",
 ];
 
 /// As little as there can be.
