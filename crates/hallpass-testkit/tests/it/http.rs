@@ -67,6 +67,7 @@ fn accept_loop(op: &Op, configuration: &str) -> Loop {
             tls: &config.tls,
             mtls: &config.mtls,
             https: true,
+            traces: None,
         };
         let names = Names {
             endpoints: &["none", "operations"],
