@@ -12,6 +12,7 @@ mod growth;
 mod issuers;
 mod listener;
 mod master_key;
+mod operated;
 mod operation;
 mod people;
 mod postgres;
