@@ -1,10 +1,10 @@
 //! Letters to people: a subject, plain text, and HTML that needs nothing from anywhere.
 
-use hallpass_provider::ports::{Letter, Message};
+use hallpass_provider::ports::{Letter, MailCode, Message};
 use minijinja::{Value, context, value::Serde};
 use serde::Serialize;
 
-use crate::{Chrome, Pages, messages::Catalog, templates::TemplateError, time};
+use crate::{Chrome, Lang, Pages, messages::Catalog, templates::TemplateError, time};
 
 /// What a letter shows. Empty is left out.
 #[derive(Default, Serialize)]
@@ -51,6 +51,26 @@ impl Pages {
             })
             .ok()
             .flatten()
+    }
+
+    /// How a code reads in a short message. The last line binds it to this host, for browsers that type it for the person.
+    pub(crate) fn text(
+        &self,
+        code: &MailCode,
+        name: &str,
+        host: &str,
+        lang: Lang,
+    ) -> Option<String> {
+        let catalog = self.catalog(lang)?;
+        let words = catalog.get(&["credentials", "phone_text"])?;
+        let time = catalog.duration(u64::try_from(code.lifetime).unwrap_or_default());
+        let digits = &code.digits;
+        let said = words
+            .replace("{code}", digits)
+            .replace("{time}", &time)
+            .replace("{name}", name);
+        let host = host.split(':').next().unwrap_or_default();
+        Some(format!("{said}\n\n@{host} #{digits}"))
     }
 
     /// The same; none where there are no words for the message.

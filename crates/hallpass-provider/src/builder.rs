@@ -26,6 +26,7 @@ use crate::{
     roots,
     secrets::{MasterKey, Secrets},
     sending::Sending,
+    texts::TextHook,
     tries::Limits,
     upstream_metadata::UpstreamMetadata,
     webhooks::Wanted,
@@ -78,6 +79,7 @@ pub struct Builder {
     fetcher: Arc<dyn Fetcher>,
     token_claims: Option<Arc<dyn TokenClaims>>,
     post: Option<Post>,
+    text_hook: Option<TextHook>,
     people: Option<Arc<dyn People>>,
     backchannel_device: Arc<dyn BackchannelDevice>,
     clock: Arc<dyn Clock>,
@@ -184,6 +186,7 @@ impl WantsInteraction {
             fetcher: Arc::new(NoFetcher),
             token_claims: None,
             post: None,
+            text_hook: None,
             people: None,
             backchannel_device: Arc::new(NoDevice),
             clock: Arc::new(SystemClock),
@@ -257,6 +260,13 @@ impl Builder {
     #[must_use]
     pub fn mail(mut self, mailer: Arc<dyn Mailer>, letters: Arc<dyn Letters>) -> Self {
         self.post = Some(Post { mailer, letters });
+        self
+    }
+
+    /// Where codes for telephones are handed over to be sent. Without it none are, whatever the policy says.
+    #[must_use]
+    pub fn texts(mut self, hook: TextHook) -> Self {
+        self.text_hook = Some(hook);
         self
     }
 
@@ -342,6 +352,9 @@ impl Builder {
         if self.post.is_none() || self.people.is_none() {
             self.policy.people = self.policy.people.nothing();
         }
+        if self.text_hook.is_none() {
+            self.policy.people.texts = None;
+        }
         let own = crate::endpoints::own_client(&self.policy).map(Arc::new);
         let metadata = crate::endpoints::discovery::document(&self.policy);
         let own_clients = OwnClients {
@@ -366,6 +379,8 @@ impl Builder {
                 people: self.people,
                 own,
                 mails: self.limits.mails.of(self.issuer_id),
+                texts: self.limits.texts.of(self.issuer_id),
+                text_hook: self.text_hook,
                 newcomers: self.limits.newcomers.of(self.issuer_id),
                 backchannel_device: self.backchannel_device,
                 clock: self.clock,

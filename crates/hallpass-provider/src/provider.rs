@@ -29,6 +29,7 @@ use crate::{
     secrets::Secrets,
     sending::Sending,
     tallies::Tallies,
+    texts::TextHook,
     tries::{Limits, Tries},
     upstream_metadata::UpstreamMetadata,
     webhooks::Wanted,
@@ -63,6 +64,8 @@ pub(crate) struct Inner {
     pub(crate) own: Option<Arc<Client>>,
     /// Mails that strangers wanted to be sent, by address and by where they were.
     pub(crate) mails: Tries,
+    pub(crate) texts: Tries,
+    pub(crate) text_hook: Option<TextHook>,
     /// Accounts that were made without mail, by where that was.
     pub(crate) newcomers: Tries,
     pub(crate) clock: Arc<dyn Clock>,

@@ -38,6 +38,8 @@ pub(crate) struct Limits {
     pub(crate) wrong_codes: Tries,
     /// Mails that strangers wanted to be sent, by address and by where they were.
     pub(crate) mails: Tries,
+    /// Codes that were sent to telephones, of all together.
+    pub(crate) texts: Tries,
     /// Accounts that were made without mail.
     pub(crate) newcomers: Tries,
     /// Wrong user codes of backchannel authentication, by client and person.
@@ -57,6 +59,7 @@ impl Default for Limits {
             device_requests: Tries::new(60),
             wrong_codes: Tries::new(900),
             mails: Tries::new(3600),
+            texts: Tries::new(86_400),
             newcomers: Tries::new(3600),
             user_codes: Tries::new(900),
             wrong_second: Tries::new(900),

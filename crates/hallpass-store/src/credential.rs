@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use hallpass_types::{ContentDigest, CredentialId, EmailAddress, Subject, Timestamp, sha256};
+use hallpass_types::{
+    ContentDigest, CredentialId, EmailAddress, PhoneNumber, Subject, Timestamp, sha256,
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -44,6 +46,8 @@ pub enum CredentialData {
     Email(Email),
     /// An account at another provider.
     Upstream(Upstream),
+    /// A telephone.
+    Phone(Phone),
     /// Of another version of this program: its JSON.
     Unknown(Map<String, Value>),
 }
@@ -142,6 +146,23 @@ impl fmt::Debug for Email {
     }
 }
 
+/// A telephone whose person showed to read what is sent there.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct Phone {
+    /// Its number (E.164).
+    pub number: PhoneNumber,
+    /// When that was shown.
+    pub verified_at: Timestamp,
+}
+
+impl fmt::Debug for Phone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Phone")
+            .field("verified_at", &self.verified_at)
+            .finish_non_exhaustive()
+    }
+}
+
 /// An account at another provider.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Upstream {
@@ -171,6 +192,7 @@ enum Known {
     RecoveryCodes(RecoveryCodes),
     Email(Email),
     Upstream(Upstream),
+    Phone(Phone),
 }
 
 #[derive(Serialize)]
@@ -181,10 +203,18 @@ enum Shown<'a> {
     RecoveryCodes(&'a RecoveryCodes),
     Email(&'a Email),
     Upstream(&'a Upstream),
+    Phone(&'a Phone),
 }
 
 /// The kinds of [`Known`].
-const KINDS: &[&str] = &["passkey", "totp", "recovery_codes", "email", "upstream"];
+const KINDS: &[&str] = &[
+    "passkey",
+    "totp",
+    "recovery_codes",
+    "email",
+    "upstream",
+    "phone",
+];
 
 impl CredentialData {
     /// The name of its kind.
@@ -196,6 +226,7 @@ impl CredentialData {
             Self::RecoveryCodes(_) => "recovery_codes",
             Self::Email(_) => "email",
             Self::Upstream(_) => "upstream",
+            Self::Phone(_) => "phone",
             Self::Unknown(map) => map.get("kind").and_then(Value::as_str).unwrap_or_default(),
         }
     }
@@ -209,6 +240,7 @@ impl Serialize for CredentialData {
             Self::RecoveryCodes(data) => Shown::RecoveryCodes(data).serialize(serializer),
             Self::Email(data) => Shown::Email(data).serialize(serializer),
             Self::Upstream(data) => Shown::Upstream(data).serialize(serializer),
+            Self::Phone(data) => Shown::Phone(data).serialize(serializer),
             Self::Unknown(map) => map.serialize(serializer),
         }
     }
@@ -229,6 +261,7 @@ impl<'de> Deserialize<'de> for CredentialData {
             Known::RecoveryCodes(data) => Self::RecoveryCodes(data),
             Known::Email(data) => Self::Email(data),
             Known::Upstream(data) => Self::Upstream(data),
+            Known::Phone(data) => Self::Phone(data),
         })
     }
 }
@@ -260,6 +293,10 @@ mod tests {
                 provider: "corp".to_owned(),
                 issuer: Some("https://idp.example".to_owned()),
                 subject: "s".to_owned(),
+            }),
+            CredentialData::Phone(Phone {
+                number: PhoneNumber::parse("+4915112345678").unwrap(),
+                verified_at: Timestamp(5),
             }),
             CredentialData::Passkey(Box::new(Passkey {
                 credential_id: vec![1],

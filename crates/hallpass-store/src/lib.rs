@@ -22,7 +22,7 @@ mod together;
 pub use admin::{Actor, AdminKind, AdminRecord, AuditRecord};
 pub use commit::{Commit, Committed, Spend, Write, same_client, same_signing_keys};
 pub use credential::{
-    CredentialData, CredentialRecord, Email, Passkey, RecoveryCodes, Totp, Upstream,
+    CredentialData, CredentialRecord, Email, Passkey, Phone, RecoveryCodes, Totp, Upstream,
 };
 pub use error::StoreError;
 pub use histogram::{Histogram, HistogramSnapshot};

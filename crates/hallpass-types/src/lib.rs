@@ -7,6 +7,7 @@ mod email;
 mod error_code;
 mod id;
 mod params;
+mod phone;
 mod scope;
 mod secret;
 mod time;
@@ -15,6 +16,7 @@ pub use email::{EmailAddress, InvalidEmail};
 pub use error_code::{ErrorCode, description_text};
 pub use id::{ClientId, CredentialId, GrantId, InvalidId, Issuer, IssuerId, Sid, Subject, TokenId};
 pub use params::{MAX_PARAMS, Params, ParamsError};
+pub use phone::{InvalidPhone, PhoneNumber};
 pub use scope::{InvalidScope, Scope};
 pub use secret::{
     AuthReqId, Code, ContentDigest, Delivery, DeviceCode, InitialAccess, Key, Kind, ORDER_LEN,

@@ -94,6 +94,20 @@ impl People for BuiltinAccounts {
                     })
                     .await
                 }
+                Change::Phone(account, number) => {
+                    self.prepare_change(issuer, account, |user| match number {
+                        Some(number) => {
+                            let number = Value::from(number.as_str());
+                            user.claims.insert("phone_number".to_owned(), number);
+                            let proved = "phone_number_verified".to_owned();
+                            user.claims.insert(proved, Value::Bool(true));
+                        }
+                        None => user
+                            .claims
+                            .retain(|name, _| !name.starts_with("phone_number")),
+                    })
+                    .await
+                }
                 Change::EndAll(account) => {
                     self.prepare_change(issuer, account, |user| {
                         user.epoch = user.epoch.saturating_add(1);

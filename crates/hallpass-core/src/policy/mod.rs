@@ -42,7 +42,7 @@ pub use decoupled::{BackchannelPolicy, DeliveryMode, DevicePolicy};
 pub use encryption::EncryptionPolicy;
 pub use keys::KeyPolicy;
 pub use lifetimes::Lifetimes;
-pub use people::{PeoplePolicy, SignUp};
+pub use people::{PeoplePolicy, SignUp, TextPolicy};
 pub use registration::RegistrationPolicy;
 pub use requests::RequestPolicy;
 pub use routes::{Place, Routes, Unroutable};

@@ -12,6 +12,27 @@ pub enum SignUp {
     Open,
 }
 
+/// How many codes are sent as short messages, which cost money.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextPolicy {
+    /// To one number, and for one account, within an hour.
+    pub per_number: u32,
+    /// To everybody, within a day.
+    pub per_day: u32,
+    /// What numbers begin with to which any are sent, such as `+49`; empty: all.
+    pub prefixes: Vec<String>,
+}
+
+impl Default for TextPolicy {
+    fn default() -> Self {
+        Self {
+            per_number: 5,
+            per_day: 1000,
+            prefixes: Vec::new(),
+        }
+    }
+}
+
 /// What people may do by themselves. It needs mail and accounts that can be changed; without them nothing of it is
 /// offered. Times are in seconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +66,9 @@ pub struct PeoplePolicy {
     pub new_device_mail: bool,
     /// How long it is kept what happened with an account.
     pub activity_kept: i64,
+    /// Codes as short messages, for telephone numbers that people confirm; none: there are none. An engine that has no way out
+    /// for them has none either.
+    pub texts: Option<TextPolicy>,
     /// Claims that people change by themselves.
     pub editable_claims: Vec<String>,
 }
@@ -66,6 +90,7 @@ impl Default for PeoplePolicy {
             sign_out_ends_grants: true,
             new_device_mail: true,
             activity_kept: 90 * 86_400,
+            texts: None,
             editable_claims: [
                 "name",
                 "given_name",
@@ -97,6 +122,7 @@ impl PeoplePolicy {
             recovery: false,
             account_page: false,
             new_device_mail: false,
+            texts: None,
             ..self
         }
     }

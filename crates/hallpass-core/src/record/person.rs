@@ -76,6 +76,10 @@ pub enum Activity {
     TotpAdded,
     /// The authenticator app was taken away.
     TotpRemoved,
+    /// A telephone number was confirmed.
+    PhoneAdded,
+    /// The telephone number was taken away.
+    PhoneRemoved,
     /// New recovery codes were made.
     RecoveryCodesMade,
     /// A recovery code was used.
@@ -113,6 +117,8 @@ impl Activity {
             Self::PasskeyRemoved => "passkey_removed",
             Self::TotpAdded => "totp_added",
             Self::TotpRemoved => "totp_removed",
+            Self::PhoneAdded => "phone_added",
+            Self::PhoneRemoved => "phone_removed",
             Self::RecoveryCodesMade => "recovery_codes_made",
             Self::RecoveryCodeUsed => "recovery_code_used",
             Self::IdentityLinked => "identity_linked",

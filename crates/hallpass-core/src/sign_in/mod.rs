@@ -28,6 +28,8 @@ pub enum Method {
     Totp,
     /// A recovery code.
     RecoveryCode,
+    /// A code that was sent to a telephone as a short message.
+    Sms,
     /// A code that was sent by mail.
     EmailCode,
     /// A link that was sent by mail.
@@ -47,6 +49,7 @@ impl Method {
             Self::Passkey => "passkey",
             Self::Totp => "totp",
             Self::RecoveryCode => "recovery_code",
+            Self::Sms => "sms",
             Self::EmailCode => "email_code",
             Self::MagicLink => "magic_link",
             Self::Upstream => "upstream",
@@ -69,6 +72,7 @@ impl Method {
         Self::Passkey,
         Self::Totp,
         Self::RecoveryCode,
+        Self::Sms,
         Self::EmailCode,
         Self::MagicLink,
         Self::Upstream,
@@ -83,6 +87,7 @@ impl Method {
             // Where the key lies, `hwk` or `swk`, depends on the passkey.
             Self::Passkey => &["user", "mfa"],
             Self::Totp | Self::RecoveryCode | Self::EmailCode | Self::MagicLink => &["otp"],
+            Self::Sms => &["sms"],
             Self::Upstream | Self::Other => &[],
         }
     }
@@ -162,6 +167,8 @@ pub struct Enrolled {
     pub recovery_codes: usize,
     /// A verified mail address.
     pub email: bool,
+    /// A telephone number that was confirmed.
+    pub phone: bool,
 }
 
 impl Enrolled {
@@ -170,6 +177,7 @@ impl Enrolled {
             Method::Passkey => self.passkeys > 0,
             Method::Totp => self.totp,
             Method::RecoveryCode => self.recovery_codes > 0,
+            Method::Sms => self.phone,
             Method::EmailCode | Method::MagicLink => self.email,
             Method::Password | Method::Upstream | Method::Other => false,
         }
@@ -177,14 +185,14 @@ impl Enrolled {
 
     /// Whether the person asked to be asked for a second factor. Recovery codes stand in for another one, and passkeys
     /// alone are a way to sign in, not a demand.
-    const fn wants_second(self) -> bool {
-        self.totp
+    fn wants_second(self, policy: &SignInPolicy) -> bool {
+        self.totp || (self.phone && policy.goes_on_with(Method::Sms))
     }
 
     /// Whether the person has set up more than a password.
     #[must_use]
     pub const fn has_second(self) -> bool {
-        self.passkeys > 0 || self.totp || self.recovery_codes > 0
+        self.passkeys > 0 || self.totp || self.recovery_codes > 0 || self.phone
     }
 
     /// How strong a sign-in of this person can become.
@@ -208,7 +216,7 @@ impl Enrolled {
         if self.has(Method::Passkey) && offered(Method::Passkey) {
             return Strength::PhishingResistant;
         }
-        let second = [Method::Totp, Method::RecoveryCode];
+        let second = [Method::Totp, Method::RecoveryCode, Method::Sms];
         if second
             .iter()
             .any(|m| policy.goes_on_with(*m) && self.has(*m))
@@ -260,7 +268,7 @@ pub fn step(policy: &Policy, demand: Demand<'_>, proofs: &[Proof], enrolled: Enr
     let second_factor = rules.second_factor_for(demand.client);
     let by_policy = match second_factor {
         SecondFactor::Required => Some(Strength::Multi),
-        SecondFactor::WhenEnrolled if enrolled.wants_second() => Some(Strength::Multi),
+        SecondFactor::WhenEnrolled if enrolled.wants_second(rules) => Some(Strength::Multi),
         SecondFactor::WhenEnrolled | SecondFactor::Off => None,
     };
     let must = demand.required.max(by_policy);
@@ -279,7 +287,7 @@ pub fn step(policy: &Policy, demand: Demand<'_>, proofs: &[Proof], enrolled: Enr
     };
     let helps = |method: Method| match method {
         Method::Passkey => true,
-        Method::Totp | Method::RecoveryCode => target <= Strength::Multi,
+        Method::Totp | Method::RecoveryCode | Method::Sms => target <= Strength::Multi,
         // Beside another proof of the mailbox it is the same one twice.
         Method::EmailCode => target <= Strength::Multi && knows,
         Method::Password | Method::MagicLink | Method::Upstream | Method::Other => false,

@@ -31,7 +31,7 @@ enum Kind {
 const fn kind(method: Method) -> Option<Kind> {
     match method {
         Method::Password => Some(Kind::Knowledge),
-        Method::Totp | Method::RecoveryCode => Some(Kind::Possession),
+        Method::Totp | Method::RecoveryCode | Method::Sms => Some(Kind::Possession),
         Method::EmailCode | Method::MagicLink | Method::Upstream => Some(Kind::Elsewhere),
         // A passkey is two by itself, and of the last one only its words are known.
         Method::Passkey | Method::Other => None,

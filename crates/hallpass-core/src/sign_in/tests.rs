@@ -6,6 +6,7 @@ const NOBODY: Enrolled = Enrolled {
     totp: false,
     recovery_codes: 0,
     email: false,
+    phone: false,
 };
 const APP: Enrolled = Enrolled {
     totp: true,
@@ -56,6 +57,35 @@ fn wished(strength: Strength) -> Demand<'static> {
         client: None,
         confirm: false,
     }
+}
+
+#[test]
+fn a_telephone_is_a_second_step_only_where_it_is_listed_and_never_a_first_one() {
+    let phone = Enrolled {
+        phone: true,
+        ..NOBODY
+    };
+    let password = [Proof::new(Method::Password, NOW)];
+    let text = [Proof::new(Method::Sms, NOW)];
+    let none = Demand::default();
+    let mut policy = policy();
+    assert_eq!(step(&policy, none, &password, phone), Step::Done);
+    assert_eq!(phone.reachable(&policy.sign_in), Strength::Single);
+    policy.sign_in.second.push(Method::Sms);
+    let asked = Step::Second(vec![Method::Sms]);
+    assert_eq!(step(&policy, none, &password, phone), asked);
+    assert_eq!(phone.reachable(&policy.sign_in), Strength::Multi);
+    let both = [password[0].clone(), text[0].clone()];
+    assert_eq!(step(&policy, none, &both, phone), Step::Done);
+    assert_eq!(amr_of(&policy, &both), ["pwd", "sms", "mfa"]);
+    // It is nothing that a passkey can be asked for instead of.
+    let resistant = Demand {
+        required: Some(Strength::PhishingResistant),
+        ..none
+    };
+    assert_eq!(step(&policy, resistant, &both, phone), Step::Unreachable);
+    assert!(!policy.sign_in.begins_with(Method::Sms));
+    assert_ne!(step(&policy, none, &text, phone), Step::Done);
 }
 
 #[test]

@@ -360,6 +360,7 @@ impl PageRoutes {
             action: &format!("{base}{}", shown.page.path()),
             form: &visitor.form,
             account: &person.account.display_name,
+            phones: self.provider().has_texts(),
             error: shown.again.map(|again| again.error),
             least: shown.again.and_then(|again| again.least),
             done: shown.done,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hallpass_http::{Html, RenderPages, Wanted};
 use hallpass_provider::{
     endpoints::{ClientView, UpstreamView},
-    ports::{Interaction, Letter, Letters, Message, PageKind},
+    ports::{Interaction, Letter, Letters, MailCode, Message, PageKind},
 };
 use hallpass_types::{ErrorCode, Issuer};
 
@@ -180,6 +180,10 @@ impl Letters for BuiltinPages {
             lang: self.lang,
         };
         self.pages.letter(message, &chrome)
+    }
+
+    fn text(&self, code: &MailCode) -> Option<String> {
+        self.pages.text(code, &self.name, &self.host, self.lang)
     }
 }
 

@@ -1,17 +1,17 @@
-//! `/account/passkeys`, `/account/totp` and `/account/recovery-codes`: what people sign in with. All of it needs a sign-in that
+//! `/account/passkeys`, `/account/totp`, `/account/phone` and `/account/recovery-codes`: what people sign in with. All of it needs a sign-in that
 //! is not long ago, with everything that the person has to prove.
 
 use hallpass_http::{Problem, Response, redirect, set_cookies};
 use hallpass_provider::{
     browser::SetCookies,
-    endpoints::{CodeRefused, Removed, Visited, Visitor},
+    endpoints::{CodeRefused, NotTexted, Removed, Visited, Visitor, mailed::Reason},
 };
 use hallpass_store::{CredentialData, CredentialRecord};
 use hallpass_types::{CredentialId, Params, Secret};
-use http::{StatusCode, request::Parts as Head};
+use http::{HeaderValue, StatusCode, header::RETRY_AFTER, request::Parts as Head};
 use http_body::Body;
 
-use super::{PageRoutes, is_answer, path::ACCOUNT, posted::undecided};
+use super::{PageRoutes, is_answer, path::ACCOUNT, posted::undecided, sign_up::peer};
 use crate::{
     Page, time,
     view::{Credentials, PasskeyRow, SignInError},
@@ -24,6 +24,8 @@ pub enum CredentialPage {
     Passkeys,
     /// An authenticator app.
     Totp,
+    /// A telephone.
+    Phone,
     /// Recovery codes.
     RecoveryCodes,
 }
@@ -34,6 +36,7 @@ impl CredentialPage {
         match rest {
             "/passkeys" => Some(Self::Passkeys),
             "/totp" => Some(Self::Totp),
+            "/phone" => Some(Self::Phone),
             "/recovery-codes" => Some(Self::RecoveryCodes),
             _ => None,
         }
@@ -43,6 +46,7 @@ impl CredentialPage {
         match self {
             Self::Passkeys => "/passkeys",
             Self::Totp => "/totp",
+            Self::Phone => "/phone",
             Self::RecoveryCodes => "/recovery-codes",
         }
     }
@@ -51,6 +55,7 @@ impl CredentialPage {
         match self {
             Self::Passkeys => "passkeys",
             Self::Totp => "totp",
+            Self::Phone => "phone",
             Self::RecoveryCodes => "recovery",
         }
     }
@@ -64,6 +69,8 @@ struct Outcome {
     codes: Vec<Secret>,
     /// The offer that was not confirmed.
     offer: Option<String>,
+    /// Where a code was sent just now.
+    sent_to: Option<String>,
     /// The session goes on under another name.
     cookies: SetCookies,
 }
@@ -92,6 +99,10 @@ impl PageRoutes {
             Visited::Here(visitor) => visitor,
             Visited::SignIn(answered) => return Ok(self.endpoints.answer(Ok(answered))),
         };
+        if page == CredentialPage::Phone && !provider.has_texts() {
+            let failure = hallpass_provider::Failure::from(Reason::NotOffered);
+            return Err(failure.into());
+        }
         let outcome = match posted {
             None => Outcome::default(),
             Some(form) => {
@@ -99,7 +110,8 @@ impl PageRoutes {
                 let sealed = form.get("form").ok_or_else(undecided)?;
                 provider.own_form(sealed, &browser).await?;
                 let outcome = self.credential_form(page, head, &visitor, &form).await?;
-                if outcome.error.is_none() && outcome.codes.is_empty() {
+                let shows = !outcome.codes.is_empty() || outcome.sent_to.is_some();
+                if outcome.error.is_none() && !shows {
                     let mut response = redirect(&self.pages.issuer().url(&path));
                     let cookies = &outcome.cookies;
                     set_cookies(response.headers_mut(), cookies, self.endpoints.cookies());
@@ -174,6 +186,10 @@ impl PageRoutes {
                 }
                 outcome.offer = Some(offer.to_owned());
             }
+            (CredentialPage::Phone, does) => {
+                self.phone_form(does, head, visitor, form, &mut outcome)
+                    .await?;
+            }
             (CredentialPage::RecoveryCodes, Some("new")) => {
                 outcome.codes = provider
                     .new_recovery_codes(&account.subject, &browser)
@@ -185,6 +201,55 @@ impl PageRoutes {
             ) => return Err(undecided()),
         }
         Ok(outcome)
+    }
+
+    async fn phone_form(
+        &self,
+        does: Option<&str>,
+        head: &Head,
+        visitor: &Visitor,
+        form: &Params,
+        outcome: &mut Outcome,
+    ) -> Result<(), Problem> {
+        let provider = self.provider();
+        let browser = self.browser(head);
+        match does {
+            Some("send") => {
+                let number = form.get("number").unwrap_or_default();
+                let around = (&browser, peer(head));
+                match provider.phone_asked(visitor, number, around).await? {
+                    Ok(sent) => {
+                        outcome.offer = Some(sent.sealed);
+                        outcome.sent_to = Some(sent.to);
+                    }
+                    Err(NotTexted::Number) => outcome.error = Some(SignInError::Number),
+                    Err(NotTexted::Throttled { retry_after }) => {
+                        outcome.error = Some(SignInError::Throttled);
+                        outcome.retry_after = Some(retry_after);
+                    }
+                }
+            }
+            Some("remove") => provider.remove_phone(visitor, &browser).await?,
+            None => {
+                let sealed = form.get("offer").ok_or_else(undecided)?;
+                let code = form.get("code").unwrap_or_default();
+                let added = provider.add_phone(visitor, (sealed, code), &browser);
+                match added.await? {
+                    Ok(cookies) => outcome.cookies = cookies,
+                    Err(CodeRefused::Wrong) => {
+                        outcome.error = Some(SignInError::WrongCode);
+                        outcome.sent_to = provider.texted_to(visitor, sealed);
+                        outcome.offer = Some(sealed.to_owned());
+                    }
+                    Err(CodeRefused::Throttled { retry_after }) => {
+                        outcome.error = Some(SignInError::Throttled);
+                        outcome.retry_after = Some(retry_after);
+                    }
+                }
+            }
+            Some(_) => return Err(undecided()),
+        }
+        Ok(())
     }
 
     async fn credentials_page(
@@ -258,10 +323,20 @@ impl PageRoutes {
                 Some(provider.offer_totp(account, bound_to, self.pages.name())?)
             }
             (
-                CredentialPage::Totp | CredentialPage::Passkeys | CredentialPage::RecoveryCodes,
+                CredentialPage::Totp
+                | CredentialPage::Passkeys
+                | CredentialPage::Phone
+                | CredentialPage::RecoveryCodes,
                 _,
             ) => None,
         };
+        let confirmed = records.iter().find_map(|record| match &record.data {
+            CredentialData::Phone(phone) => Some(phone.number.masked()),
+            _ => None,
+        });
+        let phone = outcome.sent_to.clone().or(confirmed).unwrap_or_default();
+        let waits = outcome.offer.as_deref();
+        let waits = waits.filter(|_| page == CredentialPage::Phone);
         let codes: Vec<&str> = outcome.codes.iter().map(Secret::expose).collect();
         let base = self.pages.issuer().path();
         let shown = Page::Credentials(Credentials {
@@ -275,7 +350,8 @@ impl PageRoutes {
             totp_on,
             secret: offer.as_ref().map_or("", |offer| &offer.secret),
             uri: offer.as_ref().map_or("", |offer| &offer.uri),
-            offer: offer.as_ref().map_or("", |offer| &offer.sealed),
+            offer: waits.unwrap_or_else(|| offer.as_ref().map_or("", |offer| &offer.sealed)),
+            phone: &phone,
             codes: &codes,
             left,
             of,
@@ -284,7 +360,12 @@ impl PageRoutes {
             Some(SignInError::Throttled) => StatusCode::TOO_MANY_REQUESTS,
             Some(_) | None => StatusCode::OK,
         };
-        Ok(self.page(status, shown))
+        let mut response = self.page(status, shown);
+        if let Some(seconds) = outcome.retry_after {
+            let headers = response.headers_mut();
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+        }
+        Ok(response)
     }
 }
 

@@ -1,6 +1,9 @@
 //! What people sign in with.
 
-use crate::view::{Credentials, PasskeyRow, SecondStep};
+use crate::{
+    Page,
+    view::{Credentials, PasskeyRow, SecondStep, SignInError},
+};
 
 pub(super) const SECOND_STEP: SecondStep<'static> = SecondStep {
     action: "/sign-in",
@@ -8,6 +11,7 @@ pub(super) const SECOND_STEP: SecondStep<'static> = SecondStep {
     totp: true,
     recovery: true,
     mail_code: true,
+    text: true,
     passkey: None,
     error: None,
     retry_after: None,
@@ -43,7 +47,43 @@ pub(super) const CREDENTIALS: Credentials<'static> = Credentials {
     secret: "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ",
     uri: "otpauth://totp/Hallpass:ada?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Hallpass",
     offer: "sample",
+    phone: "",
     codes: &[],
     left: 7,
     of: 10,
 };
+
+/// Telephones.
+pub(super) fn phones() -> Vec<(&'static str, Page<'static>)> {
+    vec![
+        (
+            "phone",
+            Page::Credentials(Credentials {
+                section: "phone",
+                action: "/account/phone",
+                offer: "",
+                error: Some(SignInError::Number),
+                ..CREDENTIALS
+            }),
+        ),
+        (
+            "phone-code",
+            Page::Credentials(Credentials {
+                section: "phone",
+                action: "/account/phone",
+                phone: "+…78",
+                ..CREDENTIALS
+            }),
+        ),
+        (
+            "phone-on",
+            Page::Credentials(Credentials {
+                section: "phone",
+                action: "/account/phone",
+                offer: "",
+                phone: "+…78",
+                ..CREDENTIALS
+            }),
+        ),
+    ]
+}

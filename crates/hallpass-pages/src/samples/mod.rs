@@ -576,5 +576,6 @@ pub fn all() -> Vec<(&'static str, Page<'static>)> {
         ),
     ];
     all.extend(people::people());
+    all.extend(credentials::phones());
     all
 }

@@ -81,6 +81,7 @@ const ACCOUNT: MyAccount<'static> = MyAccount {
     action: "/account",
     form: "sample",
     account: "ada@example.com",
+    phones: true,
     error: None,
     least: None,
     done: false,
@@ -249,7 +250,22 @@ pub(super) fn people() -> Vec<(&'static str, Page<'static>)> {
             Page::MailCode(view::MailCode {
                 action: "/sign-in?handle=sample",
                 waiting: "sample",
+                text: false,
                 address: Some("ada@example.com"),
+                lifetime: 600,
+                remember: false,
+                error: None,
+                retry_after: None,
+                cancel: true,
+            }),
+        ),
+        (
+            "text-code",
+            Page::MailCode(view::MailCode {
+                action: "/sign-in?handle=sample",
+                waiting: "sample",
+                text: true,
+                address: Some("+…78"),
                 lifetime: 600,
                 remember: false,
                 error: None,
@@ -262,6 +278,7 @@ pub(super) fn people() -> Vec<(&'static str, Page<'static>)> {
             Page::MailCode(view::MailCode {
                 action: "/sign-in?handle=sample",
                 waiting: "sample",
+                text: false,
                 address: None,
                 lifetime: 600,
                 remember: false,

@@ -26,7 +26,7 @@ pub struct PasskeyRow<'a> {
 /// See [`Page::Credentials`](super::Page::Credentials).
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Credentials<'a> {
-    /// `passkeys`, `totp` or `recovery`.
+    /// `passkeys`, `totp`, `phone` or `recovery`.
     pub section: &'a str,
     /// Where the forms are posted to.
     pub action: &'a str,
@@ -47,8 +47,10 @@ pub struct Credentials<'a> {
     /// What its QR code holds.
     #[serde(skip)]
     pub uri: &'a str,
-    /// The sealed secret.
+    /// The sealed secret; or what waits for the code that was sent to a telephone.
     pub offer: &'a str,
+    /// The telephone number that is confirmed or, beside an offer, is about to be, as far as its owner knows it by.
+    pub phone: &'a str,
     /// Recovery codes that were made just now.
     pub codes: &'a [&'a str],
     /// How many are left.

@@ -117,6 +117,8 @@ pub struct MyAccount<'a> {
     /// Name of the signed-in account.
     #[serde(serialize_with = "text::name")]
     pub account: &'a str,
+    /// Telephone numbers can be confirmed.
+    pub phones: bool,
     /// Why the page is shown again.
     pub error: Option<PeopleError>,
     /// The shortest password, in characters, when one was shorter.

@@ -22,6 +22,8 @@ pub enum SignInError {
     WrongCode,
     /// The passkey is not one that can be used here.
     PasskeyRefused,
+    /// What was typed is no telephone number, or none that codes are sent to.
+    Number,
     /// What was typed is no mail address, and one is needed for a code or a link.
     Address,
     /// What is to be removed is the only way in.
@@ -72,6 +74,8 @@ pub struct MailCode<'a> {
     pub action: &'a str,
     /// Where the code waits; comes back with it.
     pub waiting: &'a str,
+    /// It was sent to a telephone.
+    pub text: bool,
     /// Where it was sent, the first time that the page is shown.
     #[serde(serialize_with = "text::optional")]
     pub address: Option<&'a str>,
@@ -101,6 +105,8 @@ pub struct SecondStep<'a> {
     pub recovery: bool,
     /// Offers a code by mail (`form#second-by-mail`, `button#by-code`).
     pub mail_code: bool,
+    /// Offers a code on the telephone (`form#second-by-text`, `button#by-text`).
+    pub text: bool,
     /// What a passkey is asked for, as JSON.
     pub passkey: Option<&'a str>,
     /// Why the page is shown again.

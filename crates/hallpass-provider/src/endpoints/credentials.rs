@@ -153,18 +153,36 @@ impl Provider {
             Ok(checked) => checked,
             Err(refused) => return Ok(Err(refused)),
         };
+        let added = Activity::TotpAdded;
+        let writes = self.second_added(&account.subject, added, browser).await?;
+        let proof = Proof::new(Method::Totp, self.now());
+        let proceeds = (vec![spend], writes);
+        let done = self.session_with(visitor, browser, proof, proceeds).await?;
+        if done.is_some() {
+            self.give_back_code(&account.subject, counted).await;
+        }
+        Ok(done.ok_or(CodeRefused::Wrong))
+    }
+
+    /// The session goes on under a new name, with this proof beside those that it has; none when something came too late.
+    pub(super) async fn session_with(
+        &self,
+        visitor: &Visitor,
+        browser: &Browser,
+        proof: Proof,
+        (spends, writes): (Vec<Spend>, Vec<Write>),
+    ) -> Result<Option<SetCookies>, Failure> {
         let held = &visitor.signed_in.session;
         let mut beginning = Beginning::of(held.proved());
-        beginning.proofs.push(Proof::new(Method::Totp, self.now()));
+        beginning.proofs.retain(|one| one.method != proof.method);
+        beginning.proofs.push(proof);
         beginning.fleeting = held.fleeting;
-        beginning.spends = vec![spend];
-        beginning.writes = self.totp_added(&account.subject, browser).await?;
-        let begun = self.begin_session(browser, account, beginning).await?;
-        let Some((session, lifetime, _)) = begun else {
-            return Ok(Err(CodeRefused::Wrong));
-        };
-        self.give_back_code(&account.subject, counted).await;
-        Ok(Ok(SetCookies {
+        beginning.spends = spends;
+        beginning.writes = writes;
+        let begun = self
+            .begin_session(browser, visitor.account(), beginning)
+            .await?;
+        Ok(begun.map(|(session, lifetime, _)| SetCookies {
             state: self.browser_state(&session.key(), lifetime),
             session: Some((session, lifetime)),
             fleeting: held.fleeting,
@@ -172,14 +190,14 @@ impl Provider {
         }))
     }
 
-    /// What is written beside an app that is set up. Where the person signed in with less before, that is over; here they
-    /// have just shown both.
-    async fn totp_added(
+    /// What is written beside a second factor that is set up. Where the person signed in with less before, that is over; here
+    /// they have just shown both.
+    pub(super) async fn second_added(
         &self,
         subject: &Subject,
+        added: Activity,
         browser: &Browser,
     ) -> Result<Vec<Write>, Failure> {
-        let added = Activity::TotpAdded;
         let mut writes = self.ways_changed(subject, added, browser).await?;
         writes.extend(self.end_sessions(self.other_sessions(subject, browser).await?));
         Ok(writes)
@@ -213,7 +231,8 @@ impl Provider {
             must_change: false,
         };
         signing_in.enrolled.totp = true;
-        let writes = self.totp_added(&subject, browser).await?;
+        let added = Activity::TotpAdded;
+        let writes = self.second_added(&subject, added, browser).await?;
         match self
             .advance(signing_in, browser, proven, (vec![spend], writes))
             .await?
@@ -306,6 +325,7 @@ impl Provider {
             };
             let what = match &held.data {
                 CredentialData::Totp(_) => Activity::TotpRemoved,
+                CredentialData::Phone(_) => Activity::PhoneRemoved,
                 CredentialData::Upstream(_) => Activity::IdentityUnlinked,
                 CredentialData::Passkey(_) | _ => Activity::PasskeyRemoved,
             };
@@ -422,7 +442,7 @@ impl Provider {
 const ROUNDS: usize = 5;
 
 /// The identity of what a person has one of.
-fn only(kind: &str) -> CredentialId {
+pub(super) fn only(kind: &str) -> CredentialId {
     let mut id = [0; 16];
     if let Some(half) = sha256(kind.as_bytes()).first_chunk::<16>() {
         id = *half;
@@ -430,7 +450,7 @@ fn only(kind: &str) -> CredentialId {
     CredentialId(id)
 }
 
-fn record(
+pub(super) fn record(
     subject: &Subject,
     id: CredentialId,
     data: CredentialData,

@@ -423,7 +423,7 @@ pub(super) fn is_here(record: &MailedRecord, browser: &Browser) -> bool {
 }
 
 /// Eight digits. What the remainder favours is less than one in four billion.
-fn digits(random: [u8; 8]) -> String {
+pub(super) fn digits(random: [u8; 8]) -> String {
     let number = u64::from_be_bytes(random).checked_rem(100_000_000);
     format!("{:08}", number.unwrap_or_default())
 }

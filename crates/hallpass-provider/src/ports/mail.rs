@@ -154,6 +154,12 @@ impl std::fmt::Debug for Letter {
 pub trait Letters: Send + Sync + 'static {
     /// How a message reads; none when it cannot be written, which is logged by whoever fails.
     fn letter(&self, message: &Message) -> Option<Letter>;
+
+    /// How a code reads that is sent to a telephone, in one short message; none where there are no words for it.
+    fn text(&self, code: &MailCode) -> Option<String> {
+        let _ = code;
+        None
+    }
 }
 
 /// A letter on its way.

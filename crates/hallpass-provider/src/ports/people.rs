@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use hallpass_core::access::Membership;
 use hallpass_store::{BoxFuture, Spend, StoreError, Write};
-use hallpass_types::{ClientId, EmailAddress, IssuerId, Secret, Subject, Timestamp};
+use hallpass_types::{ClientId, EmailAddress, IssuerId, PhoneNumber, Secret, Subject, Timestamp};
 use serde_json::{Map, Value};
 
 use super::Account;
@@ -47,6 +47,8 @@ pub enum Change<'a> {
     },
     /// Another address, which they have shown to read.
     Address(&'a Account, &'a EmailAddress),
+    /// Another telephone number, on which they have shown to read messages; none takes it away.
+    Phone(&'a Account, Option<&'a PhoneNumber>),
     /// Other claims; null takes one away. Which claims these may be is for the caller to look at.
     Claims(&'a Account, &'a Map<String, Value>),
     /// The end of every session and grant there is.

@@ -43,6 +43,7 @@ mod routes;
 mod server;
 pub(crate) mod sign_in;
 mod signers;
+mod sms;
 mod source;
 mod store;
 mod tls;
@@ -99,6 +100,7 @@ pub(crate) use server::is_local;
 pub use server::{ForwardedHeader, Server};
 pub use sign_in::SignIn;
 pub use signers::{SignerPlace, SignerSettings};
+pub use sms::Sms;
 pub use source::{ENVIRONMENT_PREFIX, Source};
 pub use store::{Postgres, PostgresTls, Store, StoreKind};
 pub use tls::Tls;
@@ -138,6 +140,7 @@ struct Raw {
     pages: Pages,
     passwords: Passwords,
     mail: mail::Raw,
+    sms: sms::Raw,
     sign_in: SignIn,
     sign_up: SignUp,
     account: Account,
@@ -208,6 +211,8 @@ pub struct Config {
     pub passwords: Passwords,
     /// `[mail]`.
     pub mail: Mail,
+    /// `[sms]`.
+    pub sms: Option<Sms>,
     /// `[sign_in]`.
     pub sign_in: SignIn,
     /// `[sign_up]`.
@@ -297,6 +302,7 @@ impl Config {
             pages,
             passwords,
             mail,
+            sms,
             sign_in,
             sign_up,
             account,
@@ -334,7 +340,8 @@ impl Config {
         pages.check(check);
         passwords.check(check);
         let mail = mail.parse(check);
-        sign_in.check(&account, check);
+        let sms = sms.parse(check);
+        sign_in.check(&account, sms.is_some(), check);
         sign_up.check(check);
         account.check(check);
         rate_limits.check(check);
@@ -397,6 +404,7 @@ impl Config {
             pages,
             passwords,
             mail,
+            sms,
             sign_in,
             sign_up,
             account,

@@ -123,7 +123,7 @@ impl Config {
         request_objects.check(&pushed_requests, check);
         AuthorizationDetails::check(&authorization_details, check);
         rate_limits.check(check);
-        sign_in.check(&account, check);
+        sign_in.check(&account, self.sms.is_some(), check);
         sign_up.check(check);
         account.check(check);
         // Templates are tried out, which takes a while.
@@ -349,6 +349,7 @@ mod tests {
             "users",
             "attesters",
             "mail",
+            "sms",
         ] {
             let text = problem(json!({section: {}}));
             assert!(text.starts_with(section), "{section}: {text}");

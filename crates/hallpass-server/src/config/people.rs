@@ -106,6 +106,7 @@ impl Default for Account {
             sign_out_ends_grants,
             new_device_mail,
             activity_kept,
+            texts: _,
             editable_claims,
         } = PeoplePolicy::default();
         Self {

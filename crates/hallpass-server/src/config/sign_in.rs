@@ -16,8 +16,8 @@ pub struct SignIn {
     /// Ways to begin, in the order in which the page offers them: `password`, `passkey`, `email_code`, `magic_link`,
     /// `upstream`, `recovery_code` (for accounts without a mail address). Without a value: password, passkey, what `account.mail_sign_in` says, and other providers.
     pub methods: Option<Vec<String>>,
-    /// Ways to go on, where one is not enough: `passkey`, `totp` (an authenticator app), `recovery_code`, `email_code`.
-    /// By the last whoever reads the mail may have both factors.
+    /// Ways to go on, where one is not enough: `passkey`, `totp` (an authenticator app), `recovery_code`, `sms` (a code on the
+    /// telephone; numbers can be taken over), `email_code`. By the last whoever reads the mail may have both factors.
     pub second: Vec<String>,
     /// When a second factor is asked for: "when_enrolled" (from those who have set up an app), "required" (from everybody),
     /// or "off" (only where a client demands it).
@@ -71,6 +71,7 @@ const SECOND: &[Method] = &[
     Method::Passkey,
     Method::Totp,
     Method::RecoveryCode,
+    Method::Sms,
     Method::EmailCode,
 ];
 
@@ -90,7 +91,7 @@ impl Default for SignIn {
 }
 
 impl SignIn {
-    pub(super) fn check(&self, account: &Account, check: &mut Checker<'_>) {
+    pub(super) fn check(&self, account: &Account, sms: bool, check: &mut Checker<'_>) {
         let first = listed(self.methods.as_deref(), FIRST, "sign_in.methods", check);
         let second = listed(Some(&self.second), SECOND, "sign_in.second", check);
         if self.methods.is_some() {
@@ -100,6 +101,10 @@ impl SignIn {
                 let message = "has no way by mail, and account.mail_sign_in has one; name it in both, or leave one of them away";
                 check.problem("sign_in.methods", message);
             }
+        }
+        if second.contains(&Method::Sms) && !sms {
+            let message = "is missing; sign_in.second has \"sms\", which needs it";
+            check.problem("sms.url", message);
         }
         // Who has no second factor sets up an app.
         let totp = second.contains(&Method::Totp);
@@ -203,6 +208,7 @@ const fn words(method: Method) -> &'static str {
         Method::Passkey => "passkey",
         Method::Totp => "authenticator app",
         Method::RecoveryCode => "recovery code",
+        Method::Sms => "a code on the telephone",
         Method::EmailCode => "a code by mail",
         Method::MagicLink => "a link by mail",
         Method::Upstream => "another provider",

@@ -3,11 +3,22 @@
 use std::sync::Arc;
 
 use hallpass_mail::{Folder, Sender, Settings, Smtp, Tls};
-use hallpass_provider::ports::Mailer;
+use hallpass_provider::{Builder, TextHook, ports::Mailer};
 use hallpass_types::Secret;
 
 use crate::config::{Config, MailTls, MailWay};
 use crate::failure::Failure;
+
+/// The same with a way out for codes to telephones, where the configuration has one.
+pub(super) fn with_texts(builder: Builder, config: &Config) -> Builder {
+    match &config.sms {
+        Some(sms) => {
+            let secret = Secret::new(sms.secret.expose().to_owned());
+            builder.texts(TextHook::new(sms.url.clone(), &secret))
+        }
+        None => builder,
+    }
+}
 
 /// What mail is sent with. Nothing is connected to or made yet.
 pub(super) fn mailer(config: &Config, service: &str) -> Result<Arc<dyn Mailer>, Failure> {

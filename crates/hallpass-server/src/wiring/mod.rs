@@ -26,7 +26,7 @@ use hallpass_types::{Issuer, IssuerId};
 use zeroize::Zeroizing;
 
 use crate::admission::{Admission, Counted};
-use crate::config::{AuthorizationDetails, Config, Danger, Passwords, RateLimits, StoreKind};
+use crate::config::{AuthorizationDetails, Config, Danger, Passwords, RateLimits, Sms, StoreKind};
 use crate::data_folder::{DataFolder, Purpose, check_database};
 use crate::failure::Failure;
 use crate::shared_limits::SharedLimits;
@@ -426,6 +426,7 @@ impl Common {
                     .request_objects
                     .apply(&config.pushed_requests, policy);
                 policy.people = config.account.policy(&config.sign_up);
+                Sms::apply(config.sms.as_ref(), &mut policy.people);
                 config.sign_in.apply(&config.account, policy);
                 policy.sign_in.known_browser = config.rate_limits.known_browser();
                 config.access.apply(policy);
@@ -447,9 +448,8 @@ impl Common {
             .events(Arc::clone(&self.events))
             .fetcher(Arc::clone(&self.fetcher))
             .mail(Arc::clone(&self.mailer), Arc::new(pages.clone()))
-            .people(Arc::clone(&accounts) as _)
-            .build()
-            .await?;
+            .people(Arc::clone(&accounts) as _);
+        let provider = mail::with_texts(provider, config).build().await?;
         Ok(Part {
             provider,
             accounts,

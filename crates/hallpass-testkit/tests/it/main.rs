@@ -77,6 +77,7 @@ mod sign_in;
 mod takeover;
 mod tenants;
 mod tenants_of_one_host;
+mod texts;
 mod timing;
 mod token_claims;
 mod token_exchange;

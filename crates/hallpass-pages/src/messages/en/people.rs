@@ -169,6 +169,8 @@ pub(super) const ACCOUNT: Account = Account {
         passkey_removed: "Passkey removed",
         totp_added: "Authenticator app set up",
         totp_removed: "Authenticator app turned off",
+        phone_added: "Telephone number confirmed",
+        phone_removed: "Telephone number removed",
         recovery_codes_made: "New recovery codes made",
         recovery_code_used: "Recovery code used",
         identity_linked: "Account elsewhere linked",

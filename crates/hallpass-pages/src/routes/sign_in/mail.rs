@@ -112,11 +112,34 @@ impl PageRoutes {
         address: Option<&EmailAddress>,
         failed: Option<Failed>,
     ) -> Response {
+        let address = address.map(EmailAddress::as_str);
+        self.code_page(asked, (waiting, false), address, failed)
+    }
+
+    /// The same for a code that was sent to a telephone.
+    pub(super) fn text_code_page(
+        &self,
+        asked: &Asked<'_>,
+        sealed: &str,
+        number: Option<&str>,
+        failed: Option<Failed>,
+    ) -> Response {
+        self.code_page(asked, (sealed, true), number, failed)
+    }
+
+    fn code_page(
+        &self,
+        asked: &Asked<'_>,
+        (waiting, text): (&str, bool),
+        address: Option<&str>,
+        failed: Option<Failed>,
+    ) -> Response {
         let lifetime = self.provider().policy().people.code_lifetime;
         let page = Page::MailCode(MailCode {
             action: &self.pages.action(PageKind::Login, asked.handle),
             waiting,
-            address: address.map(EmailAddress::as_str),
+            text,
+            address,
             lifetime: u64::try_from(lifetime).unwrap_or_default(),
             remember: asked.browser.remember,
             error: failed.as_ref().map(|failed| failed.error),

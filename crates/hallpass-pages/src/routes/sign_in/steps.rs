@@ -3,7 +3,7 @@
 use hallpass_core::sign_in::Method;
 use hallpass_http::{Problem, Response};
 use hallpass_provider::{
-    endpoints::CodeRefused,
+    endpoints::{CodeRefused, NotTexted},
     ports::{PageKind, PasswordChoice, PasswordRefused},
 };
 use hallpass_types::{Params, Secret};
@@ -33,6 +33,11 @@ impl PageRoutes {
         }
         if methods.contains(&Method::EmailCode)
             && let Some(response) = self.second_by_mail(asked, methods, &form).await?
+        {
+            return Ok(response);
+        }
+        if methods.contains(&Method::Sms)
+            && let Some(response) = self.second_by_text(asked, methods, &form).await?
         {
             return Ok(response);
         }
@@ -101,6 +106,49 @@ impl PageRoutes {
         }))
     }
 
+    /// A code on the telephone as the second step; none where the form is about something else.
+    async fn second_by_text(
+        &self,
+        asked: &Asked<'_>,
+        methods: &[Method],
+        form: &Params,
+    ) -> Result<Option<Response>, Problem> {
+        let provider = self.provider();
+        if let Some(sealed) = form.get("text") {
+            let code = form.get("mail_code").unwrap_or_default();
+            let entered = provider
+                .second_text_entered(asked.handle, asked.browser, (sealed, code))
+                .await?;
+            let failed = match entered {
+                Ok(answered) => {
+                    let account = asked.details.account.as_ref();
+                    return Ok(Some(match account {
+                        Some(account) => self.gone_on(asked, &account.subject, answered),
+                        None => self.endpoints.answer(Ok(answered)),
+                    }));
+                }
+                Err(CodeRefused::Wrong) => Failed::refused(SignInError::WrongCode),
+                Err(CodeRefused::Throttled { retry_after }) => Failed::throttled(retry_after),
+            };
+            self.report(asked.head, failed.outcome, None);
+            return Ok(Some(self.text_code_page(asked, sealed, None, Some(failed))));
+        }
+        if form.get("way") != Some("sms") {
+            return Ok(None);
+        }
+        let around = (asked.browser, peer(asked.head));
+        let sent = provider.second_text_asked(asked.handle, around).await?;
+        let failed = match sent {
+            Ok(sent) => {
+                let to = Some(sent.to.as_str());
+                return Ok(Some(self.text_code_page(asked, &sent.sealed, to, None)));
+            }
+            Err(NotTexted::Number) => Failed::refused(SignInError::Number),
+            Err(NotTexted::Throttled { retry_after }) => Failed::throttled(retry_after),
+        };
+        Ok(Some(self.second_page(asked, methods, Some(failed))))
+    }
+
     fn second_page(
         &self,
         asked: &Asked<'_>,
@@ -113,6 +161,7 @@ impl PageRoutes {
             totp: methods.contains(&Method::Totp),
             recovery: methods.contains(&Method::RecoveryCode),
             mail_code: methods.contains(&Method::EmailCode),
+            text: methods.contains(&Method::Sms),
             passkey: asked.details.passkey.as_deref(),
             error: failed.as_ref().map(|failed| failed.error),
             retry_after: failed.as_ref().and_then(retry),

@@ -203,8 +203,17 @@ impl Provider {
 
     /// Whose sign-in it is that takes a mailed code now.
     fn takes_mailed_code<'s>(&self, signing_in: &'s SigningIn) -> Result<&'s Account, Failure> {
+        self.second_takes(signing_in, Method::EmailCode)
+    }
+
+    /// Whose sign-in it is whose second step takes this method now.
+    pub(crate) fn second_takes<'s>(
+        &self,
+        signing_in: &'s SigningIn,
+        method: Method,
+    ) -> Result<&'s Account, Failure> {
         let taken = match signing_in.step(self)? {
-            Some(SignInStep::Second(methods)) => methods.contains(&Method::EmailCode),
+            Some(SignInStep::Second(methods)) => methods.contains(&method),
             Some(SignInStep::First(_) | SignInStep::Enrol | SignInStep::NewPassword) | None => {
                 false
             }

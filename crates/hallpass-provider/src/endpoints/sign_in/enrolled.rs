@@ -15,6 +15,7 @@ pub(crate) fn enrolled_of(records: &[CredentialRecord]) -> Enrolled {
                 enrolled.passkeys = enrolled.passkeys.saturating_add(1);
             }
             CredentialData::Totp(_) => enrolled.totp = true,
+            CredentialData::Phone(_) => enrolled.phone = true,
             CredentialData::RecoveryCodes(codes) => {
                 enrolled.recovery_codes = enrolled.recovery_codes.saturating_add(codes.left.len());
             }
