@@ -1,4 +1,5 @@
-// The dashboard's one script: copies, checks redirect URIs while they are typed, and makes key pairs that never leave the browser.
+// The dashboard's one script: copies, checks redirect URIs while they are typed, and makes key pairs whose private half never
+// leaves the browser. Everything that it does for convenience the server checks again.
 (() => {
   'use strict';
 
@@ -6,8 +7,7 @@
   const copy = async (button) => {
     const source = document.getElementById(button.dataset.copy);
     if (!source) return;
-    const text = 'value' in source ? source.value : source.textContent;
-    await navigator.clipboard.writeText(text.trim());
+    await navigator.clipboard.writeText(source.textContent.trim());
     const said = button.querySelector('.copied');
     if (said) said.textContent = 'Copied';
     button.classList.add('is-copied');
@@ -18,5 +18,91 @@
   };
   for (const button of document.querySelectorAll('button[data-copy]')) {
     button.addEventListener('click', () => copy(button).catch(() => {}));
+  }
+
+  /** What is wrong with a redirect URI, or nothing. @param {string} text @param {boolean} native @returns {string} */
+  const wrong = (text, native) => {
+    let url;
+    try {
+      url = new URL(text);
+    } catch {
+      return 'is no address';
+    }
+    if (text.includes('#')) return 'must not have a fragment (#)';
+    if (url.username || url.password) return 'must not hold a user name or password';
+    const local = ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
+    if (url.protocol === 'https:') return '';
+    if (url.protocol === 'http:') return local ? '' : 'must use https; http is for localhost alone';
+    if (!native) return 'must use https';
+    return url.protocol.includes('.') ? '' : 'needs a scheme with a dot, such as com.example.app:';
+  };
+  const uris = document.querySelector('textarea[data-redirect-uris]');
+  if (uris) {
+    const problems = document.getElementById('redirect-problems');
+    const check = () => {
+      const native = document.querySelector('input[name=application_type][value=native]')?.checked ?? false;
+      const lines = uris.value.split('\n').map((line) => line.trim()).filter((line) => line);
+      const found = [];
+      for (const line of new Set(lines)) {
+        const text = wrong(line, native);
+        if (text) found.push(`${line} ${text}.`);
+      }
+      problems.replaceChildren(...found.map((text) => {
+        const item = document.createElement('li');
+        item.textContent = text;
+        return item;
+      }));
+      if (found.length) uris.setAttribute('aria-invalid', 'true');
+      else uris.removeAttribute('aria-invalid');
+    };
+    uris.addEventListener('input', check);
+    for (const radio of document.querySelectorAll('input[name=application_type]')) radio.addEventListener('change', check);
+    if (uris.value) check();
+  }
+
+  /** @param {ArrayBuffer} bytes */
+  const base64 = (bytes) => btoa(String.fromCharCode(...new Uint8Array(bytes)));
+  /** @param {ArrayBuffer} bytes */
+  const base64url = (bytes) => base64(bytes).replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '');
+  /** Hands text over as a file. @param {string} name @param {string} text */
+  const download = (name, text) => {
+    const link = document.createElement('a');
+    link.href = URL.createObjectURL(new Blob([text], { type: 'application/octet-stream' }));
+    link.download = name;
+    link.click();
+    URL.revokeObjectURL(link.href);
+  };
+
+  const generate = document.getElementById('generate-key');
+  if (generate && window.crypto?.subtle) {
+    const panel = document.getElementById('private-key-panel');
+    const shown = document.getElementById('private-key');
+    // What the browser kept of an earlier visit is no key of this one.
+    document.getElementById('jwk').value = '';
+    let kept = null;
+    generate.addEventListener('click', async () => {
+      const pair = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify']);
+      const { kty, crv, x, y } = await crypto.subtle.exportKey('jwk', pair.publicKey);
+      const print = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(JSON.stringify({ crv, kty, x, y })));
+      const kid = `${new Date().toISOString().slice(0, 10)}.${base64url(print).slice(0, 16)}`;
+      const open = { kty, crv, x, y, kid, alg: 'ES256', use: 'sig' };
+      const { d } = await crypto.subtle.exportKey('jwk', pair.privateKey);
+      const der = base64(await crypto.subtle.exportKey('pkcs8', pair.privateKey));
+      const pem = `-----BEGIN PRIVATE KEY-----\n${der.match(/.{1,64}/g).join('\n')}\n-----END PRIVATE KEY-----\n`;
+      kept = { pem, jwk: `${JSON.stringify({ ...open, d }, null, 2)}\n` };
+      document.getElementById('jwk').value = JSON.stringify(open);
+      const pasted = document.getElementById('public_key');
+      if (pasted) pasted.value = '';
+      const byKey = document.getElementById('by-key');
+      if (byKey) byKey.checked = true;
+      document.getElementById('key-made').textContent = `Key ${kid} is made. Save the private key below before you go on.`;
+      shown.textContent = pem;
+      panel.hidden = false;
+      generate.querySelector('span').textContent = 'Generate another one';
+    });
+    document.getElementById('download-key').addEventListener('click', () => kept && download('private-key.pem', kept.pem));
+    document.getElementById('download-jwk').addEventListener('click', () => kept && download('private-key.jwk.json', kept.jwk));
+  } else if (generate) {
+    generate.disabled = true;
   }
 })();

@@ -132,6 +132,92 @@ pub static PAGES: &[Page] = &[
     )
     .nav("Applications", "apps"),
     Page::new(
+        "applications.new",
+        "/p/{project}/applications/new",
+        Permission::ChangeClients,
+        show!(pages::applications::new::new),
+    )
+    .within("applications")
+    .to_change(take!(pages::applications::new::create)),
+    Page::new(
+        "applications.show",
+        "/p/{project}/applications/{client}",
+        Permission::ReadClients,
+        show!(pages::applications::show::show),
+    )
+    .within("applications")
+    .takes(take!(pages::applications::show::take)),
+    Page::new(
+        "applications.edit",
+        "/p/{project}/applications/{client}/edit",
+        Permission::ChangeClients,
+        show!(pages::applications::show::edit),
+    )
+    .within("applications")
+    .to_change(take!(pages::applications::show::save)),
+    Page::new(
+        "applications.try",
+        "/p/{project}/applications/{client}/try",
+        Permission::ReadClients,
+        show!(pages::applications::attempt::show),
+    )
+    .within("applications"),
+    Page::new(
+        "users",
+        "/p/{project}/users",
+        Permission::ReadUsers,
+        show!(pages::users::list),
+    )
+    .nav("Users", "people"),
+    Page::new(
+        "users.new",
+        "/p/{project}/users/new",
+        Permission::ChangeUsers,
+        show!(pages::users::new),
+    )
+    .within("users")
+    .to_change(take!(pages::users::create)),
+    Page::new(
+        "users.show",
+        "/p/{project}/users/{user}",
+        Permission::ReadUsers,
+        show!(pages::users::show),
+    )
+    .within("users")
+    .takes(take!(pages::users::take)),
+    Page::new(
+        "roles",
+        "/p/{project}/roles",
+        Permission::ReadAccess,
+        show!(pages::access::show),
+    )
+    .nav("Roles", "tag")
+    .takes(take!(pages::access::take)),
+    Page::new(
+        "keys",
+        "/p/{project}/keys",
+        Permission::ReadKeys,
+        show!(pages::keys::show),
+    )
+    .nav("Keys", "key")
+    .takes(take!(pages::keys::take)),
+    Page::new(
+        "audit",
+        "/p/{project}/audit",
+        Permission::ReadAudit,
+        show!(pages::audit::list),
+    )
+    .nav("Audit log", "log"),
+    Page::new(
+        "operators",
+        "/p/{project}/operators",
+        Permission::ReadOperators,
+        show!(pages::operators::show),
+    )
+    .at(Place::Record)
+    .nav("Operators", "shield")
+    .takes(take!(pages::operators::take)),
+    Page::new(
         "settings",
         "/p/{project}/settings",
         Permission::ReadProject,

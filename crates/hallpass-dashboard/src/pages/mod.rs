@@ -1,9 +1,14 @@
 //! The pages, a file for each thing that they are about.
 
+pub(crate) mod access;
 pub(crate) mod applications;
+pub(crate) mod audit;
+pub(crate) mod keys;
+pub(crate) mod operators;
 pub(crate) mod overview;
 pub(crate) mod projects;
 pub(crate) mod settings;
+pub(crate) mod users;
 
 use hallpass_types::Params;
 

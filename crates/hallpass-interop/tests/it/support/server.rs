@@ -119,8 +119,14 @@ impl Server {
         }
     }
 
-    /// Does something beside the server, with its settings.
-    pub(crate) fn command(&self, arguments: &[&str]) {
+    /// What a command prints as JSON.
+    pub(crate) fn json(&self, arguments: &[&str]) -> serde_json::Value {
+        let text = self.command(&[&["--json"], arguments].concat());
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// Does something beside the server, with its settings: what it prints.
+    pub(crate) fn command(&self, arguments: &[&str]) -> String {
         let environment = self.environment.iter().map(|(name, value)| (name, value));
         let done = Command::new(hallpass())
             .args(arguments)
@@ -130,6 +136,7 @@ impl Server {
             .unwrap();
         let error = String::from_utf8_lossy(&done.stderr);
         assert!(done.status.success(), "{arguments:?}: {error}");
+        String::from_utf8(done.stdout).unwrap()
     }
 
     /// `kill -9`.

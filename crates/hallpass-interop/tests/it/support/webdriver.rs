@@ -221,6 +221,18 @@ impl WebDriver {
             .collect()
     }
 
+    /// What went over the network since this was last asked, as the browser's protocol says it.
+    pub(crate) async fn network(&self) -> Vec<Value> {
+        let log = self.post("se/log", &json!({ "type": "performance" })).await;
+        let entries = log.as_array().unwrap().iter();
+        let parsed = entries.filter_map(|entry| {
+            let text = entry["message"].as_str()?;
+            let value: Value = serde_json::from_str(text).ok()?;
+            Some(value["message"].clone())
+        });
+        parsed.collect()
+    }
+
     pub(super) async fn devtools(&self, command: &str, parameters: Value) -> Value {
         let body = json!({ "cmd": command, "params": parameters });
         self.post("goog/cdp/execute", &body).await
@@ -334,7 +346,7 @@ fn capabilities(profile: &Folder, javascript: bool) -> Value {
         "browserName": "chrome",
         // A server of a test makes its certificate itself.
         "acceptInsecureCerts": true,
-        "goog:loggingPrefs": { "browser": "ALL" },
+        "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
         "goog:chromeOptions": {
             "args": [
                 "--headless=new",

@@ -2,6 +2,7 @@
 
 mod account;
 mod credentials;
+mod dashboard;
 mod looks;
 mod passkeys;
 mod plain;

@@ -1,7 +1,9 @@
 //! The operators' dashboard over sockets.
 
+mod applications;
 mod pages;
 mod person;
+mod users;
 
 use crate::process::{Folder, Serving};
 

@@ -1,5 +1,11 @@
 //! Applications of a project.
 
+pub(crate) mod attempt;
+mod form;
+mod keys;
+pub(crate) mod new;
+pub(crate) mod show;
+
 use hallpass_admin::v1::clients;
 use hallpass_core::admin::Permission;
 use minijinja::{Value, context};
@@ -44,6 +50,7 @@ pub(crate) async fn list(visit: &Visit) -> Result<Answer, Stop> {
         q,
         paged => visit.query.get("cursor").is_some(),
         may_change => visit.may(Permission::ChangeClients),
+        done => typed(&visit.query, "done"),
     };
     Ok(Answer::shown("applications.html", "Applications", view))
 }

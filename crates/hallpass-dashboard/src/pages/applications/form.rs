@@ -1,0 +1,260 @@
+//! What is typed of an application, and what becomes of it.
+
+use std::collections::BTreeSet;
+
+use hallpass_admin::v1::{clients::ClientView, scopes};
+use hallpass_core::admin::is_scope;
+use hallpass_types::Params;
+use minijinja::{Value, context};
+use serde_json::{Map, json};
+
+use crate::{
+    gate::Visit,
+    pages::{lines, typed},
+    render::Stop,
+};
+
+/// Scopes of OpenID Connect, with what they are about.
+const STANDARD: &[(&str, &str)] = &[
+    ("openid", "Who signed in; always there at a sign-in"),
+    ("profile", "Name, picture, language"),
+    ("email", "Mail address"),
+    ("phone", "Telephone number"),
+    ("address", "Postal address"),
+    (
+        "offline_access",
+        "Refresh tokens: access while the person is away",
+    ),
+];
+
+/// What is typed of an application.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Typed {
+    pub(super) name: String,
+    pub(super) redirect_uris: Vec<String>,
+    pub(super) post_logout: Vec<String>,
+    pub(super) backchannel_logout: String,
+    pub(super) scopes: BTreeSet<String>,
+    pub(super) native: bool,
+    pub(super) machine: bool,
+    pub(super) device: bool,
+    pub(super) require_par: bool,
+}
+
+impl Typed {
+    /// Before anything was typed.
+    pub(super) fn usual() -> Self {
+        Self {
+            scopes: ["openid", "profile", "email"].map(str::to_owned).into(),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn read(form: &Params) -> Self {
+        let scopes = form.iter().filter_map(|(name, value)| {
+            let scope = name.strip_prefix("scope.")?;
+            (value == "yes").then(|| scope.to_owned())
+        });
+        let checked = |name: &str| form.get(name) == Some("yes");
+        Self {
+            name: typed(form, "name").unwrap_or_default(),
+            redirect_uris: lines(form, "redirect_uris"),
+            post_logout: lines(form, "post_logout_redirect_uris"),
+            backchannel_logout: typed(form, "backchannel_logout_uri").unwrap_or_default(),
+            scopes: scopes.collect(),
+            native: form.get("application_type") == Some("native"),
+            machine: checked("machine"),
+            device: checked("device"),
+            require_par: checked("require_par"),
+        }
+    }
+
+    pub(super) fn of(client: &ClientView) -> Self {
+        let text = |name: &str| client.metadata.get(name).and_then(|v| v.as_str());
+        let list = |name: &str| -> Vec<String> {
+            let all = client.metadata.get(name).and_then(|v| v.as_array());
+            let all = all.into_iter().flatten().filter_map(|v| v.as_str());
+            all.map(str::to_owned).collect()
+        };
+        let grants = list("grant_types");
+        let has = |grant: &str| grants.iter().any(|g| g == grant);
+        Self {
+            name: client.name.clone().unwrap_or_default(),
+            redirect_uris: list("redirect_uris"),
+            post_logout: list("post_logout_redirect_uris"),
+            backchannel_logout: text("backchannel_logout_uri")
+                .unwrap_or_default()
+                .to_owned(),
+            scopes: text("scope")
+                .unwrap_or_default()
+                .split_whitespace()
+                .map(str::to_owned)
+                .collect(),
+            native: text("application_type") == Some("native"),
+            machine: has("client_credentials"),
+            device: has(DEVICE),
+            require_par: client.metadata.get("require_pushed_authorization_requests")
+                == Some(&json!(true)),
+        }
+    }
+
+    /// The members of the metadata that the form is about. What is left empty is taken away.
+    pub(super) fn metadata(&self) -> Map<String, serde_json::Value> {
+        let mut grants = Vec::new();
+        let signs_in = !self.redirect_uris.is_empty();
+        if signs_in {
+            grants.push("authorization_code");
+        }
+        if (signs_in || self.device) && self.scopes.contains("offline_access") {
+            grants.push("refresh_token");
+        }
+        if self.machine {
+            grants.push("client_credentials");
+        }
+        if self.device {
+            grants.push(DEVICE);
+        }
+        let scope: Vec<&str> = self.scopes.iter().map(String::as_str).collect();
+        let uris = |uris: &[String]| {
+            if uris.is_empty() {
+                json!(null)
+            } else {
+                json!(uris)
+            }
+        };
+        let text = |text: &str| {
+            if text.is_empty() {
+                json!(null)
+            } else {
+                json!(text)
+            }
+        };
+        Map::from_iter([
+            ("client_name".to_owned(), text(&self.name)),
+            ("redirect_uris".to_owned(), uris(&self.redirect_uris)),
+            (
+                "post_logout_redirect_uris".to_owned(),
+                uris(&self.post_logout),
+            ),
+            (
+                "backchannel_logout_uri".to_owned(),
+                text(&self.backchannel_logout),
+            ),
+            ("scope".to_owned(), text(&scope.join(" "))),
+            (
+                "application_type".to_owned(),
+                json!(if self.native { "native" } else { "web" }),
+            ),
+            ("grant_types".to_owned(), json!(grants)),
+            (
+                "require_pushed_authorization_requests".to_owned(),
+                if self.require_par {
+                    json!(true)
+                } else {
+                    json!(null)
+                },
+            ),
+        ])
+    }
+
+    /// What the server's rules do not say, since they know nothing of the form.
+    pub(super) fn check(&self) -> Result<(), Stop> {
+        if self.name.is_empty() {
+            return Err(hallpass_admin::Problem::unfit(
+                "metadata.client_name",
+                "say what people know it by",
+            )
+            .into());
+        }
+        if self.redirect_uris.is_empty() && !self.machine && !self.device {
+            let text = "name at least one, unless the application acts for itself or is a device";
+            return Err(hallpass_admin::Problem::unfit("metadata.redirect_uris", text).into());
+        }
+        Ok(())
+    }
+
+    /// The fields, with the scopes of the project.
+    pub(super) async fn view(&self, visit: &Visit) -> Result<Value, Stop> {
+        let found = visit.call::<scopes::Show>(scopes::Input {}).await?;
+        let mut standard = Vec::new();
+        let mut custom = Vec::new();
+        for scope in found.scopes {
+            let known = STANDARD.iter().find(|(name, _)| *name == scope.name);
+            let checked = self.scopes.contains(&scope.name);
+            let text = known.map(|(_, text)| (*text).to_owned());
+            let text = text.or(scope.title).or(scope.description);
+            let shown = context! { name => scope.name.as_str(), checked, text };
+            match known {
+                Some(_) => standard.push(shown),
+                // Whoever administers is made by an owner, with care, and not beside a redirect URI.
+                None if is_scope(&scope.name) && !checked => {}
+                None => custom.push(shown),
+            }
+        }
+        Ok(context! {
+            name => self.name.as_str(),
+            redirect_uris => self.redirect_uris.join("\n"),
+            post_logout_redirect_uris => self.post_logout.join("\n"),
+            backchannel_logout_uri => self.backchannel_logout.as_str(),
+            standard,
+            custom,
+            native => self.native,
+            machine => self.machine,
+            device => self.device,
+            require_par => self.require_par,
+        })
+    }
+}
+
+const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(pairs: &[(&str, &str)]) -> Typed {
+        Typed::read(&Params::from_pairs(pairs.iter().copied()))
+    }
+
+    #[test]
+    fn a_form_becomes_metadata_and_what_is_empty_is_taken_away() {
+        let typed = of(&[
+            ("name", " Shop "),
+            (
+                "redirect_uris",
+                "https://a.example/cb\r\n\r\n  https://b.example/cb  ",
+            ),
+            ("scope.openid", "yes"),
+            ("scope.offline_access", "yes"),
+        ]);
+        let metadata = typed.metadata();
+        assert_eq!(metadata["client_name"], "Shop");
+        assert_eq!(
+            metadata["redirect_uris"],
+            json!(["https://a.example/cb", "https://b.example/cb"])
+        );
+        assert_eq!(
+            metadata["grant_types"],
+            json!(["authorization_code", "refresh_token"])
+        );
+        assert_eq!(metadata["scope"], "offline_access openid");
+        assert_eq!(metadata["post_logout_redirect_uris"], json!(null));
+        assert!(typed.check().is_ok());
+    }
+
+    #[test]
+    fn an_application_has_a_name_and_somewhere_to_go() {
+        assert!(
+            of(&[("redirect_uris", "https://a.example/cb")])
+                .check()
+                .is_err()
+        );
+        assert!(of(&[("name", "Shop")]).check().is_err());
+        assert!(
+            of(&[("name", "Shop"), ("redirect_uris", " \n ")])
+                .check()
+                .is_err()
+        );
+        assert!(of(&[("name", "Job"), ("machine", "yes")]).check().is_ok());
+    }
+}
