@@ -38,6 +38,8 @@ async fn assertion(walk: &Walk, pem: &str, client: &str, audience: &str, kid: &s
     let given = json!({ "pem": pem, "client": client, "audience": audience, "kid": kid });
     let script = format!(
         r#"
+        const done = arguments[arguments.length - 1];
+        (async () => {{
         const {{ pem, client, audience, kid }} = {given};
         const der = Uint8Array.from(atob(pem.split('\n').filter((l) => !l.startsWith('-')).join('')), (c) => c.charCodeAt(0));
         const way = {{ name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }};
@@ -49,6 +51,7 @@ async fn assertion(walk: &Walk, pem: &str, client: &str, audience: &str, kid: &s
         const signed = part({{ alg: 'ES256', typ: 'JWT', kid }}) + '.' + part(claims);
         const signature = await crypto.subtle.sign(way, key, new TextEncoder().encode(signed));
         return signed + '.' + plain(new Uint8Array(signature));
+        }})().then(done, (error) => done(String(error)));
         "#
     );
     let made = walk.browser.promise(&script).await;
