@@ -43,6 +43,33 @@ async fn tokens_of(op: &Op, username: &str, scope: &str) -> (Browser, Tokens) {
 }
 
 #[tokio::test]
+async fn s09_a_second_request_needs_no_sign_in_and_prompt_and_max_age_are_obeyed() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let first = Request::of("first", "openid");
+    let silent = first.clone().with("prompt", "none");
+    let answer = browser.send(silent.get()).await;
+    let error = wire::param(answer.location(), "error");
+    assert_eq!(error.as_deref(), Some("login_required"));
+    browser.sign_in("alice").await;
+    for request in [&first, &silent, &first.clone().with("max_age", "60")] {
+        let answer = browser.send(request.get()).await;
+        assert!(wire::param(answer.location(), "code").is_some());
+    }
+    let asks = [("prompt", "login"), ("max_age", "0"), ("max_age", "60")];
+    op.clock.advance(61);
+    for (name, value) in asks {
+        let answer = browser.send(first.clone().with(name, value).get()).await;
+        let asked = answer.location().contains("/sign-in?");
+        assert!(asked, "{name}={value}: {}", answer.location());
+    }
+    let strict = silent.with("max_age", "60");
+    let answer = browser.send(strict.get()).await;
+    let error = wire::param(answer.location(), "error");
+    assert_eq!(error.as_deref(), Some("login_required"));
+}
+
+#[tokio::test]
 async fn s18_the_sign_in_form_has_the_hint_and_says_one_thing_about_every_error() {
     let op = Op::start().await;
     person(
