@@ -27,6 +27,11 @@ pub(crate) fn all(check: bool) -> Result<Vec<String>, String> {
         check,
     )?);
     stale.extend(workspace::write(
+        "docs/reference/openapi.json",
+        &hallpass(&["config", "openapi"])?,
+        check,
+    )?);
+    stale.extend(workspace::write(
         "docs/reference/command-line.md",
         &command_line()?,
         check,
@@ -63,6 +68,9 @@ pub(crate) const COMMANDS: &[&[&str]] = &[
     &["config"],
     &["config", "check"],
     &["config", "schema"],
+    &["config", "openapi"],
+    &["audit"],
+    &["audit", "export"],
     &["user"],
     &["user", "create"],
     &["user", "list"],

@@ -1,9 +1,11 @@
 //! Operations over HTTP.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use hallpass_core::admin::{READ_SCOPE, SCOPE};
 use hallpass_http::{
-    BodyError, ClientAddr, MAX_JSON, NoCaller, Response, no_store, read_body, secure,
+    BodyError, ClientAddr, Described, MAX_JSON, NoCaller, Response, no_store, read_body, secure,
 };
 use hallpass_provider::{Failure, endpoints::Caller as Holder};
 use hallpass_types::{ErrorCode, Issuer};
@@ -34,6 +36,7 @@ pub struct AdminApi {
     desk: Desk,
     issuer: Issuer,
     resource: String,
+    endpoints: Arc<[Described]>,
 }
 
 impl AdminApi {
@@ -45,7 +48,15 @@ impl AdminApi {
             resource: issuer.url(PATH),
             desk,
             issuer,
+            endpoints: Arc::new([]),
         }
+    }
+
+    /// With what else the program answers, for the document.
+    #[must_use]
+    pub fn beside(mut self, endpoints: Vec<Described>) -> Self {
+        self.endpoints = endpoints.into();
+        self
     }
 
     /// Where operations are called.
@@ -94,7 +105,7 @@ impl AdminApi {
         if parts.method != http::Method::GET && parts.method != http::Method::HEAD {
             return Refused::method("GET, HEAD".to_owned()).response();
         }
-        let document = openapi::document(&self.issuer);
+        let document = openapi::document(&self.issuer, &self.endpoints);
         let text = serde_json::to_string_pretty(&document).unwrap_or_default();
         no_store(StatusCode::OK, "application/json", text)
     }

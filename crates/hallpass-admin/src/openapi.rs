@@ -1,23 +1,26 @@
 //! The OpenAPI document, out of the list of operations.
 
+mod endpoint;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use hallpass_core::admin::{Permission, READ_SCOPE, Role, SCOPE};
+use hallpass_http::Described;
 use hallpass_types::Issuer;
 use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use crate::{
     Kind,
-    http::PATH,
+    http::{DOCUMENT, PATH},
     operation::{Info, Media, Registered},
     problem::EVERYWHERE,
     v1::OPERATIONS,
 };
 
-/// The document of an issuer (OpenAPI 3.1).
+/// The document of an issuer (OpenAPI 3.1): all operations, and what else the program answers.
 #[must_use]
-pub fn document(issuer: &Issuer) -> Value {
+pub fn document(issuer: &Issuer, endpoints: &[Described]) -> Value {
     let mut generator = generator();
     let mut paths: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
     for operation in OPERATIONS {
@@ -26,12 +29,36 @@ pub fn document(issuer: &Issuer) -> Value {
         let method = operation.info.method.as_str().to_ascii_lowercase();
         paths.entry(path).or_default().insert(method, described);
     }
+    for endpoint in endpoints {
+        for method in endpoint.methods {
+            let described = endpoint::described(endpoint, method);
+            let at = paths.entry(endpoint.path.clone()).or_default();
+            at.insert(method.to_ascii_lowercase(), described);
+        }
+    }
+    let own = json!({
+        "get": {
+            "operationId": "openapi.show",
+            "summary": "Answers this document.",
+            "tags": ["openapi"],
+            "security": [],
+            "responses": {
+                "200": {"description": "It.", "content": {"application/json": {"schema": {"type": "object"}}}},
+                "4XX": {"description": "Not so."},
+                "503": {"description": "The server is busy."},
+            },
+        }
+    });
+    if let Value::Object(own) = own {
+        paths.insert(format!("{PATH}{DOCUMENT}"), own);
+    }
     let mut schemas = generator.take_definitions(true);
     schemas.insert("Problem".to_owned(), problem());
+    schemas.insert("Error".to_owned(), endpoint::error());
     json!({
         "openapi": "3.1.0",
         "info": {
-            "title": "Hallpass administration",
+            "title": "Hallpass",
             "version": env!("CARGO_PKG_VERSION"),
             "description": DESCRIPTION,
         },

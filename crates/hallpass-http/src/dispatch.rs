@@ -139,9 +139,9 @@ impl Route<'_> {
 }
 
 /// RFC 7033 §4: always at the root.
-const WEBFINGER: &str = "/.well-known/webfinger";
-const OPENID: &str = "/.well-known/openid-configuration";
-const OAUTH: &str = "/.well-known/oauth-authorization-server";
+pub(crate) const WEBFINGER: &str = "/.well-known/webfinger";
+pub(crate) const OPENID: &str = "/.well-known/openid-configuration";
+pub(crate) const OAUTH: &str = "/.well-known/oauth-authorization-server";
 
 /// The endpoint of a path, none when it is not one of the protocol's.
 #[must_use]

@@ -82,12 +82,22 @@ impl Provider {
         }
     }
 
-    /// Notes that somebody was there this month.
-    pub(crate) fn was_active(&self, subject: &Subject) -> Write {
+    /// Notes that somebody was there today, and this month.
+    pub(crate) fn was_active(&self, subject: &Subject) -> [Write; 2] {
         let digest = sha256(subject.as_str().as_bytes());
         let mut who = [0; 16];
         who.copy_from_slice(digest.split_at(16).0);
-        Write::Active(month(self.now()), who)
+        let now = self.now();
+        [month(now), day(now)].map(|period| Write::Active(period, who))
+    }
+
+    /// How many people signed in on the day of that moment.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn active_on(&self, at: Timestamp) -> Result<u64, StoreError> {
+        let inner = &self.inner;
+        inner.store.count_active(inner.issuer_id, day(at)).await
     }
 
     /// When the month of a moment begins (UTC).
@@ -110,6 +120,11 @@ impl Provider {
 /// here at most, so that two months have two places.
 fn month(at: Timestamp) -> Bucket {
     Day::of(first_of_month(at)).tally_bucket()
+}
+
+/// Where it is kept who was there on the day of a moment: beside the place of a month that begins on that day.
+fn day(at: Timestamp) -> Bucket {
+    Bucket(Day::of(at).tally_bucket().0.saturating_add(1))
 }
 
 /// When the month of a moment begins (UTC).

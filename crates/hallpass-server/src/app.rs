@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hallpass_admin::AdminApi;
 use hallpass_dashboard::Dashboard;
-use hallpass_http::{ClientAddr, Endpoints, NoSuchToken, Problem, Route, route};
+use hallpass_http::{ClientAddr, Described, Endpoints, NoSuchToken, Problem, Route, route};
 use hallpass_pages::{PageRoute, PageRoutes};
 use hallpass_provider::Provider;
 use hallpass_provider::ports::{Event, PasswordSignIn};
@@ -46,6 +46,13 @@ pub fn endpoint_names() -> impl Iterator<Item = &'static str> {
         .chain(PageRoute::LABELS)
         .copied()
         .chain(others)
+}
+
+/// What answers beside operations, for the document about everything. What exists is what a project has switched on.
+pub(crate) fn described() -> Vec<Described> {
+    let protocol = Route::ALL.iter().flat_map(|route| route.described());
+    let pages = PageRoute::all().into_iter().map(PageRoute::described);
+    protocol.chain(pages).collect()
 }
 
 impl Hallpass {

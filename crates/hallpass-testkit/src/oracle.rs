@@ -49,7 +49,7 @@ fn status(answer: &Answer, found: &mut Vec<String>) {
     if overload && answer.header("retry-after").is_none() {
         found.push("no Retry-After".to_owned());
     }
-    if answer.status >= 500 && !matches!(answer.status, 501 | 503) {
+    if answer.status >= 500 && answer.status != 503 {
         found.push("an error of the server".to_owned());
     }
     if answer.status == 405 && answer.header("allow").is_none() {

@@ -1,6 +1,7 @@
 //! The operations of version 1, one file each.
 
 pub mod access;
+pub mod activity;
 pub mod audit;
 pub mod clients;
 pub mod keys;
@@ -65,6 +66,9 @@ pub static OPERATIONS: &[Registered] = &[
     Registered::of::<access::DeleteOrganization>(),
     Registered::of::<scopes::Show>(),
     Registered::of::<statistics::Show>(),
+    Registered::of::<activity::Search>(),
+    Registered::of::<activity::Count>(),
+    Registered::of::<audit::Search>(),
     Registered::of::<audit::List>(),
     Registered::of::<audit::Export>(),
     Registered::of::<audit::Verify>(),

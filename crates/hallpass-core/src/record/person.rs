@@ -50,6 +50,8 @@ pub enum Activity {
     SignedUp,
     /// Somebody signed in.
     SignedIn,
+    /// Somebody signed out.
+    SignedOut,
     /// The person signed out everywhere.
     SignedOutEverywhere,
     /// The person ended a session that was not this one.
@@ -104,6 +106,7 @@ impl Activity {
         match self {
             Self::SignedUp => "signed_up",
             Self::SignedIn => "signed_in",
+            Self::SignedOut => "signed_out",
             Self::SignedOutEverywhere => "signed_out_everywhere",
             Self::SessionEnded => "session_ended",
             Self::PasswordChanged => "password_changed",

@@ -13,6 +13,7 @@ mod gallery;
 mod kill9;
 mod mcp;
 mod node;
+mod openapi;
 mod openidconnect;
 mod support;
 mod walk;

@@ -508,6 +508,7 @@ pub(crate) struct SectionText {
 pub(crate) struct Happened {
     pub(crate) signed_up: &'static str,
     pub(crate) signed_in: &'static str,
+    pub(crate) signed_out: &'static str,
     pub(crate) signed_out_everywhere: &'static str,
     pub(crate) session_ended: &'static str,
     pub(crate) password_changed: &'static str,

@@ -96,7 +96,13 @@ impl AccountPage {
         self.entry().map_or("overview", |entry| entry.name)
     }
 
-    fn path(self) -> String {
+    /// Every section.
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        let sections = SECTIONS.iter().map(|entry| entry.page);
+        std::iter::once(Self::Overview).chain(sections)
+    }
+
+    pub(super) fn path(self) -> String {
         match self.entry() {
             Some(entry) => format!("{ACCOUNT}/{}", entry.name),
             None => ACCOUNT.to_owned(),

@@ -42,7 +42,10 @@ impl CredentialPage {
         }
     }
 
-    const fn path(self) -> &'static str {
+    /// Every one.
+    pub(super) const ALL: &'static [Self] = &[Self::Passkeys, Self::Totp, Self::RecoveryCodes];
+
+    pub(super) const fn path(self) -> &'static str {
         match self {
             Self::Passkeys => "/passkeys",
             Self::Totp => "/totp",

@@ -1,5 +1,6 @@
 //! Where the pages are under the issuer. Paths are compared as they are sent: nothing is decoded or normalised.
 
+use hallpass_http::Described;
 use hallpass_provider::endpoints::discovery;
 use hallpass_types::Issuer;
 
@@ -109,6 +110,94 @@ impl<'p> PageRoute<'p> {
                 }
             }
         })
+    }
+
+    /// Every page, those with a name of another provider once.
+    #[must_use]
+    pub fn all() -> Vec<PageRoute<'static>> {
+        let account = AccountPage::all().map(PageRoute::Account);
+        let credentials = CredentialPage::ALL.iter().copied();
+        let mut all = vec![
+            PageRoute::Home,
+            PageRoute::Demo,
+            PageRoute::Icon,
+            PageRoute::Asset("/assets/{file}"),
+            PageRoute::SignIn,
+            PageRoute::SignUp,
+            PageRoute::Recover,
+            PageRoute::Link,
+        ];
+        all.extend(account);
+        all.extend(credentials.map(PageRoute::Credentials));
+        all.extend([
+            PageRoute::SelectAccount,
+            PageRoute::Organization,
+            PageRoute::Upstream("{upstream}"),
+            PageRoute::LinkUpstream("{upstream}"),
+            PageRoute::UpstreamCallback("{upstream}"),
+            PageRoute::Linked,
+            PageRoute::Consent,
+            PageRoute::ConfirmLogout,
+            PageRoute::SignedOut,
+            PageRoute::Device,
+            PageRoute::DeviceDone,
+            PageRoute::Approvals,
+        ]);
+        all
+    }
+
+    /// What it is, for documents.
+    #[must_use]
+    pub fn described(self) -> Described {
+        let label = self.label();
+        let page = |path: &str, text| Described::page(label, path.to_owned(), text);
+        let shown = |path: &str, text| Described::shown(label, path.to_owned(), text);
+        let file = |path: &str, text| Described::file(label, path.to_owned(), text);
+        match self {
+            Self::Home => shown("/", "Says what is here."),
+            Self::Demo => shown(DEMO, "A small client, where there is one."),
+            Self::Icon => file("/favicon.ico", "The icon."),
+            Self::Asset(path) => file(path, "A file of the pages."),
+            Self::SignIn => page(SIGN_IN, "Asks who somebody is."),
+            Self::SignUp => page(SIGN_UP, "Makes an account."),
+            Self::Recover => page(RECOVER, "Leads people back into their account."),
+            Self::Link => page(LINK, "What stands behind a link in a mail."),
+            Self::Account(section) => {
+                Described::page(label, section.path(), "A section of the account page.")
+            }
+            Self::Credentials(section) => Described::page(
+                label,
+                format!("{ACCOUNT}{}", section.path()),
+                "What a person signs in with.",
+            ),
+            Self::SelectAccount => page(SELECT_ACCOUNT, "Asks which account is meant."),
+            Self::Organization => page(ORGANIZATION, "Asks for which organization somebody acts."),
+            Self::Upstream(id) => Described::page(
+                label,
+                format!("{UPSTREAM}{id}"),
+                "Leads to another provider, to sign in there.",
+            ),
+            Self::LinkUpstream(id) => Described::page(
+                label,
+                format!("{UPSTREAM}{id}/link"),
+                "Leads to another provider, to link an identity there.",
+            ),
+            Self::UpstreamCallback(id) => Described::page(
+                label,
+                format!("{UPSTREAM}{id}/callback"),
+                "Where another provider sends people back to.",
+            ),
+            Self::Linked => page(LINKED, "The identities at other providers."),
+            Self::Consent => page(CONSENT, "Asks what an application may know and do."),
+            Self::ConfirmLogout => page(CONFIRM_LOGOUT, "Asks whether to sign out."),
+            Self::SignedOut => shown(SIGNED_OUT, "Says that somebody is signed out."),
+            Self::Device => page(discovery::DEVICE, "Takes the code of a device."),
+            Self::DeviceDone => shown(DEVICE_DONE, "Says that the device goes on."),
+            Self::Approvals => page(
+                discovery::APPROVALS,
+                "Shows what applications ask elsewhere.",
+            ),
+        }
     }
 
     /// Every [`Self::label`].
@@ -242,5 +331,21 @@ mod tests {
         let mut labels: Vec<_> = routes.iter().map(|route| route.label()).collect();
         labels.dedup();
         assert_eq!(labels, PageRoute::LABELS);
+    }
+
+    // S45
+    #[test]
+    fn every_page_is_described_where_it_is() {
+        let issuer = Issuer::parse("https://op.example").unwrap();
+        let all = PageRoute::all();
+        for route in &all {
+            let described = route.described();
+            let found = PageRoute::of(&issuer, &described.path);
+            assert_eq!(found, Some(*route), "{}", described.path);
+            assert!(described.summary.ends_with('.'));
+        }
+        for label in PageRoute::LABELS {
+            assert!(all.iter().any(|route| route.label() == *label), "{label}");
+        }
     }
 }

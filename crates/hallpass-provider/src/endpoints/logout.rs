@@ -6,7 +6,7 @@ use hallpass_core::{
         front_channel,
         rp_initiated::{Facts, Hint, Request, Step, decide},
     },
-    record::SessionRecord,
+    record::{Activity, SessionRecord},
 };
 use hallpass_jose::UnverifiedJws;
 use hallpass_store::{Commit, Committed, Spend};
@@ -286,9 +286,11 @@ impl Provider {
             };
             let with_it = with_earlier(key, &session);
             // Of two sign-outs at once one tells the clients.
+            let mut writes = self.end_sessions(with_it.clone());
+            writes.push(self.happened(&session.subject, Activity::SignedOut, browser, None));
             let commit = Commit {
                 spends: vec![Spend::Session(key)],
-                writes: self.end_sessions(with_it.clone()),
+                writes,
             };
             if self.commit(commit).await? != Committed::Done {
                 continue;

@@ -146,10 +146,8 @@ impl Provider {
         let Some(visit) = browser.visit.as_deref() else {
             return Ok(Vec::new());
         };
-        let mut writes = vec![
-            self.happened(&account.subject, Activity::SignedIn, browser, None),
-            self.was_active(&account.subject),
-        ];
+        let mut writes = vec![self.happened(&account.subject, Activity::SignedIn, browser, None)];
+        writes.extend(self.was_active(&account.subject));
         if !inner.policy.people.new_device_mail || self.inner.post.is_none() {
             return Ok(writes);
         }

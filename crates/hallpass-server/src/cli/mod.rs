@@ -1,5 +1,6 @@
 //! The command line.
 
+mod audit;
 mod import;
 mod operator;
 mod user;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub use crate::moment::Moment;
+pub use audit::{Audit, AuditExport};
 pub use import::Import;
 pub use operator::{Operator, OperatorCreate, OperatorName, OperatorRole, OperatorSet};
 pub use user::{
@@ -80,6 +82,9 @@ pub enum Command {
     /// Say who may administer, over HTTP and in the dashboard.
     #[command(subcommand)]
     Operator(Operator),
+    /// Who changed what: verify it, print it.
+    #[command(subcommand)]
+    Audit(Audit),
     /// Move in from another system. The same can be imported again: what is there already stays as it is.
     #[command(subcommand)]
     Import(Import),
@@ -128,6 +133,8 @@ pub enum Config {
     Check,
     /// Print its JSON Schema.
     Schema,
+    /// Print the OpenAPI document of everything that is answered.
+    Openapi,
 }
 
 /// What to do with clients.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use hallpass_types::Issuer;
 use serde_json::json;
 
 use super::environment;
@@ -22,6 +23,13 @@ pub(super) fn run(
             let schema = serde_json::to_string_pretty(&Config::schema())
                 .map_err(|error| Failure::doing("cannot print", &error))?;
             print(&schema)
+        }
+        cli::Config::Openapi => {
+            let issuer = Issuer::parse(EXAMPLE).map_err(|_| Failure::new("no issuer"))?;
+            let document = hallpass_admin::openapi::document(&issuer, &crate::app::described());
+            let text = serde_json::to_string_pretty(&document)
+                .map_err(|error| Failure::doing("cannot print", &error))?;
+            print(&text)
         }
     }
 }
@@ -45,3 +53,6 @@ fn check(path: Option<&Path>, output: Output) -> Result<(), Failure> {
     let value = json!({ "ok": true, "dangers": warnings, "sign_in": sign_in });
     output.say(&value, text)
 }
+
+/// The issuer that documents speak of.
+const EXAMPLE: &str = "https://op.example";

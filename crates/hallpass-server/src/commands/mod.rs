@@ -1,6 +1,7 @@
 //! What each command does.
 
 mod access;
+mod audit;
 mod backup;
 mod client;
 mod config;
@@ -56,6 +57,7 @@ pub fn run(cli: Cli, output: Output) -> Result<(), Failure> {
             | Command::Group(_)
             | Command::Organization(_)
             | Command::Member(_)
+            | Command::Audit(_)
             | Command::Key(_)
             | Command::Import(_),
             _,
@@ -117,6 +119,12 @@ pub fn run(cli: Cli, output: Output) -> Result<(), Failure> {
             })
         }
         Command::Import(command) => import::run(command, path, of, output),
+        Command::Audit(command) => {
+            let config = load(path)?;
+            with_engine(&config, None, |engine| {
+                audit::run(command, of, &config, engine, output)
+            })
+        }
         Command::Backup(options) => backup::run(&load(path)?, &options, output),
         Command::Restore(options) => {
             let config = load(path)?;

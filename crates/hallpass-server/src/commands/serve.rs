@@ -143,7 +143,8 @@ async fn serve(
     telemetry::watch_issuers(&metrics, &issuers);
     let site = Site::new(issuers.clone());
     let site = if config.admin.enabled {
-        site.with_admin(AdminApi::new(desk(Served::new(issuers.clone()))))
+        let api = AdminApi::new(desk(Served::new(issuers.clone())));
+        site.with_admin(api.beside(crate::app::described()))
     } else {
         site
     };

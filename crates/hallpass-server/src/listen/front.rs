@@ -150,7 +150,7 @@ fn is_chunked(headers: &HeaderMap) -> bool {
 
 fn check<B>(request: &Request<B>) -> Result<(), StatusCode> {
     if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
-        return Err(StatusCode::NOT_IMPLEMENTED);
+        return Err(StatusCode::METHOD_NOT_ALLOWED);
     }
     if request
         .uri()
@@ -239,6 +239,11 @@ fn refuse<B>(status: StatusCode, strict_transport: bool) -> Response<ResponseBod
     ];
     for (name, value) in fixed {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    //= RFC9110#15.5.6 MUST: whoever refuses a method says which there are
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        let all = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+        headers.insert(header::ALLOW, all);
     }
     if strict_transport {
         headers.insert(

@@ -98,7 +98,7 @@ async fn http2_is_spoken_without_tls() {
         .body(Empty::new())
         .unwrap();
     let response = sender.send_request(request).await.unwrap();
-    assert_eq!(response.status(), 501);
+    assert_eq!(response.status(), 405);
     assert!(!response.headers().contains_key("connection"));
 }
 

@@ -23,6 +23,8 @@ pub struct Input {
     pub actor: Option<String>,
     /// Only this: the identifier of an operation, or what it begins with, such as `clients.`.
     pub action: Option<String>,
+    /// Only what was done to things of this kind, such as `client`.
+    pub target: Option<String>,
     /// Only what was done to this: the identifier of a thing.
     pub target_id: Option<String>,
     /// Only since then, in seconds since 1970.
@@ -36,13 +38,25 @@ pub struct Input {
 }
 
 impl Input {
-    fn wants(&self, line: &AuditRecord) -> bool {
+    /// Whether a line, and so all before it, is too old.
+    pub(super) fn is_before(&self, line: &AuditRecord) -> bool {
+        let at = u64::try_from(line.at.0).unwrap_or_default();
+        // Clocks of several nodes may differ a little.
+        self.since
+            .is_some_and(|since| at.saturating_add(SKEW) < since)
+    }
+
+    pub(super) fn wants(&self, line: &AuditRecord) -> bool {
         let at = u64::try_from(line.at.0).unwrap_or_default();
         self.actor.as_ref().is_none_or(|a| *a == line.actor.id)
             && self
                 .action
                 .as_ref()
                 .is_none_or(|a| line.action.starts_with(a.as_str()))
+            && self
+                .target
+                .as_ref()
+                .is_none_or(|t| Some(t) == line.target.as_ref())
             && self
                 .target_id
                 .as_ref()
@@ -85,6 +99,9 @@ impl Operation for List {
                 }
                 looked = looked.saturating_add(1);
                 before = Some(line.seq);
+                if input.is_before(&line) {
+                    return Ok(Listed { items, next: None });
+                }
                 if input.wants(&line) {
                     items.push(LineView::from(line));
                 }
@@ -99,3 +116,6 @@ impl Operation for List {
         }
     }
 }
+
+/// Lines may be so much out of order, in seconds.
+const SKEW: u64 = 3_600;

@@ -2,6 +2,7 @@
 
 pub mod export;
 pub mod list;
+pub mod search;
 pub mod verify;
 
 use hallpass_jose::base64url;
@@ -12,6 +13,7 @@ use serde_json::{Map, Value};
 
 pub use export::Export;
 pub use list::List;
+pub use search::Search;
 pub use verify::Verify;
 
 /// A line of the audit log.

@@ -20,6 +20,8 @@ pub struct Show;
 pub struct Input {
     /// So many days, today among them: 1 to 800, usually 30.
     pub days: Option<u32>,
+    /// So many months, this one among them: 1 to 24, usually 12.
+    pub months: Option<u32>,
 }
 
 /// What was counted. Days and months are those of UTC; numbers are up to half a minute old.
@@ -33,6 +35,8 @@ pub struct Statistics {
     pub active_this_month: u64,
     /// People who signed in during the month before.
     pub active_last_month: u64,
+    /// People who signed in, by month, the oldest first.
+    pub months: Vec<MonthView>,
     /// Passkeys that were registered on these days, by the kind of their authenticators.
     pub authenticators: BTreeMap<String, u64>,
 }
@@ -42,8 +46,19 @@ pub struct Statistics {
 pub struct DayView {
     /// When it begins, in seconds since 1970.
     pub begins_at: i64,
+    /// People who signed in on that day; null for days that are more than three months ago.
+    pub active: Option<u64>,
     /// What happened, by name: `sign_in.success`, `sign_in.refused`, `account.signed_up`, `tokens.authorization_code`, …
     pub counts: BTreeMap<String, u64>,
+}
+
+/// A month.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct MonthView {
+    /// When it begins, in seconds since 1970.
+    pub begins_at: i64,
+    /// People who signed in during it.
+    pub active: u64,
 }
 
 impl Operation for Show {
@@ -61,6 +76,11 @@ impl Operation for Show {
         if !(1..=800).contains(&days) {
             let problem = Problem::new(Kind::InvalidParameter);
             return Err(problem.about("days", "is 1 to 800"));
+        }
+        let months = input.months.unwrap_or(12);
+        if !(1..=24).contains(&months) {
+            let problem = Problem::new(Kind::InvalidParameter);
+            return Err(problem.about("months", "is 1 to 24"));
         }
         let provider = cx.provider();
         // What this process has counted belongs to it, too.
@@ -81,12 +101,34 @@ impl Operation for Show {
             *sum = sum.saturating_add(n);
             by_day.entry(day).or_default().insert(name, n);
         }
-        let days = by_day.into_iter().map(|(day, counts)| DayView {
-            begins_at: i64::from(day.0).saturating_mul(DAY),
-            counts,
-        });
+        let mut days = Vec::new();
+        let counted = to.minus(ACTIVE_DAYS);
+        for (day, counts) in by_day {
+            let begins_at = i64::from(day.0).saturating_mul(DAY);
+            let active = if day > counted {
+                Some(provider.active_on(Timestamp(begins_at)).await?)
+            } else {
+                None
+            };
+            days.push(DayView {
+                begins_at,
+                active,
+                counts,
+            });
+        }
+        let mut by_month = Vec::new();
+        let mut first = provider.first_of_month(now);
+        for _ in 0..months {
+            by_month.push(MonthView {
+                begins_at: first.0,
+                active: provider.active_people(first).await?,
+            });
+            first = provider.first_of_month(last_month(first));
+        }
+        by_month.reverse();
         Ok(Statistics {
-            days: days.collect(),
+            days,
+            months: by_month,
             total,
             active_this_month: provider.active_people(now).await?,
             active_last_month: provider
@@ -103,3 +145,5 @@ fn last_month(first: Timestamp) -> Timestamp {
 }
 
 const DAY: i64 = 86_400;
+/// For so many days people are counted day by day.
+const ACTIVE_DAYS: u32 = 93;

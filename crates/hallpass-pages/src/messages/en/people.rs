@@ -156,6 +156,7 @@ pub(super) const ACCOUNT: Account = Account {
     happened: Happened {
         signed_up: "Account created",
         signed_in: "Signed in",
+        signed_out: "Signed out",
         signed_out_everywhere: "Signed out everywhere",
         session_ended: "A session was ended",
         password_changed: "Password changed",

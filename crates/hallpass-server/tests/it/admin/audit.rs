@@ -166,3 +166,99 @@ fn many_changes_at_once_make_one_chain_without_gaps() {
         (&json!(true), &json!(32))
     );
 }
+
+#[test]
+fn owners_search_the_logs_of_all_projects_page_by_page_and_others_do_not() {
+    let office = Office::open();
+    for project in ["acme", "beta", "empty"] {
+        office.project(project);
+    }
+    for (project, name) in [("acme", "a"), ("acme", "b"), ("beta", "c")] {
+        office.post(
+            &format!("/projects/{project}/users"),
+            &json!({"username": name}),
+        );
+    }
+    let found = office.get("/audit?action=users.");
+    let places = |page: &Value| {
+        let items = page["items"].as_array().unwrap().iter();
+        items
+            .map(|line| {
+                (
+                    line["project"].as_str().unwrap().to_owned(),
+                    line["seq"].as_u64().unwrap(),
+                )
+            })
+            .collect::<Vec<_>>()
+    };
+    let all = [
+        ("acme".to_owned(), 2),
+        ("acme".to_owned(), 1),
+        ("beta".to_owned(), 1),
+    ];
+    assert_eq!(places(&found), all);
+    let mut cursor = String::new();
+    let mut seen = Vec::new();
+    for _ in 0..20 {
+        let page = office.get(&format!("/audit?action=users.&limit=1{cursor}"));
+        seen.extend(places(&page));
+        let Some(next) = page["next"].as_str() else {
+            break;
+        };
+        cursor = format!("&cursor={next}");
+    }
+    assert_eq!(seen, all);
+    let projects = office.get("/audit?target=project");
+    assert_eq!(places(&projects).len(), 3);
+    assert!(
+        places(&projects)
+            .iter()
+            .all(|(project, _)| project == "default")
+    );
+    assert_eq!(office.get("/audit?since=4000000000")["items"], json!([]));
+    assert_eq!(
+        places(&office.get("/audit?actor=robot&until=4000000000&target=user")),
+        all
+    );
+    let one = office.operator("one", "acme", "owner");
+    let refused = office.ask(&one, "GET", "/audit", &Value::Null);
+    assert_eq!(refused.status, 403);
+    let log = office.get("/projects/acme/audit?target=user");
+    assert_eq!(log["items"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn the_command_verifies_and_prints_what_the_operations_say() {
+    let office = Office::open();
+    office.project("acme");
+    for name in ["a", "b"] {
+        office.post("/projects/acme/users", &json!({"username": name}));
+    }
+    let found = office.command(&["--issuer", "acme", "audit", "verify"]);
+    assert_eq!(
+        (&found["intact"], &found["lines"]),
+        (&json!(true), &json!(2))
+    );
+    assert_eq!(
+        found["head"],
+        office.get("/projects/acme/audit/verify")["head"]
+    );
+    let mut export = office.folder.hallpass(&[
+        "--config",
+        "hallpass.toml",
+        "--issuer",
+        "acme",
+        "audit",
+        "export",
+        "--after",
+        "1",
+    ]);
+    let output = export
+        .env("HALLPASS__SERVER__ISSUER", office.issuer())
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    let line: Value = serde_json::from_str(text.trim()).unwrap();
+    assert_eq!(line, office.get("/projects/acme/audit")["items"][0]);
+}

@@ -1,9 +1,11 @@
 //! Administration over HTTP.
 
 mod access;
+mod activity;
 mod audit;
 mod clients;
 mod keys;
+mod limits;
 mod matrix;
 mod operators;
 mod projects;
