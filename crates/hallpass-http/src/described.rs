@@ -47,6 +47,8 @@ pub enum Takes {
 pub enum Gives {
     /// JSON, or a JWT where the client wants one.
     Json,
+    /// A set of keys.
+    Keys,
     /// A page, or a redirection to where the browser goes next.
     Page,
     /// A file.
@@ -56,8 +58,8 @@ pub enum Gives {
 }
 
 /// What endpoints for programs refuse with.
-const PROGRAM: &[u16] = &[400, 401, 403, 405, 413, 415, 429, 500, 503];
-const DOCUMENT: &[u16] = &[404, 405, 500, 503];
+const PROGRAM: &[u16] = &[400, 401, 403, 404, 405, 413, 415, 429, 500, 503];
+const DOCUMENT: &[u16] = &[400, 404, 405, 500, 503];
 /// What pages refuse with.
 const PAGE: &[u16] = &[400, 401, 403, 404, 405, 413, 415, 429, 500, 503];
 
@@ -123,7 +125,7 @@ impl Route<'_> {
     /// What it is, for documents. The metadata document is at several places.
     #[must_use]
     pub fn described(self) -> Vec<Described> {
-        use Gives::{Json, Nothing, Page};
+        use Gives::{Json, Keys, Nothing, Page};
         use Takes::{Form, Query};
         let one = |path: &str, methods, takes, gives, summary| Described {
             path: path.to_owned(),
@@ -135,8 +137,8 @@ impl Route<'_> {
             gives,
             refuses: match (gives, takes) {
                 (Page, _) => PAGE,
-                (Json | Gives::File | Nothing, Query) if methods == GET => DOCUMENT,
-                (Json | Gives::File | Nothing, _) => PROGRAM,
+                (Json | Keys | Gives::File | Nothing, Query) if methods == GET => DOCUMENT,
+                (Json | Keys | Gives::File | Nothing, _) => PROGRAM,
             },
         };
         const GET: &[&str] = &["GET"];
@@ -156,7 +158,7 @@ impl Route<'_> {
                 discovery::JWKS,
                 GET,
                 Query,
-                Json,
+                Keys,
                 "Answers the public keys (RFC 7517 §5).",
             ),
             Self::Authorize => own(

@@ -12,8 +12,17 @@ pub(super) fn described(endpoint: &Described, method: &str) -> Value {
         Gives::Json => {
             let json = json!({"schema": {"type": "object"}});
             let jwt = json!({"schema": {"type": "string"}});
-            let content = json!({"application/json": json, "application/jwt": jwt});
+            let content = json!({
+                "application/json": json,
+                "application/jrd+json": json,
+                "application/jwt": jwt,
+                "application/token-introspection+jwt": jwt,
+            });
             put(&mut responses, "2XX", "It is done.", content);
+        }
+        Gives::Keys => {
+            let keys = json!({"application/jwk-set+json": {"schema": {"type": "object"}}});
+            put(&mut responses, "200", "The keys.", keys);
         }
         Gives::Page => {
             put(&mut responses, "200", "A page.", page());
@@ -81,7 +90,7 @@ fn page() -> Value {
 fn refused(gives: Gives) -> Value {
     let json = json!({"schema": {"$ref": "#/components/schemas/Error"}});
     let mut content = page();
-    if let (Gives::Json | Gives::Nothing | Gives::Page, Some(content)) =
+    if let (Gives::Json | Gives::Keys | Gives::Nothing | Gives::Page, Some(content)) =
         (gives, content.as_object_mut())
     {
         content.insert("application/json".to_owned(), json);

@@ -10,13 +10,18 @@ fn s52_what_happened_is_searched_and_counted_for_a_project() {
     office.project("acme");
     for name in ["ann", "bob"] {
         let user = json!({"username": name, "password": "a password for now"});
-        let made = office.post("/projects/acme/users", &user);
-        let subject = made["subject"].as_str().unwrap();
-        // What an operator does with an account is part of its history.
-        office.post(
-            &format!("/projects/acme/users/{subject}/must-change-password"),
-            &json!({}),
-        );
+        office.post("/projects/acme/users", &user);
+        // What an operator demands of a person is part of their history.
+        let demand = [
+            "--issuer",
+            "acme",
+            "user",
+            "set-password",
+            name,
+            "--generate",
+            "--must-change",
+        ];
+        office.command(&demand);
     }
     let all = office.get("/projects/acme/activity");
     let items = all["items"].as_array().unwrap();

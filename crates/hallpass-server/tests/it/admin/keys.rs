@@ -102,8 +102,8 @@ fn s34_the_key_set_shows_public_parts_and_nothing_else() {
             "phase",
             "phase_since",
             "published_until",
-            "purpose",
             "ripe_at",
+            "use",
         ];
         assert_eq!(names, known);
     }
