@@ -20,7 +20,10 @@ pub(crate) async fn show(visit: &Visit) -> Result<Answer, Stop> {
         Some(_) | None => 30,
     };
     let found = visit
-        .call::<statistics::Show>(statistics::show::Input { days: Some(days) })
+        .call::<statistics::Show>(statistics::show::Input {
+            days: Some(days),
+            months: None,
+        })
         .await?;
     let of = |counts: &BTreeMap<String, u64>, name: &str| counts.get(name).copied().unwrap_or(0);
     let tokens_of = |counts: &BTreeMap<String, u64>| {
