@@ -6,17 +6,17 @@ const { ISSUER = "http://localhost:3000", CLIENT_ID = "shop", CLIENT_SECRET, POR
 const home = new URL(`http://localhost:${PORT}`);
 const callback = new URL("/callback", home);
 
-// ANCHOR: discover
+// [discover]
 const issuer = new URL(ISSUER);
 // Only for a server on your own machine: everything else speaks https.
 const options = issuer.hostname === "localhost" ? { execute: [oidc.allowInsecureRequests] } : undefined;
 const config = await oidc.discovery(issuer, CLIENT_ID, CLIENT_SECRET, oidc.ClientSecretBasic(CLIENT_SECRET), options);
-// ANCHOR_END: discover
+// [/discover]
 
 // What belongs to one sign-in. A real application keeps it in the session of the browser.
 const waiting = new Map();
 
-// ANCHOR: begin
+// [begin]
 async function begin() {
   const state = oidc.randomState();
   const verifier = oidc.randomPKCECodeVerifier();
@@ -29,9 +29,9 @@ async function begin() {
     code_challenge_method: "S256",
   });
 }
-// ANCHOR_END: begin
+// [/begin]
 
-// ANCHOR: end
+// [end]
 async function end(url) {
   const state = url.searchParams.get("state");
   const verifier = waiting.get(state);
@@ -39,7 +39,7 @@ async function end(url) {
   const tokens = await oidc.authorizationCodeGrant(config, url, { expectedState: state, pkceCodeVerifier: verifier });
   return oidc.fetchUserInfo(config, tokens.access_token, tokens.claims().sub);
 }
-// ANCHOR_END: end
+// [/end]
 
 createServer(async (request, response) => {
   const url = new URL(request.url, home);

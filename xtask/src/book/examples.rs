@@ -1,7 +1,7 @@
 //! Code of the book that is taken from programs which are built and tried.
 //!
-//! A comment `<!-- include PATH#MARKER -->` stands before the block of code, and the lines between `ANCHOR: MARKER` and
-//! `ANCHOR_END: MARKER` in comments of that file are the block, less the indentation that they share. Without a marker it is the whole file.
+//! A comment `<!-- include PATH#MARKER -->` stands before the block of code, and the lines between the comments `// [MARKER]` and
+//! `// [/MARKER]` of that file are the block, less the indentation that they share. Without a marker it is the whole file.
 
 use super::page::Page;
 use crate::workspace;
@@ -57,30 +57,22 @@ fn renew(text: &str, read: &dyn Fn(&str) -> Result<String, String>) -> Result<St
 fn region(named: &str, read: &dyn Fn(&str) -> Result<String, String>) -> Result<String, String> {
     let (path, marker) = named.split_once('#').unwrap_or((named, ""));
     let text = read(path)?;
-    let is_mark = |line: &str, word: &str, name: &str| {
-        line.split_once(word)
-            .is_some_and(|(_, rest)| rest.split_whitespace().next() == Some(name))
-    };
     let lines: Vec<&str> = if marker.is_empty() {
         text.lines().collect()
     } else {
-        let mut after = text
-            .lines()
-            .skip_while(|line| !is_mark(line, "ANCHOR:", marker));
+        let (begin, end) = (format!("// [{marker}]"), format!("// [/{marker}]"));
+        let mut after = text.lines().skip_while(|line| line.trim() != begin);
         after
             .next()
-            .ok_or_else(|| format!("{path} has no `ANCHOR: {marker}`"))?;
+            .ok_or_else(|| format!("{path} has no `{begin}`"))?;
         let after: Vec<&str> = after.collect();
         let end = after
             .iter()
-            .position(|line| is_mark(line, "ANCHOR_END:", marker))
-            .ok_or_else(|| format!("{path} has no `ANCHOR_END: {marker}`"))?;
+            .position(|line| line.trim() == end)
+            .ok_or_else(|| format!("{path} has no `{end}`"))?;
         after.into_iter().take(end).collect()
     };
-    let lines: Vec<&str> = lines
-        .into_iter()
-        .filter(|line| !line.contains("ANCHOR:") && !line.contains("ANCHOR_END:"))
-        .collect();
+    let lines: Vec<&str> = lines.into_iter().filter(|line| !is_mark(line)).collect();
     let full = lines.iter().filter(|line| !line.trim().is_empty());
     let shared = full
         .map(|line| line.len().saturating_sub(line.trim_start().len()))
@@ -92,6 +84,18 @@ fn region(named: &str, read: &dyn Fn(&str) -> Result<String, String>) -> Result<
         .collect())
 }
 
+/// `// [name]` or `// [/name]`.
+fn is_mark(line: &str) -> bool {
+    let inside = line
+        .trim()
+        .strip_prefix("// [")
+        .and_then(|rest| rest.strip_suffix(']'));
+    inside.is_some_and(|name| {
+        let name = name.strip_prefix('/').unwrap_or(name);
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,7 +103,7 @@ mod tests {
     fn file(path: &str) -> Result<String, String> {
         match path {
             "examples/a.rs" => Ok(
-                "fn main() {\n    // ANCHOR: serve\n    serve();\n\n    if on {\n        stop();\n    }\n    // ANCHOR_END: serve\n}\n"
+                "fn main() {\n    // [serve]\n    serve();\n\n    if on {\n        stop();\n    }\n    // [/serve]\n}\n"
                     .to_owned(),
             ),
             _ => Err(format!("{path}: no such file")),
@@ -119,7 +123,7 @@ mod tests {
         let page = |named: &str, block: &str| format!("<!-- include {named} -->\n{block}");
         for (text, problem) in [
             (page("examples/b.rs", "```\n```\n"), "no such file"),
-            (page("examples/a.rs#x", "```\n```\n"), "no `ANCHOR: x`"),
+            (page("examples/a.rs#x", "```\n```\n"), "no `// [x]`"),
             (page("examples/a.rs#serve", "text\n"), "no block"),
             (page("examples/a.rs#serve", "```\nserve();\n"), "no end"),
         ] {

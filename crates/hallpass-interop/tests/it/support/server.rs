@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::hash::{BuildHasher as _, RandomState};
+use std::io::Write as _;
 use std::net::{Ipv4Addr, TcpListener};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -81,6 +82,22 @@ impl Server {
         server
     }
 
+    /// A server with a folder of its own that holds these files, `hallpass.toml` among them.
+    pub(crate) fn start_from(name: &str, files: &[(&str, &str)]) -> Self {
+        use std::os::unix::fs::OpenOptionsExt as _;
+
+        let folder = Folder::new(name);
+        for (file, content) in files {
+            let mut options = File::options();
+            options.create(true).write(true).truncate(true).mode(0o600);
+            let mut file = options.open(folder.path().join(file)).unwrap();
+            file.write_all(content.as_bytes()).unwrap();
+        }
+        let mut server = Self::start_configured(folder.path(), Ports::free(), &[]);
+        server.folder = Some(folder);
+        server
+    }
+
     /// A server on that folder, where another one may have been before.
     pub(crate) fn start_in(folder: &Path, ports: Ports) -> Self {
         Self::start_configured(folder, ports, &[])
@@ -95,6 +112,9 @@ impl Server {
             .unwrap();
         let environment = environment(folder, ports, settings);
         let mut command = Command::new(hallpass());
+        if folder.join("hallpass.toml").exists() {
+            command.args(["--config", "hallpass.toml"]);
+        }
         command
             .args(["serve", "--demo", "--json"])
             .envs(environment.iter().map(|(name, value)| (name, value)))
