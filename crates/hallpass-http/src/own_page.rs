@@ -86,6 +86,13 @@ impl OwnPage<'_> {
             .await
     }
 
+    /// The person answered the program's own question that this page asks.
+    pub async fn answered(&self) -> Response {
+        let provider = self.endpoints.provider();
+        self.answer(provider.own_prompt_answered(&self.handle, &self.browser))
+            .await
+    }
+
     /// The person allowed what they were shown, or some of it, or nothing.
     pub async fn consented(&self, decision: ConsentDecision) -> Response {
         let provider = self.endpoints.provider();

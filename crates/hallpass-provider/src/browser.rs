@@ -103,6 +103,9 @@ pub(crate) struct Pending {
     pub(crate) expires_at: Timestamp,
     #[serde(rename = "d", default)]
     pub(crate) done: Done,
+    /// The question of the embedding program that it asks, when it is one.
+    #[serde(rename = "q", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) own_prompt: Option<String>,
     /// The page that this was sealed for.
     #[serde(rename = "p")]
     pub(crate) page: PageKind,

@@ -16,8 +16,8 @@ use crate::{
     outstanding::Outstanding,
     ports::{
         Accounts, BackchannelDevice, ClientSpec, Clients, Clock, Entropy, Events, Fetcher,
-        Interaction, Letters, Mailer, NoDevice, NoEvents, NoFetcher, OwnClients, People, Signer,
-        SystemClock, SystemEntropy, TokenClaims, UnfitClient,
+        Interaction, Letters, Mailer, NoDevice, NoEvents, NoFetcher, OwnClients, OwnPrompts,
+        People, Signer, SystemClock, SystemEntropy, TokenClaims, UnfitClient,
     },
     provider::Inner,
     referenced::Referenced,
@@ -94,6 +94,7 @@ pub struct Builder {
     outbox: Arc<tokio::sync::Notify>,
     cache_bound: i64,
     own_clients: Vec<ClientSpec>,
+    own_prompts: Option<Arc<dyn OwnPrompts>>,
     asked_clients: Option<Arc<dyn Clients>>,
 }
 
@@ -201,6 +202,7 @@ impl WantsInteraction {
             outbox: Arc::default(),
             cache_bound: FRESH,
             own_clients: Vec::new(),
+            own_prompts: None,
             asked_clients: None,
         })
     }
@@ -324,6 +326,13 @@ impl Builder {
         self
     }
 
+    /// Who has questions of their own to the person.
+    #[must_use]
+    pub fn own_prompts(mut self, prompts: Arc<dyn OwnPrompts>) -> Self {
+        self.own_prompts = Some(prompts);
+        self
+    }
+
     /// Who knows further clients.
     #[must_use]
     pub fn clients(mut self, clients: Arc<dyn Clients>) -> Self {
@@ -390,6 +399,7 @@ impl Builder {
                 grants: self.grants,
                 clients: ClientCache::default(),
                 own_clients,
+                own_prompts: self.own_prompts,
                 cache_bound: self.cache_bound,
                 documents: Documents::default(),
                 remote_keys: RemoteKeys::default(),

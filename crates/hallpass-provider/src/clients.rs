@@ -203,11 +203,18 @@ impl Provider {
         let client = match spec.check(&inner.policy, &inner.secrets) {
             // What is answered under another name would be held under that name.
             Ok(client) if client.id == *id => Arc::new(client),
-            Ok(_) => return Err(StoreError::corrupt("a client has another identifier")),
+            Ok(_) => {
+                tracing::error!(
+                    client.id = id.as_str(),
+                    "the program answered with another client"
+                );
+                return Ok(None);
+            }
             Err(error) => {
-                let text = "a client of the program cannot be used";
-                tracing::warn!(client.id = id.as_str(), %error, "{text}");
-                return Err(StoreError::corrupt(text));
+                if inner.clients.complains(id, now) {
+                    tracing::warn!(client.id = id.as_str(), %error, "a client of the program cannot be used");
+                }
+                return Ok(None);
             }
         };
         inner.clients.put(&client, now);

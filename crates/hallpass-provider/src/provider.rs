@@ -21,7 +21,7 @@ use crate::{
     outstanding::Outstanding,
     ports::{
         Accounts, BackchannelDevice, Clock, Entropy, Event, Events, Fetcher, Interaction,
-        OwnClients, People, TokenClaims,
+        OwnClients, OwnPrompts, People, TokenClaims,
     },
     referenced::Referenced,
     registry::Grants,
@@ -75,6 +75,7 @@ pub(crate) struct Inner {
     pub(crate) grants: Grants,
     pub(crate) clients: ClientCache,
     pub(crate) own_clients: OwnClients,
+    pub(crate) own_prompts: Option<Arc<dyn OwnPrompts>>,
     /// For so many seconds a client is believed to be what it was.
     pub(crate) cache_bound: i64,
     pub(crate) documents: Documents,

@@ -61,7 +61,7 @@
 mod site;
 mod upkeep;
 
-pub use hallpass_core::{policy, policy::Policy};
+pub use hallpass_core::policy::Policy;
 pub use hallpass_http::ClientAddr;
 pub use hallpass_provider::{
     BuildError, Builder, Failure, Provider, browser::Browser, secrets::MasterKey,
@@ -69,6 +69,11 @@ pub use hallpass_provider::{
 pub use hallpass_types::{Issuer, Secret, Subject};
 pub use site::{Site, Sites};
 pub use upkeep::upkeep;
+
+/// What an issuer allows.
+pub mod policy {
+    pub use hallpass_core::{fapi::Profile, policy::*};
+}
 
 /// What the engine asks of its surroundings.
 pub mod ports {

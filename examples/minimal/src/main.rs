@@ -32,6 +32,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         .interaction(Arc::new(pages.clone()), "main")
         .await?
         .client(ClientSpec::public("app", "http://127.0.0.1:7777/callback"))
+        .client(ClientSpec::device("tv"))
         .policy(|policy| policy.device.enabled = true)
         .build()
         .await?;

@@ -5,15 +5,16 @@ use std::{
     env,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
 };
 
-use hallpass::jose::{base64url, json};
+use hallpass::jose::{JwsAlgorithm, SigningKey, base64url, json};
 use serde_json::Value;
 
 /// A started example. It ends when it is dropped.
 pub struct Example {
     child: Child,
+    output: BufReader<ChildStdout>,
     /// The address that it printed.
     pub address: String,
 }
@@ -37,7 +38,7 @@ impl Example {
         lines.read_line(&mut address).unwrap();
         let address = address.trim().to_owned();
         assert!(address.starts_with("http"), "{name} printed {address:?}");
-        Self { child, address }
+        Self { child, output: lines, address }
     }
 
     /// Where it listens.
@@ -46,13 +47,16 @@ impl Example {
         rest.split('/').next().unwrap()
     }
 
+    /// The next line that it prints.
+    pub fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        line.trim().to_owned()
+    }
+
     /// A fresh browser.
     pub fn browser(&self) -> Browser {
-        Browser {
-            port: self.port().parse().unwrap(),
-            host: format!("localhost:{}", self.port()),
-            cookies: BTreeMap::new(),
-        }
+        Browser::of(&self.address)
     }
 }
 
@@ -111,6 +115,13 @@ impl Answer {
 }
 
 impl Browser {
+    /// One that speaks to that address on this machine.
+    pub fn of(address: &str) -> Self {
+        let port = address.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+        let port = port.unwrap_or_else(|| panic!("{address} names no port"));
+        Self { port, host: format!("localhost:{port}"), cookies: BTreeMap::new() }
+    }
+
     pub fn get(&mut self, target: &str) -> Answer {
         self.send("GET", target, &[], "")
     }
@@ -206,4 +217,22 @@ pub fn encode(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     let bytes = text.bytes();
     bytes.map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+}
+
+/// A fresh key of a client.
+pub fn key() -> SigningKey {
+    SigningKey::generate(JwsAlgorithm::ES256).unwrap()
+}
+
+/// Its public half.
+pub fn public(key: &SigningKey) -> Value {
+    key.public_jwk().to_public_value().into()
+}
+
+/// A JWT with that header and those claims.
+pub fn sign(key: &SigningKey, header: &Value, claims: &Value) -> String {
+    let part = |value: &Value| base64url::encode(value.to_string());
+    let input = format!("{}.{}", part(header), part(claims));
+    let signature = base64url::encode(key.sign(input.as_bytes()).unwrap());
+    format!("{input}.{signature}")
 }

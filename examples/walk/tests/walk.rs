@@ -1,6 +1,8 @@
 //! Each example, walked through as its reader would.
 
-use walk::{Browser, Example, claims, parameter, redeem, request};
+use hallpass::jose::{SigningKey, base64url};
+use serde_json::json;
+use walk::{Browser, Example, claims, encode, parameter, redeem, request};
 
 /// Signs alice in on the built-in pages and allows what is asked for. The code.
 fn sign_in(browser: &mut Browser, base: &str, scope: &str, more: &str) -> String {
@@ -68,4 +70,220 @@ fn a_program_signs_people_in_with_its_own_users_and_pages() {
     let bearer = format!("Bearer {}", tokens["access_token"].as_str().unwrap());
     let person = browser.send("GET", "/userinfo", &[("Authorization", &bearer)], "");
     assert_eq!(person.json()["name"], "Alice Liddell");
+}
+
+#[test]
+fn a_device_is_signed_in_by_its_person_elsewhere() {
+    let example = Example::start("minimal");
+    let mut device = Example::start_with("device-client", &[&example.address]);
+    let mut browser = example.browser();
+    let place = device.address.clone();
+    assert!(place.starts_with(&example.address), "{place}");
+    // The code stands in the address; the person says that it is theirs, signs in and allows it.
+    let shown = browser.get(&place);
+    let code = parameter(&place, "user_code");
+    let answer = browser.post("/device", &[("user_code", &code)]);
+    let page = answer.header("location").unwrap_or_else(|| panic!("{shown:?} {answer:?}")).to_owned();
+    let consent = browser.post(&page, &[("username", "alice"), ("password", "wonderland-1865")]);
+    let consent = consent.location().to_owned();
+    browser.post(&consent, &[("decision", "allow"), ("scope.openid", "on")]);
+    assert!(device.line().starts_with("signed in as "));
+}
+
+#[test]
+fn a_grant_of_ones_own_gives_tokens_for_vouchers() {
+    let example = Example::start("custom-grant");
+    let mut browser = example.browser();
+    let metadata = browser.get("/.well-known/openid-configuration").json();
+    let grants = metadata["grant_types_supported"].as_array().unwrap();
+    assert!(grants.contains(&json!("urn:example:voucher")));
+    let mut ask = |voucher: &str| {
+        let form = [("grant_type", "urn:example:voucher"), ("client_id", "machine"), ("voucher", voucher)];
+        browser.post("/token", &form).json()
+    };
+    assert_eq!(ask("golden")["scope"], "coffee");
+    assert_eq!(ask("tin")["error"], "invalid_grant");
+    assert_eq!(ask("")["error"], "invalid_request");
+}
+
+#[test]
+fn issuers_of_one_program_have_nothing_in_common() {
+    let example = Example::start("several-issuers");
+    let mut browser = example.browser();
+    assert_eq!(browser.get("/").body, "red or blue");
+    for colour in ["red", "blue"] {
+        let metadata = browser.get(&format!("/{colour}/.well-known/openid-configuration")).json();
+        assert_eq!(metadata["issuer"], format!("{}/{colour}", example.address));
+        let at_root = browser.get(&format!("/.well-known/oauth-authorization-server/{colour}")).json();
+        assert_eq!(at_root["issuer"], metadata["issuer"]);
+    }
+    let code = sign_in(&mut browser, "/red", "openid", "");
+    // The code of one is nothing to the other, nor is its session.
+    assert_eq!(redeem(&mut browser, "/blue/token", &code)["error"], "invalid_grant");
+    assert!(redeem(&mut browser, "/red/token", &code)["id_token"].is_string());
+    let page = browser.get(&request("/blue/authorize", "openid", ""));
+    let page = page.location().to_owned();
+    assert!(page.contains("/blue/sign-in?"), "{page}");
+    // Alice has no account there.
+    let form = [("username", "alice"), ("password", "wonderland-1865")];
+    assert_eq!(browser.post(&page, &form).header("location"), None);
+    // Neither answers for another host.
+    browser.host = "other.example".to_owned();
+    assert_eq!(browser.get("/red/.well-known/openid-configuration").status, 404);
+    assert_eq!(browser.get("/green/token").status, 404);
+}
+
+#[test]
+fn a_provider_behind_a_proxy_is_what_the_world_sees() {
+    let example = Example::start("behind-a-proxy");
+    let mut browser = example.browser();
+    for host in ["login.example.com", "evil.example", "127.0.0.1"] {
+        browser.host = host.to_owned();
+        let more = [
+            ("X-Forwarded-Host", "evil.example"),
+            ("X-Forwarded-Proto", "http"),
+            ("X-Forwarded-For", "203.0.113.9"),
+        ];
+        let answer = browser.send("GET", "/.well-known/openid-configuration", &more, "");
+        assert_eq!(answer.json()["token_endpoint"], "https://login.example.com/token");
+    }
+    let redirect = encode("https://app.example.com/callback");
+    let asked = request("/authorize", "openid", "").replace(&encode(walk::REDIRECT), &redirect);
+    let answer = browser.get(&asked);
+    assert!(answer.location().starts_with("https://login.example.com/sign-in?"));
+    let cookie = answer.header("set-cookie").unwrap();
+    assert!(cookie.starts_with("__Host-") && cookie.contains("Secure"), "{cookie}");
+}
+
+#[test]
+fn a_provider_of_the_second_profile_takes_nothing_less() {
+    let example = Example::start("fapi2");
+    let mut browser = example.browser();
+    let metadata = browser.get("/.well-known/openid-configuration").json();
+    assert_eq!(metadata["require_pushed_authorization_requests"], true);
+    let methods = metadata["token_endpoint_auth_methods_supported"].as_array().unwrap();
+    assert!(methods.contains(&json!("private_key_jwt")));
+    assert!(!methods.contains(&json!("client_secret_basic")) && !methods.contains(&json!("none")));
+    // A request that was not pushed, and one that is pushed without proof of who asks.
+    let redirect = encode("https://bank.example.com/callback");
+    let asked = request("/authorize", "openid", "").replace(&encode(walk::REDIRECT), &redirect);
+    let asked = asked.replace("client_id=app", "client_id=bank");
+    let answer = browser.get(&asked);
+    assert_eq!(parameter(answer.location(), "error"), "invalid_request");
+    let form = [
+        ("client_id", "bank"),
+        ("response_type", "code"),
+        ("redirect_uri", "https://bank.example.com/callback"),
+    ];
+    let pushed = browser.post("/par", &form);
+    assert_eq!((pushed.status, &pushed.json()["error"]), (401, &json!("invalid_client")));
+}
+
+/// A proof of possession (RFC 9449).
+fn proof(key: &SigningKey, url: &str, token: Option<&str>, number: u32) -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let method = if token.is_some() { "GET" } else { "POST" };
+    let mut claims = json!({"jti": format!("proof-{now}-{number}"), "htm": method, "htu": url, "iat": now});
+    if let Some(token) = token {
+        claims["ath"] = json!(base64url::encode(hallpass::types::sha256(token.as_bytes())));
+    }
+    walk::sign(key, &json!({"typ": "dpop+jwt", "alg": "ES256", "jwk": walk::public(key)}), &claims)
+}
+
+#[test]
+fn an_api_takes_a_token_with_the_key_that_it_is_bound_to_and_no_other() {
+    let example = Example::start("resource-server");
+    let mut browser = example.browser();
+    let orders = format!("{}/orders", example.address);
+    let challenge = browser.get("/orders");
+    assert_eq!(challenge.status, 401);
+    assert!(challenge.header("www-authenticate").unwrap().starts_with("DPoP "));
+    let document = browser.get("/.well-known/oauth-protected-resource/orders").json();
+    assert_eq!(document["authorization_servers"], json!([example.address]));
+    let more = format!("&resource={}", encode(&orders));
+    let code = sign_in(&mut browser, "", "openid orders:read", &more);
+    let (key, other) = (walk::key(), walk::key());
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("client_id", "app"),
+        ("redirect_uri", walk::REDIRECT),
+        ("code_verifier", walk::VERIFIER),
+        ("resource", &orders),
+        ("code", &code),
+    ];
+    let dpop = proof(&key, &format!("{}/token", example.address), None, 1);
+    let tokens = browser.post_with("/token", &form, &[("DPoP", &dpop)]).json();
+    assert_eq!(tokens["token_type"], "DPoP", "{tokens}");
+    let token = tokens["access_token"].as_str().unwrap().to_owned();
+    let mut ask = |scheme: &str, proof: Option<&str>| {
+        let authorization = format!("{scheme} {token}");
+        let mut headers = vec![("Authorization", authorization.as_str())];
+        headers.extend(proof.map(|proof| ("DPoP", proof)));
+        browser.send("GET", "/orders", &headers, "")
+    };
+    let good = proof(&key, &orders, Some(&token), 2);
+    let answer = ask("DPoP", Some(&good));
+    assert!(answer.status == 200 && answer.body.starts_with("orders of "), "{answer:?}");
+    for (scheme, wrong) in [
+        ("DPoP", Some(good)), // once
+        ("DPoP", Some(proof(&other, &orders, Some(&token), 3))),
+        ("DPoP", Some(proof(&key, &example.address, Some(&token), 4))),
+        ("DPoP", Some(proof(&key, &orders, Some("another"), 5))),
+        ("DPoP", None),
+        ("Bearer", None),
+    ] {
+        assert_eq!(ask(scheme, wrong.as_deref()).status, 401, "{scheme} {wrong:?}");
+    }
+}
+
+#[test]
+fn an_mcp_client_finds_its_way_from_the_challenge_to_the_tool() {
+    let example = Example::start("mcp-server");
+    let mut browser = example.browser();
+    let call = |method: &str| json!({"jsonrpc": "2.0", "id": 1, "method": method}).to_string();
+    let json_type = ("Content-Type", "application/json");
+    let challenge = browser.send("POST", "/mcp", &[json_type], &call("initialize"));
+    assert_eq!(challenge.status, 401);
+    let challenge = challenge.header("www-authenticate").unwrap().to_owned();
+    let (_, place) = challenge.split_once("resource_metadata=\"").unwrap();
+    let document = browser.get(place.split('"').next().unwrap()).json();
+    let server = document["authorization_servers"][0].as_str().unwrap().to_owned();
+    let metadata = browser.get("/.well-known/oauth-authorization-server").json();
+    assert_eq!(metadata["issuer"], server);
+    assert_eq!(metadata["code_challenge_methods_supported"], json!(["S256"]));
+    let wanted = json!({"client_name": "Inspector", "redirect_uris": [walk::REDIRECT],
+        "token_endpoint_auth_method": "none", "grant_types": ["authorization_code", "refresh_token"]});
+    let endpoint = metadata["registration_endpoint"].as_str().expect("whoever comes may register");
+    let registered = browser.send("POST", endpoint, &[json_type], &wanted.to_string());
+    assert_eq!(registered.status, 201, "{registered:?}");
+    let id = registered.json()["client_id"].as_str().unwrap().to_owned();
+    let resource = document["resource"].as_str().unwrap();
+    let asked = request("/authorize", "greet", &format!("&resource={}", encode(resource)));
+    let page = browser.get(&asked.replace("client_id=app", &format!("client_id={id}")));
+    let page = page.location().to_owned();
+    let consent = browser.post(&page, &[("username", "alice"), ("password", "wonderland-1865")]);
+    let consent = consent.location().to_owned();
+    let answer = browser.post(&consent, &[("decision", "allow"), ("scope.greet", "on")]);
+    let code = parameter(answer.location(), "code");
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("client_id", &id),
+        ("redirect_uri", walk::REDIRECT),
+        ("code_verifier", walk::VERIFIER),
+        ("resource", resource),
+        ("code", &code),
+    ];
+    let tokens = browser.post("/token", &form).json();
+    let bearer = format!("Bearer {}", tokens["access_token"].as_str().unwrap());
+    let headers = [json_type, ("Authorization", bearer.as_str())];
+    let tools = browser.send("POST", "/mcp", &headers, &call("tools/list")).json();
+    assert_eq!(tools["result"]["tools"][0]["name"], "greet");
+    let greeting = browser.send("POST", "/mcp", &headers, &call("tools/call")).json();
+    assert!(greeting["result"]["content"][0]["text"].as_str().unwrap().starts_with("Hello, "));
+    let unknown = browser.send("POST", "/mcp", &headers, &call("resources/list")).json();
+    assert_eq!(unknown["error"]["code"], -32601);
+    // A token for the provider itself is none for the server.
+    let form = [("grant_type", "refresh_token"), ("client_id", &id), ("refresh_token", "nonsense")];
+    assert_eq!(browser.post("/token", &form).json()["error"], "invalid_grant");
+    assert_eq!(browser.send("POST", "/mcp", &[json_type, ("Authorization", "Bearer x")], "{}").status, 401);
 }

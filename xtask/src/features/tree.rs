@@ -21,6 +21,7 @@ const LITERALS: [(&str, &[&str]); 3] = [
     (
         "endpoint",
         &[
+            "crates/hallpass-core/src/policy/",
             "crates/hallpass-provider/src/endpoints/",
             "crates/hallpass-pages/src/routes/",
             "crates/hallpass-http/src/",

@@ -68,6 +68,7 @@ impl Valid {
             resources: Vec::new(),
             authorization_details: Vec::new(),
             organization: None,
+            own: std::collections::BTreeMap::new(),
             pushed: None,
         };
         Self::new(client, request)

@@ -36,9 +36,9 @@ impl Identified {
 
     /// The parameters of client and request alone, to keep while the browser is awaited (RFC 9126).
     #[must_use]
-    pub fn to_pushed(&self) -> Vec<(String, String)> {
+    pub fn to_pushed(&self, policy: &Policy) -> Vec<(String, String)> {
         self.params
-            .only(rules::PARAMETERS)
+            .only(&policy.requests.parameters())
             .iter()
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect()

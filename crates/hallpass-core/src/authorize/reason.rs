@@ -35,6 +35,8 @@ reasons! {
     pub enum Reason {
         /// RFC 6749 §3.1.
         ParameterRepeated => InvalidRequest, "parameter_repeated", "a parameter is repeated";
+        /// A parameter that the embedding program added, with a value that it does not take.
+        OwnParameter => InvalidRequest, "parameter_refused", "a parameter has a value that is not taken";
         /// OpenID Connect Core §6.1.
         RequestNotSupported => RequestNotSupported, "request_not_supported", "request is not supported";
         /// OpenID Connect Core §6.2.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hallpass_types::{ClientId, Key, Opaque, Params, Timestamp, Waiting};
 use serde::{Deserialize, Serialize};
 
-use super::{Identified, Reason, Unidentified, rules::PARAMETERS};
+use super::{Identified, Reason, Unidentified};
 use crate::{
     client::{Client, redirect_uri},
     policy::RequestPolicy,
@@ -113,7 +113,7 @@ impl Received {
     /// Object and parameters contradict each other, or a parameter has the wrong type.
     //= RFC9101#6.3 MUST: only the parameters in the object count, whatever stands beside it
     pub fn with_object(self, object: &Verified, policy: &RequestPolicy) -> Result<Self, Reason> {
-        let mut inside = object.params(PARAMETERS)?;
+        let mut inside = object.params(&policy.parameters())?;
         //= OIDC-CORE#6.1 MUST: response_type and client_id beside the object are those inside it
         for name in ["client_id", "response_type"] {
             if let (Some(outside), Some(inside)) = (self.params.get(name), inside.get(name))

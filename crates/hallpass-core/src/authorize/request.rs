@@ -1,5 +1,7 @@
 //! A checked request in the form in which it waits for its person.
 
+use std::collections::BTreeMap;
+
 use hallpass_types::{ClientId, Scope, Thumbprint};
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +74,9 @@ pub struct RequestRecord {
     /// The organization for which the person acts: as the client wants it, or as they chose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub organization: Option<String>,
+    /// Parameters that the embedding program added, as it checked them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub own: BTreeMap<String, String>,
     /// The pushed request that this is. It is consumed together with the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pushed: Option<Pushed>,

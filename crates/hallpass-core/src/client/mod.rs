@@ -175,6 +175,8 @@ pub struct Client {
     pub redirect_uris_digest: [u8; 32],
     /// Origins from which browsers may call the token and UserInfo endpoints: those of its http(s) redirect URIs.
     pub cors_origins: Vec<String>,
+    /// Members of its metadata that the embedding program added.
+    pub own: Map<String, Value>,
     /// When it was made. What was granted to an earlier client of the same identifier is not its own.
     pub created_at: Timestamp,
     /// When it was last changed.

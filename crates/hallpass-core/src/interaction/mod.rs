@@ -13,6 +13,8 @@ mod login;
 mod organization;
 mod select_account;
 
+use std::collections::BTreeMap;
+
 use hallpass_types::{Scope, Sid, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +46,8 @@ pub enum Prompt {
     SelectAccount,
     /// Choose for which organization to act.
     Organization,
+    /// A question of the embedding program.
+    Own,
     /// Allow or deny.
     Consent,
 }
@@ -57,6 +61,7 @@ impl Prompt {
             Self::Login => "login",
             Self::SelectAccount => "select_account",
             Self::Organization => "organization",
+            Self::Own => "own",
             Self::Consent => "consent",
         }
     }
@@ -105,6 +110,8 @@ pub enum Cause {
     ClientChanged,
     /// An application on the device whose identity nothing assures.
     NativeClient,
+    /// The embedding program wants something answered.
+    OwnPromptOpen,
 }
 
 impl Cause {
@@ -129,7 +136,9 @@ impl Cause {
             | Self::Details
             | Self::OfflineAccess
             | Self::ClientChanged => Reason::ConsentRequired,
-            Self::NativeClient | Self::OrganizationOpen => Reason::InteractionRequired,
+            Self::NativeClient | Self::OrganizationOpen | Self::OwnPromptOpen => {
+                Reason::InteractionRequired
+            }
         }
     }
 }
@@ -142,6 +151,17 @@ pub struct Ask {
     pub prompt: Prompt,
     /// Why.
     pub reasons: Vec<Cause>,
+}
+
+impl Ask {
+    /// The question of the embedding program.
+    #[must_use]
+    pub fn own() -> Self {
+        Self {
+            prompt: Prompt::Own,
+            reasons: vec![Cause::OwnPromptOpen],
+        }
+    }
 }
 
 /// What comes next.
@@ -166,6 +186,9 @@ pub struct Done {
     /// Chose to go on with this session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub selected: Option<Sid>,
+    /// Questions of the embedding program that were answered, each in the session that stands with it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub own: BTreeMap<String, Sid>,
 }
 
 /// What is known when it is decided what to ask.

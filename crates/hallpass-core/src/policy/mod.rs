@@ -29,6 +29,7 @@ mod decoupled;
 mod encryption;
 mod keys;
 mod lifetimes;
+mod own;
 mod people;
 mod registration;
 mod requests;
@@ -42,6 +43,7 @@ pub use decoupled::{BackchannelPolicy, DeliveryMode, DevicePolicy};
 pub use encryption::EncryptionPolicy;
 pub use keys::KeyPolicy;
 pub use lifetimes::Lifetimes;
+pub use own::{OwnMember, OwnParameter};
 pub use people::{PeoplePolicy, SignUp, TextPolicy};
 pub use registration::RegistrationPolicy;
 pub use requests::RequestPolicy;
@@ -141,6 +143,8 @@ pub struct Policy {
     pub consent: Asking,
     /// Claims that stand in access tokens, always the same.
     pub token_claims: TokenClaims,
+    /// Members of client metadata beside those that have rules here.
+    pub client_members: Vec<OwnMember>,
     /// How the person of a token must have signed in for UserInfo to answer.
     pub userinfo_step_up: StepUp,
 }
@@ -221,6 +225,7 @@ impl fmt::Debug for Policy {
             access,
             consent,
             token_claims,
+            client_members,
             userinfo_step_up,
         } = self;
         f.debug_struct("Policy")
@@ -266,6 +271,7 @@ impl fmt::Debug for Policy {
             .field("access", access)
             .field("consent", consent)
             .field("token_claims", token_claims)
+            .field("client_members", client_members)
             .field("userinfo_step_up", userinfo_step_up)
             .finish()
     }
@@ -435,6 +441,7 @@ impl Policy {
             access: AccessPolicy::default(),
             consent: Asking::default(),
             token_claims: TokenClaims::default(),
+            client_members: Vec::new(),
             userinfo_step_up: StepUp::default(),
         }
     }

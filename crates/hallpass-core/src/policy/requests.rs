@@ -1,6 +1,11 @@
 //! Signed and pushed authorization requests.
 
+use std::borrow::Cow;
+
 use hallpass_jose::JwsAlgorithm;
+
+use super::OwnParameter;
+use crate::authorize::rules::PARAMETERS;
 
 /// Request objects (RFC 9101) and pushed authorization requests (RFC 9126).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +31,27 @@ pub struct RequestPolicy {
     /// So many requests one network (an IPv4 address, the /64 of an IPv6 address) may push within a minute for clients
     /// that anybody can speak for: public ones and those of client documents.
     pub pushed_per_network_per_minute: u32,
+    /// Parameters beside those of the protocol.
+    pub own: Vec<OwnParameter>,
+}
+
+impl RequestPolicy {
+    /// The names of all parameters that mean something.
+    #[must_use]
+    pub fn parameters(&self) -> Cow<'static, [&'static str]> {
+        if self.own.is_empty() {
+            return Cow::Borrowed(PARAMETERS);
+        }
+        let own = self.own.iter().map(OwnParameter::name);
+        PARAMETERS.iter().copied().chain(own).collect()
+    }
+
+    /// Those of the program that are none of the protocol's.
+    pub(crate) fn additional(&self) -> impl Iterator<Item = &OwnParameter> {
+        self.own
+            .iter()
+            .filter(|own| !PARAMETERS.contains(&own.name()))
+    }
 }
 
 impl Default for RequestPolicy {
@@ -40,6 +66,7 @@ impl Default for RequestPolicy {
             require_pushed: false,
             max_pushed: 10_000,
             pushed_per_network_per_minute: 120,
+            own: Vec::new(),
         }
     }
 }

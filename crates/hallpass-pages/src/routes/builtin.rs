@@ -151,6 +151,8 @@ fn path(page: PageKind, handle: &str) -> String {
         PageKind::SignUp => format!("{SIGN_UP}?handle={handle}"),
         PageKind::Login => format!("{SIGN_IN}?handle={handle}"),
         PageKind::SelectAccount => format!("{SELECT_ACCOUNT}?handle={handle}"),
+        // There is no built-in page for what only the program knows.
+        PageKind::Own => format!("/?handle={handle}"),
         PageKind::Organization => format!("{ORGANIZATION}?handle={handle}"),
         PageKind::Consent => format!("{CONSENT}?handle={handle}"),
         PageKind::Logout => format!("{CONFIRM_LOGOUT}?handle={handle}"),

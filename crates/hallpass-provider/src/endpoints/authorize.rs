@@ -131,7 +131,8 @@ impl Provider {
                 let next = interaction::next(&flow.valid, &person.facts(&flow, self));
                 let answer = match next {
                     Next::Ask(ask) if ask.prompt != Prompt::Consent => {
-                        let url = self.ask(flow, ask.prompt, &person, browser, &mut cookies)?;
+                        let prompt = (ask.prompt, None);
+                        let url = self.ask(flow, prompt, &person, browser, &mut cookies)?;
                         Answer::Page(url)
                     }
                     // Nothing is granted: once somebody is signed in, they go where they wanted to.
@@ -139,7 +140,9 @@ impl Provider {
                 };
                 return Ok(Answered { answer, cookies });
             }
-            match interaction::next(&flow.valid, &person.facts(&flow, self)) {
+            let next = interaction::next(&flow.valid, &person.facts(&flow, self));
+            let (next, own) = self.with_own_prompt(next, &flow, &person).await?;
+            match next {
                 Next::Refuse(_) if let Some(device) = &flow.device => {
                     let answer = self.refuse_device(&flow, device, browser).await?;
                     return Ok(Answered { answer, cookies });
@@ -150,7 +153,8 @@ impl Provider {
                     return Ok(answered);
                 }
                 Next::Ask(ask) => {
-                    let url = self.ask(flow, ask.prompt, &person, browser, &mut cookies)?;
+                    let prompt = (ask.prompt, own);
+                    let url = self.ask(flow, prompt, &person, browser, &mut cookies)?;
                     return Ok(Answered {
                         answer: Answer::Page(url),
                         cookies,
@@ -230,7 +234,7 @@ impl Provider {
     fn ask(
         &self,
         flow: Flow,
-        prompt: Prompt,
+        (prompt, own_prompt): (Prompt, Option<String>),
         person: &Person,
         browser: &Browser,
         cookies: &mut SetCookies,
@@ -242,6 +246,7 @@ impl Provider {
             started_at: flow.started_at,
             expires_at: flow.started_at.plus(inner.policy.lifetimes.interaction),
             done: flow.done,
+            own_prompt,
             page,
             shown_to: person.signed_in.as_ref().map(|s| s.session.sid.clone()),
             request: flow.valid.to_record().clone(),
@@ -581,6 +586,7 @@ pub fn page_for(prompt: Prompt) -> PageKind {
         Prompt::SelectAccount => PageKind::SelectAccount,
         Prompt::Create => PageKind::SignUp,
         Prompt::Organization => PageKind::Organization,
+        Prompt::Own => PageKind::Own,
         // Proving who you are answers every question that pages do not know yet.
         Prompt::Login | _ => PageKind::Login,
     }

@@ -199,7 +199,7 @@ impl Provider {
             consented: Some(&consented),
             done: &interaction::Done {
                 login: Some(session.sid.clone()),
-                selected: None,
+                ..interaction::Done::default()
             },
             can_reach: None,
             standing: None,

@@ -1,6 +1,6 @@
 //! What pages ask the engine while a person acts, and what they report.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use hallpass_core::{
     access::is_name,
@@ -75,6 +75,10 @@ pub struct InteractionDetails {
     pub user_code: Option<String>,
     /// No client asks: the person goes on with a page of ours.
     pub own: bool,
+    /// The question of the embedding program that must be answered next.
+    pub own_prompt: Option<String>,
+    /// Parameters of the request that the embedding program added.
+    pub own_parameters: BTreeMap<String, String>,
 }
 
 /// What a person decided on the consent page.
@@ -192,7 +196,9 @@ impl Provider {
         let person = self
             .person(&flow, browser.session.as_ref().map(Opaque::key))
             .await?;
-        let ask = match next(&flow.valid, &person.facts(&flow, self)) {
+        let decided = next(&flow.valid, &person.facts(&flow, self));
+        let (decided, own_prompt) = self.with_own_prompt(decided, &flow, &person).await?;
+        let ask = match decided {
             Next::Ask(ask) => Some(ask),
             Next::Ready | Next::Refuse(_) => None,
         };
@@ -229,6 +235,8 @@ impl Provider {
                 .collect(),
             user_code: flow.device.as_ref().map(|device| device.user_code.clone()),
             own: flow.own.is_some(),
+            own_prompt,
+            own_parameters: request.own.clone(),
         })
     }
 

@@ -22,6 +22,7 @@ mod logout;
 pub mod mailed;
 mod noted;
 mod own;
+mod own_prompt;
 mod par;
 mod passkeys;
 mod phone;

@@ -1,7 +1,7 @@
 //! Pushed authorization requests, [RFC 9126](https://www.rfc-editor.org/rfc/rfc9126).
 
 use hallpass_core::{
-    authorize::{Endpoint as Rules, PUSHED_URI, Pushed, Reason, Received, rules::PARAMETERS},
+    authorize::{Endpoint as Rules, PUSHED_URI, Pushed, Reason, Received},
     binding::dpop,
     client::Client,
     client_auth::{self, AuthenticatedClient},
@@ -43,7 +43,8 @@ impl Provider {
         let inner = &self.inner;
         let most = inner.policy.requests.pushed_per_network_per_minute;
         self.count_strangers(&inner.pushes, client, request.peer, most)?;
-        let repeated = |name: &String| PARAMETERS.contains(&name.as_str());
+        let known = inner.policy.requests.parameters();
+        let repeated = |name: &String| known.contains(&name.as_str());
         if params.duplicated().iter().any(repeated) {
             return Err(Reason::ParameterRepeated.into());
         }
@@ -59,7 +60,7 @@ impl Provider {
             .resolve(received, Some(client.client().clone()))
             .await??;
         //= RFC9126#2.1 MUST: the request is checked as the authorization endpoint would
-        let (via, mut kept) = (identified.via(), identified.to_pushed());
+        let (via, mut kept) = (identified.via(), identified.to_pushed(&inner.policy));
         let valid = identified
             .validate_at(&inner.policy, Rules::PushedAuthorization)
             .map_err(|redirect| Failure::from(redirect.reason()))?;

@@ -48,6 +48,18 @@ impl ClientSpec {
         Self::new(id, metadata)
     }
 
+    /// A device without a browser, whose person signs in elsewhere (RFC 8628), and which gets refresh tokens.
+    #[must_use]
+    pub fn device(id: &str) -> Self {
+        let metadata = serde_json::json!({
+            "redirect_uris": [],
+            "response_types": [],
+            "grant_types": ["urn:ietf:params:oauth:grant-type:device_code", "refresh_token"],
+            "token_endpoint_auth_method": "none",
+        });
+        Self::new(id, metadata)
+    }
+
     /// With a secret.
     #[must_use]
     pub fn secret(mut self, secret: Secret) -> Self {

@@ -14,6 +14,8 @@ pub enum PageKind {
     SelectAccount,
     /// Choose for which organization to act.
     Organization,
+    /// Answer a question of the embedding program.
+    Own,
     /// Allow or deny.
     Consent,
     /// Confirm that you want to sign out.

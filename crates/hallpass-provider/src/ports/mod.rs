@@ -9,6 +9,7 @@ mod events;
 mod fetcher;
 mod interaction;
 mod mail;
+mod own_prompts;
 mod people;
 mod signer;
 mod token_claims;
@@ -28,6 +29,7 @@ pub use fetcher::{
 };
 pub use interaction::{Interaction, PageKind};
 pub use mail::{Letter, Letters, Mail, MailCode, MailError, MailLink, Mailer, Message};
+pub use own_prompts::{OwnPrompts, PromptAbout};
 pub use people::{ByOperator, Change, NewAccount, People, PersonalAccount, Prepared, Unfit};
 pub use signer::{SignError, Signer};
 pub use token_claims::{TokenAbout, TokenClaims};

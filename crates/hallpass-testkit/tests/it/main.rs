@@ -10,6 +10,7 @@
 
 mod access;
 mod account;
+mod additions;
 mod advertised;
 mod attestation;
 mod authorization_details;

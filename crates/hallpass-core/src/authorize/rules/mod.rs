@@ -20,7 +20,7 @@ pub mod scope;
 pub(crate) mod text;
 mod unsupported;
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use hallpass_types::{Params, Scope, Thumbprint};
 
@@ -198,6 +198,7 @@ pub(super) struct Draft {
     resources: Vec<String>,
     details: Vec<Detail>,
     organization: Option<String>,
+    own: BTreeMap<String, String>,
 }
 
 /// What a rule may look at beside the parameters.
@@ -215,13 +216,14 @@ pub(super) fn check(
     endpoint: Endpoint,
 ) -> Result<Draft, Reason> {
     //= RFC6749#3.1 MUST: a repeated parameter makes the request invalid
-    let repeated = |name: &String| PARAMETERS.contains(&name.as_str());
+    let known = context.policy.requests.parameters();
+    let repeated = |name: &String| known.contains(&name.as_str());
     if params.duplicated().iter().any(repeated) {
         return Err(Reason::ParameterRepeated);
     }
     unsupported::refuse(params)?;
     let foreign = endpoint.foreign();
-    let draft = if foreign.is_empty() {
+    let mut draft = if foreign.is_empty() {
         Draft::parse(params, context.policy)?
     } else {
         let own = params.iter().filter(|(name, _)| !foreign.contains(name));
@@ -231,7 +233,23 @@ pub(super) fn check(
     for rule in RULES.iter().filter(|rule| rule.applies_at(endpoint)) {
         (rule.check)(&draft, context)?;
     }
+    draft.own = own(params, context.policy)?;
     Ok(draft)
+}
+
+/// The parameters that the embedding program added.
+fn own(params: &Params, policy: &Policy) -> Result<BTreeMap<String, String>, Reason> {
+    let mut own = BTreeMap::new();
+    for parameter in policy.requests.additional() {
+        let Some(value) = params.get(parameter.name()) else {
+            continue;
+        };
+        if !parameter.takes(value) {
+            return Err(Reason::OwnParameter);
+        }
+        own.insert(parameter.name().to_owned(), value.to_owned());
+    }
+    Ok(own)
 }
 
 /// Whether a request that waited would still be taken, from a client or by an issuer that may have changed meanwhile. What
@@ -287,6 +305,7 @@ impl Draft {
             resources: resource::parse(params)?,
             details: details::parse(params)?,
             organization: organization(params, policy)?,
+            own: BTreeMap::new(),
         })
     }
 
@@ -341,6 +360,7 @@ impl Draft {
             resources,
             authorization_details: self.details,
             organization: self.organization,
+            own: self.own,
             pushed: via.pushed,
             scope,
         }

@@ -6,7 +6,7 @@ mod tests;
 use hallpass_jose::{Jwks, JwksPolicy, JwsAlgorithm};
 use hallpass_types::{Scope, Secret, sha256};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     ApplicationType, Client, ClientBackchannel, ClientLinks, ClientOrigin, ClientRecord,
@@ -91,6 +91,60 @@ struct Stored {
     policy_uri: Option<String>,
     tos_uri: Option<String>,
 }
+
+/// The members of [`Stored`].
+const KNOWN: &[&str] = &[
+    "application_type",
+    "redirect_uris",
+    "post_logout_redirect_uris",
+    "response_types",
+    "grant_types",
+    "response_modes",
+    "scope",
+    "resources",
+    "introspection_resources",
+    "token_endpoint_auth_method",
+    "token_endpoint_auth_signing_alg",
+    "jwks",
+    "jwks_uri",
+    "subject_type",
+    "sector_identifier_uri",
+    "id_token_signed_response_alg",
+    "userinfo_signed_response_alg",
+    "introspection_signed_response_alg",
+    "authorization_signed_response_alg",
+    "request_object_signing_alg",
+    "require_signed_request_object",
+    "require_pushed_authorization_requests",
+    "request_uris",
+    "initiate_login_uri",
+    "authorization_details_types",
+    "default_max_age",
+    "require_auth_time",
+    "default_acr_values",
+    "required_acr",
+    "sign_in_methods",
+    "second_factor",
+    "require_pkce",
+    "skip_consent",
+    "allowed_groups",
+    "allowed_roles",
+    "dpop_bound_access_tokens",
+    "tls_client_certificate_bound_access_tokens",
+    "backchannel_logout_uri",
+    "backchannel_logout_session_required",
+    "frontchannel_logout_uri",
+    "frontchannel_logout_session_required",
+    "backchannel_token_delivery_mode",
+    "backchannel_client_notification_endpoint",
+    "backchannel_authentication_request_signing_alg",
+    "backchannel_user_code_parameter",
+    "client_name",
+    "client_uri",
+    "logo_uri",
+    "policy_uri",
+    "tos_uri",
+];
 
 impl Client {
     /// Makes the typed client of a record. Its metadata must be the result of [`metadata::normalize`].
@@ -287,10 +341,35 @@ impl Client {
                 policy_uri: stored.policy_uri,
                 tos_uri: stored.tos_uri,
             },
+            own: own(record, policy),
             created_at: record.created_at,
             updated_at: record.updated_at,
         })
     }
+}
+
+/// The members that the embedding program added.
+fn own(record: &ClientRecord, policy: &Policy) -> Map<String, Value> {
+    let mut own = Map::new();
+    for member in &policy.client_members {
+        let name = member.name();
+        if let Some(value) = record.metadata.get(name).filter(|_| !is_known(name)) {
+            own.insert(name.to_owned(), value.clone());
+        }
+    }
+    own
+}
+
+/// Whether a member of that name means something to a rule.
+pub(super) fn is_known(name: &str) -> bool {
+    const OTHERS: &[&str] = &[
+        "client_id",
+        "client_secret",
+        "fapi_profile",
+        "contacts",
+        "software_id",
+    ];
+    KNOWN.contains(&name) || OTHERS.contains(&name) || certificate::MEMBERS.contains(&name)
 }
 
 /// The secret of a client that has one, long enough for every HMAC that uses it.

@@ -75,6 +75,7 @@ pub fn normalize(
     if origin.is_trusted() {
         draft.trusted(method)?;
     }
+    draft.own()?;
     Ok(draft.out)
 }
 
@@ -140,6 +141,24 @@ struct Draft<'a> {
 impl Draft<'_> {
     fn put(&mut self, name: &str, value: impl Into<Value>) {
         self.out.insert(name.to_owned(), value.into());
+    }
+
+    /// Members that the embedding program added. What has a rule already keeps it.
+    fn own(&mut self) -> Result<(), MetadataError> {
+        for member in &self.policy.client_members {
+            let name = member.name();
+            let Some(value) = self.input.value(name) else {
+                continue;
+            };
+            if super::load::is_known(name) || self.out.contains_key(name) {
+                continue;
+            }
+            if !member.takes(value) {
+                return Err(MetadataReason::Unsupported.at(name));
+            }
+            self.out.insert(name.to_owned(), value.clone());
+        }
+        Ok(())
     }
 
     fn application_type(&mut self) -> Result<ApplicationType, MetadataError> {
