@@ -46,6 +46,7 @@ pub(crate) fn policy() -> Policy {
 /// A confidential web client without further restrictions.
 pub(crate) fn web() -> Client {
     Client {
+        own: serde_json::Map::new(),
         id: ClientId::parse("web").unwrap(),
         origin: ClientOrigin::Administration,
         application_type: ApplicationType::Web,

@@ -78,7 +78,7 @@ fn asks(prompt: Prompt, reasons: &[Cause]) -> Next {
 fn signed_in_here() -> Done {
     Done {
         login: Some(sid("sid-1")),
-        selected: None,
+        ..Done::default()
     }
 }
 
@@ -198,8 +198,8 @@ fn a_requested_sign_in_cannot_be_skipped() {
         }
         // Choosing an account is no sign-in.
         scene.done = Done {
-            login: None,
             selected: Some(sid("sid-1")),
+            ..Done::default()
         };
         scene.session = Some(session(5));
         assert!(matches!(scene.next(), Next::Ask(ask) if ask.prompt == Prompt::Login));
