@@ -53,7 +53,7 @@ impl PhoneNumber {
     #[must_use]
     pub fn masked(&self) -> String {
         let last = self.0.len().saturating_sub(2);
-        format!("+…{}", self.0.get(last..).unwrap_or_default())
+        format!("•••{}", self.0.get(last..).unwrap_or_default())
     }
 }
 
@@ -112,6 +112,6 @@ mod tests {
     fn a_number_is_neither_printed_nor_shown_whole() {
         let number = PhoneNumber::parse("+4915112345678").unwrap();
         assert!(!format!("{number:?}").contains("1234"));
-        assert_eq!(number.masked(), "+…78");
+        assert_eq!(number.masked(), "•••78");
     }
 }

@@ -71,7 +71,7 @@ pub(super) fn phones() -> Vec<(&'static str, Page<'static>)> {
             Page::Credentials(Credentials {
                 section: "phone",
                 action: "/account/phone",
-                phone: "+…78",
+                phone: "•••78",
                 ..CREDENTIALS
             }),
         ),
@@ -81,7 +81,7 @@ pub(super) fn phones() -> Vec<(&'static str, Page<'static>)> {
                 section: "phone",
                 action: "/account/phone",
                 offer: "",
-                phone: "+…78",
+                phone: "•••78",
                 ..CREDENTIALS
             }),
         ),

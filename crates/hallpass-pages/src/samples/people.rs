@@ -265,7 +265,7 @@ pub(super) fn people() -> Vec<(&'static str, Page<'static>)> {
                 action: "/sign-in?handle=sample",
                 waiting: "sample",
                 text: true,
-                address: Some("+…78"),
+                address: Some("•••78"),
                 lifetime: 600,
                 remember: false,
                 error: None,

@@ -102,7 +102,7 @@ async fn s50_a_code_on_the_telephone_is_asked_for_after_the_password_and_told_in
     thief.sign_in("alice").await;
     let mut browser = confirmed(&op).await;
     let page = browser.get("/account/phone").await.text();
-    assert!(page.contains("id=\"phone-on\"") && page.contains("+…78"));
+    assert!(page.contains("id=\"phone-on\"") && page.contains("•••78"));
     assert!(!page.contains("15112345678"), "a number is not shown whole");
     // What was signed in with less is over, and the person is told.
     let first = Request::of("first", "openid");
