@@ -1,5 +1,6 @@
 //! `hallpass import`: moving in from other systems.
 
+mod env;
 pub(super) mod users;
 
 use std::path::Path;
@@ -19,5 +20,6 @@ pub(super) fn run(
         cli::Import::Users(options) => with_engine(&load(config)?, of, async |engine| {
             users::run(&options, &engine, output).await
         }),
+        cli::Import::SourceLoop(options) => env::run(&options, output),
     }
 }

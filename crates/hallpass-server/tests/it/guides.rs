@@ -1,0 +1,150 @@
+//! Guides for moving in: their commands, run as they stand there, and what comes of them.
+
+use serde_json::{Value, json};
+
+use crate::process::{Folder, Serving};
+
+/// Blocks of code of a guide: their language and their text.
+fn blocks(guide: &str) -> Vec<(&str, String)> {
+    let mut blocks = Vec::new();
+    let mut lines = guide.lines();
+    while let Some(line) = lines.next() {
+        if let Some(language) = line.strip_prefix("```") {
+            let text: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
+            blocks.push((language, text.join("\n")));
+        }
+    }
+    blocks
+}
+
+/// Words as a shell would split them: quotes of two kinds, nothing else.
+fn words(line: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut quote = None;
+    for c in line.chars() {
+        match (quote, c) {
+            (None, '\'' | '"') => quote = Some(c),
+            (Some(open), _) if open == c => quote = None,
+            (None, ' ') => words.push(String::new()),
+            (Some(_) | None, _) => words.last_mut().unwrap().push(c),
+        }
+    }
+    words
+}
+
+/// Follows a guide from top to bottom: settings go to the configuration, JSON to `people.jsonl`, commands are run.
+fn follow(folder: &Folder, guide: &str) -> usize {
+    let mut configuration = String::new();
+    let mut run = 0;
+    for (language, text) in blocks(guide) {
+        match language {
+            "toml" => {
+                configuration.push_str(&text);
+                configuration.push('\n');
+                folder.write("hallpass.toml", &configuration);
+            }
+            "json" => drop(folder.write("people.jsonl", &text)),
+            "console" => {
+                for line in text.lines() {
+                    let words = words(line);
+                    let arguments: Vec<&str> = words.iter().map(String::as_str).collect();
+                    assert_eq!(arguments[0], "hallpass", "{line}");
+                    // The guide says once which configuration all of them are about.
+                    let given =
+                        arguments.contains(&"--config") || !folder.0.join("hallpass.toml").exists();
+                    let more: &[&str] = if given {
+                        &[]
+                    } else {
+                        &["--config", "hallpass.toml"]
+                    };
+                    let output = folder.run(&[more, &arguments[1..]].concat());
+                    assert!(output.status.success(), "{line}: {output:?}");
+                    run += 1;
+                }
+            }
+            other => panic!("a block of {other:?}"),
+        }
+    }
+    run
+}
+
+#[test]
+fn the_guide_from_loginid_works_as_it_is_written() {
+    let folder = Folder::new();
+    let run = follow(
+        &folder,
+        include_str!("../../../../docs/guide/from-loginid.md"),
+    );
+    assert_eq!(run, 9);
+    let people = folder.json(&["--config", "hallpass.toml", "--json", "user", "list"]);
+    assert!(people.to_string().contains("alice"), "{people}");
+
+    let mut command = folder.hallpass(&["--config", "hallpass.toml", "serve", "--json"]);
+    let server = Serving::spawn(&mut command);
+    let told = |host: &str, path: &str| {
+        let answer = server.at(host, "GET", path, "");
+        assert_eq!(answer.status, 200, "{host}{path}: {}", answer.body);
+        answer.json()
+    };
+    let discovery = "/oidc/.well-known/openid-configuration";
+    let own = told("login.example.com", discovery);
+    assert_eq!(own["issuer"], "https://login.example.com");
+    assert_eq!(
+        own["token_endpoint"],
+        "https://login.example.com/oidc/token"
+    );
+    assert_eq!(own["hallpass_compatibility"], json!(["loginid"]));
+    let acme = told("acme.example.com", discovery);
+    assert_eq!(
+        acme,
+        told("acme.example.com", "/.well-known/openid-configuration")
+    );
+    assert_eq!(acme["issuer"], "https://acme.example.com");
+    assert_eq!(
+        acme["token_endpoint"],
+        "https://acme.example.com/oidc/token"
+    );
+    assert_eq!(
+        acme["hallpass_compatibility"],
+        Value::Null,
+        "taken away at the end"
+    );
+    // Each has keys of its own, and the applications of the one are nobody at the other.
+    let keys = |host| told(host, "/oidc/keys")["keys"][0]["kid"].clone();
+    assert_ne!(keys("login.example.com"), keys("acme.example.com"));
+    let query = "/oidc/auth?client_id=rTtK9vWq3ZsM1xYbN5cJ2g&response_type=code&scope=openid\
+        &redirect_uri=https%3A%2F%2Fshop.example.com%2Fcallback&code_challenge_method=S256\
+        &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+    let answer = server.at("login.example.com", "GET", query, "");
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    let answer = server.at("acme.example.com", "GET", query, "");
+    assert_eq!(answer.status, 400);
+    let log = server.stop();
+    assert!(log.contains("danger.loginid_compatibility"), "{log}");
+    assert!(log.contains("compatibility.loginid: this issuer"), "{log}");
+}
+
+#[test]
+fn the_guide_from_sourceloop_works_as_it_is_written() {
+    let folder = Folder::new();
+    folder.write(
+        ".env",
+        "OIDC_ISSUER_URL=https://login.example.com\nPORT=0\nOIDC_SESSION_TIME=7200\nOIDC_GRANT_TIME=86400\n",
+    );
+    let run = follow(
+        &folder,
+        include_str!("../../../../docs/guide/from-sourceloop.md"),
+    );
+    assert_eq!(run, 2);
+    // The alias of the guide is one that the made configuration can have.
+    let made = folder.0.join("moved/hallpass.toml");
+    let mut text = std::fs::read_to_string(&made).unwrap();
+    text.push_str("\n[routes.aliases]\n\"/connect/userinfo\" = \"userinfo\"\n");
+    std::fs::write(&made, text).unwrap();
+    let mut command = folder.hallpass(&["--config", "moved/hallpass.toml", "serve", "--json"]);
+    let server = Serving::spawn(&mut command);
+    for path in ["/me", "/connect/userinfo", "/userinfo"] {
+        assert_eq!(server.get(path).status, 401, "{path}");
+    }
+    assert_eq!(server.get("/connect/get-keys").status, 404);
+}
