@@ -63,7 +63,7 @@ pub(crate) struct Stop {
     title: String,
     text: String,
     /// Where they may go on: a label and an address under the issuer.
-    next: Option<(&'static str, String)>,
+    next: Option<Box<(&'static str, String)>>,
     /// The member of the input that it is about.
     field: Option<String>,
 }
@@ -97,7 +97,7 @@ impl Stop {
             "Your account has no role here. An owner can give you one, on the page of operators or by the command hallpass operator.",
         );
         "You are not an operator".clone_into(&mut stop.title);
-        stop.next = Some(("Sign out", "/logout".to_owned()));
+        stop.next = Some(Box::new(("Sign out", "/logout".to_owned())));
         stop
     }
 
@@ -108,7 +108,7 @@ impl Stop {
             "Whoever changes something here has signed in with a passkey or a second factor. Add a passkey to your account, then sign in with it.",
         );
         "Sign in with a passkey first".clone_into(&mut stop.title);
-        stop.next = Some(("Add a passkey", "/account/passkeys".to_owned()));
+        stop.next = Some(Box::new(("Add a passkey", "/account/passkeys".to_owned())));
         stop
     }
 
@@ -119,7 +119,7 @@ impl Stop {
             "The page was open for too long, or somebody else signed in since. Nothing was changed. Open it again and send it once more.",
         );
         "This form is over".clone_into(&mut stop.title);
-        stop.next = Some(("Open it again", back.to_owned()));
+        stop.next = Some(Box::new(("Open it again", back.to_owned())));
         stop
     }
 
@@ -145,7 +145,7 @@ impl Stop {
                 code => self.status,
                 id => self.id,
                 text => self.text.as_str(),
-                next => self.next.as_ref().map(|(label, href)| context! { label => *label, href => href.as_str() }),
+                next => self.next.as_ref().map(|next| context! { label => next.0, href => next.1.as_str() }),
             },
             status: self.status(),
         }
