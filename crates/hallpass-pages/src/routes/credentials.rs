@@ -333,9 +333,11 @@ impl PageRoutes {
                 _,
             ) => None,
         };
-        let confirmed = records.iter().find_map(|record| match &record.data {
-            CredentialData::Phone(phone) => Some(phone.number.masked()),
-            _ => None,
+        let confirmed = records.iter().find_map(|record| {
+            let CredentialData::Phone(phone) = &record.data else {
+                return None;
+            };
+            Some(phone.number.masked())
         });
         let phone = outcome.sent_to.clone().or(confirmed).unwrap_or_default();
         let waits = outcome.offer.as_deref();

@@ -15,7 +15,7 @@ use hallpass_store::{
     attempts::Counted,
 };
 use hallpass_types::{
-    Bucket, CredentialId, Key, Once, PhoneNumber, Subject, Timestamp, constant_time_eq, sha256,
+    Bucket, Key, Once, PhoneNumber, Subject, Timestamp, constant_time_eq, sha256,
 };
 use serde::{Deserialize, Serialize};
 
@@ -411,12 +411,10 @@ impl Provider {
 }
 
 fn phone(held: &[CredentialRecord]) -> Option<(CredentialRecord, Phone)> {
-    held.iter().find_map(|record| match &record.data {
-        CredentialData::Phone(phone) if record.id == id() => Some((record.clone(), phone.clone())),
-        _ => None,
+    held.iter().find_map(|record| {
+        let CredentialData::Phone(phone) = &record.data else {
+            return None;
+        };
+        (record.id == only("phone")).then(|| (record.clone(), phone.clone()))
     })
-}
-
-fn id() -> CredentialId {
-    only("phone")
 }

@@ -157,8 +157,8 @@ impl Person {
         let page = shown(target, &path, &cookie).await.ok_or_else(none)?;
         let options = options(&page).ok_or_else(none)?;
         let offer = attribute(&page, "name=\"offer\" value=\"").ok_or_else(none)?;
-        person.user = text(&options["user"]["id"]);
-        let made = person.create(&text(&options["challenge"]));
+        person.user = text(options.pointer("/user/id"));
+        let made = person.create(&text(options.get("challenge")));
         let form = format!("offer={offer}&credential={}", encoded(&made));
         let headers = format!("Cookie: {cookie}\r\nOrigin: {}\r\n", person.origin);
         let answer = ask(target.port, &post(&path, &headers, &form)).await;
@@ -188,7 +188,7 @@ impl Person {
         let (path, cookie) = page_of(target, "").await?;
         let page = shown(target, &path, &cookie).await?;
         let options = options(&page)?;
-        let given = self.get(&text(&options["challenge"]));
+        let given = self.get(&text(options.get("challenge")));
         let headers = format!("Cookie: {cookie}\r\nOrigin: {}\r\n", self.origin);
         let form = format!("credential={}", encoded(&given));
         let answer = ask(target.port, &post(&path, &headers, &form)).await.ok()?;
@@ -215,7 +215,7 @@ impl Person {
 
     fn create(&self, challenge: &str) -> String {
         let jwk = serde_json::to_value(self.key.public_jwk()).unwrap_or_default();
-        let number = |name: &str| base64url::decode(text(&jwk[name])).unwrap_or_default();
+        let number = |name: &str| base64url::decode(text(jwk.get(name))).unwrap_or_default();
         let mut data = self.head(0x40);
         data.extend_from_slice(&[0; 16]);
         data.extend_from_slice(&[0, 32]);
@@ -284,8 +284,8 @@ fn attribute<'p>(page: &'p str, before: &str) -> Option<&'p str> {
     page.split_once(before)?.1.split('"').next()
 }
 
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
+fn text(value: Option<&Value>) -> String {
+    value.and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
 fn encoded(value: &str) -> String {
