@@ -9,4 +9,4 @@ pub mod hash;
 pub mod strength;
 pub mod throttle;
 
-pub use builtin::{AccountError, BuiltinAccounts, NewUser, Surroundings, username_key};
+pub use builtin::{AccountError, Arriving, BuiltinAccounts, NewUser, Surroundings, username_key};

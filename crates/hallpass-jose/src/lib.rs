@@ -25,6 +25,7 @@ mod algorithm;
 mod backend;
 pub mod base64url;
 mod claims;
+pub mod encrypted;
 mod error;
 pub mod hash;
 pub mod json;

@@ -18,6 +18,7 @@ mod purge;
 mod queue;
 mod read;
 mod row;
+mod source;
 mod sql;
 mod statement;
 mod stats;
@@ -27,5 +28,6 @@ mod together;
 mod writer;
 
 pub use options::{Address, InvalidAddress, Options, Tls};
+pub use source::{Source, SourceError};
 pub use stats::{Stats, StatsSnapshot};
 pub use store::PostgresStore;

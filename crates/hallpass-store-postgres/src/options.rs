@@ -110,6 +110,12 @@ impl Address {
         Ok(address)
     }
 
+    /// Whether a password is in it.
+    #[must_use]
+    pub fn has_password(&self) -> bool {
+        self.config.get_password().is_some()
+    }
+
     /// Sets or replaces the password.
     #[must_use]
     pub fn with_password(mut self, password: &str) -> Self {

@@ -1,7 +1,6 @@
 //! What operators change about accounts, made ready to be committed together with the line that says so.
 
 use hallpass_core::access::takes_away;
-use hallpass_core::issue::id_token::is_reserved;
 use hallpass_provider::ports::{ByOperator, Prepared, Unfit};
 use hallpass_store::{CredentialData, Spend, StoreError, UserRecord};
 use hallpass_types::{IssuerId, Subject};
@@ -9,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{
     AccountError, BuiltinAccounts, account,
-    change::COMMANDS,
+    change::{COMMANDS, is_reserved},
     name::{self, username_key},
 };
 

@@ -1,7 +1,7 @@
 //! Making and changing accounts.
 
 use hallpass_core::access::{Membership, takes_away};
-use hallpass_core::issue::id_token::is_reserved;
+use hallpass_core::issue::id_token;
 use hallpass_provider::ports::{PasswordChoice, PasswordRefused, Prepared, Unfit};
 use hallpass_store::{Commit, Committed, Spend, StoreError, UserRecord};
 use hallpass_types::{IssuerId, Secret, Subject};
@@ -414,3 +414,9 @@ pub(super) const COMMANDS: Lane = Lane::trusted(u64::MAX);
 
 /// Tries to write a change when others write at the same time.
 const ROUNDS: usize = 5;
+
+/// Whether a claim says something about a token or a sign-in, which no account has. What others assert about a person is
+/// kept with the account ([OpenID Connect Core section 5.6](https://openid.net/specs/openid-connect-core-1_0.html#AggregatedDistributedClaims)).
+pub(super) fn is_reserved(name: &str) -> bool {
+    id_token::is_reserved(name) && !["_claim_names", "_claim_sources"].contains(&name)
+}

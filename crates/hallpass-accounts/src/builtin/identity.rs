@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use hallpass_core::issue::id_token::is_reserved;
 use hallpass_provider::ports::{Account, NewPerson};
 use hallpass_store::{Commit, Committed, CredentialRecord, Spend, StoreError, UserRecord};
 use hallpass_types::IssuerId;
 use serde_json::Value;
 
+use super::change::is_reserved;
 use super::name::username_key;
 use super::{BuiltinAccounts, account, name};
 

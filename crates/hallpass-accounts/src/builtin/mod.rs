@@ -1,5 +1,6 @@
 //! Accounts that live in the provider's own store.
 
+mod arrive;
 mod attempts;
 mod by_operator;
 mod change;
@@ -22,6 +23,7 @@ use crate::{
     throttle::{Elsewhere, Limits, Throttle},
 };
 
+pub use arrive::Arriving;
 pub use change::{AccountError, NewUser};
 pub use name::username_key;
 

@@ -175,6 +175,13 @@ impl Foreign {
     }
 }
 
+/// Whether a bcrypt hash is that of a password. For imports, which ask it of a password that everybody got; at a sign-in the pool
+/// verifies.
+#[must_use]
+pub fn is_bcrypt_of(hash: &str, password: &str) -> bool {
+    bcrypt(hash).is_some() && bcrypt::verify(password, hash).unwrap_or(false)
+}
+
 const fn argon2_kind(data_dependent: bool) -> Algorithm {
     if data_dependent {
         Algorithm::Argon2d

@@ -22,7 +22,7 @@ use std::{
 use hallpass_types::Secret;
 use tokio::sync::oneshot;
 
-pub use foreign::{Foreign, Stored};
+pub use foreign::{Foreign, Stored, is_bcrypt_of};
 pub use phc::{Cost, Phc, SALT_LEN, UnusableHash, Verdict};
 pub use queue::Lane;
 pub use stats::{Stats, WAIT_BOUNDS};

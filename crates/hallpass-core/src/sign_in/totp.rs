@@ -94,6 +94,28 @@ pub fn base32(bytes: &[u8]) -> String {
     text
 }
 
+/// Reads a secret as people type it; none for what is no base32. Case, spaces and padding do not matter.
+#[must_use]
+pub fn from_base32(text: &str) -> Option<Vec<u8>> {
+    let (mut bits, mut held) = (0_u32, 0_u32);
+    let mut out = Vec::new();
+    let typed = text.trim_end_matches('=').bytes().filter(|b| *b != b' ');
+    for byte in typed {
+        let value = match byte.to_ascii_uppercase() {
+            letter @ b'A'..=b'Z' => letter.saturating_sub(b'A'),
+            digit @ b'2'..=b'7' => digit.saturating_sub(b'2').saturating_add(26),
+            _ => return None,
+        };
+        held = ((held << 5) | u32::from(value)) & 0xfff;
+        bits = bits.saturating_add(5);
+        if bits >= 8 {
+            bits = bits.saturating_sub(8);
+            out.push(u8::try_from((held >> bits) & 0xff).ok()?);
+        }
+    }
+    Some(out)
+}
+
 /// What an authenticator app reads from a QR code.
 #[must_use]
 pub fn key_uri(secret: &[u8], service: &str, account: &str) -> String {
@@ -127,6 +149,18 @@ mod tests {
 
     fn text(step: u64) -> String {
         String::from_utf8(code(SECRET, step).to_vec()).unwrap()
+    }
+
+    #[test]
+    fn base32_reads_back() {
+        for length in 0..40_u8 {
+            let bytes: Vec<u8> = (0..length).map(|n| n.wrapping_mul(37)).collect();
+            assert_eq!(from_base32(&base32(&bytes)), Some(bytes));
+        }
+        assert_eq!(from_base32("jbsw y3dp===="), Some(b"Hello".to_vec()));
+        for wrong in ["1", "A!", "Ä", "A=B"] {
+            assert_eq!(from_base32(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ pub(crate) fn rsa_public_key(der: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// Reads one element with the tag; returns its content and what follows.
-fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+pub(crate) fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (found, rest) = der.split_first()?;
     if *found != tag {
         return None;
@@ -38,8 +38,10 @@ fn unsigned(integer: &[u8]) -> &[u8] {
     }
 }
 
-const INTEGER: u8 = 0x02;
-const SEQUENCE: u8 = 0x30;
+pub(crate) const INTEGER: u8 = 0x02;
+pub(crate) const SEQUENCE: u8 = 0x30;
+pub(crate) const OCTETS: u8 = 0x04;
+pub(crate) const OBJECT: u8 = 0x06;
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,7 @@
 
 pub(crate) mod agree;
 pub(crate) mod content;
-mod der;
+pub(crate) mod der;
 pub(crate) mod oaep;
 pub(crate) mod shake;
 pub(crate) mod sign;

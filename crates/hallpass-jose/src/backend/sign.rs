@@ -1,6 +1,6 @@
 //! Private keys that sign.
 
-use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rsa::{KeyPairComponents, KeySize, PublicKeyComponents};
 use aws_lc_rs::signature::{
     self as alg, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, PqdsaKeyPair,
@@ -65,6 +65,16 @@ impl PrivateKey {
                 Self::MlDsa(pair, algorithm)
             }
         })
+    }
+
+    /// The public key as a `SubjectPublicKeyInfo`, of RSA and EC keys.
+    pub(crate) fn spki(&self) -> Option<Vec<u8>> {
+        let der: PublicKeyX509Der<'_> = match self {
+            Self::Rsa(pair, _) => pair.public_key().as_der().ok()?,
+            Self::Ec(pair, _) => pair.public_key().as_der().ok()?,
+            Self::Ed25519(_) | Self::MlDsa(..) => return None,
+        };
+        Some(der.as_ref().to_vec())
     }
 
     pub(crate) fn from_material(

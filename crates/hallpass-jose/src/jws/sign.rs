@@ -115,10 +115,36 @@ impl SigningKey {
         Ok(out)
     }
 
+    /// The SHA-256 digest of the public key as a `SubjectPublicKeyInfo` in base64url, by which other systems name RSA and EC
+    /// keys.
+    #[must_use]
+    pub fn spki_digest(&self) -> Option<String> {
+        let digest = crate::hash::sha256(&self.0.key.spki()?);
+        Some(base64url::encode(digest))
+    }
+
+    /// The same key under another identifier, as another system published it.
+    ///
+    /// # Errors
+    /// As reading it.
+    pub fn with_kid(&self, kid: &str) -> Result<Self, KeyError> {
+        let inner = &*self.0;
+        let key = PrivateKey::from_der(inner.algorithm, &inner.key.to_pkcs8()?)?;
+        Self::named(inner.algorithm, key, Some(kid))
+    }
+
     fn new(algorithm: JwsAlgorithm, key: PrivateKey) -> Result<Self, KeyError> {
+        Self::named(algorithm, key, None)
+    }
+
+    fn named(
+        algorithm: JwsAlgorithm,
+        key: PrivateKey,
+        kid: Option<&str>,
+    ) -> Result<Self, KeyError> {
         let material = key.public()?;
         let mut public = Jwk::from_material(material)?;
-        let kid = public.thumbprint();
+        let kid = kid.map_or_else(|| public.thumbprint(), str::to_owned);
         public.kid = Some(kid.clone());
         public.alg = Some(algorithm.name().to_owned());
         public.key_use = Some("sig".to_owned());

@@ -441,6 +441,25 @@ impl Provider {
 /// Tries to write a change when others write at the same time.
 const ROUNDS: usize = 5;
 
+impl Provider {
+    /// The authenticator app of somebody who comes from another system.
+    #[must_use]
+    pub fn totp_from_elsewhere(&self, subject: &Subject, secret: &[u8]) -> CredentialRecord {
+        let id = only("totp");
+        let data = CredentialData::Totp(Totp {
+            sealed: self.inner.secrets.seal_totp(subject, id, secret),
+            last_step: 0,
+        });
+        record(subject, id, data, self.now())
+    }
+
+    /// The line that says to somebody that their account came from another system.
+    #[must_use]
+    pub fn arrived(&self, subject: &Subject) -> Write {
+        self.happened(subject, Activity::Imported, &Browser::default(), None)
+    }
+}
+
 /// The identity of what a person has one of.
 pub(super) fn only(kind: &str) -> CredentialId {
     let mut id = [0; 16];

@@ -298,9 +298,12 @@ fn open_one(record: &KeyRecord, with: Opening<'_>) -> Option<Opened> {
         }
     };
     let key = SigningKey::from_pkcs8(algorithm, &pkcs8).ok()?;
-    if key.kid() != record.kid {
-        return None;
-    }
+    // A key from another system keeps the name that it had there, and signs nothing here.
+    let key = match record.phase {
+        _ if key.kid() == record.kid => key,
+        KeyPhase::Retiring => key.with_kid(&record.kid).ok()?,
+        KeyPhase::Next | KeyPhase::Active => return None,
+    };
     let public = key.verifying_key().ok()?;
     Some(Opened::Signs(Box::new(HeldKey {
         public,
@@ -364,6 +367,30 @@ pub fn generate(
         created_at: now,
         phase_since: now,
         keep_until: None,
+    })
+}
+
+/// A key of another system, sealed for the store under the name that it had there: it verifies and is published until
+/// `until`, and signs nothing.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] when the backend cannot write it.
+pub fn from_elsewhere(
+    key: &SigningKey,
+    secrets: &Secrets,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<KeyRecord, StoreError> {
+    let failed = |e| StoreError::Unavailable(Box::new(e));
+    let pkcs8 = key.to_pkcs8().map_err(failed)?;
+    Ok(KeyRecord {
+        kid: key.kid().to_owned(),
+        alg: key.algorithm().name().to_owned(),
+        phase: KeyPhase::Retiring,
+        sealed: secrets.seal_signing_key(key.kid(), &pkcs8),
+        created_at: now,
+        phase_since: now,
+        keep_until: Some(until),
     })
 }
 

@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use crate::moment::Moment;
 pub use audit::{Audit, AuditExport};
-pub use import::{Import, SourceLoopImport};
+pub use import::{Import, ImportClients, ImportKeycloak, ImportSourceloop, SourceloopSub};
 pub use operator::{Operator, OperatorCreate, OperatorName, OperatorRole, OperatorSet};
 pub use user::{
     Credential, CredentialRemove, Invite, Password, SetPassword, User, UserCreate, UserImport,

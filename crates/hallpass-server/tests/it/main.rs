@@ -13,6 +13,7 @@ mod guides;
 mod issuers;
 mod listener;
 mod master_key;
+mod moving;
 mod operated;
 mod operation;
 mod people;

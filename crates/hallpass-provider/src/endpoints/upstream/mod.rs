@@ -22,7 +22,7 @@ use hallpass_store::{
     Commit, Committed, CredentialData, CredentialRecord, Spend, Upstream as Identity,
 };
 use hallpass_types::{
-    Bucket, ContentDigest, CredentialId, Key, Once, Opaque, Params, Sid, Timestamp, sha256,
+    Bucket, ContentDigest, CredentialId, Key, Once, Opaque, Params, Sid, Subject, Timestamp, sha256,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -432,6 +432,36 @@ impl Provider {
             last_used_at: None,
             revision: 0,
         }
+    }
+
+    /// The link of somebody who comes from another system to who they are at a provider of the configuration. None: there is no
+    /// provider of that name.
+    #[must_use]
+    pub fn identity_from_elsewhere(
+        &self,
+        subject: &Subject,
+        provider: &str,
+        theirs: &str,
+    ) -> Option<CredentialRecord> {
+        let upstreams = &self.inner.policy.upstreams;
+        let upstream = upstreams.iter().find(|u| u.id == provider)?;
+        Some(CredentialRecord {
+            subject: subject.clone(),
+            id: CredentialId(self.random()),
+            data: CredentialData::Upstream(Identity {
+                provider: upstream.id.clone(),
+                issuer: match &upstream.endpoints {
+                    Endpoints::OpenId { issuer, .. } => Some(issuer.clone()),
+                    Endpoints::OAuth { .. } => None,
+                },
+                subject: theirs.to_owned(),
+            }),
+            lookup: Some(lookup(upstream, theirs)),
+            name: upstream.name.clone(),
+            created_at: self.now(),
+            last_used_at: None,
+            revision: 0,
+        })
     }
 
     async fn commit_credential(

@@ -2,7 +2,7 @@
 
 mod applications;
 mod pages;
-mod person;
+pub(crate) mod person;
 mod users;
 
 use crate::process::{Folder, Serving};

@@ -16,7 +16,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hallpass_provider::ports::{Entropy, SystemEntropy};
 use serde_json::json;
 
-use crate::cli;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -26,10 +25,7 @@ use mapping::Moved;
 const LONGEST: u64 = 1 << 20;
 const NAME: &str = "hallpass.toml";
 
-pub(super) fn run(options: &cli::SourceLoopImport, output: Output) -> Result<(), Failure> {
-    let Some(path) = &options.env_file else {
-        return Err(Failure::new("name the file of variables: --env-file FILE"));
-    };
+pub(super) fn run(path: &Path, out: &Path, output: Output) -> Result<(), Failure> {
     let name = path.display();
     let cannot = |error: std::io::Error| Failure::new(format!("cannot read {name}: {error}"));
     if std::fs::metadata(path).map_err(cannot)?.len() > LONGEST {
@@ -39,7 +35,7 @@ pub(super) fn run(options: &cli::SourceLoopImport, output: Output) -> Result<(),
     let variables = file::parse(&text)
         .map_err(|line| Failure::new(format!("{name}:{line}: is no NAME=value")))?;
     // The server may be started in another folder than this command.
-    let out = std::path::absolute(&options.out).map_err(cannot)?;
+    let out = std::path::absolute(out).map_err(cannot)?;
     let folder = out
         .to_str()
         .ok_or_else(|| Failure::new("the name of the folder is no text"))?;
