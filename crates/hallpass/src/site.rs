@@ -110,7 +110,6 @@ impl Site {
     /// A router that answers this issuer and nothing else. Its routes stand at the places that the issuer says: merge it, or
     /// make it the fallback of another router; do not nest it.
     #[cfg(feature = "axum")]
-    #[must_use]
     pub fn into_router(self) -> axum::Router {
         axum::Router::new().fallback_service(axum_mount::FromConnection(self))
     }
@@ -179,7 +178,6 @@ impl Sites {
 
     /// A router that answers these issuers and nothing else.
     #[cfg(feature = "axum")]
-    #[must_use]
     pub fn into_router(self) -> axum::Router {
         axum::Router::new().fallback_service(axum_mount::FromConnection(self))
     }

@@ -112,7 +112,10 @@ impl CountInput {
         };
         fits(&self.user, Some(record.subject.as_str()))
             && fits(&self.what, Some(record.what.as_str()))
-            && fits(&self.client_id, record.client.as_ref().map(|c| c.as_str()))
+            && fits(
+                &self.client_id,
+                record.client.as_ref().map(hallpass_types::ClientId::as_str),
+            )
             && fits(&self.address, address)
             && self.since.is_none_or(|since| at >= since)
             && self.until.is_none_or(|until| at < until)

@@ -176,7 +176,9 @@ impl Routes {
     /// The path that the metadata tells.
     #[must_use]
     pub fn path(&self, place: Place) -> &str {
-        self.told.get(&place).map_or(place.path(), String::as_str)
+        self.told
+            .get(&place)
+            .map_or_else(|| place.path(), String::as_str)
     }
 
     /// The endpoint at a path that is none of the built-in ones.

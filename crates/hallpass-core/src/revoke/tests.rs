@@ -50,7 +50,7 @@ fn where_the_issuer_puts_up_with_it_a_token_ends_its_grant_in_whoevers_hands() {
     );
     assert_eq!(held(None, false, NOW), Revocation::Nothing);
     assert_eq!(refresh_token_of_holder(None), Revocation::Nothing);
-    let mut ended = found.clone();
+    let mut ended = found;
     ended.revoked_at = Some(NOW);
     assert_eq!(held(Some(&ended), false, NOW), Revocation::Nothing, "twice");
     assert_eq!(refresh_token_of_holder(Some(&ended)), Revocation::Nothing);

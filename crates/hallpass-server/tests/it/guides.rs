@@ -59,7 +59,7 @@ fn follow(folder: &Folder, guide: &str) -> usize {
                     };
                     let output = folder.run(&[more, &arguments[1..]].concat());
                     assert!(output.status.success(), "{line}: {output:?}");
-                    run += 1;
+                    run = usize::saturating_add(run, 1);
                 }
             }
             other => panic!("a block of {other:?}"),

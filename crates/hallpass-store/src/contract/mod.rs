@@ -4,6 +4,7 @@
 //! test per case. [`run_all`] runs them one after the other where no test harness is at hand.
 
 #![expect(
+    clippy::panic,
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,

@@ -14,13 +14,13 @@ use serde_json::{Value, json};
 
 const HALF_A_YEAR: i64 = 180 * 86_400;
 
-fn compatible(policy: &mut Policy) {
+pub(crate) fn compatible(policy: &mut Policy) {
     policy.routes = Routes::profile("loginid").unwrap();
     policy.compatibility.loginid = true;
 }
 
 /// An issuer that puts up with it, and one that does not, both at LoginID's paths.
-async fn both() -> [(bool, Op); 2] {
+pub(crate) async fn both() -> [(bool, Op); 2] {
     let strict = |policy: &mut Policy| policy.routes = Routes::profile("loginid").unwrap();
     [
         (true, Op::with(compatible).await),
@@ -772,39 +772,4 @@ async fn l38_introspection_without_authentication_only_where_the_issuer_says_so(
             assert_eq!(answer.body, br#"{"active":false}"#, "expired");
         }
     }
-}
-
-#[tokio::test]
-async fn the_metadata_names_what_an_issuer_puts_up_with() {
-    for (tolerant, op) in both().await {
-        let told = op
-            .browser()
-            .get("/.well-known/openid-configuration")
-            .await
-            .json();
-        let expected = if tolerant {
-            json!(["loginid"])
-        } else {
-            Value::Null
-        };
-        assert_eq!(told["hallpass_compatibility"], expected);
-        let methods = told["introspection_endpoint_auth_methods_supported"]
-            .as_array()
-            .unwrap();
-        assert_eq!(methods.contains(&json!("none")), tolerant);
-    }
-    // A profile for banks puts up with nothing.
-    let banks = Setup::default().without_clients().policy(|policy| {
-        compatible(policy);
-        policy.mtls.enabled = true;
-        policy.fapi_profile = hallpass_core::fapi::Profile::parse("fapi2-security");
-        assert!(policy.fapi_profile.is_some());
-    });
-    let op = banks.start().await;
-    let told = op
-        .browser()
-        .get("/.well-known/openid-configuration")
-        .await
-        .json();
-    assert_eq!(told["hallpass_compatibility"], Value::Null);
 }

@@ -47,6 +47,7 @@ mod keys;
 mod languages;
 mod loginid;
 mod loginid_flow;
+mod loginid_metadata;
 mod logout;
 mod mail;
 mod mcp;

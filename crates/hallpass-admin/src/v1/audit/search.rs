@@ -150,7 +150,7 @@ impl Found<'_> {
         let mut before = before;
         // A project costs as much as some lines.
         self.looked = self.looked.saturating_add(10);
-        if self.looked >= page::SEARCHED && self.looked > 10 {
+        if self.looked >= page::SEARCHED {
             let seq = before.unwrap_or(u64::MAX);
             return Ok(Some(format!("{name}/{seq}")));
         }

@@ -52,7 +52,7 @@ async fn write(mut arrivals: Arrivals, way: Way, engine: &Engine) -> Result<Repo
     if !way.dry_run {
         begun(&arrivals, way, engine).await?;
     }
-    directory(&mut arrivals, way, engine, &mut report).await?;
+    directory(&arrivals, way, engine, &mut report).await?;
     for key in &arrivals.keys {
         bring_key(key, way, engine, &mut report).await?;
     }
@@ -107,7 +107,7 @@ async fn begun(arrivals: &Arrivals, way: Way, engine: &Engine) -> Result<(), Fai
 
 /// Adds the roles, groups and organizations that are not there. Memberships name those that are.
 async fn directory(
-    arrivals: &mut Arrivals,
+    arrivals: &Arrivals,
     way: Way,
     engine: &Engine,
     report: &mut Report,

@@ -33,7 +33,7 @@ pub(super) async fn run(
     };
     let mut arrivals = Arrivals::default();
     for (place, value) in list.iter().enumerate() {
-        let client = value.as_object().and_then(|map| read(map));
+        let client = value.as_object().and_then(read);
         match client {
             Some(client) => arrivals.clients.push(client),
             None => {

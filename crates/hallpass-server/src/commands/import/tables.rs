@@ -69,9 +69,13 @@ impl<'a> Row<'a> {
         }
         if text.starts_with('[') {
             let values: Vec<serde_json::Value> = serde_json::from_str(text).ok()?;
-            let words = values.into_iter().map(|value| match value {
-                serde_json::Value::String(text) => text,
-                other => other.to_string(),
+            let words = values.into_iter().map(|value| match &value {
+                serde_json::Value::String(text) => text.clone(),
+                serde_json::Value::Null
+                | serde_json::Value::Bool(_)
+                | serde_json::Value::Number(_)
+                | serde_json::Value::Array(_)
+                | serde_json::Value::Object(_) => value.to_string(),
             });
             return Some(words.collect());
         }
@@ -153,7 +157,10 @@ impl Tables {
                 *cell = value.map(String::into_boxed_str);
             }
         }
-        self.bytes = self.bytes.saturating_add(64).saturating_add(row.len() * 16);
+        self.bytes = self
+            .bytes
+            .saturating_add(64)
+            .saturating_add(row.len().saturating_mul(16));
         if self.bytes > MOST_BYTES {
             return Err(TooMuch);
         }

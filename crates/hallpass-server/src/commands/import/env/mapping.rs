@@ -296,7 +296,7 @@ impl Reader<'_> {
             };
             match text.parse::<u32>() {
                 Ok(seconds) if seconds > 0 => {
-                    self.moved.set("account.link_lifetime", i64::from(seconds))
+                    self.moved.set("account.link_lifetime", i64::from(seconds));
                 }
                 Ok(_) | Err(_) => self.moved.note(format!("{name} is no number of seconds")),
             }
