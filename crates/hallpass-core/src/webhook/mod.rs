@@ -152,7 +152,7 @@ pub fn written(key: &[u8]) -> String {
 }
 
 /// The value of `webhook-signature` for an attempt: one signature for each key.
-//= STANDARD-WEBHOOKS MUST: what is signed is the identifier, the moment of the attempt and the body, with full stops between them
+//= STANDARD-WEBHOOKS#signature MUST: what is signed is the identifier, the moment of the attempt and the body, with full stops between them
 #[must_use]
 pub fn signature<'k>(
     keys: impl IntoIterator<Item = &'k [u8]>,
@@ -281,8 +281,8 @@ pub enum Answer {
 
 impl Answer {
     /// What a status means. Anything but success is tried again, redirections too: they are not followed.
-    //= STANDARD-WEBHOOKS MUST: only a status of the 200 range means that it was taken
-    //= STANDARD-WEBHOOKS SHOULD: whoever answers 410 is not told anything any more
+    //= STANDARD-WEBHOOKS#delivery MUST: only a status of the 200 range means that it was taken
+    //= STANDARD-WEBHOOKS#delivery SHOULD: whoever answers 410 is not told anything any more
     #[must_use]
     pub const fn of(status: Option<u16>) -> Self {
         match status {

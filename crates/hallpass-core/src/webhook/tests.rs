@@ -16,7 +16,7 @@ fn webhook(events: &[&str]) -> Webhook {
     }
 }
 
-//= test STANDARD-WEBHOOKS what is signed is the identifier, the moment of the attempt and the body, with full stops between them
+//= test STANDARD-WEBHOOKS#signature what is signed is the identifier, the moment of the attempt and the body, with full stops between them
 #[test]
 fn the_signature_is_that_of_an_independent_computation() {
     // printf 'msg_1.1674087231.{"a":1}' | openssl dgst -sha256 -hmac 0123456789abcdef01234567 -binary | base64
@@ -98,8 +98,8 @@ fn requests_go_to_https_or_to_this_machine() {
     }
 }
 
-//= test STANDARD-WEBHOOKS only a status of the 200 range means that it was taken
-//= test STANDARD-WEBHOOKS whoever answers 410 is not told anything any more
+//= test STANDARD-WEBHOOKS#delivery only a status of the 200 range means that it was taken
+//= test STANDARD-WEBHOOKS#delivery whoever answers 410 is not told anything any more
 #[test]
 fn statuses_mean_what_they_mean() {
     for status in [200, 204, 299] {
