@@ -120,6 +120,10 @@ fn the_example_file_works_with_its_comments_taken_away() {
         "\nclient_name",
         "\nclient_secret = \"0123456789abcdef\"\nclient_name",
     );
+    let text = text.replace(
+        "/send\"",
+        "/send\"\nsecret = \"0123456789abcdef0123456789abcdef\"",
+    );
     // Files that are not there are left out, and with them the certificate that this listener needs.
     let text = text.replace("listen = \"0.0.0.0:8443\"", "");
     let text = text.replace(
