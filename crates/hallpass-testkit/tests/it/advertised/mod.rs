@@ -153,6 +153,8 @@ const LEFT_ALONE: &[&str] = &[
     "keys",
     "token_claims",
     "userinfo_step_up",
+    // Tried in `additions.rs`.
+    "client_members",
     // Tried in `routes.rs` and `loginid.rs`.
     "routes",
     "compatibility",
