@@ -2,7 +2,7 @@
 //!
 //! A [`Provider`] is one issuer. What must be chosen is asked for by the compiler, one thing after the other: where state
 //! lives, the master key, who the people are, and where they are asked. Everything else has a safe default and is a field of
-//! the [`Policy`](policy::Policy) or a method of the [`Builder`].
+//! the [`Policy`] or a method of the [`Builder`].
 //!
 //! ```
 //! # #[cfg(all(feature = "pages", feature = "accounts"))]
