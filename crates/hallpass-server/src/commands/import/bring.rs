@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use hallpass_accounts::{AccountError, Arriving, NewUser, hash::Stored, username_key};
+use hallpass_admin::{Caller, Principal};
 use hallpass_core::access::{MAX_ENTRIES, MAX_MEMBERSHIPS, is_name};
 use hallpass_core::client::{self, ClientOrigin, metadata};
 use hallpass_jose::SigningKey;
@@ -378,6 +379,7 @@ async fn bring_person(
     accounts: &hallpass_accounts::BuiltinAccounts,
 ) -> Result<Came, StoreError> {
     const OTHER: &str = "the name belongs to another account here";
+    const OPERATOR: &str = "who they are to clients is an operator here";
     let issuer = provider.issuer_id();
     let subject = person
         .subject
@@ -387,6 +389,14 @@ async fn bring_person(
         && provider.store().user(issuer, subject).await?.is_some()
     {
         return Ok(Came::There);
+    }
+    // What an operator may do stays noted when their account is deleted: nobody takes it over by having been called the same.
+    if let Some(subject) = &subject {
+        let principal = Principal::User(subject.clone());
+        let store = &**provider.store();
+        if Caller::find(store, issuer, principal).await?.is_some() {
+            return Ok(Came::Refused(OPERATOR));
+        }
     }
     if accounts.by_name(issuer, &person.username).await?.is_some() {
         // Whoever has no subject of their own is known by name alone.
