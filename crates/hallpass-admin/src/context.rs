@@ -3,11 +3,8 @@
 use std::sync::Arc;
 
 use hallpass_core::record::{AnsweredRecord, WaitingRecord};
-use hallpass_provider::Provider;
-use hallpass_store::{
-    AuditRecord, Commit, Committed, IssuerDone, IssuerRecord, IssuerWork, Spend, Store, StoreError,
-    Write,
-};
+use hallpass_provider::{Noted, Provider, Said};
+use hallpass_store::{Commit, IssuerRecord, IssuerWork, Spend, Store, StoreError, Write};
 use hallpass_types::{Bucket, IssuerId, Key, Timestamp, Waiting, sha256};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -229,52 +226,30 @@ impl Context {
         work: Option<IssuerWork>,
     ) -> Result<Option<IssuerRecord>, Uncommitted> {
         let provider = &self.project.provider;
-        let (store, issuer) = (provider.store(), provider.issuer_id());
         let first = answered.len();
         let mut spends = answered;
         spends.extend(change.spends);
-        let last = spends.len();
-        for _ in 0..ROUNDS {
-            let before = store.audit_before(issuer, None, 1).await?.pop();
-            let line = AuditRecord {
-                seq: before.as_ref().map_or(1, |b| b.seq.saturating_add(1)),
-                at: provider.now(),
-                actor: self.caller.actor(),
-                action: self.info.id.to_owned(),
-                target: change.target.map(str::to_owned),
-                target_id: change.id.clone(),
-                details: change.details.clone(),
-                address: self.caller.address,
-                chain: [0; 32],
-            };
-            let line = provider.chained(before.as_ref(), line);
-            let mut writes = change.writes.clone();
-            writes.extend(provider.told_of_line(&line).await?);
-            let mut spends = spends.clone();
-            spends.push(Spend::Audit(Box::new(line)));
-            let commit = Commit { spends, writes };
-            let late = match &work {
-                None => match provider.commit_change(commit).await? {
-                    Committed::Done => return Ok(None),
-                    Committed::TooLate(place) => place,
-                },
-                Some(work) => match provider.commit_issuer(work.clone(), commit).await? {
-                    IssuerDone::Done(record) => return Ok(Some(*record)),
-                    IssuerDone::Late => return Ok(None),
-                    IssuerDone::TooLate(place) => place,
-                },
-            };
-            if late < first {
-                return Err(Uncommitted::Problem(Problem::repeated()));
-            }
-            // Behind them is the line: somebody else wrote one.
-            if late < last {
-                return Err(Uncommitted::TooLate(late.saturating_sub(first)));
-            }
+        let commit = Commit {
+            spends,
+            writes: change.writes,
+        };
+        let said = Said {
+            actor: self.caller.actor(),
+            action: self.info.id.to_owned(),
+            target: change.target.map(str::to_owned),
+            target_id: change.id,
+            details: change.details,
+            address: self.caller.address,
+        };
+        match provider.commit_noted(said, commit, work).await? {
+            Noted::Done(record) => Ok(record.map(|record| *record)),
+            Noted::Late => Ok(None),
+            Noted::TooLate(late) if late < first => Err(Uncommitted::Problem(Problem::repeated())),
+            Noted::TooLate(late) => Err(Uncommitted::TooLate(late.saturating_sub(first))),
+            Noted::Busy => Err(Uncommitted::Problem(
+                Problem::new(Kind::Unavailable).after(1),
+            )),
         }
-        Err(Uncommitted::Problem(
-            Problem::new(Kind::Unavailable).after(1),
-        ))
     }
 }
 
@@ -337,6 +312,4 @@ impl OnlyOnce {
     }
 }
 
-/// Tries to write a line when others write lines at the same time.
-const ROUNDS: usize = 24;
 const DAY: i64 = 86_400;

@@ -417,6 +417,7 @@ impl Builder {
                 hashes: self.limits.hashes.of(self.issuer_id),
                 limits: self.limits,
                 registering: tokio::sync::Mutex::default(),
+                audit_turn: tokio::sync::Mutex::default(),
                 referenced: Referenced::default(),
                 outstanding: Outstanding::default(),
                 metadata,

@@ -17,6 +17,7 @@ pub mod keys;
 mod known;
 mod logos;
 mod mail;
+mod noted;
 mod outbox;
 mod outstanding;
 pub mod ports;
@@ -41,6 +42,7 @@ pub use builder::{
 };
 pub use failure::{Failure, Refusal};
 pub use hallpass_core::client_request::{Certificate, ClientRequest, Header};
+pub use noted::{Noted, Said};
 pub use outbox::{Claimed, Outgoing};
 pub use provider::Provider;
 pub use registry::{Call, Fetch, GrantHandler, Grants, Issued};

@@ -97,6 +97,8 @@ pub(crate) struct Inner {
     pub(crate) user_codes: Tries,
     /// Whose turn it is to count registered clients and add one.
     pub(crate) registering: tokio::sync::Mutex<()>,
+    /// Whose turn it is to add a line to the audit log.
+    pub(crate) audit_turn: tokio::sync::Mutex<()>,
     /// Codes of second steps, by account.
     pub(crate) wrong_second: Tries,
     pub(crate) answers: Tries,

@@ -19,7 +19,7 @@ use hallpass_types::{ClientId, Delivery, Key, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Provider,
+    Noted, Provider, Said,
     outbox::{Attempt, TIMEOUT},
     ports::{Event, FetchError, PostRequest},
 };
@@ -458,41 +458,31 @@ impl Provider {
         id: &str,
         details: Map<String, Value>,
     ) -> Result<bool, StoreError> {
-        let inner = &self.inner;
-        for _ in 0..ROUNDS {
-            let before = inner.store.audit_before(inner.issuer_id, None, 1).await?;
-            let line = AuditRecord {
-                seq: before.first().map_or(1, |line| line.seq.saturating_add(1)),
-                at: self.now(),
-                actor: Actor {
-                    kind: "server".to_owned(),
-                    id: "outbox".to_owned(),
-                    client: None,
-                },
-                action: action.to_owned(),
-                target: Some("webhook".to_owned()),
-                target_id: Some(id.to_owned()),
-                details: details.clone(),
-                address: None,
-                chain: [0; 32],
-            };
-            let line = self.chained(before.first(), line);
-            let writes = self.told_of_line(&line).await?;
-            let spends = vec![spend.clone(), Spend::Audit(Box::new(line))];
-            match self.commit(Commit { spends, writes }).await? {
-                Committed::Done => return Ok(true),
-                Committed::TooLate(0) => return Ok(false),
-                Committed::TooLate(_) => {}
-            }
-        }
-        Ok(false)
+        let said = Said {
+            actor: Actor {
+                kind: "server".to_owned(),
+                id: "outbox".to_owned(),
+                client: None,
+            },
+            action: action.to_owned(),
+            target: Some("webhook".to_owned()),
+            target_id: Some(id.to_owned()),
+            details,
+            address: None,
+        };
+        let commit = Commit {
+            spends: vec![spend],
+            writes: Vec::new(),
+        };
+        let noted = self.commit_noted(said, commit, None).await?;
+        Ok(matches!(noted, Noted::Done(_)))
     }
 
     /// What tells of a line of the audit log.
     ///
     /// # Errors
     /// The store fails.
-    pub async fn told_of_line(&self, line: &AuditRecord) -> Result<Vec<Write>, StoreError> {
+    pub(crate) async fn told_of_line(&self, line: &AuditRecord) -> Result<Vec<Write>, StoreError> {
         let data = object(json!({
             "seq": line.seq,
             "actor_kind": line.actor.kind,
@@ -559,5 +549,3 @@ const HELD: Duration = Duration::from_secs(2);
 const LAST: u64 = 0x000F_FFFF_FFFF_FFFF;
 /// So many messages are forgotten in one commit.
 const FORGET: usize = 100;
-/// Tries to write a line when others write lines at the same time.
-const ROUNDS: usize = 24;

@@ -9,8 +9,8 @@ use hallpass_core::{
     record::Activity,
 };
 use hallpass_store::{
-    AuditRecord, Commit, Committed, CredentialData, CredentialRecord, IssuerDone, IssuerWork,
-    Spend, StoreError, Write,
+    Commit, Committed, CredentialData, CredentialRecord, IssuerDone, IssuerWork, Spend, StoreError,
+    Write,
 };
 use hallpass_types::{ClientId, Key, Scope, Session, Subject};
 use std::sync::Arc;
@@ -101,7 +101,7 @@ impl Provider {
     ///
     /// # Errors
     /// The store fails.
-    pub async fn commit_issuer(
+    pub(crate) async fn commit_issuer(
         &self,
         work: IssuerWork,
         commit: Commit,
@@ -124,21 +124,6 @@ impl Provider {
     /// A client was changed by this process: what is held of it is over.
     pub fn client_changed(&self, id: &ClientId) {
         self.inner.clients.forget(id);
-    }
-
-    /// Makes a line of the audit log follow from the one before.
-    #[must_use]
-    pub fn chained(&self, before: Option<&AuditRecord>, line: AuditRecord) -> AuditRecord {
-        let before = before.map_or([0; 32], |before| before.chain);
-        let chain = self.inner.secrets.audit_chain(before, &line.chained());
-        AuditRecord { chain, ..line }
-    }
-
-    /// Whether a line of the audit log is what follows from the one before.
-    #[must_use]
-    pub fn follows(&self, before: Option<&AuditRecord>, line: &AuditRecord) -> bool {
-        let expected = before.map_or(1, |before| before.seq.saturating_add(1));
-        line.seq == expected && self.chained(before, line.clone()).chain == line.chain
     }
 
     /// The writes that end all sessions of a person, or one of them by its name, and tell clients about it. None: there is none

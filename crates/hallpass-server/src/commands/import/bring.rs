@@ -9,8 +9,8 @@ use hallpass_admin::{Caller, Principal};
 use hallpass_core::access::{MAX_ENTRIES, MAX_MEMBERSHIPS, is_name};
 use hallpass_core::client::{self, ClientOrigin, metadata};
 use hallpass_jose::SigningKey;
-use hallpass_provider::keys;
-use hallpass_store::{Actor, AuditRecord, Commit, Committed, Spend, StoreError, Write};
+use hallpass_provider::{Noted, Said, keys};
+use hallpass_store::{Actor, Commit, Committed, Spend, StoreError, Write};
 use hallpass_types::{ClientId, Subject};
 use serde_json::{Map, Value};
 use tokio::task::JoinSet;
@@ -73,37 +73,28 @@ async fn write(mut arrivals: Arrivals, way: Way, engine: &Engine) -> Result<Repo
 /// The line of the audit log, before anything else is written.
 async fn begun(arrivals: &Arrivals, way: Way, engine: &Engine) -> Result<(), Failure> {
     let provider = &engine.provider;
-    let (store, issuer) = (provider.store(), provider.issuer_id());
     let mut details = Map::new();
     details.insert("from".to_owned(), way.from.into());
     details.insert("clients".to_owned(), arrivals.clients.len().into());
     details.insert("users".to_owned(), arrivals.people.len().into());
     details.insert("keys".to_owned(), arrivals.keys.len().into());
-    for _ in 0..ROUNDS {
-        let before = store.audit_before(issuer, None, 1).await;
-        let before = before.map_err(|error| failed(&error))?.pop();
-        let line = AuditRecord {
-            seq: before.as_ref().map_or(1, |b| b.seq.saturating_add(1)),
-            at: provider.now(),
-            actor: Actor {
-                kind: "command".to_owned(),
-                id: crate::audit::user().to_owned(),
-                client: None,
-            },
-            action: "import.begin".to_owned(),
-            target: None,
-            target_id: None,
-            details: details.clone(),
-            address: None,
-            chain: [0; 32],
-        };
-        let line = provider.chained(before.as_ref(), line);
-        let spends = vec![Spend::Audit(Box::new(line))];
-        if commit(engine, spends, Vec::new()).await? {
-            return Ok(());
-        }
+    let said = Said {
+        actor: Actor {
+            kind: "command".to_owned(),
+            id: crate::audit::user().to_owned(),
+            client: None,
+        },
+        action: "import.begin".to_owned(),
+        target: None,
+        target_id: None,
+        details,
+        address: None,
+    };
+    let noted = provider.commit_noted(said, Commit::default(), None).await;
+    match noted.map_err(|error| failed(&error))? {
+        Noted::Done(_) => Ok(()),
+        Noted::Late | Noted::TooLate(_) | Noted::Busy => Err(busy()),
     }
-    Err(busy())
 }
 
 /// Adds the roles, groups and organizations that are not there. Memberships name those that are.
