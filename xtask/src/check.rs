@@ -151,5 +151,17 @@ pub(crate) fn faults(arguments: impl Iterator<Item = String>) -> ExitCode {
         all.extend(more.iter().map(String::as_str));
         run(CARGO, &all)
     });
+    let experiments = experiments.and_then(|()| {
+        let is = |what: &str| more.iter().any(|argument| argument == what);
+        let all = !more.iter().any(|argument| argument.starts_with(['F', 'L']));
+        if !is("--long") || !(all || is("F03")) {
+            return Ok(());
+        }
+        // The kinds of F03 for which a person does something each time.
+        let mut tests = vec!["HALLPASS_ROUNDS=10000", CARGO, "test", "--locked"];
+        tests.extend(["--package", "hallpass-testkit", "--test", "it"]);
+        tests.extend(["once::", "--", "--nocapture"]);
+        run("env", &tests)
+    });
     report(experiments.map(|()| Vec::new()))
 }

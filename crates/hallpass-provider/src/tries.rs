@@ -12,7 +12,7 @@ use hallpass_store::{
     Store, StoreError,
     attempts::{self, Counted, Most, Place},
 };
-use hallpass_types::{IssuerId, Timestamp};
+use hallpass_types::{IssuerId, Timestamp, sha256};
 
 /// Counts within windows of fixed length that begin with the first count. Clones count together.
 #[derive(Clone, Debug)]
@@ -202,6 +202,21 @@ impl Tries {
         counted
     }
 
+    /// What was counted at both places turned out not to count. Where the store fails it does for a while.
+    pub(crate) async fn give_back_everywhere(
+        &self,
+        store: &dyn Store,
+        by: &By<'_>,
+        counted: Option<Counted>,
+    ) {
+        self.give_back(std::slice::from_ref(by));
+        if let Some(counted) = counted
+            && let Err(error) = counted.give_back(store).await
+        {
+            tracing::warn!(%error, "a try of a code could not be given back");
+        }
+    }
+
     /// How many there are of a key now.
     fn counted(&self, of: &impl Hash) -> usize {
         let counts = self
@@ -252,6 +267,11 @@ pub(crate) enum By<'a> {
     Address(&'a str),
     /// An account, by its subject.
     Account(&'a str),
+    /// An account whose recovery codes somebody types who has proved nothing. Apart from [`Self::Account`], so that strangers
+    /// do not use up the tries of the person's second step.
+    Recovered(&'a str),
+    /// A person of whom a client says a code, by client and subject.
+    Coded(&'a str, &'a str),
 }
 
 impl Limited for By<'_> {
@@ -264,7 +284,9 @@ impl Limited for By<'_> {
             | Self::Network(_)
             | Self::Browser(_)
             | Self::Address(_)
-            | Self::Account(_) => 1,
+            | Self::Account(_)
+            | Self::Recovered(_)
+            | Self::Coded(..) => 1,
         }
     }
 }
@@ -285,6 +307,12 @@ impl By<'_> {
             Self::Address(address) => (22, address.as_bytes()),
             Self::Account(subject) => (23, subject.as_bytes()),
             Self::Site(address) => return (24, address.octets().to_vec()),
+            Self::Recovered(subject) => (25, subject.as_bytes()),
+            Self::Coded(client, subject) => {
+                // Neither may take a letter from the other.
+                let (client, subject) = (sha256(client.as_bytes()), sha256(subject.as_bytes()));
+                return (26, [client, subject].concat());
+            }
         };
         (kind, name.to_vec())
     }

@@ -209,6 +209,16 @@ impl Browser {
         button: &str,
         typed: &[(&str, &str)],
     ) -> Answer {
+        let ask = self.pressing(page, form, button, typed);
+        self.send(ask).await
+    }
+
+    /// The request of [`Self::press`], to be sent when its moment comes.
+    ///
+    /// # Panics
+    /// There is no such form or button.
+    #[must_use]
+    pub fn pressing(&self, page: &str, form: &str, button: &str, typed: &[(&str, &str)]) -> Ask {
         let form = html::form(page, form);
         let sent = form.press(button, typed);
         let pairs: Vec<(&str, &str)> = sent.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
@@ -216,10 +226,9 @@ impl Browser {
             .action
             .strip_prefix(self.face.issuer.as_str())
             .unwrap_or(&form.action);
-        let ask = Ask::form(target, &pairs)
+        Ask::form(target, &pairs)
             .header("Origin", &self.face.origin())
-            .header("Sec-Fetch-Site", "same-origin");
-        self.send(ask).await
+            .header("Sec-Fetch-Site", "same-origin")
     }
 
     /// Signs a person in, so that this browser has a session. The client is one that nobody is asked about.

@@ -355,6 +355,11 @@ impl TestMailer {
         all
     }
 
+    /// Forgets what went out.
+    pub fn forget(&self) {
+        lock(&self.sent).clear();
+    }
+
     /// Fails from now on, or does not any more.
     pub fn fail(&self, refusal: Option<MailError>) {
         *lock(&self.refusal) = refusal;

@@ -26,6 +26,7 @@ use super::{Endpoint, backchannel_answer::Notification};
 use crate::{
     Failure, Provider,
     ports::{Account, BackchannelNotice, HintedPerson},
+    tries::By,
 };
 
 /// How often something is tried again when others are faster.
@@ -221,24 +222,26 @@ impl Provider {
         // Counted before the code is looked at, so that many at once are not more than one after the other.
         //= CIBA#15 SHOULD: guesses at user codes are limited
         let tries = &inner.user_codes;
-        let by = [(client.id.as_str(), subject.as_str())];
+        let by = By::Coded(client.id.as_str(), subject.as_str());
         let most = inner.policy.backchannel.wrong_user_codes;
-        tries
-            .count(&by, most, self.now())
+        let (store, secret) = (&*inner.store, inner.secrets.attempts());
+        let counted = tries
+            .count_everywhere(store, secret, &by, most, self.now())
+            .await?
             .map_err(|retry_after| Failure::Throttled { retry_after })?;
         let device = &inner.backchannel_device;
         if device
             .user_code_fits(inner.issuer_id, subject, code)
             .await?
         {
-            tries.give_back(&by);
+            tries.give_back_everywhere(store, &by, counted).await;
             return Ok(None);
         }
         if inner.policy.backchannel.app_codes {
             // Wrong ones are counted above, apart from those at sign-ins: no client locks a person out there.
             let spend = self.code_spend(subject, Method::Totp, code.expose());
             if let Some(spend) = spend.await? {
-                tries.give_back(&by);
+                tries.give_back_everywhere(store, &by, counted).await;
                 return Ok(Some(spend));
             }
         }

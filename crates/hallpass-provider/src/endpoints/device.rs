@@ -220,33 +220,48 @@ impl Provider {
     ) -> Result<CodeEntered, Failure> {
         let inner = &self.inner;
         let (now, most) = (self.now(), inner.policy.device.wrong_codes);
-        let by: Vec<By<'_>> = peer
-            .into_iter()
-            .flat_map(By::networks)
-            .chain(browser.binding.as_deref().map(By::Browser))
-            .collect();
+        let (store, secret) = (&*inner.store, inner.secrets.attempts());
+        let networks = peer.into_iter().flat_map(By::networks);
+        // All nodes count the networks together; a site and a cookie are counted by each.
+        let (network, mut here): (Vec<_>, Vec<_>) =
+            networks.partition(|by| matches!(by, By::Network(_)));
+        here.extend(browser.binding.as_deref().map(By::Browser));
+        let network = network.into_iter().next();
         // Counted before it is looked at, so that many at once try no more than one after the other.
         //= RFC8628#5.1 SHOULD: tries of user codes are limited
-        let mut counted = inner.wrong_codes.count(&by, most, now);
-        // Whoever tries may be without a cookie, or with a new one each time. Where nobody says where they come from, all
-        // of them share a bound.
-        let anybody = [By::Anybody];
-        if counted.is_ok() && peer.is_none() {
-            let most = most.saturating_mul(ANYBODY);
-            counted = inner.wrong_codes.count(&anybody, most, now);
+        let tries = &inner.wrong_codes;
+        let mut counted = tries.count(&here, most, now).map(|()| None);
+        match &network {
+            Some(network) if counted.is_ok() => {
+                counted = tries
+                    .count_everywhere(store, secret, network, most, now)
+                    .await?;
+                if counted.is_err() {
+                    tries.give_back(&here);
+                }
+            }
+            // Whoever tries may be without a cookie, or with a new one each time. Where nobody says where they come from, all
+            // of them share a bound.
+            None if counted.is_ok() => {
+                let most = most.saturating_mul(ANYBODY);
+                counted = tries.count(&[By::Anybody], most, now).map(|()| None);
+            }
+            Some(_) | None => {}
         }
-        if let Err(retry_after) = counted {
-            self.refused_code("device_throttled");
-            return Ok(CodeEntered::Throttled { retry_after });
-        }
+        let counted = match counted {
+            Ok(counted) => counted,
+            Err(retry_after) => {
+                self.refused_code("device_throttled");
+                return Ok(CodeEntered::Throttled { retry_after });
+            }
+        };
         let Some(flow) = self.flow_of_code(typed).await? else {
             self.refused_code(Reason::CodeUnknown.id());
             return Ok(CodeEntered::Unknown);
         };
-        inner.wrong_codes.give_back(&by);
-        if peer.is_none() {
-            inner.wrong_codes.give_back(&anybody);
-        }
+        tries.give_back(&here);
+        let network = network.unwrap_or(By::Anybody);
+        tries.give_back_everywhere(store, &network, counted).await;
         let answered = self.proceed(flow, browser, SetCookies::default()).await?;
         Ok(CodeEntered::Known(Box::new(answered)))
     }

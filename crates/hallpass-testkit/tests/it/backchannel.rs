@@ -70,7 +70,7 @@ pub(crate) async fn begin(op: &Op, client: &str, changes: &[(&str, &str)]) -> St
     answer.json()["auth_req_id"].as_str().unwrap().to_owned()
 }
 
-fn poll_of(client: &str, id: &str) -> Ask {
+pub(crate) fn poll_of(client: &str, id: &str) -> Ask {
     Ask::form("/token", &[("grant_type", GRANT), ("auth_req_id", id)]).basic(client, SECRET)
 }
 

@@ -235,6 +235,27 @@ async fn a_code_is_needed_where_the_client_registered_for_it_and_guesses_are_cou
     assert_eq!(asked("coded", "alice", "4711").await.status, 200);
 }
 
+// CB-10
+#[tokio::test]
+async fn codes_of_people_are_guessed_no_faster_at_two_nodes() {
+    let codes = Arc::new(Codes::default());
+    let op = with_codes(&codes).start().await;
+    let other = op.another_node().await;
+    let mut answers = Vec::new();
+    for number in 0..20 {
+        let pairs = [
+            ("scope", "openid"),
+            ("login_hint", "alice"),
+            ("user_code", "0000"),
+        ];
+        let node = [&op, &other][number % 2];
+        answers.push(ask(node, "coded", &pairs).await.status);
+    }
+    let looked_at = answers.iter().filter(|status| **status == 400).count();
+    assert!((5..=7).contains(&looked_at), "{answers:?}");
+    assert!(answers.ends_with(&[429, 429]), "{answers:?}");
+}
+
 fn with_app_codes() -> Setup {
     let mut coded = bank("coded", "poll");
     coded.metadata["backchannel_user_code_parameter"] = json!(true);

@@ -37,12 +37,12 @@ pub(super) async fn start() -> Op {
     setup().start().await
 }
 
-struct Device {
-    code: String,
-    user_code: String,
+pub(super) struct Device {
+    pub(super) code: String,
+    pub(super) user_code: String,
 }
 
-async fn begin(op: &Op, scope: &str) -> Device {
+pub(super) async fn begin(op: &Op, scope: &str) -> Device {
     let pairs = [("client_id", "tv"), ("scope", scope)];
     let answer = op.browser().form("/device/auth", &pairs).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
@@ -54,7 +54,7 @@ async fn begin(op: &Op, scope: &str) -> Device {
     }
 }
 
-fn poll_of(client: &str, code: &str) -> Ask {
+pub(super) fn poll_of(client: &str, code: &str) -> Ask {
     let pairs = [
         ("client_id", client),
         ("grant_type", GRANT),
@@ -67,7 +67,7 @@ async fn poll(op: &Op, code: &str) -> Answer {
     op.browser().send(poll_of("tv", code)).await
 }
 
-fn entry(code: &str) -> Ask {
+pub(super) fn entry(code: &str) -> Ask {
     Ask::form("/device", &[("user_code", code)])
         .header("Origin", fixture::ISSUER)
         .header("Sec-Fetch-Site", "same-origin")
@@ -81,6 +81,18 @@ async fn at_consent(op: &Op, person: &str, user_code: &str) -> (Browser, String)
     let page = browser.follow(&answer).await.text();
     html::form(&page, "consent");
     (browser, page)
+}
+
+/// Allows what a device asks for, in a browser where its person is signed in.
+pub(super) async fn allow(browser: &mut Browser, user_code: &str) {
+    let answer = browser.send(entry(user_code)).await;
+    let page = browser.follow(&answer).await.text();
+    let done = browser.press(&page, "consent", "allow", &[]).await;
+    assert!(
+        done.location().contains("/device/done"),
+        "{}",
+        done.location()
+    );
 }
 
 async fn answer(op: &Op, person: &str, user_code: &str, button: &str) -> String {

@@ -55,6 +55,7 @@ mod mutual_tls;
 mod named_rows;
 mod new_devices;
 mod nodes;
+mod once;
 mod outbox;
 mod passkey_accounts;
 mod passkeys;

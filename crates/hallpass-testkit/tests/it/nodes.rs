@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use hallpass_core::sign_in::Method;
 use hallpass_testkit::{Ask, Browser, Op, Request, Setup, html, wire};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
@@ -173,4 +174,61 @@ async fn a_lock_out_holds_at_all_nodes_whichever_was_asked() {
             }
         }
     }
+}
+
+// DV-01
+#[tokio::test]
+async fn user_codes_of_devices_are_guessed_no_faster_at_two_nodes() {
+    for setup in [super::device::setup(), super::device::setup().sqlite()] {
+        let nodes = Nodes::start(setup).await;
+        let mut evaluated = 0;
+        for _ in 0..40 {
+            let answer = nodes.browser().send(super::device::entry("BCDFGHJK")).await;
+            match answer.status {
+                200 => evaluated += 1,
+                status => assert_eq!(status, 429, "{}", answer.text()),
+            }
+        }
+        // Each node keeps the first two to itself.
+        assert!((10..=12).contains(&evaluated), "{evaluated}");
+        let device = super::device::begin(&nodes.ops[0], "openid").await;
+        let third = nodes.ops[0].another_node().await;
+        for op in [&nodes.ops[0], &nodes.ops[1], &third] {
+            let right = super::device::entry(&device.user_code);
+            let answer = op.browser().send(right).await;
+            assert_eq!(answer.status, 429, "also at a node that has just started");
+        }
+        nodes.ops[0].clock.advance(900);
+        let device = super::device::begin(&nodes.ops[0], "openid").await;
+        let right = super::device::entry(&device.user_code);
+        assert_eq!(nodes.browser().send(right).await.status, 303);
+    }
+}
+
+// LG-18
+#[tokio::test]
+async fn recovery_codes_are_guessed_no_faster_at_two_nodes() {
+    let setup = Setup::default().policy(|policy| {
+        policy.sign_in.methods = vec![Method::Password, Method::RecoveryCode];
+    });
+    let nodes = Nodes::start(setup).await;
+    for name in ["alice", "nobody"] {
+        let mut evaluated = 0;
+        for _ in 0..20 {
+            let mut browser = nodes.browser();
+            let answer = browser.send(Request::of("first", "openid").get()).await;
+            let page = browser.follow(&answer).await.text();
+            let typed = [("username", name), ("recovery", "00000-00000")];
+            let answer = browser
+                .press(&page, "recovery", "send-recovery", &typed)
+                .await;
+            match answer.status {
+                200 => evaluated += 1,
+                status => assert_eq!(status, 429, "{}", answer.text()),
+            }
+        }
+        assert!((5..=7).contains(&evaluated), "{name}: {evaluated}");
+    }
+    // A stranger does not keep the person out.
+    nodes.browser().sign_in("alice").await;
 }

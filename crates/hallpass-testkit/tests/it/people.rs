@@ -360,7 +360,7 @@ async fn nodes_count_mails_together() {
 }
 
 /// A link with which alice sets a new password, asked for in that browser.
-async fn recovery_link(op: &Op, browser: &mut Browser) -> String {
+pub(crate) async fn recovery_link(op: &Op, browser: &mut Browser) -> String {
     let page = browser.get("/recover").await.text();
     ask_for(browser, &page, "recover", ALICE).await;
     let mails = mail_to(op, ALICE).await;

@@ -63,7 +63,7 @@ pub(crate) async fn enrolled(op: &Op) -> (Browser, Vec<u8>) {
 }
 
 /// A browser that has proved alice's password and is asked for more.
-async fn after_password(op: &Op, request: &Request) -> (Browser, Answer) {
+pub(crate) async fn after_password(op: &Op, request: &Request) -> (Browser, Answer) {
     let mut browser = op.browser();
     let answer = browser.send(request.get()).await;
     let answer = browser.through_pages("alice", answer).await;

@@ -112,11 +112,14 @@ impl Provider {
         let nobody = Subject::parse(&hallpass_jose::base64url::encode(nobody))
             .map_err(|_| Failure::Internal("a digest is no subject".to_owned()))?;
         let subject = found.as_ref().unwrap_or(&nobody);
-        // By this process alone: strangers come here, and a try costs them nothing.
-        let by = [By::Account(subject.as_str())];
-        if let Err(retry_after) = inner.wrong_second.count(&by, TRIES, self.now()) {
-            return Ok(Err(CodeRefused::Throttled { retry_after }));
-        }
+        let (store, secret) = (&*inner.store, inner.secrets.attempts());
+        let by = By::Recovered(subject.as_str());
+        let tries = &inner.wrong_second;
+        let counted = tries.count_everywhere(store, secret, &by, TRIES, self.now());
+        let counted = match counted.await? {
+            Ok(counted) => counted,
+            Err(retry_after) => return Ok(Err(CodeRefused::Throttled { retry_after })),
+        };
         let spend = self.code_spend(subject, method, typed).await?;
         let account = inner.accounts.account(inner.issuer_id, subject).await?;
         let (Some(spend), Some(account)) = (spend, account) else {
@@ -133,7 +136,8 @@ impl Provider {
         let proceeds = (vec![spend], writes);
         match self.advance(signing_in, browser, proven, proceeds).await? {
             Some(answered) => {
-                self.give_back_code(&subject, None).await;
+                let by = By::Recovered(subject.as_str());
+                tries.give_back_everywhere(store, &by, counted).await;
                 Ok(Ok((subject, answered)))
             }
             None => Ok(Err(CodeRefused::Wrong)),
@@ -239,13 +243,11 @@ impl Provider {
     /// The code was right.
     pub(crate) async fn give_back_code(&self, subject: &Subject, counted: Option<Counted>) {
         let inner = &self.inner;
-        let by = [By::Account(subject.as_str())];
-        inner.wrong_second.give_back(&by);
-        if let Some(counted) = counted
-            && let Err(error) = counted.give_back(&*inner.store).await
-        {
-            tracing::warn!(%error, "a try of a code could not be given back");
-        }
+        let by = By::Account(subject.as_str());
+        inner
+            .wrong_second
+            .give_back_everywhere(&*inner.store, &by, counted)
+            .await;
     }
 
     /// What uses the code up; none when it is not one of the person's.
