@@ -270,6 +270,8 @@ pub(crate) enum By<'a> {
     /// An account whose recovery codes somebody types who has proved nothing. Apart from [`Self::Account`], so that strangers
     /// do not use up the tries of the person's second step.
     Recovered(&'a str),
+    /// The same, in a browser that is known for the account, by the name of that browser.
+    Known(&'a str, [u8; 16]),
     /// A person of whom a client says a code, by client and subject.
     Coded(&'a str, &'a str),
 }
@@ -286,6 +288,7 @@ impl Limited for By<'_> {
             | Self::Address(_)
             | Self::Account(_)
             | Self::Recovered(_)
+            | Self::Known(..)
             | Self::Coded(..) => 1,
         }
     }
@@ -308,6 +311,9 @@ impl By<'_> {
             Self::Account(subject) => (23, subject.as_bytes()),
             Self::Site(address) => return (24, address.octets().to_vec()),
             Self::Recovered(subject) => (25, subject.as_bytes()),
+            Self::Known(subject, browser) => {
+                return (27, [&browser[..], subject.as_bytes()].concat());
+            }
             Self::Coded(client, subject) => {
                 // Neither may take a letter from the other.
                 let (client, subject) = (sha256(client.as_bytes()), sha256(subject.as_bytes()));

@@ -240,7 +240,7 @@ async fn a_code_is_needed_where_the_client_registered_for_it_and_guesses_are_cou
 async fn codes_of_people_are_guessed_no_faster_at_two_nodes() {
     let codes = Arc::new(Codes::default());
     let op = with_codes(&codes).start().await;
-    let other = op.another_node().await;
+    let other = with_codes(&codes).joining(&op).start().await;
     let mut answers = Vec::new();
     for number in 0..20 {
         let pairs = [

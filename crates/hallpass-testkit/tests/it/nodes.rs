@@ -17,9 +17,9 @@ struct Nodes {
 }
 
 impl Nodes {
-    async fn start(setup: Setup) -> Self {
-        let first = setup.start().await;
-        let second = first.another_node().await;
+    async fn start(setup: impl Fn() -> Setup) -> Self {
+        let first = setup().start().await;
+        let second = setup().joining(&first).start().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let ends = [first.address(), second.address()];
@@ -49,8 +49,8 @@ impl Nodes {
 
 async fn both_stores() -> Vec<Nodes> {
     vec![
-        Nodes::start(Setup::default()).await,
-        Nodes::start(Setup::default().sqlite()).await,
+        Nodes::start(Setup::default).await,
+        Nodes::start(|| Setup::default().sqlite()).await,
     ]
 }
 
@@ -179,7 +179,8 @@ async fn a_lock_out_holds_at_all_nodes_whichever_was_asked() {
 // DV-01
 #[tokio::test]
 async fn user_codes_of_devices_are_guessed_no_faster_at_two_nodes() {
-    for setup in [super::device::setup(), super::device::setup().sqlite()] {
+    let on_disk = || super::device::setup().sqlite();
+    for setup in [super::device::setup, on_disk] {
         let nodes = Nodes::start(setup).await;
         let mut evaluated = 0;
         for _ in 0..40 {
@@ -192,7 +193,7 @@ async fn user_codes_of_devices_are_guessed_no_faster_at_two_nodes() {
         // Each node keeps the first two to itself.
         assert!((10..=12).contains(&evaluated), "{evaluated}");
         let device = super::device::begin(&nodes.ops[0], "openid").await;
-        let third = nodes.ops[0].another_node().await;
+        let third = setup().joining(&nodes.ops[0]).start().await;
         for op in [&nodes.ops[0], &nodes.ops[1], &third] {
             let right = super::device::entry(&device.user_code);
             let answer = op.browser().send(right).await;
@@ -208,9 +209,11 @@ async fn user_codes_of_devices_are_guessed_no_faster_at_two_nodes() {
 // LG-18
 #[tokio::test]
 async fn recovery_codes_are_guessed_no_faster_at_two_nodes() {
-    let setup = Setup::default().policy(|policy| {
-        policy.sign_in.methods = vec![Method::Password, Method::RecoveryCode];
-    });
+    let setup = || {
+        Setup::default().policy(|policy| {
+            policy.sign_in.methods = vec![Method::Password, Method::RecoveryCode];
+        })
+    };
     let nodes = Nodes::start(setup).await;
     for name in ["alice", "nobody"] {
         let mut evaluated = 0;

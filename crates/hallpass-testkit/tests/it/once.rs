@@ -3,7 +3,7 @@
 //! Short in every run. `HALLPASS_ROUNDS=10000 cargo test -p hallpass-testkit --test it once:: -- --nocapture` is the long
 //! form, which `cargo xtask faults --long F03` runs, too.
 
-use hallpass_testkit::{Answer, Ask, Browser, Op, Request, Setup, html, wire};
+use hallpass_testkit::{Answer, Ask, Browser, Op, Request, Setup, wire};
 use tokio::task::JoinSet;
 
 use super::{backchannel, device, people, second_factor};
@@ -17,18 +17,20 @@ fn rounds() -> u32 {
 /// Two nodes on one file of SQLite, and two on PostgreSQL. Nothing is limited to so many in a window here.
 async fn nodes(setup: fn() -> Setup) -> Vec<(&'static str, [Op; 2])> {
     let mut all = Vec::new();
-    for (name, setup) in [
-        ("SQLite", setup().sqlite()),
-        ("PostgreSQL", setup().postgres()),
-    ] {
-        let setup = setup.policy(|policy| {
+    let setup = || {
+        setup().policy(|policy| {
             policy.device.per_client_per_minute = u32::MAX;
             policy.device.per_network_per_minute = u32::MAX;
             policy.people.mails_per_address = u32::MAX;
             policy.people.mails_per_network = u32::MAX;
-        });
-        let first = setup.start().await;
-        let second = first.another_node().await;
+        })
+    };
+    for (name, first) in [
+        ("SQLite", setup().sqlite()),
+        ("PostgreSQL", setup().postgres()),
+    ] {
+        let first = first.start().await;
+        let second = setup().joining(&first).start().await;
         all.push((name, [first, second]));
     }
     all
@@ -202,7 +204,7 @@ async fn a_recovery_code_that_is_typed_at_two_nodes_opens_once() {
         let (_, secret) = second_factor::enrolled(&nodes[0]).await;
         for round in 0..rounds() {
             if codes.is_empty() {
-                codes = new_codes(&nodes[0], &secret).await;
+                codes = second_factor::new_codes(&nodes[0], &secret).await;
             }
             let code = codes.pop().unwrap();
             let asks = waiting(&nodes).await.into_iter().map(|(browser, page)| {
@@ -215,26 +217,4 @@ async fn a_recovery_code_that_is_typed_at_two_nodes_opens_once() {
         }
         told("recovery codes", store, rounds());
     }
-}
-
-/// A new set of recovery codes.
-async fn new_codes(op: &Op, secret: &[u8]) -> Vec<String> {
-    let mut browser = op.browser();
-    let answer = browser.get("/account/recovery-codes").await;
-    let page = browser.through_pages("alice", answer).await.text();
-    let typed = second_factor::code(op, secret, 0);
-    let typed = [("code", &*typed)];
-    browser.press(&page, "second", "send-code", &typed).await;
-    let page = browser.get("/account/recovery-codes").await.text();
-    assert!(html::forms(&page).iter().any(|form| form.id == "new-codes"));
-    let page = browser
-        .press(&page, "new-codes", "make-codes", &[])
-        .await
-        .text();
-    op.clock.advance(60);
-    let list = page.split("id=\"codes\"").nth(1).unwrap();
-    let codes = list.split("<code>").skip(1);
-    codes
-        .map(|rest| rest.split('<').next().unwrap().to_owned())
-        .collect()
 }

@@ -1,6 +1,9 @@
 //! Authenticator apps, recovery codes, forced changes, step-up.
 
-use hallpass_core::sign_in::{SecondFactor, totp};
+use hallpass_core::{
+    policy::Policy,
+    sign_in::{Method, SecondFactor, totp},
+};
 use hallpass_store::{Commit, CredentialData, CredentialRecord, Spend, Totp};
 use hallpass_testkit::{Answer, Ask, Browser, Op, Request, Setup, Tokens, fixture, html, wire};
 use hallpass_types::CredentialId;
@@ -60,6 +63,28 @@ pub(crate) async fn enrolled(op: &Op) -> (Browser, Vec<u8>) {
     assert_eq!(answer.status, 303, "{}", answer.text());
     op.clock.advance(2 * totp::PERIOD);
     (browser, secret)
+}
+
+/// A new set of recovery codes.
+pub(crate) async fn new_codes(op: &Op, secret: &[u8]) -> Vec<String> {
+    let mut browser = op.browser();
+    let answer = browser.get("/account/recovery-codes").await;
+    let page = browser.through_pages("alice", answer).await.text();
+    let typed = code(op, secret, 0);
+    let typed = [("code", &*typed)];
+    browser.press(&page, "second", "send-code", &typed).await;
+    let page = browser.get("/account/recovery-codes").await.text();
+    assert!(html::forms(&page).iter().any(|form| form.id == "new-codes"));
+    let page = browser
+        .press(&page, "new-codes", "make-codes", &[])
+        .await
+        .text();
+    op.clock.advance(60);
+    let list = page.split("id=\"codes\"").nth(1).unwrap();
+    let codes = list.split("<code>").skip(1);
+    codes
+        .map(|rest| rest.split('<').next().unwrap().to_owned())
+        .collect()
 }
 
 /// A browser that has proved alice's password and is asked for more.
@@ -508,4 +533,75 @@ async fn a_session_that_proved_too_little_by_now_changes_nothing() {
     let user = user.unwrap().unwrap();
     assert_ne!(user.claims["name"], "Mallory");
     assert_eq!(user.epoch, 0);
+}
+
+/// What comes of a recovery code as the first proof.
+async fn recover(browser: &mut Browser, name: &str, typed: &str) -> Answer {
+    let answer = browser.send(first().get()).await;
+    let page = browser.follow(&answer).await.text();
+    let typed = [("username", name), ("recovery", typed)];
+    browser
+        .press(&page, "recovery", "send-recovery", &typed)
+        .await
+}
+
+fn with_recovery(policy: &mut Policy) {
+    policy.sign_in.methods = vec![Method::Password, Method::RecoveryCode];
+}
+
+// LG-04, LG-18
+#[tokio::test]
+async fn a_recovery_code_opens_where_the_person_was_before_however_much_strangers_guess() {
+    let op = Op::with(with_recovery).await;
+    let (_, secret) = enrolled(&op).await;
+    let codes = new_codes(&op, &secret).await;
+    let (mut alice, page) = after_password(&op, &first()).await;
+    let typed = code(&op, &secret, 0);
+    let typed = [("code", &*typed)];
+    let answer = alice
+        .press(&page.text(), "second", "send-code", &typed)
+        .await;
+    assert!(is_signed_in(&answer), "{}", answer.text());
+    alice.drop_cookie("session");
+    for _ in 0..8 {
+        recover(&mut op.browser(), "alice", "00000-00000").await;
+    }
+    let strange = recover(&mut op.browser(), "alice", &codes[0]).await;
+    assert_eq!(strange.status, 429, "the right one as well");
+    let answer = recover(&mut alice, "alice", &codes[0]).await;
+    assert_eq!(answer.status, 303, "{}", answer.text());
+    let page = alice.follow(&answer).await.text();
+    assert!(html::forms(&page).iter().any(|form| form.id == "second"));
+    // Nor are there more tries there than elsewhere.
+    for _ in 0..5 {
+        let answer = recover(&mut alice, "alice", "00000-00000").await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+    let answer = recover(&mut alice, "alice", &codes[1]).await;
+    assert_eq!(answer.status, 429);
+}
+
+// LG-03, LG-18
+#[tokio::test]
+async fn one_network_tries_so_many_recovery_codes_whosever_they_are() {
+    let op = Op::with(with_recovery).await;
+    let mut browser = op.browser();
+    let answer = browser.send(first().get()).await;
+    let page = browser.follow(&answer).await.text();
+    let mut looked_at = 0;
+    for number in 0..130 {
+        let name = format!("nobody-{}", number / 4);
+        let typed = [("username", &*name), ("recovery", "00000-00000")];
+        let answer = browser
+            .press(&page, "recovery", "send-recovery", &typed)
+            .await;
+        match answer.status {
+            200 => looked_at += 1,
+            status => assert_eq!(status, 429, "{}", answer.text()),
+        }
+    }
+    assert_eq!(looked_at, 100);
+    op.clock.advance(900);
+    let answer = recover(&mut browser, "nobody", "00000-00000").await;
+    assert_eq!(answer.status, 200);
 }

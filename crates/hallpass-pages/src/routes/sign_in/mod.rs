@@ -19,7 +19,7 @@ use hallpass_types::{Params, Secret, Subject};
 use http::{HeaderValue, StatusCode, header::RETRY_AFTER, request::Parts as Head};
 use http_body::Body;
 
-use super::{PageRoutes, handle_of, is_answer};
+use super::{PageRoutes, handle_of, is_answer, sign_up::peer};
 use crate::{
     Page,
     view::{SignIn, SignInError},
@@ -178,8 +178,9 @@ impl PageRoutes {
         typed: &str,
     ) -> Result<Response, Problem> {
         let provider = self.provider();
+        let (named, peer) = ((username, typed), peer(asked.head));
         let given = provider
-            .recovery_given(asked.handle, asked.browser, username, typed)
+            .recovery_given(asked.handle, asked.browser, named, peer)
             .await?;
         let failed = match given {
             Ok((subject, answered)) => return Ok(self.gone_on(asked, &subject, answered)),

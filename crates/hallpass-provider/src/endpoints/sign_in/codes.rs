@@ -1,5 +1,7 @@
 //! Codes of authenticator apps and recovery codes, as a second step.
 
+use std::net::IpAddr;
+
 use hallpass_core::{
     record::{Activity, MailedPurpose},
     sign_in::{Method, Proof, recovery, totp},
@@ -18,6 +20,8 @@ use crate::{
 
 /// Tries of codes per account within the window of [`Provider`]'s counter.
 const TRIES: u32 = 5;
+/// Tries of recovery codes as the first proof per network within that window, whosever they are.
+const PER_NETWORK: u32 = 100;
 
 /// A code that was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +90,8 @@ impl Provider {
     }
 
     /// A recovery code was typed as the first proof, with the name of an account. Counted before it is looked at, and as much is
-    /// looked up for a name that nobody has.
+    /// looked up for a name that nobody has. `peer` is the address of their computer: what one network may try is bounded before
+    /// anything is written down, and where nobody says where people come from nothing is, and each process counts for itself.
     ///
     /// # Errors
     /// The handle is not valid in this browser, the page takes no such code, or the store fails.
@@ -94,8 +99,8 @@ impl Provider {
         &self,
         handle: &str,
         browser: &Browser,
-        name: &str,
-        typed: &str,
+        (name, typed): (&str, &str),
+        peer: Option<IpAddr>,
     ) -> Result<Result<(Subject, Answered), CodeRefused>, Failure> {
         let signing_in = self.open_sign_in(handle, browser).await?;
         let method = Method::RecoveryCode;
@@ -112,16 +117,20 @@ impl Provider {
         let nobody = Subject::parse(&hallpass_jose::base64url::encode(nobody))
             .map_err(|_| Failure::Internal("a digest is no subject".to_owned()))?;
         let subject = found.as_ref().unwrap_or(&nobody);
-        let (store, secret) = (&*inner.store, inner.secrets.attempts());
-        let by = By::Recovered(subject.as_str());
-        let tries = &inner.wrong_second;
-        let counted = tries.count_everywhere(store, secret, &by, TRIES, self.now());
-        let counted = match counted.await? {
+        let account = inner.accounts.account(inner.issuer_id, subject).await?;
+        // The person's own browsers have tries of their own, or strangers would use up theirs.
+        let known = self.known_browsers(browser);
+        let mut known = known.iter().filter(|known| known.subject == *subject);
+        let epoch = account.as_ref().map(|account| account.epoch);
+        let by = match known.find(|known| Some(known.epoch) == epoch) {
+            Some(known) => By::Known(subject.as_str(), known.name),
+            None => By::Recovered(subject.as_str()),
+        };
+        let counted = match self.count_first_code(&by, peer).await? {
             Ok(counted) => counted,
             Err(retry_after) => return Ok(Err(CodeRefused::Throttled { retry_after })),
         };
         let spend = self.code_spend(subject, method, typed).await?;
-        let account = inner.accounts.account(inner.issuer_id, subject).await?;
         let (Some(spend), Some(account)) = (spend, account) else {
             return Ok(Err(CodeRefused::Wrong));
         };
@@ -136,12 +145,39 @@ impl Provider {
         let proceeds = (vec![spend], writes);
         match self.advance(signing_in, browser, proven, proceeds).await? {
             Some(answered) => {
-                let by = By::Recovered(subject.as_str());
-                tries.give_back_everywhere(store, &by, counted).await;
+                let tries = &inner.wrong_second;
+                tries.give_back(&peer.into_iter().flat_map(By::networks).collect::<Vec<_>>());
+                tries
+                    .give_back_everywhere(&*inner.store, &by, counted)
+                    .await;
                 Ok(Ok((subject, answered)))
             }
             None => Ok(Err(CodeRefused::Wrong)),
         }
+    }
+
+    /// Counts a try of somebody who has proved nothing; the error is how many seconds to wait.
+    async fn count_first_code(
+        &self,
+        by: &By<'_>,
+        peer: Option<IpAddr>,
+    ) -> Result<Result<Option<Counted>, u32>, Failure> {
+        let inner = &self.inner;
+        let (tries, now) = (&inner.wrong_second, self.now());
+        let Some(peer) = peer else {
+            let counted = tries.count(std::slice::from_ref(by), TRIES, now);
+            return Ok(counted.map(|()| None));
+        };
+        let networks: Vec<_> = By::networks(peer).collect();
+        if let Err(retry_after) = tries.count(&networks, PER_NETWORK, now) {
+            return Ok(Err(retry_after));
+        }
+        let (store, secret) = (&*inner.store, inner.secrets.attempts());
+        let counted = tries.count_everywhere(store, secret, by, TRIES, now).await;
+        if !matches!(counted, Ok(Ok(_))) {
+            tries.give_back(&networks);
+        }
+        Ok(counted?)
     }
 
     /// The person wants a code by mail as their second step. Answers the handle that comes back with it; the error is how many
@@ -153,7 +189,7 @@ impl Provider {
         &self,
         handle: &str,
         browser: &Browser,
-        peer: Option<std::net::IpAddr>,
+        peer: Option<IpAddr>,
     ) -> Result<Result<String, u32>, Failure> {
         let signing_in = self.open_sign_in(handle, browser).await?;
         let account = self.takes_mailed_code(&signing_in)?;
