@@ -54,9 +54,7 @@ impl Demo {
         config.dashboard.strong_sign_in = false;
         config.registration.enabled = true;
         config.registration.open = true;
-        if config.sign_up.mode == config::SignUpMode::Closed {
-            config.sign_up.mode = config::SignUpMode::Open;
-        }
+        config.sign_up.mode.get_or_insert(config::SignUpMode::Open);
         // Never two of the same name: who has configured one of these keeps it.
         let theirs = |id: &str| config.clients.iter().any(|client| client.client_id == id);
         let clients: Vec<_> = clients

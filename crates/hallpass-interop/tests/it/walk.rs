@@ -268,7 +268,8 @@ impl Shop {
         self.post(walk, "/token", &body).await
     }
 
-    async fn post(&self, walk: &Walk, path: &str, body: &str) -> (u16, Value) {
+    /// What the server answers to a form.
+    pub(crate) async fn post(&self, walk: &Walk, path: &str, body: &str) -> (u16, Value) {
         let url = Url::parse(&walk.server.url(path)).unwrap();
         let answer = Http::form(&url, body).send().await.unwrap();
         (answer.status, answer.json())

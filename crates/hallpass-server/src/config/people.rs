@@ -12,8 +12,9 @@ use super::value::Seconds;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SignUp {
-    /// Who may: everybody who reads mail, who was invited (`hallpass user invite`), or nobody.
-    pub mode: SignUpMode,
+    /// Who may: everybody who reads mail, who was invited (`hallpass user invite`), or nobody. Where it is not said: nobody, and in a
+    /// demo everybody.
+    pub mode: Option<SignUpMode>,
     /// How long an invitation works.
     pub invitation_lifetime: Seconds,
     /// Whether an account can be made with a passkey alone, without a mail address. Who then loses the passkey and has no
@@ -38,7 +39,7 @@ pub enum SignUpMode {
 impl Default for SignUp {
     fn default() -> Self {
         Self {
-            mode: SignUpMode::Closed,
+            mode: None,
             invitation_lifetime: seconds(PeoplePolicy::default().invitation_lifetime),
             without_mail: false,
             accounts_per_network: PeoplePolicy::default().accounts_per_network,
@@ -131,7 +132,7 @@ impl SignUp {
         check.between(setting, self.invitation_lifetime, 3600, 90 * 86_400);
         let setting = "sign_up.accounts_per_network";
         check.number(setting, self.accounts_per_network.into(), 1, 100_000);
-        if self.without_mail && self.mode != SignUpMode::Open {
+        if self.without_mail && self.mode != Some(SignUpMode::Open) {
             let message =
                 "is on, but sign_up.mode is not \"open\": nobody could make an account so";
             check.problem("sign_up.without_mail", message);
@@ -194,9 +195,9 @@ impl Account {
         } = self.clone();
         PeoplePolicy {
             sign_up: match sign_up.mode {
-                SignUpMode::Open => Mode::Open,
-                SignUpMode::Invitation => Mode::Invitation,
-                SignUpMode::Closed => Mode::Closed,
+                Some(SignUpMode::Open) => Mode::Open,
+                Some(SignUpMode::Invitation) => Mode::Invitation,
+                Some(SignUpMode::Closed) | None => Mode::Closed,
             },
             sign_up_without_mail: sign_up.without_mail,
             accounts_per_network: sign_up.accounts_per_network,

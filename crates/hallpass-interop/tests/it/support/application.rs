@@ -1,6 +1,6 @@
-//! An application as small as can be: one static page, and an address where answers arrive.
+//! An application as small as can be: one static page, an address where answers arrive, and one for what is posted.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use url::Url;
 
-/// A listener that serves its page at `/` and notes every request for `/callback`.
+/// A listener that serves its page at `/`, and notes every request for `/callback` and every body of a POST.
 #[derive(Debug)]
 pub(crate) struct Application {
     port: u16,
     page: Arc<Mutex<String>>,
     answers: Mutex<Receiver<Url>>,
+    posts: Mutex<Receiver<String>>,
 }
 
 impl Application {
@@ -22,18 +23,20 @@ impl Application {
         let port = listener.local_addr().unwrap().port();
         let page = Arc::new(Mutex::new(String::new()));
         let (send, answers) = channel();
+        let (post, posts) = channel();
         let served = Arc::clone(&page);
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let page = served.lock().unwrap().clone();
                 // A browser opens connections that it does not use.
-                drop(serve(&stream, port, &page, &send));
+                drop(serve(&stream, port, &page, (&send, &post)));
             }
         });
         Self {
             port,
             page,
             answers: Mutex::new(answers),
+            posts: Mutex::new(posts),
         }
     }
 
@@ -52,17 +55,39 @@ impl Application {
         let answers = self.answers.lock().unwrap();
         answers.recv_timeout(LIMIT).expect("an answer arrives")
     }
+
+    /// The next body that somebody posted, to whatever address.
+    pub(crate) fn posted(&self) -> String {
+        let posts = self.posts.lock().unwrap();
+        posts.recv_timeout(LIMIT).expect("something is posted")
+    }
 }
 
-fn serve(stream: &TcpStream, port: u16, page: &str, answers: &Sender<Url>) -> std::io::Result<()> {
+fn serve(
+    stream: &TcpStream,
+    port: u16,
+    page: &str,
+    (answers, posts): (&Sender<Url>, &Sender<String>),
+) -> std::io::Result<()> {
     stream.set_read_timeout(Some(Duration::from_secs(2)))?;
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line)?;
     let target = line.split(' ').nth(1).unwrap_or_default().to_owned();
+    let is_post = line.starts_with("POST ");
+    let mut length = 0;
     while line.len() > 2 {
         line.clear();
         reader.read_line(&mut line)?;
+        let header = line.to_ascii_lowercase();
+        if let Some(value) = header.strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap_or(0);
+        }
+    }
+    if is_post {
+        let mut body = String::new();
+        reader.take(length).read_to_string(&mut body)?;
+        drop(posts.send(body));
     }
     let body = match target.as_str() {
         "/" => page,

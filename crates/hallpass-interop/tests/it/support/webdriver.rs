@@ -98,6 +98,13 @@ impl WebDriver {
             .await;
     }
 
+    /// When the browser forgets a cookie that it has for the page, in seconds since 1970; none for one that goes when the
+    /// browser is closed.
+    pub(crate) async fn keeps_until(&self, cookie: &str) -> Option<i64> {
+        let cookie = self.get(&format!("cookie/{cookie}")).await;
+        cookie["expiry"].as_i64()
+    }
+
     /// What the browser says that its person reads.
     pub(crate) async fn languages(&self, languages: &str) {
         let headers = json!({ "headers": { "Accept-Language": languages } });

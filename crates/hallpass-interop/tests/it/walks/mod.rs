@@ -3,7 +3,9 @@
 mod account;
 mod credentials;
 mod dashboard;
+mod elsewhere;
 mod looks;
+mod operated;
 mod passkeys;
 mod plain;
 mod upstream;

@@ -3,6 +3,7 @@
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 
+use hallpass_load::browser::User;
 use serde_json::json;
 
 use crate::support::{Folder, Ports, Server};
@@ -101,4 +102,45 @@ async fn s49_a_person_links_an_identity_signs_in_with_it_and_unlinks_it() {
     walk.open("/linked-accounts").await;
     browser.find("#identities").await;
     walk.look("linked").await;
+    // It is all they have to sign in with, so it stays.
+    browser.click("#identities button[name=unlink]").await;
+    browser.find("#error-code").await;
+    walk.look("unlink-last").await;
+    walk.open("/linked-accounts").await;
+    browser.find("#identities").await;
+
+    // Somebody with a password links another one, signs in with it, and takes it off again.
+    let elsewhere = idp.json(&["user", "create", "grace", "--generate"]);
+    let grace = User {
+        username: "grace".to_owned(),
+        password: elsewhere["password"].as_str().unwrap().to_owned(),
+    };
+    browser.forget().await;
+    walk.open("/linked-accounts").await;
+    walk.sign_in().await;
+    browser.click("button#link-idp").await;
+    walk.sign_in_as(&grace).await;
+    browser.click("button#allow").await;
+    browser.find("#identities li:only-child").await;
+    browser.forget().await;
+    shop.ask(&walk, "openid profile", &[]).await;
+    browser.click("button#upstream-idp").await;
+    walk.sign_in_as(&grace).await;
+    browser.click("button#allow").await;
+    let owner = shop.tokens(&walk).await["claims"]["sub"].clone();
+    assert_ne!(owner, guest);
+    // Whoever takes off how they came in shows the password first.
+    walk.open("/linked-accounts").await;
+    browser.click("#identities button[name=unlink]").await;
+    browser.find("button#link-idp").await;
+    assert!(!browser.sees("#identities").await);
+    walk.look("unlinked").await;
+    // What was linked is somebody new now, who is not the owner.
+    browser.forget().await;
+    shop.ask(&walk, "openid profile", &[]).await;
+    browser.click("button#upstream-idp").await;
+    walk.sign_in_as(&grace).await;
+    browser.click("button#allow").await;
+    let stranger = shop.tokens(&walk).await["claims"]["sub"].clone();
+    assert_ne!(stranger, owner);
 }
