@@ -1,4 +1,5 @@
-//! `attest_jwt_client_auth`: an attester that the operator trusts vouches for one instance of a client, which proves its key,
+//! `attest_jwt_client_auth` and `attest_jwt_client_auth_dpop`: an attester that the operator trusts vouches for one instance of
+//! a client, which proves its key, by a proof of its own or by the DPoP proof that its tokens are bound by,
 //! [draft-ietf-oauth-attestation-based-client-auth-10](https://datatracker.ietf.org/doc/draft-ietf-oauth-attestation-based-client-auth/10/).
 //! Experimental.
 
@@ -7,26 +8,49 @@ use hallpass_types::{ClientId, Key, Thumbprint, Timestamp, sha256};
 
 use super::{Credential, Facts, Found, Kind, Method, OnceUse, Reason, Request};
 use crate::{
+    binding::{self, Proved, dpop},
     client::Client,
     client_request::Header,
+    fapi::Profile,
     policy::{Policy, Signal},
+    record::Confirmation,
 };
 
 /// An attestation with a proof of its key.
 #[derive(Debug)]
-pub(super) struct Attestation;
+pub(super) struct Attestation(Pop);
 
-/// Its registered name.
+/// With a proof of its own.
+pub(super) static BY_JWT: Attestation = Attestation(Pop::Jwt);
+
+/// With the DPoP proof of the request.
+pub(super) static BY_DPOP: Attestation = Attestation(Pop::Dpop);
+
+/// What proves the key of an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pop {
+    /// A JWT for nothing else (§5.1 of the draft).
+    Jwt,
+    /// The DPoP proof: one key for both (§5.2).
+    Dpop,
+}
+
+/// The registered name of the method with a proof of its own.
 pub const ATTESTATION: &str = "attest_jwt_client_auth";
 
-/// Algorithms of attestations and of their proofs.
-pub const ALGS: &[JwsAlgorithm] = crate::binding::dpop::ALGS;
+/// The registered name of the method that makes do with the DPoP proof.
+pub const COMBINED: &str = "attest_jwt_client_auth_dpop";
 
-/// The two headers as they were sent.
+/// Algorithms of attestations and of their proofs.
+pub const ALGS: &[JwsAlgorithm] = dpop::ALGS;
+
+/// The headers as they were sent, and the method of the request.
 #[derive(Clone, Copy, Debug)]
 pub struct Attested<'p> {
     pub(super) attestation: Header<'p>,
     pub(super) proof: Header<'p>,
+    pub(super) dpop: Header<'p>,
+    pub(super) http_method: &'p str,
 }
 
 impl Attested<'_> {
@@ -45,7 +69,10 @@ impl Attested<'_> {
 
 impl Method for Attestation {
     fn name(&self) -> &'static str {
-        ATTESTATION
+        match self.0 {
+            Pop::Jwt => ATTESTATION,
+            Pop::Dpop => COMBINED,
+        }
     }
 
     fn kind(&self) -> Kind {
@@ -53,7 +80,12 @@ impl Method for Attestation {
     }
 
     fn is_offered(&self, policy: &Policy) -> bool {
-        !policy.attesters.is_empty() && policy.fapi_profile.is_none_or(|p| p.takes(self.kind()))
+        let proofs = match self.0 {
+            Pop::Jwt => true,
+            Pop::Dpop => policy.dpop.enabled,
+        };
+        let taken = policy.fapi_profile.is_none_or(|p| p.takes(self.kind()));
+        proofs && taken && !policy.attesters.is_empty()
     }
 
     /// The request reads like one that only names its client; what that client registered decides.
@@ -74,7 +106,16 @@ impl Method for Attestation {
             | Credential::Assertion(_)
             | Credential::Certificate(_) => return Err(Reason::Malformed),
         };
-        check(*sent, client, facts).map(|vouched| Some(vouched.once))
+        check(*sent, self.0, client, facts).map(|vouched| Some(vouched.once))
+    }
+}
+
+/// The proof that a client of that method shows.
+pub(super) fn pop_of(method: &dyn Method) -> Pop {
+    if method.name() == COMBINED {
+        Pop::Dpop
+    } else {
+        Pop::Jwt
     }
 }
 
@@ -85,18 +126,23 @@ pub(super) struct Vouched {
     pub(super) instance: Thumbprint,
     /// The proof works once.
     pub(super) once: OnceUse,
+    /// What the proof binds tokens to, when it is one of DPoP.
+    pub(super) proof: Option<Proved>,
 }
 
 /// Checks an attestation and the proof that came with it.
 pub(super) fn check(
     sent: Attested<'_>,
+    pop: Pop,
     client: &Client,
     facts: &Facts<'_>,
 ) -> Result<Vouched, Reason> {
     let attestation = read(sent.attestation)?;
     let instance = check_attestation(&attestation, client, facts)?;
-    let proof = read(sent.proof)?;
-    check_proof(&proof, &instance, facts)
+    match pop {
+        Pop::Jwt => check_proof(&read(sent.proof)?, &instance, facts),
+        Pop::Dpop => check_dpop(sent, &instance, client, facts),
+    }
 }
 
 /// The proof that an attestation beside another method of authentication leaves to be spent, where the issuer looks at such.
@@ -108,16 +154,24 @@ pub(super) fn signal(
     sent: Attested<'_>,
     client: &Client,
     facts: &Facts<'_>,
-) -> Result<Option<OnceUse>, Reason> {
+) -> Result<Option<Vouched>, Reason> {
     match facts.policy.attestation.signal {
         Signal::Ignored => return Ok(None),
         Signal::Accepted if !sent.is_there() => return Ok(None),
         Signal::Demanded if !sent.is_there() => return Err(Reason::SignalMissing),
         Signal::Accepted | Signal::Demanded => {}
     }
-    match check(sent, client, facts) {
-        Ok(vouched) => Ok(Some(vouched.once)),
-        Err(reason @ (Reason::Challenge | Reason::AttestationOld)) => Err(reason),
+    //= ATTESTATION#7 MUST: the header of a proof of its own decides which rules there are
+    let pop = if sent.proof == Header::Absent && facts.policy.dpop.enabled {
+        Pop::Dpop
+    } else {
+        Pop::Jwt
+    };
+    match check(sent, pop, client, facts) {
+        Ok(vouched) => Ok(Some(vouched)),
+        Err(reason @ (Reason::Challenge | Reason::DpopNonce | Reason::AttestationOld)) => {
+            Err(reason)
+        }
         // Who the client is was shown already: what is wrong is what it adds.
         Err(_) => Err(Reason::SignalWrong),
     }
@@ -125,7 +179,7 @@ pub(super) fn signal(
 
 /// Whether anybody's attestation is looked at.
 pub(crate) fn is_looked_at(policy: &Policy) -> bool {
-    Attestation.is_offered(policy)
+    BY_JWT.is_offered(policy)
         || (!policy.attesters.is_empty() && policy.attestation.signal != Signal::Ignored)
 }
 
@@ -142,10 +196,12 @@ pub fn pop_methods(policy: &Policy) -> Option<&'static [&'static str]> {
     if policy.attesters.is_empty() {
         return None;
     }
-    match policy.attestation.signal {
-        Signal::Ignored => None,
-        Signal::Accepted => Some(&["attestation_pop_jwt", "none"]),
-        Signal::Demanded => Some(&["attestation_pop_jwt"]),
+    match (policy.attestation.signal, policy.dpop.enabled) {
+        (Signal::Ignored, _) => None,
+        (Signal::Accepted, true) => Some(&["attestation_pop_jwt", "dpop_combined", "none"]),
+        (Signal::Accepted, false) => Some(&["attestation_pop_jwt", "none"]),
+        (Signal::Demanded, true) => Some(&["attestation_pop_jwt", "dpop_combined"]),
+        (Signal::Demanded, false) => Some(&["attestation_pop_jwt"]),
     }
 }
 
@@ -243,6 +299,77 @@ fn check_proof(jws: &UnverifiedJws<'_>, key: &Jwk, facts: &Facts<'_>) -> Result<
             key: Key::once(expires_at, digest),
             expires_at,
         },
+        proof: None,
+    })
+}
+
+/// Checks that the DPoP proof of the request was made by the instance.
+//= ATTESTATION#7.3 MUST: there is no proof of its own beside the one DPoP proof, which is good as such and of the instance's key
+fn check_dpop(
+    sent: Attested<'_>,
+    key: &Jwk,
+    client: &Client,
+    facts: &Facts<'_>,
+) -> Result<Vouched, Reason> {
+    if sent.proof != Header::Absent {
+        return Err(Reason::MethodNotRegistered);
+    }
+    //= ATTESTATION#7.3 MUST: where challenges are handed out, nonce is one of them
+    let is_ours = |nonce: &str| {
+        let by = |judge: Option<&(dyn Fn(&str) -> bool + Sync)>| judge.is_some_and(|is| is(nonce));
+        by(facts.challenge) || by(facts.dpop_nonce)
+    };
+    let demanded = facts.challenge.is_some() || facts.dpop_nonce.is_some();
+    let dpop_facts = dpop::Facts {
+        now: facts.now,
+        valid_from: facts.policy.keys.valid_from,
+        method: sent.http_method,
+        urls: facts.endpoint,
+        algs: client.fapi.map_or(dpop::ALGS, Profile::algs),
+        access_token: None,
+        nonce: if demanded {
+            dpop::Nonce::Demanded(&is_ours)
+        } else {
+            dpop::Nonce::Ignored
+        },
+    };
+    let instance = Thumbprint::parse(&key.thumbprint()).ok_or(Reason::Claims)?;
+    let proof = binding::read_proof(sent.dpop, &dpop_facts).map_err(|reason| match reason {
+        dpop::Reason::NonceMissing | dpop::Reason::NonceOld if facts.challenge.is_some() => {
+            Reason::Challenge
+        }
+        dpop::Reason::NonceMissing | dpop::Reason::NonceOld => Reason::DpopNonce,
+        dpop::Reason::Repeated => Reason::Duplicated,
+        dpop::Reason::Algorithm => Reason::Algorithm,
+        dpop::Reason::Signature => Reason::Signature,
+        dpop::Reason::Target => Reason::Audience,
+        dpop::Reason::Time => Reason::Time,
+        dpop::Reason::Missing => Reason::Missing,
+        dpop::Reason::Malformed | dpop::Reason::Type => Reason::Malformed,
+        dpop::Reason::PublicKey
+        | dpop::Reason::Claims
+        | dpop::Reason::AccessToken
+        | dpop::Reason::AnotherKey
+        | dpop::Reason::Replayed => Reason::Claims,
+    })?;
+    let Some(Proved {
+        key: confirmation,
+        once: Some(once),
+    }) = proof
+    else {
+        return Err(Reason::Missing);
+    };
+    if confirmation != Confirmation::Jkt(instance) {
+        return Err(Reason::Signature);
+    }
+    Ok(Vouched {
+        instance,
+        once,
+        // It is spent with what authenticated the client.
+        proof: Some(Proved {
+            key: confirmation,
+            once: None,
+        }),
     })
 }
 

@@ -27,6 +27,7 @@ use hallpass_types::{ClientId, ContentDigest, Key, Once, Params, Secret, Thumbpr
 
 use crate::{
     backchannel::BackchannelRecord,
+    binding::Proved,
     client::Client,
     client_request::{Certificate, ClientRequest},
     policy::{Compatibility, Policy},
@@ -46,7 +47,8 @@ pub static METHODS: &[&dyn Method] = &[
     &private_key_jwt::PrivateKeyJwt,
     &certificate::TlsClientAuth,
     &certificate::SelfSigned,
-    &attestation::Attestation,
+    &attestation::BY_JWT,
+    &attestation::BY_DPOP,
     &none::Nothing,
 ];
 
@@ -215,6 +217,8 @@ impl<'p> Presented<'p> {
             attested: Attested {
                 attestation: sent.attestation,
                 proof: sent.attestation_pop,
+                dpop: sent.dpop,
+                http_method: sent.method,
             },
         };
         let mut presented = None;
@@ -311,6 +315,8 @@ pub struct Facts<'a> {
     pub fetched_jwks: Option<&'a Jwks>,
     /// Whether a text is a challenge that this server has handed out for attestations, where they need one.
     pub challenge: Option<&'a (dyn Fn(&str) -> bool + Sync)>,
+    /// Whether a text is a nonce that this server has handed out for DPoP proofs, where they need one.
+    pub dpop_nonce: Option<&'a (dyn Fn(&str) -> bool + Sync)>,
 }
 
 impl fmt::Debug for Facts<'_> {
@@ -329,6 +335,7 @@ pub struct AuthenticatedClient {
     client: Arc<Client>,
     method: &'static str,
     instance: Option<Thumbprint>,
+    proof: Option<Proved>,
 }
 
 impl AuthenticatedClient {
@@ -350,6 +357,13 @@ impl AuthenticatedClient {
         self.instance
     }
 
+    /// The verified DPoP proof that showed which instance of the client this is, if one did. It is spent along with what
+    /// authenticated the client.
+    #[must_use]
+    pub fn proof(&self) -> Option<Proved> {
+        self.proof
+    }
+
     /// Whether it proved its identity; a public client has only named itself.
     #[must_use]
     pub fn is_confidential(&self) -> bool {
@@ -364,6 +378,7 @@ impl AuthenticatedClient {
             client,
             method,
             instance: None,
+            proof: None,
         })
     }
 
@@ -375,6 +390,7 @@ impl AuthenticatedClient {
             client,
             method,
             instance: None,
+            proof: None,
         }
     }
 }
@@ -428,12 +444,14 @@ pub fn authenticate(
     if let Some(method) = presented.silent_method(client, facts.policy) {
         let credential = match method.kind() {
             Kind::Attested => {
-                let vouched = attestation::check(presented.attested, client, facts)?;
+                let pop = attestation::pop_of(method);
+                let vouched = attestation::check(presented.attested, pop, client, facts)?;
                 return Ok(Authenticated {
                     client: AuthenticatedClient {
                         client: Arc::clone(client),
                         method: method.name(),
                         instance: Some(vouched.instance),
+                        proof: vouched.proof,
                     },
                     once: Some(vouched.once),
                     signal: None,
@@ -445,15 +463,7 @@ pub fn authenticate(
             }
         };
         let once = method.verify(&credential, client, facts)?;
-        return Ok(Authenticated {
-            client: AuthenticatedClient {
-                client: Arc::clone(client),
-                method: method.name(),
-                instance: None,
-            },
-            once,
-            signal: attestation::signal(presented.attested, client, facts)?,
-        });
+        return with_signal(method, once, presented, client, facts);
     }
     if client.auth_method != presented.method.name() {
         secret::pretend(&presented.credential, facts);
@@ -463,14 +473,27 @@ pub fn authenticate(
     let once = presented
         .method
         .verify(&presented.credential, client, facts)?;
+    with_signal(presented.method, once, presented, client, facts)
+}
+
+/// The client that has authenticated by `method`, with what an attestation beside adds.
+fn with_signal(
+    method: &'static dyn Method,
+    once: Option<OnceUse>,
+    presented: &Presented<'_>,
+    client: &Arc<Client>,
+    facts: &Facts<'_>,
+) -> Result<Authenticated, Reason> {
+    let signal = attestation::signal(presented.attested, client, facts)?;
     Ok(Authenticated {
         client: AuthenticatedClient {
             client: Arc::clone(client),
-            method: presented.method.name(),
+            method: method.name(),
             instance: None,
+            proof: signal.and_then(|vouched| vouched.proof),
         },
         once,
-        signal: attestation::signal(presented.attested, client, facts)?,
+        signal: signal.map(|vouched| vouched.once),
     })
 }
 
@@ -499,6 +522,7 @@ pub fn identify_public(
         client: Arc::clone(client),
         method: presented.method.name(),
         instance: None,
+        proof: None,
     })
 }
 

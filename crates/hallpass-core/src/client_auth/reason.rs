@@ -71,6 +71,8 @@ reasons! {
         /// The proof of the attestation's key holds no challenge of this server, or an old one.
         Challenge => UseAttestationChallenge, "client_auth_challenge",
             "the proof of the client attestation needs a challenge of this server";
+        /// The DPoP proof that shows the attestation's key holds no nonce of this server, or an old one.
+        DpopNonce => UseDpopNonce, "client_auth_dpop_nonce", "the DPoP proof needs a nonce of this server";
         /// The issuer wants an attestation beside every client's own authentication.
         SignalMissing => InvalidClientAttestation, "client_auth_signal_missing", "a client attestation is needed";
         /// The attestation beside the client's own authentication is wrong.

@@ -6,7 +6,7 @@ use hallpass_core::{
     client::{Client, ClientOrigin},
     client_auth::{self, AuthenticatedClient, Facts, Presented, attestation},
     client_request::ClientRequest,
-    policy::{Place, Policy},
+    policy::{DpopNonce, Place, Policy},
 };
 
 use crate::{
@@ -110,6 +110,9 @@ impl Provider {
         let is_ours = |text: &str| inner.secrets.is_challenge(text, now);
         let challenge = attestation::hands_out_challenges(&inner.policy)
             .then_some(&is_ours as &(dyn Fn(&str) -> bool + Sync));
+        let is_nonce = |text: &str| inner.secrets.is_dpop_nonce(text, now);
+        let dpop_nonce = matches!(inner.policy.dpop.nonce, DpopNonce::Always)
+            .then_some(&is_nonce as &(dyn Fn(&str) -> bool + Sync));
         let mut again = false;
         let authenticated = loop {
             let uri = published(client.as_ref());
@@ -129,6 +132,7 @@ impl Provider {
                 secret_digest: &digest,
                 fetched_jwks: fetched.as_deref(),
                 challenge,
+                dpop_nonce,
             };
             match client_auth::authenticate(&presented, client.as_ref(), &facts) {
                 Ok(authenticated) => break authenticated,

@@ -65,7 +65,7 @@ impl Provider {
             .validate_at(&inner.policy, Rules::PushedAuthorization)
             .map_err(|redirect| Failure::from(redirect.reason()))?;
         //= RFC9449#10.1 MUST: a proof along with a pushed request binds its code; dpop_jkt names no other key
-        let proof = self.proof(Place::PushedAuthorization, request, client, None)?;
+        let proof = self.proof_by(Place::PushedAuthorization, request, client)?;
         if let Some(Confirmation::Jkt(key)) = proof.map(|proof| proof.key) {
             match valid.request().dpop_jkt {
                 None => kept.push(("dpop_jkt".to_owned(), key.to_string())),

@@ -3,7 +3,7 @@
 use hallpass_core::{
     binding::{self, Proved, dpop},
     client::Client,
-    client_auth::attestation,
+    client_auth::{AuthenticatedClient, attestation},
     client_request::{ClientRequest, Header},
     fapi::Profile,
     policy::{DpopNonce, Place},
@@ -21,10 +21,27 @@ impl Provider {
         &self,
         place: Place,
         request: &ClientRequest<'_>,
-        client: &Client,
+        client: &AuthenticatedClient,
     ) -> Result<Option<Proved>, Failure> {
-        let proof = self.proof(place, request, client, None)?;
+        let proof = self.proof_by(place, request, client)?;
         Ok(binding::to_bind(client, proof, request.certificate)?)
+    }
+
+    /// The verified DPoP proof of a client's request, if there is one; that by which the client showed which instance it is
+    /// is not looked at twice.
+    ///
+    /// # Errors
+    /// The proof is refused.
+    pub(crate) fn proof_by(
+        &self,
+        place: Place,
+        request: &ClientRequest<'_>,
+        client: &AuthenticatedClient,
+    ) -> Result<Option<Proved>, dpop::Reason> {
+        match client.proof() {
+            Some(proof) => Ok(Some(proof)),
+            None => self.proof(place, request, client, None),
+        }
     }
 
     /// The verified DPoP proof of a request to an endpoint, if there is one.

@@ -341,11 +341,16 @@ async fn an_attestation_beside_a_secret_counts_where_the_issuer_looks_at_it() {
         (Signal::Ignored, json!(null), 200, 200),
         (
             Signal::Accepted,
-            json!(["attestation_pop_jwt", "none"]),
+            json!(["attestation_pop_jwt", "dpop_combined", "none"]),
             200,
             400,
         ),
-        (Signal::Demanded, json!(["attestation_pop_jwt"]), 400, 400),
+        (
+            Signal::Demanded,
+            json!(["attestation_pop_jwt", "dpop_combined"]),
+            400,
+            400,
+        ),
     ] {
         let op = node(&keys)
             .policy(move |policy| policy.attestation.signal = signal)

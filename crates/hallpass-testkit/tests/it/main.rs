@@ -13,6 +13,7 @@ mod account;
 mod additions;
 mod advertised;
 mod attestation;
+mod attestation_dpop;
 mod authorization_details;
 mod authorization_hints;
 mod authorization_requests;

@@ -126,6 +126,7 @@ fn decide_with(
         secret_digest: &digest,
         fetched_jwks: None,
         challenge: None,
+        dpop_nonce: None,
     };
     authenticate(&presented, Some(client), &facts)
 }

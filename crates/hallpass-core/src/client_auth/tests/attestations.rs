@@ -86,6 +86,7 @@ impl World {
             secret_digest: &digest,
             fetched_jwks: None,
             challenge: None,
+            dpop_nonce: None,
         };
         authenticate(&presented, Some(&self.client), &facts)
     }

@@ -39,6 +39,7 @@ fn decide_with(
         secret_digest: &fixtures::digest,
         fetched_jwks,
         challenge: None,
+        dpop_nonce: None,
     };
     authenticate(presented, client, &facts)
 }
@@ -91,6 +92,7 @@ fn every_reason_to_refuse_credentials_looks_the_same_outside_but_for_claims_that
                         | ErrorCode::InvalidClientAttestation
                         | ErrorCode::UseFreshAttestation
                         | ErrorCode::UseAttestationChallenge
+                        | ErrorCode::UseDpopNonce
                 ),
                 "{reason:?}"
             );
@@ -260,6 +262,7 @@ fn an_unknown_client_costs_what_a_wrong_secret_costs() {
         secret_digest: &counting,
         fetched_jwks: None,
         challenge: None,
+        dpop_nonce: None,
     };
     for secret in ["wrong", "wr%2Bong", "wr+ong"] {
         let header = basic("rp", secret);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hallpass_core::policy::Attester;
 use hallpass_jose::{Jwks, JwsAlgorithm, SigningKey};
-use hallpass_testkit::{Ask, assertion};
+use hallpass_testkit::{Ask, Prover, assertion};
 use serde_json::json;
 
 use super::desk::{Desk, Rp, key, next};
@@ -21,33 +21,58 @@ pub(super) fn attester() -> Attester {
     }
 }
 
-/// The request with an attestation and its proof, signed with the keys and under the names of two algorithms.
-pub(super) fn shown(desk: &Desk, rp: &Rp, ask: Ask, by: [&str; 2]) -> Ask {
-    let [attester, instance] = by.map(|name| {
-        let algorithm = JwsAlgorithm::parse(name).filter(|alg| !alg.is_symmetric());
-        key(algorithm.unwrap_or(JwsAlgorithm::ES256))
-    });
-    let now = desk.op.clock.seconds();
-    let attestation = json!({
-        "iss": ATTESTER, "sub": rp.id, "exp": now + 3600,
+/// An attestation of a client's instance, signed with the key and under the name of an algorithm.
+fn vouched(desk: &Desk, rp: &Rp, instance: &SigningKey, by: &str) -> String {
+    let algorithm = JwsAlgorithm::parse(by).filter(|alg| !alg.is_symmetric());
+    let attester = key(algorithm.unwrap_or(JwsAlgorithm::ES256));
+    let claims = json!({
+        "iss": ATTESTER, "sub": rp.id, "exp": desk.op.clock.seconds() + 3600,
         "cnf": {"jwk": instance.public_jwk().to_public_value()},
     });
+    let header = json!({"alg": by, "typ": "oauth-client-attestation+jwt", "kid": attester.kid()});
+    assertion::sign_with_header(&attester, &header, claims.to_string().as_bytes())
+}
+
+/// The request to `path` with an attestation and a DPoP proof of its key.
+pub(super) fn with_dpop(desk: &Desk, rp: &Rp, ask: Ask, path: &str) -> Ask {
+    let instance = key(JwsAlgorithm::ES256);
+    let mut claims = Prover::claims("POST", path, desk.op.clock.seconds());
+    let provider = &desk.op.provider;
+    let nonce = provider
+        .attestation_challenge()
+        .or_else(|| provider.dpop_nonce());
+    if let Some(nonce) = nonce {
+        claims["nonce"] = nonce.into();
+    }
+    let header =
+        json!({"alg": "ES256", "typ": "dpop+jwt", "jwk": instance.public_jwk().to_public_value()});
+    let proof = assertion::sign_with_header(&instance, &header, claims.to_string().as_bytes());
+    ask.header(
+        "OAuth-Client-Attestation",
+        &vouched(desk, rp, &instance, "ES256"),
+    )
+    .header("DPoP", &proof)
+}
+
+/// The request with an attestation and its proof, signed with the keys and under the names of two algorithms.
+pub(super) fn shown(desk: &Desk, rp: &Rp, ask: Ask, by: [&str; 2]) -> Ask {
+    let algorithm = JwsAlgorithm::parse(by[1]).filter(|alg| !alg.is_symmetric());
+    let instance = key(algorithm.unwrap_or(JwsAlgorithm::ES256));
+    let now = desk.op.clock.seconds();
     let mut proof = json!({
         "aud": "https://op.test", "jti": format!("instance-{}", next()), "iat": now,
     });
     if let Some(challenge) = desk.op.provider.attestation_challenge() {
         proof["challenge"] = challenge.into();
     }
-    let signed = |key: &SigningKey, typ: &str, name: &str, claims: &serde_json::Value| {
-        let header = json!({"alg": name, "typ": typ, "kid": key.kid()});
-        assertion::sign_with_header(key, &header, claims.to_string().as_bytes())
-    };
-    let typ = "oauth-client-attestation+jwt";
-    let attestation = signed(&attester, typ, by[0], &attestation);
-    let typ = "oauth-client-attestation-pop+jwt";
-    let proof = signed(&instance, typ, by[1], &proof);
-    ask.header("OAuth-Client-Attestation", &attestation)
-        .header("OAuth-Client-Attestation-PoP", &proof)
+    let header =
+        json!({"alg": by[1], "typ": "oauth-client-attestation-pop+jwt", "kid": instance.kid()});
+    let proof = assertion::sign_with_header(&instance, &header, proof.to_string().as_bytes());
+    ask.header(
+        "OAuth-Client-Attestation",
+        &vouched(desk, rp, &instance, by[0]),
+    )
+    .header("OAuth-Client-Attestation-PoP", &proof)
 }
 
 async fn known(desk: &Desk, by: [&str; 2]) -> bool {
@@ -89,6 +114,7 @@ pub(super) async fn signal(desk: &Desk, value: &str) -> bool {
     let ask = match value {
         "none" => plain,
         "attestation_pop_jwt" => shown(desk, &rp, plain, ["ES256", "ES256"]),
+        "dpop_combined" => with_dpop(desk, &rp, plain, "/revoke"),
         _ => return false,
     };
     browser.send(ask).await.status == 200

@@ -248,6 +248,10 @@ impl Desk {
                 let ask = Ask::form(path, &[pairs, &id].concat());
                 attestation::shown(self, rp, ask, ["ES256", "ES256"])
             }
+            "attest_jwt_client_auth_dpop" => {
+                let ask = Ask::form(path, &[pairs, &id].concat());
+                attestation::with_dpop(self, rp, ask, path)
+            }
             other => panic!("nobody authenticates by {other} here"),
         }
     }

@@ -37,6 +37,7 @@ const METHODS: &[&str] = &[
     "tls_client_auth",
     "self_signed_tls_client_auth",
     "attest_jwt_client_auth",
+    "attest_jwt_client_auth_dpop",
     "CLIENT_SECRET_BASIC",
 ];
 const AUTH_METHODS: Probe = List {
