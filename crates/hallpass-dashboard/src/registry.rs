@@ -202,6 +202,29 @@ pub static PAGES: &[Page] = &[
     .nav("Keys", "key")
     .takes(take!(pages::keys::take)),
     Page::new(
+        "webhooks",
+        "/p/{project}/webhooks",
+        Permission::ReadWebhooks,
+        show!(pages::webhooks::list),
+    )
+    .nav("Webhooks", "hook"),
+    Page::new(
+        "webhooks.new",
+        "/p/{project}/webhooks/new",
+        Permission::ChangeWebhooks,
+        show!(pages::webhooks::new),
+    )
+    .within("webhooks")
+    .to_change(take!(pages::webhooks::create)),
+    Page::new(
+        "webhooks.show",
+        "/p/{project}/webhooks/{webhook}",
+        Permission::ReadWebhooks,
+        show!(pages::webhooks::show),
+    )
+    .within("webhooks")
+    .takes(take!(pages::webhooks::take)),
+    Page::new(
         "audit",
         "/p/{project}/audit",
         Permission::ReadAudit,

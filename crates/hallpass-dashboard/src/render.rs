@@ -211,6 +211,11 @@ templates!(
     "access.html",
     "operators.html",
     "settings.html",
+    "webhooks.html",
+    "webhook.html",
+    "webhook_fields.html",
+    "webhook_new.html",
+    "webhook_secret.html",
 );
 
 impl Renderer {

@@ -49,6 +49,8 @@ pub(crate) fn field(name: &str) -> String {
         "issuer" => "Issuer",
         "username" => "User name",
         "password" => "Password",
+        "url" => "Address",
+        "events" => "Events",
         "email" => "Mail address",
         _ => return sentence(&name.rsplit('.').next().unwrap_or(name).replace('_', " ")),
     };

@@ -9,6 +9,7 @@ pub(crate) mod overview;
 pub(crate) mod projects;
 pub(crate) mod settings;
 pub(crate) mod users;
+pub(crate) mod webhooks;
 
 use hallpass_types::Params;
 

@@ -11,7 +11,7 @@ mod operators;
 mod projects;
 mod statistics;
 mod users;
-mod webhooks;
+pub(crate) mod webhooks;
 
 use serde_json::{Value, json};
 

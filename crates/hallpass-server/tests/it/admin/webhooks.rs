@@ -19,14 +19,14 @@ use serde_json::{Value, json};
 use super::{Office, kind};
 
 /// Somebody who is told.
-struct Told {
-    url: String,
-    status: Arc<AtomicU16>,
+pub(crate) struct Told {
+    pub(crate) url: String,
+    pub(crate) status: Arc<AtomicU16>,
     requests: Receiver<String>,
 }
 
 impl Told {
-    fn listen() -> Self {
+    pub(crate) fn listen() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
         let status = Arc::new(AtomicU16::new(204));
@@ -67,7 +67,7 @@ impl Told {
         }
     }
 
-    fn next(&self) -> Request {
+    pub(crate) fn next(&self) -> Request {
         let text = self.requests.recv_timeout(Duration::from_secs(30)).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         Request {
@@ -77,9 +77,9 @@ impl Told {
     }
 }
 
-struct Request {
-    head: String,
-    body: String,
+pub(crate) struct Request {
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Request {
@@ -92,7 +92,7 @@ impl Request {
         serde_json::from_str(&self.body).unwrap()
     }
 
-    fn is_signed_with(&self, secret: &str) -> bool {
+    pub(crate) fn is_signed_with(&self, secret: &str) -> bool {
         let key = secret.strip_prefix("whsec_").unwrap();
         let key = key
             .trim_end_matches('=')

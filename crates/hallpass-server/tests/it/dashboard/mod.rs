@@ -4,6 +4,7 @@ mod applications;
 mod pages;
 pub(crate) mod person;
 mod users;
+mod webhooks;
 
 use crate::process::{Folder, Serving};
 
