@@ -105,4 +105,41 @@
   } else if (generate) {
     generate.disabled = true;
   }
+
+  // How pages would look, while it is typed. Colours that follow from the accent are mixed by the style sheet.
+  const preview = document.getElementById('preview');
+  const looked = document.querySelectorAll('[data-look]');
+  if (preview) {
+    const value = (name) => document.querySelector(`[data-look=${name}]`)?.value.trim() ?? '';
+    const isColour = (text) => /^#[0-9a-f]{6}$/i.test(text);
+    const draw = () => {
+      const accent = value('accent');
+      const radius = Number.parseInt(value('radius'), 10);
+      for (const look of preview.querySelectorAll('.look')) {
+        const dark = look.dataset.scheme === 'dark';
+        const own = dark && isColour(value('dark-accent')) ? value('dark-accent') : isColour(accent) ? accent : '';
+        const set = (name, text) => (text ? look.style.setProperty(name, text) : look.style.removeProperty(name));
+        set('--look-accent', own);
+        look.classList.toggle('look-mixed', dark && Boolean(own) && !isColour(value('dark-accent')));
+        set('--look-radius', radius >= 0 && radius <= 32 ? `${radius}px` : '');
+        set('--look-font', /[;{}()]/.test(value('font')) ? '' : value('font'));
+        look.querySelector('.look-name').textContent = value('name') || 'Hallpass';
+      }
+    };
+    for (const field of looked) field.addEventListener('input', draw);
+    for (const swatch of document.querySelectorAll('.swatch')) {
+      const field = document.getElementById(swatch.dataset.for);
+      const follow = () => { if (isColour(field.value.trim())) swatch.value = field.value.trim(); };
+      swatch.value = '#0b6b58';
+      follow();
+      swatch.hidden = false;
+      field.addEventListener('input', follow);
+      swatch.addEventListener('input', () => {
+        field.value = swatch.value;
+        draw();
+      });
+    }
+    preview.hidden = looked.length === 0;
+    draw();
+  }
 })();

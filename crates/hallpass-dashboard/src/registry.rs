@@ -241,6 +241,31 @@ pub static PAGES: &[Page] = &[
     .nav("Operators", "shield")
     .takes(take!(pages::operators::take)),
     Page::new(
+        "scopes",
+        "/p/{project}/scopes",
+        Permission::ReadProject,
+        show!(pages::scopes::show),
+    )
+    .nav("Scopes", "link")
+    .takes(take!(pages::scopes::take)),
+    Page::new(
+        "appearance",
+        "/p/{project}/appearance",
+        Permission::ReadProject,
+        show!(pages::appearance::show),
+    )
+    .nav("Appearance", "brush")
+    .takes(take!(pages::appearance::take)),
+    Page::new(
+        "project",
+        "/p/{project}/project",
+        Permission::ReadProject,
+        show!(pages::project::show),
+    )
+    .at(Place::Record)
+    .nav("Project", "gear")
+    .takes(take!(pages::project::take)),
+    Page::new(
         "settings",
         "/p/{project}/settings",
         Permission::ReadProject,

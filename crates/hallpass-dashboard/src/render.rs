@@ -133,6 +133,11 @@ impl Stop {
         matches!(self.status, 400 | 409 | 412 | 422)
     }
 
+    /// What people read.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     pub(crate) fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
@@ -211,6 +216,9 @@ templates!(
     "access.html",
     "operators.html",
     "settings.html",
+    "project.html",
+    "scopes.html",
+    "appearance.html",
     "webhooks.html",
     "webhook.html",
     "webhook_fields.html",

@@ -1,12 +1,16 @@
 //! The pages, a file for each thing that they are about.
 
 pub(crate) mod access;
+pub(crate) mod appearance;
 pub(crate) mod applications;
 pub(crate) mod audit;
 pub(crate) mod keys;
 pub(crate) mod operators;
 pub(crate) mod overview;
+mod own;
+pub(crate) mod project;
 pub(crate) mod projects;
+pub(crate) mod scopes;
 pub(crate) mod settings;
 pub(crate) mod users;
 pub(crate) mod webhooks;

@@ -31,6 +31,7 @@ pub(crate) async fn list(visit: &Visit) -> Result<Answer, Stop> {
         next => found.next,
         q,
         paged => visit.query.get("cursor").is_some(),
+        done => typed(&visit.query, "done"),
         may_create => visit.caller.may(Permission::CreateProject, ALL_PROJECTS),
     };
     Ok(Answer::shown("projects.html", "Projects", view))

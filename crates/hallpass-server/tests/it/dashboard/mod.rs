@@ -3,6 +3,7 @@
 mod applications;
 mod pages;
 pub(crate) mod person;
+mod settings;
 mod users;
 mod webhooks;
 

@@ -8,7 +8,7 @@ use super::{
 const NEW: &str = "/dashboard/p/acme/users/new";
 
 /// Makes somebody: the path of their page, and the password that was shown.
-fn add(desk: &Desk, person: &mut Person, username: &str) -> (String, String) {
+pub(super) fn add(desk: &Desk, person: &mut Person, username: &str) -> (String, String) {
     let form = [
         ("username", username),
         ("claim.name", "Ada <b>"),
