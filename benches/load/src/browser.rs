@@ -91,14 +91,45 @@ impl Browser {
                 return Err(Failure::step("sign-in", "the password was refused"));
             }
             next = match self.visit(&next, user).await? {
-                Visit::Get(url) if url.as_str().starts_with(end) => return Ok(url),
-                other @ (Visit::Get(_) | Visit::Post(..)) => other,
+                Seen::Next(Visit::Get(url)) if url.as_str().starts_with(end) => return Ok(url),
+                Seen::Next(other) => other,
+                Seen::Page(page) => return Err(unknown(&page)),
             };
         }
         Err(Failure::step("sign-in", "too many redirects"))
     }
 
-    async fn visit(&mut self, visit: &Visit, user: &User) -> Result<Visit, Failure> {
+    /// Opens an address, signs in and consents where that is asked for, and answers the page behind it.
+    ///
+    /// # Errors
+    /// As [`Self::walk`].
+    pub async fn open(&mut self, start: Url, user: &User) -> Result<String, Failure> {
+        let mut next = Visit::Get(start);
+        let passwords = self.passwords;
+        for _ in 0..MOST_PAGES {
+            if self.passwords.saturating_sub(passwords) > 1 {
+                return Err(Failure::step("sign-in", "the password was refused"));
+            }
+            next = match self.visit(&next, user).await? {
+                Seen::Next(next) => next,
+                Seen::Page(page) => return Ok(page),
+            };
+        }
+        Err(Failure::step("sign-in", "too many redirects"))
+    }
+
+    /// Sends a form to an address, and answers the page behind it.
+    ///
+    /// # Errors
+    /// As [`Self::walk`].
+    pub async fn send(&mut self, url: Url, body: String, user: &User) -> Result<String, Failure> {
+        match self.visit(&Visit::Post(url, body), user).await? {
+            Seen::Next(Visit::Get(url) | Visit::Post(url, _)) => self.open(url, user).await,
+            Seen::Page(page) => Ok(page),
+        }
+    }
+
+    async fn visit(&mut self, visit: &Visit, user: &User) -> Result<Seen, Failure> {
         let (Visit::Get(url) | Visit::Post(url, _)) = visit;
         let cookies = self.cookie_header(url.path());
         let origin = url.origin().ascii_serialization();
@@ -125,20 +156,28 @@ impl Browser {
                 let url = url
                     .join(location)
                     .map_err(|_| Failure::unexpected("sign-in", &response))?;
-                Ok(Visit::Get(url))
+                Ok(Seen::Next(Visit::Get(url)))
             }
             (200, _) => {
                 let page = String::from_utf8_lossy(response.body);
-                let (form, passwords) =
-                    fill(&page, user).ok_or_else(|| Failure::unexpected("sign-in", &response))?;
+                let Some((form, passwords)) = fill(&page, user) else {
+                    return Ok(Seen::Page(page.into_owned()));
+                };
                 self.passwords = self.passwords.saturating_add(passwords);
                 let action = url
                     .join(&form.action)
                     .map_err(|_| Failure::unexpected("sign-in", &response))?;
                 let pairs = form.fields.iter().map(|(n, v)| (n.as_str(), v.as_str()));
-                Ok(Visit::Post(action, encode_form(pairs)))
+                Ok(Seen::Next(Visit::Post(action, encode_form(pairs))))
             }
-            _ => Err(Failure::unexpected("sign-in", &response)),
+            (status, location) => {
+                let path = url.path();
+                let location = location.unwrap_or_default();
+                let text = String::from_utf8_lossy(response.body);
+                let text: String = text.chars().take(300).collect();
+                let what = format!("{status} {location} at {path}: {text}");
+                Err(Failure::step("sign-in", what))
+            }
         }
     }
 }
@@ -151,8 +190,27 @@ fn fill(page: &str, user: &User) -> Option<(Form, u32)> {
         return Some((form, 1));
     }
     let form = html::form(page, "consent", Some("allow"))
-        .or_else(|| html::form(page, "logout", Some("logout-yes")));
+        .or_else(|| html::form(page, "logout", Some("logout-yes")))
+        .or_else(|| html::form(page, "device", Some("device-continue")));
     form.map(|form| (form, 0))
+}
+
+/// The failure of somebody who expected a known form.
+fn unknown(page: &str) -> Failure {
+    let title = page
+        .split_once("<title>")
+        .and_then(|(_, rest)| rest.split_once("</title>"));
+    Failure::step(
+        "sign-in",
+        title.map_or("an unknown page", |(title, _)| title),
+    )
+}
+
+/// What came back.
+enum Seen {
+    Next(Visit),
+    /// A page that asks for nothing that is known here.
+    Page(String),
 }
 
 enum Visit {

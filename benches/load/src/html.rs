@@ -64,6 +64,15 @@ pub fn form(page: &str, id: &str, button: Option<&str>) -> Option<Form> {
     inside
 }
 
+/// Where the forms of that class go.
+#[must_use]
+pub fn actions(page: &str, class: &str) -> Vec<String> {
+    let forms = tags(page).filter(|tag| {
+        word(tag) == "form" && attribute(tag, "class").is_some_and(|found| found == class)
+    });
+    forms.filter_map(|tag| attribute(tag, "action")).collect()
+}
+
 /// The insides of all tags of a page.
 fn tags(page: &str) -> impl Iterator<Item = &str> {
     page.split('<').skip(1).filter_map(|rest| {

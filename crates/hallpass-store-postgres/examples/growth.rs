@@ -68,7 +68,12 @@ async fn main() {
     }
     place.sizes(grants);
 
+    let began = Instant::now();
     world.expire(expired).await;
+    println!(
+        "\n{expired} expired codes in {:.0} s",
+        began.elapsed().as_secs_f64()
+    );
     place.settle();
     let stop = Arc::new(AtomicBool::new(false));
     let gone = Arc::new(AtomicU64::new(0));
@@ -95,7 +100,7 @@ struct Place {
 impl Place {
     async fn open(kind: &str) -> Self {
         if kind == "postgres" {
-            let cluster = Cluster::start(&["shared_buffers=512MB", "max_wal_size=4GB"]).unwrap();
+            let cluster = Cluster::start(&["shared_buffers=512MB", "max_wal_size=1GB"]).unwrap();
             let address = Address::parse(&cluster.address()).unwrap();
             let store = PostgresStore::open(address, hallpass_store_postgres::Options::default());
             return Self {
@@ -172,18 +177,24 @@ impl World {
             let world = self.clone();
             let batch = next..end;
             tasks.spawn(async move {
-                let mut commit = Commit::default();
+                let mut grants = Commit::default();
+                let mut people = JoinSet::new();
                 for n in batch {
-                    commit.writes.push(Write::Grant(Box::new(grant(n))));
+                    grants.writes.push(Write::Grant(Box::new(grant(n))));
                     if n % 10 == 0 {
-                        commit.spends.push(Spend::NewUser(Box::new(user(n))));
-                        let session = Write::Session(session_key(n), Box::new(session(n)));
-                        let client = ClientId::parse(CLIENT).unwrap();
-                        let consent = Write::Consent(subject(n), client, Box::new(consent()));
-                        commit.writes.extend([session, consent]);
+                        let world = world.clone();
+                        people.spawn(async move {
+                            let session = Write::Session(session_key(n), Box::new(session(n)));
+                            let client = ClientId::parse(CLIENT).unwrap();
+                            let consent = Write::Consent(subject(n), client, Box::new(consent()));
+                            let spends = vec![Spend::NewUser(Box::new(user(n)))];
+                            let writes = vec![session, consent];
+                            world.commit(Commit { spends, writes }).await;
+                        });
                     }
                 }
-                world.commit(commit).await;
+                world.commit(grants).await;
+                people.join_all().await;
             });
             next = end;
         }

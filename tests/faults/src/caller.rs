@@ -81,6 +81,8 @@ pub(crate) struct Caller {
     revoke: Template,
     introspect: Template,
     connection: Connection,
+    /// What the server said when it last answered 429, 500 or 503.
+    complaint: String,
 }
 
 impl Caller {
@@ -97,7 +99,13 @@ impl Caller {
             )?,
             introspect: post(&endpoints.introspection_endpoint, place.resource_server()?)?,
             connection: Connection::new(place.node.clone()),
+            complaint: String::new(),
         })
+    }
+
+    /// What the server said when it last answered 429, 500 or 503.
+    pub(crate) fn complaint(&self) -> &str {
+        &self.complaint
     }
 
     /// Forgets the open connection.
@@ -202,7 +210,11 @@ impl Caller {
                     access,
                     refresh: text("refresh_token"),
                 });
-                (outcome(&response), tokens)
+                let outcome = outcome(&response);
+                if outcome == Outcome::Unavailable {
+                    self.complaint = format!("{} {answer}", response.status);
+                }
+                (outcome, tokens)
             }
             Err(failure) => (self.broken(&failure), None),
         }

@@ -1,4 +1,4 @@
-//! `hallpass-faults [--long] [--binary PATH] [--previous PATH] [--json FILE] [--page FILE] [F01 …]`
+//! `hallpass-faults [--long] [--binary PATH] [--previous PATH] [--json FILE] [--page FILE] [--keep WORDS] [F01 …]`
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use hallpass_faults::experiment::{ALL, Ran};
-use hallpass_faults::{Report, Setup, page};
+use hallpass_faults::{Kept, Report, Setup, kept_with, page, page_with};
 
 fn main() -> ExitCode {
     let options = match Options::read(std::env::args().skip(1)) {
@@ -68,15 +68,34 @@ async fn run(options: &Options) -> bool {
             good = false;
         }
     }
-    if let Some(path) = &options.page
-        && good
-        && let Err(error) = std::fs::write(path, page(&reports, options.long))
-    {
-        eprintln!("{}: {error}", path.display());
+    if good && let Err(error) = write_down(options, &reports) {
+        eprintln!("{error}");
         good = false;
     }
     good
 }
+
+/// The page, and what is kept of long runs.
+fn write_down(options: &Options, reports: &[Report]) -> Result<(), Box<dyn std::error::Error>> {
+    let mut kept: Vec<Kept> =
+        serde_json::from_slice(&std::fs::read(KEPT).unwrap_or_default()).unwrap_or_default();
+    if let Some(run) = &options.keep {
+        kept = kept_with(kept, reports, run);
+        let mut text = serde_json::to_string_pretty(&kept)?;
+        text.push('\n');
+        std::fs::write(KEPT, text)?;
+    }
+    if let Some(path) = &options.page {
+        let rest = match &options.keep {
+            Some(_) => std::fs::read_to_string(path)?,
+            None => page(reports, options.long),
+        };
+        std::fs::write(path, page_with(&rest, &kept))?;
+    }
+    Ok(())
+}
+
+const KEPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/long.json");
 
 struct Options {
     binary: PathBuf,
@@ -84,6 +103,8 @@ struct Options {
     long: bool,
     json: Option<PathBuf>,
     page: Option<PathBuf>,
+    /// Said of this run with its figures, which are kept.
+    keep: Option<String>,
     only: Vec<String>,
 }
 
@@ -95,6 +116,7 @@ impl Options {
             long: false,
             json: None,
             page: None,
+            keep: None,
             only: Vec::new(),
         };
         while let Some(argument) = arguments.next() {
@@ -109,6 +131,7 @@ impl Options {
                 "--previous" => options.previous = Some(value()?.into()),
                 "--json" => options.json = Some(value()?.into()),
                 "--page" => options.page = Some(value()?.into()),
+                "--keep" => options.keep = Some(value()?),
                 number if ALL.iter().any(|known| known.number == number) => {
                     options.only.push(argument);
                 }
@@ -119,4 +142,4 @@ impl Options {
     }
 }
 
-const USAGE: &str = "usage: hallpass-faults [--long] [--binary PATH] [--previous PATH] [--json FILE] [--page FILE] [F01 ...]";
+const USAGE: &str = "usage: hallpass-faults [--long] [--binary PATH] [--previous PATH] [--json FILE] [--page FILE] [--keep WORDS] [F01 ...]";

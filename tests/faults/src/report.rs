@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 use std::io;
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::check::Violation;
 
@@ -75,6 +75,59 @@ pub fn page(reports: &[Report], long: bool) -> String {
     page
 }
 
+/// A result of the long form that is kept, since it takes hours.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Kept {
+    /// Its number.
+    pub experiment: String,
+    /// What was broken.
+    pub fault: String,
+    /// When, of which commit, and what else the machine did.
+    pub run: String,
+    /// Counts and times, in words.
+    pub figures: Vec<(String, String)>,
+}
+
+/// Those of before with these instead of the ones of the same experiments, in order.
+#[must_use]
+pub fn kept_with(mut kept: Vec<Kept>, reports: &[Report], run: &str) -> Vec<Kept> {
+    for report in reports {
+        kept.retain(|before| before.experiment != report.experiment);
+        kept.push(Kept {
+            experiment: report.experiment.to_owned(),
+            fault: report.fault.to_owned(),
+            run: run.to_owned(),
+            figures: report.figures.clone(),
+        });
+    }
+    kept.sort_by(|a, b| a.experiment.cmp(&b.experiment));
+    kept
+}
+
+/// The page, with what is kept in the place of what it had of that.
+#[must_use]
+pub fn page_with(page: &str, kept: &[Kept]) -> String {
+    let rest = page.split_once(KEPT_HEAD).map_or(page, |(rest, _)| rest);
+    let mut page = format!("{rest}{KEPT_HEAD}");
+    for kept in kept {
+        page.push_str(&format!(
+            "\n### {}: {}\n\n{}\n\n| what | figure |\n|---|---|\n",
+            kept.experiment, kept.fault, kept.run
+        ));
+        for (name, value) in &kept.figures {
+            page.push_str(&format!("| {name} | {value} |\n"));
+        }
+    }
+    page
+}
+
+const KEPT_HEAD: &str = "
+## At full length
+
+What was run in the long form, by release builds. Kept in `tests/faults/long.json` by `--keep`.
+";
+
 const HEAD: &str = "# Faults
 
 Experiments that break things under load, in `tests/faults`. Workers sign in, exchange codes, refresh, introspect and revoke;
@@ -87,7 +140,10 @@ violation fails the experiment; a page is written only with what held.
 cargo xtask faults                    # all, in the short form that the tests run too
 cargo xtask faults --long F01 F03     # some, at full length
 cargo xtask faults --page docs/reference/faults.md
+cargo xtask faults --long F03 --keep 'when, and what else ran' --page docs/reference/faults.md
 ```
+
+The last one replaces only what the page says of long runs.
 ";
 
 impl Display for Report {
@@ -120,4 +176,34 @@ pub(crate) fn refuse(violations: &[Violation]) -> Result<(), Failed> {
 /// Fails with that sentence unless it holds.
 pub(crate) fn require(holds: bool, what: impl FnOnce() -> String) -> Result<(), Failed> {
     if holds { Ok(()) } else { Err(Failed(what())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_run_takes_the_place_of_the_one_before_and_of_nothing_else() {
+        let mut first = Report::new("F02", "two");
+        first.figure("times", 1);
+        let mut again = Report::new("F02", "two");
+        again.figure("times", 2);
+        let kept = kept_with(Vec::new(), &[Report::new("F03", "three"), first], "then");
+        let kept = kept_with(kept, &[again], "now");
+        let short = page(&[Report::new("F01", "one")], false);
+        let text = page_with(&page_with(&short, &kept), &kept);
+        assert!(text.starts_with(&short), "{text}");
+        let (_, long) = text.split_once(KEPT_HEAD).unwrap_or_default();
+        assert!(!long.contains("| times | 1 |"), "{long}");
+        assert!(long.contains("### F02: two\n\nnow\n"), "{long}");
+        assert!(long.contains("### F03: three\n\nthen\n"), "{long}");
+        assert_eq!(text.matches("## At full length").count(), 1);
+    }
+
+    #[test]
+    fn what_is_kept_can_be_read() {
+        let kept: Vec<Kept> =
+            serde_json::from_str(include_str!("../long.json")).unwrap_or_default();
+        assert!(!kept.is_empty());
+    }
 }

@@ -93,10 +93,10 @@ fn client(nodes: &Nodes, key: &ClientKey) -> Result<(), Failed> {
 }
 
 /// Connections to the token endpoint, in turns to all nodes.
-struct Racers(Vec<(Connection, Template)>);
+pub(super) struct Racers(Vec<(Connection, Template)>);
 
 impl Racers {
-    fn new(nodes: &Nodes) -> Result<Self, Failed> {
+    pub(super) fn new(nodes: &Nodes) -> Result<Self, Failed> {
         let places = nodes.places.iter().cycle().take(CONTESTANTS);
         let racers = places.map(|place| {
             let url = parse(&place.endpoints.token_endpoint)?;
@@ -109,7 +109,10 @@ impl Racers {
     }
 
     /// How many of these are answered with tokens. All others must be refused.
-    async fn race(&mut self, requests: Vec<(Option<String>, String)>) -> Result<usize, Failed> {
+    pub(super) async fn race(
+        &mut self,
+        requests: Vec<(Option<String>, String)>,
+    ) -> Result<usize, Failed> {
         let barrier = Arc::new(Barrier::new(CONTESTANTS));
         let mut tasks = Vec::new();
         for ((mut connection, mut template), (proof, body)) in
@@ -122,7 +125,10 @@ impl Racers {
                     Some(proof) => template.with_header_and_body(("DPoP", proof), &body),
                     None => template.with_body(&body),
                 };
-                let status = connection.exchange(request).await.map(|r| r.status);
+                let status = connection.exchange(request).await.map(|response| {
+                    let said = String::from_utf8_lossy(response.body).into_owned();
+                    (response.status, said)
+                });
                 (connection, template, status)
             }));
         }
@@ -130,9 +136,9 @@ impl Racers {
         for task in tasks {
             let (connection, template, status) =
                 task.await.map_err(|error| Failed::new(error.to_string()))?;
-            let status = status?;
+            let (status, said) = status?;
             require(matches!(status, 200 | 400 | 401), || {
-                format!("a race was answered with {status}")
+                format!("a race was answered with {status}: {said}")
             })?;
             won = won.saturating_add(usize::from(status == 200));
             self.0.push((connection, template));
