@@ -15,7 +15,7 @@ use super::{
     target,
 };
 use crate::{
-    policy::{Policy, TrustedIssuer, canonical},
+    policy::{Place, Policy, TrustedIssuer, canonical},
     record::{Authentication, ClaimsRequest, GrantRecord},
 };
 
@@ -210,11 +210,14 @@ fn once(cx: &Context<'_>, entry: &TrustedIssuer, claims: &Claims) -> Result<Key<
     //= RFC7523#3 MUST: aud names this server
     //= RFC7523#3 exception: it is the issuer or the token endpoint, alone; an assertion for several servers is refused
     let audience = claims.audience().map_err(|_| Reason::AssertionInvalid)?;
-    let token_endpoint = cx.policy.issuer.url("/token");
+    let is_token_endpoint = |name: &str| {
+        let mut paths = cx.policy.routes.all(Place::Token);
+        paths.any(|path| cx.policy.issuer.url(path) == name)
+    };
     let [one] = audience.as_slice() else {
         return Err(Reason::AssertionAudience);
     };
-    if *one != cx.policy.issuer.as_str() && *one != token_endpoint {
+    if *one != cx.policy.issuer.as_str() && !is_token_endpoint(one) {
         return Err(Reason::AssertionAudience);
     }
     let time = |name| {

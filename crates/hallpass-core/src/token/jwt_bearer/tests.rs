@@ -165,6 +165,15 @@ fn an_assertion_that_is_not_good_is_refused() {
     for aud in [json!([ISSUER]), json!(format!("{ISSUER}/token"))] {
         assert!(Scene::new().claim("aud", aud).decide().is_ok());
     }
+    // The token endpoint is where the issuer has it.
+    let elsewhere = |path: &str| {
+        let mut scene = Scene::new().claim("aud", json!(format!("{ISSUER}{path}")));
+        let routes = &mut scene.policy.routes;
+        routes.tell(Place::Token, "/oauth2/token").unwrap();
+        scene.decide().is_ok()
+    };
+    assert!(elsewhere("/oauth2/token"));
+    assert!(!elsewhere("/oauth2/revoke") && !elsewhere("/oauth2/token/"));
 }
 
 #[test]
