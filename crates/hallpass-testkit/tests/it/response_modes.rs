@@ -184,6 +184,7 @@ async fn a_client_that_wants_signed_answers_gets_no_others() {
         "form_post",
         "form_post.jwt",
         "web_message",
+        "web_message.jwt",
     ] {
         let asked = request("only", "code", "openid").with("response_mode", mode);
         let answer = browser.send(asked.get()).await;
@@ -224,6 +225,36 @@ async fn a_message_goes_to_the_origin_of_the_client_and_to_no_other() {
         message(&browser.send(asked.get()).await)["error"],
         "invalid_scope"
     );
+}
+
+#[tokio::test]
+async fn a_signed_message_goes_to_the_same_origin_and_says_nothing_beside_the_jwt() {
+    let (op, mut browser) = started().await;
+    for (scope, told) in [("openid", "code"), ("unknown", "error")] {
+        let asked = request("hyb", "code", "openid")
+            .with("response_mode", "web_message.jwt")
+            .with("scope", scope);
+        let message = message(&browser.send(asked.get()).await);
+        assert_eq!(message.as_object().unwrap().len(), 1);
+        let claims = opened(&op, "hyb", message["response"].as_str().unwrap());
+        assert!(claims.get(told).is_some(), "{claims}");
+    }
+    let native = Request::of("native", "openid")
+        .with("redirect_uri", "com.example.app:/cb")
+        .with("response_mode", "web_message.jwt");
+    let answer = browser.send(native.get()).await;
+    assert_eq!(answer.error(), "invalid_request");
+    // Neither half of it is enough.
+    for (jarm, web_message) in [(true, false), (false, true)] {
+        let op = Op::with(move |policy| {
+            policy.jarm = jarm;
+            policy.web_message = web_message;
+        })
+        .await;
+        let asked = Request::of("web", "openid").with("response_mode", "web_message.jwt");
+        let answer = op.browser().send(asked.get()).await;
+        assert_eq!(answer.error(), "invalid_request");
+    }
 }
 
 /// The message on a page, which only the client may embed.
@@ -306,6 +337,7 @@ async fn nothing_of_this_is_there_unless_the_issuer_offers_it() {
         "fragment.jwt",
         "form_post.jwt",
         "web_message",
+        "web_message.jwt",
     ] {
         let modes = metadata["response_modes_supported"].as_array().unwrap();
         assert!(modes.contains(&json!(mode)), "{mode}");

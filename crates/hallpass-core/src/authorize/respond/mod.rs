@@ -42,6 +42,9 @@ pub enum ResponseMode {
     /// By script, to the window that opened or embeds ours.
     #[serde(rename = "web_message")]
     WebMessage,
+    /// Signed, by script.
+    #[serde(rename = "web_message.jwt")]
+    WebMessageJwt,
 }
 
 /// The name that stands for the signed form of a response type's default mode.
@@ -57,6 +60,7 @@ impl ResponseMode {
         Self::FragmentJwt,
         Self::FormPostJwt,
         Self::WebMessage,
+        Self::WebMessageJwt,
     ];
 
     /// The registered name.
@@ -70,6 +74,7 @@ impl ResponseMode {
             Self::FragmentJwt => "fragment.jwt",
             Self::FormPostJwt => "form_post.jwt",
             Self::WebMessage => "web_message",
+            Self::WebMessageJwt => "web_message.jwt",
         }
     }
 
@@ -83,7 +88,7 @@ impl ResponseMode {
     #[must_use]
     pub const fn is_jwt(self) -> bool {
         match self {
-            Self::QueryJwt | Self::FragmentJwt | Self::FormPostJwt => true,
+            Self::QueryJwt | Self::FragmentJwt | Self::FormPostJwt | Self::WebMessageJwt => true,
             Self::Query | Self::Fragment | Self::FormPost | Self::WebMessage => false,
         }
     }
@@ -97,17 +102,32 @@ impl ResponseMode {
             | Self::FormPost
             | Self::FragmentJwt
             | Self::FormPostJwt
-            | Self::WebMessage => false,
+            | Self::WebMessage
+            | Self::WebMessageJwt => false,
         }
     }
 
-    /// The signed form of a mode; itself where it has none.
+    /// Whether the answer goes to another window.
+    #[must_use]
+    pub const fn is_message(self) -> bool {
+        match self {
+            Self::WebMessage | Self::WebMessageJwt => true,
+            Self::Query
+            | Self::Fragment
+            | Self::FormPost
+            | Self::QueryJwt
+            | Self::FragmentJwt
+            | Self::FormPostJwt => false,
+        }
+    }
+
+    /// The signed form of a mode.
     pub(crate) const fn signed(self) -> Self {
         match self {
             Self::Query | Self::QueryJwt => Self::QueryJwt,
             Self::Fragment | Self::FragmentJwt => Self::FragmentJwt,
             Self::FormPost | Self::FormPostJwt => Self::FormPostJwt,
-            Self::WebMessage => Self::WebMessage,
+            Self::WebMessage | Self::WebMessageJwt => Self::WebMessageJwt,
         }
     }
 
@@ -118,6 +138,7 @@ impl ResponseMode {
             Self::Query | Self::Fragment | Self::FormPost => true,
             Self::QueryJwt | Self::FragmentJwt | Self::FormPostJwt => policy.jarm,
             Self::WebMessage => policy.web_message,
+            Self::WebMessageJwt => policy.web_message && policy.jarm,
         }
     }
 }
@@ -155,7 +176,10 @@ impl AuthorizationResponse {
             ResponseMode::Fragment | ResponseMode::FragmentJwt => {
                 Some(fragment::location(&self.redirect_uri, &self.params))
             }
-            ResponseMode::FormPost | ResponseMode::FormPostJwt | ResponseMode::WebMessage => None,
+            ResponseMode::FormPost
+            | ResponseMode::FormPostJwt
+            | ResponseMode::WebMessage
+            | ResponseMode::WebMessageJwt => None,
         }
     }
 
@@ -171,7 +195,8 @@ impl AuthorizationResponse {
             | ResponseMode::QueryJwt
             | ResponseMode::Fragment
             | ResponseMode::FragmentJwt
-            | ResponseMode::WebMessage => None,
+            | ResponseMode::WebMessage
+            | ResponseMode::WebMessageJwt => None,
         }
     }
 
@@ -179,7 +204,9 @@ impl AuthorizationResponse {
     #[must_use]
     pub fn message(&self) -> Option<Message> {
         match self.mode {
-            ResponseMode::WebMessage => web_message::message(&self.redirect_uri, &self.params),
+            ResponseMode::WebMessage | ResponseMode::WebMessageJwt => {
+                web_message::message(&self.redirect_uri, &self.params)
+            }
             ResponseMode::Query
             | ResponseMode::QueryJwt
             | ResponseMode::Fragment

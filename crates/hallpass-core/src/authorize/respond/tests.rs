@@ -98,7 +98,8 @@ fn state_survives_byte_for_byte_and_injects_nothing() {
                 | ResponseMode::FragmentJwt
                 | ResponseMode::FormPost
                 | ResponseMode::FormPostJwt
-                | ResponseMode::WebMessage => url.query().unwrap(),
+                | ResponseMode::WebMessage
+                | ResponseMode::WebMessageJwt => url.query().unwrap(),
             };
             let pairs: Vec<_> = url::form_urlencoded::parse(carried.as_bytes())
                 .into_owned()
@@ -139,7 +140,7 @@ fn names_and_stored_forms_agree() {
         "Query",
         "query.JWT",
         "jwt",
-        "web_message.jwt",
+        "web_message.JWT",
         "form_post ",
     ] {
         assert_eq!(ResponseMode::parse(unknown), None);
@@ -176,10 +177,12 @@ fn a_signed_answer_has_one_parameter_and_its_claims_are_the_rest() {
             Some("https://rp.test/cb#response=e.y.s"),
         ),
         (ResponseMode::FormPostJwt, None),
+        (ResponseMode::WebMessageJwt, None),
     ] {
         let sealed = answer("https://rp.test/cb", mode, None).sealed("e.y.s".to_owned());
         assert_eq!(sealed.location().as_deref(), location);
-        assert_eq!(sealed.fields().is_none(), location.is_some());
+        let (form, message) = (sealed.fields(), sealed.message());
+        assert_eq!(form.is_none() && message.is_none(), location.is_some());
         assert_eq!(sealed.params, [("response", "e.y.s".to_owned())]);
     }
 }
@@ -219,6 +222,7 @@ fn an_issuer_offers_what_its_policy_says() {
         ["query", "fragment", "form_post", "web_message"]
     );
     policy.jarm = true;
-    assert_eq!(offered(&policy).len(), 8);
+    assert_eq!(offered(&policy).len(), 9);
+    assert!(offered(&policy).contains(&"web_message.jwt"));
     assert!(offered(&policy).contains(&"jwt"));
 }

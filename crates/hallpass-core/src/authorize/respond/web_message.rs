@@ -1,6 +1,7 @@
 //! `web_message`: by script, to the window that opened or embeds ours,
 //! [draft-sakimura-oauth-wmrm-00 §3](https://datatracker.ietf.org/doc/html/draft-sakimura-oauth-wmrm-00). Only its simple
-//! mode; there is no relay.
+//! mode; there is no relay. `web_message.jwt`, which that draft does not have, is the same with the one parameter of a signed
+//! answer (JARM §2.3 leaves further modes to others).
 
 use super::json_object;
 

@@ -26,7 +26,7 @@ pub(super) fn wanted(params: &Params) -> Option<ResponseMode> {
     //= OAUTH-RESPONSE-TYPES#5 MUST: an answer with a token is never in the query
     //= JARM#2.3.1 MUST NOT: a signed answer with a token that is not encrypted is not in the query either
     let leaks = mode.is_query() && response_type::is_front_channel(params);
-    let lost = mode == ResponseMode::WebMessage && !has_window(params);
+    let lost = mode.is_message() && !has_window(params);
     (!leaks && !lost).then_some(mode)
 }
 

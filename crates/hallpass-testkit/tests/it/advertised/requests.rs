@@ -32,7 +32,8 @@ fn told(answer: &Answer, name: &str) -> Option<String> {
         .find(|tag| tag.get("id") == Some("message"));
     if let Some(text) = message.as_ref().and_then(|tag| tag.get("data-response")) {
         let message: Value = serde_json::from_str(text).unwrap();
-        return message[name].as_str().map(str::to_owned);
+        let text = |name: &str| message[name].as_str().map(str::to_owned);
+        return text(name).or_else(|| text("response").and_then(inside));
     }
     let form = html::forms(&page).into_iter().next()?;
     let field = |name: &str| form.field(name).map(str::to_owned);
