@@ -11,18 +11,21 @@ use hallpass_jose::{
 };
 use hallpass_types::{Timestamp, sha256};
 
-/// Algorithms of proofs.
+/// Algorithms of proofs: those that the authorization server binds tokens by.
 pub(crate) const ALGS: &[JwsAlgorithm] = &[
     JwsAlgorithm::ES256,
     JwsAlgorithm::ES384,
     JwsAlgorithm::ES512,
-    JwsAlgorithm::EdDSA,
     JwsAlgorithm::PS256,
-    JwsAlgorithm::RS256,
+    JwsAlgorithm::PS384,
+    JwsAlgorithm::PS512,
+    JwsAlgorithm::EdDSA,
 ];
 
 /// A proof is good for so long around its `iat` (seconds).
 const WINDOW: i64 = 60;
+/// Clocks may differ by so much (seconds).
+const SKEW: i64 = 10;
 const MAX_LEN: usize = 8192;
 const MAX_JTI: usize = 256;
 /// More proofs than this are not remembered at once.
@@ -92,7 +95,12 @@ pub(crate) fn verify(text: &str, facts: Facts<'_>) -> Result<Proof, ()> {
         .map(Timestamp)
         .ok_or(())?;
     let expires_at = made.plus(WINDOW);
-    let recent = !expires_at.is_over(facts.now) && made.since(facts.now) <= WINDOW;
+    let time = |name: &str| claims.int_seconds(name).map_err(|_| ());
+    //= RFC7519#4.1.4 MUST: a proof that says when it is over is not taken afterwards
+    let over = time("exp")?.is_some_and(|at| Timestamp(at.saturating_add(SKEW)).is_over(facts.now));
+    let early = time("nbf")?.is_some_and(|at| Timestamp(at).since(facts.now) > SKEW);
+    let recent =
+        !expires_at.is_over(facts.now) && made.since(facts.now) <= WINDOW && !over && !early;
     //= RFC9449#7.1 MUST: ath is the hash of the access token
     let hash = base64url::encode(sha256(facts.token.as_bytes()));
     let bound = text("ath").is_some_and(|ath| constant_time_eq(ath.as_bytes(), hash.as_bytes()));

@@ -46,7 +46,7 @@ impl<'r> Presented<'r> {
             scheme,
             token,
             //= RFC9449#4.3 MUST: there is no more than one proof
-            proof: single(&parts.headers, "dpop")?,
+            proof: single(&parts.headers, "dpop").map_err(|_| Refusal::InvalidProof)?,
             certificate: parts.extensions.get::<PeerCertificate>().copied(),
         })
     }

@@ -31,6 +31,7 @@ pub struct ResourceServer {
 struct Inner {
     issuer: String,
     resource: String,
+    audiences: Vec<String>,
     url: Url,
     scopes: Vec<String>,
     algorithms: Vec<JwsAlgorithm>,
@@ -73,6 +74,7 @@ pub enum ConfigError {
 pub struct Builder {
     issuer: String,
     resource: String,
+    audiences: Vec<String>,
     scopes: Vec<String>,
     algorithms: Vec<JwsAlgorithm>,
     bound_only: bool,
@@ -97,6 +99,15 @@ impl Builder {
     #[must_use]
     pub fn scope(mut self, scope: &str) -> Self {
         self.scopes.push(scope.to_owned());
+        self
+    }
+
+    /// A further audience whose tokens are taken. By the issuer's own name that includes tokens about which the authorization
+    /// server names no audience when it is asked: those that were made without a resource indicator. Then whoever has a
+    /// token for the authorization server itself may use it here.
+    #[must_use]
+    pub fn audience(mut self, name: &str) -> Self {
+        self.audiences.push(name.to_owned());
         self
     }
 
@@ -180,6 +191,7 @@ impl Builder {
             inner: Arc::new(Inner {
                 issuer: self.issuer,
                 resource: self.resource,
+                audiences: self.audiences,
                 url,
                 scopes: self.scopes,
                 algorithms: self.algorithms,
@@ -205,6 +217,7 @@ impl ResourceServer {
         Builder {
             issuer: issuer.to_owned(),
             resource: resource.to_owned(),
+            audiences: Vec::new(),
             scopes: Vec::new(),
             algorithms: JwsAlgorithm::ALL
                 .iter()
@@ -299,7 +312,8 @@ impl ResourceServer {
                 let (token, confirmation) = (*known).clone();
                 let claims = Value::Object(token.claims.clone()).to_string();
                 let claims = Claims::parse(claims.as_bytes()).map_err(|_| Refusal::InvalidToken)?;
-                if !is_for(&claims, &inner.resource) {
+                let nobody = claims.audience().is_ok_and(|list| list.is_empty());
+                if !inner.is_for(&claims) && !(nobody && inner.is_meant(&inner.issuer)) {
                     return Err(Refusal::InvalidToken);
                 }
                 Ok((token, confirmation))
@@ -349,7 +363,7 @@ impl ResourceServer {
         let time = |name: &str| claims.int_seconds(name).map_err(|_| Refusal::InvalidToken);
         let early = time("nbf")?.is_some_and(|at| Timestamp(at).since(now) > LEEWAY);
         let issued = time("iat")?.is_some_and(|at| Timestamp(at).since(now) <= LEEWAY);
-        let good = issuer && named && issued && !early && is_for(claims, &inner.resource);
+        let good = issuer && named && issued && !early && inner.is_for(claims);
         good.then_some(()).ok_or(Refusal::InvalidToken)
     }
 
@@ -403,8 +417,16 @@ impl ResourceServer {
     }
 }
 
-fn is_for(claims: &Claims, resource: &str) -> bool {
-    claims.audience().is_ok_and(|list| list.contains(&resource))
+impl Inner {
+    /// Whether that is an audience of ours.
+    fn is_meant(&self, name: &str) -> bool {
+        name == self.resource || self.audiences.iter().any(|own| own == name)
+    }
+
+    fn is_for(&self, claims: &Claims) -> bool {
+        let list = claims.audience();
+        list.is_ok_and(|list| list.iter().any(|name| self.is_meant(name)))
+    }
 }
 
 /// https, or http on this machine for development.

@@ -245,10 +245,15 @@ async fn without_a_good_token_the_client_learns_where_to_get_one() {
         &[("authorization", "Bearer a b")],
         &[("authorization", "Bearer \"x\"")],
         &[("authorization", &value), ("authorization", &value)],
-        &[("authorization", &value), ("dpop", "x"), ("dpop", "x")],
     ] {
         assert_refused(&api.get("/orders", headers).await, 400, "invalid_request");
     }
+    let two = [
+        ("authorization", value.as_str()),
+        ("dpop", "x"),
+        ("dpop", "x"),
+    ];
+    assert_refused(&api.get("/orders", &two).await, 401, "invalid_dpop_proof");
     let path = format!("/orders?access_token={token}");
     assert_eq!(
         api.get(&path, &[]).await.status(),
@@ -363,6 +368,8 @@ async fn a_token_that_is_bound_to_a_key_needs_a_fresh_proof() {
         ("host", "htu", json!("https://evil.test/orders")),
         ("old", "iat", json!(now - 60)),
         ("early", "iat", json!(now + 61)),
+        ("over", "exp", json!(now - 10)),
+        ("not yet", "nbf", json!(now + 11)),
         ("token", "ath", json!(Prover::ath("other"))),
         ("no token", "ath", json!(null)),
         ("no name", "jti", json!("")),
@@ -377,10 +384,45 @@ async fn a_token_that_is_bound_to_a_key_needs_a_fresh_proof() {
         claims["htu"] = json!("HTTPS://API1.test:443/orders?x#y");
     });
     assert_eq!(api.with_proof(&token, &same).await.status(), 200);
+    for (name, value) in [("exp", json!(now)), ("nbf", json!(now + 10))] {
+        let proof = api.proof(&prover, &token, |claims| claims[name] = value);
+        assert_eq!(api.with_proof(&token, &proof).await.status(), 200, "{name}");
+    }
     // A proof makes no bound token out of another.
     let free = api.token("machine", fixture::API1, None).await;
     let proof = api.proof(&prover, &free, |_| ());
     assert_refused(&api.with_proof(&free, &proof).await, 401, "invalid_token");
+}
+
+#[tokio::test]
+async fn a_further_audience_is_taken_and_the_issuers_own_only_when_it_is_named() {
+    let api = api(fixture::API1).await;
+    let server = |audience: Option<&str>| {
+        let builder = ResourceServer::builder(fixture::ISSUER, "https://accounts.test")
+            .introspect_as("web", fixture::secret("web"))
+            .hold_answers(0, 0)
+            .clock(Arc::new(OfFixture(api.op.clone())));
+        let builder = match audience {
+            Some(name) => builder.audience(name),
+            None => builder,
+        };
+        builder.build(api.http.clone()).unwrap()
+    };
+    let own = api.op.browser().code_flow("web", "openid").await.access;
+    let jwt = api.token("machine", fixture::API1, None).await;
+    for (audience, sealed, signed) in [
+        (None, 401, 401),
+        (Some("https://other.test"), 401, 401),
+        (Some(fixture::API1), 401, 200),
+        (Some(fixture::ISSUER), 200, 401),
+    ] {
+        let server = server(audience);
+        let uses = [
+            status(&server, &own, None).await,
+            status(&server, &jwt, None).await,
+        ];
+        assert_eq!(uses, [sealed, signed], "{audience:?}");
+    }
 }
 
 /// An authorization server of three documents, for tokens that the fixture does not make.

@@ -1,26 +1,23 @@
-//! A protected resource for the plans that want one: it takes only tokens that are bound to a key or a certificate, asks the
-//! server about each by introspection (RFC 7662), and answers a list of accounts.
+//! A protected resource for the plans that want one, by the crate that is made for such: it takes only tokens that are bound to
+//! a key or a certificate, asks the server about each by introspection (RFC 7662), and answers a list of accounts.
 
 use super::plan::in_file;
 use super::server::HOST;
 use super::{Result, rest};
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
-use hallpass_core::binding::dpop::{self, Facts, Nonce};
-use hallpass_core::record::Confirmation;
-use hallpass_provider::ports::{Clock as _, SystemClock};
-use hallpass_types::{Key, Once, sha256};
+use hallpass_resource::{
+    BoxFuture, Demand, Http, HttpError, Outgoing, PeerCertificate, Received, ResourceServer,
+};
+use hallpass_types::sha256;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use serde_json::{Value, json};
-use std::collections::HashSet;
+use serde_json::json;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
@@ -48,19 +45,12 @@ impl Drop for Resource {
 /// What it asks the server with.
 #[derive(Debug)]
 pub(crate) struct Introspection {
-    /// The endpoint.
-    pub(crate) url: String,
+    /// The server's identifier.
+    pub(crate) issuer: String,
     /// The client that may ask.
     pub(crate) client: &'static str,
     /// Its secret.
     pub(crate) secret: String,
-}
-
-struct Shared {
-    url: String,
-    introspection: Introspection,
-    /// Proofs that were used.
-    used: Mutex<HashSet<Key<Once>>>,
 }
 
 impl Resource {
@@ -89,14 +79,17 @@ impl Resource {
         introspection: Introspection,
     ) -> Result<Self> {
         let acceptor = TlsAcceptor::from(Arc::new(tls(work)?));
-        let shared = Arc::new(Shared {
-            url,
-            introspection,
-            used: Mutex::default(),
-        });
+        // The plans ask for no resource, so that their tokens are for the server's own audience.
+        let server = ResourceServer::builder(&introspection.issuer, &url)
+            .audience(&introspection.issuer)
+            .introspect_as(introspection.client, &introspection.secret)
+            .hold_answers(0, 0)
+            .bound_tokens_only()
+            .build(Arc::new(ToServer))
+            .map_err(|error| error.to_string())?;
         let task = tokio::spawn(async move {
             while let Ok((tcp, _)) = listener.accept().await {
-                let (acceptor, shared) = (acceptor.clone(), Arc::clone(&shared));
+                let (acceptor, server) = (acceptor.clone(), server.clone());
                 tokio::spawn(async move {
                     // The suite tries handshakes that must fail.
                     let Ok(stream) = acceptor.accept(tcp).await else {
@@ -107,11 +100,11 @@ impl Resource {
                         .1
                         .peer_certificates()
                         .and_then(<[_]>::first)
-                        .map(|certificate| URL_SAFE_NO_PAD.encode(sha256(certificate)));
+                        .map(|certificate| PeerCertificate(sha256(certificate)));
                     let service = service_fn(|request| {
-                        let (shared, certificate) = (Arc::clone(&shared), certificate.clone());
+                        let server = server.clone();
                         async move {
-                            let answer = answer(&shared, certificate.as_deref(), &request).await;
+                            let answer = answer(&server, certificate, request).await;
                             Ok::<_, std::convert::Infallible>(answer)
                         }
                     });
@@ -128,106 +121,64 @@ impl Resource {
 }
 
 async fn answer(
-    shared: &Shared,
-    certificate: Option<&str>,
-    request: &Request<Incoming>,
+    server: &ResourceServer,
+    certificate: Option<PeerCertificate>,
+    request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
-    let outcome = allowed(shared, certificate, request).await;
-    let (status, body) = match &outcome {
-        Ok(()) => (StatusCode::OK, json!({ "accounts": [{ "id": "1" }] })),
-        Err((status, error)) => (*status, json!({ "error": error })),
-    };
-    let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
-    *response.status_mut() = status;
+    let (mut parts, _) = request.into_parts();
+    if let Some(certificate) = certificate {
+        parts.extensions.insert(certificate);
+    }
+    let mut response = Response::new(Full::default());
+    if parts.uri.path() == "/accounts" {
+        match server.check(&parts, &Demand::nothing()).await {
+            Ok(_) => {
+                let body = json!({ "accounts": [{ "id": "1" }] }).to_string();
+                *response.body_mut() = Full::new(Bytes::from(body));
+            }
+            Err(rejected) => {
+                *response.status_mut() = rejected.status;
+                *response.headers_mut() = rejected.headers;
+                *response.body_mut() = Full::new(Bytes::from_static(b"{}"));
+            }
+        }
+    } else {
+        *response.status_mut() = StatusCode::NOT_FOUND;
+    }
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     // FAPI 1.0 Baseline §6.2.1: the interaction goes back as it came, or gets a name.
-    let named = request.headers().get(INTERACTION).cloned();
+    let named = parts.headers.get(INTERACTION).cloned();
     headers.insert(INTERACTION, named.unwrap_or(NAMELESS));
-    if let Err((StatusCode::UNAUTHORIZED, error)) = outcome
-        && let Ok(challenge) = HeaderValue::from_str(&format!("DPoP error=\"{error}\""))
-    {
-        headers.insert(WWW_AUTHENTICATE, challenge);
-    }
     response
 }
 
-type Refused = (StatusCode, &'static str);
+/// The way to the server under test.
+struct ToServer;
 
-async fn allowed(
-    shared: &Shared,
-    certificate: Option<&str>,
-    request: &Request<Incoming>,
-) -> std::result::Result<(), Refused> {
-    const INVALID: Refused = (StatusCode::UNAUTHORIZED, "invalid_token");
-    if request.uri().path() != "/accounts" {
-        return Err((StatusCode::NOT_FOUND, "not_found"));
+impl Http for ToServer {
+    fn send<'a>(
+        &'a self,
+        request: Outgoing<'a>,
+    ) -> BoxFuture<'a, std::result::Result<Received, HttpError>> {
+        Box::pin(async move {
+            let answer = match (request.form, request.authorization) {
+                (Some(form), Some(authorization)) => {
+                    rest::form(request.url, authorization, form.to_owned()).await
+                }
+                (None, None) => rest::request(Method::GET, request.url, None).await,
+                (Some(_), None) | (None, Some(_)) => return Err(HttpError),
+            };
+            let answer = answer.map_err(|_| HttpError)?;
+            if answer.status != 200 || answer.body.len() > request.max_bytes {
+                return Err(HttpError);
+            }
+            Ok(Received {
+                body: answer.body.to_vec(),
+                max_age: None,
+            })
+        })
     }
-    let (scheme, token) = presented(request.headers()).ok_or(INVALID)?;
-    let known = introspect(&shared.introspection, token)
-        .await
-        .map_err(|_| (StatusCode::BAD_GATEWAY, "server_error"))?;
-    if known.get("active") != Some(&Value::Bool(true)) {
-        return Err(INVALID);
-    }
-    let bound = |member: &str| {
-        known
-            .pointer("/cnf")
-            .and_then(|cnf| cnf.get(member))
-            .and_then(Value::as_str)
-    };
-    match (bound("jkt"), bound("x5t#S256")) {
-        (Some(key), None) if scheme.eq_ignore_ascii_case("DPoP") => {
-            proof(shared, request, token, key)
-                .ok_or((StatusCode::UNAUTHORIZED, "invalid_dpop_proof"))
-        }
-        (None, Some(wanted)) if scheme.eq_ignore_ascii_case("Bearer") => {
-            (certificate == Some(wanted)).then_some(()).ok_or(INVALID)
-        }
-        (Some(_), _) | (None, _) => Err(INVALID),
-    }
-}
-
-fn presented(headers: &HeaderMap) -> Option<(&str, &str)> {
-    headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')
-}
-
-fn proof(shared: &Shared, request: &Request<Incoming>, token: &str, key: &str) -> Option<()> {
-    let mut proofs = request.headers().get_all("dpop").iter();
-    let (Some(proof), None) = (proofs.next(), proofs.next()) else {
-        return None;
-    };
-    let facts = Facts {
-        now: SystemClock.now(),
-        valid_from: hallpass_types::Timestamp(0),
-        method: request.method().as_str(),
-        urls: std::slice::from_ref(&shared.url),
-        algs: dpop::ALGS,
-        access_token: Some(token),
-        nonce: Nonce::Ignored,
-    };
-    let proved = dpop::verify(proof.to_str().ok()?, &facts).ok()?;
-    let Confirmation::Jkt(thumbprint) = proved.key else {
-        return None;
-    };
-    let once = proved.once?.key;
-    let mut used = shared.used.lock().unwrap_or_else(PoisonError::into_inner);
-    (thumbprint.to_string() == key && used.insert(once)).then_some(())
-}
-
-async fn introspect(introspection: &Introspection, token: &str) -> Result<Value> {
-    let Introspection {
-        url,
-        client,
-        secret,
-    } = introspection;
-    let credentials = STANDARD.encode(format!("{client}:{secret}"));
-    let form = form_urlencoded::Serializer::new(String::new())
-        .append_pair("token", token)
-        .finish();
-    rest::form(url, &format!("Basic {credentials}"), form)
-        .await?
-        .json()
 }
 
 fn tls(work: &Path) -> Result<ServerConfig> {

@@ -119,7 +119,7 @@ async fn run_plan(shared: &Shared, plan: &Plan) -> Result<PlanOutcome> {
     .await?;
 
     let introspection = || Introspection {
-        url: words.fill("{issuer}/introspect"),
+        issuer: words.fill("{issuer}"),
         client: "conformance-resource",
         secret: words.fill("{secret_resource}"),
     };
