@@ -9,12 +9,14 @@ use super::checker::Checker;
 use super::policy;
 use super::problem::{Problem, Problems};
 use super::source::Source;
-use super::{Config, Raw, jwt_bearer, token_exchange};
+use super::{Config, Raw, attesters, jwt_bearer, token_exchange};
 
 /// The sections that an issuer may have for itself.
 pub const PER_ISSUER: &[&str] = &[
     "account",
+    "attesters",
     "authorization_details",
+    "client_attestation",
     "client_documents",
     "compatibility",
     "dpop",
@@ -111,6 +113,8 @@ impl Config {
             danger,
             pages,
             authorization_details,
+            attesters,
+            client_attestation,
             ..
         } = raw;
         lifetimes.check(check);
@@ -122,6 +126,12 @@ impl Config {
         client_documents.check(&experimental, check);
         request_objects.check(&pushed_requests, check);
         AuthorizationDetails::check(&authorization_details, check);
+        let attesters = if settings.contains_key("attesters") {
+            attesters::parse(attesters, &experimental, check)
+        } else {
+            self.attesters.clone()
+        };
+        client_attestation.check(&attesters, &experimental, check);
         rate_limits.check(check);
         sign_in.check(&account, self.sms.is_some(), check);
         sign_up.check(check);
@@ -162,6 +172,8 @@ impl Config {
             sign_up,
             account,
             authorization_details,
+            attesters,
+            client_attestation,
             pages: if own_pages { pages } else { self.pages.clone() },
             has_own_look: has_own_look(settings),
             clients: Vec::new(),
@@ -308,6 +320,49 @@ mod tests {
     }
 
     #[test]
+    fn an_issuer_has_attesters_of_its_own_or_those_of_the_file() {
+        let of_file = hallpass_jose::SigningKey::generate(hallpass_jose::JwsAlgorithm::ES256)
+            .unwrap()
+            .public_jwk();
+        let keys = json!({"keys": [of_file.to_public_value()]});
+        let text = format!(
+            "experimental.client_attestation = 'draft-10'\n[[attesters]]\nissuer = 'https://a.test'\n\
+            jwks = {}",
+            toml::Value::try_from(&keys).unwrap()
+        );
+        let config = file(&text);
+        let names = |settings: Value| -> Vec<String> {
+            let config = of(&config, settings).unwrap();
+            config.attesters.into_iter().map(|a| a.issuer).collect()
+        };
+        assert_eq!(names(json!({})), ["https://a.test"]);
+        let own = json!([{"issuer": "https://b.test", "jwks": keys}]);
+        assert_eq!(names(json!({ "attesters": own })), ["https://b.test"]);
+        assert!(names(json!({"attesters": []})).is_empty());
+        let settings = json!({"client_attestation": {"signal": "demanded"}});
+        let demanding = of(&config, settings.clone()).unwrap();
+        assert_eq!(
+            demanding.client_attestation.signal,
+            super::super::SignalSetting::Demanded
+        );
+        // Without anybody who attests there is nothing to demand, and a draft that nobody knows is not switched on.
+        for (config, settings) in [
+            (
+                &config,
+                json!({"attesters": [], "client_attestation": {"signal": "demanded"}}),
+            ),
+            (&file(""), settings),
+            (&file(""), json!({ "attesters": own })),
+            (
+                &config,
+                json!({"attesters": [{"issuer": "x", "jwks_file": "/etc/passwd"}]}),
+            ),
+        ] {
+            assert!(of(config, settings.clone()).is_err(), "{settings}");
+        }
+    }
+
+    #[test]
     fn tokens_of_the_file_let_nobody_register_elsewhere() {
         let config = file(
             "registration.initial_access_tokens = ['a token of the file']\nregistration.enabled = true",
@@ -347,7 +402,7 @@ mod tests {
             "experimental",
             "clients",
             "users",
-            "attesters",
+            "signers",
             "mail",
             "sms",
         ] {

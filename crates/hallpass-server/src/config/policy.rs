@@ -89,6 +89,7 @@ pub(crate) fn apply(
         max_age: protocol.userinfo_max_age.map(seconds),
     };
     policy.fapi_profile = protocol.profile();
+    policy.claims_parameter = protocol.claims_parameter;
     policy.external_claims = protocol.external_claims;
     policy.claim_sources.clone_from(&protocol.claim_sources);
     policy.acr_values.clone_from(&protocol.acr_values);

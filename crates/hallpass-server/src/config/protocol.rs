@@ -32,7 +32,8 @@ pub struct Protocol {
     /// Whether the answers of the authorization endpoint can be signed (JARM): the response modes `jwt`, `query.jwt`,
     /// `fragment.jwt` and `form_post.jwt`.
     pub signed_responses: bool,
-    /// Whether answers can go to another window by script, in the response mode `web_message`. Experimental.
+    /// Whether answers can go to another window by script, in the response mode `web_message`, and in `web_message.jwt`
+    /// where they can be signed. Experimental.
     pub web_message: bool,
     /// Scopes beside those of OpenID Connect, each with the sentence that the consent page shows, or with more about it.
     pub scopes: BTreeMap<String, ScopeText>,
@@ -44,6 +45,8 @@ pub struct Protocol {
     /// Claims that are told under another name, for clients that know them by it: the name that clients read, and the
     /// claim of the account that it is taken from. An account's own claim of that name comes first.
     pub claim_sources: BTreeMap<String, String>,
+    /// Whether a request may name claims one by one (the parameter `claims`, OpenID Connect Core §5.5).
+    pub claims_parameter: bool,
     /// Whether claims of an account that somebody else asserts (its `_claim_names` and `_claim_sources`) are released.
     pub external_claims: bool,
     /// The APIs that tokens can be made for.
@@ -237,6 +240,7 @@ impl Default for Protocol {
             consent: Asking::Remember,
             claims: BTreeMap::new(),
             claim_sources: BTreeMap::new(),
+            claims_parameter: true,
             external_claims: true,
             resources: Vec::new(),
             client_token_claims: BTreeMap::new(),
