@@ -357,6 +357,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_answer_is_not_held_beyond_the_end_of_its_token() {
+        //= test RFC7662#4 an answer is not held beyond the end of the token
+        let (answers, server) = (Answers::new(3600, 20), Server::new(10));
+        let credentials = Credentials {
+            authorization: String::new(),
+        };
+        // The token ends 600 seconds from now.
+        for (after, asked) in [(0, 1), (599, 1), (600, 2), (601, 3)] {
+            let now = NOW.plus(after);
+            let said = answers.ask(&*server, "https://op.test/", &credentials, "a", now);
+            assert!(said.await.unwrap().is_some());
+            assert_eq!(server.asked.load(Ordering::SeqCst), asked, "{after}");
+        }
+    }
+
+    #[tokio::test]
     async fn what_is_used_is_held_longer_than_what_is_not() {
         let (answers, server) = (Answers::new(10, 20), Server::new(10_000));
         for number in 0..200 {

@@ -183,3 +183,28 @@ fn read_metadata(body: &[u8], issuer: &str) -> Option<Metadata> {
         introspection_endpoint: text("introspection_endpoint"),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_counts_when_it_is_the_issuers_own() {
+        //= test RFC8414#3.3 metadata of another issuer is not used
+        let document = |issuer: &str| {
+            let text = format!(r#"{{"issuer":"{issuer}","jwks_uri":"https://op.test/keys"}}"#);
+            read_metadata(text.as_bytes(), "https://op.test").is_some()
+        };
+        assert!(document("https://op.test"));
+        for other in [
+            "https://other.test",
+            "https://op.test/",
+            "HTTPS://op.test",
+            "",
+        ] {
+            assert!(!document(other), "{other}");
+        }
+        let nobody = br#"{"jwks_uri":"https://op.test/keys"}"#;
+        assert!(read_metadata(nobody, "https://op.test").is_none());
+    }
+}

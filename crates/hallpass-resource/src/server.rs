@@ -453,3 +453,18 @@ fn base64(bytes: &[u8]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_encoded_before_they_are_joined() {
+        //= test RFC6749#2.3.1 identifier and secret are form-encoded before they are joined
+        let builder = ResourceServer::builder("https://op.test", "https://api.test");
+        let builder = builder.introspect_as("a:b", "c d+\u{e4}");
+        let sent = builder.credentials.map(|all| all.authorization);
+        // a%3Ab:c+d%2B%C3%A4
+        assert_eq!(sent.as_deref(), Some("Basic YSUzQWI6YytkJTJCJUMzJUE0"));
+    }
+}

@@ -217,6 +217,8 @@ async fn a_jwt_is_verified_with_published_keys_that_are_fetched_once() {
 
 #[tokio::test]
 async fn without_a_good_token_the_client_learns_where_to_get_one() {
+    //= test RFC6750#2.1 a token is of the form b64token
+    //= test RFC9449#4.3 there is no more than one proof
     //= test RFC9728#2 resource is the resource's identifier
     let api = api(fixture::API1).await;
     let response = api.get("/orders", &[]).await;
@@ -341,6 +343,11 @@ async fn other_tokens_are_asked_about_and_the_answer_is_held_for_a_moment() {
 //= test RFC9449#11.1 a proof is taken once
 #[tokio::test]
 async fn a_token_that_is_bound_to_a_key_needs_a_fresh_proof() {
+    //= test RFC9449#6.1 a bound JWT says its key in cnf
+    //= test RFC9449#4.3 method and URL are those of the request
+    //= test RFC9449#4.3 the proof is signed with the key in its header
+    //= test RFC9449#4.3 the proof was made a short while ago
+    //= test RFC7519#4.1.4 a proof that says when it is over is not taken afterwards
     let api = api(fixture::API1).await;
     let (prover, other) = (Prover::default(), Prover::default());
     let token = api.token("machine", fixture::API1, Some(&prover)).await;
@@ -500,6 +507,7 @@ async fn status(server: &ResourceServer, token: &str, certificate: Option<[u8; 3
 //= test RFC8705#3 the certificate of the connection is the one that the token is bound to
 #[tokio::test]
 async fn every_claim_of_a_jwt_counts() {
+    //= test RFC8414#3.1 the well-known part stands between host and path of the issuer
     let (fixed, server) = fixed();
     let sign = |typ: Option<&str>, change: &dyn Fn(&mut Value)| {
         let mut claims = claims();

@@ -157,6 +157,7 @@ mod tests {
 
     #[test]
     fn a_header_that_is_there_twice_or_malformed_is_refused() {
+        //= test RFC9440#2.2 the header occurs once
         // TK-51
         use CertificateHeader as H;
         for lines in [

@@ -150,6 +150,15 @@ fn what_does_not_come_up_to_its_profile_is_no_client() {
         });
         assert!(configured(&native).is_ok());
     }
+    //= test FAPI-CIBA#5.2.2 authentication requests are signed
+    const SIGNED: &str = "backchannel_authentication_request_signing_alg";
+    let mut unsigned = object(&metadata(Profile::FapiCiba));
+    unsigned.remove(SIGNED);
+    let error = configured(&Value::Object(unsigned)).unwrap_err();
+    assert_eq!(
+        (error.reason, error.field),
+        (MetadataReason::ProfileUnmet, SIGNED)
+    );
     //= test FAPI-CIBA#5.2.2 the modes are poll and ping
     for profile in Profile::ALL.iter().copied() {
         const MODE: &str = "backchannel_token_delivery_mode";

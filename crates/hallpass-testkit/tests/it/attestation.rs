@@ -117,6 +117,7 @@ async fn an_instance_shows_its_attestation_and_proves_its_key_once() {
 
 #[tokio::test]
 async fn whatever_is_wrong_with_either_of_the_two_the_client_is_nobody() {
+    //= test ATTESTATION#7.4 whose attestation is too old is told so
     let keys = Keys::new();
     let op = start(&keys).await;
     let mut browser = op.browser();
@@ -199,6 +200,7 @@ const CHALLENGE: &str = "oauth-client-attestation-challenge";
 
 #[tokio::test]
 async fn where_challenges_are_handed_out_a_proof_without_one_does_not_count() {
+    //= test ATTESTATION#6.1 where challenges are handed out is told
     //= test ATTESTATION#6.1 a POST is answered with the challenge as JSON, which nobody keeps
     //= test ATTESTATION#6.2 a fresh challenge comes with any answer
     //= test ATTESTATION#7.2 where challenges are handed out the proof holds one of them

@@ -74,6 +74,9 @@ async fn tokens(browser: &mut Browser, client: &str) -> (Tokens, Value) {
 // LO-09
 #[tokio::test]
 async fn every_client_of_the_session_is_told_once_and_no_other() {
+    //= test OIDC-BACKCHANNEL#2.2 a client that is told which session ended has sid in its ID tokens
+    //= test OIDC-BACKCHANNEL#2.4 a logout token says by its type that it is none of the other JWTs
+    //= test OIDC-BACKCHANNEL#2.5 the token is posted as the form parameter logout_token
     let op = started(setup()).await;
     let mut browser = op.browser();
     let (_, of_web) = tokens(&mut browser, "web").await;

@@ -449,6 +449,7 @@ async fn a_denial_and_an_end_are_told_apart() {
 // CB-09
 #[tokio::test]
 async fn one_person_is_not_asked_without_end() {
+    //= test CIBA#13 a person who is asked too much already is not asked once more
     let op = start().await;
     for client in ["bank", "bank2", "bank"] {
         begin(&op, client, &[]).await;
@@ -595,6 +596,8 @@ async fn a_person_who_is_switched_off_meanwhile_grants_nothing() {
 
 #[tokio::test]
 async fn a_client_that_wants_to_be_told_is_pinged() {
+    //= test CIBA#10.2 the client_notification_token authenticates the notification, sent to the registered endpoint
+    //= test CIBA#10.2 the ping names the request by its auth_req_id
     let op = start().await;
     op.fetcher.answer_posts(ENDPOINT, 204);
     let id = begin(&op, "ping", &[("client_notification_token", TOKEN)]).await;
@@ -629,6 +632,10 @@ async fn a_client_that_wants_to_be_told_is_pinged() {
 
 #[tokio::test]
 async fn a_client_may_have_its_tokens_pushed() {
+    //= test CIBA#10.3.1 what is pushed is a token response with the auth_req_id
+    //= test CIBA#10.3.1 an ID token that is pushed names the request and holds the digests of the other tokens
+    //= test CIBA#11 a client to which tokens are pushed may not fetch them
+    //= test CIBA#12 a client to which tokens are pushed is told of a denial, too
     let op = start().await;
     op.fetcher.answer_posts(ENDPOINT, 204);
     let changes = [

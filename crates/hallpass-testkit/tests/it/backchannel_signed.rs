@@ -55,6 +55,9 @@ async fn send_signed(op: &Op, jwt: &str) -> Answer {
 // CB-03
 #[tokio::test]
 async fn a_client_that_registered_an_algorithm_signs_its_requests() {
+    //= test CIBA#7.1.1 a client that registered an algorithm signs its requests
+    //= test CIBA#7.1.1 beside a signed request there is nothing but client authentication
+    //= test CIBA#4 signed requests use an asymmetric algorithm
     let op = signing().start().await;
     let metadata = op
         .browser()
@@ -93,6 +96,7 @@ async fn a_client_that_registered_an_algorithm_signs_its_requests() {
 // CB-03
 #[tokio::test]
 async fn a_signed_request_that_is_not_right_in_all_is_refused() {
+    //= test CIBA#7.1.1 the signed request has iss, aud, exp, iat, nbf and jti
     let op = signing().start().await;
     let key = fixture::pkjwt_key();
     let now = op.clock.seconds();
@@ -159,6 +163,9 @@ async fn a_signed_request_that_is_not_right_in_all_is_refused() {
 
 #[tokio::test]
 async fn clients_register_for_it_completely_or_not_at_all() {
+    //= test CIBA#4 a client says how it learns of the answer
+    //= test CIBA#4 the endpoint of a client that is told uses https
+    //= test CIBA#7 the client authenticates
     let op = Setup::default()
         .policy(|policy| {
             policy.backchannel.enabled = true;

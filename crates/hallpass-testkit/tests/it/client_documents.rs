@@ -89,6 +89,7 @@ const UNUSABLE: &str = "authorization_client_document";
 // CI-01, CI-07
 #[tokio::test]
 async fn a_client_that_nobody_registered_goes_through_the_whole_flow() {
+    //= test CIMD#6 support for metadata documents is advertised
     let op = op().await;
     publish(&op, APP, &document(APP));
     let metadata = op.browser().get("/.well-known/openid-configuration").await;
@@ -165,6 +166,8 @@ async fn what_is_no_url_of_a_document_is_never_fetched() {
 // RG-18: the document; CI-04, CI-05
 #[tokio::test]
 async fn a_bad_document_makes_no_client() {
+    //= test CIMD#5.2 neither errors nor malformed documents are cached
+    //= test CIMD#8.7 no more than 5 kilobytes of a document are read
     let op = op().await;
     let mut browser = op.browser();
     let mut bad = vec![
@@ -310,6 +313,7 @@ async fn a_change_of_the_document_is_a_change_of_the_client() {
 // RG-19, CI-07
 #[tokio::test]
 async fn consent_shows_whose_document_it_is_and_where_the_answer_goes() {
+    //= test CIMD#8.5 the host of the client's identifier is shown where the person decides
     let op = op().await;
     for (uri, shown, loopback) in [
         ("https://elsewhere.test/cb", "elsewhere.test", false),

@@ -222,6 +222,7 @@ async fn what_is_not_offered_or_not_registered_does_not_exist() {
 
 #[tokio::test]
 async fn the_endpoint_authenticates_its_client_and_checks_what_it_asks_for() {
+    //= test RFC6749#3.2 a repeated parameter makes the request invalid
     let op = start().await;
     let mut browser = op.browser();
     for (pairs, status, error) in [
@@ -397,6 +398,7 @@ async fn only_a_click_on_our_own_page_connects_a_device() {
 // DV-05
 #[tokio::test]
 async fn the_page_says_who_asks_for_what_and_warns() {
+    //= test RFC8628#3.3.1 the code is shown to be compared, also where it came along with the address
     let op = start().await;
     let device = begin(&op, "openid email").await;
     let (_, page) = at_consent(&op, "alice", &device.user_code).await;
@@ -464,6 +466,7 @@ async fn odd_codes_are_escaped_and_name_nothing() {
 // DV-01
 #[tokio::test]
 async fn codes_cannot_be_guessed() {
+    //= test RFC8628#5.1 tries of user codes are limited
     let op = start().await;
     let device = begin(&op, "openid").await;
     let mut browser = op.browser();

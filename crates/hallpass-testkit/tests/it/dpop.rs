@@ -53,6 +53,11 @@ fn refused(answer: &Answer, status: u16, error: &str) {
 // TK-50, UI-04, IN-06
 #[tokio::test]
 async fn a_proof_binds_the_token_and_only_its_key_uses_it() {
+    //= test RFC9449#5 the type of a token that is bound to the key of a proof is DPoP
+    //= test RFC9449#6.2 introspection of a bound token tells its key
+    //= test RFC9449#7.1 a DPoP-bound token travels in the header alone
+    //= test RFC9449#7.1 the challenge for a token with a proof is of the scheme DPoP and tells the algorithms
+    //= test RFC9449#7.1 without a proof a DPoP-bound token is refused
     let op = Op::start().await;
     let mut browser = op.browser();
     let (prover, other) = (Prover::default(), Prover::default());
@@ -183,6 +188,7 @@ async fn at_userinfo_a_proof_is_for_one_token_one_request_and_one_use() {
 // TK-45
 #[tokio::test]
 async fn a_proof_that_is_wrong_in_anything_gets_no_token() {
+    //= test RFC9449#4.3 htu is compared with what this server is called, not with what a header says
     let op = Op::start().await;
     let mut browser = op.browser();
     let prover = Prover::default();
@@ -274,6 +280,7 @@ async fn a_proof_that_is_wrong_in_anything_gets_no_token() {
 // TK-46, F03
 #[tokio::test]
 async fn a_proof_works_once_on_every_node_and_at_every_endpoint() {
+    //= test RFC9449#11.1 a proof that was used is refused when it is shown again
     let op = Setup::default().start().await;
     let node = op.another_node().await;
     let (mut here, mut there) = (op.browser(), node.browser());
@@ -324,6 +331,7 @@ async fn of_thirty_requests_with_one_proof_at_once_one_gets_a_token() {
 // TK-47
 #[tokio::test]
 async fn a_code_that_is_bound_to_a_key_is_redeemed_with_it_alone() {
+    //= test RFC9449#10 the key that the authorization request names is the one that is proved later
     //= test RFC9449#10 a code that is bound to a key is redeemed with a proof of that key
     let op = Op::start().await;
     let mut browser = op.browser();
@@ -398,6 +406,7 @@ async fn a_client_that_registered_bound_tokens_gets_no_others() {
 // TK-48
 #[tokio::test]
 async fn where_nonces_are_needed_the_answer_brings_one_that_every_node_takes() {
+    //= test RFC9449#8.2 a server supplies a new nonce in any answer
     let setup = Setup::default().policy(|policy| policy.dpop.nonce = DpopNonce::Always);
     let op = setup.start().await;
     let mut browser = op.browser();

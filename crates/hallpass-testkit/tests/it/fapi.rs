@@ -123,6 +123,7 @@ fn refused(answer: &Answer, status: u16, error: &str) {
 
 #[tokio::test]
 async fn the_second_profile_pushes_binds_and_keeps_its_refresh_token() {
+    //= test FAPI2-SP#5.3.2.1 access tokens are bound by mutual TLS or DPoP
     let op = op().await;
     let mut browser = op.browser();
     let prover = Prover::default();
@@ -341,6 +342,9 @@ async fn message_signing_wants_the_request_signed_and_the_answer_too() {
 
 #[tokio::test]
 async fn the_first_profile_wants_a_signed_request_and_a_protected_answer() {
+    //= test FAPI1-ADV#5.2.2 a pushed request uses PKCE with S256
+    //= test FAPI1-ADV#5.2.2 only parameters in the signed request are used
+    //= test FAPI1-BASE#5.2.2.2 a request with openid has a nonce
     let op = op().await;
     let mut browser = op.browser();
     let hybrid = |claims: &mut Value| claims["response_type"] = json!("code id_token");
@@ -407,6 +411,24 @@ async fn the_first_profile_wants_a_signed_request_and_a_protected_answer() {
         "{}",
         answer.location()
     );
+    //= test FAPI1-BASE#5.2.2.3 a request without openid has a state
+    for (state, right) in [(Some("s"), true), (None, false)] {
+        let plain = object(&op, "fapi1", |claims| {
+            claims["scope"] = json!("email");
+            claims["response_mode"] = json!("jwt");
+            let members = claims.as_object_mut().unwrap();
+            members.remove("state");
+            if let Some(state) = state {
+                members.insert("state".to_owned(), json!(state));
+            }
+        });
+        let ask = [("client_id", "fapi1"), ("request", &*plain)];
+        let answer = browser.query("/authorize", &ask).await;
+        let answer = browser.through_pages("alice", answer).await;
+        let jwt = wire::param(answer.location(), "response").unwrap();
+        let told = assertion::payload(&jwt);
+        assert_eq!(told.get("code").is_some(), right, "{told}");
+    }
 }
 
 // JW-08

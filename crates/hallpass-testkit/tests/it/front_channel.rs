@@ -109,6 +109,9 @@ async fn signed_in(op: &Op) -> Browser {
 // AZ-29, S3, G20
 #[tokio::test]
 async fn every_response_type_yields_exactly_what_its_words_say() {
+    //= test OIDC-CORE#3.3.2.11 at_hash is there when an access token comes along from the authorization endpoint
+    //= test OIDC-CORE#3.3.2.11 c_hash is there when a code comes along
+    //= test FAPI1-ADV#5.2.2.1 s_hash is there when state came, so that the ID token signs the whole answer
     let op = setup().start().await;
     let mut browser = signed_in(&op).await;
     for response_type in TYPES {

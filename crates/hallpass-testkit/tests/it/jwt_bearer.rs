@@ -137,6 +137,8 @@ async fn of_many_at_once_one_yields_a_token() {
 // TK-40, TK-54
 #[tokio::test]
 async fn assertions_that_are_not_good_are_refused() {
+    //= test RFC7523#3 it is the issuer or the token endpoint, alone; an assertion for several servers is refused
+    //= test RFC8725#3.1 the algorithm is one that the entry takes, not one that the token chooses
     let op = setup(|_| ()).start().await;
     let mut browser = op.browser();
     let sign = |change: &dyn Fn(&mut Value)| {

@@ -113,6 +113,9 @@ fn refused(answer: &Answer, status: u16, error: &str) {
 // TK-51, TK-52, IN-06
 #[tokio::test]
 async fn a_registered_certificate_authenticates_and_binds_what_it_gets() {
+    //= test RFC8705#3 a token that is bound to a certificate is of type Bearer
+    //= test RFC8705#3.1 the confirmation is the SHA-256 of the DER encoding of the certificate
+    //= test RFC8705#3.2 introspection of a bound token tells its certificate
     let (own, other) = (Shown::new(), Shown::new());
     let op = op(&own).await;
     let mut browser = op.browser();
@@ -188,6 +191,8 @@ async fn a_public_clients_refresh_token_is_bound_to_its_certificate() {
 // JW-08
 #[tokio::test]
 async fn what_is_advertised_follows_from_what_is_set_up() {
+    //= test RFC8705#3.3 that tokens can be bound to certificates is told
+    //= test RFC8705#5 clients that use mutual TLS prefer the endpoints of mtls_endpoint_aliases
     let own = Shown::new();
     let op = op(&own).await;
     let mut browser = op.browser();

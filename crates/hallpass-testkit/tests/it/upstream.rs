@@ -211,6 +211,7 @@ async fn who_has_no_account_is_turned_away_where_none_is_made() {
 // UP-01, UP-14
 #[tokio::test]
 async fn an_answer_counts_once_in_the_browser_that_was_sent_away_and_for_a_while() {
+    //= test RFC9700#4.7 the answer belongs to the browser that was sent away
     let world = World::start().await;
     let (mut browser, url) = world.away("idp").await;
     let back = world.at("idp", &url, "alice").await;
@@ -254,6 +255,7 @@ async fn an_answer_counts_once_in_the_browser_that_was_sent_away_and_for_a_while
 // Mix-up and provider confusion (RFC 9700 §4.4, RFC 9207)
 #[tokio::test]
 async fn an_answer_of_one_provider_is_never_taken_for_one_of_another() {
+    //= test RFC9700#4.4.2 an answer is taken only from the provider to which the person was sent
     let world = World::start().await;
     let (mut browser, url) = world.away("idp").await;
     let back = world.at("idp", &url, "alice").await;

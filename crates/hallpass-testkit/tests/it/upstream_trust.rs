@@ -43,6 +43,8 @@ fn without(url: &str, name: &str) -> String {
 // LG-20: whoever sits at the browser is let through at the other provider
 #[tokio::test]
 async fn who_must_sign_in_again_is_asked_again_there_and_a_silent_return_is_refused() {
+    //= test OIDC-CORE#3.1.2.1 who wants a sign-in of late says so, and gets to know when it was
+    //= test OIDC-CORE#3.1.3.7 where max_age was sent, auth_time decides whether the person must sign in again
     let world = World::start().await;
     let mut there = known_there(&world).await;
     let again = Request::of("web", WANTED).with("prompt", "login");

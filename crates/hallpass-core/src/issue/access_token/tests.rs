@@ -1,9 +1,11 @@
 use hallpass_jose::JwsAlgorithm;
-use hallpass_types::Bucket;
+use hallpass_types::{Bucket, Thumbprint};
+use serde_json::{Value, json};
 
 use super::*;
 use crate::{
     policy::TokenFormat,
+    record::Confirmation,
     token::{
         Target,
         fixture::{ISSUER, NOW, READ, WRITE, access_token, grant, scope, texts, web},
@@ -89,6 +91,26 @@ fn the_claims_are_exactly_these() {
             r#""client_id":"web","exp":1800000590,"iat":1799999990,"jti":"AQEBAQEBAQEBAQEBAQEBAQ"}"#
         )
     );
+}
+
+#[test]
+fn a_token_that_is_bound_says_to_what() {
+    //= test RFC9449#6.1 a bound JWT says its key in cnf
+    //= test RFC8705#3.1 a bound JWT says its certificate in cnf
+    let thumbprint = Thumbprint([7; 32]);
+    for (confirmation, name) in [
+        (Confirmation::Jkt(thumbprint), "jkt"),
+        (Confirmation::X5tS256(thumbprint), "x5t#S256"),
+    ] {
+        let bound = AccessToken {
+            confirmation: Some(confirmation),
+            ..token()
+        };
+        let claims: Value = serde_json::from_str(&jwt_claims(&bound, &issuer(), None)).unwrap();
+        assert_eq!(claims["cnf"], json!({ name: thumbprint.to_string() }));
+    }
+    let free: Value = serde_json::from_str(&jwt_claims(&token(), &issuer(), None)).unwrap();
+    assert_eq!(free.get("cnf"), None);
 }
 
 #[test]

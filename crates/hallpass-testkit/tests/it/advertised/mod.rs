@@ -183,6 +183,9 @@ async fn an_issuer_with_the_defaults_advertises_what_it_does() {
 
 #[tokio::test]
 async fn an_issuer_with_everything_switched_on_advertises_what_it_does() {
+    //= test ATTESTATION#8 the algorithms of attestations and proofs are told
+    //= test CIBA#4 endpoint, delivery modes, and whether user codes are known
+    //= test RFC9449#5.1 the algorithms of proofs are told where DPoP is supported
     Desk::open(everything).await.try_everything().await;
 }
 
