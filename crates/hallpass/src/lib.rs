@@ -116,6 +116,14 @@ pub mod jose {
 /// Where state lives.
 pub mod store {
     pub use hallpass_store::*;
+    /// What a store keeps, and how it answers.
+    pub mod record {
+        pub use hallpass_core::{
+            access::{Directory, Membership},
+            client::{ClientOrigin, ClientRecord},
+            record::*,
+        };
+    }
     #[cfg(feature = "postgres")]
     pub use hallpass_store_postgres as postgres;
     #[cfg(feature = "sqlite")]

@@ -27,9 +27,14 @@ impl Example {
 
     /// The same with arguments.
     pub fn start_with(name: &str, arguments: &[&str]) -> Self {
+        Self::start_at("0", name, arguments)
+    }
+
+    /// The same on a port that one had before.
+    pub fn start_at(port: &str, name: &str, arguments: &[&str]) -> Self {
         let mut child = Command::new(binary(name))
             .args(arguments)
-            .env("PORT", "0")
+            .env("PORT", port)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("{name}: {error}"));

@@ -73,6 +73,36 @@ fn a_program_signs_people_in_with_its_own_users_and_pages() {
 }
 
 #[test]
+fn a_store_of_ones_own_knows_after_a_kill_what_it_promised() {
+    let folder = std::env::temp_dir().join(format!("own-store-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("state.redb");
+    let file = [file.to_str().unwrap()];
+    let mut example = Example::start_with("own-store", &file);
+    assert_eq!(example.line(), "alice is new");
+    let port = example.port().to_owned();
+    let mut browser = example.browser();
+    let code = sign_in(&mut browser, "", "openid", "");
+    let again = |example: Example| {
+        // The process is killed, not asked.
+        drop(example);
+        let mut example = Example::start_at(&port, "own-store", &file);
+        assert_eq!(example.line(), "alice is known");
+        example
+    };
+    let example = again(example);
+    let tokens = redeem(&mut browser, "/token", &code);
+    assert_eq!(claims(tokens["id_token"].as_str().unwrap())["aud"], "app");
+    // What was spent before a kill stays spent, and the session stays.
+    let example = again(example);
+    assert_eq!(redeem(&mut browser, "/token", &code)["error"], "invalid_grant");
+    let silent = browser.get(&request("/authorize", "openid", "&prompt=none"));
+    assert!(silent.location().contains("code="), "{silent:?}");
+    drop(example);
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
 fn a_device_is_signed_in_by_its_person_elsewhere() {
     let example = Example::start("minimal");
     let mut device = Example::start_with("device-client", &[&example.address]);
