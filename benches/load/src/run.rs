@@ -171,7 +171,7 @@ async fn repeat<F: Flow + 'static>(job: &Job, prepared: Prepared<F>) -> Result<O
 /// Repeats the flow on one connection until the window ends.
 async fn work<F: Flow>(mut flow: F, mut connection: Connection, window: Window) -> Tally {
     let mut tally = Tally::new(F::STEPS);
-    let mut laps = Laps::new();
+    let mut laps = Laps::default();
     let mut failures_in_a_row = 0_u32;
     loop {
         let started = laps.start();

@@ -48,14 +48,16 @@ pub struct Laps {
     durations: Vec<Duration>,
 }
 
-impl Laps {
-    pub(crate) fn new() -> Self {
+impl Default for Laps {
+    fn default() -> Self {
         Self {
             last: Instant::now(),
             durations: Vec::with_capacity(4),
         }
     }
+}
 
+impl Laps {
     /// Forgets the earlier flow and answers when the new one began.
     pub(crate) fn start(&mut self) -> Instant {
         self.durations.clear();
