@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, net::IpAddr};
 
 use hallpass_core::admin::{Permission, Role};
-use hallpass_store::{Actor, AdminKind, Store, StoreError};
+use hallpass_store::{Actor, AdminKind, Store, StoreError, operator_of_client, operator_of_person};
 use hallpass_types::{ClientId, IssuerId, Subject};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -33,8 +33,8 @@ impl Principal {
     #[must_use]
     pub fn key(&self) -> Option<String> {
         match self {
-            Self::User(subject) => Some(format!("user:{subject}")),
-            Self::Client(client) => Some(format!("client:{client}")),
+            Self::User(subject) => Some(operator_of_person(subject)),
+            Self::Client(client) => Some(operator_of_client(client)),
             Self::Command(_) => None,
         }
     }

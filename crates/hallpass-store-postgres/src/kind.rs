@@ -119,6 +119,7 @@ pub(crate) enum Kind {
     ForgetCredentials,
     ForgetConsents,
     ForgetActivity,
+    ForgetAdmin,
 }
 
 use Type::{Bool, Bytes, Int};
@@ -489,6 +490,7 @@ impl Kind {
             Self::ForgetCredentials => spec("credentials", SUBJECT, &[], DELETE),
             Self::ForgetConsents => spec("consents", SUBJECT, &[], DELETE),
             Self::ForgetActivity => spec("activity", SUBJECT, &[], DELETE),
+            Self::ForgetAdmin => spec("admin_records", ADMIN, &[], DELETE),
             Self::PutDelivery => spec(
                 "deliveries",
                 PLACE,

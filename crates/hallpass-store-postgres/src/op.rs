@@ -8,6 +8,7 @@ use hallpass_store::{
     AdminKind, AdminRecord, Commit, CredentialRecord, KeyRecord, Spend, StoreError, UserRecord,
     Write,
     encoding::{Record, encode},
+    operator_of_client, operator_of_person,
 };
 use hallpass_types::{Bucket, ClientId, GrantId, IssuerId, Key, Session};
 
@@ -318,6 +319,14 @@ fn admin(
     Ok(Step::Row(Op { kind, values }))
 }
 
+/// Whoever goes administers nothing any more.
+fn forget_operator(id: &str) -> Op {
+    Op {
+        kind: Kind::ForgetAdmin,
+        values: vec![int(AdminKind::Operator.number()), bytes(id)],
+    }
+}
+
 fn push_write(issuer: IssuerId, write: Write, out: &mut Vec<Op>) -> Result<(), StoreError> {
     let op = match write {
         Write::Code(key, record) => {
@@ -359,6 +368,7 @@ fn push_write(issuer: IssuerId, write: Write, out: &mut Vec<Op>) -> Result<(), S
             };
             out.push(forget(Kind::ForgetCredentials));
             out.push(forget(Kind::ForgetConsents));
+            out.push(forget_operator(&operator_of_person(&subject)));
             forget(Kind::ForgetActivity)
         }
         Write::Tally(day, name, n) => Place {
@@ -399,6 +409,7 @@ fn push_write(issuer: IssuerId, write: Write, out: &mut Vec<Op>) -> Result<(), S
         },
         Write::Client(record) => client(issuer, Kind::PutClient, &record)?,
         Write::DeleteClient(client) => {
+            out.push(forget_operator(&operator_of_client(&client)));
             out.push(Op {
                 kind: Kind::DeleteRegistration,
                 values: vec![bytes(client.as_str())],

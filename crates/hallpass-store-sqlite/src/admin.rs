@@ -69,6 +69,12 @@ pub(crate) fn change(db: &Connection, issuer: u32, row: &AdminRow) -> Result<boo
     }
 }
 
+/// Whoever goes administers nothing any more.
+pub(crate) fn forget_operator(db: &Connection, issuer: u32, id: &str) -> Result<usize> {
+    let kind = AdminKind::Operator.number();
+    run(db, sql::FORGET_ADMIN, params![issuer, kind, id])
+}
+
 /// Whether nobody has written a line of that number.
 pub(crate) fn append(db: &Connection, issuer: u32, seq: i64, record: &[u8]) -> Result<bool> {
     run(db, sql::SPEND_AUDIT, params![issuer, seq, record]).map(any)

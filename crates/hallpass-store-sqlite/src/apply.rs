@@ -1,6 +1,8 @@
 //! One job inside the transaction that it shares with others.
 
-use hallpass_store::{Committed, IssuerDone, IssuerWork, same_client, same_signing_keys};
+use hallpass_store::{
+    Committed, IssuerDone, IssuerWork, operator_of_client, same_client, same_signing_keys,
+};
 use hallpass_types::IssuerId;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, Result, params};
 
@@ -375,6 +377,7 @@ fn write(db: &Connection, IssuerId(issuer): IssuerId, write: &WriteRow) -> Resul
         }
         WriteRow::DeleteClient(client) => {
             // The trigger sees to clients that are still known as registered ones, not to one that an operator replaced.
+            admin::forget_operator(db, issuer, &operator_of_client(client))?;
             let client = client.as_str();
             run(db, sql::DELETE_REGISTRATION, params![issuer, client])?;
             run(db, sql::DELETE_CLIENT, params![issuer, client])

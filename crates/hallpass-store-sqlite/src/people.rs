@@ -1,11 +1,12 @@
 //! What people see of themselves.
 
 use hallpass_core::record::{ActivityRecord, ConsentRecord, ParticipantRecord, SessionRecord};
-use hallpass_store::{ActivityPlace, MAX_PAGE, encoding::decode};
+use hallpass_store::{ActivityPlace, MAX_PAGE, encoding::decode, operator_of_person};
 use hallpass_types::{Bucket, ClientId, IssuerId, Key, Session, Subject, Timestamp};
 use rusqlite::{Connection, Result, params};
 
 use crate::{
+    admin,
     apply::{any, cached, run},
     read::{Read, decode_at, record_of},
     sql,
@@ -189,7 +190,8 @@ pub(crate) fn forget(db: &Connection, issuer: u32, subject: &Subject) -> Result<
         let rows = run(db, statement, params![issuer, subject.as_str()])?;
         gone = gone.saturating_add(rows);
     }
-    Ok(gone)
+    let rows = admin::forget_operator(db, issuer, &operator_of_person(subject))?;
+    Ok(gone.saturating_add(rows))
 }
 
 fn most() -> i64 {

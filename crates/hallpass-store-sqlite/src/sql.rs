@@ -115,6 +115,7 @@ statements! {
     SPEND_ADMIN = "UPDATE admin_records SET revision = ?5, record = ?6
         WHERE issuer = ?1 AND kind = ?2 AND id = ?3 AND revision = ?4";
     DELETE_ADMIN = "DELETE FROM admin_records WHERE issuer = ?1 AND kind = ?2 AND id = ?3 AND revision = ?4";
+    FORGET_ADMIN = "DELETE FROM admin_records WHERE issuer = ?1 AND kind = ?2 AND id = ?3";
     SPEND_AUDIT = "INSERT INTO audit_lines (issuer, seq, record) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
     SPEND_ROOT = "UPDATE roots SET revision = ?3, record = ?4 WHERE issuer = ?1 AND revision = ?2";
     FORGET_INITIAL_ACCESS = "DELETE FROM initial_access WHERE (issuer, id) IN

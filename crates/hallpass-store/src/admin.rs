@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use hallpass_types::Timestamp;
+use hallpass_types::{ClientId, Subject, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -31,6 +31,18 @@ impl AdminKind {
             Self::WebhookMessage => 3,
         }
     }
+}
+
+/// Under which a person is kept who may administer.
+#[must_use]
+pub fn operator_of_person(subject: &Subject) -> String {
+    format!("user:{subject}")
+}
+
+/// Under which a client is kept that may administer.
+#[must_use]
+pub fn operator_of_client(client: &ClientId) -> String {
+    format!("client:{client}")
 }
 
 /// A record that only administration reads: small, few, and found by its identifier.

@@ -203,8 +203,9 @@ pub enum Write {
     SessionSeen(Key<Session>, Timestamp),
     /// Notes what happened with an account, until the bucket is over.
     Activity(Bucket, [u8; 16], Box<ActivityRecord>),
-    /// Deletes what a person allowed, what they prove who they are with, and what happened with their account. Their
-    /// account, sessions and grants end by themselves or by writes of their own.
+    /// Deletes what a person allowed, what they prove who they are with, what happened with their account, and what they
+    /// may administer ([`operator_of_person`](crate::operator_of_person)). Their account, sessions and grants end by
+    /// themselves or by writes of their own.
     ForgetPerson(Subject),
     /// Adds to a number of a day. The place is that of [`Day::tally_bucket`].
     Tally(Day, String, u64),
@@ -223,7 +224,8 @@ pub enum Write {
     ForgetConsent(Subject, ClientId),
     /// Inserts or replaces a client.
     Client(Box<ClientRecord>),
-    /// Deletes a client and what stands beside it. Its grants die with it, since every use looks the client up.
+    /// Deletes a client, what stands beside it, and what it may administer
+    /// ([`operator_of_client`](crate::operator_of_client)). Its grants die with it, since every use looks the client up.
     DeleteClient(ClientId),
     /// A client that registered itself was used on that day. Never goes back; nothing for one that is unknown.
     ClientUsed(ClientId, Day),

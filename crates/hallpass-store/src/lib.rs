@@ -19,7 +19,9 @@ mod registration;
 mod root;
 mod together;
 
-pub use admin::{Actor, AdminKind, AdminRecord, AuditRecord};
+pub use admin::{
+    Actor, AdminKind, AdminRecord, AuditRecord, operator_of_client, operator_of_person,
+};
 pub use commit::{Commit, Committed, Spend, Write, same_client, same_signing_keys};
 pub use credential::{
     CredentialData, CredentialRecord, Email, Passkey, Phone, RecoveryCodes, Totp, Upstream,

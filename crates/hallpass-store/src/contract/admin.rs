@@ -5,9 +5,12 @@ use serde_json::{Map, json};
 
 use super::{
     Trial,
-    sample::{NOW, key},
+    sample::{NOW, client_id, key, subject, user},
 };
-use crate::{Actor, AdminKind, AdminRecord, AuditRecord, Commit, Committed, Day, Spend, Write};
+use crate::{
+    Actor, AdminKind, AdminRecord, AuditRecord, Commit, Committed, Day, Spend, Write,
+    operator_of_person,
+};
 
 const OPERATOR: AdminKind = AdminKind::Operator;
 
@@ -57,6 +60,81 @@ fn line(seq: u64, by: &str) -> AuditRecord {
 
 fn append(seq: u64, by: &str) -> Spend {
     Spend::Audit(Box::new(line(seq, by)))
+}
+
+/// With an account or a client goes what it may administer, in this issuer and for this one alone: whoever has the name next
+/// is somebody else.
+pub async fn whoever_goes_administers_nothing_any_more(t: Trial) {
+    let issuer = t.issuer().await;
+    let ids = ["user:ann", "user:anna", "client:ann", "client:bob"];
+    for id in ids {
+        assert_eq!(
+            t.spend(put(OPERATOR, None, record(id, 1, "one"))).await,
+            Committed::Done
+        );
+    }
+    let other = put(AdminKind::Webhook, None, record("user:ann", 1, "one"));
+    assert_eq!(t.spend(other).await, Committed::Done);
+    let left = async || {
+        let found = t.store.admin_records(issuer, OPERATOR, None, 9).await;
+        let found = found.unwrap().items.into_iter();
+        found.map(|record| record.id).collect::<Vec<_>>()
+    };
+    let ann = Write::ForgetPerson(subject("ann"));
+    // Not when it does not come to pass.
+    let late = t
+        .commit(vec![Spend::Session(key("none"))], vec![ann.clone()])
+        .await;
+    assert_eq!((late, left().await.len()), (Committed::TooLate(0), 4));
+    assert_eq!(t.commit(Vec::new(), vec![ann]).await, Committed::Done);
+    assert_eq!(left().await, ["client:ann", "client:bob", "user:anna"]);
+    let bob = Write::DeleteClient(client_id("bob"));
+    assert_eq!(t.commit(Vec::new(), vec![bob]).await, Committed::Done);
+    assert_eq!(left().await, ["client:ann", "user:anna"]);
+    let webhook = t.store.admin_record(issuer, AdminKind::Webhook, "user:ann");
+    assert!(webhook.await.unwrap().is_some());
+}
+
+/// Whoever makes an operator asserts that the account is as they have read it: of that and its deletion one comes first, and
+/// either way nobody administers without an account.
+pub async fn nobody_becomes_an_operator_while_they_are_deleted(t: Trial) {
+    let issuer = t.issuer().await;
+    for round in 0..t.rounds {
+        let person = user(&format!("racer{round}"));
+        let made = t.spend(Spend::NewUser(Box::new(person.clone()))).await;
+        assert_eq!(made, Committed::Done);
+        let id = operator_of_person(&person.subject);
+        let won = t
+            .race(8, |task| {
+                let (person, id) = (person.clone(), id.clone());
+                async move {
+                    let (subject, revision) = (person.subject.clone(), person.revision);
+                    if task % 2 == 0 {
+                        let forget = Write::ForgetPerson(subject.clone());
+                        return Commit {
+                            spends: vec![Spend::DeleteUser { subject, revision }],
+                            writes: vec![forget],
+                        };
+                    }
+                    let same = Spend::User {
+                        revision,
+                        record: Box::new(crate::UserRecord {
+                            revision: revision + 1,
+                            ..person
+                        }),
+                    };
+                    Commit {
+                        spends: vec![same, put(OPERATOR, None, record(&id, 1, "one"))],
+                        writes: Vec::new(),
+                    }
+                }
+            })
+            .await;
+        assert_eq!(won, 1);
+        let account = t.store.user(issuer, &person.subject).await.unwrap();
+        let operator = t.store.admin_record(issuer, OPERATOR, &id).await.unwrap();
+        assert_eq!(account.is_some(), operator.is_some());
+    }
 }
 
 /// Made once, changed from the revision that was read, deleted likewise.

@@ -110,6 +110,8 @@ macro_rules! contract_cases {
     (($($each:tt)+) $($args:tt)*) => {
         $($each)+! { $($args)*;
             admin::a_record_changes_when_its_revision_is_current,
+            admin::whoever_goes_administers_nothing_any_more,
+            admin::nobody_becomes_an_operator_while_they_are_deleted,
             admin::records_are_listed_in_pages_by_kind,
             admin::a_record_that_many_make_or_change_is_one,
             admin::lines_are_appended_once_and_read_from_both_ends,

@@ -40,7 +40,7 @@ impl Operation for Delete {
         let before = before.ok_or_else(|| Problem::new(Kind::NotFound))?;
         cx.matches(&before.revision.to_string())?;
         let nobody = Operator::default();
-        put(cx, input.operator, Some(&before), &nobody).await?;
+        put(cx, input.operator, Some(&before), &nobody, None).await?;
         Ok(Nothing {})
     }
 }
@@ -68,7 +68,7 @@ impl Operation for Remove {
             None => String::new(),
         };
         let next = Operator { name, roles };
-        put(cx, input.operator, before.as_ref(), &next).await?;
+        put(cx, input.operator, before.as_ref(), &next, None).await?;
         Ok(Nothing {})
     }
 }

@@ -7,7 +7,7 @@ pub mod set;
 use std::collections::BTreeMap;
 
 use hallpass_core::admin::{Permission, Role};
-use hallpass_store::{AdminKind, AdminRecord, Spend};
+use hallpass_store::{AdminKind, AdminRecord, Spend, UserRecord};
 use hallpass_types::{ClientId, Subject};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -56,8 +56,33 @@ impl OperatorView {
     }
 }
 
-/// Somebody of the home project, by `user:SUBJECT`, `name:USERNAME` or `client:IDENTIFIER`, with the name that they have there.
-async fn principal(cx: &Context, text: &str) -> Result<(Principal, String), Problem> {
+/// Somebody of the home project.
+struct Found {
+    principal: Principal,
+    /// The name that they have there.
+    name: String,
+    /// Asserts that they are still there: whoever goes loses what they may, and nobody gets it afterwards.
+    stays: Spend,
+}
+
+impl Found {
+    fn person(record: UserRecord) -> Self {
+        Self {
+            principal: Principal::User(record.subject.clone()),
+            name: record.username.clone(),
+            stays: Spend::User {
+                revision: record.revision,
+                record: Box::new(UserRecord {
+                    revision: record.revision.saturating_add(1),
+                    ..record
+                }),
+            },
+        }
+    }
+}
+
+/// Somebody of the home project, by `user:SUBJECT`, `name:USERNAME` or `client:IDENTIFIER`.
+async fn principal(cx: &Context, text: &str) -> Result<Found, Problem> {
     let home = cx.platform().home().provider;
     let (store, issuer) = (home.store(), home.issuer_id());
     let unknown = || Problem::new(Kind::NotFound);
@@ -66,19 +91,26 @@ async fn principal(cx: &Context, text: &str) -> Result<(Principal, String), Prob
         "user" => {
             let subject = Subject::parse(id).map_err(|_| unknown())?;
             let found = store.user(issuer, &subject).await?.ok_or_else(unknown)?;
-            Ok((Principal::User(subject), found.username))
+            Ok(Found::person(found))
         }
         "name" => {
             let found = store.user_by_name(issuer, &id.to_lowercase()).await?;
             let found = found.ok_or_else(unknown)?;
-            Ok((Principal::User(found.subject), found.username))
+            Ok(Found::person(found))
         }
         "client" => {
             let id = ClientId::parse(id).map_err(|_| unknown())?;
             let found = store.client(issuer, &id).await?.ok_or_else(unknown)?;
             let name = found.metadata.get("client_name").and_then(|n| n.as_str());
             let name = name.unwrap_or(id.as_str()).to_owned();
-            Ok((Principal::Client(id), name))
+            Ok(Found {
+                principal: Principal::Client(id),
+                name,
+                stays: Spend::Client {
+                    expected: Box::new(found.clone()),
+                    record: Box::new(found),
+                },
+            })
         }
         _ => Err(unknown()),
     }
@@ -90,6 +122,7 @@ async fn put(
     key: String,
     held: Option<&AdminRecord>,
     operator: &Operator,
+    stays: Option<Spend>,
 ) -> Result<OperatorView, Problem> {
     let from = held.map(|record| record.revision);
     let record = AdminRecord {
@@ -114,7 +147,8 @@ async fn put(
             id: key,
             from,
             next,
-        }]);
+        }])
+        .spending(stays);
     cx.commit(change, &view).await?;
     Ok(view)
 }

@@ -6,7 +6,7 @@ use hallpass_core::admin::{Permission, Role};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{OperatorView, check_project, held, may_give, principal, put, roles_of};
+use super::{Found, OperatorView, check_project, held, may_give, principal, put, roles_of};
 use crate::{
     ALL_PROJECTS, Context, Info, Kind, Method, Operation, Operator, Place, Problem, RoleName,
 };
@@ -54,7 +54,11 @@ impl Operation for Set {
 
     async fn run(cx: &Context, input: Input) -> Result<OperatorView, Problem> {
         may_give(cx, ALL_PROJECTS)?;
-        let (who, name) = principal(cx, &input.operator).await?;
+        let Found {
+            principal: who,
+            name,
+            stays,
+        } = principal(cx, &input.operator).await?;
         let key = who.key().ok_or_else(|| Problem::new(Kind::NotFound))?;
         for project in input.roles.keys() {
             check_project(cx, project).await?;
@@ -65,7 +69,14 @@ impl Operation for Set {
         }
         let roles = input.roles.into_iter();
         let roles: BTreeMap<String, Role> = roles.map(|(p, r)| (p, r.into())).collect();
-        put(cx, key, before.as_ref(), &Operator { name, roles }).await
+        put(
+            cx,
+            key,
+            before.as_ref(),
+            &Operator { name, roles },
+            Some(stays),
+        )
+        .await
     }
 }
 
@@ -85,12 +96,23 @@ impl Operation for SetInProject {
     async fn run(cx: &Context, input: InputInProject) -> Result<OperatorView, Problem> {
         let project = cx.name().to_owned();
         check_project(cx, &project).await?;
-        let (who, name) = principal(cx, &input.operator).await?;
+        let Found {
+            principal: who,
+            name,
+            stays,
+        } = principal(cx, &input.operator).await?;
         let key = who.key().ok_or_else(|| Problem::new(Kind::NotFound))?;
         let before = held(cx, &key).await?;
         let mut roles = roles_of(before.as_ref())?;
         roles.insert(project.clone(), input.role.into());
-        let view = put(cx, key, before.as_ref(), &Operator { name, roles }).await?;
+        let view = put(
+            cx,
+            key,
+            before.as_ref(),
+            &Operator { name, roles },
+            Some(stays),
+        )
+        .await?;
         view.narrowed(&project)
             .ok_or_else(|| Problem::new(Kind::Internal))
     }

@@ -128,3 +128,70 @@ fn the_owner_of_a_project_says_who_else_is_in_it_and_no_more() {
     );
     assert_eq!((bad.status, kind(&bad)), (400, "invalid_body".to_owned()));
 }
+
+/// Identifiers of all who may anything.
+fn operators(office: &Office) -> Vec<String> {
+    let all = office.get("/operators");
+    let all = all["items"].as_array().unwrap().iter();
+    all.map(|one| one["id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+// AD-16, AD-23
+#[test]
+fn a_role_goes_with_the_client_or_the_person_who_has_it() {
+    let office = Office::open();
+    office.project("acme");
+    let token = office.operator("helper", "acme", "owner");
+    let path = "/projects/acme/clients";
+    assert_eq!(office.ask(&token, "GET", path, &Value::Null).status, 200);
+    office.change("DELETE", "/projects/default/clients/helper", &Value::Null);
+    assert_eq!(operators(&office), ["client:robot"]);
+    assert_eq!(office.ask(&token, "GET", path, &Value::Null).status, 401);
+    // Whoever is called so from now on is somebody else.
+    let metadata = json!({
+        "grant_types": ["client_credentials"],
+        "token_endpoint_auth_method": "client_secret_post",
+        "scope": "hallpass:admin hallpass:admin:read",
+    });
+    let heir = json!({"client_id": "helper", "metadata": metadata});
+    let heir = office.post("/projects/default/clients", &heir);
+    let secret = heir["client_secret"].as_str().unwrap();
+    let token = office.token("helper", secret, "hallpass:admin");
+    let refused = office.ask(&token, "GET", path, &Value::Null);
+    assert!(matches!(refused.status, 403 | 404), "{}", refused.status);
+    // The same by a command.
+    office.command(&["operator", "set", "client:helper", "--project", "acme"]);
+    assert_eq!(operators(&office), ["client:helper", "client:robot"]);
+    office.command(&["client", "delete", "helper"]);
+    assert_eq!(operators(&office), ["client:robot"]);
+
+    let made = office.command(&["operator", "create", "boss@example.com"]);
+    let id = made["id"].as_str().unwrap();
+    assert_eq!(operators(&office), ["client:robot", id]);
+    let subject = id.strip_prefix("user:").unwrap();
+    // One of that name elsewhere is another one.
+    office.post(
+        "/projects/acme/users",
+        &json!({"username": "boss@example.com"}),
+    );
+    let elsewhere = office.get("/projects/acme/users");
+    let elsewhere = elsewhere["items"][0]["subject"].as_str().unwrap();
+    office.change(
+        "DELETE",
+        &format!("/projects/acme/users/{elsewhere}"),
+        &Value::Null,
+    );
+    assert_eq!(operators(&office), ["client:robot", id]);
+    office.change(
+        "DELETE",
+        &format!("/projects/default/users/{subject}"),
+        &Value::Null,
+    );
+    assert_eq!(operators(&office), ["client:robot"]);
+    let log = office.get("/projects/default/audit?action=users.delete");
+    assert_eq!(log["items"][0]["target_id"], subject);
+    let set = json!({"roles": {"*": "owner"}});
+    let gone = office.ask(&office.owner, "PUT", &format!("/operators/{id}"), &set);
+    assert_eq!((gone.status, kind(&gone)), (404, "not_found".to_owned()));
+}

@@ -135,6 +135,11 @@ impl Administration {
         Some(Undo::Record(place, before.map(Box::new)))
     }
 
+    /// Whoever goes administers nothing any more.
+    pub(super) fn forget_operator(&mut self, id: String) {
+        self.records.remove(&(AdminKind::Operator, id));
+    }
+
     /// None when there is a line of that number.
     pub(super) fn append(&mut self, record: AuditRecord) -> Option<Undo> {
         let seq = record.seq;

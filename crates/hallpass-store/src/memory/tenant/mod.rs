@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     Commit, Committed, KeyRecord, MAX_PAGE, Page, RootRecord, Spend, Standing, StoreError,
-    UserRecord, Write, same_client, same_signing_keys,
+    UserRecord, Write, operator_of_client, same_client, same_signing_keys,
 };
 
 mod admin;
@@ -485,6 +485,7 @@ impl Tenant {
                 Undo::User(before) => self.put_user(*before),
                 Undo::NewClient(id) => {
                     self.clients.remove(id.as_str());
+                    self.administration.forget_operator(operator_of_client(&id));
                 }
                 Undo::Client(before) => {
                     self.clients

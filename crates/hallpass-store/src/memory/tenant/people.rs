@@ -4,7 +4,7 @@ use hallpass_core::record::{ActivityRecord, ConsentRecord, SessionRecord};
 use hallpass_types::{Bucket, ClientId, Key, Session, Subject, Timestamp};
 
 use super::{Tenant, Undo};
-use crate::{ActivityPlace, MAX_PAGE};
+use crate::{ActivityPlace, MAX_PAGE, operator_of_person};
 
 impl Tenant {
     pub(in crate::memory) fn account_sessions(
@@ -90,5 +90,7 @@ impl Tenant {
         self.consents.retain(|(whose, _), _| whose != subject);
         self.activity.retain(|_, record| record.subject != *subject);
         self.credentials.forget(subject);
+        self.administration
+            .forget_operator(operator_of_person(subject));
     }
 }
