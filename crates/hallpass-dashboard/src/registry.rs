@@ -118,6 +118,14 @@ pub static PAGES: &[Page] = &[
     .at(Place::Platform)
     .to_change(take!(pages::projects::create)),
     Page::new(
+        "operators.all",
+        "/operators",
+        Permission::ReadOperators,
+        show!(pages::everybody::show),
+    )
+    .at(Place::Platform)
+    .takes(take!(pages::everybody::take)),
+    Page::new(
         "overview",
         "/p/{project}",
         Permission::ReadStatistics,
@@ -177,6 +185,14 @@ pub static PAGES: &[Page] = &[
     )
     .within("users")
     .to_change(take!(pages::users::create)),
+    Page::new(
+        "users.invite",
+        "/p/{project}/users/invite",
+        Permission::ChangeUsers,
+        show!(pages::invite::new),
+    )
+    .within("users")
+    .to_change(take!(pages::invite::create)),
     Page::new(
         "users.show",
         "/p/{project}/users/{user}",

@@ -41,6 +41,8 @@ pub static OPERATIONS: &[Registered] = &[
     Registered::of::<clients::Delete>(),
     Registered::of::<users::List>(),
     Registered::of::<users::Create>(),
+    Registered::of::<users::Invite>(),
+    Registered::of::<users::Link>(),
     Registered::of::<users::Show>(),
     Registered::of::<users::Update>(),
     Registered::of::<users::Disable>(),

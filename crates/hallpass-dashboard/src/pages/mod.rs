@@ -4,6 +4,8 @@ pub(crate) mod access;
 pub(crate) mod appearance;
 pub(crate) mod applications;
 pub(crate) mod audit;
+pub(crate) mod everybody;
+pub(crate) mod invite;
 pub(crate) mod keys;
 pub(crate) mod operators;
 pub(crate) mod overview;

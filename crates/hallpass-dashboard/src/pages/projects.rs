@@ -32,6 +32,7 @@ pub(crate) async fn list(visit: &Visit) -> Result<Answer, Stop> {
         q,
         paged => visit.query.get("cursor").is_some(),
         done => typed(&visit.query, "done"),
+        may_see_operators => visit.caller.may(Permission::ReadOperators, ALL_PROJECTS),
         may_create => visit.caller.may(Permission::CreateProject, ALL_PROJECTS),
     };
     Ok(Answer::shown("projects.html", "Projects", view))

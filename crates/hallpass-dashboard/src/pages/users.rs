@@ -309,6 +309,20 @@ async fn done(visit: &Visit, form: &Params) -> Result<Answer, Stop> {
                 made.password.as_deref().unwrap_or_default(),
             ))
         }
+        Some("link") => {
+            let made = desk
+                .call::<users::Link>(caller, terms(), subject(visit))
+                .await?;
+            let found = visit.call::<users::Show>(subject(visit)).await?.user;
+            let does = "gets into this account and chooses with what to sign in";
+            Ok(super::invite::shown_once(
+                visit,
+                &found.username,
+                does,
+                &made.link,
+                made.expires_at,
+            ))
+        }
         Some("profile") => {
             let before = visit.call::<users::Show>(subject(visit)).await?.user;
             let username = typed(form, "username").filter(|name| *name != before.username);

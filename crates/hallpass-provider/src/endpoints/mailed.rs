@@ -45,6 +45,7 @@ pub enum MailAsked {
         retry_after: u32,
     },
 }
+
 /// Something to be mailed.
 pub(crate) struct Wanted<'a> {
     pub(crate) purpose: MailedPurpose,
@@ -55,7 +56,7 @@ pub(crate) struct Wanted<'a> {
     pub(crate) peer: Option<IpAddr>,
 }
 
-const LINK: &str = "/link";
+pub(super) const LINK: &str = "/link";
 
 impl Provider {
     /// The accounts, where people can change them by themselves.
@@ -340,71 +341,6 @@ impl Provider {
             }
         }
         Err(Failure::Unavailable { retry_after: 1 })
-    }
-
-    /// A link that works once, for an operator to hand over: to make an account with this address, or, where it is about one, to
-    /// choose with what to sign in.
-    ///
-    /// # Errors
-    /// The store fails.
-    pub async fn link_to_hand_over(
-        &self,
-        address: &EmailAddress,
-        about: Option<&Account>,
-    ) -> Result<String, Failure> {
-        let now = self.now();
-        let expires_at = now.plus(self.inner.policy.people.invitation_lifetime);
-        let token = Opaque::<Waiting>::from_random(Bucket::holding(expires_at), &self.random());
-        let record = MailedRecord {
-            purpose: match about {
-                Some(_) => MailedPurpose::Recover,
-                None => MailedPurpose::Invitation,
-            },
-            address: address.clone(),
-            binding: None,
-            subject: about.map(|account| account.subject.clone()),
-            epoch: about.map(|account| account.epoch),
-            handed_over: about.is_some(),
-            request: None,
-            code: None,
-            tries: 0,
-            issued_at: now,
-            expires_at,
-        };
-        let waiting = WaitingRecord::Mailed(Box::new(record));
-        let commit = Commit {
-            spends: vec![Spend::NewWaiting(token.key(), Box::new(waiting))],
-            writes: Vec::new(),
-        };
-        match self.commit(commit).await? {
-            Committed::Done => {
-                let path = format!("{LINK}?token={}", token.expose());
-                Ok(self.inner.policy.issuer.url(&path))
-            }
-            Committed::TooLate(_) => Err(Failure::Internal("a handle is taken".to_owned())),
-        }
-    }
-
-    /// Invites somebody to make an account. Limits do not hold: it is the operator who invites.
-    ///
-    /// # Errors
-    /// The store fails, or there is no mail.
-    pub async fn invite(&self, address: &EmailAddress) -> Result<(), Failure> {
-        if self.inner.post.is_none() {
-            return Err(Reason::NotOffered.into());
-        }
-        let wanted = Wanted {
-            purpose: MailedPurpose::Invitation,
-            address,
-            browser: None,
-            request: None,
-            about: None,
-            peer: None,
-        };
-        match self.ask_by_mail(wanted, false).await? {
-            Ok(_) => Ok(()),
-            Err(retry_after) => Err(Failure::Throttled { retry_after }),
-        }
     }
 }
 
