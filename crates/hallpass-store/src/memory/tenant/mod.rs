@@ -485,7 +485,6 @@ impl Tenant {
                 Undo::User(before) => self.put_user(*before),
                 Undo::NewClient(id) => {
                     self.clients.remove(id.as_str());
-                    self.administration.forget_operator(operator_of_client(&id));
                 }
                 Undo::Client(before) => {
                     self.clients
@@ -578,6 +577,7 @@ impl Tenant {
             }
             Write::DeleteClient(id) => {
                 self.clients.remove(id.as_str());
+                self.administration.forget_operator(operator_of_client(&id));
                 self.registrations.forget(&id);
             }
             Write::ClientUsed(client, day) => self.registrations.used(&client, day),

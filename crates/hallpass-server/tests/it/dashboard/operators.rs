@@ -1,0 +1,273 @@
+//! Operators of all projects, invitations and links by the pages.
+
+use super::{
+    Desk, error,
+    person::{Person, hidden, location},
+    users::add,
+};
+
+const ALL: &str = "/dashboard/operators";
+const INVITE: &str = "/dashboard/p/acme/users/invite";
+
+/// The part of a page that is about an operator.
+fn row<'b>(body: &'b str, name: &str) -> Option<&'b str> {
+    let mut rows = body.split("<li class=\"row\"").skip(1);
+    rows.find(|row| row.contains(&format!("<bdi>{name}</bdi></strong>")))
+        .map(|row| row.split("</li>").next().unwrap())
+}
+
+fn link(body: &str) -> String {
+    let link = body.split_once("id=\"made-link\">");
+    let link = link.unwrap_or_else(|| panic!("no link: {body}")).1;
+    let link = link.split('<').next().unwrap();
+    link.replace("&#x2f;", "/").replace("&#x3d;", "=")
+}
+
+// AD-02, AD-04
+#[test]
+fn owners_of_all_projects_say_who_administers_which_and_nobody_else_does() {
+    let desk = Desk::simple();
+    let server = &desk.server;
+    let mut owner = Person::operator(server, "owner");
+    let page = owner.get(server, ALL).body;
+    assert!(row(&page, "owner").unwrap().contains("of all projects"));
+    assert!(!row(&page, "owner").unwrap().contains("value=\"remove\""));
+    assert!(
+        row(&page, "acme-support")
+            .unwrap()
+            .contains("support of <bdi>acme</bdi>")
+    );
+    let mut set = |form: &[(&str, &str)]| {
+        let form = [&[("do", "set")], form].concat();
+        owner.send_form(server, ALL, ALL, &form)
+    };
+    for form in [
+        [
+            ("username", "nobody"),
+            ("project", "other"),
+            ("role", "support"),
+        ],
+        [
+            ("username", "Nobody"),
+            ("project", ""),
+            ("role", "read_only"),
+        ],
+    ] {
+        let answer = set(&form);
+        assert_eq!(location(server, &answer), "/dashboard/operators?done=saved");
+    }
+    for (form, status) in [
+        (
+            [
+                ("username", "no-such"),
+                ("project", ""),
+                ("role", "support"),
+            ],
+            422,
+        ),
+        (
+            [
+                ("username", "client:none"),
+                ("project", ""),
+                ("role", "support"),
+            ],
+            422,
+        ),
+        (
+            [
+                ("username", "nobody"),
+                ("project", "no-such"),
+                ("role", "support"),
+            ],
+            422,
+        ),
+        (
+            [("username", "nobody"), ("project", ""), ("role", "root")],
+            400,
+        ),
+    ] {
+        let answer = set(&form);
+        assert_eq!(answer.status, status, "{form:?}: {}", answer.body);
+        assert!(answer.body.contains("id=\"form-error\""));
+    }
+    let page = owner.get(server, ALL).body;
+    let nobody = row(&page, "nobody").unwrap();
+    assert!(nobody.contains("support of <bdi>other</bdi>"), "{nobody}");
+    assert!(nobody.contains("read-only of all projects"), "{nobody}");
+    // Who was nobody sees the projects with the next page, and changes nothing.
+    let mut somebody = Person::operator(server, "nobody");
+    assert_eq!(somebody.get(server, "/dashboard/p/acme").status, 200);
+    let page = somebody.get(server, ALL);
+    assert_eq!(page.status, 200);
+    assert!(!page.body.contains("id=\"add\"") && !page.body.contains("value=\"remove\""));
+    for name in ["acme-owner", "other-owner", "acme-read_only"] {
+        let mut person = Person::operator(server, name);
+        let answer = person.get(server, ALL);
+        assert_eq!(
+            (answer.status, error(&answer.body)),
+            (403, Some("forbidden")),
+            "{name}"
+        );
+        assert!(
+            !person
+                .get(server, "/dashboard")
+                .body
+                .contains("all-operators")
+        );
+    }
+    let operators = desk.command(&["operator", "list"]);
+    let id = |name: &str| {
+        let all = operators.as_array().unwrap().iter();
+        let one = all.clone().find(|one| one["name"] == name).unwrap();
+        one["id"].as_str().unwrap().to_owned()
+    };
+    let remove = |person: &mut Person, id: &str| {
+        let form = [("do", "remove"), ("operator", id)];
+        person.send_form(server, ALL, ALL, &form)
+    };
+    let own = remove(&mut owner, &id("owner"));
+    assert_eq!(own.status, 409, "nobody shuts themselves out");
+    let done = remove(&mut owner, &id("nobody"));
+    assert_eq!(done.status, 303);
+    assert!(row(&owner.get(server, ALL).body, "nobody").is_none());
+    let answer = somebody.get(server, "/dashboard/p/acme");
+    assert_eq!(
+        (answer.status, error(&answer.body)),
+        (403, Some("no_operator"))
+    );
+}
+
+// AD-16, AD-19
+#[test]
+fn an_account_that_is_deleted_takes_its_role_along_and_its_name_is_nobody_s() {
+    let desk = Desk::simple();
+    let server = &desk.server;
+    let mut owner = Person::operator(server, "owner");
+    let mut support = Person::operator(server, "acme-support");
+    assert_eq!(support.get(server, "/dashboard/p/acme").status, 200);
+    let operators = desk.command(&["operator", "list"]);
+    let all = operators.as_array().unwrap();
+    let one = all
+        .iter()
+        .find(|one| one["name"] == "acme-support")
+        .unwrap();
+    let subject = one["id"].as_str().unwrap().strip_prefix("user:").unwrap();
+    let page = format!("/dashboard/p/default/users/{subject}");
+    let revision = hidden(&owner.get(server, &page).body, "revision");
+    let form = [
+        ("do", "delete"),
+        ("confirm", "yes"),
+        ("revision", &revision),
+    ];
+    let done = owner.send_form(server, &page, &page, &form);
+    assert_eq!(done.status, 303, "{}", done.body);
+    assert!(row(&owner.get(server, ALL).body, "acme-support").is_none());
+    assert_eq!(
+        support.get(server, "/dashboard/p/acme").status,
+        303,
+        "signed out"
+    );
+    // Whoever has the name next has the name alone.
+    let new = "/dashboard/p/default/users/new";
+    let form = [("username", "acme-support"), ("password", "generate")];
+    let made = owner.send_form(server, new, new, &form);
+    assert_eq!(made.status, 200, "{}", made.body);
+    assert!(row(&owner.get(server, ALL).body, "acme-support").is_none());
+}
+
+#[test]
+fn somebody_is_invited_where_accounts_can_be_made_and_the_link_is_shown_once() {
+    let desk = Desk::simple();
+    let server = &desk.server;
+    let mut admin = Person::operator(server, "acme-administrator");
+    let by_link = [("email", "ada@example.org"), ("mail", "no")];
+    let closed = admin.send_form(server, INVITE, INVITE, &by_link);
+    assert_eq!(closed.status, 409);
+    assert!(closed.body.contains("sign_up.mode") && closed.body.contains("ada@example.org"));
+    let project = "/dashboard/p/acme/project";
+    let revision = hidden(&admin.get(server, project).body, "revision");
+    let open = [
+        ("do", "save"),
+        ("revision", &revision),
+        ("sign_up.mode", "invitation"),
+    ];
+    assert_eq!(admin.send_form(server, project, project, &open).status, 303);
+    let made = admin.send_form(server, INVITE, INVITE, &by_link);
+    assert_eq!(made.status, 200, "{}", made.body);
+    let link = link(&made.body);
+    let issuer = server.said["issuer"].as_str().unwrap();
+    let path = link.strip_prefix(issuer).unwrap();
+    assert!(path.starts_with("/p/acme/link?token="), "{link}");
+    let page = server.get(path);
+    assert_eq!(page.status, 200);
+    assert!(page.body.contains("ada@example.org"), "{}", page.body);
+    let log = admin
+        .get(server, "/dashboard/p/acme/audit?action=users.")
+        .body;
+    let token = path.split_once("token=").unwrap().1;
+    assert!(log.contains("users.invite") && !log.contains(token));
+    for form in [
+        [("email", "no address"), ("mail", "no")],
+        [("email", "\r\nbcc: x@evil.example"), ("mail", "no")],
+        [("email", ""), ("mail", "no")],
+    ] {
+        let answer = admin.send_form(server, INVITE, INVITE, &form);
+        assert_eq!(answer.status, 422, "{form:?}: {}", answer.body);
+        let wrong = answer.body.split('<');
+        let wrong = wrong.into_iter().find(|tag| tag.contains("aria-invalid"));
+        assert!(wrong.unwrap().contains("id=\"email\""), "{form:?}");
+    }
+    let by_mail = [("email", "bob@example.org"), ("mail", "yes")];
+    let sent = admin.send_form(server, INVITE, INVITE, &by_mail);
+    assert!(location(server, &sent).ends_with("/users?done=invited"));
+    let mut support = Person::operator(server, "acme-support");
+    let answer = support.get(server, INVITE);
+    assert_eq!(
+        (answer.status, error(&answer.body)),
+        (403, Some("forbidden"))
+    );
+}
+
+// AD-08
+#[test]
+fn a_link_for_somebody_leads_into_their_account_once_and_only_administrators_make_one() {
+    let desk = Desk::simple();
+    let server = &desk.server;
+    let mut admin = Person::operator(server, "acme-administrator");
+    let (user, _) = add(&desk, &mut admin, "ada");
+    let send = |person: &mut Person, form: &[(&str, &str)]| {
+        let revision = hidden(&person.get(server, &user).body, "revision");
+        let form = [&[("revision", revision.as_str())], form].concat();
+        person.send_form(server, &user, &user, &form)
+    };
+    let without = send(&mut admin, &[("do", "link")]);
+    assert_eq!(without.status, 422, "no mail address");
+    let profile = [
+        ("do", "profile"),
+        ("username", "ada"),
+        ("claim.email", "ada@example.org"),
+    ];
+    assert_eq!(send(&mut admin, &profile).status, 303);
+    let made = send(&mut admin, &[("do", "link")]);
+    assert_eq!(made.status, 200, "{}", made.body);
+    let link = link(&made.body);
+    let issuer = server.said["issuer"].as_str().unwrap();
+    let path = link.strip_prefix(issuer).unwrap().to_owned();
+    let mut ada = Person::default();
+    let page = ada.get(server, &path);
+    assert!(page.body.contains("type=\"password\""), "{}", page.body);
+    let mut support = Person::operator(server, "acme-support");
+    let page = support.get(server, &user).body;
+    assert!(
+        !page.contains("id=\"make-link\"")
+            && page.contains("id=\"end-sessions\"") == page.contains("data-session")
+    );
+    let refused = send(&mut support, &[("do", "link")]);
+    assert_eq!(
+        (refused.status, error(&refused.body)),
+        (403, Some("forbidden"))
+    );
+    assert_eq!(send(&mut admin, &[("do", "disable")]).status, 303);
+    let disabled = send(&mut admin, &[("do", "link")]);
+    assert_eq!(disabled.status, 409);
+}
