@@ -105,7 +105,12 @@ impl Desk {
         }
     }
 
-    async fn context(&self, info: Info, caller: &Caller, terms: Terms) -> Result<Context, Problem> {
+    pub(crate) async fn context(
+        &self,
+        info: Info,
+        caller: &Caller,
+        terms: Terms,
+    ) -> Result<Context, Problem> {
         let Terms {
             project,
             if_match,

@@ -40,6 +40,7 @@
 //! answer.
 
 mod caller;
+pub mod code;
 mod context;
 mod desk;
 mod http;

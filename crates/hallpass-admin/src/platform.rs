@@ -1,5 +1,6 @@
 //! What administration needs of the program that it is part of.
 
+use hallpass_core::policy::Policy;
 use hallpass_provider::Provider;
 use hallpass_store::{BoxFuture, StoreError};
 use serde_json::{Map, Value};
@@ -43,6 +44,12 @@ pub trait Platform: Send + Sync + 'static {
         identifier: &str,
         settings: &Map<String, Value>,
     ) -> Result<(), Problem>;
+
+    /// The policy that a project would have with these settings, as far as its clients are judged by it.
+    ///
+    /// # Errors
+    /// Why it cannot have them.
+    fn policy(&self, identifier: &str, settings: &Map<String, Value>) -> Result<Policy, Problem>;
 
     /// Projects were made or changed by this process: takes it over at once.
     fn changed(&self) -> BoxFuture<'_, ()>;

@@ -53,6 +53,11 @@ impl Output {
         self.say(&values, columns(headings, rows))
     }
 
+    /// Prints on standard error what a program reads of a failure.
+    pub fn fail_with(self, value: &Value) {
+        drop(writeln!(io::stderr().lock(), "{value}"));
+    }
+
     /// Prints a failure on standard error.
     pub fn fail(self, failure: &Failure) {
         let mut stderr = io::stderr().lock();

@@ -144,6 +144,7 @@ pub(crate) async fn create(visit: &Visit, form: &Params) -> Result<Answer, Stop>
         url: what.url.clone(),
         events: what.events(),
         description: Some(what.description.clone()).filter(|text| !text.is_empty()),
+        disabled: false,
     };
     match visit.call::<webhooks::Create>(input).await {
         Ok(made) => Ok(shown_once(&made)),

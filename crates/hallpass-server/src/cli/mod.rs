@@ -1,6 +1,7 @@
 //! The command line.
 
 mod audit;
+mod code;
 mod import;
 mod operator;
 mod user;
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use crate::moment::Moment;
 pub use audit::{Audit, AuditExport};
+pub use code::{Apply, Export, Plan};
 pub use import::{Import, ImportClients, ImportKeycloak, ImportSourceloop, SourceloopSub};
 pub use operator::{Operator, OperatorCreate, OperatorName, OperatorRole, OperatorSet};
 pub use user::{
@@ -85,6 +87,12 @@ pub enum Command {
     /// Who changed what: verify it, print it.
     #[command(subcommand)]
     Audit(Audit),
+    /// Say what `apply` would change. The exit code is 2 if there is something, 0 if there is nothing.
+    Plan(Plan),
+    /// Make projects, clients, roles, groups, organizations and webhooks what the files of a folder say.
+    Apply(Apply),
+    /// Write what projects have into a folder, as `apply` reads it. No secret is in it.
+    Export(Export),
     /// Move in from another system. The same can be imported again: what is there already stays as it is.
     #[command(subcommand)]
     Import(Import),

@@ -4,6 +4,7 @@ mod access;
 mod audit;
 mod backup;
 mod client;
+mod code;
 mod config;
 mod credential;
 mod doctor;
@@ -47,6 +48,8 @@ pub fn run(cli: Cli, output: Output) -> Result<(), Failure> {
     } = cli;
     let path = path.as_deref();
     let command = command.unwrap_or_else(|| Command::Serve(Serve::default()));
+    // Of a folder the issuer of the configuration is one of many.
+    let only = of.clone();
     let of = of.filter(|name| *name != OWN);
     match (&command, &of) {
         (
@@ -59,7 +62,10 @@ pub fn run(cli: Cli, output: Output) -> Result<(), Failure> {
             | Command::Member(_)
             | Command::Audit(_)
             | Command::Key(_)
-            | Command::Import(_),
+            | Command::Import(_)
+            | Command::Plan(_)
+            | Command::Apply(_)
+            | Command::Export(_),
             _,
         )
         | (_, None) => {}
@@ -116,6 +122,24 @@ pub fn run(cli: Cli, output: Output) -> Result<(), Failure> {
             let config = load(path)?;
             with_engine(&config, None, |engine| {
                 operator::run(command, &config, engine, output)
+            })
+        }
+        Command::Plan(options) => {
+            let config = load(path)?;
+            with_engine(&config, None, |engine| async {
+                code::plan(&options, only.as_deref(), &config, engine, output).await
+            })
+        }
+        Command::Apply(options) => {
+            let config = load(path)?;
+            with_engine(&config, None, |engine| async {
+                code::apply(&options, only.as_deref(), &config, engine, output).await
+            })
+        }
+        Command::Export(options) => {
+            let config = load(path)?;
+            with_engine(&config, None, |engine| async {
+                code::export(&options, only.as_deref(), &config, engine, output).await
             })
         }
         Command::Import(command) => import::run(command, path, of, output),

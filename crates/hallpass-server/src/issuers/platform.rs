@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hallpass_admin::{Kind, Platform, Problem, Project};
+use hallpass_core::policy::Policy;
 use hallpass_store::{BoxFuture, IssuerState, StoreError};
 use hallpass_types::Issuer;
 use serde_json::{Map, Value};
@@ -92,6 +93,11 @@ impl Platform for Served {
         check_settings(&self.0.0.config, identifier, settings)
     }
 
+    fn policy(&self, identifier: &str, settings: &Map<String, Value>) -> Result<Policy, Problem> {
+        let home = self.0.default_issuer().provider().policy();
+        policy(&self.0.0.config, home, identifier, settings)
+    }
+
     fn changed(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             if let Err(error) = self.0.look().await {
@@ -148,6 +154,11 @@ impl Platform for Commanded {
         check_settings(&self.config, identifier, settings)
     }
 
+    fn policy(&self, identifier: &str, settings: &Map<String, Value>) -> Result<Policy, Problem> {
+        let home = self.engine.provider.policy();
+        policy(&self.config, home, identifier, settings)
+    }
+
     fn changed(&self) -> BoxFuture<'_, ()> {
         // A server that runs sees it by itself.
         Box::pin(async {})
@@ -185,6 +196,19 @@ fn check_settings(
     checked
         .map(drop)
         .map_err(|problems| refused(&ManageError::Settings(problems)))
+}
+
+fn policy(
+    config: &Config,
+    home: &Policy,
+    identifier: &str,
+    settings: &Map<String, Value>,
+) -> Result<Policy, Problem> {
+    let config = config.of_issuer(identifier, settings);
+    let config = config.map_err(|problems| refused(&ManageError::Settings(problems)))?;
+    let text = "is no issuer identifier";
+    let issuer = Issuer::parse(identifier).map_err(|_| Problem::unfit("issuer", text))?;
+    Ok(crate::wiring::policy::provisional(&config, &issuer, home))
 }
 
 fn refused(error: &ManageError) -> Problem {

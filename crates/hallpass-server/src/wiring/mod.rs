@@ -3,6 +3,7 @@
 
 mod clients;
 mod mail;
+pub(crate) mod policy;
 pub(crate) mod postgres;
 mod users;
 
@@ -26,7 +27,7 @@ use hallpass_types::{Issuer, IssuerId};
 use zeroize::Zeroizing;
 
 use crate::admission::{Admission, Counted};
-use crate::config::{AuthorizationDetails, Config, Danger, Passwords, RateLimits, Sms, StoreKind};
+use crate::config::{Config, Danger, Passwords, RateLimits, StoreKind};
 use crate::data_folder::{DataFolder, Purpose, check_database};
 use crate::failure::Failure;
 use crate::shared_limits::SharedLimits;
@@ -408,38 +409,7 @@ impl Common {
             .collect();
         let provider = builder
             .policy(|policy| {
-                crate::config::policy::apply(
-                    &config.lifetimes,
-                    &config.protocol,
-                    &config.registration,
-                    policy,
-                );
-                policy.backchannel.automatic_approval =
-                    config.danger.backchannel_automatic_approval;
-                policy.ui_locales = ui_locales;
-                policy.routes = config.routes.policy();
-                policy.compatibility = config.compatibility.policy();
-                config.client_documents.apply(policy);
-                config.keys.apply(policy);
-                config.dpop.apply(policy);
-                config
-                    .request_objects
-                    .apply(&config.pushed_requests, policy);
-                policy.people = config.account.policy(&config.sign_up);
-                Sms::apply(config.sms.as_ref(), &mut policy.people);
-                config.sign_in.apply(&config.account, policy);
-                policy.sign_in.known_browser = config.rate_limits.known_browser();
-                config.access.apply(policy);
-                if administers {
-                    config.admin.apply(policy);
-                }
-                policy.upstreams.clone_from(&config.upstreams);
-                policy.logout = config.logout.policy();
-                policy.webfinger = config.webfinger.policy();
-                config.mtls.apply(policy);
-                policy.attesters.clone_from(&config.attesters);
-                config.client_attestation.apply(policy);
-                AuthorizationDetails::apply(&config.authorization_details, policy);
+                policy::apply(config, ui_locales, administers, policy);
                 policy.registration.initial_access_tokens = digests;
             })
             .cache_bound(u32::try_from(config.cache.bound.0).unwrap_or(1))

@@ -90,7 +90,7 @@ fn a_command_line_that_is_not_understood_exits_with_2() {
     ] {
         assert_eq!(
             folder.run(arguments).status.code(),
-            Some(2),
+            Some(64),
             "{arguments:?}"
         );
     }

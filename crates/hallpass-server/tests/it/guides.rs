@@ -37,7 +37,14 @@ fn follow(folder: &Folder, guide: &str) -> usize {
     let mut configuration = String::new();
     let mut run = 0;
     for (language, text) in blocks(guide) {
+        // Behind the language: the file that it is, or the exit code that it has.
+        let (language, more) = language.split_once(' ').unwrap_or((language, ""));
         match language {
+            "toml" if !more.is_empty() => {
+                let path = folder.0.join(more);
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                std::fs::write(path, text).unwrap();
+            }
             "toml" => {
                 configuration.push_str(&text);
                 configuration.push('\n');
@@ -52,13 +59,15 @@ fn follow(folder: &Folder, guide: &str) -> usize {
                     // The guide says once which configuration all of them are about.
                     let given =
                         arguments.contains(&"--config") || !folder.0.join("hallpass.toml").exists();
-                    let more: &[&str] = if given {
+                    let config: &[&str] = if given {
                         &[]
                     } else {
                         &["--config", "hallpass.toml"]
                     };
-                    let output = folder.run(&[more, &arguments[1..]].concat());
-                    assert!(output.status.success(), "{line}: {output:?}");
+                    let output = folder.run(&[config, &arguments[1..]].concat());
+                    let code = if more.is_empty() { "0" } else { more };
+                    let ended = output.status.code().unwrap().to_string();
+                    assert_eq!(ended, code, "{line}: {output:?}");
                     run = usize::saturating_add(run, 1);
                 }
             }
@@ -122,6 +131,21 @@ fn the_guide_from_loginid_works_as_it_is_written() {
     let log = server.stop();
     assert!(log.contains("danger.loginid_compatibility"), "{log}");
     assert!(log.contains("compatibility.loginid: this issuer"), "{log}");
+}
+
+#[test]
+fn the_guide_to_configuration_as_code_works_as_it_is_written() {
+    let folder = Folder::new();
+    let guide = include_str!("../../../../docs/guide/configuration-as-code.md");
+    assert_eq!(follow(&folder, guide), 6);
+    let show = |client: &str| {
+        let of = ["--config", "hallpass.toml", "--json", "client", "show"];
+        folder.json(&[&of[..], &[client]].concat())
+    };
+    assert_eq!(show("shop")["client_name"], "Shop");
+    let secrets = std::fs::read_to_string(folder.0.join("secrets.toml")).unwrap();
+    assert!(secrets.contains("one that both sides agreed upon"));
+    assert!(folder.0.join("exported/acme/clients.toml").exists());
 }
 
 #[test]

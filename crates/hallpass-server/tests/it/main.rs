@@ -4,6 +4,7 @@
 mod admin;
 mod audit;
 mod backups;
+mod code;
 mod commands;
 mod dashboard;
 mod doctor;

@@ -86,7 +86,7 @@ async fn put(
     Ok(cx.commit(said, answer).await?)
 }
 
-fn named(name: &str) -> Result<(), Problem> {
+pub(crate) fn named(name: &str) -> Result<(), Problem> {
     if is_name(name) {
         Ok(())
     } else {
@@ -95,8 +95,16 @@ fn named(name: &str) -> Result<(), Problem> {
     }
 }
 
+pub(crate) fn titled(title: &str) -> Result<(), Problem> {
+    if title.is_empty() || title.len() > 200 || title.chars().any(char::is_control) {
+        let text = "has 1 to 200 bytes, without control characters";
+        return Err(Problem::unfit("title", text));
+    }
+    Ok(())
+}
+
 /// A list of names without doubles.
-fn names(field: &str, given: Vec<String>) -> Result<BTreeSet<String>, Problem> {
+pub(crate) fn names(field: &str, given: Vec<String>) -> Result<BTreeSet<String>, Problem> {
     if given.len() > MAX_PERMISSIONS {
         return Err(Problem::unfit(field, "has too many entries"));
     }

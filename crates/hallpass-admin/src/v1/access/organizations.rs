@@ -4,7 +4,7 @@ use hallpass_core::{access::Organization, admin::Permission};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{OrganizationView, Which, directory, named, put};
+use super::{OrganizationView, Which, directory, named, put, titled};
 use crate::{Change, Context, Info, Kind, Method, Nothing, Operation, Problem};
 
 /// Makes or replaces an organization.
@@ -46,12 +46,7 @@ impl Operation for SetOrganization {
         let mut directory = directory(cx).await?;
         cx.matches(&directory.revision.to_string())?;
         let title = input.title.unwrap_or_else(|| input.name.clone());
-        if title.is_empty() || title.len() > 200 || title.chars().any(char::is_control) {
-            return Err(Problem::unfit(
-                "title",
-                "has 1 to 200 bytes, without control characters",
-            ));
-        }
+        titled(&title)?;
         let made = Organization {
             name: title.clone(),
             disabled: input.disabled,

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{ClientView, WithSecret, may_change, normalized, readable};
+use super::{ClientView, GivenSecret, WithSecret, may_change, no_secret, normalized, readable};
 use crate::{Change, Context, Info, Kind, Method, Operation, Problem, Uncommitted};
 
 /// Makes an application.
@@ -27,6 +27,12 @@ pub struct Input {
     pub client_id: Option<String>,
     /// Client metadata (RFC 7591 §2 and what this server adds). A client that authenticates by a secret gets one.
     pub metadata: Map<String, Value>,
+    /// Its secret, where it is one that authenticates by a secret; made up when there is none.
+    #[serde(default)]
+    pub client_secret: Option<GivenSecret>,
+    /// Whether it is unknown to every endpoint until somebody enables it.
+    #[serde(default)]
+    pub disabled: bool,
 }
 
 impl Operation for Create {
@@ -54,10 +60,15 @@ impl Operation for Create {
             .map_err(|_| Problem::unfit("client_id", "is 1 to 255 visible characters"))?;
         may_change(cx, &id, &metadata).await?;
         let needs = metadata::needs_secret(&metadata) || metadata::needs_plain_secret(&metadata);
-        let secret: Option<Secret> = needs.then(|| provider.new_client_secret());
+        let secret: Option<Secret> = match input.client_secret {
+            Some(_) if !needs => return Err(no_secret()),
+            Some(GivenSecret(given)) => Some(given),
+            None => needs.then(|| provider.new_client_secret()),
+        };
         let (_, mut record) = provider.new_record(id, metadata, secret.as_ref(), origin);
         // It is managed here.
         record.registration_token = None;
+        record.disabled = input.disabled;
         readable(cx, &record, secret.clone())?;
         let made = WithSecret {
             client: ClientView::from(&record),

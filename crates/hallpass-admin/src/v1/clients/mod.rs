@@ -11,12 +11,14 @@ pub mod update;
 use hallpass_core::{
     admin::{Permission, is_scope},
     client::{Client, ClientOrigin, ClientRecord, MetadataError, metadata},
+    policy::Policy,
 };
 use hallpass_jose::base64url;
+use hallpass_provider::Provider;
 use hallpass_store::AdminKind;
 use hallpass_types::{ClientId, Secret, sha256};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 pub use check::Check;
@@ -91,6 +93,65 @@ pub struct WithSecret {
     pub client_secret: Option<String>,
 }
 
+/// A secret that whoever calls has chosen, or has from elsewhere: 16 to 512 visible ASCII characters.
+#[derive(Clone, Debug)]
+pub struct GivenSecret(Secret);
+
+impl GivenSecret {
+    /// Checks it.
+    ///
+    /// # Errors
+    /// What a secret has to be.
+    pub fn new(secret: Secret) -> Result<Self, &'static str> {
+        let text = secret.expose();
+        //= RFC6749#appendix-A.2 MUST: a client secret is printable ASCII
+        let fits = text.bytes().all(|byte| (0x20..=0x7e).contains(&byte));
+        if fits && (SHORTEST_SECRET..=LONGEST_SECRET).contains(&text.len()) {
+            Ok(Self(secret))
+        } else {
+            Err("is 16 to 512 printable ASCII characters")
+        }
+    }
+
+    /// The secret.
+    #[must_use]
+    pub fn secret(&self) -> &Secret {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for GivenSecret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::new(Secret::new(text))
+            .map_err(|_| serde::de::Error::custom("expected 16 to 512 printable ASCII characters"))
+    }
+}
+
+impl JsonSchema for GivenSecret {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "GivenSecret".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "minLength": SHORTEST_SECRET,
+            "maxLength": LONGEST_SECRET,
+            "pattern": "^[ -~]+$",
+            "writeOnly": true,
+        })
+    }
+}
+
+/// Bytes of a secret that somebody chose, at least.
+const SHORTEST_SECRET: usize = 16;
+const LONGEST_SECRET: usize = 512;
+
 impl From<&ClientRecord> for ClientView {
     fn from(record: &ClientRecord) -> Self {
         let name = record.metadata.get("client_name").and_then(Value::as_str);
@@ -109,7 +170,7 @@ impl From<&ClientRecord> for ClientView {
 }
 
 /// Another one for every record that says something else.
-fn revision(record: &ClientRecord) -> String {
+pub(crate) fn revision(record: &ClientRecord) -> String {
     let text = serde_json::to_vec(record).unwrap_or_default();
     let digest = sha256(&text);
     let (half, _) = digest.split_at(16);
@@ -169,7 +230,16 @@ fn normalized(
     given: &Map<String, Value>,
     origin: ClientOrigin,
 ) -> Result<Map<String, Value>, Problem> {
-    let metadata = metadata::normalize(given, origin, cx.provider().policy());
+    normalized_by(cx.provider().policy(), given, origin)
+}
+
+/// The same, by a policy.
+pub(crate) fn normalized_by(
+    policy: &Policy,
+    given: &Map<String, Value>,
+    origin: ClientOrigin,
+) -> Result<Map<String, Value>, Problem> {
+    let metadata = metadata::normalize(given, origin, policy);
     let metadata = metadata.map_err(|error| refused(&error))?;
     if given.keys().any(|name| !metadata.contains_key(name)) {
         // Names are what was sent; those that are known are ours to repeat.
@@ -185,23 +255,42 @@ fn refused(error: &MetadataError) -> Problem {
 
 /// Whether a client can be read with what is to be written.
 fn readable(cx: &Context, record: &ClientRecord, secret: Option<Secret>) -> Result<(), Problem> {
+    readable_by(cx.provider().policy(), cx.provider(), record, secret)
+}
+
+/// The same, by a policy.
+pub(crate) fn readable_by(
+    policy: &Policy,
+    provider: &Provider,
+    record: &ClientRecord,
+    secret: Option<Secret>,
+) -> Result<(), Problem> {
     let sealed = record.secret_sealed.as_deref();
     let secret = secret.or_else(|| {
-        let secrets = cx.provider().secrets();
+        let secrets = provider.secrets();
         secrets.open_client_secret(record.client_id.as_str(), sealed?)
     });
-    Client::from_record(record, cx.provider().policy(), secret)
+    Client::from_record(record, policy, secret)
         .map(drop)
         .map_err(|error| refused(&error))
 }
 
 /// Gives a record a new secret.
 fn with_new_secret(cx: &Context, record: &mut ClientRecord) -> Secret {
-    let (provider, id) = (cx.provider(), record.client_id.as_str());
-    let secret = provider.new_client_secret();
-    record.secret = Some(provider.secrets().client_digest(secret.expose()));
-    record.secret_sealed = metadata::needs_plain_secret(&record.metadata)
-        .then(|| provider.secrets().seal_client_secret(id, &secret));
-    record.secret_expires_at = None;
+    let secret = cx.provider().new_client_secret();
+    with_secret(cx, record, &secret);
     secret
+}
+
+/// Gives a record this secret.
+fn with_secret(cx: &Context, record: &mut ClientRecord, secret: &Secret) {
+    let (secrets, id) = (cx.provider().secrets(), record.client_id.as_str());
+    record.secret = Some(secrets.client_digest(secret.expose()));
+    record.secret_sealed = metadata::needs_plain_secret(&record.metadata)
+        .then(|| secrets.seal_client_secret(id, secret));
+    record.secret_expires_at = None;
+}
+
+fn no_secret() -> Problem {
+    Problem::unfit("client_secret", "is given, and the client needs none")
 }

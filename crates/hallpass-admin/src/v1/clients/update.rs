@@ -7,7 +7,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{
-    ClientView, WithSecret, changeable, may_change, normalized, readable, with_new_secret,
+    ClientView, GivenSecret, WithSecret, changeable, may_change, no_secret, normalized, readable,
+    with_new_secret, with_secret,
 };
 use crate::{Change, Context, Info, Kind, Method, Operation, Problem};
 
@@ -27,6 +28,9 @@ pub struct Input {
     /// Whether it is to be unknown to every endpoint.
     #[serde(default)]
     pub disabled: Option<bool>,
+    /// Another secret, at once in the place of the one that it has.
+    #[serde(default)]
+    pub client_secret: Option<GivenSecret>,
 }
 
 impl Operation for Update {
@@ -67,7 +71,15 @@ impl Operation for Update {
         } else {
             needs && record.secret.is_none()
         };
-        let secret = lacks.then(|| with_new_secret(cx, &mut record));
+        let another = input.client_secret.is_some();
+        let secret = match input.client_secret {
+            Some(_) if !needs && !plain => return Err(no_secret()),
+            Some(GivenSecret(given)) => {
+                with_secret(cx, &mut record, &given);
+                Some(given)
+            }
+            None => lacks.then(|| with_new_secret(cx, &mut record)),
+        };
         if !needs && !plain {
             record.secret = None;
             record.secret_sealed = None;
@@ -90,6 +102,9 @@ impl Operation for Update {
             }]);
         if let Some(disabled) = input.disabled {
             change = change.saying("disabled", disabled);
+        }
+        if another {
+            change = change.saying("another_secret", true);
         }
         cx.commit(change, &changed).await?;
         cx.provider().client_changed(&id);

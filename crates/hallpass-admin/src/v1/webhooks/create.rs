@@ -2,7 +2,7 @@
 
 use hallpass_core::{
     admin::Permission,
-    webhook::{MOST, Webhook},
+    webhook::{MOST, Off, Webhook},
 };
 use hallpass_jose::base64url;
 use hallpass_store::{AdminKind, AdminRecord, Spend};
@@ -27,6 +27,9 @@ pub struct Input {
     /// For operators.
     #[serde(default)]
     pub description: Option<String>,
+    /// Whether it is told nothing until somebody switches it on.
+    #[serde(default)]
+    pub disabled: bool,
 }
 
 impl Operation for Create {
@@ -58,7 +61,7 @@ impl Operation for Create {
             events: input.events,
             secret: sealed,
             previous: None,
-            off: None,
+            off: input.disabled.then_some(Off::ByOperator),
             failing_since: None,
             created_at: cx.now(),
             updated_at: cx.now(),

@@ -136,7 +136,7 @@ fn next(record: &AdminRecord, webhook: &Webhook) -> Result<(AdminRecord, Spend),
     Ok((next, spend))
 }
 
-fn check_url(url: &str) -> Result<(), Problem> {
+pub(crate) fn check_url(url: &str) -> Result<(), Problem> {
     if webhook::is_address(url) {
         return Ok(());
     }
@@ -144,7 +144,7 @@ fn check_url(url: &str) -> Result<(), Problem> {
     Err(Problem::unfit("url", text))
 }
 
-fn check_events(events: &[String]) -> Result<(), Problem> {
+pub(crate) fn check_events(events: &[String]) -> Result<(), Problem> {
     if events.is_empty() || events.len() > 100 {
         return Err(Problem::unfit("events", "has 1 to 100 entries"));
     }
@@ -155,7 +155,7 @@ fn check_events(events: &[String]) -> Result<(), Problem> {
     Ok(())
 }
 
-fn check_description(description: Option<&str>) -> Result<(), Problem> {
+pub(crate) fn check_description(description: Option<&str>) -> Result<(), Problem> {
     let fits = |text: &str| text.len() <= 200 && !text.chars().any(char::is_control);
     if description.is_none_or(fits) {
         return Ok(());

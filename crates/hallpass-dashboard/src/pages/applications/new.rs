@@ -115,6 +115,7 @@ async fn made(
     let input = clients::create::Input {
         client_id: Some(id.to_owned()),
         metadata,
+        ..Default::default()
     };
     let terms = Terms::project(visit.project());
     match visit

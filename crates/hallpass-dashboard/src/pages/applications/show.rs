@@ -172,6 +172,7 @@ async fn done(visit: &Visit, form: &Params) -> Result<Answer, Stop> {
             client: client.clone(),
             metadata: members,
             disabled,
+            client_secret: None,
         };
     let went = |what: &str| Answer::GoTo(format!("{}?done={what}", here(visit)));
     match form.get("do") {
@@ -302,6 +303,7 @@ pub(crate) async fn save(visit: &Visit, form: &Params) -> Result<Answer, Stop> {
                 client: visit.name("client").to_owned(),
                 metadata: what.metadata(),
                 disabled: None,
+                client_secret: None,
             };
             update(visit, form, input).await
         }
