@@ -3,6 +3,7 @@
 //! A store is the truth: whatever may happen once is decided by one atomic [`Store::commit`].
 
 mod admin;
+mod around;
 pub mod attempts;
 mod commit;
 #[cfg(feature = "contract")]
@@ -22,6 +23,7 @@ mod together;
 pub use admin::{
     Actor, AdminKind, AdminRecord, AuditRecord, operator_of_client, operator_of_person,
 };
+pub use around::{Answer, Around, Verb};
 pub use commit::{Commit, Committed, Spend, Write, same_client, same_signing_keys};
 pub use credential::{
     CredentialData, CredentialRecord, Email, Passkey, Phone, RecoveryCodes, Totp, Upstream,

@@ -154,7 +154,8 @@ pub type ActivityPlace = (Bucket, [u8; 16]);
 /// The most rows that one page holds.
 pub const MAX_PAGE: usize = 500;
 
-/// Where everything lives that must survive. Adapters pass the contract suite.
+/// Where everything lives that must survive. Adapters pass the contract suite; what only stands before another store is an
+/// [`Around`](crate::Around).
 ///
 /// Reads answer what was committed before they began. Expired records may be answered: the rules compare times.
 /// A listing answers at least one and at most [`MAX_PAGE`] rows, whatever `limit` says.

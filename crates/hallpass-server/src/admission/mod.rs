@@ -14,21 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use hallpass_core::access::Directory;
-use hallpass_core::client::ClientRecord;
-use hallpass_core::record::{
-    ActivityRecord, ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting,
-    ParticipantRecord, SessionRecord,
-};
-use hallpass_store::{
-    ActivityPlace, AdminKind, AdminRecord, AuditRecord, BoxFuture, CodeWithUser, Commit, Committed,
-    CredentialRecord, Day, InitialAccessRecord, IssuerDone, IssuerRecord, IssuerWork, KeyRecord,
-    NewIssuer, Page, RootRecord, SessionWithUser, Standing, Store, StoreError, UserRecord,
-};
-use hallpass_types::{
-    Bucket, ClientId, Code, ContentDigest, Delivery, GrantId, IssuerId, Key, Session, Subject,
-    Timestamp, TokenId, Waiting,
-};
+use hallpass_store::{Answer, Around, Store, StoreError, Verb};
 use tokio::time::Instant;
 
 use crate::telemetry::traces;
@@ -156,7 +142,7 @@ impl Drop for Ticket {
 
 /// A question that counts as under way from the moment on that it is not answered at once.
 struct Asked<'a, T> {
-    answer: BoxFuture<'a, Result<T, StoreError>>,
+    answer: Answer<'a, T>,
     admission: &'a Admission,
     ticket: Option<Ticket>,
     begun: bool,
@@ -215,90 +201,87 @@ impl fmt::Debug for Counted {
     }
 }
 
-macro_rules! counted {
-    ($($name:ident($($arg:ident: $kind:ty),*) -> $answer:ty;)+) => {$(
-        fn $name<'a>(&'a self, $($arg: $kind),*) -> BoxFuture<'a, Result<$answer, StoreError>> {
-            Box::pin(Asked {
-                answer: self.store.$name($($arg),*),
-                admission: &self.admission,
-                ticket: None,
-                begun: false,
-                verb: stringify!($name),
-            })
-        }
-    )+};
-}
-
-/// What the server and its operators ask of the store by themselves, and what tells whether it is there.
-macro_rules! uncounted {
-    ($($name:ident($($arg:ident: $kind:ty),*) -> $answer:ty;)+) => {$(
-        fn $name<'a>(&'a self, $($arg: $kind),*) -> BoxFuture<'a, Result<$answer, StoreError>> {
-            self.store.$name($($arg),*)
-        }
-    )+};
-}
-
-impl Store for Counted {
-    counted! {
-        client(issuer: IssuerId, id: &'a ClientId) -> Option<ClientRecord>;
-        clients(issuer: IssuerId, after: Option<&'a str>, limit: usize) -> Page<ClientRecord>;
-        count_registered_clients(issuer: IssuerId) -> u64;
-        count_clients_of_software(issuer: IssuerId, software: [u8; 32]) -> u64;
-        folded_client(issuer: IssuerId, fold: [u8; 32]) -> Option<ClientId>;
-        idle_clients(issuer: IssuerId, before: Day, limit: usize) -> Vec<ClientId>;
-        initial_access(issuer: IssuerId, digest: ContentDigest) -> Option<InitialAccessRecord>;
-        initial_accesses(issuer: IssuerId) -> Vec<(ContentDigest, InitialAccessRecord)>;
-        code(issuer: IssuerId, key: Key<Code>) -> Option<FoundCode>;
-        waiting(issuer: IssuerId, key: Key<Waiting>) -> Option<FoundWaiting>;
-        grant(issuer: IssuerId, id: GrantId) -> Option<FoundGrant>;
-        standing(issuer: IssuerId, grant: Option<GrantId>, token: TokenId, expires_at: Timestamp) -> Standing;
-        code_with_user(issuer: IssuerId, key: Key<Code>) -> Option<CodeWithUser>;
-        standing_with_user(issuer: IssuerId, grant: Option<GrantId>, token: TokenId, expires_at: Timestamp)
-            -> (Standing, Option<UserRecord>);
-        session_with_user(issuer: IssuerId, key: Key<Session>, client: Option<&'a ClientId>) -> Option<SessionWithUser>;
-        session(issuer: IssuerId, key: Key<Session>) -> Option<SessionRecord>;
-        consent(issuer: IssuerId, subject: &'a Subject, client: &'a ClientId) -> Option<ConsentRecord>;
-        user_by_name(issuer: IssuerId, username_key: &'a str) -> Option<UserRecord>;
-        user(issuer: IssuerId, subject: &'a Subject) -> Option<UserRecord>;
-        users(issuer: IssuerId, after: Option<&'a str>, limit: usize) -> Page<UserRecord>;
-        credentials(issuer: IssuerId, subject: &'a Subject) -> Vec<CredentialRecord>;
-        credential_by_lookup(issuer: IssuerId, lookup: ContentDigest) -> Option<CredentialRecord>;
-        directory(issuer: IssuerId) -> Directory;
-        admin_record(issuer: IssuerId, kind: AdminKind, id: &'a str) -> Option<AdminRecord>;
-        admin_records(issuer: IssuerId, kind: AdminKind, after: Option<&'a str>, limit: usize) -> Page<AdminRecord>;
-        audit_after(issuer: IssuerId, after: u64, limit: usize) -> Vec<AuditRecord>;
-        audit_before(issuer: IssuerId, before: Option<u64>, limit: usize) -> Vec<AuditRecord>;
-        tallies(issuer: IssuerId, from: Day, to: Day) -> Vec<(Day, String, u64)>;
-        count_active(issuer: IssuerId, period: Bucket) -> u64;
-        root(issuer: IssuerId) -> Option<RootRecord>;
-        participants(issuer: IssuerId, session: Key<Session>) -> Vec<ParticipantRecord>;
-        participating(issuer: IssuerId, session: Key<Session>) -> Vec<ParticipantRecord>;
-        sessions_of(issuer: IssuerId, subject: &'a Subject) -> Vec<Key<Session>>;
-        account_sessions(issuer: IssuerId, subject: &'a Subject) -> Vec<(Key<Session>, SessionRecord)>;
-        consents_of(issuer: IssuerId, subject: &'a Subject) -> Vec<(ClientId, ConsentRecord)>;
-        activity_of(issuer: IssuerId, subject: &'a Subject, limit: usize) -> Vec<ActivityRecord>;
-        activity_before(issuer: IssuerId, before: Option<ActivityPlace>, limit: usize) -> Vec<(ActivityPlace, ActivityRecord)>;
-        commit(issuer: IssuerId, commit: Commit) -> Committed;
+impl Around for Counted {
+    fn inner(&self) -> &dyn Store {
+        &*self.store
     }
 
-    uncounted! {
-        signing_keys(issuer: IssuerId) -> Vec<KeyRecord>;
-        due_deliveries(issuer: IssuerId, now: Timestamp, limit: usize) -> Vec<(Key<Delivery>, DeliveryRecord)>;
-        issuer(identifier: &'a str) -> IssuerId;
-        issuer_numbers(after: Option<IssuerId>, limit: usize) -> Vec<(IssuerId, String)>;
-        issuer_named(name: &'a str) -> Option<IssuerRecord>;
-        issuer_at(place: &'a str) -> Option<IssuerRecord>;
-        issuers(after: Option<&'a str>, limit: usize) -> Page<IssuerRecord>;
-        issuers_changed(after: u64, limit: usize) -> Vec<IssuerRecord>;
-        create_issuer(new: NewIssuer) -> Option<IssuerRecord>;
-        change_issuer(revision: u64, record: IssuerRecord) -> bool;
-        commit_issuer(work: IssuerWork, beside: IssuerId, commit: Commit) -> IssuerDone;
-        erase_issuer(issuer: IssuerId, limit: usize) -> u64;
-        due_issuers(now: Timestamp, after: Option<IssuerId>, limit: usize) -> Vec<IssuerId>;
-        purge(below: Bucket, limit: usize) -> u64;
-        clock() -> Option<Timestamp>;
-        forget_issued(issuer: IssuerId, limit: usize) -> u64;
-        ready() -> ();
+    fn around<'a, T: Send + 'a>(
+        &'a self,
+        verb: Verb,
+        ask: impl FnOnce() -> Answer<'a, T>,
+    ) -> Answer<'a, T> {
+        if !is_counted(verb) {
+            return ask();
+        }
+        Box::pin(Asked {
+            answer: ask(),
+            admission: &self.admission,
+            ticket: None,
+            begun: false,
+            verb: verb.as_str(),
+        })
+    }
+}
+
+/// Not what the server and its operators ask of the store by themselves, and what tells whether it is there.
+const fn is_counted(verb: Verb) -> bool {
+    match verb {
+        Verb::Client
+        | Verb::Clients
+        | Verb::CountRegisteredClients
+        | Verb::CountClientsOfSoftware
+        | Verb::FoldedClient
+        | Verb::IdleClients
+        | Verb::InitialAccess
+        | Verb::InitialAccesses
+        | Verb::Code
+        | Verb::Waiting
+        | Verb::Grant
+        | Verb::Standing
+        | Verb::CodeWithUser
+        | Verb::StandingWithUser
+        | Verb::SessionWithUser
+        | Verb::Session
+        | Verb::Consent
+        | Verb::UserByName
+        | Verb::User
+        | Verb::Users
+        | Verb::Credentials
+        | Verb::CredentialByLookup
+        | Verb::Directory
+        | Verb::AdminRecord
+        | Verb::AdminRecords
+        | Verb::AuditAfter
+        | Verb::AuditBefore
+        | Verb::Tallies
+        | Verb::CountActive
+        | Verb::Root
+        | Verb::Participants
+        | Verb::Participating
+        | Verb::SessionsOf
+        | Verb::AccountSessions
+        | Verb::ConsentsOf
+        | Verb::ActivityOf
+        | Verb::ActivityBefore
+        | Verb::Commit => true,
+        Verb::SigningKeys
+        | Verb::DueDeliveries
+        | Verb::Issuer
+        | Verb::IssuerNumbers
+        | Verb::IssuerNamed
+        | Verb::IssuerAt
+        | Verb::Issuers
+        | Verb::IssuersChanged
+        | Verb::CreateIssuer
+        | Verb::ChangeIssuer
+        | Verb::CommitIssuer
+        | Verb::EraseIssuer
+        | Verb::DueIssuers
+        | Verb::Purge
+        | Verb::Clock
+        | Verb::ForgetIssued
+        | Verb::Ready => false,
     }
 }
 

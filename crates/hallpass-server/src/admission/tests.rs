@@ -3,8 +3,8 @@
 
 use std::sync::atomic::AtomicBool;
 
-use hallpass_store::MemoryStore;
-use hallpass_types::sha256;
+use hallpass_store::{Commit, MemoryStore};
+use hallpass_types::{Bucket, IssuerId, Key, sha256};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, sleep_until};
 
@@ -31,11 +31,19 @@ impl Slow {
             down: AtomicBool::new(false),
         }
     }
+}
 
-    fn slowly<'a, T: Send + 'a>(
+impl Around for Slow {
+    fn inner(&self) -> &dyn Store {
+        &self.inner
+    }
+
+    fn around<'a, T: Send + 'a>(
         &'a self,
-        answer: BoxFuture<'a, Result<T, StoreError>>,
-    ) -> BoxFuture<'a, Result<T, StoreError>> {
+        _: Verb,
+        ask: impl FnOnce() -> Answer<'a, T>,
+    ) -> Answer<'a, T> {
+        let answer = ask();
         Box::pin(async move {
             let _connection = self.connections.acquire().await.unwrap();
             while self.down.load(Ordering::Relaxed) {
@@ -44,71 +52,6 @@ impl Slow {
             sleep(EACH).await;
             answer.await
         })
-    }
-}
-
-macro_rules! slow {
-    ($($name:ident($($arg:ident: $kind:ty),*) -> $answer:ty;)+) => {$(
-        fn $name<'a>(&'a self, $($arg: $kind),*) -> BoxFuture<'a, Result<$answer, StoreError>> {
-            self.slowly(self.inner.$name($($arg),*))
-        }
-    )+};
-}
-
-impl Store for Slow {
-    slow! {
-        client(issuer: IssuerId, id: &'a ClientId) -> Option<ClientRecord>;
-        clients(issuer: IssuerId, after: Option<&'a str>, limit: usize) -> Page<ClientRecord>;
-        count_registered_clients(issuer: IssuerId) -> u64;
-        count_clients_of_software(issuer: IssuerId, software: [u8; 32]) -> u64;
-        folded_client(issuer: IssuerId, fold: [u8; 32]) -> Option<ClientId>;
-        idle_clients(issuer: IssuerId, before: Day, limit: usize) -> Vec<ClientId>;
-        initial_access(issuer: IssuerId, digest: ContentDigest) -> Option<InitialAccessRecord>;
-        initial_accesses(issuer: IssuerId) -> Vec<(ContentDigest, InitialAccessRecord)>;
-        code(issuer: IssuerId, key: Key<Code>) -> Option<FoundCode>;
-        waiting(issuer: IssuerId, key: Key<Waiting>) -> Option<FoundWaiting>;
-        grant(issuer: IssuerId, id: GrantId) -> Option<FoundGrant>;
-        standing(issuer: IssuerId, grant: Option<GrantId>, token: TokenId, expires_at: Timestamp) -> Standing;
-        session(issuer: IssuerId, key: Key<Session>) -> Option<SessionRecord>;
-        consent(issuer: IssuerId, subject: &'a Subject, client: &'a ClientId) -> Option<ConsentRecord>;
-        user_by_name(issuer: IssuerId, username_key: &'a str) -> Option<UserRecord>;
-        user(issuer: IssuerId, subject: &'a Subject) -> Option<UserRecord>;
-        users(issuer: IssuerId, after: Option<&'a str>, limit: usize) -> Page<UserRecord>;
-        credentials(issuer: IssuerId, subject: &'a Subject) -> Vec<CredentialRecord>;
-        credential_by_lookup(issuer: IssuerId, lookup: ContentDigest) -> Option<CredentialRecord>;
-        directory(issuer: IssuerId) -> Directory;
-        admin_record(issuer: IssuerId, kind: AdminKind, id: &'a str) -> Option<AdminRecord>;
-        admin_records(issuer: IssuerId, kind: AdminKind, after: Option<&'a str>, limit: usize) -> Page<AdminRecord>;
-        audit_after(issuer: IssuerId, after: u64, limit: usize) -> Vec<AuditRecord>;
-        audit_before(issuer: IssuerId, before: Option<u64>, limit: usize) -> Vec<AuditRecord>;
-        tallies(issuer: IssuerId, from: Day, to: Day) -> Vec<(Day, String, u64)>;
-        count_active(issuer: IssuerId, period: Bucket) -> u64;
-        root(issuer: IssuerId) -> Option<RootRecord>;
-        participants(issuer: IssuerId, session: Key<Session>) -> Vec<ParticipantRecord>;
-        participating(issuer: IssuerId, session: Key<Session>) -> Vec<ParticipantRecord>;
-        sessions_of(issuer: IssuerId, subject: &'a Subject) -> Vec<Key<Session>>;
-        account_sessions(issuer: IssuerId, subject: &'a Subject) -> Vec<(Key<Session>, SessionRecord)>;
-        consents_of(issuer: IssuerId, subject: &'a Subject) -> Vec<(ClientId, ConsentRecord)>;
-        activity_of(issuer: IssuerId, subject: &'a Subject, limit: usize) -> Vec<ActivityRecord>;
-        activity_before(issuer: IssuerId, before: Option<ActivityPlace>, limit: usize) -> Vec<(ActivityPlace, ActivityRecord)>;
-        commit(issuer: IssuerId, commit: Commit) -> Committed;
-        signing_keys(issuer: IssuerId) -> Vec<KeyRecord>;
-        due_deliveries(issuer: IssuerId, now: Timestamp, limit: usize) -> Vec<(Key<Delivery>, DeliveryRecord)>;
-        issuer(identifier: &'a str) -> IssuerId;
-        issuer_numbers(after: Option<IssuerId>, limit: usize) -> Vec<(IssuerId, String)>;
-        issuer_named(name: &'a str) -> Option<IssuerRecord>;
-        issuer_at(place: &'a str) -> Option<IssuerRecord>;
-        issuers(after: Option<&'a str>, limit: usize) -> Page<IssuerRecord>;
-        issuers_changed(after: u64, limit: usize) -> Vec<IssuerRecord>;
-        create_issuer(new: NewIssuer) -> Option<IssuerRecord>;
-        change_issuer(revision: u64, record: IssuerRecord) -> bool;
-        commit_issuer(work: IssuerWork, beside: IssuerId, commit: Commit) -> IssuerDone;
-        erase_issuer(issuer: IssuerId, limit: usize) -> u64;
-        due_issuers(now: Timestamp, after: Option<IssuerId>, limit: usize) -> Vec<IssuerId>;
-        purge(below: Bucket, limit: usize) -> u64;
-        clock() -> Option<Timestamp>;
-        forget_issued(issuer: IssuerId, limit: usize) -> u64;
-        ready() -> ();
     }
 }
 

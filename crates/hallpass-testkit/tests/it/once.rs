@@ -71,6 +71,7 @@ fn one_grant(store: &str, round: u32, answers: &[Answer]) {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "whoever runs the long form reads it")]
 fn told(kind: &str, store: &str, rounds: u32) {
     println!("F03 {kind}, {store}, two nodes: {rounds} rounds, one use in each");
 }
