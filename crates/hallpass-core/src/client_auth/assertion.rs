@@ -5,7 +5,7 @@ use hallpass_jose::{Claims, JwsAlgorithm, UnverifiedJws};
 use hallpass_types::{ClientId, Key, Params, Timestamp, sha256};
 use serde_json::Value;
 
-use super::{Credential, Facts, Found, OnceUse, Reason};
+use super::{Credential, Facts, Found, OnceUse, Reason, Request};
 use crate::{client::Client, fapi::Profile, policy::is_host_of};
 
 /// An assertion whose form is checked and whose claims are read; nothing is verified.
@@ -76,6 +76,37 @@ impl<'p> Assertion<'p> {
             client_id: self.client_id.clone(),
             credential: Credential::Assertion(self.clone()),
         })
+    }
+
+    /// The assertion of a request, when it has one with one of these algorithms.
+    pub(super) fn of_request(request: &Request<'p>, algs: &[JwsAlgorithm]) -> Option<Found<'p>> {
+        let assertion = request.assertion.as_ref();
+        assertion.and_then(|assertion| assertion.found(algs))
+    }
+
+    /// The assertion that a credential is, with claims that are right and the algorithm that the client registered. Its
+    /// signature is still to be verified.
+    pub(super) fn checked<'c>(
+        credential: &'c Credential<'p>,
+        client: &Client,
+        facts: &Facts<'_>,
+    ) -> Result<(&'c Self, Option<OnceUse>), Reason> {
+        let assertion = match credential {
+            Credential::Assertion(assertion) => assertion,
+            Credential::None
+            | Credential::Secret(_)
+            | Credential::Certificate(_)
+            | Credential::Attested(_) => {
+                return Err(Reason::Malformed);
+            }
+        };
+        let once = assertion.check_claims(Some(client), facts)?;
+        let registered = client.auth_signing_alg;
+        //= RFC8725#3.1 MUST: the algorithm is the one that was registered, not the one that the token names
+        if registered.is_some_and(|registered| registered != assertion.jws.algorithm()) {
+            return Err(Reason::Algorithm);
+        }
+        Ok((assertion, once))
     }
 
     /// Checks the claims, which are cheap to check, so that a signature is worth checking. Without a client, as they would be

@@ -3,7 +3,7 @@
 
 use hallpass_jose::{Jwks, JwsAlgorithm, JwsError};
 
-use super::{Credential, Facts, Found, Kind, Method, OnceUse, Reason, Request};
+use super::{Assertion, Credential, Facts, Found, Kind, Method, OnceUse, Reason, Request};
 use crate::client::Client;
 
 /// An assertion with a digital signature.
@@ -37,10 +37,7 @@ impl Method for PrivateKeyJwt {
     }
 
     fn read<'p>(&self, request: &Request<'p>) -> Result<Option<Found<'p>>, Reason> {
-        Ok(request
-            .assertion
-            .as_ref()
-            .and_then(|assertion| assertion.found(ALGS)))
+        Ok(Assertion::of_request(request, ALGS))
     }
 
     fn verify(
@@ -49,24 +46,8 @@ impl Method for PrivateKeyJwt {
         client: &Client,
         facts: &Facts<'_>,
     ) -> Result<Option<OnceUse>, Reason> {
-        let assertion = match credential {
-            Credential::Assertion(assertion) => assertion,
-            Credential::None
-            | Credential::Secret(_)
-            | Credential::Certificate(_)
-            | Credential::Attested(_) => {
-                return Err(Reason::Malformed);
-            }
-        };
-        let once = assertion.check_claims(Some(client), facts)?;
+        let (assertion, once) = Assertion::checked(credential, client, facts)?;
         let alg = assertion.jws.algorithm();
-        //= RFC8725#3.1 MUST: the algorithm is the one that was registered, not the one that the token names
-        if client
-            .auth_signing_alg
-            .is_some_and(|registered| registered != alg)
-        {
-            return Err(Reason::Algorithm);
-        }
         if client
             .fapi
             .is_some_and(|profile| !profile.algs().contains(&alg))

@@ -3,7 +3,7 @@
 
 use hallpass_jose::{HmacKey, JwsAlgorithm};
 
-use super::{Credential, Facts, Found, Kind, Method, OnceUse, Reason, Request, secret};
+use super::{Assertion, Credential, Facts, Found, Kind, Method, OnceUse, Reason, Request, secret};
 use crate::client::Client;
 
 /// An HMAC assertion.
@@ -30,10 +30,7 @@ impl Method for SecretJwt {
     }
 
     fn read<'p>(&self, request: &Request<'p>) -> Result<Option<Found<'p>>, Reason> {
-        Ok(request
-            .assertion
-            .as_ref()
-            .and_then(|assertion| assertion.found(ALGS)))
+        Ok(Assertion::of_request(request, ALGS))
     }
 
     fn verify(
@@ -42,24 +39,8 @@ impl Method for SecretJwt {
         client: &Client,
         facts: &Facts<'_>,
     ) -> Result<Option<OnceUse>, Reason> {
-        let assertion = match credential {
-            Credential::Assertion(assertion) => assertion,
-            Credential::None
-            | Credential::Secret(_)
-            | Credential::Certificate(_)
-            | Credential::Attested(_) => {
-                return Err(Reason::Malformed);
-            }
-        };
-        let once = assertion.check_claims(Some(client), facts)?;
+        let (assertion, once) = Assertion::checked(credential, client, facts)?;
         let alg = assertion.jws.algorithm();
-        //= RFC8725#3.1 MUST: the algorithm is the one that was registered, not the one that the token names
-        if client
-            .auth_signing_alg
-            .is_some_and(|registered| registered != alg)
-        {
-            return Err(Reason::Algorithm);
-        }
         let secret = client.secret.as_ref().ok_or(Reason::WrongSecret)?;
         let plain = secret.plain.as_ref().ok_or(Reason::WrongSecret)?;
         let key = HmacKey::new(alg, plain.expose().as_bytes()).map_err(|_| Reason::Algorithm)?;
