@@ -4,7 +4,7 @@ use hallpass_core::{access::Group, admin::Permission};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{GroupView, Which, directory, named, names, put};
+use super::{GroupView, Which, delete, named, names, put, to_change};
 use crate::{Change, Context, Info, Kind, Method, Nothing, Operation, Problem};
 
 /// Makes or replaces a group.
@@ -43,8 +43,7 @@ impl Operation for SetGroup {
 
     async fn run(cx: &Context, input: Input) -> Result<GroupView, Problem> {
         named(&input.name)?;
-        let mut directory = directory(cx).await?;
-        cx.matches(&directory.revision.to_string())?;
+        let mut directory = to_change(cx).await?;
         let made = Group {
             description: input.description.clone(),
             roles: names("roles", input.roles)?,
@@ -80,13 +79,6 @@ impl Operation for DeleteGroup {
     type Output = Nothing;
 
     async fn run(cx: &Context, input: Which) -> Result<Nothing, Problem> {
-        let mut directory = directory(cx).await?;
-        cx.matches(&directory.revision.to_string())?;
-        if directory.groups.remove(&input.name).is_none() {
-            return Err(Kind::NotFound.into());
-        }
-        let said = Change::of("group", &input.name);
-        put(cx, directory, said, &Nothing {}).await?;
-        Ok(Nothing {})
+        delete(cx, "group", input, |directory| &mut directory.groups).await
     }
 }

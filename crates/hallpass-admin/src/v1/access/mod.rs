@@ -5,7 +5,7 @@ pub mod organizations;
 pub mod roles;
 pub mod show;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hallpass_core::access::{Directory, MAX_ENTRIES, MAX_PERMISSIONS, is_name};
 use hallpass_store::Spend;
@@ -17,7 +17,7 @@ pub use organizations::{DeleteOrganization, SetOrganization};
 pub use roles::{DeleteRole, SetRole};
 pub use show::Show;
 
-use crate::{Change, Context, Kind, Problem};
+use crate::{Change, Context, Kind, Nothing, Problem};
 
 /// Which one.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -62,6 +62,28 @@ pub struct OrganizationView {
 
 async fn directory(cx: &Context) -> Result<Directory, Problem> {
     Ok(cx.store().directory(cx.issuer()).await?)
+}
+
+/// The directory, to be changed: whoever says which one they saw saw this one.
+async fn to_change(cx: &Context) -> Result<Directory, Problem> {
+    let directory = directory(cx).await?;
+    cx.matches(&directory.revision.to_string())?;
+    Ok(directory)
+}
+
+/// Deletes what is named out of one of the directory's maps.
+async fn delete<T>(
+    cx: &Context,
+    kind: &'static str,
+    Which { name }: Which,
+    of: impl FnOnce(&mut Directory) -> &mut BTreeMap<String, T>,
+) -> Result<Nothing, Problem> {
+    let mut directory = to_change(cx).await?;
+    if of(&mut directory).remove(&name).is_none() {
+        return Err(Kind::NotFound.into());
+    }
+    put(cx, directory, Change::of(kind, &name), &Nothing {}).await?;
+    Ok(Nothing {})
 }
 
 /// Writes the directory as it was read and changed.

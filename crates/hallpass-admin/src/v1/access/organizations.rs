@@ -4,7 +4,7 @@ use hallpass_core::{access::Organization, admin::Permission};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{OrganizationView, Which, directory, named, put, titled};
+use super::{OrganizationView, Which, delete, named, put, titled, to_change};
 use crate::{Change, Context, Info, Kind, Method, Nothing, Operation, Problem};
 
 /// Makes or replaces an organization.
@@ -43,8 +43,7 @@ impl Operation for SetOrganization {
 
     async fn run(cx: &Context, input: Input) -> Result<OrganizationView, Problem> {
         named(&input.name)?;
-        let mut directory = directory(cx).await?;
-        cx.matches(&directory.revision.to_string())?;
+        let mut directory = to_change(cx).await?;
         let title = input.title.unwrap_or_else(|| input.name.clone());
         titled(&title)?;
         let made = Organization {
@@ -75,13 +74,9 @@ impl Operation for DeleteOrganization {
     type Output = Nothing;
 
     async fn run(cx: &Context, input: Which) -> Result<Nothing, Problem> {
-        let mut directory = directory(cx).await?;
-        cx.matches(&directory.revision.to_string())?;
-        if directory.organizations.remove(&input.name).is_none() {
-            return Err(Kind::NotFound.into());
-        }
-        let said = Change::of("organization", &input.name);
-        put(cx, directory, said, &Nothing {}).await?;
-        Ok(Nothing {})
+        delete(cx, "organization", input, |directory| {
+            &mut directory.organizations
+        })
+        .await
     }
 }

@@ -4,7 +4,7 @@ use hallpass_core::{access::Role, admin::Permission};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{RoleView, Which, directory, named, names, put};
+use super::{RoleView, Which, delete, named, names, put, to_change};
 use crate::{Change, Context, Info, Kind, Method, Nothing, Operation, Problem};
 
 /// Makes or replaces a role.
@@ -43,8 +43,7 @@ impl Operation for SetRole {
 
     async fn run(cx: &Context, input: Input) -> Result<RoleView, Problem> {
         named(&input.name)?;
-        let mut directory = directory(cx).await?;
-        cx.matches(&directory.revision.to_string())?;
+        let mut directory = to_change(cx).await?;
         let made = Role {
             description: input.description.clone(),
             permissions: names("permissions", input.permissions)?,
@@ -73,13 +72,6 @@ impl Operation for DeleteRole {
     type Output = Nothing;
 
     async fn run(cx: &Context, input: Which) -> Result<Nothing, Problem> {
-        let mut directory = directory(cx).await?;
-        cx.matches(&directory.revision.to_string())?;
-        if directory.roles.remove(&input.name).is_none() {
-            return Err(Kind::NotFound.into());
-        }
-        let said = Change::of("role", &input.name);
-        put(cx, directory, said, &Nothing {}).await?;
-        Ok(Nothing {})
+        delete(cx, "role", input, |directory| &mut directory.roles).await
     }
 }
