@@ -73,46 +73,34 @@ const SIGN_IN: SignIn<'static> = SignIn {
     recover: Some("/recover?handle=sample"),
 };
 
+const fn scope(name: &'static str) -> Scope<'static> {
+    Scope {
+        name,
+        title: None,
+        description: None,
+        optional: false,
+        granted: false,
+        resource: None,
+    }
+}
+
+const PRINT: Scope<'static> = Scope {
+    title: Some("Print your albums"),
+    description: Some("Order prints of the albums that you choose there."),
+    ..scope("albums:print")
+};
+
 const SCOPES: &[Scope<'static>] = &[
+    scope("openid"),
+    scope("profile"),
     Scope {
-        name: "openid",
-        title: None,
-        description: None,
-        optional: false,
-        granted: false,
-        resource: None,
-    },
-    Scope {
-        name: "profile",
-        title: None,
-        description: None,
-        optional: false,
-        granted: false,
-        resource: None,
-    },
-    Scope {
-        name: "email",
-        title: None,
-        description: None,
         optional: true,
-        granted: false,
-        resource: None,
+        ..scope("email")
     },
+    scope("offline_access"),
     Scope {
-        name: "offline_access",
-        title: None,
-        description: None,
-        optional: false,
-        granted: false,
-        resource: None,
-    },
-    Scope {
-        name: "albums:print",
-        title: Some("Print your albums"),
-        description: Some("Order prints of the albums that you choose there."),
         optional: true,
-        granted: false,
-        resource: None,
+        ..PRINT
     },
 ];
 
@@ -127,38 +115,26 @@ const RESOURCES: &[Resource<'static>] = &[
     },
 ];
 
+const ALBUMS: Option<&str> = Some("https://api.example.net/albums");
+
 const AT_RESOURCES: &[Scope<'static>] = &[
     Scope {
-        name: "openid",
-        title: None,
-        description: None,
-        optional: false,
         granted: true,
-        resource: None,
+        ..scope("openid")
     },
     Scope {
-        name: "email",
-        title: None,
-        description: None,
         optional: true,
         granted: true,
-        resource: None,
+        ..scope("email")
     },
     Scope {
-        name: "albums:print",
-        title: Some("Print your albums"),
-        description: Some("Order prints of the albums that you choose there."),
         optional: true,
-        granted: false,
-        resource: Some("https://api.example.net/albums"),
+        resource: ALBUMS,
+        ..PRINT
     },
     Scope {
-        name: "albums:read",
-        title: None,
-        description: None,
-        optional: false,
-        granted: false,
-        resource: Some("https://api.example.net/albums"),
+        resource: ALBUMS,
+        ..scope("albums:read")
     },
 ];
 

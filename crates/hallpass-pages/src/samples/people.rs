@@ -1,6 +1,6 @@
 //! The pages on which people make accounts and look after them.
 
-use super::{CLIENT, SIGN_IN};
+use super::{CLIENT, PRINT, SIGN_IN, scope};
 use crate::{
     Page,
     view::{
@@ -34,46 +34,11 @@ const MAIL_LINK: view::MailLink<'static> = view::MailLink {
 };
 
 const ALLOWED: &[Scope<'static>] = &[
-    Scope {
-        name: "openid",
-        title: None,
-        description: None,
-        optional: false,
-        granted: false,
-        resource: None,
-    },
-    Scope {
-        name: "profile",
-        title: None,
-        description: None,
-        optional: false,
-        granted: false,
-        resource: None,
-    },
-    Scope {
-        name: "email",
-        title: None,
-        description: None,
-        optional: false,
-        granted: false,
-        resource: None,
-    },
-    Scope {
-        name: "offline_access",
-        title: None,
-        description: None,
-        optional: false,
-        granted: false,
-        resource: None,
-    },
-    Scope {
-        name: "albums:print",
-        title: Some("Print your albums"),
-        description: Some("Order prints of the albums that you choose there."),
-        optional: false,
-        granted: false,
-        resource: None,
-    },
+    scope("openid"),
+    scope("profile"),
+    scope("email"),
+    scope("offline_access"),
+    PRINT,
 ];
 
 const ACCOUNT: MyAccount<'static> = MyAccount {
