@@ -13,6 +13,7 @@ mod conformance;
 mod deps;
 mod features;
 mod generate;
+mod named;
 mod pages;
 mod previous;
 mod size;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         "faults" => check::faults(arguments),
         "features" => report(features::problems()),
         "generate" => generate::main(arguments),
+        "named" => report(named::problems()),
         "previous" => previous::main(),
         "size" => report(size::problems()),
         "spec" => spec::main(arguments),
@@ -47,11 +49,12 @@ fn main() -> ExitCode {
 
 const USAGE: &str = "usage: cargo xtask COMMAND
 
-  check               format, lints, documentation, size, deps, features, links, generate --check, spec --check
+  check               format, lints, documentation, size, deps, features, links, names, generate --check, spec --check
   book                dead links, and the book in target/book, if mdbook is installed
   test [FILTER]       all tests
   generate [--check]  everything that is derived from code, in docs/reference
   spec [--check]      which demands of which specification the code and the tests name
+  named               whether the files and functions that ARCHITECTURE.md names are there
   features            whether the table beside node-oidc-provider is whole
   size                how long files may be
   deps                which crate may depend on which
