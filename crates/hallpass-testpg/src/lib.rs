@@ -70,22 +70,8 @@ impl Cluster {
             eprintln!("skipped: PostgreSQL is not installed");
             return None;
         };
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let n = NEXT.fetch_add(1, Relaxed);
-        // A socket's path must be short.
-        let folder = env::temp_dir().join(format!("hallpass-pg-{}-{n}", std::process::id()));
-        drop(fs::remove_dir_all(&folder));
-        fs::create_dir_all(&folder).unwrap();
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
         let as_user = other_user();
-        if let Some(user) = &as_user {
-            chown(
-                &folder,
-                Some(number_of("-u", user)),
-                Some(number_of("-g", user)),
-            )
-            .unwrap();
-        }
+        let folder = fresh_folder(as_user.as_deref());
         let data = folder.join("data");
         let mut initdb = as_somebody(as_user.as_deref(), &binaries.join("initdb"));
         initdb
@@ -96,10 +82,50 @@ impl Cluster {
         let made = initdb.output().unwrap();
         let said = String::from_utf8_lossy(&made.stderr);
         assert!(made.status.success(), "initdb: {said}");
-        let mut cluster = None;
+        let cluster = Self::on(folder, binaries, as_user.as_deref(), settings);
+        cluster.sql_in("postgres", "CREATE DATABASE hallpass");
+        cluster.sql("CREATE EXTENSION IF NOT EXISTS pg_stat_statements");
+        Some(cluster)
+    }
+
+    /// A copy of it that follows it by streaming replication.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    #[must_use]
+    pub fn standby(&self) -> Self {
+        let as_user = other_user();
+        let folder = fresh_folder(as_user.as_deref());
+        let program = self.binaries.join("pg_basebackup");
+        let copied = as_somebody(as_user.as_deref(), &program)
+            .args(["--no-sync", "--checkpoint=fast", "--write-recovery-conf"])
+            .args(["--username=hallpass", "--host"])
+            .arg(&self.folder)
+            .args(["--port", &self.port.to_string(), "--pgdata"])
+            .arg(folder.join("data"))
+            .current_dir(&folder)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&copied.stderr);
+        assert!(copied.status.success(), "pg_basebackup: {said}");
+        let binaries = self.binaries.clone();
+        Self::on(folder, binaries, as_user.as_deref(), &[])
+    }
+
+    /// Makes what follows another one writable.
+    ///
+    /// # Panics
+    /// When it follows nobody.
+    pub fn promote(&self) {
+        let promoted = self.sql("SELECT pg_promote()");
+        assert_eq!(promoted, "t");
+    }
+
+    /// Starts the database that is in a folder.
+    fn on(folder: PathBuf, binaries: PathBuf, as_user: Option<&str>, settings: &[&str]) -> Self {
         for _ in 0..5 {
             let port = free_port();
-            let watch = watched(&binaries, as_user.as_deref(), &folder, port, settings);
+            let watch = watched(&binaries, as_user, &folder, port, settings);
             let candidate = Self {
                 folder: folder.clone(),
                 port,
@@ -107,16 +133,14 @@ impl Cluster {
                 watch: Mutex::new(watch),
             };
             if candidate.command("start") {
-                cluster = Some(candidate);
-                break;
+                return candidate;
             }
             let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
             assert!(log.contains("could not bind"), "PostgreSQL: {log}");
+            // Its folder is needed once more.
+            candidate.command("leave");
         }
-        let cluster = cluster.expect("PostgreSQL finds no free port");
-        cluster.sql_in("postgres", "CREATE DATABASE hallpass");
-        cluster.sql("CREATE EXTENSION IF NOT EXISTS pg_stat_statements");
-        Some(cluster)
+        panic!("PostgreSQL finds no free port");
     }
 
     /// A name for a schema that no other test has.
@@ -132,6 +156,14 @@ impl Cluster {
         let Self { folder, port, .. } = self;
         let folder = folder.display();
         format!("host={folder} port={port} user=hallpass dbname=hallpass")
+    }
+
+    /// How to reach it or another one, whichever can be written.
+    #[must_use]
+    pub fn address_with(&self, other: &Self) -> String {
+        let (one, two) = (self.folder.display(), other.folder.display());
+        let ports = format!("{},{}", self.port, other.port);
+        format!("host={one},{two} port={ports} user=hallpass dbname=hallpass")
     }
 
     /// How to reach it by TCP.
@@ -231,6 +263,22 @@ impl Drop for Cluster {
     }
 }
 
+/// A folder of its own for a database of that user.
+fn fresh_folder(user: Option<&str>) -> PathBuf {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let n = NEXT.fetch_add(1, Relaxed);
+    // A socket's path must be short.
+    let folder = env::temp_dir().join(format!("hallpass-pg-{}-{n}", std::process::id()));
+    drop(fs::remove_dir_all(&folder));
+    fs::create_dir_all(&folder).unwrap();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+    if let Some(user) = user {
+        let (user, group) = (number_of("-u", user), number_of("-g", user));
+        chown(&folder, Some(user), Some(group)).unwrap();
+    }
+    folder
+}
+
 /// Reads commands until the end of its input, and then ends the database and removes its folder.
 const WATCH: &str = r#"
 folder=$1; shift
@@ -262,16 +310,18 @@ stop() {
     p=
 }
 p=
+keep=
 while read -r command; do
     case $command in
         start) start "$@" ;;
         stop) stop ;;
         freeze) signal STOP ;;
         thaw) signal CONT ;;
+        leave) keep=1 ;;
     esac && echo ok || echo failed
 done
 stop
-rm -rf "$folder"
+[ -n "$keep" ] || rm -rf "$folder"
 "#;
 
 fn watched(
@@ -387,6 +437,24 @@ fn free_port() -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_follows_it_has_what_it_has_and_can_take_its_place() {
+        let Some(first) = Cluster::start(&["fsync=off"]) else {
+            return;
+        };
+        first.sql("CREATE TABLE t (n int)");
+        let second = first.standby();
+        assert_eq!(second.sql("SELECT pg_is_in_recovery()"), "t");
+        first.sql("ALTER SYSTEM SET synchronous_standby_names = '*'");
+        first.sql("SELECT pg_reload_conf()");
+        first.sql("INSERT INTO t VALUES (7)");
+        first.stop();
+        second.promote();
+        assert_eq!(second.sql("SELECT n FROM t"), "7");
+        second.sql("INSERT INTO t VALUES (8)");
+        assert_eq!(second.sql("SELECT count(*) FROM t"), "2");
+    }
 
     #[test]
     fn it_answers_and_nothing_of_it_is_left() {

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Ran;
+use super::failover;
 use super::nodes::Nodes;
 use super::scene::get;
 use crate::history::Outcome;
@@ -62,6 +63,8 @@ pub(super) async fn run(setup: &Setup, mut report: Report) -> Result<Ran, Failed
         format!("it took {healed:?} to heal")
     })?;
     nodes.judge(&mut report).await?;
+    drop(nodes);
+    failover::run(setup, &mut report).await?;
     Ok(Ran::Done(report))
 }
 

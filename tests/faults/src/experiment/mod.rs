@@ -8,6 +8,7 @@ mod database_gone;
 mod database_hangs;
 mod disk_full;
 pub(crate) mod expired;
+mod failover;
 mod graceful_stop;
 mod jobs;
 mod key_rotation;
@@ -94,7 +95,7 @@ experiments! {
     "F04" disk_full::run, "the disk is full under load, and has space again";
     "F05" sync_errors::run, "fsync fails with EIO under load";
     "F06" power_cut::run, "power is cut: copies of the files at any instant, with torn writes at the end";
-    "F07" database_gone::run, "PostgreSQL crashes and stays away";
+    "F07" database_gone::run, "PostgreSQL crashes and stays away, and a standby takes its place";
     "F08" clock::run, "the clock jumps an hour back and forth";
     "F09" shared_limits_lost::run, "Redis is killed, emptied, full and frozen under load";
     "F10" database_hangs::run, "PostgreSQL hangs, and then is slow";

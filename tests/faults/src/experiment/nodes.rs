@@ -36,6 +36,19 @@ impl Nodes {
         let Some(cluster) = Cluster::start(database) else {
             return Ok(None);
         };
+        let address = cluster.address();
+        let nodes = Self::on(setup, name, number, (cluster, &address), server);
+        nodes.await.map(Some)
+    }
+
+    /// Starts them on a database that they reach in that way.
+    pub(crate) async fn on(
+        setup: &Setup,
+        name: &str,
+        number: usize,
+        (cluster, address): (Cluster, &str),
+        server: &[(&str, &str)],
+    ) -> Result<Self, Failed> {
         let mut nodes = Self {
             history: History::default(),
             places: Vec::new(),
@@ -49,7 +62,7 @@ impl Nodes {
             let folder = setup.folder(&format!("{name}-{node}"))?;
             let mut launch = Launch::new(setup, folder.path())
                 .with("HALLPASS__STORE__KIND", "postgres")
-                .with("HALLPASS__STORE__POSTGRES__URL", &nodes.cluster.address())
+                .with("HALLPASS__STORE__POSTGRES__URL", address)
                 .with("HALLPASS__KEYS__MASTER_KEY", MASTER_KEY);
             for (name, value) in server {
                 launch = launch.with(name, value);
@@ -66,7 +79,7 @@ impl Nodes {
             nodes.launches.push(launch);
             nodes._folders.push(folder);
         }
-        Ok(Some(nodes))
+        Ok(nodes)
     }
 
     /// Signs workers in and lets them work on all nodes.
