@@ -1,10 +1,13 @@
 //! F08: a clock that jumps revives nothing that was used or revoked, and signs nobody out.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use hallpass_load::browser::Browser;
 
 use super::Ran;
+use super::expired::Expired;
+use super::nodes::Nodes;
 use super::scene::Scene;
 use crate::caller::{Caller, Place};
 use crate::history::{Outcome, Tokens};
@@ -96,7 +99,91 @@ pub(super) async fn run(setup: &Setup, mut report: Report) -> Result<Ran, Failed
         "jumps of an hour",
         jumps.saturating_mul(2).saturating_add(3),
     );
+    drop(server);
+    purged_meanwhile(setup, library, &mut report).await?;
     Ok(Ran::Done(report))
+}
+
+/// A node deletes what has expired while its clock is a year ahead. What has not expired by any other clock is there when it
+/// is right again.
+async fn purged_meanwhile(
+    setup: &Setup,
+    library: &Path,
+    report: &mut Report,
+) -> Result<(), Failed> {
+    let folder = setup.folder("clock-purge")?;
+    let clock = Clock(folder.path().join("clock"));
+    clock.set(0)?;
+    let (library, file) = (library.to_string_lossy(), clock.0.to_string_lossy());
+    let settings = [
+        ("LD_PRELOAD", &*library),
+        ("FAKETIME_TIMESTAMP_FILE", &*file),
+        ("FAKETIME_NO_CACHE", "1"),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+    ];
+    let nodes = Nodes::start(setup, "clock", 1, (&[], &settings)).await?;
+    let Some(mut nodes) = nodes else {
+        report.figure(
+            "a purge within a jump",
+            "left out: PostgreSQL is not installed",
+        );
+        return Ok(());
+    };
+    let place = nodes.places.first().ok_or_else(|| Failed::new("no node"))?;
+    let mut person = Person::new(&place.clone())?;
+    let used = person.code(false).await?;
+    let live = person.exchange(&used, false).await?;
+    let code = person.code(true).await?;
+    let family = person.exchange(&code, true).await?;
+    if let Some(server) = nodes.servers.first_mut().and_then(Option::take) {
+        server.kill()?;
+    }
+    let expired = Expired::put(&nodes.cluster, 2_000);
+    nodes.kill(0)?;
+    // It has looked at its clock by then, and deletes for the first time after fifteen seconds.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    require(expired.is_left(&nodes.cluster), || {
+        "it has deleted before the jump".to_owned()
+    })?;
+    clock.set(YEAR)?;
+    let began = Instant::now();
+    while expired.is_left(&nodes.cluster) {
+        require(began.elapsed() < PURGED, || {
+            "nothing was deleted within the jump".to_owned()
+        })?;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    // The round goes on with the other tables.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    clock.set(0)?;
+    person.confidential.reset();
+    person.public.reset();
+    person.browser.reconnect();
+    person
+        .must_be(&live.access, true, "a live token, after a purge")
+        .await?;
+    let refresh = family.refresh.unwrap_or_default();
+    let (outcome, _) = person.public.refresh(&refresh).await;
+    require(outcome == Outcome::Ok, || {
+        format!("a family, after a purge: {outcome:?}")
+    })?;
+    // Still signed in, by the session of before.
+    person.code(false).await?;
+    let passwords = person.browser.passwords();
+    require(passwords == 1, || {
+        format!("after a purge {passwords} passwords were asked for")
+    })?;
+    require(
+        person.confidential.exchange(&used).await.0 == Outcome::Refused,
+        || "a used code works after a purge".to_owned(),
+    )?;
+    let lost = expired.lost(&nodes.cluster)?;
+    require(lost == 0, || format!("{lost} rows are gone too early"))?;
+    report.figure(
+        "rows deleted while a node's clock was a year ahead: expired, others",
+        "2000, 0",
+    );
+    Ok(())
 }
 
 /// The server's clock, as an offset from the true one.
@@ -157,6 +244,8 @@ impl Person {
 }
 
 const HOUR: i64 = 3600;
+const YEAR: i64 = 365 * 24 * HOUR;
+const PURGED: Duration = Duration::from_secs(60);
 const LIBRARIES: &[&str] = &[
     "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
     "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",

@@ -96,7 +96,7 @@ experiments! {
     "F05" sync_errors::run, "fsync fails with EIO under load";
     "F06" power_cut::run, "power is cut: copies of the files at any instant, with torn writes at the end";
     "F07" database_gone::run, "PostgreSQL crashes and stays away, and a standby takes its place";
-    "F08" clock::run, "the clock jumps an hour back and forth";
+    "F08" clock::run, "the clock jumps an hour back and forth, and a year ahead while rows are deleted";
     "F09" shared_limits_lost::run, "Redis is killed, emptied, full and frozen under load";
     "F10" database_hangs::run, "PostgreSQL hangs, and then is slow";
     "F11" connections_taken::run, "others take every connection of PostgreSQL";
