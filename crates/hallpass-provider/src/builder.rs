@@ -227,7 +227,7 @@ impl Builder {
     /// same are published, so that one can take over later or go.
     #[must_use]
     pub fn signer(mut self, signer: Arc<dyn Signer>) -> Self {
-        self.outside.push(Outside(signer));
+        self.outside.push(Outside::new(signer));
         self
     }
 

@@ -22,7 +22,7 @@ const MOST_NEXT: usize = 64;
 const GRACE: i64 = 300;
 /// Retired keys are known so many seconds longer than the last session in which they signed, for clocks.
 const KNOWN: i64 = 3600;
-/// How long a key elsewhere may take.
+/// How long a key elsewhere may take, with the time that waiting for a turn takes.
 const SIGN_TIMEOUT: Duration = Duration::from_secs(3);
 /// Keys are read no more often than this because of one that is not known.
 const LEARN: Duration = Duration::from_millis(20);
@@ -361,7 +361,15 @@ async fn sign_outside(key: &Outside, typ: Option<&str>, claims: &str) -> Result<
     let signer = key.signer();
     let public = signer.key();
     let input = public.signing_input(typ, claims.as_bytes());
-    let signed = tokio::time::timeout(SIGN_TIMEOUT, signer.sign(input.as_bytes())).await;
+    let Some(place) = key.queue() else {
+        tracing::warn!(kid = public.kid(), "a key elsewhere has too much to sign");
+        return Err(Failure::Unavailable { retry_after: 2 });
+    };
+    let in_turn = async {
+        let _turn = place.turn().await;
+        signer.sign(input.as_bytes()).await
+    };
+    let signed = tokio::time::timeout(SIGN_TIMEOUT, in_turn).await;
     let failed = |error: SignError| {
         tracing::error!(%error, kid = public.kid(), "a key elsewhere does not sign");
         Failure::Unavailable { retry_after: 2 }

@@ -10,12 +10,16 @@ mod rotation;
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use hallpass_jose::{DecryptionKey, JweAlgorithm, Jwks, JwsAlgorithm, SigningKey, VerifyingKey};
 use hallpass_store::{KeyPhase, KeyRecord, StoreError};
 use hallpass_types::Timestamp;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::{endpoints::discovery::Document, ports::Signer, secrets::Secrets};
 pub use rotation::{Rotate, Rotated};
@@ -109,19 +113,68 @@ pub struct HeldKey {
 
 /// A key that signs elsewhere.
 #[derive(Clone)]
-pub struct Outside(pub(crate) Arc<dyn Signer>);
+pub struct Outside {
+    signer: Arc<dyn Signer>,
+    turns: Arc<Turns>,
+}
 
 impl Outside {
+    pub(crate) fn new(signer: Arc<dyn Signer>) -> Self {
+        let turns = Arc::new(Turns {
+            under_way: Semaphore::new(AT_ONCE),
+            there: AtomicUsize::new(0),
+        });
+        Self { signer, turns }
+    }
+
+    /// A place among those that sign or wait for that; none where too many do already.
+    pub(crate) fn queue(&self) -> Option<Place<'_>> {
+        let there = &self.turns.there;
+        // Back again by the drop, also where it is one too many.
+        let place = Place { turns: &self.turns };
+        (there.fetch_add(1, Ordering::Relaxed) < AT_ONCE.saturating_add(WAITING)).then_some(place)
+    }
+
     /// What signs.
     #[must_use]
     pub fn signer(&self) -> &dyn Signer {
-        &*self.0
+        &*self.signer
     }
 }
 
+/// Who may ask a key that signs elsewhere. It knows one pace: whoever comes when it is behind is told at once.
+struct Turns {
+    under_way: Semaphore,
+    /// Those that ask or wait.
+    there: AtomicUsize,
+}
+
+/// A place in the queue, for as long as it is held.
+pub(crate) struct Place<'k> {
+    turns: &'k Turns,
+}
+
+impl<'k> Place<'k> {
+    /// Waits for the turn, which is over when what is answered is dropped.
+    pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'k>> {
+        self.turns.under_way.acquire().await.ok()
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.turns.there.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Signatures that one key elsewhere is asked for at a time.
+const AT_ONCE: usize = 32;
+/// Requests that wait for their turn.
+const WAITING: usize = 256;
+
 impl fmt::Debug for Outside {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Outside({})", self.0.key().kid())
+        write!(f, "Outside({})", self.signer.key().kid())
     }
 }
 
@@ -198,7 +251,7 @@ impl KeySet {
         let signing = keys.iter().filter(|k| k.published);
         let published = signing
             .map(|k| k.key.public_jwk())
-            .chain(with.outside.iter().map(|o| o.0.key().public_jwk()))
+            .chain(with.outside.iter().map(|o| o.signer().key().public_jwk()))
             .chain(encrypting);
         let document = Document::new(Jwks::from_keys(published).to_json(), with.max_age);
         Ok(Self {
@@ -224,7 +277,7 @@ impl KeySet {
         let outside = self.outside.iter();
         outside
             .into_iter()
-            .find(|o| o.0.key().algorithm() == algorithm)
+            .find(|o| o.signer().key().algorithm() == algorithm)
             .map(Active::Outside)
             .or_else(|| self.active(algorithm).map(Active::Held))
     }
@@ -237,7 +290,7 @@ impl KeySet {
     /// Whether there is a key of that identifier.
     pub(crate) fn has(&self, kid: &str) -> bool {
         self.keys.iter().any(|k| k.key.kid() == kid)
-            || self.outside.iter().any(|o| o.0.key().kid() == kid)
+            || self.outside.iter().any(|o| o.signer().key().kid() == kid)
     }
 
     /// All keys for decryption, whatever their phase.
@@ -253,14 +306,18 @@ impl KeySet {
     /// Public keys for checking our own tokens.
     pub fn public(&self) -> impl Iterator<Item = &VerifyingKey> {
         let held = self.keys.iter().map(|k| &k.public);
-        held.chain(self.outside.iter().map(|o| o.0.key().verifying_key()))
+        held.chain(
+            self.outside
+                .iter()
+                .map(|o| o.signer().key().verifying_key()),
+        )
     }
 
     /// The public keys that a signed object of ours can be checked with: the one that it names.
     pub fn public_of<'k>(&'k self, kid: Option<&'k str>) -> impl Iterator<Item = &'k VerifyingKey> {
         // Every key of ours has an identifier, and every object that one signed names it.
         let held = self.keys.iter().filter(move |k| Some(k.key.kid()) == kid);
-        let outside = self.outside.iter().map(|o| o.0.key());
+        let outside = self.outside.iter().map(|o| o.signer().key());
         held.map(|k| &k.public).chain(
             outside
                 .filter(move |key| Some(key.kid()) == kid)
@@ -411,5 +468,69 @@ impl CurrentKeys {
     /// Replaces the set.
     pub fn store(&self, set: KeySet) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        future::pending,
+        pin::Pin,
+        task::{Context, Poll, Waker},
+    };
+
+    use hallpass_jose::OutsideKey;
+    use hallpass_store::BoxFuture;
+
+    use super::*;
+    use crate::ports::SignError;
+
+    struct Nothing(OutsideKey);
+
+    impl Signer for Nothing {
+        fn key(&self) -> &OutsideKey {
+            &self.0
+        }
+
+        fn sign<'a>(&'a self, _: &'a [u8]) -> BoxFuture<'a, Result<Vec<u8>, SignError>> {
+            Box::pin(pending())
+        }
+    }
+
+    fn polled<F: Future>(future: Pin<&mut F>) -> Option<F::Output> {
+        match future.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(done) => Some(done),
+            Poll::Pending => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_key_elsewhere_is_asked_by_so_many_and_waited_for_by_so_many() {
+        let key = SigningKey::generate(JwsAlgorithm::ES256).unwrap();
+        let public = OutsideKey::new(&key.public_jwk()).unwrap();
+        let outside = Outside::new(Arc::new(Nothing(public)));
+        let mut places: Vec<_> = std::iter::from_fn(|| outside.queue())
+            .take(AT_ONCE + WAITING + 1)
+            .collect();
+        assert_eq!(
+            places.len(),
+            AT_ONCE + WAITING,
+            "all others are told at once"
+        );
+        let mut turns = Vec::new();
+        for place in places.iter().take(AT_ONCE) {
+            turns.push(place.turn().await.unwrap());
+        }
+        {
+            let waits = places.last().unwrap().turn();
+            tokio::pin!(waits);
+            assert!(polled(waits.as_mut()).is_none());
+            drop(turns.pop());
+            assert!(polled(waits.as_mut()).is_some());
+        }
+        // Whoever goes makes room, however it went; keys that are read again share it.
+        assert!(outside.clone().queue().is_none());
+        drop(places.pop());
+        assert!(outside.clone().queue().is_some());
     }
 }

@@ -4,6 +4,7 @@ use std::process::Command;
 
 use hallpass_testpg::Cluster;
 
+use crate::backups::{is_active, post_token};
 use crate::process::{Folder, Serving};
 
 const MASTER_KEY: &str = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA";
@@ -217,6 +218,82 @@ fn the_database_is_among_the_metrics() {
     ] {
         assert!(metrics.contains(name), "{name} in {metrics}");
     }
+}
+
+#[test]
+fn the_doctor_finds_what_is_wrong_in_it_and_changes_nothing() {
+    let Some(place) = Place::new() else { return };
+    let examined = |environment: &[(&str, &str)]| {
+        let mut command = place.hallpass(&["doctor", "--json"]);
+        let output = command.envs(environment.iter().copied()).output().unwrap();
+        let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let ids = found["findings"].as_array().unwrap().iter();
+        let ids: Vec<String> = ids.map(|f| f["id"].as_str().unwrap().to_owned()).collect();
+        (output.status.code().unwrap(), ids.join(" "))
+    };
+    assert_eq!(examined(&[]), (1, "store".to_owned()), "nobody has begun");
+    let sql = |text: &str| {
+        let text = text.replace('@', &format!("\"{}\".", place.schema));
+        place.cluster.sql(&text)
+    };
+    let made = format!(
+        "SELECT count(*) FROM pg_tables WHERE schemaname = '{}'",
+        place.schema
+    );
+    assert_eq!(sql(&made), "0", "looking makes nothing");
+    let serving = place.serve();
+    assert_eq!(examined(&[]), (0, String::new()), "beside a server");
+    drop(serving.stop());
+    let other = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let wrong = examined(&[("HALLPASS__KEYS__MASTER_KEY", other)]);
+    assert_eq!(wrong, (1, "master_key_wrong".to_owned()));
+    let away = "postgres://hallpass@127.0.0.1:1/hallpass";
+    let lost = examined(&[("HALLPASS__STORE__POSTGRES__URL", away)]);
+    assert_eq!(lost, (1, "store".to_owned()));
+    let keys = sql("SELECT count(*) FROM @signing_keys");
+    sql("UPDATE @signing_keys SET record = set_byte(record, 20, get_byte(record, 20) # 1)");
+    let (code, ids) = examined(&[]);
+    assert!(code == 1 && !ids.is_empty(), "{ids}");
+    assert_eq!(sql("SELECT count(*) FROM @signing_keys"), keys);
+}
+
+// Nodes go on until they look, which is every other second, and what is under way is finished.
+#[test]
+fn invalidate_beside_nodes_that_run_ends_them_and_what_they_gave() {
+    let Some(place) = Place::new() else { return };
+    let made = place.json(&[
+        "client",
+        "create",
+        "--id",
+        "worker",
+        "--grant-type",
+        "client_credentials",
+        "--auth-method",
+        "client_secret_post",
+        "--json",
+    ]);
+    let secret = made["client_secret"].as_str().unwrap().to_owned();
+    let client = ("worker".to_owned(), secret);
+    let nodes = [place.serve(), place.serve()];
+    let tokens = nodes.each_ref().map(|node| post_token(node, &client));
+    for node in &nodes {
+        assert!(tokens.iter().all(|token| is_active(node, &client, token)));
+    }
+    let ended = place.json(&["invalidate", "--json"]);
+    assert_eq!(ended["unreadable"], serde_json::json!([]), "{ended}");
+    let began = std::time::Instant::now();
+    for node in nodes {
+        let log = node.ends();
+        assert!(log.contains("hallpass invalidate"), "{log}");
+    }
+    let took = began.elapsed();
+    assert!(took < std::time::Duration::from_secs(15), "{took:?}");
+    let node = place.serve();
+    for token in &tokens {
+        assert!(!is_active(&node, &client, token));
+    }
+    let fresh = post_token(&node, &client);
+    assert!(is_active(&node, &client, &fresh));
 }
 
 #[test]

@@ -203,6 +203,15 @@ impl Serving {
         );
     }
 
+    /// Waits until it has ended by itself, which is a failure; what it logged.
+    pub(crate) fn ends(mut self) -> String {
+        let mut log = String::new();
+        let mut stderr = self.child.stderr.take().unwrap();
+        stderr.read_to_string(&mut log).unwrap();
+        assert!(!self.child.wait().unwrap().success(), "{log}");
+        log
+    }
+
     /// Ends it in an orderly way; what it logged.
     pub(crate) fn stop(mut self) -> String {
         self.signal("-TERM");

@@ -96,13 +96,26 @@ pub(crate) async fn read(url: &str) -> Result<Duration, Failed> {
 
 /// The status of a GET.
 pub(crate) async fn get(url: &str) -> Result<(u16, Duration), Failed> {
-    use hallpass_load::http::{Authority, Connection, Template};
     let began = std::time::Instant::now();
+    let (status, _) = asked(url).await?;
+    Ok((status, began.elapsed()))
+}
+
+/// The text of what is there.
+pub(crate) async fn text(url: &str) -> Result<String, Failed> {
+    let (status, text) = asked(url).await?;
+    require(status == 200, || format!("{url}: {status}"))?;
+    Ok(text)
+}
+
+async fn asked(url: &str) -> Result<(u16, String), Failed> {
+    use hallpass_load::http::{Authority, Connection, Template};
     let url = crate::caller::parse(url)?;
     let mut connection = Connection::new(Authority::of(&url)?);
     let mut request = Template::get(&url, &[]);
     let response = connection.exchange(request.bare()).await?;
-    Ok((response.status, began.elapsed()))
+    let text = String::from_utf8_lossy(response.body).into_owned();
+    Ok((response.status, text))
 }
 
 pub(crate) const WORKERS: u32 = 4;

@@ -1,5 +1,5 @@
-//! F09: Redis, with which nodes count together, is killed, emptied, full, and hangs under load. No request notices, and no
-//! node lets an address do more than it would alone.
+//! F09: Redis, with which nodes count together, is killed, emptied, full, and hangs under load. No request notices, no
+//! node lets an address do more than it would alone, and operators are told.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::Ran;
 use super::nodes::Nodes;
+use super::scene::text;
 use crate::abuse::raw::{ask_from, post, status};
 use crate::history::Outcome;
 use crate::report::require;
@@ -50,7 +51,11 @@ pub(super) async fn run(setup: &Setup, mut report: Report) -> Result<Ran, Failed
             require(alone.turned_away > 0, || {
                 format!("{fault:?}: nobody was turned away")
             })?;
+            if matches!(fault, Fault::Killed | Fault::Frozen) {
+                told(&nodes, "0").await?;
+            }
             redis = fault.end(redis, folder.path())?;
+            told(&nodes, "1").await?;
             let count = |outcome| nodes.history.count(outcome, since);
             let failed = count(Outcome::Unavailable).saturating_add(count(Outcome::Unknown));
             require(failed == 0, || {
@@ -68,6 +73,28 @@ pub(super) async fn run(setup: &Setup, mut report: Report) -> Result<Ran, Failed
     nodes.judge(&mut report).await?;
     Ok(Ran::Done(report))
 }
+
+/// Waits until every node tells its operators whether Redis answers.
+async fn told(nodes: &Nodes, connected: &str) -> Result<(), Failed> {
+    let line = format!("{CONNECTED} {connected}");
+    for launch in &nodes.launches {
+        let began = Instant::now();
+        loop {
+            let metrics = text(&format!("{}/metrics", launch.operations())).await?;
+            if metrics.lines().any(|told| told == line) {
+                break;
+            }
+            require(began.elapsed() < LIMIT, || {
+                let found = metrics.lines().find(|told| told.starts_with(CONNECTED));
+                format!("not \"{line}\" but {found:?}")
+            })?;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    Ok(())
+}
+
+const CONNECTED: &str = "hallpass_shared_limits_connected";
 
 #[derive(Clone, Copy, Debug)]
 enum Fault {
