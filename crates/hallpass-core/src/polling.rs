@@ -1,7 +1,7 @@
 //! Requests whose person is asked elsewhere while the client polls: by the device grant
 //! ([RFC 8628 §3.5](https://www.rfc-editor.org/rfc/rfc8628#section-3.5)) and by CIBA (Core §10.1, §11).
 
-use hallpass_types::Timestamp;
+use hallpass_types::{Thumbprint, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{authorize::RequestRecord, client::Client, record::GrantRecord, token::Reason};
@@ -29,6 +29,9 @@ pub struct Polled {
     /// What the person said.
     #[serde(default)]
     pub verdict: Verdict,
+    /// The instance of the client that asked, where an attestation showed it: nobody else gets the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<Thumbprint>,
 }
 
 /// What the person said.
@@ -70,7 +73,15 @@ impl Polled {
             interval,
             polled_at: None,
             verdict: Verdict::Open,
+            instance: None,
         }
+    }
+
+    /// The same, of this instance of the client.
+    #[must_use]
+    pub const fn of_instance(mut self, instance: Option<Thumbprint>) -> Self {
+        self.instance = instance;
+        self
     }
 
     /// Whether the person can still answer.
@@ -89,11 +100,18 @@ impl Polled {
     ///
     /// # Errors
     /// Why there is none, with what is to be remembered of the poll.
-    pub fn poll(&self, client: &Client, now: Timestamp) -> Result<GrantRecord, NoTokens> {
+    pub fn poll(
+        &self,
+        client: &Client,
+        instance: Option<Thumbprint>,
+        now: Timestamp,
+    ) -> Result<GrantRecord, NoTokens> {
         // Whoever finds the handle of somebody else learns nothing and changes nothing.
         //= RFC8628#3.4 MUST: the device code was issued to the client that presents it
         //= CIBA#11 MUST: an auth_req_id that was issued to another client is invalid_grant
-        if !self.is_of(client) {
+        //= ATTESTATION#9.4 SHOULD: what an instance asked for is given to that instance alone
+        let other = self.instance.is_some() && self.instance != instance;
+        if other || !self.is_of(client) {
             return Err(Reason::PolledByAnotherClient.into());
         }
         //= RFC8628#3.5 MUST: an expired device code is answered with expired_token
@@ -167,7 +185,7 @@ mod tests {
     }
 
     fn refused(polled: &Polled, now: Timestamp) -> (Reason, Option<Polled>) {
-        let NoTokens { reason, next } = polled.poll(&web(), now).unwrap_err();
+        let NoTokens { reason, next } = polled.poll(&web(), None, now).unwrap_err();
         (reason, next.map(|next| *next))
     }
 
@@ -227,17 +245,30 @@ mod tests {
             polled_at: Some(NOW),
             ..polled()
         };
-        assert_eq!(allowed.poll(&web(), NOW), Ok(grant), "no need to wait");
+        assert_eq!(
+            allowed.poll(&web(), None, NOW),
+            Ok(grant),
+            "no need to wait"
+        );
         let end = NOW.plus(600);
         assert_eq!(refused(&allowed, end), (Reason::PolledTooLate, None));
-        let refusal = allowed.poll(&other("web2"), NOW).unwrap_err();
+        let refusal = allowed.poll(&other("web2"), None, NOW).unwrap_err();
         assert_eq!(refusal, Reason::PolledByAnotherClient.into());
         let reborn = Client {
             created_at: NOW.plus(1),
             ..web()
         };
-        let refusal = allowed.poll(&reborn, NOW).unwrap_err();
+        let refusal = allowed.poll(&reborn, None, NOW).unwrap_err();
         assert_eq!(refusal, Reason::PolledByAnotherClient.into());
+        //= test ATTESTATION#9.4 what an instance asked for is given to that instance alone
+        let (instance, another) = (Some(Thumbprint([1; 32])), Some(Thumbprint([2; 32])));
+        let bound = allowed.clone().of_instance(instance);
+        assert!(bound.poll(&web(), instance, NOW).is_ok());
+        for wrong in [None, another] {
+            let refusal = bound.poll(&web(), wrong, NOW).unwrap_err();
+            assert_eq!(refusal, Reason::PolledByAnotherClient.into());
+        }
+        assert!(allowed.poll(&web(), instance, NOW).is_ok(), "of the client");
         let denied = Polled {
             verdict: Verdict::Denied,
             ..allowed

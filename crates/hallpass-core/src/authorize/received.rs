@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hallpass_types::{ClientId, Key, Opaque, Params, Timestamp, Waiting};
+use hallpass_types::{ClientId, Key, Opaque, Params, Thumbprint, Timestamp, Waiting};
 use serde::{Deserialize, Serialize};
 
 use super::{Identified, Reason, Unidentified};
@@ -40,6 +40,9 @@ pub struct Pushed {
     /// What it was when it was read.
     #[serde(rename = "r", default)]
     pub revision: u32,
+    /// The instance of the client that pushed it, where an attestation showed it.
+    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<Thumbprint>,
 }
 
 /// Where the parameters of a request are.
@@ -178,6 +181,7 @@ impl Received {
                 pushed: Some(Pushed {
                     key,
                     revision: found.revision,
+                    instance: request.instance,
                 }),
             },
         })

@@ -543,6 +543,7 @@ fn a_pushed_request_is_not_one_of_a_later_client_with_the_same_identifier() {
             client_id: web().id,
             params: vec![("login_hint".to_owned(), "alice@rp.test".to_owned())],
             signed: false,
+            instance: None,
             issued_at: NOW,
             expires_at: NOW.plus(60),
         };

@@ -377,7 +377,8 @@ impl AuthenticatedClient {
         record.polled.is_of(&client).then_some(Self {
             client,
             method,
-            instance: None,
+            //= ATTESTATION#9.3 MUST: a refresh token that is pushed is bound to the instance that asked, too
+            instance: record.polled.instance,
             proof: None,
         })
     }

@@ -258,6 +258,9 @@ pub struct PushedRequest {
     /// Whether a signed request object carried them (RFC 9101).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub signed: bool,
+    /// The instance of the client that pushed it, where an attestation showed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<Thumbprint>,
     /// When it was pushed.
     pub issued_at: Timestamp,
     /// Until when it can be used.

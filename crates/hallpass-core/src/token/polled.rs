@@ -79,7 +79,10 @@ impl PollRequest {
         let key = self.key.ok_or_else(unknown)?;
         let FoundWaiting { record, revision } = found.waiting.ok_or_else(unknown)?;
         let record = W::of(record).ok_or_else(unknown)?;
-        let grant = match record.polled().poll(cx.client.client(), cx.now) {
+        let grant = match record
+            .polled()
+            .poll(cx.client.client(), cx.client.instance(), cx.now)
+        {
             Ok(grant) => grant,
             Err(none) => {
                 let effect = none.next.map(|next| super::Effect::Polled {

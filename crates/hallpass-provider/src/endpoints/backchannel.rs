@@ -20,7 +20,9 @@ use hallpass_core::{
     token::{Grant as _, ciba, waiting_key},
 };
 use hallpass_store::{Commit, Committed, Spend};
-use hallpass_types::{AuthReqId, Bucket, Key, Opaque, Params, Subject, Timestamp, Waiting, sha256};
+use hallpass_types::{
+    AuthReqId, Bucket, Key, Opaque, Params, Subject, Thumbprint, Timestamp, Waiting, sha256,
+};
 
 use super::{Endpoint, backchannel_answer::Notification};
 use crate::{
@@ -38,6 +40,8 @@ struct Shown {
     request: Option<Spend>,
     /// A code of the person.
     code: Option<Spend>,
+    /// Which instance of the client asks, where that was shown.
+    instance: Option<Thumbprint>,
 }
 
 impl Provider {
@@ -85,6 +89,7 @@ impl Provider {
         let once = Shown {
             request: once,
             code,
+            instance: client.instance(),
         };
         let (auth_req_id, entry) = self.wait_for_answer(&valid, &asked, &person, once).await?;
         let name = client.client().name.as_deref();
@@ -260,7 +265,8 @@ impl Provider {
         let policy = &inner.policy.backchannel;
         let now = self.now();
         let lifetime = asked.lifetime(policy.lifetime.min(MAX_LIFETIME));
-        let polled = Polled::new(valid.to_record().clone(), now, lifetime, policy.interval);
+        let polled = Polled::new(valid.to_record().clone(), now, lifetime, policy.interval)
+            .of_instance(once.instance);
         let expires_at = polled.expires_at;
         // It stays known for a while after its end, so that the client learns that it is over.
         let keep = expires_at.plus(policy.lifetime);

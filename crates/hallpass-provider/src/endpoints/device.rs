@@ -116,7 +116,8 @@ impl Provider {
             Rules::DeviceAuthorization,
         )?;
         let lifetime = policy.lifetime.min(device::MAX_LIFETIME);
-        let polled = Polled::new(valid.to_record().clone(), now, lifetime, policy.interval);
+        let polled = Polled::new(valid.to_record().clone(), now, lifetime, policy.interval)
+            .of_instance(client.instance());
         let (device_code, user_code) = self.wait_for_person(polled).await?;
         Ok(DeviceAuthorization {
             device_code: device_code.expose().to_owned(),

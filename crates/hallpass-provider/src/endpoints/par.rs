@@ -80,6 +80,7 @@ impl Provider {
             client_id: client.client().id.clone(),
             params: kept,
             signed: via.signed,
+            instance: client.instance(),
             issued_at: now,
             expires_at,
         };

@@ -109,6 +109,7 @@ pub(super) fn waiting(state: &str) -> WaitingRecord {
         client_id: client_id("client that pushes"),
         params: vec![("state".to_owned(), state.to_owned())],
         signed: true,
+        instance: None,
         issued_at: NOW,
         expires_at: NOW.plus(60),
     }))

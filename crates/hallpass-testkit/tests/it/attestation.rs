@@ -459,3 +459,78 @@ async fn a_refresh_token_of_an_instance_is_of_no_use_to_another_instance() {
             .await,
     );
 }
+
+/// A wallet with a browser, at a node that knows devices.
+fn with_flows(keys: &Keys) -> Setup {
+    let mut seed = wallet("wallet");
+    seed.metadata = json!({
+        "redirect_uris": ["https://wallet.test/cb"],
+        "grant_types": ["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"],
+        "token_endpoint_auth_method": "attest_jwt_client_auth",
+    });
+    node(keys)
+        .policy(|policy| policy.device.enabled = true)
+        .client(seed)
+}
+
+#[tokio::test]
+async fn what_an_instance_has_asked_for_is_given_to_no_other_instance() {
+    //= test ATTESTATION#9.4 a code of a request that an instance has pushed is that instance's
+    //= test ATTESTATION#9.4 what an instance asked for is given to that instance alone
+    let keys = Keys::new();
+    let op = with_flows(&keys).start().await;
+    let mut browser = op.browser();
+    let now = op.clock.seconds();
+    let as_instance = |path: &str, key: &SigningKey, pairs: &[(&str, &str)], jti: &str| {
+        let mut claims = attestation(&keys, now);
+        claims["cnf"] = json!({"jwk": key.public_jwk().to_public_value()});
+        Ask::form(path, &[pairs, &[("client_id", "wallet")]].concat())
+            .header(HEADER, &attested(&keys.attester, &claims))
+            .header(PROOF, &proved(key, &proof(now, jti)))
+    };
+    let request = Request::of("web", "openid offline_access")
+        .with("redirect_uri", "https://wallet.test/cb")
+        .without("client_id");
+    let pairs: Vec<(&str, &str)> = request
+        .0
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    let pushed = browser
+        .send(as_instance("/par", &keys.instance, &pairs, "p"))
+        .await;
+    assert_eq!(pushed.status, 201, "{}", pushed.text());
+    let uri = pushed.json()["request_uri"].as_str().unwrap().to_owned();
+    let request = Request(vec![
+        ("client_id".to_owned(), "wallet".to_owned()),
+        ("request_uri".to_owned(), uri),
+    ]);
+    let code = browser.code("alice", &request).await;
+    let redeem = [
+        ("grant_type", "authorization_code"),
+        ("code", &code),
+        ("redirect_uri", "https://wallet.test/cb"),
+        ("code_verifier", VERIFIER),
+    ];
+    let stolen = as_instance("/token", &keys.other, &redeem, "1");
+    let answer = browser.send(stolen).await;
+    assert_eq!((answer.status, &*answer.error()), (400, "invalid_grant"));
+    // Whoever is another instance has not used the code up.
+    let own = as_instance("/token", &keys.instance, &redeem, "2");
+    Tokens::of(&browser.send(own).await);
+
+    let scope = [("scope", "openid")];
+    let ask = as_instance("/device/auth", &keys.instance, &scope, "3");
+    let device = browser.send(ask).await.json();
+    let poll = [
+        ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
+        ("device_code", device["device_code"].as_str().unwrap()),
+    ];
+    for (key, jti, error) in [
+        (&keys.other, "4", "invalid_grant"),
+        (&keys.instance, "5", "authorization_pending"),
+    ] {
+        let answer = browser.send(as_instance("/token", key, &poll, jti)).await;
+        assert_eq!((answer.status, &*answer.error()), (400, error));
+    }
+}

@@ -199,9 +199,14 @@ impl Granted {
             expires_at,
             refresh,
             //= RFC9449#10 MUST: the key that the authorization request names is the one that is proved later
+            //= ATTESTATION#9.4 SHOULD: a code of a request that an instance has pushed is that instance's
             confirmation: request
-                .dpop_jkt
-                .filter(|_| client.is_public() && request.response_type.has_token())
+                .pushed
+                .and_then(|pushed| pushed.instance)
+                .or_else(|| {
+                    let public = client.is_public() && request.response_type.has_token();
+                    request.dpop_jkt.filter(|_| public)
+                })
                 .map(Confirmation::Jkt),
         };
         let longest = client.fapi.and_then(Profile::longest_code);

@@ -115,6 +115,10 @@ impl Grant for AuthorizationCode {
         {
             return Err(Reason::CodeOfAnotherKey.into());
         }
+        //= ATTESTATION#9.4 SHOULD: a code of a request that an instance has pushed is that instance's
+        if record.grant.confirmation.is_some() && record.grant.confirmation != cx.shown() {
+            return Err(Reason::CodeOfAnotherKey.into());
+        }
         // Only a request that is right in all else counts as a second use. Codes stand in histories and logs: who
         // merely finds an old one must not be able to end what it was good for.
         //= RFC6749#4.1.2 MUST: a second use of a code is refused; SHOULD: what it had produced is revoked
