@@ -19,7 +19,7 @@ use crate::{
     fapi::Profile,
     issue::{external, id_token},
     pkce,
-    policy::{EncryptionPolicy, Policy},
+    policy::{EXPERIMENTS, EncryptionPolicy, Policy},
 };
 
 /// Absolute URLs of the endpoints.
@@ -149,6 +149,13 @@ pub fn metadata(policy: &Policy, endpoints: &Endpoints) -> Map<String, Value> {
     let proving = move |method: &&dyn Method| anybody || proving(method);
     document.auth_methods(policy, "introspection", methods().filter(proving));
     document.list("hallpass_compatibility", policy.compatibility.names());
+    let experiments: Vec<String> = EXPERIMENTS
+        .iter()
+        .filter(|experiment| experiment.is_on(policy))
+        .map(|experiment| format!("{} {}", experiment.name, experiment.version))
+        .collect();
+    let experiments = experiments.iter().map(String::as_str);
+    document.list("hallpass_experimental", experiments);
 
     if policy.dpop.enabled {
         //= RFC9449#5.1 MUST: the algorithms of proofs are told where DPoP is supported

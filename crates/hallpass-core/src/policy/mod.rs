@@ -27,6 +27,7 @@ mod binding;
 mod compatibility;
 mod decoupled;
 mod encryption;
+mod experimental;
 mod keys;
 mod lifetimes;
 mod own;
@@ -41,6 +42,7 @@ pub use binding::{AttestationPolicy, Attester, DpopNonce, DpopPolicy, MtlsPolicy
 pub use compatibility::{Compatibility, is_host_of};
 pub use decoupled::{BackchannelPolicy, DeliveryMode, DevicePolicy};
 pub use encryption::EncryptionPolicy;
+pub use experimental::{EXPERIMENTS, Experiment};
 pub use keys::KeyPolicy;
 pub use lifetimes::Lifetimes;
 pub use own::{OwnMember, OwnParameter};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use hallpass_core::policy::{EXPERIMENTS, Experiment};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -13,27 +14,11 @@ use super::checker::Checker;
 #[serde(transparent)]
 pub struct Experimental(BTreeMap<String, String>);
 
-/// A feature, the version that this program has, and the document.
-struct Feature {
-    name: &'static str,
-    version: &'static str,
-    document: &'static str,
-}
-
-/// Every experimental feature.
-#[rustfmt::skip]
-const FEATURES: &[Feature] = &[
-    Feature { name: "client_attestation", version: "draft-10", document: "draft-ietf-oauth-attestation-based-client-auth" },
-    Feature { name: "client_documents", version: "draft-03", document: "draft-ietf-oauth-client-id-metadata-document" },
-    Feature { name: "ml_dsa", version: "rfc9964", document: "RFC 9964, ML-DSA for JOSE, which few clients know yet" },
-    Feature { name: "web_message", version: "draft-00", document: "draft-sakimura-oauth-wmrm" },
-];
-
 impl Experimental {
     /// Whether somebody wrote down that they know this feature as it is now.
     #[must_use]
     pub fn knows(&self, feature: &str) -> bool {
-        FEATURES.iter().any(|known| {
+        EXPERIMENTS.iter().any(|known| {
             known.name == feature && self.0.get(feature).is_some_and(|v| v == known.version)
         })
     }
@@ -44,11 +29,12 @@ impl Experimental {
         if self.0.contains_key(feature) {
             return;
         }
-        if let Some(known) = FEATURES.iter().find(|known| known.name == feature) {
-            let Feature {
+        if let Some(known) = EXPERIMENTS.iter().find(|known| known.name == feature) {
+            let Experiment {
                 name,
                 version,
                 document,
+                ..
             } = known;
             let message = format!(
                 "is experimental ({document}); say that you know it: experimental.{name} = \"{version}\""
@@ -60,7 +46,7 @@ impl Experimental {
     pub(super) fn check(&self, check: &mut Checker<'_>) {
         for (name, version) in &self.0 {
             let setting = format!("experimental.{name}");
-            match FEATURES.iter().find(|known| known.name == name) {
+            match EXPERIMENTS.iter().find(|known| known.name == name) {
                 None => check.problem(&setting, "there is no experimental feature of this name"),
                 Some(known) if known.version != version => {
                     let message = format!(

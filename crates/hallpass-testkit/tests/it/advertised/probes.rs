@@ -366,6 +366,19 @@ pub(super) static PROBES: &[(&str, Probe)] = &[
         },
     ),
     (
+        "hallpass_experimental",
+        List {
+            neighbours: &[
+                "client_attestation draft-10",
+                "client_documents draft-03",
+                "ml_dsa rfc9964",
+                "web_message draft-00",
+                "web_message",
+            ],
+            accepts: |desk, _, value| Box::pin(requests::experiment(desk, value)),
+        },
+    ),
+    (
         "client_attestation_signing_alg_values_supported",
         List {
             neighbours: JWS,

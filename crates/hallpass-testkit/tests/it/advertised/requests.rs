@@ -3,7 +3,7 @@
 use hallpass_testkit::{Answer, Request, assertion, html, wire};
 use serde_json::{Value, json};
 
-use super::desk::Desk;
+use super::{algorithms, attestation, clients, desk::Desk};
 
 /// A request of a client of the fixture, in a browser where nobody is signed in.
 async fn asked(desk: &Desk, client: &str, name: &str, value: &str) -> Answer {
@@ -92,6 +92,17 @@ pub(super) async fn response_mode(desk: &Desk, value: &str) -> bool {
     assert_eq!(carrier, wanted, "{value}");
     let signed = told(&answer, "response").is_some();
     signed == value.ends_with("jwt")
+}
+
+/// Whether the issuer does what that draft has.
+pub(super) async fn experiment(desk: &Desk, value: &str) -> bool {
+    match value {
+        "client_attestation draft-10" => attestation::proof(desk, "ES256").await,
+        "client_documents draft-03" => clients::of_a_document(desk).await,
+        "ml_dsa rfc9964" => algorithms::id_token(desk, "ML-DSA-44").await,
+        "web_message draft-00" => response_mode(desk, "web_message").await,
+        _ => false,
+    }
 }
 
 pub(super) async fn grant_type(desk: &Desk, value: &str) -> bool {
