@@ -319,6 +319,20 @@ pub struct Facts<'a> {
     pub dpop_nonce: Option<&'a (dyn Fn(&str) -> bool + Sync)>,
 }
 
+impl<'a> Facts<'a> {
+    /// The client's public keys, and whether they were fetched some time ago, so that it may have newer ones.
+    fn keys_of<'k>(&self, client: &'k Client) -> Result<(&'k Jwks, bool), Reason>
+    where
+        'a: 'k,
+    {
+        match (&client.jwks, self.fetched_jwks) {
+            (Some(keys), _) => Ok((keys, false)),
+            (None, Some(keys)) => Ok((keys, true)),
+            (None, None) => Err(Reason::KeysUnavailable),
+        }
+    }
+}
+
 impl fmt::Debug for Facts<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Facts")

@@ -54,11 +54,7 @@ impl Method for PrivateKeyJwt {
         {
             return Err(Reason::Algorithm);
         }
-        let (keys, may_be_old) = match (&client.jwks, facts.fetched_jwks) {
-            (Some(keys), _) => (keys, false),
-            (None, Some(keys)) => (keys, true),
-            (None, None) => return Err(Reason::KeysUnavailable),
-        };
+        let (keys, may_be_old) = facts.keys_of(client)?;
         let kid = assertion.jws.kid();
         let named = kid.is_some_and(|kid| has(keys, alg, kid));
         match assertion

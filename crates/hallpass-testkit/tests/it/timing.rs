@@ -13,10 +13,15 @@ use hallpass_accounts::{
     hash::{Cost, HashPool, Options},
     throttle::Limits,
 };
-use hallpass_core::client_request::ClientRequest;
-use hallpass_provider::ports::{Entropy as _, PasswordSignIn as _, SignInAttempt, SignInOutcome};
+use hallpass_core::{client_request::ClientRequest, sign_in::Method};
+use hallpass_provider::{
+    endpoints::CodeRefused,
+    ports::{Entropy as _, PasswordSignIn as _, SignInAttempt, SignInOutcome},
+};
 use hallpass_testkit::{Ask, Op, fixture, html, ports::SeededEntropy};
 use hallpass_types::{Params, Secret};
+
+use super::second_factor;
 
 /// The lower quartile of each class.
 async fn quartiles<const N: usize>(
@@ -198,20 +203,10 @@ async fn asking_for_a_mail_takes_as_long_for_every_address() {
         policy.people.sign_up = hallpass_core::policy::SignUp::Open;
         policy.people.mails_per_network = u32::MAX;
         policy.people.mails_per_address = u32::MAX;
-        policy
-            .sign_in
-            .methods
-            .push(hallpass_core::sign_in::Method::EmailCode);
+        policy.sign_in.methods.push(Method::EmailCode);
     })
     .await;
-    let mut here = op.browser();
-    let request = hallpass_testkit::Request::of("first", "openid");
-    let answer = here.send(request.get()).await;
-    let handle = hallpass_testkit::wire::param(answer.location(), "handle").unwrap();
-    let browser = hallpass_provider::browser::Browser {
-        binding: here.cookie("browser").map(str::to_owned),
-        ..hallpass_provider::browser::Browser::default()
-    };
+    let (handle, browser) = at_sign_in(&op).await;
     let classes = ["known", "known again", "disabled", "unknown"];
     let addresses = [
         "alice@example.test",
@@ -248,4 +243,47 @@ async fn asking_for_a_mail_takes_as_long_for_every_address() {
         .await;
         assert_alike(classes, times, times[0] / 4);
     }
+}
+
+// LG-05 and §2.20 for recovery codes as the first proof: as much is looked up for every name
+#[tokio::test]
+async fn a_recovery_code_takes_as_long_for_every_name() {
+    let op = Op::with(|policy| policy.sign_in.methods.push(Method::RecoveryCode)).await;
+    let (_, secret) = second_factor::enrolled(&op).await;
+    second_factor::new_codes(&op, &secret).await;
+    let classes = ["with codes", "with codes again", "without codes", "unknown"];
+    let names = ["alice", "alice", "bob"];
+    let mut at = None;
+    let times = quartiles(160, async |class, round| {
+        // Five tries of a name are looked at within a window; alice has two in a round.
+        if class == 0 && (round % 2 == 0 || at.is_none()) {
+            op.clock.advance(900);
+            at = None;
+        }
+        let (handle, browser) = match &mut at {
+            Some(at) => at,
+            none @ None => none.insert(at_sign_in(&op).await),
+        };
+        let unknown = format!("nobody-{round}");
+        let name = names.get(class).map_or(unknown.as_str(), |known| known);
+        let typed = (name, "00000-00000");
+        let given = op.provider.recovery_given(handle, browser, typed, None);
+        let refused = given.await.unwrap().unwrap_err();
+        assert_eq!(refused, CodeRefused::Wrong, "{name}");
+    });
+    let times = times.await;
+    assert_alike(classes, times, times[0] / 4);
+}
+
+/// A browser that is asked who it is, as the provider sees it, with the handle of its page.
+async fn at_sign_in(op: &Op) -> (String, hallpass_provider::browser::Browser) {
+    let mut here = op.browser();
+    let request = hallpass_testkit::Request::of("first", "openid");
+    let answer = here.send(request.get()).await;
+    let handle = hallpass_testkit::wire::param(answer.location(), "handle").unwrap();
+    let browser = hallpass_provider::browser::Browser {
+        binding: here.cookie("browser").map(str::to_owned),
+        ..hallpass_provider::browser::Browser::default()
+    };
+    (handle, browser)
 }

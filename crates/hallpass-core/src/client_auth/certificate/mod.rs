@@ -99,11 +99,7 @@ impl Method for SelfSigned {
         facts: &Facts<'_>,
     ) -> Result<Option<OnceUse>, Reason> {
         let shown = shown(credential)?;
-        let (keys, may_be_old) = match (&client.jwks, facts.fetched_jwks) {
-            (Some(keys), _) => (keys, false),
-            (None, Some(keys)) => (keys, true),
-            (None, None) => return Err(Reason::KeysUnavailable),
-        };
+        let (keys, may_be_old) = facts.keys_of(client)?;
         //= RFC8705#2.2 MUST: the certificate of the handshake is one that the client registered
         if !registered(keys, shown) {
             return Err(if may_be_old {
