@@ -57,6 +57,8 @@ short! {
     f01_kill_9_under_load "F01";
     f02_node_killed "F02";
     f03_races "F03";
+    f03a_races_of_what_is_signed "F03a";
+    f03b_races_for_what_was_allowed "F03b";
     f04_disk_full "F04";
     f05_failing_syncs "F05";
     f06_power_cut "F06";

@@ -1,6 +1,11 @@
 //! Statements use only what CockroachDB, YugabyteDB and Citus document as well. Whether they run there was not tried; this keeps
 //! out what is known not to.
 
+#![expect(
+    clippy::string_slice,
+    reason = "what is found is cut where it was found"
+)]
+
 use std::{collections::BTreeSet, fs, path::Path};
 
 /// The texts of SQL in migrations and in the program, each with where it stands. A literal counts where it begins as a

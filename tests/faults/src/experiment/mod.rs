@@ -13,6 +13,7 @@ mod graceful_stop;
 mod jobs;
 mod key_rotation;
 mod kill9;
+mod links;
 mod locked_database;
 mod node_killed;
 pub(crate) mod nodes;
@@ -91,7 +92,9 @@ macro_rules! experiments {
 experiments! {
     "F01" kill9::run, "kill -9 under load, again and again";
     "F02" node_killed::run, "kill -9 of one of two nodes on PostgreSQL, again and again";
-    "F03" races::run, "the same code, refresh token, assertion, proof, pushed request, device code or auth_req_id on several connections and two nodes at once";
+    "F03" races::run, "the same code or refresh token on several connections and two nodes at once";
+    "F03a" races::signed, "the same assertion, proof or pushed request on several connections and two nodes at once";
+    "F03b" races::allowed, "the same link, device code or auth_req_id on several connections and two nodes at once";
     "F04" disk_full::run, "the disk is full under load, and has space again";
     "F05" sync_errors::run, "fsync fails with EIO under load";
     "F06" power_cut::run, "power is cut: copies of the files at any instant, with torn writes at the end";

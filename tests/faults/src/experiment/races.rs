@@ -8,9 +8,8 @@ use tokio::sync::Barrier;
 
 use super::Ran;
 use super::nodes::Nodes;
-use super::once;
-use super::polled;
 use super::scene::Scene;
+use super::{links, once, polled};
 use crate::caller::{Caller, Place};
 use crate::history::{Deed, History, Outcome, Tokens};
 use crate::report::require;
@@ -30,23 +29,44 @@ pub(super) async fn run(setup: &Setup, mut report: Report) -> Result<Ran, Failed
     scene.judge(&server, &mut report).await?;
     drop(server);
 
-    let settings = [LIMITS, polled::SETTINGS].concat();
-    let Some(nodes) = Nodes::start(setup, "races", 2, (&[], &settings)).await? else {
+    let Some(nodes) = Nodes::start(setup, "races", 2, (&[], LIMITS)).await? else {
         report.figure("two nodes", "left out: PostgreSQL is not installed");
         return Ok(Ran::Done(report));
     };
-    let label = "two nodes on PostgreSQL";
-    contests(&nodes.places, &nodes.history, rounds, (label, &mut report)).await?;
-    once::run(&nodes, rounds, (label, &mut report)).await?;
-    polled::run(&nodes, rounds, (label, &mut report)).await?;
+    contests(&nodes.places, &nodes.history, rounds, (NODES, &mut report)).await?;
     nodes.judge(&mut report).await?;
     Ok(Ran::Done(report))
 }
 
-/// Everybody comes from one address, where thousands of codes that are used already are those of somebody who guesses, and
-/// one client would have too many pushed requests that wait.
+/// Assertions, proofs and pushed requests.
+pub(super) async fn signed(setup: &Setup, mut report: Report) -> Result<Ran, Failed> {
+    let rounds = setup.times(60, 10_000);
+    let Some(nodes) = Nodes::start(setup, "races", 2, (&[], LIMITS)).await? else {
+        return Ok(Ran::Skipped("PostgreSQL is not installed".to_owned()));
+    };
+    once::run(&nodes, rounds, (NODES, &mut report)).await?;
+    Ok(Ran::Done(report))
+}
+
+/// What a person has allowed elsewhere, and links.
+pub(super) async fn allowed(setup: &Setup, mut report: Report) -> Result<Ran, Failed> {
+    let settings = [LIMITS, polled::SETTINGS, links::SETTINGS].concat();
+    let Some(nodes) = Nodes::start(setup, "races", 2, (&[], &settings)).await? else {
+        return Ok(Ran::Skipped("PostgreSQL is not installed".to_owned()));
+    };
+    // A person's pages and a command's start are in each of these rounds, and four passwords are hashed for a link.
+    links::run(&nodes, setup.times(5, 250), (NODES, &mut report)).await?;
+    polled::run(&nodes, setup.times(30, 2_500), (NODES, &mut report)).await?;
+    Ok(Ran::Done(report))
+}
+
+const NODES: &str = "two nodes on PostgreSQL";
+
+/// Everybody comes from one address, where thousands of codes and assertions that are used already are those of somebody who
+/// guesses, and one client would have too many pushed requests that wait.
 const LIMITS: &[(&str, &str)] = &[
     ("HALLPASS__RATE_LIMITS__WRONG_TOKENS_PER_ADDRESS", "1000000"),
+    ("HALLPASS__RATE_LIMITS__CLIENT_AUTH_PER_ADDRESS", "1000000"),
     ("HALLPASS__PUSHED_REQUESTS__MAX_WAITING", "1000000"),
     (
         "HALLPASS__PUSHED_REQUESTS__PER_NETWORK_PER_MINUTE",
