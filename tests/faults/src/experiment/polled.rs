@@ -25,7 +25,7 @@ pub(super) const SETTINGS: &[(&str, &str)] = &[
 
 pub(super) async fn run(
     nodes: &Nodes,
-    rounds: u32,
+    (rounds, requests): (u32, u32),
     (label, report): (&str, &mut Report),
 ) -> Result<(), Failed> {
     let mut asker = Asker::new(nodes).await?;
@@ -38,14 +38,14 @@ pub(super) async fn run(
         })?;
     }
     report.figure(&format!("{label}: device codes good once"), rounds);
-    for _ in 0..rounds {
+    for _ in 0..requests {
         let request = asker.allowed_request().await?;
         let won = racers.race(vec![(None, request); CONTESTANTS]).await?;
         require(won == 1, || {
             format!("{label}: an auth_req_id worked {won} times")
         })?;
     }
-    report.figure(&format!("{label}: auth_req_id good once"), rounds);
+    report.figure(&format!("{label}: auth_req_id good once"), requests);
     Ok(())
 }
 
