@@ -11,7 +11,7 @@ use hallpass_types::{CredentialId, Params, Secret};
 use http::{HeaderValue, StatusCode, header::RETRY_AFTER, request::Parts as Head};
 use http_body::Body;
 
-use super::{PageRoutes, is_answer, path::ACCOUNT, posted::undecided, sign_up::peer};
+use super::{PageRoutes, path::ACCOUNT, posted::undecided, sign_up::peer};
 use crate::{
     Page, time,
     view::{Credentials, PasskeyRow, SignInError},
@@ -91,11 +91,7 @@ impl PageRoutes {
     {
         let browser = self.browser(head);
         let provider = self.provider();
-        let posted = if is_answer(head)? {
-            Some(self.posted(head, body).await?)
-        } else {
-            None
-        };
+        let posted = self.posted_if_sent(head, body).await?;
         let path = format!("{ACCOUNT}{}", page.path());
         let (visited, cookies) = provider.visit(&browser, &path, true).await?;
         let visitor = match visited {

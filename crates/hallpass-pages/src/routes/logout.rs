@@ -9,7 +9,7 @@ use hallpass_provider::{
 use http::{StatusCode, request::Parts as Head};
 use http_body::Body;
 
-use super::{PageRoutes, handle_of, is_answer, posted::undecided, read_only};
+use super::{PageRoutes, handle_of, posted::undecided, read_only};
 use crate::{
     Page,
     view::{ConfirmLogout, SignedOut},
@@ -21,11 +21,7 @@ impl PageRoutes {
         B: Body + Send,
         B::Data: Send,
     {
-        let posted = if is_answer(head)? {
-            Some(self.posted(head, body).await?)
-        } else {
-            None
-        };
+        let posted = self.posted_if_sent(head, body).await?;
         let handle = handle_of(head)?;
         let browser = self.browser(head);
         let provider = self.provider();

@@ -5,7 +5,7 @@ use hallpass_provider::ports::PageKind;
 use http::{StatusCode, request::Parts as Head};
 use http_body::Body;
 
-use super::{PageRoutes, handle_of, is_answer, posted::undecided};
+use super::{PageRoutes, handle_of, posted::undecided};
 use crate::{
     Page,
     view::{Organization, SelectOrganization},
@@ -17,11 +17,7 @@ impl PageRoutes {
         B: Body + Send,
         B::Data: Send,
     {
-        let posted = if is_answer(head)? {
-            Some(self.posted(head, body).await?)
-        } else {
-            None
-        };
+        let posted = self.posted_if_sent(head, body).await?;
         let handle = handle_of(head)?;
         let browser = self.browser(head);
         if let Some(form) = posted {

@@ -5,7 +5,7 @@ use hallpass_types::{ErrorCode, Params};
 use http::request::Parts as Head;
 use http_body::Body;
 
-use super::PageRoutes;
+use super::{PageRoutes, is_answer};
 
 impl PageRoutes {
     /// Reads a form that one of our own pages sent.
@@ -26,6 +26,23 @@ impl PageRoutes {
             ));
         }
         form(&head.headers, body).await
+    }
+
+    /// As [`Self::posted`]; none when the page is only asked for.
+    pub(super) async fn posted_if_sent<B>(
+        &self,
+        head: &Head,
+        body: B,
+    ) -> Result<Option<Params>, Problem>
+    where
+        B: Body + Send,
+        B::Data: Send,
+    {
+        if is_answer(head)? {
+            self.posted(head, body).await.map(Some)
+        } else {
+            Ok(None)
+        }
     }
 }
 

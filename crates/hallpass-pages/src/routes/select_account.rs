@@ -5,7 +5,7 @@ use hallpass_provider::ports::PageKind;
 use http::{StatusCode, request::Parts as Head};
 use http_body::Body;
 
-use super::{PageRoutes, handle_of, is_answer};
+use super::{PageRoutes, handle_of};
 use crate::{
     Page,
     view::{Account, SelectAccount},
@@ -22,11 +22,7 @@ impl PageRoutes {
         B: Body + Send,
         B::Data: Send,
     {
-        let posted = if is_answer(head)? {
-            Some(self.posted(head, body).await?)
-        } else {
-            None
-        };
+        let posted = self.posted_if_sent(head, body).await?;
         let handle = handle_of(head)?;
         let browser = self.browser(head);
         let page = PageKind::SelectAccount;

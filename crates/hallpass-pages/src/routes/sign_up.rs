@@ -18,7 +18,7 @@ use http::{HeaderValue, StatusCode, header::RETRY_AFTER, request::Parts as Head}
 use http_body::Body;
 
 use super::{
-    PageRoutes, handle_of, is_answer,
+    PageRoutes, handle_of,
     path::{LINK, RECOVER},
     posted::undecided,
 };
@@ -114,11 +114,7 @@ impl PageRoutes {
         B: Body + Send,
         B::Data: Send,
     {
-        let posted = if is_answer(head)? {
-            Some(self.posted(head, body).await?)
-        } else {
-            None
-        };
+        let posted = self.posted_if_sent(head, body).await?;
         let handle = handle_of(head)?;
         let browser = self.browser(head);
         let provider = self.provider();
@@ -159,11 +155,7 @@ impl PageRoutes {
         B: Body + Send,
         B::Data: Send,
     {
-        let posted = if is_answer(head)? {
-            Some(self.posted(head, body).await?)
-        } else {
-            None
-        };
+        let posted = self.posted_if_sent(head, body).await?;
         let provider = self.provider();
         provider.recovery()?;
         let browser = self.browser(head);
@@ -289,11 +281,7 @@ impl PageRoutes {
         B: Body + Send,
         B::Data: Send,
     {
-        let posted = if is_answer(head)? {
-            Some(self.posted(head, body).await?)
-        } else {
-            None
-        };
+        let posted = self.posted_if_sent(head, body).await?;
         let token = token_of(head)?;
         let browser = self.browser(head);
         let provider = self.provider();

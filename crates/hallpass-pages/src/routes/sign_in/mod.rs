@@ -19,7 +19,7 @@ use hallpass_types::{Params, Secret, Subject};
 use http::{HeaderValue, StatusCode, header::RETRY_AFTER, request::Parts as Head};
 use http_body::Body;
 
-use super::{PageRoutes, handle_of, is_answer, sign_up::peer};
+use super::{PageRoutes, handle_of, sign_up::peer};
 use crate::{
     Page,
     view::{SignIn, SignInError},
@@ -78,11 +78,7 @@ impl PageRoutes {
         B: Body + Send,
         B::Data: Send,
     {
-        let posted = if is_answer(head)? {
-            Some(self.posted(head, body).await?)
-        } else {
-            None
-        };
+        let posted = self.posted_if_sent(head, body).await?;
         let handle = handle_of(head)?;
         let mut browser = self.browser(head);
         browser.remember = posted
