@@ -33,7 +33,7 @@ pub(crate) fn all(check: bool) -> Result<Vec<String>, String> {
     )?);
     stale.extend(workspace::write(
         "docs/reference/command-line.md",
-        &command_line()?,
+        &hallpass(&["config", "command-line"])?,
         check,
     )?);
     Ok(stale)
@@ -59,65 +59,6 @@ fn hallpass(arguments: &[&str]) -> Result<String, String> {
         text.push('\n');
     }
     Ok(text)
-}
-
-/// Every command of our binary.
-pub(crate) const COMMANDS: &[&[&str]] = &[
-    &[],
-    &["serve"],
-    &["config"],
-    &["config", "check"],
-    &["config", "schema"],
-    &["config", "openapi"],
-    &["audit"],
-    &["audit", "export"],
-    &["user"],
-    &["user", "create"],
-    &["user", "list"],
-    &["user", "disable"],
-    &["user", "enable"],
-    &["user", "set-password"],
-    &["client"],
-    &["client", "create"],
-    &["client", "list"],
-    &["client", "show"],
-    &["client", "delete"],
-    &["registration-token"],
-    &["registration-token", "create"],
-    &["registration-token", "list"],
-    &["registration-token", "revoke"],
-    &["role"],
-    &["role", "set"],
-    &["group"],
-    &["group", "set"],
-    &["organization"],
-    &["organization", "set"],
-    &["member"],
-    &["member", "set"],
-    &["key"],
-    &["key", "list"],
-    &["key", "rotate"],
-    &["migrate"],
-];
-
-fn command_line() -> Result<String, String> {
-    let mut out =
-        String::from("# Command line\n\nWritten by `cargo xtask generate` from `--help`.\n");
-    for command in COMMANDS {
-        let mut arguments = command.to_vec();
-        arguments.push("--help");
-        let help = hallpass(&arguments)?;
-        let title = std::iter::once(&"hallpass")
-            .chain(command.iter())
-            .copied()
-            .collect::<Vec<_>>()
-            .join(" ");
-        out.push_str(&format!(
-            "\n## `{title}`\n\n```text\n{}\n```\n",
-            help.trim_end()
-        ));
-    }
-    Ok(out)
 }
 
 /// The table of crates inside ARCHITECTURE.md, between its two markers.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::{generate, workspace};
+use crate::workspace;
 
 /// Names of what exists.
 pub(super) struct Tree {
@@ -46,9 +46,11 @@ impl Tree {
             tree.add_code(&file, &workspace::read(&file)?);
         }
         tree.add_settings(&workspace::read("hallpass.example.toml")?);
-        for command in generate::COMMANDS {
-            tree.names
-                .insert(("command", format!("hallpass {}", command.join(" "))));
+        let commands = workspace::read("docs/reference/command-line.md")?;
+        for line in commands.lines() {
+            if let Some(name) = line.strip_prefix("## `").and_then(|l| l.strip_suffix('`')) {
+                tree.names.insert(("command", name.to_owned()));
+            }
         }
         let expected = workspace::read("conformance/expected.json")?;
         let expected: Value =

@@ -143,6 +143,8 @@ pub enum Config {
     Schema,
     /// Print the OpenAPI document of everything that is answered.
     Openapi,
+    /// Print the help of every command, as Markdown.
+    CommandLine,
 }
 
 /// What to do with clients.

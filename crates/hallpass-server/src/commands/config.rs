@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use clap::CommandFactory as _;
 use hallpass_types::Issuer;
 use serde_json::json;
 
 use super::environment;
-use crate::cli;
+use crate::cli::{self, Cli};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::output::{Output, print};
@@ -24,12 +25,38 @@ pub(super) fn run(
                 .map_err(|error| Failure::doing("cannot print", &error))?;
             print(&schema)
         }
+        cli::Config::CommandLine => print(&command_line()),
         cli::Config::Openapi => {
             let issuer = Issuer::parse(EXAMPLE).map_err(|_| Failure::new("no issuer"))?;
             let document = hallpass_admin::openapi::document(&issuer, &crate::app::described());
             let text = serde_json::to_string_pretty(&document)
                 .map_err(|error| Failure::doing("cannot print", &error))?;
             print(&text)
+        }
+    }
+}
+
+/// What `--help` says of every command, as they are registered.
+fn command_line() -> String {
+    let mut root = Cli::command();
+    root.build();
+    let mut out =
+        String::from("# Command line\n\nWritten by `cargo xtask generate` from `--help`.\n");
+    describe(&root, "hallpass", &mut out);
+    out
+}
+
+fn describe(command: &clap::Command, path: &str, out: &mut String) {
+    let help = command.clone().render_long_help().to_string();
+    let help: Vec<&str> = help.lines().map(str::trim_end).collect();
+    let help = help.join("\n");
+    out.push_str(&format!(
+        "\n## `{path}`\n\n```text\n{}\n```\n",
+        help.trim_end()
+    ));
+    for inner in command.get_subcommands() {
+        if inner.get_name() != "help" && !inner.is_hide_set() {
+            describe(inner, &format!("{path} {}", inner.get_name()), out);
         }
     }
 }

@@ -56,10 +56,11 @@ pub fn watch_shared_limits(metrics: &Metrics, limits: &SharedLimits) {
         move || Some(f64::from(u8::from(of.is_connected()))),
     );
     let of = limits.clone();
-    metrics.observe_gauge(
+    let read = move || vec![(Vec::new(), of.failures())];
+    metrics.observe(
         "hallpass_shared_limits_failures",
         "How often Redis did not answer",
-        move || u32::try_from(of.failures()).ok().map(f64::from),
+        Observe::Counter(Box::new(read)),
     );
 }
 

@@ -1,5 +1,6 @@
 //! What the front makes of odd requests.
 
+use crate::process::{Folder, Serving};
 use crate::support::{get, responses, send, start};
 
 #[tokio::test]
@@ -214,4 +215,51 @@ async fn an_answer_that_does_not_wait_for_the_whole_body_arrives() {
         let answer = send(server.address, chunked.as_bytes()).await;
         assert!(answer.starts_with("HTTP/1.1 413 "), "{answer:?}");
     }
+}
+
+// S47, HT-12
+#[test]
+fn s47_behind_a_proxy_every_url_and_cookie_follows_the_issuer_and_no_header() {
+    let folder = Folder::new();
+    let text = "protocol.signing_algs = ['ES256']\nserver.issuer = 'https://login.example.com'\n\
+        server.trusted_proxies = ['127.0.0.1']\nserver.forwarded_header = 'x-forwarded'\n[[clients]]\nclient_id = 'web'\n\
+        redirect_uris = ['https://rp.test/cb']\ntoken_endpoint_auth_method = 'none'\n";
+    folder.write("hallpass.toml", text);
+    let server = Serving::start(&folder, &["--config", "hallpass.toml"]);
+    let ask = |path: &str| {
+        let head = format!(
+            "GET {path} HTTP/1.1\r\nx-forwarded-host: evil.example\r\nx-forwarded-proto: http\r\n\
+             x-forwarded-for: 192.0.2.7\r\nforwarded: host=evil.example;proto=http\r\n"
+        );
+        server.send(&head, "")
+    };
+    let metadata = ask("/.well-known/openid-configuration").json();
+    assert_eq!(metadata["issuer"], "https://login.example.com");
+    let urls = metadata.as_object().unwrap().iter();
+    let urls = urls.filter(|(name, _)| name.ends_with("_endpoint") || name.ends_with("_uri"));
+    let mut seen = 0;
+    for (name, url) in urls {
+        let url = url.as_str().unwrap();
+        assert!(
+            url.starts_with("https://login.example.com/"),
+            "{name} {url}"
+        );
+        seen += 1;
+    }
+    assert!(seen > 5, "{metadata}");
+    let query = "/authorize?client_id=web&response_type=code&scope=openid&code_challenge_method=S256\
+        &redirect_uri=https%3A%2F%2Frp.test%2Fcb&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+    let asked = ask(query);
+    assert_eq!(asked.status, 303, "{}", asked.body);
+    assert!(!asked.head.contains("evil.example"), "{}", asked.head);
+    let lines = asked.head.lines().map(str::to_ascii_lowercase);
+    let cookies: Vec<String> = lines.filter(|l| l.starts_with("set-cookie:")).collect();
+    assert!(!cookies.is_empty(), "{}", asked.head);
+    for cookie in cookies {
+        assert!(
+            cookie.contains("__host-") && cookie.contains("; secure"),
+            "{cookie}"
+        );
+    }
+    server.stop();
 }

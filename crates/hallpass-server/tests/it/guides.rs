@@ -172,3 +172,133 @@ fn the_guide_from_sourceloop_works_as_it_is_written() {
     }
     assert_eq!(server.get("/connect/get-keys").status, 404);
 }
+
+/// The lines of a guide's shell that begin with a program.
+fn shell<'a>(guide: &'a str, program: &str) -> Vec<String> {
+    let lines = blocks(guide)
+        .into_iter()
+        .filter(|(language, _)| *language == "sh");
+    let lines: Vec<String> = lines
+        .flat_map(|(_, text)| text.lines().map(str::to_owned).collect::<Vec<_>>())
+        .collect();
+    let begins = |line: &String| line.split(' ').next() == Some(program);
+    lines.into_iter().filter(begins).collect()
+}
+
+/// Runs a line of a guide, which is to succeed.
+fn run(folder: &Folder, line: &str) -> Value {
+    let words = words(line);
+    let arguments: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
+    folder.json(&[&arguments[..], &["--json"]].concat())
+}
+
+fn counted(told: &Value, kind: &str) -> u64 {
+    told[kind]["imported"].as_u64().unwrap_or_default()
+}
+
+fn realm() -> String {
+    json!({
+        "realm": "acme",
+        "roles": {"realm": [{"name": "editor"}], "client": {"web": [{"name": "admin"}]}},
+        "groups": [{"name": "staff", "subGroups": [{"name": "night", "realmRoles": ["editor"]}]}],
+        "clients": [
+            {"clientId": "web", "secret": "plain secret", "redirectUris": ["https://rp.test/cb", "https://rp.test/*"]},
+            {"clientId": "old", "protocol": "saml"},
+        ],
+        "users": [{
+            "id": "kc-1", "username": "kay", "enabled": true, "requiredActions": ["UPDATE_PASSWORD"],
+            "groups": ["/staff/night"], "clientRoles": {"web": ["admin"]},
+        }],
+    })
+    .to_string()
+}
+
+#[test]
+fn the_guide_from_keycloak_works_as_it_is_written() {
+    let guide = include_str!("../../../../docs/guide/from-keycloak.md");
+    let export = shell(guide, "kc.sh").pop().unwrap();
+    let file = export.split(' ').next_back().unwrap().to_owned();
+    let folder = Folder::new();
+    folder.write(&file, &realm());
+    let lines = shell(guide, "hallpass");
+    assert_eq!(lines.len(), 2);
+    assert_eq!(counted(&run(&folder, &lines[0]), "users"), 1);
+    assert_eq!(
+        folder.json(&["user", "list", "--json"]),
+        json!([]),
+        "only said"
+    );
+    let told = run(&folder, &lines[1]);
+    assert_eq!(
+        (counted(&told, "users"), counted(&told, "clients")),
+        (1, 1),
+        "{told}"
+    );
+    // What the table promises.
+    let users = folder.json(&["user", "list", "--json"]);
+    assert_eq!(users[0]["subject"], "kc-1");
+    let member = folder.json(&["member", "show", "kay", "--json"]);
+    assert_eq!(member[0]["groups"], json!(["/staff/night"]));
+    assert_eq!(member[0]["roles"], json!(["web/admin"]));
+    let client = folder.json(&["client", "show", "web", "--json"]);
+    assert_eq!(
+        client["redirect_uris"],
+        json!(["https://rp.test/cb"]),
+        "no pattern"
+    );
+    assert_eq!(run(&folder, &lines[1])["users"]["already_there"], 1);
+}
+
+#[test]
+fn the_guide_to_moving_in_works_as_it_is_written() {
+    let guide = include_str!("../../../../docs/guide/moving-in.md");
+    let folder = Folder::new();
+    folder.write("realm.json", &realm());
+    folder.write(
+        "clients.json",
+        "[{\"client_id\": \"app\", \"client_secret\": \"plain secret\", \"redirect_uris\": [\"https://rp.test/cb\"]}]",
+    );
+    let person = json!({"username": "pat", "password_hash": crate::moving::BCRYPT});
+    folder.write("people.jsonl", &person.to_string());
+    // The table: a command at the end of a row.
+    let rows = guide.lines().filter_map(|line| line.strip_prefix('|'));
+    let commands = rows.filter_map(|row| row.split('`').nth(1));
+    let commands: Vec<&str> = commands
+        .filter(|c| c.starts_with("hallpass import "))
+        .collect();
+    assert_eq!(commands.len(), 4, "{commands:?}");
+    for command in &commands[1..] {
+        run(&folder, &format!("{command} --dry-run"));
+        run(&folder, command);
+    }
+    let users = folder.json(&["user", "list", "--json"]);
+    assert_eq!(users.as_array().unwrap().len(), 2, "{users}");
+    let clients = folder.json(&["client", "list", "--json"]);
+    assert_eq!(clients.as_array().unwrap().len(), 2, "{clients}");
+
+    let Some(cluster) = hallpass_testpg::Cluster::start(&["fsync=off"]) else {
+        return;
+    };
+    let (_, pem) = crate::moving::old_key(Some("old-key"));
+    cluster.sql(&crate::moving::schema(&pem));
+    let password = folder.write("db-password", "not asked for here\n");
+    let own = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(password, own).unwrap();
+    let dump = shell(guide, "pg_dump").pop().unwrap();
+    let dump = dump.split('#').next().unwrap().replace("--dbname auth", "");
+    let dumped = std::process::Command::new("pg_dump")
+        .args(dump.split_ascii_whitespace().skip(1))
+        .args(["--dbname", &cluster.url()])
+        .current_dir(&folder.0)
+        .status();
+    assert!(dumped.unwrap().success());
+    let lines = shell(guide, "hallpass");
+    assert_eq!(lines.len(), 2);
+    // The same people, by either way; the first only says so.
+    let mut counts = Vec::new();
+    for line in lines {
+        let line = line.replace("postgres://reader@db.internal/auth", &cluster.url());
+        counts.push(counted(&run(&folder, &line), "users"));
+    }
+    assert!(counts[0] > 1000 && counts[0] == counts[1], "{counts:?}");
+}

@@ -11,11 +11,11 @@ use crate::dashboard::person::{PASSWORD, Person, location};
 use crate::process::{Folder, Serving};
 
 /// Of [`PASSWORD`].
-const BCRYPT: &str = "$2b$05$abcdefghijklmnopqrstuuD3mHdCr44zlIZ.VZCaYRpfQhXMYnEo.";
+pub(crate) const BCRYPT: &str = "$2b$05$abcdefghijklmnopqrstuuD3mHdCr44zlIZ.VZCaYRpfQhXMYnEo.";
 const PEOPLE: usize = 2000;
 
 /// A key of the old system, an ID token that it signed, and its PEM.
-fn old_key(kid: Option<&str>) -> (String, String) {
+pub(crate) fn old_key(kid: Option<&str>) -> (String, String) {
     let key = SigningKey::generate(JwsAlgorithm::RS256).unwrap();
     let pkcs8 = base64::engine::general_purpose::STANDARD.encode(key.to_pkcs8().unwrap());
     let kid = kid.map_or_else(|| key.spki_digest().unwrap(), str::to_owned);
@@ -68,7 +68,7 @@ fn counts(told: &Value, kind: &str) -> (u64, u64, u64) {
 }
 
 /// What the service's tables look like, and what is in them.
-fn schema(pem: &str) -> String {
+pub(crate) fn schema(pem: &str) -> String {
     format!(
         "CREATE SCHEMA main;
         CREATE TABLE main.auth_clients (id integer PRIMARY KEY, client_id varchar(50), client_secret varchar(50), redirect_url varchar(200),

@@ -112,7 +112,7 @@ async fn garbage_is_an_invalid_token() {
 
 // UI-02, UI-03
 #[tokio::test]
-async fn a_token_is_presented_once_and_never_in_the_address() {
+async fn s05_a_token_is_presented_once_by_get_or_post_and_never_in_the_address() {
     //= test RFC6750#2 a client does not use more than one way to send the token
     let op = Op::start().await;
     let mut browser = op.browser();

@@ -177,16 +177,11 @@ impl Metrics {
 
     fn observe_process(&self) {
         type Read = fn() -> Option<f64>;
-        let readings: [(&'static str, &'static str, Read); 4] = [
+        let readings: [(&'static str, &'static str, Read); 3] = [
             (
                 "process_resident_memory_bytes",
                 "Resident memory",
                 process::resident_bytes,
-            ),
-            (
-                "process_cpu_seconds",
-                "Processor time",
-                process::cpu_seconds,
             ),
             (
                 "process_open_fds",
@@ -198,6 +193,11 @@ impl Metrics {
         for (name, help, read) in readings {
             self.observe_gauge(name, help, read);
         }
+        self.observe(
+            "process_cpu_seconds",
+            "Processor time",
+            Observe::Seconds(Box::new(process::cpu_seconds)),
+        );
     }
 }
 

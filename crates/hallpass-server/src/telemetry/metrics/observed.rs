@@ -16,6 +16,8 @@ pub enum Observe {
     Gauge(Box<dyn Fn() -> Vec<Reading<f64>> + Send + Sync>),
     /// Numbers that only grow.
     Counter(Box<dyn Fn() -> Vec<Reading<u64>> + Send + Sync>),
+    /// Time that only grows, in seconds.
+    Seconds(Box<dyn Fn() -> Option<f64> + Send + Sync>),
     /// A distribution.
     Histogram(Box<dyn Fn() -> Distribution + Send + Sync>),
 }
@@ -25,6 +27,7 @@ impl fmt::Debug for Observe {
         f.write_str(match self {
             Self::Gauge(_) => "Gauge",
             Self::Counter(_) => "Counter",
+            Self::Seconds(_) => "Seconds",
             Self::Histogram(_) => "Histogram",
         })
     }
@@ -63,7 +66,7 @@ impl Collector for Observed {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let kind = match &self.observe {
             Observe::Gauge(_) => MetricType::Gauge,
-            Observe::Counter(_) => MetricType::Counter,
+            Observe::Counter(_) | Observe::Seconds(_) => MetricType::Counter,
             Observe::Histogram(_) => MetricType::Histogram,
         };
         let mut metric = encoder.encode_descriptor(self.name, self.help, None, kind)?;
@@ -88,6 +91,11 @@ impl Collector for Observed {
                     }
                 }
             }
+            Observe::Seconds(read) => {
+                if let Some(value) = read() {
+                    metric.encode_counter(&value, NO_EXEMPLAR_OF_SECONDS)?;
+                }
+            }
             Observe::Histogram(read) => {
                 let Distribution { sum, buckets } = read();
                 let count = buckets
@@ -108,4 +116,5 @@ impl fmt::Debug for Observed {
     }
 }
 
+const NO_EXEMPLAR_OF_SECONDS: Option<&Exemplar<[(&str, &str); 0], f64>> = None;
 const NO_EXEMPLAR: Option<&Exemplar<[(&str, &str); 0], u64>> = None;
