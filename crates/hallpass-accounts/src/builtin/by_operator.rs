@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{
     AccountError, BuiltinAccounts, account,
-    change::{COMMANDS, is_reserved},
+    change::{COMMANDS, is_reserved, known_by, known_of},
     name::{self, username_key},
 };
 
@@ -28,10 +28,13 @@ impl BuiltinAccounts {
                 claims,
             } => {
                 let hash = match password {
-                    Some(password) => match self.chosen(password, COMMANDS, &[]).await? {
-                        Ok(hash) => Some(hash),
-                        Err(unfit) => return Ok(Err(unfit)),
-                    },
+                    Some(password) => {
+                        let about = known_by(username, claims);
+                        match self.chosen(password, COMMANDS, &about).await? {
+                            Ok(hash) => Some(hash),
+                            Err(unfit) => return Ok(Err(unfit)),
+                        }
+                    }
                     None => None,
                 };
                 self.prepare_account(username, hash, must_change, claims)
@@ -41,7 +44,9 @@ impl BuiltinAccounts {
                 password,
                 must_change,
             } => {
-                let hash = match self.chosen(password, COMMANDS, &[]).await? {
+                let user = self.around.store.user(issuer, subject).await?;
+                let about = user.as_ref().map(known_of).unwrap_or_default();
+                let hash = match self.chosen(password, COMMANDS, &about).await? {
                     Ok(hash) => hash,
                     Err(unfit) => return Ok(Err(unfit)),
                 };

@@ -46,6 +46,11 @@ pub enum AccountError {
     /// The password is longer than [`MAX_PASSWORD_LEN`].
     #[error("the password must have at most {MAX_PASSWORD_LEN} bytes")]
     TooLong,
+    /// The password is one that others guess.
+    #[error(
+        "the password is one that others guess: many people use it, or it is made of the user's name"
+    )]
+    Guessed,
     /// The hash of a password is none that is verified here, or dearer than anything that is.
     #[error(
         "the password hash cannot be used: bcrypt, scrypt, PBKDF2 and Argon2 within limits can"
@@ -85,7 +90,10 @@ impl BuiltinAccounts {
             return Err(AccountError::ReservedClaim);
         }
         let password = match password {
-            Some(password) => Some(self.hashed(&password, COMMANDS).await?),
+            Some(password) => {
+                let about = known_by(&username, &claims);
+                Some(self.hashed_unguessed(&password, &about).await?)
+            }
             None => None,
         };
         self.insert(issuer, (username, password), (must_change, false), claims)
@@ -184,7 +192,9 @@ impl BuiltinAccounts {
         subject: &Subject,
         password: &Secret,
     ) -> Result<UserRecord, AccountError> {
-        let hash = self.hashed(password, COMMANDS).await?;
+        let found = self.around.store.user(issuer, subject).await?;
+        let found = found.ok_or(AccountError::Unknown)?;
+        let hash = self.hashed_unguessed(password, &known_of(&found)).await?;
         self.change(issuer, subject, |user| set(user, hash.clone()))
             .await
     }
@@ -328,6 +338,21 @@ impl BuiltinAccounts {
         self.around.store.commit(issuer, commit).await
     }
 
+    /// Hashes a password that an operator gives, who has to give one that nobody guesses, as everybody has to.
+    async fn hashed_unguessed(
+        &self,
+        password: &Secret,
+        about: &[&str],
+    ) -> Result<String, AccountError> {
+        // What is too short or too long is said to be that.
+        let fits = password.expose().chars().count() >= self.min_length
+            && password.expose().len() <= MAX_PASSWORD_LEN;
+        if fits && is_guessed(password.expose(), about) {
+            return Err(AccountError::Guessed);
+        }
+        self.hashed(password, COMMANDS).await
+    }
+
     /// Checks the length and hashes.
     pub(super) async fn hashed(
         &self,
@@ -379,13 +404,13 @@ fn unfit(unfit: Unfit) -> PasswordRefused {
 
 /// What everybody may know of an account, of which no password is made.
 pub(super) fn known_of(user: &UserRecord) -> Vec<&str> {
+    known_by(&user.username, &user.claims)
+}
+
+pub(super) fn known_by<'a>(username: &'a str, claims: &'a Map<String, Value>) -> Vec<&'a str> {
     let told = ["email", "name", "given_name", "family_name", "nickname"];
-    let claims = told
-        .iter()
-        .filter_map(|name| user.claims.get(*name)?.as_str());
-    std::iter::once(user.username.as_str())
-        .chain(claims)
-        .collect()
+    let claims = told.iter().filter_map(|name| claims.get(*name)?.as_str());
+    std::iter::once(username).chain(claims).collect()
 }
 
 /// What a person can do about it; everything else is ours.
@@ -393,6 +418,7 @@ fn refused(error: AccountError) -> Result<PasswordRefused, StoreError> {
     Ok(match error {
         AccountError::TooShort(characters) => PasswordRefused::TooShort(characters),
         AccountError::TooLong => PasswordRefused::TooLong(MAX_PASSWORD_LEN),
+        AccountError::Guessed => PasswordRefused::TooCommon,
         AccountError::Hash(HashError::Busy { retry_after }) => {
             PasswordRefused::Busy { retry_after }
         }

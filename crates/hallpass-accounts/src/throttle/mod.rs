@@ -18,7 +18,8 @@ use hallpass_types::{IssuerId, Subject, Timestamp};
 pub struct Limits {
     /// Failures per account within the window.
     pub per_account: usize,
-    /// Failures per network (IPv4 address, IPv6 /64) within the window.
+    /// Failures per network (IPv4 address, IPv6 /64) within the window. All networks of a site (IPv6 /48) together may fail 16 times
+    /// as often.
     pub per_network: usize,
     /// Length of the window in seconds: the longest time that a lock lasts.
     pub window: i64,
@@ -132,6 +133,7 @@ impl Throttle {
             Target::Nobody(name) => self.key((issuer, 1, name)),
             Target::Browser(subject, name) => self.key((issuer, 3, subject.as_str(), name)),
         };
+        let site = peer.and_then(site).map(|site| self.key((issuer, 4, site)));
         let peer = peer.map(network);
         let network = peer.map(|peer| self.key((issuer, 2, peer)));
         let Limits {
@@ -151,7 +153,10 @@ impl Throttle {
         let elsewhere_wait = elsewhere
             .and_then(|(elsewhere, peer)| elsewhere.wait(issuer, peer, per_network))
             .unwrap_or_default();
-        let wait = account_wait.max(network_wait).max(elsewhere_wait);
+        let per_site = per_network.saturating_mul(NETWORKS_OF_A_SITE);
+        let site_wait = site.map_or(0, |site| counts.sites.wait(site, per_site, now, since));
+        let wait = [account_wait, network_wait, site_wait, elsewhere_wait];
+        let wait = wait.into_iter().max().unwrap_or_default();
         if wait > 0 {
             return Err(Throttled {
                 retry_after: u32::try_from(wait).unwrap_or(u32::MAX),
@@ -161,6 +166,9 @@ impl Throttle {
         if let Some(network) = network {
             counts.networks.add(network, now, since, remembered);
         }
+        if let Some(site) = site {
+            counts.sites.add(site, now, since, remembered);
+        }
         drop(counts);
         if let Some((elsewhere, peer)) = elsewhere {
             elsewhere.changed(issuer, peer, window, 1);
@@ -169,6 +177,7 @@ impl Throttle {
             throttle: self,
             account,
             network,
+            site,
             peer: peer.map(|peer| (issuer, peer)),
             at: now,
             count,
@@ -206,6 +215,7 @@ pub struct Attempt<'a> {
     throttle: &'a Throttle,
     account: [u64; 2],
     network: Option<[u64; 2]>,
+    site: Option<[u64; 2]>,
     peer: Option<(IssuerId, IpAddr)>,
     at: Timestamp,
     count: usize,
@@ -218,6 +228,9 @@ impl Attempt<'_> {
         counts.accounts.remove(self.account, self.at);
         if let Some(network) = self.network {
             counts.networks.remove(network, self.at);
+        }
+        if let Some(site) = self.site {
+            counts.sites.remove(site, self.at);
         }
         drop(counts);
         if let Some((elsewhere, (issuer, peer))) = self.throttle.elsewhere.as_deref().zip(self.peer)
@@ -245,10 +258,22 @@ fn network(peer: IpAddr) -> IpAddr {
     }
 }
 
+/// The /48 of an IPv6 address: who has one has 65,536 networks.
+fn site(peer: IpAddr) -> Option<Ipv6Addr> {
+    match peer.to_canonical() {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(address) => Some(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 80))),
+    }
+}
+
+/// All networks of a site together may fail so many times as often as one.
+const NETWORKS_OF_A_SITE: usize = 16;
+
 #[derive(Debug, Default)]
 struct Counts {
     accounts: Table,
     networks: Table,
+    sites: Table,
 }
 
 /// The times of the failures within the window, oldest first, by key. A key is present only with times.

@@ -144,6 +144,34 @@ fn spraying_one_password_over_many_names_stops_at_the_limit_of_the_network() {
 }
 
 #[test]
+fn who_has_a_site_does_not_have_the_tries_of_all_its_networks() {
+    let limits = Limits {
+        per_account: 1000,
+        per_network: 2,
+        ..Limits::default()
+    };
+    let throttle = Throttle::new(limits);
+    // Sixteen networks' worth, each from two networks more.
+    for network in 0..32 {
+        let from = format!("2001:db8:1:{network:x}::1");
+        fail(&throttle, &from, &from, 1, at(0));
+    }
+    assert_eq!(wait(&throttle, "new", "2001:db8:1:ffff::1", at(1)), 899);
+    // Another site, and addresses without sites, are not touched.
+    assert_eq!(wait(&throttle, "new", "2001:db8:2:ffff::1", at(1)), 0);
+    assert_eq!(wait(&throttle, "new", "192.0.2.1", at(1)), 0);
+    // What was refused, and what was given back, does not count.
+    assert_eq!(wait(&throttle, "new", "2001:db8:1:ffff::1", at(900)), 0);
+    for network in 0..31 {
+        let from = format!("2001:db8:3:{network:x}::1");
+        fail(&throttle, &from, &from, 1, at(0));
+    }
+    for _ in 0..3 {
+        assert_eq!(wait(&throttle, "new", "2001:db8:3:ffff::1", at(1)), 0);
+    }
+}
+
+#[test]
 fn addresses_of_one_ipv6_network_share_a_limit_and_mapped_addresses_are_ipv4() {
     let throttle = Throttle::new(Limits {
         per_network: 1,

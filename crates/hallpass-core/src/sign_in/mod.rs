@@ -216,10 +216,11 @@ impl Enrolled {
         if self.has(Method::Passkey) && offered(Method::Passkey) {
             return Strength::PhishingResistant;
         }
-        let second = [Method::Totp, Method::RecoveryCode, Method::Sms];
-        if second
-            .iter()
-            .any(|m| policy.goes_on_with(*m) && self.has(*m))
+        let second = [Method::RecoveryCode, Method::Sms];
+        if self.totp
+            || second
+                .iter()
+                .any(|m| policy.goes_on_with(*m) && self.has(*m))
         {
             return Strength::Multi;
         }
@@ -238,6 +239,9 @@ pub struct Demand<'a> {
     pub client: Option<&'a ClientSignIn>,
     /// Something about the sign-in is unusual: who has set up more than one way is asked for another one, or for a code by mail.
     pub confirm: bool,
+    /// The account was made on this very way: who made it may set up what is missing. Of an older one nobody does with a password
+    /// alone what its owner never did.
+    pub newcomer: bool,
 }
 
 /// What comes next in a sign-in.
@@ -292,12 +296,18 @@ pub fn step(policy: &Policy, demand: Demand<'_>, proofs: &[Proof], enrolled: Enr
         Method::EmailCode => target <= Strength::Multi && knows,
         Method::Password | Method::MagicLink | Method::Upstream | Method::Other => false,
     };
-    let ways: Vec<Method> = rules
+    let mut ways: Vec<Method> = rules
         .second
         .iter()
         .copied()
         .filter(|method| enrolled.has(*method) && helps(*method))
         .collect();
+    // An app that was set up while it was offered is not dropped when it no longer is, and does not lock its person out: it is
+    // asked for where there is nothing else but codes that are used up.
+    let lasts = ways.iter().any(|method| *method != Method::RecoveryCode);
+    if !lasts && enrolled.totp && !rules.goes_on_with(Method::Totp) && helps(Method::Totp) {
+        ways.insert(0, Method::Totp);
+    }
     if !ways.is_empty() {
         return Step::Second(ways);
     }
@@ -305,7 +315,9 @@ pub fn step(policy: &Policy, demand: Demand<'_>, proofs: &[Proof], enrolled: Enr
         return Step::Done;
     }
     let has_nothing = enrolled.holds(rules) < Strength::Multi;
-    if second_factor == SecondFactor::Required && has_nothing {
+    let by_newcomer =
+        demand.newcomer && target <= Strength::Multi && rules.goes_on_with(Method::Totp);
+    if has_nothing && (second_factor == SecondFactor::Required || by_newcomer) {
         Step::Enrol
     } else {
         Step::Unreachable

@@ -47,6 +47,7 @@ fn required(strength: Strength) -> Demand<'static> {
         wished: None,
         client: None,
         confirm: false,
+        newcomer: false,
     }
 }
 
@@ -56,6 +57,7 @@ fn wished(strength: Strength) -> Demand<'static> {
         wished: Some(strength),
         client: None,
         confirm: false,
+        newcomer: false,
     }
 }
 
@@ -189,15 +191,86 @@ fn a_way_that_the_policy_does_not_have_is_not_offered() {
     let mut policy = with(SecondFactor::WhenEnrolled);
     policy.sign_in.second = vec![Method::RecoveryCode];
     let password = proofs(&[Method::Password]);
+    let phone = Enrolled {
+        phone: true,
+        ..NOBODY
+    };
+    let demand = required(Strength::Multi);
     assert_eq!(
-        step(&policy, Demand::default(), &password, APP_AND_CODES),
-        Step::Second(vec![Method::RecoveryCode])
-    );
-    assert_eq!(
-        step(&policy, Demand::default(), &password, APP),
+        step(&policy, demand, &password, phone),
         Step::Unreachable,
         "never let in for want of a way"
     );
+}
+
+#[test]
+fn an_app_stays_a_factor_when_the_issuer_offers_apps_no_more() {
+    use Method::{Passkey, Password, RecoveryCode, Totp};
+    use SecondFactor::{Off, Required, WhenEnrolled};
+    let none = Demand::default();
+    let second = |methods: &[Method]| Step::Second(methods.to_vec());
+    let password = proofs(&[Password]);
+    let app_and_key = Enrolled {
+        passkeys: 1,
+        ..APP_AND_CODES
+    };
+    for (second_factor, enrolled, expected) in [
+        // Not dropped, and not the end of the account.
+        (WhenEnrolled, APP, second(&[Totp])),
+        (Required, APP, second(&[Totp])),
+        // Codes that are used up are no way to sign in for long.
+        (WhenEnrolled, APP_AND_CODES, second(&[Totp, RecoveryCode])),
+        // What is still offered takes its place.
+        (WhenEnrolled, app_and_key, second(&[Passkey, RecoveryCode])),
+        // Nobody sets something new up with a password alone where there is an app.
+        (Required, NOBODY, Step::Enrol),
+        (Off, APP, Step::Done),
+    ] {
+        let mut policy = with(second_factor);
+        policy.sign_in.second = vec![Passkey, RecoveryCode];
+        assert_eq!(
+            step(&policy, none, &password, enrolled),
+            expected,
+            "{second_factor:?} {enrolled:?}"
+        );
+    }
+    let mut policy = with(WhenEnrolled);
+    policy.sign_in.second = vec![Passkey];
+    let both = proofs(&[Password, Totp]);
+    assert_eq!(step(&policy, none, &both, APP), Step::Done);
+    assert_eq!(APP.reachable(&policy.sign_in), Strength::Multi);
+    // It is no passkey for that.
+    let demand = required(Strength::PhishingResistant);
+    assert_eq!(step(&policy, demand, &both, APP), Step::Unreachable);
+}
+
+#[test]
+fn who_has_just_made_the_account_sets_up_what_a_request_demands_and_nobody_else_does() {
+    let password = proofs(&[Method::Password]);
+    let multi = required(Strength::Multi);
+    let new = Demand {
+        newcomer: true,
+        ..multi
+    };
+    for second_factor in [SecondFactor::Off, SecondFactor::WhenEnrolled] {
+        let policy = with(second_factor);
+        assert_eq!(step(&policy, multi, &password, NOBODY), Step::Unreachable);
+        assert_eq!(step(&policy, new, &password, NOBODY), Step::Enrol);
+        let done = Demand {
+            newcomer: true,
+            ..Demand::default()
+        };
+        assert_eq!(step(&policy, done, &password, NOBODY), Step::Done);
+    }
+    // An app does not reach that, so none is set up for it.
+    let key = Demand {
+        required: Some(Strength::PhishingResistant),
+        ..new
+    };
+    let mut policy = with(SecondFactor::WhenEnrolled);
+    assert_eq!(step(&policy, key, &password, NOBODY), Step::Unreachable);
+    policy.sign_in.second = vec![Method::Passkey];
+    assert_eq!(step(&policy, new, &password, NOBODY), Step::Unreachable);
 }
 
 #[test]

@@ -139,6 +139,7 @@ pub(crate) struct Credentials {
     pub(crate) totp: &'static str,
     pub(crate) totp_lead: &'static str,
     pub(crate) totp_on: &'static str,
+    pub(crate) totp_gone: &'static str,
     pub(crate) turn_on: &'static str,
     pub(crate) turn_off: &'static str,
     pub(crate) phone: &'static str,
@@ -432,6 +433,8 @@ pub(crate) struct LinkDones {
     pub(crate) sign_up: LinkText,
     pub(crate) invitation: LinkText,
     pub(crate) recover: LinkText,
+    pub(crate) ways: &'static str,
+    pub(crate) ways_text: &'static str,
     pub(crate) next: &'static str,
 }
 

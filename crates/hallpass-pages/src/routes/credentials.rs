@@ -1,6 +1,7 @@
 //! `/account/passkeys`, `/account/totp`, `/account/phone` and `/account/recovery-codes`: what people sign in with. All of it needs a sign-in that
 //! is not long ago, with everything that the person has to prove.
 
+use hallpass_core::sign_in::Method;
 use hallpass_http::{Problem, Response, redirect, set_cookies};
 use hallpass_provider::{
     browser::SetCookies,
@@ -296,6 +297,7 @@ impl PageRoutes {
         let totp_on = records
             .iter()
             .any(|record| matches!(record.data, CredentialData::Totp(_)));
+        let totp_offered = provider.policy().sign_in.goes_on_with(Method::Totp);
         let (left, of) = records
             .iter()
             .find_map(|record| {
@@ -318,7 +320,7 @@ impl PageRoutes {
             .and_then(|sealed| provider.totp_offered(account, bound_to, sealed));
         let offer = match (page, again) {
             (CredentialPage::Totp, Some(offer)) => Some(offer),
-            (CredentialPage::Totp, None) if !totp_on => {
+            (CredentialPage::Totp, None) if !totp_on && totp_offered => {
                 Some(provider.offer_totp(account, bound_to, self.pages.name())?)
             }
             (
@@ -349,6 +351,7 @@ impl PageRoutes {
             passkeys: &rows,
             offer_passkey: offer_passkey.as_deref(),
             totp_on,
+            totp_offered,
             secret: offer.as_ref().map_or("", |offer| &offer.secret),
             uri: offer.as_ref().map_or("", |offer| &offer.uri),
             offer: waits.unwrap_or_else(|| offer.as_ref().map_or("", |offer| &offer.sealed)),

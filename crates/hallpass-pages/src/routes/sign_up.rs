@@ -5,6 +5,7 @@
 
 use std::net::IpAddr;
 
+use hallpass_core::sign_in::Method;
 use hallpass_http::{ClientAddr, Problem, Response, redirect, set_cookies};
 use hallpass_provider::{
     endpoints::{
@@ -23,8 +24,8 @@ use super::{
     posted::undecided,
 };
 use crate::{
-    Page,
-    view::{AskMail, LinkDone, MailLink, MailSent, PeopleError},
+    Page, time,
+    view::{AskMail, LinkDone, MailLink, MailSent, PeopleError, WayRow},
 };
 
 /// Why a form is shown again, and how.
@@ -343,10 +344,23 @@ impl PageRoutes {
                 set_cookies(response.headers_mut(), &cookies, self.endpoints.cookies());
                 response
             }
-            LinkUsed::Done(back) => {
+            LinkUsed::Done { back, ways } => {
+                let days: Vec<String> = ways.iter().map(|way| time::day(way.added)).collect();
+                let rows: Vec<WayRow<'_>> = ways
+                    .iter()
+                    .zip(&days)
+                    .filter_map(|(way, added)| {
+                        Some(WayRow {
+                            kind: kind_of(way.method)?,
+                            count: way.count,
+                            added,
+                        })
+                    })
+                    .collect();
                 let page = Page::LinkDone(LinkDone {
                     purpose: details.purpose.as_str(),
                     next: back.as_deref().unwrap_or(&account),
+                    ways: &rows,
                 });
                 self.page(StatusCode::OK, page)
             }
@@ -379,6 +393,18 @@ impl PageRoutes {
         });
         let status = again.as_ref().map_or(StatusCode::OK, |again| again.status);
         Again::wait(again.as_ref(), self.page(status, page))
+    }
+}
+
+/// The kind of a way to sign in as pages call it.
+const fn kind_of(method: Method) -> Option<&'static str> {
+    match method {
+        Method::Passkey => Some("passkeys"),
+        Method::Totp => Some("totp"),
+        Method::Sms => Some("phone"),
+        Method::RecoveryCode => Some("recovery"),
+        Method::Upstream => Some("linked"),
+        Method::Password | Method::EmailCode | Method::MagicLink | Method::Other | _ => None,
     }
 }
 

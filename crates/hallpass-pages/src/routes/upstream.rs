@@ -37,9 +37,10 @@ impl PageRoutes {
         B::Data: Send,
     {
         only_posted(head)?;
-        self.posted(head, body).await?;
+        let form = self.posted(head, body).await?;
         let handle = handle_of(head)?;
-        let browser = self.browser(head);
+        let mut browser = self.browser(head);
+        browser.remember = form.get("remember") == Some("yes");
         let away = self
             .provider()
             .upstream_sign_in(id, handle, &browser)

@@ -44,6 +44,7 @@ pub(super) const CREDENTIALS: Credentials<'static> = Credentials {
     ],
     offer_passkey: Some("{\"challenge\":\"c2FtcGxl\",\"user\":{\"id\":\"c2FtcGxl\"}}"),
     totp_on: false,
+    totp_offered: true,
     secret: "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ",
     uri: "otpauth://totp/Hallpass:ada?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Hallpass",
     offer: "sample",

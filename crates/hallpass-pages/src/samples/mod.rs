@@ -291,6 +291,15 @@ pub fn all() -> Vec<(&'static str, Page<'static>)> {
             }),
         ),
         (
+            "totp-gone",
+            Page::Credentials(Credentials {
+                section: "totp",
+                totp_on: true,
+                totp_offered: false,
+                ..CREDENTIALS
+            }),
+        ),
+        (
             "recovery-codes",
             Page::Credentials(Credentials {
                 section: "recovery",

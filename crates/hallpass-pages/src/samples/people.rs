@@ -5,7 +5,7 @@ use crate::{
     Page,
     view::{
         self, ActivityRow, AppRow, AskMail, Field, LinkDone, MailSent, MyAccount, PeopleError,
-        Scope, Section, SessionRow, SignIn, SignInError,
+        Scope, Section, SessionRow, SignIn, SignInError, WayRow,
     },
 };
 
@@ -168,6 +168,7 @@ pub(super) fn people() -> Vec<(&'static str, Page<'static>)> {
         Page::LinkDone(LinkDone {
             purpose,
             next: "/account",
+            ways: if purpose == "recover" { WAYS } else { &[] },
         })
     };
     let section = |section, error, done| {
@@ -316,3 +317,21 @@ pub(super) fn people() -> Vec<(&'static str, Page<'static>)> {
         ),
     ]
 }
+
+const WAYS: &[WayRow<'static>] = &[
+    WayRow {
+        kind: "passkeys",
+        count: 2,
+        added: "2026-10-04",
+    },
+    WayRow {
+        kind: "totp",
+        count: 1,
+        added: "2026-03-17",
+    },
+    WayRow {
+        kind: "recovery",
+        count: 8,
+        added: "2026-03-17",
+    },
+];

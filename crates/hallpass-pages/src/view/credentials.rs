@@ -42,6 +42,8 @@ pub struct Credentials<'a> {
     pub offer_passkey: Option<&'a str>,
     /// An authenticator app is set up.
     pub totp_on: bool,
+    /// Apps are set up here. Where they no longer are, one that is there is asked for until its person turns it off.
+    pub totp_offered: bool,
     /// The secret of one that is about to be, to type it.
     pub secret: &'a str,
     /// What its QR code holds.

@@ -16,7 +16,7 @@ use crate::{messages::Lang, text};
 
 pub use people::{
     ActivityRow, AppRow, AskMail, Field, LinkDone, MailLink, MailSent, MyAccount, PeopleError,
-    Section, SessionRow,
+    Section, SessionRow, WayRow,
 };
 
 /// What surrounds every page.

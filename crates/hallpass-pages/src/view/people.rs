@@ -103,6 +103,19 @@ pub struct LinkDone<'a> {
     pub purpose: &'a str,
     /// Where the person goes on.
     pub next: &'a str,
+    /// After `recover`: what else the account is signed in with.
+    pub ways: &'a [WayRow<'a>],
+}
+
+/// A way to sign in that an account has.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct WayRow<'a> {
+    /// `passkeys`, `totp`, `phone`, `recovery` or `linked`.
+    pub kind: &'a str,
+    /// How many there are of it.
+    pub count: usize,
+    /// When the newest was added.
+    pub added: &'a str,
 }
 
 /// See [`Page::Account`](super::Page::Account).

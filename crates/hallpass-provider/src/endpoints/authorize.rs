@@ -255,6 +255,7 @@ impl Provider {
             proved: flow.proved,
             anew: flow.anew,
             adding: flow.adding,
+            remember: false,
         };
         Ok(inner.interaction.url(page, &self.seal_pending(&pending)?))
     }

@@ -147,6 +147,9 @@ impl Provider {
         (sealed, code): (&str, &str),
         browser: &Browser,
     ) -> Result<Result<SetCookies, CodeRefused>, Failure> {
+        if !self.inner.policy.sign_in.goes_on_with(Method::Totp) {
+            return Err(super::mailed::Reason::NotOffered.into());
+        }
         let account = visitor.account();
         let checked = self.totp_spend(&account.subject, visitor.session_name(), sealed, code);
         let (spend, counted) = match checked.await? {

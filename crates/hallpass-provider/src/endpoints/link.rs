@@ -6,8 +6,8 @@ use hallpass_core::{
     record::{Activity, MailedPurpose, MailedRecord},
     sign_in::{Demand, Enrolled, Method, Proof, Step, step},
 };
-use hallpass_store::{Commit, Committed, CredentialRecord, Spend};
-use hallpass_types::{EmailAddress, Key, Opaque, Secret, Subject, Waiting};
+use hallpass_store::{Commit, Committed, CredentialData, CredentialRecord, Spend};
+use hallpass_types::{EmailAddress, Key, Opaque, Secret, Subject, Timestamp, Waiting};
 
 use super::{
     Answered, NewcomerOffer, Proven,
@@ -59,12 +59,68 @@ pub enum LinkUsed {
     Answered(Box<Answered>),
     /// The person is signed in and goes to their account.
     Account(SetCookies),
-    /// It is done; there is nothing to go on with here. Where they were, when that is known: a page to sign in.
-    Done(Option<String>),
+    /// It is done; there is nothing to go on with here.
+    Done {
+        /// Where they were, when that is known: a page to sign in.
+        back: Option<String>,
+        /// Who got back into an account: what else opens it, or is asked for beside it.
+        ways: Vec<WayLeft>,
+    },
     /// What they want cannot be; the link still works.
     Unfit(Unfit),
     /// The passkey cannot be used; the link still works.
     PasskeyRefused,
+}
+
+/// Something that an account can still be signed in with, after its person got back in. Who did so by a mailbox alone learns what
+/// kinds there are, and not what they are called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WayLeft {
+    /// Which kind.
+    pub method: Method,
+    /// How many there are of it: keys, codes that are left, identities.
+    pub count: usize,
+    /// When the newest was added.
+    pub added: Timestamp,
+}
+
+impl LinkUsed {
+    const fn done() -> Self {
+        Self::Done {
+            back: None,
+            ways: Vec::new(),
+        }
+    }
+}
+
+/// The same for each kind, in the order in which they were added first.
+fn ways_left(records: &[CredentialRecord]) -> Vec<WayLeft> {
+    let mut ways: Vec<WayLeft> = Vec::new();
+    for record in records {
+        let (method, count) = match &record.data {
+            CredentialData::Passkey(key) if key.cloned_at.is_none() => (Method::Passkey, 1),
+            CredentialData::Totp(_) => (Method::Totp, 1),
+            CredentialData::Phone(_) => (Method::Sms, 1),
+            CredentialData::RecoveryCodes(codes) => (Method::RecoveryCode, codes.left.len()),
+            CredentialData::Upstream(_) => (Method::Upstream, 1),
+            // The address is what the link came by.
+            CredentialData::Email(_) | CredentialData::Passkey(_) | _ => continue,
+        };
+        let added = record.created_at;
+        match ways.iter_mut().find(|way| way.method == method) {
+            Some(way) => {
+                way.count = way.count.saturating_add(count);
+                way.added = way.added.max(added);
+            }
+            None if count == 0 => {}
+            None => ways.push(WayLeft {
+                method,
+                count,
+                added,
+            }),
+        }
+    }
+    ways
 }
 
 /// With what somebody wants to sign in from now on.
@@ -245,7 +301,7 @@ impl Provider {
         self.change(spends, prepared, vec![happened]).await?;
         // A link alone signs nobody in who did not begin here: another's link would put them into another's account.
         if !is_here(record, browser) {
-            return Ok(LinkUsed::Done(None));
+            return Ok(LinkUsed::done());
         }
         if let Some(handle) = &record.request {
             let proven = Proven {
@@ -253,7 +309,7 @@ impl Provider {
                 proof: proof.clone(),
                 must_change: false,
             };
-            match self.sign_in_proved(handle, browser, proven).await {
+            match self.newcomer_proved(handle, browser, proven).await {
                 Ok(answered) => return Ok(LinkUsed::Answered(Box::new(answered))),
                 // The request is over; the account is there all the same.
                 Err(Failure::Refused(_)) => {}
@@ -280,7 +336,7 @@ impl Provider {
         };
         // More is demanded of everybody than a password: they sign in as everybody does.
         let Some((session, lifetime, _)) = begun else {
-            return Ok(LinkUsed::Done(None));
+            return Ok(LinkUsed::done());
         };
         let mut cookies = SetCookies {
             state: self.browser_state(&session.key(), lifetime),
@@ -346,7 +402,8 @@ impl Provider {
             .as_deref()
             .filter(|_| is_here(record, browser))
             .map(|handle| self.inner.interaction.url(PageKind::Login, handle));
-        Ok(LinkUsed::Done(back))
+        let ways = ways_left(&self.credentials(&account.subject).await?);
+        Ok(LinkUsed::Done { back, ways })
     }
 
     async fn sign_in_by_link(

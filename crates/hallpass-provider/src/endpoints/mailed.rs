@@ -279,6 +279,7 @@ impl Provider {
         peer: Option<IpAddr>,
     ) -> Result<MailAsked, Failure> {
         self.interaction_details(handle, browser).await?;
+        let handle = &self.remembering(handle, browser).await?;
         let wanted = Wanted {
             purpose: MailedPurpose::SignIn,
             address,

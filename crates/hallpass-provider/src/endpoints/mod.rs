@@ -59,7 +59,7 @@ pub use device::{CodeEntered, DeviceDone};
 pub use handed_over::NewLink;
 pub use interaction::{ClientView, ConsentDecision, InteractionDetails};
 pub use introspect::Introspection;
-pub use link::{LinkAnswer, LinkDetails, LinkUsed};
+pub use link::{LinkAnswer, LinkDetails, LinkUsed, WayLeft};
 pub use logout::{LogoutAnswer, LogoutDecision, LogoutDetails, SignedOutDetails};
 pub use mailed::MailAsked;
 pub(crate) use own::own_client;

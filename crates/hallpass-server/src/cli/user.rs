@@ -86,6 +86,10 @@ pub struct UserCreate {
     /// Where the password comes from.
     #[command(flatten)]
     pub password: Password,
+    /// Set no password, and print a link that works once, with which they choose how they sign in. Their mail address is the claim
+    /// `email`, or the name to sign in with.
+    #[arg(long, conflicts_with_all = ["password_file", "generate", "must_change"])]
+    pub no_password: bool,
     /// What to tell clients about the person, by its OpenID Connect name: `email=a@example.com`. A value that reads as
     /// JSON is JSON. Can be repeated.
     #[arg(long = "claim", value_name = "NAME=VALUE")]

@@ -6,7 +6,7 @@ use hallpass_store::{CredentialData, CredentialRecord, UserRecord};
 use hallpass_types::{CredentialId, EmailAddress};
 use serde_json::{Value, json};
 
-use super::user::{audited, end_sessions, failed, find};
+use super::user::{address_of, audited, end_sessions, failed, find};
 use crate::cli;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -191,14 +191,19 @@ pub(super) async fn end_all(
 /// A link with which somebody sets up how they sign in, for the operator to hand over.
 pub(super) async fn link(username: &str, engine: &Engine, output: Output) -> Result<(), Failure> {
     let user = find(username, engine).await?;
-    let told = user.claims.get("email").and_then(Value::as_str);
-    let address = told.and_then(|text| EmailAddress::parse(text).ok());
-    let address = address.ok_or_else(|| {
-        Failure::new(format!(
-            "{} has no mail address to name on the page: give the claim \"email\"",
-            user.username
-        ))
-    })?;
+    let address = address_of(&user.username, &user.claims)?;
+    let url = link_to(&address, &user, engine).await?;
+    output.say(
+        &json!({ "link": url, "subject": user.subject }),
+        format!("works once: {url}"),
+    )
+}
+
+pub(super) async fn link_to(
+    address: &EmailAddress,
+    user: &UserRecord,
+    engine: &Engine,
+) -> Result<String, Failure> {
     let account = engine
         .accounts
         .account(engine.provider.issuer_id(), &user.subject)
@@ -207,12 +212,9 @@ pub(super) async fn link(username: &str, engine: &Engine, output: Output) -> Res
         .ok_or_else(|| Failure::new(format!("{} is disabled", user.username)))?;
     let url = engine
         .provider
-        .link_to_hand_over(&address, Some(&account))
+        .link_to_hand_over(address, Some(&account))
         .await
         .map_err(|error| Failure::new(format!("the link was not made: {error:?}")))?;
     audited(engine, "link_made", &user.subject);
-    output.say(
-        &json!({ "link": url, "subject": user.subject }),
-        format!("works once: {url}"),
-    )
+    Ok(url)
 }

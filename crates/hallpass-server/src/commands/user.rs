@@ -32,10 +32,17 @@ pub(super) async fn run(command: cli::User, engine: Engine, output: Output) -> R
 
 async fn create(options: &cli::UserCreate, engine: &Engine, output: Output) -> Result<(), Failure> {
     let claims = claims(&options.claims)?;
-    let given = password::read(&options.password)?;
+    let address = match options.no_password {
+        true => Some(address_of(&options.username, &claims)?),
+        false => None,
+    };
+    let given = match options.no_password {
+        true => None,
+        false => Some(password::read(&options.password)?),
+    };
     let new = NewUser {
         username: options.username.clone(),
-        password: Some(given.password.clone()),
+        password: given.as_ref().map(|given| given.password.clone()),
         must_change: options.must_change,
         claims,
     };
@@ -49,7 +56,33 @@ async fn create(options: &cli::UserCreate, engine: &Engine, output: Output) -> R
         "user {} is made, with the subject {}",
         user.username, user.subject
     );
-    tell(&user, text, &given, output)
+    if let Some(given) = given {
+        return tell(&user, text, &given, output);
+    }
+    let mut value = describe(&user);
+    let mut text = text;
+    if let Some(address) = address {
+        let url = credential::link_to(&address, &user, engine).await?;
+        text.push_str(&format!("\nworks once: {url}"));
+        if let Some(value) = value.as_object_mut() {
+            value.insert("link".to_owned(), url.into());
+        }
+    }
+    output.say(&value, text)
+}
+
+/// The mail address of somebody who gets a link: what is told of them, or their name.
+pub(super) fn address_of(
+    username: &str,
+    claims: &Map<String, Value>,
+) -> Result<EmailAddress, Failure> {
+    let told = claims.get("email").and_then(Value::as_str);
+    let address = EmailAddress::parse(told.unwrap_or(username));
+    address.map_err(|_| {
+        Failure::new(format!(
+            "{username} has no mail address to name on the page: give the claim \"email\""
+        ))
+    })
 }
 
 /// The mail waits in the store; the server sends it.

@@ -117,6 +117,11 @@ impl SignIn {
         }
     }
 
+    /// Whether a sign-in can go on so.
+    pub(crate) fn goes_on_with(&self, method: Method) -> bool {
+        parsed(&self.second).contains(&method)
+    }
+
     /// The policy of sign-ins.
     pub(crate) fn apply(&self, account: &Account, policy: &mut Policy) {
         let rules = &mut policy.sign_in;

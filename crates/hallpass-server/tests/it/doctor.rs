@@ -9,9 +9,11 @@ use hallpass_jose::base64url;
 use hallpass_provider::ports::{Clock, SystemClock};
 use hallpass_provider::roots;
 use hallpass_provider::secrets::{MasterKey, Secrets};
-use hallpass_store::{Commit, KeyPhase, KeyRecord, Store, Write};
+use hallpass_store::{
+    Commit, CredentialData, CredentialRecord, KeyPhase, KeyRecord, Spend, Store, Totp, Write,
+};
 use hallpass_store_sqlite::{Options, SqliteStore};
-use hallpass_types::{IssuerId, Timestamp};
+use hallpass_types::{CredentialId, IssuerId, Subject, Timestamp};
 use serde_json::Value;
 
 use crate::process::{Folder, Serving};
@@ -276,6 +278,53 @@ fn keys_in_wrong_phases() {
     patient.finds(1, "key_unreadable");
     patient.with_keys(|keys, _| keys[0].alg = "XS999".to_owned());
     patient.finds(1, "key_unknown");
+}
+
+#[test]
+fn an_app_that_is_not_offered_any_more() {
+    let patient = Patient::healthy();
+    let made = [
+        "user",
+        "create",
+        "ada@example.org",
+        "--no-password",
+        "--json",
+    ];
+    let made = patient.folder.run(&made);
+    let made: Value = serde_json::from_slice(&made.stdout).unwrap();
+    let subject = made["subject"].as_str().unwrap().to_owned();
+    let link = made["link"].as_str().unwrap();
+    assert!(link.contains("/link?token="), "{link}");
+    let second = ("HALLPASS__SIGN_IN__SECOND", r#"["passkey"]"#);
+    assert_eq!(patient.examined_with(&[second]), (0, Vec::new()));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let store = SqliteStore::open(patient.data("hallpass.sqlite"), Options::default()).unwrap();
+        let app = CredentialRecord {
+            subject: Subject::parse(&subject).unwrap(),
+            id: CredentialId([7; 16]),
+            data: CredentialData::Totp(Totp {
+                sealed: Vec::new(),
+                last_step: 0,
+            }),
+            lookup: None,
+            name: String::new(),
+            created_at: Timestamp(now()),
+            last_used_at: None,
+            revision: 0,
+        };
+        let commit = Commit {
+            spends: vec![Spend::NewCredential(Box::new(app))],
+            writes: Vec::new(),
+        };
+        store.commit(IssuerId(1), commit).await.unwrap();
+    });
+    assert_eq!(patient.examined(), (0, Vec::new()));
+    let (code, found) = patient.examined_with(&[second]);
+    assert_eq!((code, found), (3, vec!["factor_not_offered".to_owned()]));
 }
 
 #[test]

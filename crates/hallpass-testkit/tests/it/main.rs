@@ -55,6 +55,7 @@ mod mcp;
 mod mutual_tls;
 mod named_rows;
 mod new_devices;
+mod newcomers;
 mod nodes;
 mod once;
 mod outbox;

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use super::upstream::upstream;
 
 /// The secret of an app, as the page shows it.
-fn secret_of(page: &str) -> Vec<u8> {
+pub(crate) fn secret_of(page: &str) -> Vec<u8> {
     let text = html::text_of(page, "totp-secret").unwrap();
     let mut bits = 0_u64;
     let (mut held, mut secret) = (0, Vec::new());

@@ -1,7 +1,8 @@
 //! Signing in at another provider, which is a second one of ours behind a socket.
 
-use hallpass_core::upstream::{
-    ClaimSource, ClientAuthentication, Endpoints, FirstTime, Upstream, UpstreamSecret,
+use hallpass_core::{
+    policy::Policy,
+    upstream::{ClaimSource, ClientAuthentication, Endpoints, FirstTime, Upstream, UpstreamSecret},
 };
 use hallpass_jose::{JwsAlgorithm, SigningKey, base64url};
 use hallpass_testkit::{Answer, Ask, Browser, Op, Request, Setup, fixture, fixture::Seed, wire};
@@ -69,12 +70,24 @@ impl World {
     }
 
     pub(super) async fn with(change: impl FnOnce(&mut Upstream) + Send + 'static) -> Self {
+        Self::changed(change, |_| {}).await
+    }
+
+    pub(super) async fn with_policy(more: impl FnOnce(&mut Policy) + Send + 'static) -> Self {
+        Self::changed(|_| {}, more).await
+    }
+
+    async fn changed(
+        change: impl FnOnce(&mut Upstream) + Send + 'static,
+        more: impl FnOnce(&mut Policy) + Send + 'static,
+    ) -> Self {
         let (idp, other) = (provider("idp", IDP).await, provider("other", OTHER).await);
         let us = Setup::default()
             .policy(move |policy| {
                 let mut first = upstream("idp", IDP);
                 change(&mut first);
                 policy.upstreams = vec![first, upstream("other", OTHER)];
+                more(policy);
             })
             .start()
             .await;
@@ -130,6 +143,16 @@ async fn depart(browser: &mut Browser, id: &str) -> String {
 }
 
 pub(super) async fn depart_for(browser: &mut Browser, id: &str, request: &Request) -> String {
+    depart_with(browser, id, request, &[]).await
+}
+
+/// The same, with what else the form of the sign-in page says.
+pub(super) async fn depart_with(
+    browser: &mut Browser,
+    id: &str,
+    request: &Request,
+    form: &[(&str, &str)],
+) -> String {
     let mut request = request.clone();
     if browser.cookie("session").is_some() {
         request = request.with("prompt", "login");
@@ -139,7 +162,7 @@ pub(super) async fn depart_for(browser: &mut Browser, id: &str, request: &Reques
     let page = browser.follow(&asked).await.text();
     assert!(page.contains(&format!("id=\"upstream-{id}\"")), "{page}");
     let target = format!("/upstream/{id}?handle={handle}");
-    let ask = Ask::form(&target, &[]).header("Origin", fixture::ISSUER);
+    let ask = Ask::form(&target, form).header("Origin", fixture::ISSUER);
     browser.send(ask).await.location().to_owned()
 }
 

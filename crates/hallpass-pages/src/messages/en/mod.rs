@@ -80,6 +80,7 @@ pub(super) static MESSAGES: Messages = Messages {
         totp: "Authenticator app",
         totp_lead: "A code from an app on your phone, asked for after your password.",
         totp_on: "An authenticator app is set up.",
+        totp_gone: "No more apps are set up here. Add a passkey instead; then turn off an app that you still have.",
         turn_on: "Turn on",
         turn_off: "Turn off",
         phone: "Telephone",

@@ -74,6 +74,8 @@ pub(super) const PEOPLE: People = People {
             text: "All sessions have ended. Sign in with the new password.",
             submit: "",
         },
+        ways: "Your account also has",
+        ways_text: "If you did not add one of these, sign in, remove it in your account, and look at what happened there.",
         next: "Sign in",
     },
     code: MailCode {

@@ -207,7 +207,7 @@ impl Provider {
             proof,
             must_change: false,
         };
-        let answered = self.sign_in_proved(handle, browser, proven).await?;
+        let answered = self.newcomer_proved(handle, browser, proven).await?;
         Ok(Ok((subject, answered)))
     }
 }

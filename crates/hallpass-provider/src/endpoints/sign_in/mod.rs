@@ -6,6 +6,7 @@
 
 mod codes;
 mod enrolled;
+mod onward;
 mod password;
 
 use hallpass_core::{
@@ -63,6 +64,9 @@ pub(crate) struct Proved {
     /// The browser is one that was not seen before.
     #[serde(rename = "u", default, skip_serializing_if = "std::ops::Not::not")]
     unusual: bool,
+    /// The account was made on this way.
+    #[serde(rename = "w", default, skip_serializing_if = "std::ops::Not::not")]
+    newcomer: bool,
 }
 
 impl Proved {
@@ -128,6 +132,8 @@ pub(crate) struct SigningIn {
     pub(crate) enrolled: Enrolled,
     /// What becomes the account's by the proof that comes now.
     pub(crate) link: Option<Box<CredentialRecord>>,
+    /// The account was made just now, by whoever proves it.
+    pub(crate) newcomer: bool,
 }
 
 impl SigningIn {
@@ -187,6 +193,7 @@ impl SigningIn {
             wished: wished_by(policy, request, can_reach),
             client: Some(self.client()),
             confirm: self.proved.as_ref().is_some_and(|proved| proved.unusual),
+            newcomer: self.proved.as_ref().is_some_and(|proved| proved.newcomer),
         }
     }
 
@@ -269,6 +276,7 @@ impl Provider {
             account,
             enrolled,
             link: None,
+            newcomer: false,
         })
     }
 
@@ -333,6 +341,27 @@ impl Provider {
         proven: Proven,
     ) -> Result<Answered, Failure> {
         let signing_in = self.open_sign_in(handle, browser).await?;
+        self.proved_on(signing_in, browser, proven).await
+    }
+
+    /// The same for somebody who has made the account just now.
+    pub(crate) async fn newcomer_proved(
+        &self,
+        handle: &str,
+        browser: &Browser,
+        proven: Proven,
+    ) -> Result<Answered, Failure> {
+        let mut signing_in = self.open_sign_in(handle, browser).await?;
+        signing_in.newcomer = true;
+        self.proved_on(signing_in, browser, proven).await
+    }
+
+    async fn proved_on(
+        &self,
+        signing_in: SigningIn,
+        browser: &Browser,
+        proven: Proven,
+    ) -> Result<Answered, Failure> {
         match self
             .advance(signing_in, browser, proven, (Vec::new(), Vec::new()))
             .await?
@@ -372,12 +401,13 @@ impl Provider {
             remember: false,
             link: None,
             unusual: false,
+            newcomer: signing_in.newcomer,
         });
         let begins = proved.proofs.is_empty();
         proved.proofs.retain(|held| held.method != proof.method);
         proved.proofs.push(proof);
         proved.must_change |= must_change;
-        proved.remember |= browser.remember;
+        proved.remember |= browser.remember || signing_in.pending.remember;
         if let Some(link) = signing_in.link.take() {
             proved.link = Some(link);
         }
@@ -502,29 +532,6 @@ impl Provider {
             answer: Answer::Page(self.inner.interaction.url(PageKind::Login, &handle)),
             cookies: SetCookies::default(),
         })
-    }
-
-    /// The person wants to sign in as somebody else: nothing that was proved counts.
-    ///
-    /// # Errors
-    /// The handle is not valid in this browser, or the store fails.
-    pub async fn sign_in_anew(&self, handle: &str, browser: &Browser) -> Result<Answered, Failure> {
-        let signing_in = self.open_sign_in(handle, browser).await?;
-        self.ask_on(*signing_in.pending, None, true)
-    }
-
-    /// The person wants to sign in with another account, and to keep the one that is used in this browser.
-    ///
-    /// # Errors
-    /// The handle is not valid in this browser, or the store fails.
-    pub async fn account_added(
-        &self,
-        handle: &str,
-        browser: &Browser,
-    ) -> Result<Answered, Failure> {
-        let mut signing_in = self.open_sign_in(handle, browser).await?;
-        signing_in.pending.adding = true;
-        self.ask_on(*signing_in.pending, None, true)
     }
 
     /// Whether all of these were in time.

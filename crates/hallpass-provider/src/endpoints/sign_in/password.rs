@@ -66,6 +66,7 @@ impl Provider {
             account: Some(account.clone()),
             enrolled,
             link: None,
+            newcomer: false,
         };
         let proven = Proven {
             account,

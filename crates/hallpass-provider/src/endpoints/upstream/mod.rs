@@ -104,6 +104,16 @@ pub enum UpstreamOutcome {
     Linked,
 }
 
+/// Whose account it is that another provider vouches for.
+enum Met {
+    /// The identity is theirs.
+    Known(Account),
+    /// A mail address says so; the identity becomes theirs with the session that comes of it.
+    Recognized(Account, CredentialRecord),
+    /// It was made just now.
+    New(Account),
+}
+
 /// Who somebody is at another provider, and what it says of them.
 struct Person {
     subject: String,
@@ -150,7 +160,7 @@ impl Provider {
         browser: &Browser,
     ) -> Result<String, Failure> {
         let signing_in = self.takes_upstreams(handle, browser).await?;
-        let purpose = Purpose::SignIn(handle.to_owned());
+        let purpose = Purpose::SignIn(self.remembering(handle, browser).await?);
         let max_age = signing_in.max_age();
         self.upstream_depart(id, purpose, max_age, browser).await
     }
@@ -271,8 +281,15 @@ impl Provider {
                 let silent = person.signed_in_at.is_none() && signing_in.is_own();
                 let oldest = away.oldest().filter(|_| !silent);
                 let since = sign_in_time(person.signed_in_at, oldest, self.now())?;
-                let (account, link) = self.upstream_account(upstream, &person).await?;
-                signing_in.link = link.map(Box::new);
+                let (account, link) = match self.upstream_account(upstream, &person).await? {
+                    Met::Known(account) => (account, None),
+                    Met::Recognized(account, link) => (account, Some(Box::new(link))),
+                    Met::New(account) => {
+                        signing_in.newcomer = true;
+                        (account, None)
+                    }
+                };
+                signing_in.link = link;
                 // Whoever else the policy asks for is asked after this: the other provider's word is one factor.
                 let proven = Proven {
                     account,
@@ -336,13 +353,8 @@ impl Provider {
         }
     }
 
-    /// The account of somebody whom another provider vouches for; and the identity that becomes theirs with the session that
-    /// comes of it, where it is not yet.
-    async fn upstream_account(
-        &self,
-        upstream: &Upstream,
-        person: &Person,
-    ) -> Result<(Account, Option<CredentialRecord>), Failure> {
+    /// The account of somebody whom another provider vouches for.
+    async fn upstream_account(&self, upstream: &Upstream, person: &Person) -> Result<Met, Failure> {
         let inner = &self.inner;
         let lookup = lookup(upstream, &person.subject);
         let held = inner
@@ -354,7 +366,7 @@ impl Provider {
                 .accounts
                 .account(inner.issuer_id, &held.subject)
                 .await?;
-            return Ok((account.ok_or(Reason::Disabled)?, None));
+            return Ok(Met::Known(account.ok_or(Reason::Disabled)?));
         }
         if upstream.link_by_email
             && let Some(email) = verified_email(&person.claims)
@@ -363,7 +375,7 @@ impl Provider {
             match held.await? {
                 ByEmail::Account(account) => {
                     let record = self.identity(upstream, person, &account);
-                    return Ok((account, Some(record)));
+                    return Ok(Met::Recognized(account, record));
                 }
                 // Whoever is kept out does not come back as somebody else.
                 ByEmail::Disabled => return Err(Reason::Disabled.into()),
@@ -383,7 +395,7 @@ impl Provider {
                     name: upstream.name.clone(),
                 };
                 let account = inner.accounts.create(inner.issuer_id, new).await?;
-                Ok((account.ok_or(Reason::NoAccount)?, None))
+                Ok(Met::New(account.ok_or(Reason::NoAccount)?))
             }
         }
     }

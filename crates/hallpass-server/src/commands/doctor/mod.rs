@@ -4,6 +4,7 @@ mod clock;
 mod database;
 mod files;
 mod keys;
+mod people;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -175,7 +176,11 @@ async fn look_inside(
     now: Timestamp,
     findings: &mut Findings,
 ) {
-    if let Err(error) = keys::look(&**store, config, master, now, findings).await {
+    let mut looked = keys::look(&**store, config, master, now, findings).await;
+    if looked.is_ok() {
+        looked = people::look(&**store, config, findings).await;
+    }
+    if let Err(error) = looked {
         let help = "The server would not answer either: look at the [store] settings";
         findings.error(
             "store",
