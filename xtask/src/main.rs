@@ -16,6 +16,7 @@ mod generate;
 mod named;
 mod pages;
 mod previous;
+mod publish;
 mod size;
 mod spec;
 mod workspace;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         "generate" => generate::main(arguments),
         "named" => report(named::problems()),
         "previous" => previous::main(),
+        "publish" => report(publish::problems()),
         "size" => report(size::problems()),
         "spec" => spec::main(arguments),
         "test" => check::test(arguments),
@@ -61,6 +63,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   dev [ARGUMENTS]     the server with a demo user and clients, from a debug build
   faults [--long] [F01 ...]  experiments that break things under load
   previous            builds the version before this one, which the rolling upgrade (F15) starts from
+  publish             whether each crate could be published: manifest, package, each feature alone
   bench               the budgets, beside peers
   conformance         the OpenID Foundation's suite, already running";
 

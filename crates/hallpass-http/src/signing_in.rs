@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use hallpass_core::{authorize::AuthorizationResponse, policy::Place};
+use hallpass_core::{
+    authorize::{AuthorizationResponse, Ready},
+    policy::{Place, Policy},
+};
 use hallpass_provider::{
     Failure,
     endpoints::{Answer, Answered, LogoutAnswer, POSTED},
@@ -13,8 +16,8 @@ use http::{HeaderValue, Method, Request, StatusCode, header::ACCEPT_LANGUAGE};
 use http_body::Body;
 
 use crate::{
-    Endpoints, Problem, RenderPages, Response, Wanted, browser_of, failure_page, form, headers,
-    set_cookies,
+    Endpoints, Html, Problem, RenderPages, Response, Wanted, browser_of, failure_page, form,
+    headers, set_cookies,
 };
 
 /// A posted authorization request that is longer than this when it is sealed is not turned into a GET.
@@ -145,7 +148,7 @@ impl Endpoints {
         match result {
             Ok(Answered { answer, cookies }) => {
                 let mut response = match answer {
-                    Answer::Respond(response) => respond(&response, pages),
+                    Answer::Respond(response) => respond(&response, self.provider.policy(), pages),
                     Answer::Page(url) => headers::redirect(&url),
                     Answer::Error(error) => Problem::from(error.0).page(&*pages()),
                 };
@@ -186,7 +189,23 @@ impl Endpoints {
     }
 }
 
-fn respond(response: &AuthorizationResponse, pages: impl Fn() -> Arc<dyn RenderPages>) -> Response {
+fn respond(
+    response: &AuthorizationResponse,
+    policy: &Policy,
+    pages: impl Fn() -> Arc<dyn RenderPages>,
+) -> Response {
+    match response.carried(policy) {
+        None => {}
+        Some(Ready::Redirect(url)) => return headers::redirect(&url),
+        Some(Ready::Page { html: body, csp }) => {
+            return headers::html(StatusCode::OK, Html { body, csp });
+        }
+        Some(_) => {
+            let text = "the answer cannot be sent to where this program would send it";
+            let problem = Problem::refused(500, ErrorCode::ServerError, "answer_astray", text);
+            return problem.page(&*pages());
+        }
+    }
     if let Some(location) = response.location() {
         return headers::redirect(&location);
     }

@@ -72,7 +72,11 @@ pub use upkeep::upkeep;
 
 /// What an issuer allows.
 pub mod policy {
-    pub use hallpass_core::{fapi::Profile, policy::*};
+    pub use hallpass_core::{
+        authorize::{AuthorizationResponse, OwnMode, Travel},
+        fapi::Profile,
+        policy::*,
+    };
 }
 
 /// What the engine asks of its surroundings.

@@ -122,7 +122,7 @@ impl Answer {
 impl Browser {
     /// One that speaks to that address on this machine.
     pub fn of(address: &str) -> Self {
-        let port = address.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+        let port = address.rsplit_once(':').and_then(|(_, rest)| rest.split('/').next()?.parse().ok());
         let port = port.unwrap_or_else(|| panic!("{address} names no port"));
         Self { port, host: format!("localhost:{port}"), cookies: BTreeMap::new() }
     }

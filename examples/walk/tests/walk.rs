@@ -73,6 +73,26 @@ fn a_program_signs_people_in_with_its_own_users_and_pages() {
 }
 
 #[test]
+fn actix_serves_a_provider_below_a_prefix_of_its_own_program() {
+    let example = Example::start("actix-app");
+    let mut browser = example.browser();
+    browser.host = format!("localhost:{}", example.port());
+    assert_eq!(browser.get("/").body, "whatever the program does");
+    let metadata = browser.get("/login/.well-known/openid-configuration").json();
+    assert_eq!(metadata["issuer"], example.address.as_str());
+    let at_root = browser.get("/.well-known/oauth-authorization-server/login").json();
+    assert_eq!(at_root["issuer"], metadata["issuer"]);
+    let code = sign_in(&mut browser, "/login", "openid", "");
+    let tokens = redeem(&mut browser, "/login/token", &code);
+    assert_eq!(claims(tokens["id_token"].as_str().unwrap())["iss"], example.address.as_str());
+    assert_eq!(redeem(&mut browser, "/login/token", &code)["error"], "invalid_grant");
+    for path in ["/token", "/.well-known/openid-configuration", "/loginx/token"] {
+        let nothing = browser.get(path);
+        assert_eq!((nothing.status, nothing.body.as_str()), (404, "no such page of this program"), "{path}");
+    }
+}
+
+#[test]
 fn a_store_of_ones_own_knows_after_a_kill_what_it_promised() {
     let folder = std::env::temp_dir().join(format!("own-store-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
@@ -209,6 +229,76 @@ fn a_provider_of_the_second_profile_takes_nothing_less() {
     assert_eq!((pushed.status, &pushed.json()["error"]), (401, &json!("invalid_client")));
 }
 
+/// What the client of the example proves itself with.
+fn bank(issuer: &str, number: u32) -> String {
+    let jwk = json!({"kty": "EC", "crv": "P-256", "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+        "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0", "d": "jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI"});
+    let jwk = hallpass::jose::Jwk::from_value(&jwk).unwrap();
+    let key = SigningKey::from_jwk(&jwk, hallpass::jose::JwsAlgorithm::ES256).unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let claims = json!({"iss": "bank", "sub": "bank", "aud": issuer, "jti": format!("bank-{now}-{number}"),
+        "iat": now, "exp": now + 60});
+    walk::sign(&key, &json!({"alg": "ES256", "kid": "1"}), &claims)
+}
+
+#[test]
+fn a_bank_gets_a_token_that_is_bound_to_its_key_from_a_request_that_it_pushed() {
+    const ASSERTION: (&str, &str) =
+        ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+    let example = Example::start("fapi2");
+    let mut browser = example.browser();
+    let issuer = example.address.clone();
+    let redirect = "https://bank.example.com/callback";
+    let challenge = base64url::encode(hallpass::types::sha256(walk::VERIFIER.as_bytes()));
+    let assertion = bank(&issuer, 1);
+    let push = [
+        ASSERTION,
+        ("client_assertion", &assertion),
+        ("client_id", "bank"),
+        ("response_type", "code"),
+        ("redirect_uri", redirect),
+        ("scope", "openid"),
+        ("state", "s"),
+        ("code_challenge", &challenge),
+        ("code_challenge_method", "S256"),
+    ];
+    let pushed = browser.post("/par", &push);
+    assert_eq!(pushed.status, 201, "{pushed:?}");
+    // The same assertion again is nobody's.
+    assert_eq!(browser.post("/par", &push).json()["error"], "invalid_client");
+    let uri = pushed.json()["request_uri"].as_str().unwrap().to_owned();
+    let page = browser.get(&format!("/authorize?client_id=bank&request_uri={}", encode(&uri)));
+    let page = page.location().to_owned();
+    let consent = browser.post(&page, &[("username", "alice"), ("password", "wonderland-1865")]);
+    let consent = consent.location().to_owned();
+    let answer = browser.post(&consent, &[("decision", "allow"), ("scope.openid", "on")]);
+    assert!(answer.location().starts_with(redirect), "{answer:?}");
+    assert_eq!(parameter(answer.location(), "iss"), encode(&issuer));
+    let code = parameter(answer.location(), "code");
+    let token = format!("{issuer}/token");
+    let key = walk::key();
+    let mut redeem = |number: u32, proof: Option<String>| {
+        let assertion = bank(&issuer, number);
+        let form = [
+            ASSERTION,
+            ("client_assertion", &assertion),
+            ("client_id", "bank"),
+            ("grant_type", "authorization_code"),
+            ("redirect_uri", redirect),
+            ("code_verifier", walk::VERIFIER),
+            ("code", &code),
+        ];
+        let headers: Vec<_> = proof.iter().map(|proof| ("DPoP", proof.as_str())).collect();
+        browser.post_with("/token", &form, &headers).json()
+    };
+    // A bearer token is not given.
+    assert_eq!(redeem(2, None)["error"], "invalid_dpop_proof");
+    let tokens = redeem(3, Some(proof(&key, &token, None, 6)));
+    assert_eq!(tokens["token_type"], "DPoP", "{tokens}");
+    assert_eq!(claims(tokens["id_token"].as_str().unwrap())["aud"], "bank");
+    assert_eq!(redeem(4, Some(proof(&key, &token, None, 7)))["error"], "invalid_grant");
+}
+
 /// A proof of possession (RFC 9449).
 fn proof(key: &SigningKey, url: &str, token: Option<&str>, number: u32) -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
@@ -312,8 +402,27 @@ fn an_mcp_client_finds_its_way_from_the_challenge_to_the_tool() {
     assert!(greeting["result"]["content"][0]["text"].as_str().unwrap().starts_with("Hello, "));
     let unknown = browser.send("POST", "/mcp", &headers, &call("resources/list")).json();
     assert_eq!(unknown["error"]["code"], -32601);
+    // The next tokens without the person, and not twice with what was replaced and used.
+    let mut refresh = |token: &str| {
+        let form = [("grant_type", "refresh_token"), ("client_id", &id), ("refresh_token", token)];
+        browser.post("/token", &form).json()
+    };
+    assert_eq!(refresh("nonsense")["error"], "invalid_grant");
+    let old = tokens["refresh_token"].as_str().expect("a refresh token").to_owned();
+    let next = refresh(&old);
+    let newer = next["refresh_token"].as_str().unwrap().to_owned();
+    assert_ne!(newer, old);
+    let latest = refresh(&newer);
+    assert_eq!(refresh(&old)["error"], "invalid_grant");
+    assert_eq!(refresh(latest["refresh_token"].as_str().unwrap())["error"], "invalid_grant");
     // A token for the provider itself is none for the server.
-    let form = [("grant_type", "refresh_token"), ("client_id", &id), ("refresh_token", "nonsense")];
-    assert_eq!(browser.post("/token", &form).json()["error"], "invalid_grant");
+    let asked = request("/authorize", "openid", "");
+    let answer = browser.get(&asked);
+    let consent = answer.location().to_owned();
+    let answer = browser.post(&consent, &[("decision", "allow"), ("scope.openid", "on")]);
+    let own = redeem(&mut browser, "/token", &parameter(answer.location(), "code"));
+    let bearer = format!("Bearer {}", own["access_token"].as_str().unwrap());
+    let headers = [json_type, ("Authorization", bearer.as_str())];
+    assert_eq!(browser.send("POST", "/mcp", &headers, &call("tools/list")).status, 401);
     assert_eq!(browser.send("POST", "/mcp", &[json_type, ("Authorization", "Bearer x")], "{}").status, 401);
 }

@@ -81,6 +81,6 @@ pub use reason::{Reason, Unidentified};
 pub use received::{Carried, PUSHED_URI, Pushed, Received, Via};
 pub use redirect::Redirect;
 pub use request::RequestRecord;
-pub use respond::{AuthorizationResponse, ResponseMode};
+pub use respond::{AuthorizationResponse, OwnMode, OwnModeName, Ready, ResponseMode, Travel};
 pub use rules::{Display, Endpoint, Prompts, ResponseType};
 pub use valid::Valid;

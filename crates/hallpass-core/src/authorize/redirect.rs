@@ -32,7 +32,7 @@ impl Redirect {
 
     /// How it travels.
     #[must_use]
-    pub const fn mode(&self, policy: &Policy) -> ResponseMode {
+    pub fn mode(&self, policy: &Policy) -> ResponseMode {
         if self.mode.is_offered(policy) {
             self.mode
         } else {

@@ -109,7 +109,7 @@ impl Profile {
                     || (response_type == ResponseType::Code && mode.is_jwt())
             }
             Self::Fapi2MessageSigning => mode.is_jwt(),
-            Self::Fapi2Security | Self::FapiCiba => true,
+            Self::Fapi2Security | Self::FapiCiba => !matches!(mode, ResponseMode::Own(_)),
         }
     }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use hallpass_jose::JwsAlgorithm;
 
 use super::OwnParameter;
-use crate::authorize::rules::PARAMETERS;
+use crate::authorize::{OwnMode, rules::PARAMETERS};
 
 /// Request objects (RFC 9101) and pushed authorization requests (RFC 9126).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub struct RequestPolicy {
     pub pushed_per_network_per_minute: u32,
     /// Parameters beside those of the protocol.
     pub own: Vec<OwnParameter>,
+    /// Response modes beside those of the protocol.
+    pub modes: Vec<OwnMode>,
 }
 
 impl RequestPolicy {
@@ -67,6 +69,7 @@ impl Default for RequestPolicy {
             max_pushed: 10_000,
             pushed_per_network_per_minute: 120,
             own: Vec::new(),
+            modes: Vec::new(),
         }
     }
 }

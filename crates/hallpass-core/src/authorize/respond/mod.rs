@@ -5,6 +5,7 @@
 mod form_post;
 mod fragment;
 pub mod jwt;
+mod own;
 mod query;
 pub(crate) mod web_message;
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{issue::json, policy::Policy};
 
+pub use own::{OwnMode, OwnModeName, Ready, Travel};
 pub use web_message::Message;
 
 /// `response_mode`. Which of them an issuer offers is [`offered`].
@@ -45,13 +47,16 @@ pub enum ResponseMode {
     /// Signed, by script.
     #[serde(rename = "web_message.jwt")]
     WebMessageJwt,
+    /// As the embedding program carries it ([`RequestPolicy::modes`](crate::policy::RequestPolicy::modes)).
+    #[serde(rename = "own")]
+    Own(OwnModeName),
 }
 
 /// The name that stands for the signed form of a response type's default mode.
 pub(crate) const JWT: &str = "jwt";
 
 impl ResponseMode {
-    /// Every mode there is.
+    /// Every mode of the protocol.
     pub const ALL: &'static [Self] = &[
         Self::Query,
         Self::Fragment,
@@ -65,7 +70,7 @@ impl ResponseMode {
 
     /// The registered name.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub fn as_str(&self) -> &str {
         match self {
             Self::Query => "query",
             Self::Fragment => "fragment",
@@ -75,10 +80,11 @@ impl ResponseMode {
             Self::FormPostJwt => "form_post.jwt",
             Self::WebMessage => "web_message",
             Self::WebMessageJwt => "web_message.jwt",
+            Self::Own(name) => name.as_str(),
         }
     }
 
-    /// The mode of that name. `jwt` names none by itself: it depends on the response type.
+    /// The mode of the protocol of that name. `jwt` names none by itself: it depends on the response type.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|mode| mode.as_str() == name)
@@ -89,15 +95,17 @@ impl ResponseMode {
     pub const fn is_jwt(self) -> bool {
         match self {
             Self::QueryJwt | Self::FragmentJwt | Self::FormPostJwt | Self::WebMessageJwt => true,
-            Self::Query | Self::Fragment | Self::FormPost | Self::WebMessage => false,
+            Self::Query | Self::Fragment | Self::FormPost | Self::WebMessage | Self::Own(_) => {
+                false
+            }
         }
     }
 
-    /// Whether everything that is sent this way stands in a query.
+    /// Whether everything that is sent this way stands in a query, or could.
     #[must_use]
     pub const fn is_query(self) -> bool {
         match self {
-            Self::Query | Self::QueryJwt => true,
+            Self::Query | Self::QueryJwt | Self::Own(_) => true,
             Self::Fragment
             | Self::FormPost
             | Self::FragmentJwt
@@ -117,7 +125,8 @@ impl ResponseMode {
             | Self::FormPost
             | Self::QueryJwt
             | Self::FragmentJwt
-            | Self::FormPostJwt => false,
+            | Self::FormPostJwt
+            | Self::Own(_) => false,
         }
     }
 
@@ -128,29 +137,37 @@ impl ResponseMode {
             Self::Fragment | Self::FragmentJwt => Self::FragmentJwt,
             Self::FormPost | Self::FormPostJwt => Self::FormPostJwt,
             Self::WebMessage | Self::WebMessageJwt => Self::WebMessageJwt,
+            Self::Own(_) => self,
         }
     }
 
     /// Whether the issuer offers it.
     #[must_use]
-    pub const fn is_offered(self, policy: &Policy) -> bool {
+    pub fn is_offered(self, policy: &Policy) -> bool {
         match self {
             Self::Query | Self::Fragment | Self::FormPost => true,
             Self::QueryJwt | Self::FragmentJwt | Self::FormPostJwt => policy.jarm,
             Self::WebMessage => policy.web_message,
             Self::WebMessageJwt => policy.web_message && policy.jarm,
+            Self::Own(name) => policy
+                .requests
+                .modes
+                .iter()
+                .any(|mode| mode.name() == name.as_str()),
         }
     }
 }
 
 /// The names of all modes that the issuer offers, for the metadata document and for registration.
 #[must_use]
-pub fn offered(policy: &Policy) -> Vec<&'static str> {
+pub fn offered(policy: &Policy) -> Vec<&str> {
     let modes = ResponseMode::ALL.iter();
+    let own = policy.requests.modes.iter().map(OwnMode::name);
     modes
         .filter(|mode| mode.is_offered(policy))
-        .map(|mode| mode.as_str())
+        .map(ResponseMode::as_str)
         .chain(policy.jarm.then_some(JWT))
+        .chain(own.filter(|name| OwnModeName::parse(name).is_some()))
         .collect()
 }
 
@@ -179,7 +196,8 @@ impl AuthorizationResponse {
             ResponseMode::FormPost
             | ResponseMode::FormPostJwt
             | ResponseMode::WebMessage
-            | ResponseMode::WebMessageJwt => None,
+            | ResponseMode::WebMessageJwt
+            | ResponseMode::Own(_) => None,
         }
     }
 
@@ -196,7 +214,8 @@ impl AuthorizationResponse {
             | ResponseMode::Fragment
             | ResponseMode::FragmentJwt
             | ResponseMode::WebMessage
-            | ResponseMode::WebMessageJwt => None,
+            | ResponseMode::WebMessageJwt
+            | ResponseMode::Own(_) => None,
         }
     }
 
@@ -212,7 +231,8 @@ impl AuthorizationResponse {
             | ResponseMode::Fragment
             | ResponseMode::FragmentJwt
             | ResponseMode::FormPost
-            | ResponseMode::FormPostJwt => None,
+            | ResponseMode::FormPostJwt
+            | ResponseMode::Own(_) => None,
         }
     }
 

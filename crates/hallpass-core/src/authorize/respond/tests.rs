@@ -99,7 +99,8 @@ fn state_survives_byte_for_byte_and_injects_nothing() {
                 | ResponseMode::FormPost
                 | ResponseMode::FormPostJwt
                 | ResponseMode::WebMessage
-                | ResponseMode::WebMessageJwt => url.query().unwrap(),
+                | ResponseMode::WebMessageJwt
+                | ResponseMode::Own(_) => url.query().unwrap(),
             };
             let pairs: Vec<_> = url::form_urlencoded::parse(carried.as_bytes())
                 .into_owned()

@@ -5,7 +5,7 @@ use hallpass_types::Params;
 
 use super::{Context, Draft, response_type};
 use crate::{
-    authorize::{Reason, ResponseMode, respond},
+    authorize::{OwnModeName, Reason, ResponseMode, respond},
     client::Client,
     policy::Policy,
 };
@@ -43,15 +43,16 @@ fn named(name: &str, params: &Params) -> Option<ResponseMode> {
     if name == respond::JWT {
         Some(response_type::default_mode(params).signed())
     } else {
-        ResponseMode::parse(name)
+        ResponseMode::parse(name).or_else(|| OwnModeName::parse(name).map(ResponseMode::Own))
     }
 }
 
+/// A mode of the program needs to be registered: nobody who writes a request can choose it for others.
 pub(super) fn is_allowed(client: &Client, mode: ResponseMode) -> bool {
-    client
-        .response_modes
-        .as_ref()
-        .is_none_or(|modes| modes.iter().any(|m| names(m, mode)))
+    match &client.response_modes {
+        Some(modes) => modes.iter().any(|m| names(m, mode)),
+        None => !matches!(mode, ResponseMode::Own(_)),
+    }
 }
 
 /// Whether a registered name is a name of this mode. `jwt` stands for a redirect of either kind.
