@@ -1,9 +1,6 @@
 //! Client-initiated backchannel authentication (CIBA): the endpoint, the page where people answer, polls, pings and pushes.
 
-use hallpass_core::{
-    authorization_details::{DetailType, Member},
-    policy::DeliveryMode,
-};
+use hallpass_core::policy::DeliveryMode;
 use hallpass_provider::{
     Provider,
     endpoints::{BackchannelAnswer, BackchannelOutcome},
@@ -763,44 +760,4 @@ async fn another_issuer_knows_nothing_of_a_request() {
     ];
     alice.press(&page, "login", "sign-in", &typed).await;
     assert!(actions(&mut alice).await.is_empty());
-}
-
-#[tokio::test]
-async fn details_are_shown_before_they_are_allowed() {
-    let op = setup()
-        .policy(|policy| {
-            let kind = DetailType::new("payment".to_owned());
-            policy.detail_types = vec![DetailType {
-                description: Some("Make a payment".to_owned()),
-                members: vec![Member::new("amount")],
-                ..kind
-            }];
-        })
-        .start()
-        .await;
-    let details = r#"[{"type":"payment","amount":"12.50 EUR"}]"#;
-    let pairs = [
-        ("scope", "openid"),
-        ("login_hint", "alice"),
-        ("authorization_details", details),
-    ];
-    assert_eq!(
-        ask(&op, "bank", &pairs).await.error(),
-        "invalid_authorization_details"
-    );
-    op.change_client("bank", |metadata| {
-        metadata.insert("authorization_details_types".to_owned(), json!(["payment"]));
-    })
-    .await;
-    let id = begin(&op, "bank", &[("authorization_details", details)]).await;
-    let mut alice = at_approvals(&op, "alice").await;
-    let page = alice.get("/approvals").await.text();
-    assert!(
-        page.contains("Make a payment") && page.contains("12.50 EUR"),
-        "{page}"
-    );
-    let action = &actions(&mut alice).await[0];
-    alice.send(decide(action, "allow")).await;
-    let body = poll(&op, "bank", &id).await.json();
-    assert_eq!(body["authorization_details"][0]["amount"], "12.50 EUR");
 }

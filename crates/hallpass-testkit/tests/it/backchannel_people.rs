@@ -1,10 +1,11 @@
-//! CIBA and its people: how recent their sign-in must be, what a client hears when nobody answers, secret codes.
+//! CIBA and its people: how recent their sign-in must be, what they read, what a client hears when nobody answers, secret codes.
 
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
 };
 
+use hallpass_core::authorization_details::{DetailType, Member};
 use hallpass_provider::ports::BackchannelDevice;
 use hallpass_store::{BoxFuture, StoreError};
 use hallpass_testkit::{Answer, Ask, Op, Setup, Tokens};
@@ -358,4 +359,44 @@ async fn a_client_that_looks_for_people_is_slowed_down_and_no_other_is() {
         let ask = Ask::form("/backchannel", &pairs).basic("bank", "hpk_wrong");
         assert_eq!(op.browser().send(ask).await.status, 401);
     }
+}
+
+#[tokio::test]
+async fn details_are_shown_before_they_are_allowed() {
+    let op = setup()
+        .policy(|policy| {
+            let kind = DetailType::new("payment".to_owned());
+            policy.detail_types = vec![DetailType {
+                description: Some("Make a payment".to_owned()),
+                members: vec![Member::new("amount")],
+                ..kind
+            }];
+        })
+        .start()
+        .await;
+    let details = r#"[{"type":"payment","amount":"12.50 EUR"}]"#;
+    let pairs = [
+        ("scope", "openid"),
+        ("login_hint", "alice"),
+        ("authorization_details", details),
+    ];
+    assert_eq!(
+        ask(&op, "bank", &pairs).await.error(),
+        "invalid_authorization_details"
+    );
+    op.change_client("bank", |metadata| {
+        metadata.insert("authorization_details_types".to_owned(), json!(["payment"]));
+    })
+    .await;
+    let id = begin(&op, "bank", &[("authorization_details", details)]).await;
+    let mut alice = at_approvals(&op, "alice").await;
+    let page = alice.get("/approvals").await.text();
+    assert!(
+        page.contains("Make a payment") && page.contains("12.50 EUR"),
+        "{page}"
+    );
+    let action = &actions(&mut alice).await[0];
+    alice.send(decide(action, "allow")).await;
+    let body = poll(&op, "bank", &id).await.json();
+    assert_eq!(body["authorization_details"][0]["amount"], "12.50 EUR");
 }
