@@ -8,7 +8,7 @@
 //! - Demands on requests that this server does not take (sender-constrained tokens; signed or pushed requests where they
 //!   are switched off) are *refused* when they are `true`: a client that asks for a protection must not be told that all is
 //!   well without it.
-//! - What describes features that do not exist (`software_statement`, …) is *dropped*: it has no effect.
+//! - What says nothing about the client itself (`software_statement`, which was believed or not before it comes here) is *dropped*.
 
 mod backchannel;
 mod encryption;
@@ -273,7 +273,7 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// Endpoints of the client. They are checked and kept, though not all are called yet.
+    /// Endpoints of the client.
     fn endpoints(&mut self) -> Result<(), MetadataError> {
         //= OIDC-CORE#4 MUST: initiate_login_uri uses https
         self.https("initiate_login_uri")?;
