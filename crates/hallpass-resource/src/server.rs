@@ -313,10 +313,12 @@ impl ResourceServer {
                 let claims = Value::Object(token.claims.clone()).to_string();
                 let claims = Claims::parse(claims.as_bytes()).map_err(|_| Refusal::InvalidToken)?;
                 let nobody = claims.audience().is_ok_and(|list| list.is_empty());
-                if !inner.is_for(&claims) && !(nobody && inner.is_meant(&inner.issuer)) {
-                    return Err(Refusal::InvalidToken);
+                let own = nobody && inner.is_meant(&inner.issuer);
+                if own || inner.is_for(&claims) {
+                    Ok((token, confirmation))
+                } else {
+                    Err(Refusal::InvalidToken)
                 }
-                Ok((token, confirmation))
             }
         }
     }
