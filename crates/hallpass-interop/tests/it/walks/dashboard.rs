@@ -1,5 +1,6 @@
 //! Operators at the dashboard, from their first passkey to the tokens of an application.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hallpass_load::http::encode_form;
 use serde_json::{Value, json};
 use url::Url;
@@ -8,6 +9,7 @@ use crate::support::{Application, Http};
 use crate::walk::Walk;
 
 const GRACE: &str = "grace@example.org";
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// An operator with a passkey, at the dashboard: by the link that the command prints, as the first one comes.
 async fn come(walk: &Walk) {
@@ -58,13 +60,69 @@ async fn assertion(walk: &Walk, pem: &str, client: &str, audience: &str, kid: &s
     made.as_str().unwrap().to_owned()
 }
 
-async fn post(url: &str, form: &[(&str, &str)]) -> (u16, Value) {
+/// Posts a form, with the value of an `Authorization` header or without.
+async fn post(url: &str, authorization: &str, form: &[(&str, &str)]) -> (u16, Value) {
     let body = encode_form(form.iter().copied());
-    let answer = Http::form(&Url::parse(url).unwrap(), &body)
-        .send()
-        .await
-        .unwrap();
+    let url = Url::parse(url).unwrap();
+    let mut request = Http::form(&url, &body);
+    if !authorization.is_empty() {
+        request.headers.push(("Authorization", authorization));
+    }
+    let answer = request.send().await.unwrap();
     (answer.status, answer.json())
+}
+
+/// What must be in no request: the lines of a private key, as they are and as forms encode them.
+fn lines_of(pem: &str) -> Vec<String> {
+    let lines = pem.lines().filter(|line| !line.starts_with("-----"));
+    lines
+        .flat_map(|line| {
+            [
+                line.to_owned(),
+                line.replace('+', "%2B").replace('/', "%2F"),
+            ]
+        })
+        .collect()
+}
+
+/// No request has one of these lines, or anything that looks like a private key.
+fn assert_without(requests: &[String], secret: &[String]) {
+    for request in requests {
+        assert!(
+            !request.contains("PRIVATE") && !request.contains("%22d%22"),
+            "{request}"
+        );
+        assert!(
+            !secret.iter().any(|line| request.contains(line.as_str())),
+            "{request}"
+        );
+    }
+}
+
+/// A person signs in to the application as the page for that says: the code, and its verifier. The first time with their
+/// password and consent.
+async fn code(walk: &Walk, application: &Application, id: &str, first: bool) -> (String, String) {
+    let browser = &walk.browser;
+    walk.open(&format!("/dashboard/p/acme/applications/{id}/try"))
+        .await;
+    let (start, verifier) = (
+        browser.text("code#authorization-url").await,
+        browser.text("code#code-verifier").await,
+    );
+    browser.open(&start).await;
+    if first {
+        browser.fill("form#login input[name=username]", "bob").await;
+        browser
+            .fill("form#login input[name=password]", "a bottle of wine")
+            .await;
+        browser.click("button#sign-in").await;
+        browser.click("button#allow").await;
+    }
+    browser.find("#arrived").await;
+    let arrived = application.answer();
+    let mut pairs = arrived.query_pairs();
+    let code = pairs.find(|(name, _)| name == "code").unwrap().1;
+    (code.into_owned(), verifier)
 }
 
 /// Every request of a browser since this was last asked: its address and its body.
@@ -77,10 +135,13 @@ async fn requests(walk: &Walk) -> Vec<String> {
         .collect()
 }
 
-// L1, L2, L4, L7, L8, L9, L10, L11, L12
+// L1, L2, L4, L7, L8, L9, L10, L11, L12, L13, L14, L15
 #[tokio::test]
-async fn l01_l12_an_operator_comes_with_a_passkey_and_leaves_with_the_tokens_of_an_application() {
-    let settings = [("HALLPASS__SIGN_IN__CONFIRM_NEW_DEVICE", "false")];
+async fn l01_l15_an_operator_comes_with_a_passkey_and_leaves_with_the_tokens_of_an_application() {
+    let settings = [
+        ("HALLPASS__SIGN_IN__CONFIRM_NEW_DEVICE", "false"),
+        ("HALLPASS__DANGER__LOGINID_COMPATIBILITY", "true"),
+    ];
     let Some(walk) = Walk::start("walk-dashboard", true, &settings).await else {
         return;
     };
@@ -111,6 +172,22 @@ async fn l01_l12_an_operator_comes_with_a_passkey_and_leaves_with_the_tokens_of_
     walk.look("dashboard-project-confirm").await;
     browser.click("button#confirm").await;
     browser.find("#created").await;
+
+    // Applications of LoginID show their JWT as it says.
+    browser.click("a[data-nav=project]").await;
+    browser.click("#all-settings > summary").await;
+    let own = r#"{"compatibility": {"loginid": true}, "routes": {"profile": "loginid"}}"#;
+    browser.fill("textarea#settings", own).await;
+    browser.click("button#save-raw").await;
+    browser.find("#done").await;
+    walk.look("dashboard-project").await;
+    browser.click("a[data-nav=settings]").await;
+    assert!(
+        browser
+            .text("code#token_endpoint")
+            .await
+            .ends_with("/oidc/token")
+    );
 
     // L4: what can be copied is what discovery says.
     walk.look("dashboard-settings").await;
@@ -175,26 +252,8 @@ async fn l01_l12_an_operator_comes_with_a_passkey_and_leaves_with_the_tokens_of_
         body.is_some_and(|body| body.contains("postData")),
         "{sent:#?}"
     );
-    let secret: Vec<String> = pem
-        .lines()
-        .filter(|line| !line.starts_with("-----"))
-        .flat_map(|line| {
-            [
-                line.to_owned(),
-                line.replace('+', "%2B").replace('/', "%2F"),
-            ]
-        })
-        .collect();
-    for request in &sent {
-        assert!(
-            !request.contains("PRIVATE") && !request.contains("%22d%22"),
-            "{request}"
-        );
-        assert!(
-            !secret.iter().any(|line| request.contains(line.as_str())),
-            "{request}"
-        );
-    }
+    let secret = lines_of(&pem);
+    assert_without(&sent, &secret);
 
     // L11: what is left is the public key.
     let id = browser.text("code#application-id").await;
@@ -223,52 +282,67 @@ async fn l01_l12_an_operator_comes_with_a_passkey_and_leaves_with_the_tokens_of_
     ]);
     browser.click("a#try").await;
     walk.look("dashboard-try-it").await;
-    let (start, verifier) = (
-        browser.text("code#authorization-url").await,
-        browser.text("code#code-verifier").await,
-    );
-    browser.open(&start).await;
-    browser.fill("form#login input[name=username]", "bob").await;
-    browser
-        .fill("form#login input[name=password]", "a bottle of wine")
-        .await;
-    browser.click("button#sign-in").await;
-    browser.click("button#allow").await;
-    browser.find("#arrived").await;
-    let arrived = application.answer();
-    let code = arrived
-        .query_pairs()
-        .find(|(name, _)| name == "code")
-        .unwrap()
-        .1
-        .into_owned();
-    walk.open(&format!("/dashboard/p/acme/applications/{id}"))
-        .await;
     let token_endpoint = document["token_endpoint"].as_str().unwrap().to_owned();
+    let host = Url::parse(&issuer).unwrap();
+    let host = host.host_str().unwrap();
+    // L13, L14, L15: the JWT in each form in which LoginID's clients show it.
+    let mut last = (String::new(), String::new());
+    for (place, form) in ["assertion", "post", "basic", "bare basic"]
+        .into_iter()
+        .enumerate()
+    {
+        let (code, verifier) = code(&walk, &application, &id, place == 0).await;
+        walk.open(&format!("/dashboard/p/acme/applications/{id}"))
+            .await;
+        let ask = async |jwt: &str| {
+            let mut pairs = vec![
+                ("grant_type", "authorization_code"),
+                ("code", &*code),
+                ("redirect_uri", &*callback),
+                ("code_verifier", &*verifier),
+                ("client_id", &*id),
+            ];
+            let authorization = match form {
+                "basic" => format!("Basic {}", STANDARD.encode(format!("{id}:{jwt}"))),
+                "bare basic" => format!("Basic {jwt}"),
+                _ => String::new(),
+            };
+            match form {
+                "assertion" => pairs.extend([
+                    ("client_assertion_type", JWT_BEARER),
+                    ("client_assertion", jwt),
+                ]),
+                "post" => pairs.push(("client_secret", jwt)),
+                _ => {}
+            }
+            post(&token_endpoint, &authorization, &pairs).await
+        };
+        let (status, answer) = ask("nonsense").await;
+        assert_eq!(
+            (status, &answer["error"]),
+            (401, &json!("invalid_client")),
+            "{form}: {answer}"
+        );
+        let audience = if form == "assertion" { &*issuer } else { host };
+        let jwt = assertion(&walk, &pem, &id, audience, &kid).await;
+        let (status, tokens) = ask(&jwt).await;
+        assert_eq!(status, 200, "{form}: {tokens}");
+        assert!(tokens["id_token"].is_string() && tokens["access_token"].is_string());
+        last = (code, verifier);
+    }
+    let (code, verifier) = last;
     let ask = async |assertion: String| {
         let form = [
             ("grant_type", "authorization_code"),
-            ("code", &code),
-            ("redirect_uri", &callback),
-            ("code_verifier", &verifier),
-            ("client_id", &id),
-            (
-                "client_assertion_type",
-                "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-            ),
-            ("client_assertion", &assertion),
+            ("code", &*code),
+            ("redirect_uri", &*callback),
+            ("code_verifier", &*verifier),
+            ("client_id", &*id),
+            ("client_assertion_type", JWT_BEARER),
+            ("client_assertion", &*assertion),
         ];
-        post(&token_endpoint, &form).await
+        post(&token_endpoint, "", &form).await
     };
-    let (status, answer) = ask("nonsense".to_owned()).await;
-    assert_eq!(
-        (status, &answer["error"]),
-        (401, &json!("invalid_client")),
-        "{answer}"
-    );
-    let (status, tokens) = ask(assertion(&walk, &pem, &id, &issuer, &kid).await).await;
-    assert_eq!(status, 200, "{tokens}");
-    assert!(tokens["id_token"].is_string() && tokens["access_token"].is_string());
 
     // L12: a second key; both work; the first one is removed and is refused.
     browser.click("#add-key-part > summary").await;
@@ -301,6 +375,11 @@ async fn l01_l12_an_operator_comes_with_a_passkey_and_leaves_with_the_tokens_of_
     let (status, _) = ask(assertion(&walk, &second, &id, &issuer, &other).await).await;
     assert_eq!(status, 400);
     walk.look("dashboard-application-keys").await;
+    // Whatever the browser has sent since the first key was made, no key was in it.
+    let sent = requests(&walk).await;
+    assert!(sent.len() > 20, "{}", sent.len());
+    assert_without(&sent, &secret);
+    assert_without(&sent, &lines_of(&second));
 }
 
 // L40, L41
@@ -359,4 +438,132 @@ async fn l40_l41_users_activity_and_authenticators_are_seen_and_every_page_can_b
     browser.find("#intact").await;
     walk.open("/dashboard/p/no-such").await;
     browser.find("#error-id").await;
+}
+
+const LONG: &str = "a-project-with-a-name-that-is-as-long-as-names-of-projects-can-be";
+
+/// What operators change, on a project with a long name, from nothing to the first thing of each kind, with a mistake in between.
+#[tokio::test]
+async fn what_operators_change_can_be_read_and_used_on_every_screen_and_in_every_colour() {
+    let settings = [("HALLPASS__MAIL__FROM", "hallpass@example.com")];
+    let Some(walk) = Walk::start("walk-dashboard-changes", true, &settings).await else {
+        return;
+    };
+    let browser = &walk.browser;
+    let name = &LONG[..63];
+    walk.server.command(&["issuer", "create", name]);
+    let here = format!("/dashboard/p/{name}");
+    walk.open("/dashboard").await;
+    walk.sign_in().await;
+    browser.find("#projects").await;
+    walk.look("dashboard-projects-long").await;
+
+    walk.open(&format!("{here}/webhooks")).await;
+    browser.find("#no-webhooks").await;
+    walk.look("dashboard-webhooks-none").await;
+    browser.click("a#add-webhook").await;
+    browser.fill("input#url", "http://shop.example/hook").await;
+    browser.click("button#create-webhook").await;
+    browser.find("#form-error").await;
+    walk.look("dashboard-webhook-refused").await;
+    let url = format!("https://hooks.example.com/{}", "a/long/way/down/".repeat(6));
+    browser.fill("input#url", &url).await;
+    browser
+        .fill("input#description", "The shop's ledger of customers")
+        .await;
+    browser.click("button#create-webhook").await;
+    browser.find("code#webhook-secret").await;
+    walk.look("dashboard-webhook-key").await;
+    browser.click("a#go-on").await;
+    browser.click("button#test").await;
+    browser.find("[data-delivery]").await;
+    browser.click("details.told > summary").await;
+    walk.look("dashboard-webhook").await;
+    browser.click("a[data-nav=webhooks]").await;
+    browser.find("[data-webhook]").await;
+    walk.look("dashboard-webhooks").await;
+
+    browser.click("a[data-nav=scopes]").await;
+    browser.find("#no-scopes").await;
+    walk.look("dashboard-scopes-none").await;
+    browser.fill("input#scope-name", "orders:read").await;
+    browser.fill("input#scope-title", "Your orders").await;
+    browser
+        .fill(
+            "input#scope-description",
+            "See everything that you have ever ordered in the shop, and when it came",
+        )
+        .await;
+    browser
+        .fill("input#scope-claims", "customer_number loyalty_level")
+        .await;
+    browser.click("button#save-scope").await;
+    browser.find("[data-scope='orders:read']").await;
+    browser.click("#resources > details > summary").await;
+    browser
+        .fill("input#resource-identifier", "no address")
+        .await;
+    browser.click("button#save-resource").await;
+    browser.find("#form-error").await;
+    walk.look("dashboard-scopes-refused").await;
+    browser
+        .fill(
+            "input#resource-identifier",
+            "https://api.shop.example/orders",
+        )
+        .await;
+    browser.fill("input#resource-name", "Orders").await;
+    browser.fill("input#resource-scopes", "orders:read").await;
+    browser.click("button#save-resource").await;
+    browser.find("[data-resource]").await;
+    walk.look("dashboard-scopes").await;
+
+    browser.click("a[data-nav=appearance]").await;
+    browser.find("#preview:not([hidden])").await;
+    browser.fill("input#name", "Corner Shop").await;
+    browser.fill("input#accent", "#ffe14d").await;
+    browser.click("button#save-appearance").await;
+    browser.find("#form-error").await;
+    walk.look("dashboard-appearance-refused").await;
+    browser.fill("input#accent", "#8a2be2").await;
+    browser.fill("input#radius", "3").await;
+    assert_eq!(browser.text(".look-light .look-name").await, "Corner Shop");
+    let shown = "return getComputedStyle(document.querySelector('.look-light .look-button')).backgroundColor";
+    assert_eq!(browser.script(shown).await, json!("rgb(138, 43, 226)"));
+    walk.look("dashboard-appearance").await;
+    browser.click("button#save-appearance").await;
+    browser.find("#done").await;
+
+    browser.click("a[data-nav=project]").await;
+    browser.fill("input#lifetimes-session", "1d").await;
+    browser.fill("input#lifetimes-code", "1h").await;
+    browser.click("button#save-settings").await;
+    browser.find("#form-error").await;
+    walk.look("dashboard-project-refused").await;
+    browser.fill("input#lifetimes-code", "45s").await;
+    browser.click("button#save-settings").await;
+    browser.find("#done").await;
+    walk.look("dashboard-project-saved").await;
+    browser.click("button#disable").await;
+    browser.find("#is-disabled").await;
+    walk.look("dashboard-project-disabled").await;
+    browser.click("button#enable").await;
+    browser.find("#done").await;
+
+    browser.click("a[data-nav=users]").await;
+    browser.click("a#invite-user").await;
+    browser.fill("input#email", "ada@example.org").await;
+    browser.click("input[name=mail][value=no]").await;
+    walk.look("dashboard-invite").await;
+    browser.click("button#invite").await;
+    browser.find("code#made-link").await;
+    walk.look("dashboard-link").await;
+
+    walk.open("/dashboard").await;
+    browser.click("a#all-operators").await;
+    browser.find("[data-operator]").await;
+    browser.fill("input#username", "nobody-at-all").await;
+    browser.click("button#set-operator").await;
+    browser.find("#form-error").await;
+    walk.look("dashboard-operators-all").await;
 }
