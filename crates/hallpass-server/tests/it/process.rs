@@ -142,6 +142,11 @@ impl Serving {
         request(self.listen(), head, body)
     }
 
+    /// A request without a body, as asked for by another name.
+    pub(crate) fn send_to(&self, host: &str, head: &str) -> Answer {
+        request_to(self.listen(), host, head, "")
+    }
+
     /// The token endpoint with `client_secret_basic`.
     pub(crate) fn client_credentials(&self, id: &str, secret: &str) -> Answer {
         self.client_credentials_for(id, secret, "")

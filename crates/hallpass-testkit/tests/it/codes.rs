@@ -111,7 +111,7 @@ async fn without_openid_there_is_no_id_token_and_without_offline_access_nothing_
 
 // TK-01
 #[tokio::test]
-async fn a_code_works_once_and_its_replay_revokes_the_family() {
+async fn s41_a_code_works_once_and_its_replay_revokes_the_family() {
     //= test RFC6749#4.1.2 a second use of a code is refused; SHOULD: what it had produced is revoked
     let op = Op::start().await;
     for (client, pause) in [

@@ -54,9 +54,9 @@ async fn both_stores() -> Vec<Nodes> {
     ]
 }
 
-// No sticky sessions: F07's ground
+// No sticky sessions: F07's ground. What a restart keeps, the tests of kill -9 show.
 #[tokio::test]
-async fn a_sign_in_with_all_that_follows_needs_no_node_twice() {
+async fn s39_a_sign_in_with_all_that_follows_needs_no_node_twice() {
     for nodes in both_stores().await {
         let mut browser = nodes.browser();
         let request = Request::of("web", "openid email offline_access");

@@ -62,7 +62,7 @@ fn assert_refused(answers: &[&Answer]) {
 
 // TK-02
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_fifty_redemptions_of_one_code_at_once_at_most_one_succeeds() {
+async fn s41_of_fifty_redemptions_of_one_code_at_once_at_most_one_succeeds() {
     for (store, nodes) in providers().await {
         let mut browser = nodes[0].browser();
         for round in 0..20 {
