@@ -265,6 +265,14 @@ pub static PAGES: &[Page] = &[
     .nav("Scopes", "link")
     .takes(take!(pages::scopes::take)),
     Page::new(
+        "providers",
+        "/p/{project}/providers",
+        Permission::ReadProject,
+        show!(pages::providers::show),
+    )
+    .nav("Providers", "door")
+    .takes(take!(pages::providers::take)),
+    Page::new(
         "appearance",
         "/p/{project}/appearance",
         Permission::ReadProject,

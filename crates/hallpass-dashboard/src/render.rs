@@ -221,6 +221,7 @@ templates!(
     "settings.html",
     "project.html",
     "scopes.html",
+    "providers.html",
     "appearance.html",
     "webhooks.html",
     "webhook.html",

@@ -53,6 +53,7 @@ pub(crate) fn field(name: &str) -> String {
         "dark_accent" => "Colour in the dark",
         "radius" => "Corners",
         "description" => "Sentence at consent",
+        "upstream" => "The provider",
         "url" => "Address",
         "events" => "Events",
         "email" => "Mail address",

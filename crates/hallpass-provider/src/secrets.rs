@@ -101,6 +101,7 @@ pub struct Secrets {
     notification_seal: SealKey,
     totp_seal: SealKey,
     webhook_seal: SealKey,
+    upstream_seal: SealKey,
     recovery: HmacSha256Key,
     user_handle: HmacSha256Key,
     challenge: HmacSha256Key,
@@ -148,6 +149,7 @@ impl Secrets {
             attempts: lasting("attempts"),
             totp_seal: SealKey::new(&lasting("totp")),
             webhook_seal: SealKey::new(&lasting("webhook")),
+            upstream_seal: SealKey::new(&lasting("upstream")),
             recovery: HmacSha256Key::new(lasting("recovery-code").as_slice()),
             user_handle: HmacSha256Key::new(lasting("user-handle").as_slice()),
             challenge: HmacSha256Key::new(passing("challenge").as_slice()),
@@ -243,6 +245,20 @@ impl Secrets {
     pub fn open_webhook_secret(&self, webhook: &str, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let key = self.webhook_seal.open(webhook.as_bytes(), sealed);
         key.map(Zeroizing::new)
+    }
+
+    /// Seals our secret at another provider, for what [`secret_is_for`](hallpass_core::upstream::secret_is_for) says.
+    #[must_use]
+    pub fn seal_upstream_secret(&self, of: &[u8; 32], secret: &Secret) -> Vec<u8> {
+        self.upstream_seal.seal(of, secret.expose().as_bytes())
+    }
+
+    /// Opens our secret at another provider.
+    #[must_use]
+    pub fn open_upstream_secret(&self, of: &[u8; 32], sealed: &[u8]) -> Option<Secret> {
+        let plain = Zeroizing::new(self.upstream_seal.open(of, sealed)?);
+        let text = std::str::from_utf8(&plain).ok()?;
+        Some(Secret::new(text.to_owned()))
     }
 
     /// Seals a signing key's PKCS#8 for the store.

@@ -11,6 +11,7 @@ pub mod page;
 pub mod projects;
 pub mod scopes;
 pub mod statistics;
+pub mod upstreams;
 pub mod users;
 pub mod webhooks;
 
@@ -67,6 +68,10 @@ pub static OPERATIONS: &[Registered] = &[
     Registered::of::<access::SetOrganization>(),
     Registered::of::<access::DeleteOrganization>(),
     Registered::of::<scopes::Show>(),
+    Registered::of::<upstreams::List>(),
+    Registered::of::<upstreams::Create>(),
+    Registered::of::<upstreams::Test>(),
+    Registered::of::<upstreams::Delete>(),
     Registered::of::<statistics::Show>(),
     Registered::of::<activity::Search>(),
     Registered::of::<activity::Count>(),

@@ -7,11 +7,12 @@ mod answer;
 mod claims;
 mod identity;
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use hallpass_jose::JwsAlgorithm;
-use hallpass_types::Secret;
+use hallpass_types::{Secret, sha256};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::reasons;
 pub use answer::{Answer, read_answer};
@@ -99,6 +100,20 @@ impl PartialEq for UpstreamSecret {
 }
 
 impl Eq for UpstreamSecret {}
+
+/// What a sealed secret belongs to: all that an issuer's settings say of a provider, but for the secret. Whoever changes where
+/// the provider is does not get the secret sent there.
+#[must_use]
+pub fn secret_is_for(entry: &Map<String, Value>) -> [u8; 32] {
+    let others: BTreeMap<&String, &Value> = entry
+        .iter()
+        .filter(|(name, _)| *name != SEALED_SECRET)
+        .collect();
+    sha256(&serde_json::to_vec(&others).unwrap_or_default())
+}
+
+/// The member of an issuer's settings in which a provider's secret stands sealed.
+pub const SEALED_SECRET: &str = "client_secret_sealed";
 
 /// What happens to somebody who comes for the first time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

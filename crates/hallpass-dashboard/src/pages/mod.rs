@@ -12,6 +12,7 @@ pub(crate) mod overview;
 mod own;
 pub(crate) mod project;
 pub(crate) mod projects;
+pub(crate) mod providers;
 pub(crate) mod scopes;
 pub(crate) mod settings;
 pub(crate) mod users;

@@ -239,6 +239,8 @@ pub struct Config {
     pub signers: Vec<SignerSettings>,
     /// `[[upstreams]]`.
     pub upstreams: Vec<hallpass_core::upstream::Upstream>,
+    /// Secrets of these that are sealed.
+    pub sealed_upstreams: upstreams::Sealed,
     /// `[[clients]]`.
     pub clients: Vec<Client>,
     /// `[[users]]`.
@@ -371,7 +373,9 @@ impl Config {
                 clients::parse(clients, &policy, check)
             })
             .unwrap_or_default();
-        let upstreams = upstreams::parse(upstreams, &protocol.signing_algs, check);
+        let sealed_upstreams = upstreams::Sealed::default();
+        let upstreams =
+            upstreams::parse(upstreams, &protocol.signing_algs, &sealed_upstreams, check);
         let users = users::parse(users, &passwords, check);
         let signers = signers::parse(signers, check);
         let problems = checker.into_problems();
@@ -418,6 +422,7 @@ impl Config {
             client_attestation,
             signers,
             upstreams,
+            sealed_upstreams,
             clients,
             users,
             has_own_look: false,

@@ -9,7 +9,8 @@ use super::checker::Checker;
 use super::policy;
 use super::problem::{Problem, Problems};
 use super::source::Source;
-use super::{Config, Raw, attesters, jwt_bearer, token_exchange};
+use super::upstreams::Sealed;
+use super::{Config, Raw, attesters, jwt_bearer, token_exchange, upstreams};
 
 /// The sections that an issuer may have for itself.
 pub const PER_ISSUER: &[&str] = &[
@@ -31,6 +32,7 @@ pub const PER_ISSUER: &[&str] = &[
     "routes",
     "sign_in",
     "sign_up",
+    "upstreams",
     "webfinger",
 ];
 
@@ -69,6 +71,8 @@ pub(super) fn defaults(mut all: Table) -> Defaults {
     }
     // Each issuer says for itself whether it puts up with weak habits.
     all.remove("compatibility");
+    // Either all of these are the file's, or all are its own.
+    all.remove("upstreams");
     Defaults(all)
 }
 
@@ -115,6 +119,7 @@ impl Config {
             authorization_details,
             attesters,
             client_attestation,
+            upstreams,
             ..
         } = raw;
         lifetimes.check(check);
@@ -132,6 +137,14 @@ impl Config {
             self.attesters.clone()
         };
         client_attestation.check(&attesters, &experimental, check);
+        let (upstreams, sealed_upstreams) = if settings.contains_key("upstreams") {
+            let sealed = Sealed::of(settings);
+            let algs = &protocol.signing_algs;
+            let parsed = upstreams::parse(upstreams, algs, &sealed, check);
+            (parsed, sealed)
+        } else {
+            (self.upstreams.clone(), self.sealed_upstreams.clone())
+        };
         rate_limits.check(check);
         sign_in.check(&account, self.sms.is_some(), check);
         sign_up.check(check);
@@ -174,6 +187,8 @@ impl Config {
             authorization_details,
             attesters,
             client_attestation,
+            upstreams,
+            sealed_upstreams,
             pages: if own_pages { pages } else { self.pages.clone() },
             has_own_look: has_own_look(settings),
             clients: Vec::new(),
@@ -214,6 +229,13 @@ fn table(settings: &Map<String, Value>) -> Result<Table, Problems> {
             }
         }
         files(section, value, &mut problems);
+    }
+    let others = settings.get("upstreams").and_then(Value::as_array);
+    for (index, entry) in others.into_iter().flatten().enumerate() {
+        if entry.get("client_secret").is_some() {
+            let text = "would stand in the database for everybody to read; the operation upstreams.create seals it";
+            problems.push(wrong(&format!("upstreams[{index}].client_secret"), text));
+        }
     }
     if serde_json::to_vec(settings).map_or(usize::MAX, |text| text.len()) > LONGEST {
         problems.push(wrong("", "are longer than 64 KiB"));

@@ -4,11 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use hallpass_core::upstream::{
-    ClaimSource, ClientAuthentication, Endpoints, FirstTime, Upstream, UpstreamSecret,
+    ClaimSource, ClientAuthentication, Endpoints, FirstTime, SEALED_SECRET, Upstream,
+    UpstreamSecret, secret_is_for,
 };
-use hallpass_jose::JwsAlgorithm;
+use hallpass_jose::{JwsAlgorithm, base64url};
+use hallpass_provider::secrets::Secrets;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::checker::Checker;
 use super::protocol::SigningAlg;
@@ -42,6 +45,8 @@ pub(super) struct Raw {
     client_secret: Option<Secret>,
     /// A file with the secret.
     client_secret_file: Option<PathBuf>,
+    /// The secret as an operation has sealed it, in the settings of an issuer that was made at run time.
+    client_secret_sealed: Option<String>,
     /// How we prove to be that client.
     client_auth: Option<ClientAuth>,
     /// What is asked for.
@@ -108,10 +113,57 @@ fn presets() -> BTreeMap<String, Preset> {
     toml::from_str(include_str!("upstream_presets.toml")).unwrap_or_default()
 }
 
+/// Secrets that are sealed, with what each is for, by the provider's id.
+#[derive(Debug, Clone, Default)]
+pub struct Sealed(BTreeMap<String, ([u8; 32], Vec<u8>)>);
+
+impl Sealed {
+    /// Those of an issuer's own settings.
+    pub(super) fn of(settings: &Map<String, Value>) -> Self {
+        let entries = settings.get("upstreams").and_then(Value::as_array);
+        let entries = entries.into_iter().flatten().filter_map(Value::as_object);
+        let found = entries.filter_map(|entry| {
+            let id = entry.get("id").or_else(|| entry.get("preset"))?.as_str()?;
+            let sealed = entry.get(SEALED_SECRET)?.as_str()?;
+            let sealed = base64url::decode(sealed).unwrap_or_default();
+            Some((id.to_owned(), (secret_is_for(entry), sealed)))
+        });
+        Self(found.collect())
+    }
+}
+
+impl super::Config {
+    /// The providers with their secrets. One whose secret cannot be opened is left out: it was changed, or belongs to others.
+    #[must_use]
+    pub fn opened_upstreams(&self, secrets: &Secrets) -> Vec<Upstream> {
+        let opened = self.upstreams.iter().cloned().filter_map(|mut upstream| {
+            let Some((of, sealed)) = self.sealed_upstreams.0.get(&upstream.id) else {
+                return Some(upstream);
+            };
+            let Some(secret) = secrets.open_upstream_secret(of, sealed) else {
+                tracing::error!(
+                    upstream = upstream.id,
+                    "the secret of another provider cannot be opened"
+                );
+                return None;
+            };
+            match &mut upstream.authentication {
+                ClientAuthentication::Basic(held) | ClientAuthentication::Post(held) => {
+                    *held = UpstreamSecret(secret);
+                }
+                ClientAuthentication::PrivateKeyJwt(_) | ClientAuthentication::None => {}
+            }
+            Some(upstream)
+        });
+        opened.collect()
+    }
+}
+
 /// Checks the entries.
 pub(super) fn parse(
     entries: Vec<Raw>,
     own_algs: &[SigningAlg],
+    sealed: &Sealed,
     check: &mut Checker<'_>,
 ) -> Vec<Upstream> {
     let presets = presets();
@@ -119,6 +171,10 @@ pub(super) fn parse(
     let mut parsed = Vec::new();
     for (index, raw) in entries.into_iter().enumerate() {
         let at = format!("upstreams[{index}]");
+        if raw.client_secret_sealed.is_some() && sealed.0.is_empty() {
+            let message = "is for issuers that are made at run time";
+            check.problem(&format!("{at}.client_secret_sealed"), message);
+        }
         if let Some(upstream) = one(raw, &at, &presets, own_algs, check) {
             if !seen.insert(upstream.id.clone()) {
                 check.problem(&format!("{at}.id"), "is there twice");
@@ -168,6 +224,9 @@ fn one(
         raw.client_secret,
         raw.client_secret_file.as_deref(),
     );
+    // What it is, is seen when the issuer's secrets are there.
+    let placed = raw.client_secret_sealed.is_some();
+    let secret = secret.or_else(|| placed.then(|| Secret::new(String::new())));
     let default_auth = match (&secret, preset.client_auth) {
         (_, Some(auth)) => auth,
         (Some(_), None) => ClientAuth::ClientSecretBasic,

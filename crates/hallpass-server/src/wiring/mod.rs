@@ -407,9 +407,11 @@ impl Common {
             .iter()
             .map(|token| builder.secrets().client_digest(token.expose()))
             .collect();
+        let upstreams = config.opened_upstreams(builder.secrets());
         let provider = builder
             .policy(|policy| {
                 policy::apply(config, ui_locales, administers, policy);
+                policy.upstreams = upstreams;
                 policy.registration.initial_access_tokens = digests;
             })
             .cache_bound(u32::try_from(config.cache.bound.0).unwrap_or(1))

@@ -93,7 +93,7 @@ fn home(cx: &Context) -> ProjectView {
 }
 
 /// The record of the project that is meant, to be changed.
-async fn record(cx: &Context) -> Result<IssuerRecord, Problem> {
+pub(super) async fn record(cx: &Context) -> Result<IssuerRecord, Problem> {
     if cx.name() == cx.platform().home().name {
         let text = "the project of the configuration is changed there";
         return Err(Problem::new(Kind::WrongState).because(text));
@@ -105,7 +105,7 @@ async fn record(cx: &Context) -> Result<IssuerRecord, Problem> {
 }
 
 /// Changes a project as it was read.
-async fn change(
+pub(super) async fn change(
     cx: &Context,
     before: &IssuerRecord,
     next: IssuerRecord,

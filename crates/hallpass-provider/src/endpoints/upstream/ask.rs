@@ -9,7 +9,7 @@ use hallpass_core::upstream::{
 use hallpass_jose::{
     Claims, HmacKey, JwsAlgorithm, JwsError, UnverifiedJws, base64url, left_half_hash,
 };
-use hallpass_types::{Params, Timestamp};
+use hallpass_types::{Params, Secret, Timestamp};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -48,17 +48,7 @@ impl Provider {
         {
             return Ok(metadata.clone());
         }
-        let request = FetchRequest {
-            url: &metadata_url(issuer),
-            accept: "application/json",
-            max_bytes: MAX_BYTES,
-            timeout: TIMEOUT,
-        };
-        let fetched = self.inner.fetcher.fetch(request).await;
-        let read = fetched
-            .map_err(|_| Reason::Metadata)
-            .and_then(|fetched| read_metadata(&fetched.body, issuer));
-        match (read, held) {
+        match (self.probe_upstream(issuer).await, held) {
             (Ok(metadata), _) => {
                 self.inner.upstream_metadata.put(issuer, &metadata, now);
                 Ok(metadata)
@@ -68,6 +58,29 @@ impl Provider {
                 held.map(|(metadata, _)| metadata).ok_or(reason)
             }
         }
+    }
+
+    /// Our secret at another provider, sealed for the settings of the issuer.
+    #[must_use]
+    pub fn sealed_upstream_secret(&self, of: &[u8; 32], secret: &Secret) -> Vec<u8> {
+        self.inner.secrets.seal_upstream_secret(of, secret)
+    }
+
+    /// What an issuer says of itself now, whatever is held of it.
+    ///
+    /// # Errors
+    /// It does not answer, or not with what it should.
+    pub async fn probe_upstream(&self, issuer: &str) -> Result<Metadata, Reason> {
+        let request = FetchRequest {
+            url: &metadata_url(issuer),
+            accept: "application/json",
+            max_bytes: MAX_BYTES,
+            timeout: TIMEOUT,
+        };
+        let fetched = self.inner.fetcher.fetch(request).await;
+        fetched
+            .map_err(|_| Reason::Metadata)
+            .and_then(|fetched| read_metadata(&fetched.body, issuer))
     }
 
     /// Redeems a code: who the person is, and what the provider says of them.

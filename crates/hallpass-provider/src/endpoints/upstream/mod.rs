@@ -144,7 +144,8 @@ impl Provider {
     }
 
     /// Where the answers of a provider arrive. Each has an address of its own, so that none can be taken for another's.
-    fn upstream_redirect_uri(&self, id: &str) -> String {
+    #[must_use]
+    pub fn upstream_redirect_uri(&self, id: &str) -> String {
         let path = format!("/upstream/{id}/callback");
         self.inner.policy.issuer.url(&path)
     }

@@ -67,6 +67,11 @@ impl Told {
         }
     }
 
+    /// Nobody has asked.
+    pub(crate) fn never(&self) -> bool {
+        self.requests.try_recv().is_err()
+    }
+
     pub(crate) fn next(&self) -> Request {
         let text = self.requests.recv_timeout(Duration::from_secs(30)).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();

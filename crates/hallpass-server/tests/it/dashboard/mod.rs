@@ -4,6 +4,7 @@ mod applications;
 mod operators;
 mod pages;
 pub(crate) mod person;
+mod providers;
 mod settings;
 mod users;
 mod webhooks;
