@@ -123,3 +123,49 @@ fn every_page_says_what_it_may_load_and_is_not_kept_by_anybody() {
         );
     }
 }
+
+// AD-09, AD-10, AD-11, AD-13
+#[test]
+fn whatever_stands_in_a_query_no_page_breaks_or_repeats_it_as_markup() {
+    let desk = Desk::simple();
+    let mut owner = Person::operator(&desk.server, "owner");
+    let values = [
+        "%25".repeat(1000),
+        "%5B".repeat(1000),
+        "(".repeat(1000),
+        "%22%3E%3Cscript%3Ealert(1)%3C/script%3E".to_owned(),
+        "%27%20OR%201%3D1--".to_owned(),
+        "%7B%7B7*7%7D%7D%24%7Benv.HOME%7D".to_owned(),
+        "..%2f..%2fetc%2fpasswd%00".to_owned(),
+        "-1".to_owned(),
+        "99999999999999999999".to_owned(),
+        "%FF%FE".to_owned(),
+    ];
+    let names = [
+        "q", "cursor", "action", "actor", "target", "state", "days", "profile", "show", "done",
+        "verify", "created", "type",
+    ];
+    for page in PAGES {
+        let path = placed(page.path, "acme");
+        for value in &values {
+            for names in names.chunks(7) {
+                let pairs: Vec<String> =
+                    names.iter().map(|name| format!("{name}={value}")).collect();
+                let answer = owner.get(&desk.server, &format!("{path}?{}", pairs.join("&")));
+                let shown: String = value.chars().take(30).collect();
+                assert!(
+                    matches!(answer.status, 200 | 400 | 404 | 414 | 422 | 431),
+                    "{path} {shown}: {}",
+                    answer.status
+                );
+                let body = &answer.body;
+                assert!(!body.contains("<script>alert"), "{path} {shown}");
+                assert!(
+                    !body.contains(">49<") && !body.contains("root:"),
+                    "{path} {shown}"
+                );
+            }
+        }
+    }
+    assert_eq!(owner.get(&desk.server, "/dashboard").status, 200);
+}
