@@ -182,6 +182,8 @@ impl From<hallpass_admin::Problem> for Stop {
 /// The templates.
 pub(crate) struct Renderer {
     base: String,
+    /// What is set weakly.
+    pub(crate) weak: Vec<String>,
     environment: std::sync::OnceLock<Environment<'static>>,
 }
 
@@ -234,6 +236,7 @@ impl Renderer {
     pub(crate) const fn new(base: String) -> Self {
         Self {
             base,
+            weak: Vec::new(),
             environment: std::sync::OnceLock::new(),
         }
     }
@@ -308,6 +311,11 @@ impl Renderer {
                 owner => visit.caller.may(hallpass_core::admin::Permission::CreateProject, ALL_PROJECTS),
             },
             form => visit.form.as_str(),
+            weak => if visit.caller.may(hallpass_core::admin::Permission::ReadOperators, ALL_PROJECTS) {
+                self.weak.as_slice()
+            } else {
+                &[]
+            },
             page => shown.view.clone(),
         }
     }

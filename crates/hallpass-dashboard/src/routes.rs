@@ -78,6 +78,17 @@ impl Dashboard {
         }))
     }
 
+    /// With what is set weakly on this server, a sentence each, for operators of all projects to see.
+    ///
+    /// To be called before the dashboard is shared; otherwise nothing changes.
+    #[must_use]
+    pub fn warning(mut self, weak: Vec<String>) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.renderer.weak = weak;
+        }
+        self
+    }
+
     /// Whether a path belongs to the dashboard.
     #[must_use]
     pub fn has(&self, path: &str) -> bool {

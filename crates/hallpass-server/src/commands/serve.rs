@@ -151,7 +151,8 @@ async fn serve(
     let app = if config.dashboard.enabled {
         let endpoints = issuers.default_issuer().endpoints().clone();
         let desk = desk(Served::new(issuers.clone()));
-        site.with_dashboard(Dashboard::new(desk, endpoints, config.dashboard.settings()))
+        let dashboard = Dashboard::new(desk, endpoints, config.dashboard.settings());
+        site.with_dashboard(dashboard.warning(config.danger.warnings()))
     } else {
         site
     };

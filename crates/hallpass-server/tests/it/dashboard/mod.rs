@@ -204,6 +204,31 @@ fn a_role_that_is_taken_away_is_gone_with_the_next_page() {
 }
 
 #[test]
+fn what_is_set_weakly_is_shown_to_operators_of_all_projects_and_to_no_others() {
+    let settings = "dashboard.strong_sign_in = false\ndanger.open_registration = true\n\
+                    registration.enabled = true";
+    let desk = Desk::open(settings);
+    let mut owner = Person::operator(&desk.server, "owner");
+    let page = owner.get(&desk.server, "/dashboard").body;
+    assert!(page.contains("id=\"weak\"") && page.contains("danger.open_registration"));
+    let mut admin = Person::operator(&desk.server, "acme-owner");
+    assert!(
+        !admin
+            .get(&desk.server, "/dashboard")
+            .body
+            .contains("danger.")
+    );
+    let desk = Desk::simple();
+    let mut owner = Person::operator(&desk.server, "owner");
+    assert!(
+        !owner
+            .get(&desk.server, "/dashboard")
+            .body
+            .contains("id=\"weak\"")
+    );
+}
+
+#[test]
 fn the_dashboard_can_be_switched_off() {
     let folder = Folder::new();
     folder.write(
