@@ -518,14 +518,33 @@ async fn what_operators_change_can_be_read_and_used_on_every_screen_and_in_every
     browser.find("[data-resource]").await;
     walk.look("dashboard-scopes").await;
 
+    browser.click("a[data-nav=providers]").await;
+    browser.find("#no-providers").await;
+    browser.fill("input#issuer", "https://idp.invalid").await;
+    browser.fill("input#name", "Work account").await;
+    browser.fill("input#id", "work").await;
+    browser.fill("input#client_id", "hallpass").await;
+    browser.click("button#save-provider").await;
+    browser.find("#form-error").await;
+    walk.look("dashboard-provider-refused").await;
+    let google = "const s = document.getElementById('preset'); s.value = 'google'; s.dispatchEvent(new Event('change'))";
+    browser.script(google).await;
+    let emptied =
+        "for (const id of ['issuer', 'name', 'id']) document.getElementById(id).value = ''";
+    browser.script(emptied).await;
+    browser.fill("input#client_secret", "their secret").await;
+    browser.click("button#save-provider").await;
+    browser.find("[data-provider=google]").await;
+    walk.look("dashboard-providers").await;
+
     browser.click("a[data-nav=appearance]").await;
     browser.find("#preview:not([hidden])").await;
     browser.fill("input#name", "Corner Shop").await;
-    browser.fill("input#accent", "#ffe14d").await;
+    browser.fill("input#accent", "#8a2be2").await;
+    browser.fill("input#radius", "99").await;
     browser.click("button#save-appearance").await;
     browser.find("#form-error").await;
     walk.look("dashboard-appearance-refused").await;
-    browser.fill("input#accent", "#8a2be2").await;
     browser.fill("input#radius", "3").await;
     assert_eq!(browser.text(".look-light .look-name").await, "Corner Shop");
     let shown = "return getComputedStyle(document.querySelector('.look-light .look-button')).backgroundColor";
