@@ -293,6 +293,10 @@ impl Renderer {
                 )
             })
             .collect();
+        let sees_all = visit.caller.may(
+            hallpass_core::admin::Permission::ReadOperators,
+            ALL_PROJECTS,
+        );
         let assets = context! {
             style => format!("{}{}", self.base, assets.style.path),
             script => format!("{}{}", self.base, assets.script.path),
@@ -311,11 +315,7 @@ impl Renderer {
                 owner => visit.caller.may(hallpass_core::admin::Permission::CreateProject, ALL_PROJECTS),
             },
             form => visit.form.as_str(),
-            weak => if visit.caller.may(hallpass_core::admin::Permission::ReadOperators, ALL_PROJECTS) {
-                self.weak.as_slice()
-            } else {
-                &[]
-            },
+            weak => sees_all.then(|| ser(&self.weak)),
             page => shown.view.clone(),
         }
     }
