@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 use super::checker::Checker;
 use super::protocol::SigningAlg;
-use super::server::is_local;
+use super::server::is_loopback;
 use super::value::Secret;
 
 /// Another provider at which people can sign in: one of OpenID Connect by its issuer, or one of plain OAuth 2.0 by three
@@ -344,8 +344,7 @@ fn is_good(url: &str) -> bool {
     let Ok(parsed) = url::Url::parse(url) else {
         return false;
     };
-    let is_safe = parsed.scheme() == "https"
-        || (parsed.scheme() == "http" && parsed.host_str().is_some_and(is_local));
+    let is_safe = parsed.scheme() == "https" || (parsed.scheme() == "http" && is_loopback(&parsed));
     is_safe && !url.contains('#')
 }
 
@@ -394,6 +393,22 @@ mod tests {
             ClientAuthentication::PrivateKeyJwt(JwsAlgorithm::ES256)
         );
         assert_eq!(upstream.first_time, FirstTime::Create);
+    }
+
+    #[test]
+    fn plain_http_is_for_a_provider_on_this_computer() {
+        for (url, good) in [
+            ("http://localhost:8080", true),
+            ("http://127.0.0.1:1/x", true),
+            ("http://[::1]", true),
+            ("http://idp.example", false),
+            ("http://localhost.example", false),
+            ("https://idp.example", true),
+            ("https://idp.example/#x", false),
+            ("ftp://localhost", false),
+        ] {
+            assert_eq!(is_good(url), good, "{url}");
+        }
     }
 
     #[test]
