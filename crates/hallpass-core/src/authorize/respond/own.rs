@@ -16,11 +16,11 @@ pub struct OwnModeName {
     length: u8,
 }
 
-/// Longer names are none.
-const MAX: usize = 30;
+/// Longer names are none: a mode is part of every answer, and of refusals, which stay small.
+const MAX: usize = 22;
 
 impl OwnModeName {
-    /// Small letters, digits, `_`, `-` and `.`, at most thirty; no name that exists already, nor that of a signed form.
+    /// Small letters, digits, `_`, `-` and `.`, at most 22 of them; no name that exists already, nor that of a signed form.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-.".contains(&b);
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn a_name_is_small_free_and_none_of_a_signed_form() {
-        for name in ["own", "hash_route", "a.b-c", "x", &"a".repeat(30)] {
+        for name in ["own", "hash_route", "a.b-c", "x", &"a".repeat(22)] {
             assert_eq!(OwnModeName::parse(name).unwrap().as_str(), name);
         }
         for name in [
@@ -251,7 +251,7 @@ mod tests {
             "Own",
             "o wn",
             "\u{f6}wn",
-            &"a".repeat(31),
+            &"a".repeat(23),
         ] {
             assert!(OwnModeName::parse(name).is_none(), "{name}");
         }
