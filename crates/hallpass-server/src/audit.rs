@@ -7,7 +7,12 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::{Mutex, OnceLock};
 
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, Subscriber};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{fmt as lines, registry};
 
 use crate::config::LogFormat;
 use crate::failure::Failure;
@@ -71,8 +76,18 @@ impl Changed<'_> {
     }
 }
 
-fn filter() -> EnvFilter {
-    EnvFilter::new(format!("off,{TARGET}=info"))
+/// What writes these lines there, and no others.
+fn log<W>(writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let format = LogFormat::Json;
+    let lines = lines::layer()
+        .with_writer(writer)
+        .event_format(LogLine { format });
+    registry()
+        .with(lines)
+        .with(Targets::new().with_target(TARGET, Level::INFO))
 }
 
 /// From now on lines go to the file in that folder; where it is not there and need not be, to standard error. A command that cannot leave a line changes nothing.
@@ -83,12 +98,7 @@ pub(crate) fn start(folder: &Path, without_folder: bool) -> Result<(), Failure> 
     let path = folder.join(FILE);
     // Nodes on a database server need no folder; whoever runs their commands keeps the lines.
     if without_folder && !folder.exists() {
-        return tracing_subscriber::fmt()
-            .with_env_filter(filter())
-            .with_writer(std::io::stderr)
-            .event_format(LogLine {
-                format: LogFormat::Json,
-            })
+        return log(std::io::stderr)
             .try_init()
             .map_err(|error| Failure::new(format!("audit: {error}")));
     }
@@ -98,11 +108,7 @@ pub(crate) fn start(folder: &Path, without_folder: bool) -> Result<(), Failure> 
         .mode(0o600)
         .open(&path)
         .map_err(|error| Failure::doing(&format!("{}", path.display()), &error))?;
-    let format = LogFormat::Json;
-    tracing_subscriber::fmt()
-        .with_env_filter(filter())
-        .with_writer(Mutex::new(file))
-        .event_format(LogLine { format })
+    log(Mutex::new(file))
         .try_init()
         .map_err(|error| Failure::new(format!("{}: {error}", path.display())))
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use hallpass_admin::AdminApi;
 use hallpass_dashboard::Dashboard;
-use hallpass_provider::Grants;
+use hallpass_provider::{Grants, Provider};
 use hallpass_types::Issuer;
 use serde_json::{Map, Value};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -27,7 +27,7 @@ use crate::jobs;
 use crate::operations::Check;
 use crate::output::{Output, print};
 use crate::server::{Settings, Sockets};
-use crate::shutdown;
+use crate::shutdown::{self, Shutdown};
 use crate::telemetry::{
     self, LogLevel,
     metrics::{Metrics, Names},
@@ -40,17 +40,35 @@ pub(super) fn run(
     options: &cli::Serve,
     output: Output,
 ) -> Result<(), Failure> {
-    let config = load(path)?;
-    let log = telemetry::start_log(&config.log).map_err(|error| Failure::doing("log", &*error))?;
-    let runtime = runtime(&config).map_err(|error| Failure::doing("cannot start", &error))?;
-    let follow = LogFile {
-        log,
-        path: path.map(Path::to_owned),
-    };
-    let served = runtime.block_on(serve(config, options.demo, output, follow));
+    let (runtime, started) = apart(|| {
+        let config = load(path)?;
+        let log =
+            telemetry::start_log(&config.log).map_err(|error| Failure::doing("log", &*error))?;
+        let runtime = runtime(&config).map_err(|error| Failure::doing("cannot start", &error))?;
+        let follow = LogFile {
+            log,
+            path: path.map(Path::to_owned),
+        };
+        let started = runtime.block_on(Box::pin(start(config, options.demo, output, follow)))?;
+        Ok((runtime, Box::new(started)))
+    })?;
+    let served = runtime.block_on(started.serve());
     // Nothing that is left could still answer anybody.
     runtime.shutdown_background();
     served
+}
+
+/// Does what is done once on a thread of its own, whose stack goes with it: reading a configuration and building everything
+/// reaches deep, and serving does not.
+fn apart<T: Send>(work: impl FnOnce() -> Result<T, Failure> + Send) -> Result<T, Failure> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("hallpass".to_owned());
+        let thread = thread.spawn_scoped(scope, work);
+        let thread = thread.map_err(|error| Failure::doing("cannot start", &error))?;
+        thread
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 fn runtime(config: &Config) -> std::io::Result<tokio::runtime::Runtime> {
@@ -67,12 +85,25 @@ fn runtime(config: &Config) -> std::io::Result<tokio::runtime::Runtime> {
     builder.enable_all().thread_name("hallpass").build()
 }
 
-async fn serve(
+/// A server that listens and is to answer.
+struct Started {
+    config: Config,
+    issuer: Issuer,
+    shutdown: Shutdown,
+    sockets: Sockets,
+    metrics: Arc<Metrics>,
+    traces: Option<Traces>,
+    provider: Provider,
+    issuers: Issuers,
+    app: Site,
+}
+
+async fn start(
     mut config: Config,
     demo: bool,
     output: Output,
     follow: LogFile,
-) -> Result<(), Failure> {
+) -> Result<Started, Failure> {
     if demo {
         Demo::check(&config.server)?;
     }
@@ -134,7 +165,6 @@ async fn serve(
         demo.as_ref(),
     );
     let provider = engine.provider.clone();
-    let signing = provider.clone();
     let issuers = Issuers::new(engine, config.clone(), default);
     issuers
         .look()
@@ -168,50 +198,79 @@ async fn serve(
     };
     ready.announce(output)?;
     tracing::info!(issuer = issuer.as_str(), listen = %address, "ready");
-    let healthy = Arc::new(AtomicBool::new(true));
-    let rotation = config.keys.rotation;
-    let own = jobs::run(provider.clone(), rotation, Arc::clone(&healthy));
-    let others = issuers::jobs::run(issuers.clone(), rotation);
-    let ended = Arc::new(Notify::new());
-    let end = Arc::clone(&ended);
-    let jobs = tokio::spawn(async move {
-        tokio::select! {
-            () = own => end.notify_one(),
-            () = others => {}
+    Ok(Started {
+        config,
+        issuer,
+        shutdown,
+        sockets,
+        metrics,
+        traces,
+        provider,
+        issuers,
+        app,
+    })
+}
+
+impl Started {
+    /// Answers until the end.
+    async fn serve(self: Box<Self>) -> Result<(), Failure> {
+        let Self {
+            config,
+            issuer,
+            shutdown,
+            sockets,
+            metrics,
+            traces,
+            provider,
+            issuers,
+            app,
+        } = *self;
+        let healthy = Arc::new(AtomicBool::new(true));
+        let rotation = config.keys.rotation;
+        let own = jobs::run(provider.clone(), rotation, Arc::clone(&healthy));
+        let others = issuers::jobs::run(issuers.clone(), rotation);
+        let ended = Arc::new(Notify::new());
+        let end = Arc::clone(&ended);
+        let jobs = tokio::spawn(async move {
+            tokio::select! {
+                () = own => end.notify_one(),
+                () = others => {}
+            }
+        });
+        let signing = provider.clone();
+        let checks = vec![
+            Check::new("store", move || healthy.load(Ordering::Relaxed)),
+            Check::new("signers", move || {
+                let keys = signing.signing_keys();
+                keys.outside().all(|key| key.signer().ready())
+            }),
+        ];
+        let settings = Settings {
+            server: &config.server,
+            tls: &config.tls,
+            mtls: &config.mtls,
+            https: issuer.is_https(),
+            traces: traces.as_ref(),
+        };
+        let served = tokio::select! {
+            served = sockets.serve(settings, metrics, checks, shutdown, app) => {
+                served.map_err(|error| Failure::new(error.to_string()))
+            }
+            () = ended.notified() => Err(Failure::new(
+                "everything that was handed out was ended by hallpass invalidate, so that this process must not go on with \
+                 what it holds: start it again",
+            )),
+        };
+        jobs.abort();
+        if let Err(error) = provider.keep_tallies().await {
+            tracing::warn!(%error, "numbers cannot be kept");
         }
-    });
-    let checks = vec![
-        Check::new("store", move || healthy.load(Ordering::Relaxed)),
-        Check::new("signers", move || {
-            let keys = signing.signing_keys();
-            keys.outside().all(|key| key.signer().ready())
-        }),
-    ];
-    let settings = Settings {
-        server: &config.server,
-        tls: &config.tls,
-        mtls: &config.mtls,
-        https: issuer.is_https(),
-        traces: traces.as_ref(),
-    };
-    let served = tokio::select! {
-        served = sockets.serve(settings, metrics, checks, shutdown, app) => {
-            served.map_err(|error| Failure::new(error.to_string()))
+        issuers::jobs::write_tallies(&issuers).await;
+        if let Some(traces) = &traces {
+            traces.flush().await;
         }
-        () = ended.notified() => Err(Failure::new(
-            "everything that was handed out was ended by hallpass invalidate, so that this process must not go on with \
-             what it holds: start it again",
-        )),
-    };
-    jobs.abort();
-    if let Err(error) = provider.keep_tallies().await {
-        tracing::warn!(%error, "numbers cannot be kept");
+        served
     }
-    issuers::jobs::write_tallies(&issuers).await;
-    if let Some(traces) = &traces {
-        traces.flush().await;
-    }
-    served
 }
 
 /// The level of the log, as the configuration says it at the time.

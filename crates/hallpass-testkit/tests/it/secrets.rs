@@ -7,7 +7,7 @@ use std::{
 
 use hallpass_testkit::{Op, Request, Setup, Tokens, assertion, fixture, flow};
 use serde_json::json;
-use tracing_subscriber::{filter::EnvFilter, fmt::MakeWriter};
+use tracing_subscriber::{filter::LevelFilter, fmt::MakeWriter};
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -143,7 +143,7 @@ fn assert_absent(secrets: &[(&'static str, String)], where_: &str, text: &[u8]) 
 async fn no_secret_is_logged_or_told_to_listeners() {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new("trace"))
+        .with_max_level(LevelFilter::TRACE)
         .with_writer(log.clone())
         .with_ansi(false)
         .finish();
