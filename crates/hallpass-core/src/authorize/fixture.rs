@@ -77,6 +77,7 @@ pub(crate) fn web() -> Client {
         default_acr_values: Vec::new(),
         required_acr: None,
         sign_in: crate::sign_in::ClientSignIn::default(),
+        lifetimes: crate::client::ClientLifetimes::default(),
         require_pkce: false,
         skip_consent: false,
         restriction: crate::access::Restriction::default(),

@@ -23,7 +23,7 @@ use crate::{
     access::Restriction,
     client_auth::certificate,
     fapi::Profile,
-    policy::{DeliveryMode, Resource, canonical},
+    policy::{DeliveryMode, Lifetimes, Resource, canonical},
     request_object::Demands,
     sign_in::ClientSignIn,
 };
@@ -145,6 +145,8 @@ pub struct Client {
     pub required_acr: Option<String>,
     /// What it demands of everybody's sign-in; only an operator says so (`sign_in_methods`, `second_factor`).
     pub sign_in: ClientSignIn,
+    /// How long what it gets is good for, where that is shorter than with others; only an operator says so.
+    pub lifetimes: ClientLifetimes,
     /// Whether PKCE is demanded of it.
     pub require_pkce: bool,
     /// Whether consent is asked at all; only configuration and administration can waive it (`skip_consent`).
@@ -204,6 +206,36 @@ impl Default for ClientBackchannel {
             endpoint: None,
             signing_alg: None,
             user_code: false,
+        }
+    }
+}
+
+/// How long what a client gets is good for, in seconds. It only ever shortens what the issuer and its resources say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClientLifetimes {
+    /// `code_lifetime`.
+    pub code: Option<i64>,
+    /// `access_token_lifetime`.
+    pub access_token: Option<i64>,
+    /// `id_token_lifetime`.
+    pub id_token: Option<i64>,
+    /// `refresh_token_lifetime`: from the sign-in on, however often it is used.
+    pub refresh_token: Option<i64>,
+}
+
+impl ClientLifetimes {
+    /// The lifetimes of the issuer as this client has them.
+    #[must_use]
+    pub fn within(self, issuer: &Lifetimes) -> Lifetimes {
+        let at_most = |most: i64, own: Option<i64>| own.map_or(most, |own| own.min(most));
+        let absolute = at_most(issuer.refresh_absolute, self.refresh_token);
+        Lifetimes {
+            code: at_most(issuer.code, self.code),
+            access_token: at_most(issuer.access_token, self.access_token),
+            id_token: at_most(issuer.id_token, self.id_token),
+            refresh_absolute: absolute,
+            refresh_idle: issuer.refresh_idle.min(absolute),
+            ..*issuer
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Refresh tokens: rotation, replay, and what ends them.
 
-use hallpass_testkit::{Answer, Op, Request, Tokens, fixture};
+use hallpass_testkit::{Answer, Op, Request, Setup, Tokens, fixture};
 use hallpass_types::Secret;
+use serde_json::json;
 
 #[track_caller]
 fn assert_invalid_grant(answer: &Answer, what: &str) {
@@ -325,4 +326,39 @@ async fn a_family_survives_signing_out_only_with_offline_access() {
             "{scope}"
         );
     }
+}
+
+// S14
+#[tokio::test]
+async fn s14_a_client_has_lifetimes_of_its_own_and_nobody_elses_change() {
+    let own = json!({
+        "code_lifetime": 20, "access_token_lifetime": 60, "id_token_lifetime": 90, "refresh_token_lifetime": 3600,
+    });
+    let op = Setup::default().metadata("web", &own).start().await;
+    let mut browser = op.browser();
+    let answered = |answer: &Answer| answer.json()["expires_in"].as_i64().unwrap();
+    let code = browser.code("alice", &Request::of("web", SCOPE)).await;
+    op.clock.advance(19);
+    let answer = browser.redeem("web", &code).await;
+    assert_eq!(answered(&answer), 60);
+    let tokens = Tokens::of(&answer);
+    let id = op.verified("web", tokens.id.as_deref().unwrap());
+    let lives = id["exp"].as_i64().unwrap() - id["iat"].as_i64().unwrap();
+    assert_eq!(lives, 90);
+    op.clock.advance(59);
+    assert_eq!(browser.userinfo(&tokens.access).await.status, 200);
+    op.clock.advance(2);
+    assert_eq!(browser.userinfo(&tokens.access).await.status, 401);
+    let answer = browser.refresh("web", tokens.refresh()).await;
+    assert_eq!(answered(&answer), 60);
+    op.clock.advance(3_600);
+    let over = browser.refresh("web", tokens.refresh()).await;
+    assert_invalid_grant(&over, "an hour after the sign-in");
+    // A code of this client is over sooner, one of another is not.
+    let code = browser.code("alice", &Request::of("web", SCOPE)).await;
+    let other = browser.code("alice", &Request::of("spa", SCOPE)).await;
+    op.clock.advance(21);
+    assert_invalid_grant(&browser.redeem("web", &code).await, "after 21 seconds");
+    let answer = browser.redeem("spa", &other).await;
+    assert!(answered(&answer) > 60, "{}", answer.text());
 }

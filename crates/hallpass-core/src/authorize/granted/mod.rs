@@ -157,7 +157,7 @@ impl Granted {
         let consent = by
             .consented
             .map(|answer| remember(valid, &allowed, answer, by.remembered, now));
-        let lifetimes = policy.lifetimes;
+        let lifetimes = client.lifetimes.within(&policy.lifetimes);
         let refresh = allowed.lasting.then(|| RefreshState {
             generation: 0,
             rotated_at: now,
@@ -166,7 +166,11 @@ impl Granted {
         let longest = if refresh.is_some() {
             lifetimes.refresh_absolute
         } else {
-            longest_access_token(&allowed.resources, policy)
+            let longest = longest_access_token(&allowed.resources, policy);
+            client
+                .lifetimes
+                .access_token
+                .map_or(longest, |own| own.min(longest))
         };
         // A request of plain OAuth has nothing to do with the session in which it was allowed.
         let session_bound = request.is_openid() && !allowed.scope.contains(OFFLINE);

@@ -9,9 +9,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{
-    ApplicationType, Client, ClientBackchannel, ClientLinks, ClientOrigin, ClientRecord,
-    ClientRequests, ClientSecret, LogoutUri, MetadataError, MetadataReason, SubjectType, metadata,
-    needs_secret, redirect_uri, sector,
+    ApplicationType, Client, ClientBackchannel, ClientLifetimes, ClientLinks, ClientOrigin,
+    ClientRecord, ClientRequests, ClientSecret, LogoutUri, MetadataError, MetadataReason,
+    SubjectType, metadata, needs_secret, redirect_uri, sector,
 };
 use crate::{
     access::Restriction,
@@ -63,6 +63,10 @@ struct Stored {
     #[serde(default)]
     sign_in_methods: Vec<Method>,
     second_factor: Option<SecondFactor>,
+    code_lifetime: Option<i64>,
+    access_token_lifetime: Option<i64>,
+    id_token_lifetime: Option<i64>,
+    refresh_token_lifetime: Option<i64>,
     require_pkce: Option<bool>,
     #[serde(default)]
     skip_consent: bool,
@@ -125,6 +129,10 @@ const KNOWN: &[&str] = &[
     "required_acr",
     "sign_in_methods",
     "second_factor",
+    "code_lifetime",
+    "access_token_lifetime",
+    "id_token_lifetime",
+    "refresh_token_lifetime",
     "require_pkce",
     "skip_consent",
     "allowed_groups",
@@ -291,6 +299,16 @@ impl Client {
                 }
             } else {
                 ClientSignIn::default()
+            },
+            lifetimes: if trusted {
+                ClientLifetimes {
+                    code: stored.code_lifetime,
+                    access_token: stored.access_token_lifetime,
+                    id_token: stored.id_token_lifetime,
+                    refresh_token: stored.refresh_token_lifetime,
+                }
+            } else {
+                ClientLifetimes::default()
             },
             //= RFC9700#2.1.1 MUST: public clients use PKCE
             require_pkce: public

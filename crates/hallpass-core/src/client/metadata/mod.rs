@@ -438,6 +438,7 @@ impl Draft<'_> {
             self.put("required_acr", acr);
         }
         self.sign_in()?;
+        self.lifetimes()?;
         if let Some(name) = self.input.text("fapi_profile", SHORT)? {
             let profile = Profile::parse(name);
             let profile = profile.ok_or(MetadataReason::Unsupported.at("fapi_profile"))?;
@@ -466,6 +467,31 @@ impl Draft<'_> {
                 return Err(MetadataReason::Unsupported.at(name));
             }
             self.put(name, resources);
+        }
+        Ok(())
+    }
+
+    /// Lifetimes of its own, within those of the issuer and its resources.
+    fn lifetimes(&mut self) -> Result<(), MetadataError> {
+        let issuer = self.policy.lifetimes;
+        let resources = self.policy.resources.iter();
+        let access = resources.filter_map(|resource| resource.access_token_lifetime);
+        let access = access
+            .chain([issuer.access_token])
+            .max()
+            .unwrap_or_default();
+        for (name, most) in [
+            ("code_lifetime", issuer.code),
+            ("access_token_lifetime", access),
+            ("id_token_lifetime", issuer.id_token),
+            ("refresh_token_lifetime", issuer.refresh_absolute),
+        ] {
+            if let Some(seconds) = self.input.seconds(name)? {
+                if !(1..=most).contains(&seconds) {
+                    return Err(MetadataReason::OutOfBounds.at(name));
+                }
+                self.put(name, seconds);
+            }
         }
         Ok(())
     }

@@ -164,7 +164,8 @@ pub fn claims(
     json::text(&mut out, "sub", &request.subject);
     //= OIDC-CORE#2 MUST: aud contains the client_id
     json::text(&mut out, "aud", client.id.as_str());
-    json::number(&mut out, "exp", now.plus(policy.lifetimes.id_token).0);
+    let lifetimes = client.lifetimes.within(&policy.lifetimes);
+    json::number(&mut out, "exp", now.plus(lifetimes.id_token).0);
     json::number(&mut out, "iat", now.0);
     //= OIDC-CORE#2 MUST: auth_time is there when max_age was sent or the client registered require_auth_time
     json::number(&mut out, "auth_time", request.authentication.auth_time.0);

@@ -176,7 +176,8 @@ impl Grant for TokenExchange {
         let rule = rule(cx, &subject.token, &request.resources)?;
         let target = Target::among(cx.policy, &request.resources, |resource| {
             named(rule, &resource.identifier)
-        })?;
+        })?
+        .of(client);
         let jwt = match target.format {
             TokenFormat::Jwt(_) => true,
             TokenFormat::Sealed => false,

@@ -159,7 +159,8 @@ impl Grant for JwtBearer {
         }
         let target = Target::among(cx.policy, &request.resources, |resource| {
             named(entry, &resource.identifier)
-        })?;
+        })?
+        .of(client);
         let scope = scope(cx, entry, &target, request.scope)?;
         let expires_at = cx.now.plus(target.lifetime);
         let grant = GrantRecord {

@@ -228,7 +228,7 @@ impl Grant for Refresh {
         //= OIDC-CORE#12.2 SHOULD NOT: an ID token from a refresh has no nonce
         let id_token = IdTokenRequest::of_grant(&grant, access.subject.clone(), None)
             .filter(|_| scope.contains("openid"));
-        let lifetimes = &cx.policy.lifetimes;
+        let lifetimes = &client.lifetimes.within(&cx.policy.lifetimes);
         let idle = idle_limit(&grant, lifetimes, cx.now);
         let rotated = match turn {
             //= RFC9700#4.14.2 MUST: refresh tokens of public clients are bound to a key or rotate

@@ -69,9 +69,18 @@ impl Target {
             asked
         };
         //= RFC8707#2.2 MUST: a token is not for a resource that the grant does not cover
-        Self::among(policy, names, |resource| {
+        let target = Self::among(policy, names, |resource| {
             client.may_name(resource) && granted.is_none_or(|g| g.contains(&resource.identifier))
-        })
+        });
+        target.map(|target| target.of(client))
+    }
+
+    /// No longer than tokens of this client are good for.
+    pub(super) fn of(mut self, client: &Client) -> Self {
+        if let Some(own) = client.lifetimes.access_token {
+            self.lifetime = self.lifetime.min(own);
+        }
+        self
     }
 
     /// The target of a token for these resources, each of which must be allowed. Without any it is the provider itself.

@@ -446,3 +446,39 @@ fn reasons_have_one_identifier_each_and_text_for_the_wire() {
         ));
     }
 }
+
+// S14
+#[test]
+fn lifetimes_are_an_operators_to_say_and_only_shorten() {
+    let policy = policy();
+    let names = [
+        ("code_lifetime", policy.lifetimes.code),
+        ("access_token_lifetime", policy.lifetimes.access_token),
+        ("id_token_lifetime", policy.lifetimes.id_token),
+        ("refresh_token_lifetime", policy.lifetimes.refresh_absolute),
+    ];
+    for (name, most) in names {
+        let with = |value: Value| {
+            let given = json!({ "redirect_uris": ["https://rp.test/cb"], name: value });
+            given.as_object().unwrap().clone()
+        };
+        let of = |value: Value, origin| normalize(&with(value), origin, &policy);
+        let kept = of(json!(most), Administration).unwrap();
+        assert_eq!(kept[name], most);
+        for value in [
+            json!(0),
+            json!(-1),
+            json!(most + 1),
+            json!("60"),
+            json!(1.5),
+        ] {
+            let refused = of(value.clone(), Administration);
+            assert_eq!(refused.unwrap_err().field, name, "{value}");
+        }
+        let asked = of(json!(1), Registration).unwrap();
+        assert!(
+            !asked.contains_key(name),
+            "who registers has no say in {name}"
+        );
+    }
+}
