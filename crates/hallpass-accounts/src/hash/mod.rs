@@ -280,6 +280,7 @@ impl Shared {
 
     /// The life of a hashing thread.
     fn work(&self, cost: Cost) {
+        yield_to_others();
         let mut memory = Memory::default();
         while let Some(job) = self.next(&mut memory) {
             self.serve(job, &mut memory, cost);
@@ -403,6 +404,19 @@ fn guarded<T>(
     done.unwrap_or(Err(UnusableHash)).map_err(HashError::from)
 }
 
+/// Hashing takes what the rest leaves of the processors: a flood of false passwords fills its queue and delays nobody else. Where
+/// the system has one priority for the whole process, or allows no change, all share as before.
+fn yield_to_others() {
+    #[cfg(target_os = "linux")]
+    {
+        let now = rustix::process::getpriority_process(None).unwrap_or_default();
+        let lower = now.saturating_add(NICER).min(19);
+        if let Err(error) = rustix::process::setpriority_process(None, lower) {
+            tracing::debug!(%error, "hashing threads keep the priority of the others");
+        }
+    }
+}
+
 fn busy(count: u64) -> HashError {
     let spread = count.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_shr(61) % 5;
     HashError::Busy {
@@ -419,6 +433,9 @@ fn default_threads() -> usize {
 const TARGET_WAIT: Duration = Duration::from_secs(2);
 /// Time of one computation as long as none was measured.
 const ASSUMED_TIME: Duration = Duration::from_millis(15);
+/// So much is the niceness of a hashing thread above that of the others: a tenth of their share where both want the processor.
+#[cfg(target_os = "linux")]
+const NICER: i32 = 10;
 /// Longest queue that is chosen by measurement.
 const MAX_QUEUE: usize = 4096;
 /// A thread without work gives its memory back after this time.
