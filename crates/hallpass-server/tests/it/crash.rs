@@ -21,7 +21,7 @@ fn random_below(n: u64) -> u64 {
     let mut bytes = [0; 8];
     let mut file = std::fs::File::open("/dev/urandom").unwrap();
     file.read_exact(&mut bytes).unwrap();
-    u64::from_le_bytes(bytes) % n
+    u64::from_le_bytes(bytes).checked_rem(n).unwrap()
 }
 
 /// The status of an answer; none when there is none, since the server is gone.
@@ -58,7 +58,7 @@ fn change(address: &str, token: &str, round: usize, tell: &Sender<Told>) -> Told
         let steps = if number % 3 == 0 {
             STEPS.len()
         } else {
-            1 + number % 4
+            usize::saturating_add(number % 4, 1)
         };
         for (done, (method, path, _)) in STEPS.iter().take(steps).enumerate() {
             let (path, body) = if done == 0 {
@@ -72,7 +72,7 @@ fn change(address: &str, token: &str, round: usize, tell: &Sender<Told>) -> Told
                 &body
             };
             match ask(address, token, method, &path, body) {
-                Some(200 | 201 | 204) => tell.send((name.clone(), done + 1)).unwrap(),
+                Some(200 | 201 | 204) => tell.send((name.clone(), done.saturating_add(1))).unwrap(),
                 Some(status) => panic!("{method} {path}: {status}"),
                 None => return (name, done),
             }
@@ -203,7 +203,6 @@ fn an_import_that_was_killed_is_given_again_and_ends_as_if_it_had_not_been() {
     let (grown, expected) = (size(&whole.0) - empty, people(&whole));
     assert_eq!(expected.len(), PEOPLE);
 
-    let mut torn = 0;
     for round in 1..=6 {
         let folder = Folder::new();
         folder.write("realm.json", &realm);
@@ -217,7 +216,6 @@ fn an_import_that_was_killed_is_given_again_and_ends_as_if_it_had_not_been() {
         drop(child.kill());
         child.wait().unwrap();
         let left = people(&folder);
-        torn += usize::from(!left.is_empty() && left.len() < PEOPLE);
         assert!(left.iter().all(|one| expected.contains(one)), "{round}");
         let again = folder.json(&import);
         let count = |kind: &str, what: &str| again[kind][what].as_u64().unwrap();
@@ -243,5 +241,4 @@ fn an_import_that_was_killed_is_given_again_and_ends_as_if_it_had_not_been() {
             assert_eq!(member[0]["groups"], json!(["/staff"]), "{round} {name}");
         }
     }
-    println!("{torn} of 6 were killed between their first and their last person");
 }

@@ -174,7 +174,7 @@ fn the_guide_from_sourceloop_works_as_it_is_written() {
 }
 
 /// The lines of a guide's shell that begin with a program.
-fn shell<'a>(guide: &'a str, program: &str) -> Vec<String> {
+fn shell(guide: &str, program: &str) -> Vec<String> {
     let lines = blocks(guide)
         .into_iter()
         .filter(|(language, _)| *language == "sh");

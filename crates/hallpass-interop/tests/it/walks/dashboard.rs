@@ -450,7 +450,7 @@ async fn what_operators_change_can_be_read_and_used_on_every_screen_and_in_every
         return;
     };
     let browser = &walk.browser;
-    let name = &LONG[..63];
+    let name = LONG.get(..63).unwrap();
     walk.server.command(&["issuer", "create", name]);
     let here = format!("/dashboard/p/{name}");
     walk.open("/dashboard").await;
