@@ -172,10 +172,14 @@ impl Maker<'_> {
             let at = free.iter().position(|view| Some(view.id.as_str()) == id);
             pairs.push(at.map(|at| free.remove(at)));
         }
-        for (webhook, pair) in wanted.iter().zip(&mut pairs) {
-            if pair.is_none() {
-                let at = free.iter().position(|view| view.url == webhook.value.url);
-                *pair = at.map(|at| free.remove(at));
+        // Of several with one URL, those that say the same belong together, whatever their order.
+        for whole in [true, false] {
+            for (webhook, pair) in wanted.iter().zip(&mut pairs) {
+                if pair.is_none() {
+                    let fits = |view: &&WebhookView| is_like(&webhook.value, view, whole);
+                    let at = free.iter().position(fits);
+                    *pair = at.map(|at| free.remove(at));
+                }
             }
         }
         let left = if self.prune { 0 } else { free.len() };
@@ -272,4 +276,15 @@ fn object(value: Value) -> Map<String, Value> {
             Map::new()
         }
     }
+}
+
+/// Whether a webhook that is there is at the URL that is wanted, and, if `whole`, says the same too.
+fn is_like(wanted: &WantedWebhook, view: &WebhookView, whole: bool) -> bool {
+    let text = |description: Option<&str>| description.unwrap_or_default().to_owned();
+    let same = || {
+        wanted.events == view.events
+            && text(wanted.description.as_deref()) == text(view.description.as_deref())
+            && wanted.enabled.is_none_or(|enabled| enabled == view.enabled)
+    };
+    wanted.url == view.url && (!whole || same())
 }

@@ -89,6 +89,7 @@ fn the_example_file_shows_every_setting() {
         .collect();
     let aside = [
         "client_secret",
+        "client_secret_sealed",
         "jwks",
         "password",
         "master_key",

@@ -439,7 +439,8 @@ fn what_is_exported_and_applied_changes_nothing_and_holds_no_secret() {
     assert!(copied.unwrap().success());
     let (status, _) = json_of(&other, &["apply", "in", "--secrets", "secrets.toml"]);
     assert_eq!(status, 0);
-    assert_eq!(json_of(&other, &["plan", "in"]).0, 0);
+    let (status, plan) = json_of(&other, &["plan", "in"]);
+    assert_eq!(status, 0, "{plan}");
     assert!(run(&other, &["export", "out"]).status.success());
     for file in [
         "acme/clients.toml",

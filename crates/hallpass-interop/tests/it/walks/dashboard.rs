@@ -560,6 +560,9 @@ async fn what_operators_change_can_be_read_and_used_on_every_screen_and_in_every
     browser.find("#form-error").await;
     walk.look("dashboard-project-refused").await;
     browser.fill("input#lifetimes-code", "45s").await;
+    // Who is invited below makes an account.
+    let chosen = "document.querySelector('select#sign_up-mode').value = 'invitation'; return 1";
+    browser.script(chosen).await;
     browser.click("button#save-settings").await;
     browser.find("#done").await;
     walk.look("dashboard-project-saved").await;
