@@ -150,7 +150,7 @@ fn many_changes_at_once_make_one_chain_without_gaps() {
     let office = Office::open();
     office.project("acme");
     std::thread::scope(|scope| {
-        for task in 0..8 {
+        for task in 0..16 {
             let office = &office;
             scope.spawn(move || {
                 for number in 0..4 {
@@ -163,7 +163,7 @@ fn many_changes_at_once_make_one_chain_without_gaps() {
     let found = office.get("/projects/acme/audit/verify");
     assert_eq!(
         (&found["intact"], &found["lines"]),
-        (&json!(true), &json!(32))
+        (&json!(true), &json!(64))
     );
 }
 
