@@ -72,7 +72,8 @@ pub(crate) fn schema(pem: &str) -> String {
     format!(
         "CREATE SCHEMA main;
         CREATE TABLE main.auth_clients (id integer PRIMARY KEY, client_id varchar(50), client_secret varchar(50), redirect_url varchar(200),
-            secret varchar(50), access_token_expiration int DEFAULT 900, grant_types varchar(50)[], response_types varchar(50)[], deleted bool DEFAULT false);
+            secret varchar(50), access_token_expiration int DEFAULT 900, refresh_token_expiration int DEFAULT 86400,
+            auth_code_expiration int DEFAULT 180, grant_types varchar(50)[], response_types varchar(50)[], deleted bool DEFAULT false);
         CREATE TABLE main.users (id uuid PRIMARY KEY, first_name varchar(50), last_name varchar(50), username varchar(150), email varchar(150),
             auth_client_ids integer[], gender char(1), dob date, deleted bool DEFAULT false);
         CREATE TABLE main.user_credentials (id uuid, user_id uuid, auth_provider varchar(50) DEFAULT 'internal', auth_id varchar(100), password varchar(60),
@@ -86,6 +87,7 @@ pub(crate) fn schema(pem: &str) -> String {
             (1, 'web', 'plain secret', 'https://rp.test/cb, https://rp.test/other', '{{authorization_code,refresh_token}}'),
             (2, 'nowhere', 's', NULL, NULL), (3, 'web', 'twice', 'https://rp.test/cb', NULL);
         INSERT INTO main.auth_clients (id, client_id, deleted) VALUES (4, 'gone', true);
+        UPDATE main.auth_clients SET access_token_expiration = 120, auth_code_expiration = 99999 WHERE id = 1;
         INSERT INTO main.users SELECT md5(n::text)::uuid, 'Given' || n, 'It''s \\ me', 'p' || n, 'p' || n || '@rp.test', '{{1}}', 'F', '1990-02-03'
             FROM generate_series(1, {PEOPLE}) n;
         INSERT INTO main.user_credentials SELECT md5('c' || n)::uuid, md5(n::text)::uuid, 'internal', NULL, '{BCRYPT}',
@@ -155,6 +157,17 @@ fn everything_works(folder: &Folder, token: &str) {
     assert_eq!(of("p1")["subject"], "p1");
     assert_eq!(of("p1")["claims"]["family_name"], "It's \\ me");
     assert_eq!(of("p1")["claims"]["birthdate"], "1990-02-03");
+    // S14: what somebody chose and is no longer than usual; not what the schema writes into every row.
+    let web = folder.json(&["client", "show", "web", "--json"]);
+    assert_eq!(web["access_token_lifetime"], 120, "{web}");
+    let nowhere = folder.json(&["client", "show", "nowhere", "--json"]);
+    for (client, name) in [
+        (&web, "code_lifetime"),
+        (&web, "refresh_token_lifetime"),
+        (&nowhere, "access_token_lifetime"),
+    ] {
+        assert!(client.get(name).is_none(), "{name}: {client}");
+    }
     let member = folder.json(&["member", "show", "p1", "--json"]);
     assert_eq!(member[0]["organization"], "acme");
     assert_eq!(member[0]["permissions"], json!(["Publish", "ViewPost"]));
@@ -202,8 +215,8 @@ fn s54_a_sourceloop_database_moves_in_twice_with_its_passwords_and_keys() {
 fn a_mysql_dump_of_sourceloop_moves_in() {
     let (token, pem) = old_key(Some("old-key"));
     let mut dump = "-- MySQL dump 10.13\n/*!40101 SET NAMES utf8 */;\n\
-        CREATE TABLE `auth_clients` (\n  `id` int NOT NULL,\n  `client_id` varchar(50),\n  `client_secret` varchar(50),\n  `redirect_url` varchar(200),\n  `grant_types` json,\n  `deleted` tinyint(1),\n  PRIMARY KEY (`id`)\n);\n\
-        INSERT INTO `auth_clients` VALUES (1,'web','plain secret','https://rp.test/cb','[\\\"authorization_code\\\"]',0),(2,'nowhere','s',NULL,NULL,0),(3,'web','x','https://rp.test/cb',NULL,0);\n\
+        CREATE TABLE `auth_clients` (\n  `id` int NOT NULL,\n  `client_id` varchar(50),\n  `client_secret` varchar(50),\n  `redirect_url` varchar(200),\n  `access_token_expiration` int,\n  `auth_code_expiration` int,\n  `grant_types` json,\n  `deleted` tinyint(1),\n  PRIMARY KEY (`id`)\n);\n\
+        INSERT INTO `auth_clients` VALUES (1,'web','plain secret','https://rp.test/cb',120,99999,'[\\\"authorization_code\\\"]',0),(2,'nowhere','s',NULL,900,180,NULL,0),(3,'web','x','https://rp.test/cb',900,180,NULL,0);\n\
         CREATE TABLE `users` (`id` varchar(36), `first_name` varchar(50), `last_name` varchar(50), `username` varchar(150), `dob` date, `deleted` bit(1));\n\
         CREATE TABLE `user_credentials` (`user_id` varchar(36), `password` varchar(60), `secret_key` varchar(100));\n\
         CREATE TABLE `tenants` (`id` varchar(36), `name` varchar(100), `status` int, `key` varchar(20));\n\

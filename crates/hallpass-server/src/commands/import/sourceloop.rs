@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::BufReader;
 
 use hallpass_core::access::{Group, Membership, Organization, Role, is_name};
+use hallpass_core::policy::Lifetimes;
 use hallpass_core::sign_in::totp;
 use hallpass_store_postgres::{Address, Source};
 use hallpass_types::Secret;
@@ -118,7 +119,8 @@ pub(super) async fn run(
     let mut arrivals = Arrivals::default();
     let temporary = options.temporary_password_file.as_deref();
     let temporary = temporary.map(keys::secret_file).transpose()?;
-    read(&tables, options, temporary.as_ref(), &mut arrivals);
+    let ours = engine.provider.policy().lifetimes;
+    read(&tables, options, temporary.as_ref(), ours, &mut arrivals);
     let passphrase = options.key_passphrase_file.as_deref();
     let passphrase = passphrase.map(keys::secret_file).transpose()?;
     for row in tables.rows("jwt_keys") {
@@ -193,9 +195,10 @@ fn read(
     tables: &Tables,
     options: &cli::ImportSourceloop,
     temporary: Option<&Secret>,
+    ours: Lifetimes,
     out: &mut Arrivals,
 ) {
-    let clients = clients(tables, options, out);
+    let clients = clients(tables, options, ours, out);
     let roles = roles(tables, out);
     let tenants = tenants(tables, out);
     people(
@@ -211,6 +214,7 @@ fn read(
 fn clients(
     tables: &Tables,
     options: &cli::ImportSourceloop,
+    ours: Lifetimes,
     out: &mut Arrivals,
 ) -> BTreeMap<String, String> {
     let mut by_number = BTreeMap::new();
@@ -266,16 +270,7 @@ fn clients(
         } else {
             metadata.insert("redirect_uris".to_owned(), redirects.into());
         }
-        let lifetimes = [
-            ("access_token_expiration", 900),
-            ("refresh_token_expiration", 86_400),
-            ("auth_code_expiration", 180),
-        ];
-        let other = |(column, usual): &(&str, i64)| row.number(column).is_some_and(|n| n != *usual);
-        if lifetimes.iter().any(other) {
-            let text = "its own lifetimes, which the service ignored, were not taken over";
-            out.notes.say(Kind::Client, text, id);
-        }
+        lifetimes(row, id, ours, &mut metadata, out);
         out.clients.push(Client {
             id: id.to_owned(),
             metadata,
@@ -295,6 +290,43 @@ fn clients(
         }
     }
     by_number
+}
+
+/// Lifetimes that somebody has written down for a client. The service ignored them; here they hold, as far as they are shorter than
+/// the issuer's. What its schema writes into every row is nobody's wish.
+fn lifetimes(
+    row: Row<'_>,
+    id: &str,
+    ours: Lifetimes,
+    metadata: &mut Map<String, Value>,
+    out: &mut Arrivals,
+) {
+    for (column, usual, name, most) in [
+        ("auth_code_expiration", 180, "code_lifetime", ours.code),
+        (
+            "access_token_expiration",
+            900,
+            "access_token_lifetime",
+            ours.access_token,
+        ),
+        (
+            "refresh_token_expiration",
+            86_400,
+            "refresh_token_lifetime",
+            ours.refresh_absolute,
+        ),
+    ] {
+        match row.number(column).filter(|seconds| *seconds != usual) {
+            Some(seconds) if (1..=most).contains(&seconds) => {
+                metadata.insert(name.to_owned(), seconds.into());
+            }
+            Some(_) => {
+                let text = "a lifetime of its own, which the service ignored, is none here or longer than the issuer's: it has the issuer's";
+                out.notes.say(Kind::Client, text, id);
+            }
+            None => {}
+        }
+    }
 }
 
 fn group_of(client: &str) -> String {
