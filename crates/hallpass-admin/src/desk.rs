@@ -119,6 +119,14 @@ impl Desk {
         may(info, caller, project.as_deref())?;
         let place = match info.place {
             Place::Anybody | Place::Platform | Place::Record => self.platform.home(),
+            Place::Settings => {
+                // One that cannot be loaded is mended by these very operations.
+                let answers = self.platform.project(named(project.as_deref())?).await;
+                answers
+                    .ok()
+                    .flatten()
+                    .unwrap_or_else(|| self.platform.home())
+            }
             Place::Project => self.there(named(project.as_deref())?).await?,
         };
         Ok(Context {
@@ -154,7 +162,9 @@ pub(crate) fn may(info: Info, caller: &Caller, project: Option<&str>) -> Result<
         Place::Anybody if caller.roles.is_empty() => Err(Kind::Forbidden.into()),
         Place::Anybody => Ok(()),
         Place::Platform => caller.check(info.needs, ALL_PROJECTS),
-        Place::Record | Place::Project => caller.check(info.needs, named(project)?),
+        Place::Record | Place::Settings | Place::Project => {
+            caller.check(info.needs, named(project)?)
+        }
     }
 }
 

@@ -63,6 +63,9 @@ pub enum Place {
     Platform,
     /// At a project as it is written down, whether it answers or not.
     Record,
+    /// As [`Self::Record`], but what is said about it stands in the project's own log, where it answers: its operators and its
+    /// webhooks are told.
+    Settings,
     /// In a project that answers.
     Project,
 }

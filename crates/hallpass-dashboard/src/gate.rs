@@ -216,10 +216,10 @@ fn may(caller: &Caller, page: &Page, project: &str) -> Result<(), hallpass_admin
     match page.place {
         Place::Anybody => Ok(()),
         Place::Platform => caller.check(page.needs, ALL_PROJECTS),
-        Place::Record | Place::Project if project == ALL_PROJECTS => {
+        Place::Record | Place::Settings | Place::Project if project == ALL_PROJECTS => {
             Err(hallpass_admin::Kind::NotFound.into())
         }
-        Place::Record | Place::Project => caller.check(page.needs, project),
+        Place::Record | Place::Settings | Place::Project => caller.check(page.needs, project),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
     v1::{
         access::{self, Which},
         clients::{self, GivenSecret},
-        projects, webhooks,
+        projects, upstreams, webhooks,
     },
 };
 
@@ -34,6 +34,8 @@ impl Step {
             | Call::Turn { .. }
             | Call::Access { .. }
             | Call::DeleteClient { .. }
+            | Call::SetProvider { .. }
+            | Call::DeleteProvider { .. }
             | Call::CreateWebhook(_)
             | Call::UpdateWebhook { .. }
             | Call::DeleteWebhook { .. } => return false,
@@ -121,6 +123,24 @@ impl Step {
                 let input = clients::delete::Input { client: self.id };
                 let terms = seen(Some(revision));
                 desk.call::<clients::Delete>(caller, terms, input).await?;
+            }
+            Call::SetProvider {
+                settings,
+                secret,
+                revision,
+            } => {
+                let input = upstreams::set::Input {
+                    upstream: self.id,
+                    settings,
+                    client_secret: secret.map(|secret| secret.expose().to_owned()),
+                };
+                let done = desk.call::<upstreams::Set>(caller, seen(revision), input);
+                done.await?;
+            }
+            Call::DeleteProvider { revision } => {
+                let input = upstreams::Which { upstream: self.id };
+                let done = desk.call::<upstreams::Delete>(caller, seen(revision), input);
+                done.await?;
             }
             Call::CreateWebhook(input) => {
                 let done = desk.call::<webhooks::Create>(caller, seen(None), input);

@@ -44,7 +44,7 @@ impl Maker<'_> {
 
     fn given(&self, id: &str) -> Option<Secret> {
         let key = (self.name.clone(), id.to_owned());
-        self.secrets.get(&key).cloned()
+        self.secrets.clients.get(&key).cloned()
     }
 
     fn new_client(

@@ -1,15 +1,18 @@
 //! What is there, as it would be wanted.
 
+use std::collections::BTreeMap;
+
 use hallpass_core::client::ClientOrigin;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::present::Present;
+use super::{present::Present, providers};
 use crate::{
     Caller, Desk, Kind, Problem, Terms,
     v1::{
         access::{GroupView, OrganizationView, RoleView},
         projects::{self, State},
+        upstreams::SECTION,
         webhooks::{OffReason, WebhookView},
     },
 };
@@ -32,6 +35,8 @@ pub struct Exported {
     pub organizations: Vec<OrganizationView>,
     /// Clients that operators made.
     pub clients: Vec<ExportedClient>,
+    /// Its own providers, by identifier, with what is said of them.
+    pub providers: BTreeMap<String, Map<String, Value>>,
     /// Webhooks, and whether an operator has switched them off.
     pub webhooks: Vec<(WebhookView, bool)>,
 }
@@ -98,10 +103,18 @@ pub async fn export(desk: &Desk, caller: &Caller, name: &str) -> Result<Exported
         let off = webhook.off == Some(OffReason::ByOperator);
         (webhook, off)
     });
+    let mut settings = view.settings;
+    let providers = providers::named(&settings).map(|(id, mut entry)| {
+        entry.remove("id");
+        (id, entry)
+    });
+    let providers = providers.collect();
+    settings.remove(SECTION);
     Ok(Exported {
         name: view.name,
         disabled: view.state == State::Disabled,
-        settings: (!view.configured).then_some((view.issuer, view.settings)),
+        settings: (!view.configured).then_some((view.issuer, settings)),
+        providers,
         roles: access.roles,
         groups: access.groups,
         organizations: access.organizations,

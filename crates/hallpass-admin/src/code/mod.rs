@@ -12,6 +12,7 @@ mod export;
 mod parts;
 mod plan;
 mod present;
+mod providers;
 mod wanted;
 
 pub use apply::Taken;
@@ -19,5 +20,5 @@ pub use export::{Exported, ExportedClient, export, projects};
 pub use plan::{Action, Member, Plan, Step, Trouble, Untold};
 pub use wanted::{
     Placed, Secrets, Wanted, WantedClient, WantedGroup, WantedOrganization, WantedProject,
-    WantedRole, WantedSettings, WantedWebhook,
+    WantedProvider, WantedRole, WantedSettings, WantedWebhook,
 };

@@ -11,6 +11,7 @@ use crate::{
     Caller, Desk, Problem,
     v1::{
         projects::{self, State},
+        upstreams::SECTION,
         webhooks,
     },
 };
@@ -90,6 +91,14 @@ pub(super) enum Call {
     },
     DeleteClient {
         revision: String,
+    },
+    SetProvider {
+        settings: Map<String, Value>,
+        secret: Option<Secret>,
+        revision: Option<String>,
+    },
+    DeleteProvider {
+        revision: Option<String>,
     },
     CreateWebhook(webhooks::create::Input),
     UpdateWebhook {
@@ -266,6 +275,9 @@ impl Maker<'_> {
         if let Some(clients) = &wanted.clients {
             self.clients(clients, present, policy, provider);
         }
+        if let Some(providers) = &wanted.providers {
+            self.providers(desk, providers, wanted, present);
+        }
         if let Some(webhooks) = &wanted.webhooks {
             let present = present.map_or(&[][..], |present| &present.webhooks);
             self.webhooks(webhooks, present);
@@ -276,6 +288,8 @@ impl Maker<'_> {
         for mut step in later {
             if let Call::Access { revision, .. } = &mut step.call {
                 *revision = self.next_revision();
+            } else if let Call::DeleteProvider { revision } = &mut step.call {
+                *revision = present.and_then(|present| self.later_revision(&present.view));
             }
             self.plan.steps.push(step);
         }
@@ -302,9 +316,10 @@ impl Maker<'_> {
     }
 
     /// The revision of the project behind the steps that are planned for it.
-    fn later_revision(&self, view: &projects::ProjectView) -> Option<String> {
+    pub(super) fn later_revision(&self, view: &projects::ProjectView) -> Option<String> {
         let steps = self.plan.steps.iter();
-        let own = steps.filter(|step| step.project == self.name && step.kind == "project");
+        let own = |step: &&Step| matches!(step.kind, "project" | "provider");
+        let own = steps.filter(|step| step.project == self.name).filter(own);
         let before: u64 = view.revision.parse().ok()?;
         let steps = u64::try_from(own.count()).ok()?;
         Some(before.saturating_add(steps).to_string())
@@ -391,8 +406,9 @@ impl Maker<'_> {
             self.trouble(place, text);
         }
         let mut policy = None;
-        let other = value.settings.as_ref().filter(|s| **s != view.settings);
-        if let Some(settings) = other {
+        let settings = value.settings.as_ref();
+        let settings = settings.map(|settings| with_providers(settings, &view.settings));
+        if let Some(settings) = settings.as_ref().filter(|s| **s != view.settings) {
             let platform = desk.platform();
             let checked = platform.check_settings(&view.issuer, settings);
             match checked.and_then(|()| platform.policy(&view.issuer, settings)) {
@@ -437,18 +453,32 @@ impl Maker<'_> {
     }
 }
 
+/// Settings with the providers that are there, where they say nothing of any.
+fn with_providers(
+    wanted: &Map<String, Value>,
+    present: &Map<String, Value>,
+) -> Map<String, Value> {
+    let mut settings = wanted.clone();
+    if let Some(there) = present.get(SECTION).filter(|_| !wanted.contains_key(SECTION)) {
+        settings.insert(SECTION.to_owned(), there.clone());
+    }
+    settings
+}
+
 /// Any place of a project.
 fn first_place(wanted: &WantedProject) -> String {
     let clients = wanted.clients.iter().flat_map(BTreeMap::values);
     let roles = wanted.roles.iter().flat_map(BTreeMap::values);
     let groups = wanted.groups.iter().flat_map(BTreeMap::values);
     let all = wanted.organizations.iter().flat_map(BTreeMap::values);
+    let providers = wanted.providers.iter().flat_map(BTreeMap::values);
     let webhooks = wanted.webhooks.iter().flatten();
     let mut places = clients
         .map(|item| &item.place)
         .chain(roles.map(|item| &item.place))
         .chain(groups.map(|item| &item.place))
         .chain(all.map(|item| &item.place))
+        .chain(providers.map(|item| &item.place))
         .chain(webhooks.map(|item| &item.place));
     places.next().cloned().unwrap_or_default()
 }

@@ -38,6 +38,8 @@ pub struct WantedProject {
     pub organizations: Option<BTreeMap<String, Placed<WantedOrganization>>>,
     /// Clients, by identifier.
     pub clients: Option<BTreeMap<String, Placed<WantedClient>>>,
+    /// Other providers at which people can sign in, by identifier.
+    pub providers: Option<BTreeMap<String, Placed<WantedProvider>>>,
     /// Webhooks.
     pub webhooks: Option<Vec<Placed<WantedWebhook>>>,
 }
@@ -51,7 +53,8 @@ pub struct WantedSettings {
     pub issuer: Option<String>,
     /// Whether it is as if it were not there; where nothing is said, it stays as it is.
     pub disabled: Option<bool>,
-    /// All settings that differ from those of the configuration, by section; where nothing is said, they stay as they are.
+    /// All settings that differ from those of the configuration, by section; where nothing is said, they stay as they are. Other
+    /// providers are no part of them, unless they stand here.
     pub settings: Option<Map<String, Value>>,
 }
 
@@ -118,5 +121,26 @@ pub struct WantedWebhook {
     pub enabled: Option<bool>,
 }
 
-/// Secrets that clients are to have, by project and identifier.
-pub type Secrets = BTreeMap<(String, String), Secret>;
+/// Another provider at which people can sign in.
+#[derive(Clone, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "whoever reads files makes it")]
+pub struct WantedProvider {
+    /// All that is said of it, by the names of the configuration's `[[upstreams]]`; neither its name nor a secret.
+    pub settings: Map<String, Value>,
+}
+
+/// Secrets that stand beside the files, by project and identifier.
+#[derive(Clone, Default)]
+#[expect(clippy::exhaustive_structs, reason = "whoever reads files makes it")]
+pub struct Secrets {
+    /// Those that clients are to have.
+    pub clients: BTreeMap<(String, String), Secret>,
+    /// Ours at other providers.
+    pub providers: BTreeMap<(String, String), Secret>,
+}
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secrets(..)")
+    }
+}

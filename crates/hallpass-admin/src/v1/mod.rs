@@ -70,6 +70,7 @@ pub static OPERATIONS: &[Registered] = &[
     Registered::of::<scopes::Show>(),
     Registered::of::<upstreams::List>(),
     Registered::of::<upstreams::Create>(),
+    Registered::of::<upstreams::Set>(),
     Registered::of::<upstreams::Test>(),
     Registered::of::<upstreams::Delete>(),
     Registered::of::<statistics::Show>(),

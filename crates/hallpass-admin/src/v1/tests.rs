@@ -18,7 +18,7 @@ fn every_operation_is_named_and_placed_once() {
         let in_project = info.names().next() == Some("project");
         assert_eq!(
             in_project,
-            matches!(info.place, Place::Project | Place::Record),
+            matches!(info.place, Place::Project | Place::Record | Place::Settings),
             "{}",
             info.id
         );

@@ -1,11 +1,11 @@
 //! The projects of administration: the issuers of this process, or those of a command.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hallpass_admin::{Kind, Platform, Problem, Project};
 use hallpass_core::policy::Policy;
 use hallpass_store::{BoxFuture, IssuerState, StoreError};
-use hallpass_types::Issuer;
+use hallpass_types::{Issuer, IssuerId};
 use serde_json::{Map, Value};
 
 use super::Issuers;
@@ -30,13 +30,23 @@ impl Served {
 pub struct Commanded {
     engine: Engine,
     config: Config,
+    /// The issuer that was built last, with the change after which it was: many operations are about the same one.
+    built: Mutex<Option<(IssuerId, u64, Project)>>,
 }
 
 impl Commanded {
     /// The engine of a command, with the issuer of the configuration.
     #[must_use]
     pub fn new(engine: Engine, config: Config) -> Self {
-        Self { engine, config }
+        Self {
+            engine,
+            config,
+            built: Mutex::new(None),
+        }
+    }
+
+    fn built(&self) -> MutexGuard<'_, Option<(IssuerId, u64, Project)>> {
+        self.built.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -122,16 +132,23 @@ impl Platform for Commanded {
             let Some(record) = found.filter(|record| record.state != IssuerState::Deleting) else {
                 return Ok(None);
             };
+            if let Some((id, change, project)) = &*self.built()
+                && (*id, *change) == (record.id, record.change)
+            {
+                return Ok(Some(project.clone()));
+            }
             let wrong = |text: String| StoreError::Unavailable(text.into());
             let issuer = Issuer::parse(&record.identifier)
                 .map_err(|_| wrong(format!("issuer {name}: malformed identifier")))?;
             let config = self.config.of_issuer(&record.identifier, &record.settings);
             let config = config.map_err(|problems| wrong(problems.to_string()))?;
             let part = self.engine.beside(&config, issuer, record.id).await?;
-            Ok(Some(Project {
+            let project = Project {
                 name: record.name,
                 provider: part.provider,
-            }))
+            };
+            *self.built() = Some((record.id, record.change, project.clone()));
+            Ok(Some(project))
         })
     }
 

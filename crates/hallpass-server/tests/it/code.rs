@@ -37,14 +37,14 @@ url = "https://hooks.example/acme"
 events = ["clients.*"]
 "#;
 
-fn home() -> Folder {
+pub(crate) fn home() -> Folder {
     let folder = Folder::new();
     folder.write("hallpass.toml", CONFIGURATION);
     std::fs::create_dir(folder.0.join("code")).unwrap();
     folder
 }
 
-fn run(folder: &Folder, arguments: &[&str]) -> Output {
+pub(crate) fn run(folder: &Folder, arguments: &[&str]) -> Output {
     folder.run(&[&["--config", "hallpass.toml"], arguments].concat())
 }
 
@@ -52,11 +52,11 @@ fn said(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-fn code(output: &Output) -> i32 {
+pub(crate) fn code(output: &Output) -> i32 {
     output.status.code().unwrap()
 }
 
-fn json_of(folder: &Folder, arguments: &[&str]) -> (i32, Value) {
+pub(crate) fn json_of(folder: &Folder, arguments: &[&str]) -> (i32, Value) {
     let output = run(folder, &[&["--json"], arguments].concat());
     let value = serde_json::from_slice(&output.stdout);
     (
@@ -65,21 +65,21 @@ fn json_of(folder: &Folder, arguments: &[&str]) -> (i32, Value) {
     )
 }
 
-fn applied(folder: &Folder, arguments: &[&str]) -> Value {
+pub(crate) fn applied(folder: &Folder, arguments: &[&str]) -> Value {
     let (code, value) = json_of(folder, &[&["apply", "code"], arguments].concat());
     assert_eq!(code, 0, "{value}");
     value
 }
 
 /// The folder is refused with this, and nothing was changed by it.
-fn refused(folder: &Folder, says: &str) {
+pub(crate) fn refused(folder: &Folder, says: &str) {
     let output = run(folder, &["apply", "code"]);
     let text = String::from_utf8(output.stderr.clone()).unwrap();
     assert_eq!(code(&output), 1, "{output:?}");
     assert!(text.contains(says), "{says}: {text}");
 }
 
-fn changes(value: &Value) -> Vec<String> {
+pub(crate) fn changes(value: &Value) -> Vec<String> {
     let steps = value["changes"].as_array().unwrap().iter();
     let word = |value: &Value| value.as_str().unwrap().to_owned();
     steps

@@ -5,6 +5,7 @@ mod admin;
 mod audit;
 mod backups;
 mod code;
+mod code_providers;
 mod commands;
 mod crash;
 mod dashboard;

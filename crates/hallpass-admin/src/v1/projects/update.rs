@@ -28,7 +28,7 @@ impl Operation for Update {
         "/projects/{project}",
         Permission::ChangeProject,
     )
-    .at(Place::Record)
+    .at(Place::Settings)
     .fails(&[Kind::Unfit])
     .does("Replaces the settings of a project.");
     type Input = Input;

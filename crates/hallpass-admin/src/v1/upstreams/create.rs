@@ -86,7 +86,7 @@ impl Operation for Create {
         "/projects/{project}/upstreams",
         Permission::ChangeProject,
     )
-    .at(Place::Record)
+    .at(Place::Settings)
     .answers(201)
     .fails(&[Kind::Unfit, Kind::Taken, Kind::WrongState])
     .does("Adds another provider at which people can sign in. One that is named by its issuer must answer.");

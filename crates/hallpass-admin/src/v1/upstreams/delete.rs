@@ -20,7 +20,7 @@ impl Operation for Delete {
         "/projects/{project}/upstreams/{upstream}",
         Permission::ChangeProject,
     )
-    .at(Place::Record)
+    .at(Place::Settings)
     .fails(&[Kind::Unfit])
     .does(
         "Removes another provider: nobody signs in by it any more. Who is linked with it stays so.",

@@ -3,6 +3,7 @@
 pub mod create;
 pub mod delete;
 pub mod list;
+pub mod set;
 pub mod test;
 
 use hallpass_core::upstream::{ClientAuthentication, Endpoints, FirstTime, Upstream};
@@ -14,10 +15,11 @@ use serde_json::{Map, Value};
 pub use create::Create;
 pub use delete::Delete;
 pub use list::List;
+pub use set::Set;
 pub use test::Test;
 
 /// The settings of a project in which they stand.
-const SECTION: &str = "upstreams";
+pub(crate) const SECTION: &str = "upstreams";
 
 /// Which provider.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -85,12 +87,12 @@ fn view(provider: &Provider, upstream: &Upstream, own: &[Value]) -> UpstreamView
 }
 
 /// Those that a project has for itself.
-fn own(settings: &Map<String, Value>) -> Vec<Value> {
+pub(crate) fn own(settings: &Map<String, Value>) -> Vec<Value> {
     let found = settings.get(SECTION).and_then(Value::as_array);
     found.cloned().unwrap_or_default()
 }
 
-fn is_named(entry: &Value, id: &str) -> bool {
+pub(crate) fn is_named(entry: &Value, id: &str) -> bool {
     let named = entry.get("id").or_else(|| entry.get("preset"));
     named.and_then(Value::as_str) == Some(id)
 }

@@ -100,7 +100,7 @@ impl Session {
         output: Output,
     ) -> Result<Plan, Failure> {
         let keeper = read.keeper.as_ref();
-        let secrets = keeper.map_or_else(Secrets::new, Keeper::secrets);
+        let secrets = keeper.map_or_else(Secrets::default, Keeper::secrets);
         let made = Plan::make(&self.desk, &self.caller, &read.wanted, &secrets, prune);
         let made = made.await.map_err(|problem| failed(&problem))?;
         made.map_err(|troubles| refused(folder, &troubles, output))
@@ -226,7 +226,7 @@ pub(super) async fn export(
         counts.push(json!({
             "project": name, "clients": exported.clients.len(), "roles": exported.roles.len(),
             "groups": exported.groups.len(), "organizations": exported.organizations.len(),
-            "webhooks": exported.webhooks.len(),
+            "providers": exported.providers.len(), "webhooks": exported.webhooks.len(),
         }));
     }
     let clients: u64 = counts

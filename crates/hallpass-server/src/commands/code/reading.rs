@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use hallpass_admin::code::{Placed, Trouble, Wanted, WantedClient, WantedProject};
+use hallpass_admin::code::{
+    Placed, Trouble, Wanted, WantedClient, WantedProject, WantedProvider,
+};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -10,7 +12,7 @@ use super::document::{Node, What, Wrong, object};
 use super::folder::Found;
 
 /// The tables that a file may have.
-const KNOWN: &str = "project, roles, groups, organizations, clients and webhooks";
+const KNOWN: &str = "project, roles, groups, organizations, clients, providers and webhooks";
 
 /// Reads files; what is wrong with them, by file and line.
 pub(super) fn wanted(files: &[Found]) -> Result<Wanted, Vec<Trouble>> {
@@ -100,6 +102,11 @@ impl Reader {
                 let into = project.clients.get_or_insert_default();
                 let found = self.items(of, "clients", node, into);
                 self.put(found, into, Self::client);
+            }
+            "providers" => {
+                let into = project.providers.get_or_insert_default();
+                let found = self.items(of, "providers", node, into);
+                self.put(found, into, Self::provider);
             }
             "webhooks" => {
                 let into = project.webhooks.get_or_insert_default();
@@ -226,7 +233,49 @@ impl Reader {
             value: WantedClient { metadata, disabled },
         })
     }
+
+    fn provider(
+        &mut self,
+        of: Of<'_>,
+        called: &str,
+        node: &Node,
+    ) -> Option<Placed<WantedProvider>> {
+        let What::Table(members) = &node.what else {
+            self.trouble(of, node.line, format!("{called}: is no table"));
+            return None;
+        };
+        let mut right = true;
+        for (name, text) in NOT_OF_PROVIDERS {
+            if let Some(member) = members.get(*name) {
+                self.trouble(of, member.line, format!("{called}: {name} {text}"));
+                right = false;
+            }
+        }
+        right.then(|| Placed {
+            place: of.place(node.line),
+            value: WantedProvider {
+                settings: object(members),
+            },
+        })
+    }
 }
+
+/// Members of a provider that stand elsewhere, and what is said to whoever writes them here.
+const NOT_OF_PROVIDERS: &[(&str, &str)] = &[
+    (
+        "client_secret",
+        "does not belong into the folder; give it with --secrets FILE",
+    ),
+    (
+        "client_secret_file",
+        "does not belong into the folder; give the secret with --secrets FILE",
+    ),
+    (
+        "client_secret_sealed",
+        "does not belong into the folder; give the secret with --secrets FILE",
+    ),
+    ("id", "is the name of the table, and stands nowhere else"),
+];
 
 /// Entries of a table.
 struct Items<'a> {
@@ -334,6 +383,22 @@ mod tests {
             (
                 &[("a.toml", "[clients.x]\ndisabled = 'no'\n")],
                 "a.toml:2: clients.\"x\": disabled is",
+            ),
+            (
+                &[("a.toml", "[providers.x]\nclient_secret = 'hunter2'\n")],
+                "a.toml:2: providers.\"x\": client_secret does not belong",
+            ),
+            (
+                &[("a.toml", "[providers.x]\n\nclient_secret_file = '/etc/shadow'\n")],
+                "a.toml:3: providers.\"x\": client_secret_file does not belong",
+            ),
+            (
+                &[("a.toml", "[providers.x]\nid = 'y'\n")],
+                "a.toml:2: providers.\"x\": id is",
+            ),
+            (
+                &[("a.toml", "[providers]\nx = 1\n")],
+                "a.toml:2: providers.\"x\": is no table",
             ),
             (
                 &[

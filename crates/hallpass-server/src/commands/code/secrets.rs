@@ -25,6 +25,7 @@ type Kept = BTreeMap<String, BTreeMap<String, Secret>>;
 pub(super) struct Keeper {
     path: PathBuf,
     clients: Kept,
+    providers: Kept,
     webhooks: Kept,
 }
 
@@ -35,6 +36,7 @@ impl Keeper {
         let mut keeper = Self {
             path: path.to_owned(),
             clients: Kept::new(),
+            providers: Kept::new(),
             webhooks: Kept::new(),
         };
         let file = match File::open(path) {
@@ -61,8 +63,12 @@ impl Keeper {
         for (table, node) in tables {
             let into = match table.as_str() {
                 "clients" => &mut keeper.clients,
+                "providers" => &mut keeper.providers,
                 "webhooks" => &mut keeper.webhooks,
-                _ => return Err(wrong(node.line, "there are clients and webhooks alone")),
+                _ => {
+                    let text = "there are clients, providers and webhooks alone";
+                    return Err(wrong(node.line, text));
+                }
             };
             let form = "is not of the form clients.PROJECT.CLIENT = \"…\"";
             let What::Table(projects) = node.what else {
@@ -89,14 +95,19 @@ impl Keeper {
         Ok(keeper)
     }
 
-    /// Those of clients.
+    /// Those of clients and of providers.
     pub(super) fn secrets(&self) -> Secrets {
-        let projects = self.clients.iter();
-        let all = projects.flat_map(|(project, clients)| {
-            let clients = clients.iter();
-            clients.map(move |(id, secret)| ((project.clone(), id.clone()), secret.clone()))
-        });
-        all.collect()
+        let of = |kept: &Kept| {
+            let all = kept.iter().flat_map(|(project, named)| {
+                let named = named.iter();
+                named.map(move |(id, secret)| ((project.clone(), id.clone()), secret.clone()))
+            });
+            all.collect()
+        };
+        Secrets {
+            clients: of(&self.clients),
+            providers: of(&self.providers),
+        }
     }
 
     /// Writes one down, for good, before it is in use.
@@ -128,7 +139,11 @@ impl Keeper {
         let mut text = Zeroizing::new(String::from(
             "# Secrets that hallpass apply has made, and those that it was given. Nobody else may read this.\n",
         ));
-        for (table, kept) in [("clients", &self.clients), ("webhooks", &self.webhooks)] {
+        for (table, kept) in [
+            ("clients", &self.clients),
+            ("providers", &self.providers),
+            ("webhooks", &self.webhooks),
+        ] {
             for (project, entries) in kept {
                 text.push_str(&format!("\n[{table}.{}]\n", quoted(project)));
                 for (name, secret) in entries {

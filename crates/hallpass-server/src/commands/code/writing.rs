@@ -52,6 +52,12 @@ pub(super) fn files(of: &Exported) -> Result<Vec<(&'static str, String)>, Failur
     });
     let clients = Map::from_iter([("clients".to_owned(), clients.collect())]);
     files.push(("clients.toml", toml(&clients)?));
+    let providers = of.providers.iter();
+    let providers = providers.map(|(id, entry)| (id.clone(), Value::Object(entry.clone())));
+    let providers = Map::from_iter([("providers".to_owned(), providers.collect())]);
+    if of.settings.is_some() {
+        files.push(("providers.toml", toml(&providers)?));
+    }
     let webhooks = of.webhooks.iter().map(|(webhook, off)| {
         json!({
             "id": webhook.id, "url": webhook.url, "events": webhook.events,

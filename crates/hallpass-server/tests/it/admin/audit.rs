@@ -105,6 +105,62 @@ fn every_change_leaves_a_line_and_none_says_a_secret() {
     assert_eq!((lines.len(), &lines[0]["seq"]), (2, &json!(2)));
 }
 
+// AD-04, AD-13
+#[test]
+fn what_is_changed_about_a_project_stands_in_its_own_log_and_in_no_other() {
+    let office = Office::open();
+    office.project("acme");
+    office.project("other");
+    let acme = office.operator("acme-owner", "acme", "owner");
+    let other = office.operator("other-owner", "other", "owner");
+    let home = office.get("/projects/default/audit")["items"].clone();
+    let settings = json!({"settings": {"lifetimes": {"code": 31}}});
+    let once = "idempotency-key: settings-of-acme\r\n";
+    for _ in 0..2 {
+        let done = office.ask_with(&acme, "PATCH", "/projects/acme", once, &settings);
+        assert_eq!(done.status, 200, "{}", done.body);
+    }
+    let provider = json!({"settings": {"issuer": "https://work.example", "client_id": "us"}});
+    let path = "/projects/acme/upstreams/work";
+    assert_eq!(office.ask(&acme, "PUT", path, &provider).status, 200);
+    assert_eq!(office.ask(&acme, "DELETE", path, &Value::Null).status, 204);
+    // Whoever owns the project sees it, once; whoever owns another one sees neither it nor the main project's log.
+    let seen = office
+        .ask(&acme, "GET", "/projects/acme/audit", &Value::Null)
+        .json();
+    let actions: Vec<&str> = seen["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| line["action"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        actions,
+        ["upstreams.delete", "upstreams.set", "projects.update"]
+    );
+    assert_eq!(seen["items"][0]["actor"], "acme-owner");
+    assert_eq!(office.get("/projects/acme/audit/verify")["intact"], true);
+    for log in ["acme", "default"] {
+        let path = format!("/projects/{log}/audit");
+        assert_eq!(
+            office.ask(&other, "GET", &path, &Value::Null).status,
+            404,
+            "{log}"
+        );
+    }
+    let own = office.ask(&other, "GET", "/projects/other/audit", &Value::Null);
+    assert_eq!(own.json()["items"], json!([]));
+    assert_eq!(office.get("/projects/default/audit")["items"], home);
+    // One that answers to nobody has no log to look at: its change is told in the main project's.
+    office.post("/projects/acme/disable", &json!({}));
+    let settings = json!({"settings": {"lifetimes": {"code": 32}}});
+    let done = office.ask(&acme, "PATCH", "/projects/acme", &settings);
+    assert_eq!(done.status, 200, "{}", done.body);
+    let home = office.get("/projects/default/audit");
+    assert_eq!(home["items"][0]["action"], "projects.update");
+    assert_eq!(home["items"][0]["target_id"], "acme");
+}
+
 // AD-08
 #[test]
 fn a_log_that_somebody_changed_in_the_database_does_not_fit_any_more() {

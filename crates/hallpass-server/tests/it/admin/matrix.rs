@@ -47,7 +47,7 @@ fn every_operation_is_for_the_roles_that_it_names_and_for_their_project_alone() 
             let may = match info.place {
                 Place::Anybody => true,
                 Place::Platform => false,
-                Place::Record | Place::Project => role.may(info.needs),
+                Place::Record | Place::Settings | Place::Project => role.may(info.needs),
             };
             let said = format!("{} as {name}: {own:?}", info.id);
             if may {
@@ -55,7 +55,7 @@ fn every_operation_is_for_the_roles_that_it_names_and_for_their_project_alone() 
             } else {
                 assert_eq!(own, (403, "forbidden".to_owned()), "{said}");
             }
-            if matches!(info.place, Place::Record | Place::Project) {
+            if matches!(info.place, Place::Record | Place::Settings | Place::Project) {
                 for foreign in ["other", "default", "no-such-project", "*"] {
                     let path = placed(info.path, foreign);
                     let there = try_it(&office, &token, method, &path);

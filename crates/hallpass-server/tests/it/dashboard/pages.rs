@@ -31,7 +31,7 @@ fn every_page_is_for_the_roles_that_it_names_and_for_their_project_alone() {
             let may = match page.place {
                 Place::Anybody => true,
                 Place::Platform => false,
-                Place::Record | Place::Project => role.may(page.needs),
+                Place::Record | Place::Settings | Place::Project => role.may(page.needs),
             };
             let said = format!(
                 "{} as {name}: {} {:?}",
@@ -45,7 +45,7 @@ fn every_page_is_for_the_roles_that_it_names_and_for_their_project_alone() {
                 (true, true) => assert_eq!(error(&own.body), Some("not_found"), "{said}"),
                 (false, _) => assert_eq!(error(&own.body), Some("forbidden"), "{said}"),
             }
-            if matches!(page.place, Place::Record | Place::Project) {
+            if matches!(page.place, Place::Record | Place::Settings | Place::Project) {
                 for foreign in ["other", "default", "no-such-project", "*", "%2A"] {
                     let there = person.get(&desk.server, &placed(page.path, foreign));
                     assert_eq!(
