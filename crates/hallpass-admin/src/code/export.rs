@@ -87,7 +87,7 @@ pub async fn export(desk: &Desk, caller: &Caller, name: &str) -> Result<Exported
     let present = present.ok_or_else(|| Problem::new(Kind::NotFound))?;
     let Present {
         view,
-        cx: _,
+        cx,
         access,
         clients,
         webhooks,
@@ -106,6 +106,12 @@ pub async fn export(desk: &Desk, caller: &Caller, name: &str) -> Result<Exported
     let mut settings = view.settings;
     let providers = providers::named(&settings).map(|(id, mut entry)| {
         entry.remove("id");
+        // Elsewhere it lacks its secret, and must not go without one for that.
+        if !entry.contains_key(providers::AUTH)
+            && let Some(auth) = providers::client_auth(cx.provider(), &id)
+        {
+            entry.insert(providers::AUTH.to_owned(), auth);
+        }
         (id, entry)
     });
     let providers = providers.collect();

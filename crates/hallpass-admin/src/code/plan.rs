@@ -454,12 +454,12 @@ impl Maker<'_> {
 }
 
 /// Settings with the providers that are there, where they say nothing of any.
-fn with_providers(
-    wanted: &Map<String, Value>,
-    present: &Map<String, Value>,
-) -> Map<String, Value> {
+fn with_providers(wanted: &Map<String, Value>, present: &Map<String, Value>) -> Map<String, Value> {
     let mut settings = wanted.clone();
-    if let Some(there) = present.get(SECTION).filter(|_| !wanted.contains_key(SECTION)) {
+    if let Some(there) = present
+        .get(SECTION)
+        .filter(|_| !wanted.contains_key(SECTION))
+    {
         settings.insert(SECTION.to_owned(), there.clone());
     }
     settings

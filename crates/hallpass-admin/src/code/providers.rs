@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use hallpass_core::upstream::ClientAuthentication;
+use hallpass_provider::Provider;
 use hallpass_types::Secret;
 use serde_json::{Map, Value};
 
@@ -37,6 +39,36 @@ fn entries(settings: &Map<String, Value>) -> BTreeMap<String, Map<String, Value>
     all.collect()
 }
 
+/// How we prove who we are at a provider that has our secret.
+pub(super) fn client_auth(provider: &Provider, id: &str) -> Option<Value> {
+    let mut all = provider.policy().upstreams.iter();
+    match all.find(|upstream| upstream.id == id)?.authentication {
+        ClientAuthentication::Basic(_) => Some("client_secret_basic".into()),
+        ClientAuthentication::Post(_) => Some("client_secret_post".into()),
+        ClientAuthentication::PrivateKeyJwt(_) | ClientAuthentication::None => None,
+    }
+}
+
+/// What is said of a provider, and what follows from that it has a secret, where that is written down now.
+fn said(
+    provider: &Provider,
+    id: &str,
+    held: &Map<String, Value>,
+    next: &Map<String, Value>,
+) -> Map<String, Value> {
+    let mut said = set::plain(held);
+    if next.contains_key(AUTH)
+        && !said.contains_key(AUTH)
+        && let Some(auth) = client_auth(provider, id)
+    {
+        said.insert(AUTH.to_owned(), auth);
+    }
+    said
+}
+
+pub(super) const AUTH: &str = "client_auth";
+const GIVEN: &str = "a secret of it is given with --secrets FILE";
+
 impl Maker<'_> {
     pub(super) fn providers(
         &mut self,
@@ -50,7 +82,10 @@ impl Maker<'_> {
         if let Some(other) = settings.filter(|settings| settings.contains_key(SECTION)) {
             // Which of both would count?
             let place = project.settings.as_ref().map(|s| s.place.clone());
-            let count = other.get(SECTION).and_then(Value::as_array).map_or(0, Vec::len);
+            let count = other
+                .get(SECTION)
+                .and_then(Value::as_array)
+                .map_or(0, Vec::len);
             let text = format!(
                 "settings.upstreams: {count} stand here, and others under [providers]; these say all of them"
             );
@@ -93,9 +128,18 @@ impl Maker<'_> {
         let provider = present.map_or(&home, |present| present.cx.provider());
         let key = (self.name.clone(), id.to_owned());
         let has = held.and_then(|held| set::opened(provider, held));
-        let same = |given: &&Secret| has.as_ref().is_none_or(|has| has.expose() != given.expose());
+        let same = |given: &&Secret| {
+            has.as_ref()
+                .is_none_or(|has| has.expose() != given.expose())
+        };
         let given = self.secrets.providers.get(&key).filter(same).cloned();
-        let secret = given.clone().or_else(|| set::kept(provider, held, &entry));
+        let secret = match set::secret_for(provider, held, &entry, given.clone()) {
+            Ok(secret) => secret,
+            Err(problem) => {
+                self.refused(place, &problem);
+                return self.trouble(place, GIVEN);
+            }
+        };
         // By itself, so that what is wrong with it has its place. How the others are does not matter to it.
         let mut alone = settings.cloned().unwrap_or_default();
         if let (None, Some(present)) = (settings, present) {
@@ -113,13 +157,12 @@ impl Maker<'_> {
             self.refused(place, &problem);
             let lacks = |text: &str| text.contains("client_secret");
             if secret.is_none() && problem.detail().is_some_and(lacks) {
-                let text = "a secret of it is given with --secrets FILE";
-                self.trouble(place, text);
+                self.trouble(place, GIVEN);
             }
             return;
         }
         let (action, before) = match held {
-            Some(held) => (Action::Change, set::plain(held)),
+            Some(held) => (Action::Change, said(provider, id, held, &entry)),
             None => (Action::Create, Map::new()),
         };
         let mut members = differences(&before, &entry, true);

@@ -504,7 +504,7 @@ fn secrets_are_kept_beside_the_folder_and_given_again() {
         ),
         (
             "[clientz]\n",
-            "secrets.toml:1: there are clients and webhooks alone",
+            "secrets.toml:1: there are clients, providers and webhooks alone",
         ),
         (
             "clients.default.worker = \"one that was agreed upon\n",

@@ -17,6 +17,7 @@ code = 30
 name = "Work"
 issuer = "https://work.example"
 client_id = "us"
+client_auth = "client_secret_basic"
 scopes = ["openid", "email"]
 
 [providers.google]
@@ -153,16 +154,16 @@ fn what_is_wrong_with_a_provider_is_said_with_its_place() {
             "acme.toml:3: settings: upstreams[0]",
         ),
         (
-            "[project]\n[providers.x]\nissuer = 'https://x.example'\nclient_id = 'c'\ncolour = 1\n",
+            "[project]\n[providers.x]\nname = 'X'\nissuer = 'https://x.example'\nclient_id = 'c'\ncolour = 1\n",
             "acme.toml:2: settings: ",
         ),
         (
-            "[project]\n[providers.'Not a name']\nissuer = 'https://x.example'\nclient_id = 'c'\n",
+            "[project]\n[providers.'Not a name']\nname = 'X'\nissuer = 'https://x.example'\nclient_id = 'c'\n",
             "acme.toml:2: settings: ",
         ),
         (
-            "[project]\n[[project.settings.upstreams]]\nid = 'y'\nissuer = 'https://y.example'\nclient_id = 'c'\n\
-             [providers.x]\nissuer = 'https://x.example'\nclient_id = 'c'\n",
+            "[project]\n[[project.settings.upstreams]]\nid = 'y'\nname = 'Y'\nissuer = 'https://y.example'\nclient_id = 'c'\n\
+             [providers.x]\nname = 'X'\nissuer = 'https://x.example'\nclient_id = 'c'\n",
             "others under [providers]",
         ),
     ] {
@@ -172,7 +173,7 @@ fn what_is_wrong_with_a_provider_is_said_with_its_place() {
     std::fs::remove_file(folder.0.join("code/acme.toml")).unwrap();
     folder.write(
         "code/default.toml",
-        "[providers.x]\nissuer = 'https://x.example'\nclient_id = 'c'\n",
+        "[providers.x]\nname = 'X'\nissuer = 'https://x.example'\nclient_id = 'c'\n",
     );
     refused(&folder, "stand there");
 }
@@ -186,7 +187,7 @@ fn exported_providers_come_back_and_bring_no_secret_elsewhere() {
     assert_eq!(code(&run(&folder, &["export", "out"])), 0);
     let text = std::fs::read_to_string(folder.0.join("out/acme/providers.toml")).unwrap();
     assert!(
-        text.contains("[providers.work]") && !text.contains("secret"),
+        text.contains("[providers.work]") && !text.contains(SECRET) && !text.contains("sealed"),
         "{text}"
     );
     let project = std::fs::read_to_string(folder.0.join("out/acme/project.toml")).unwrap();

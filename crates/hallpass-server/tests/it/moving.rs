@@ -83,11 +83,11 @@ pub(crate) fn schema(pem: &str) -> String {
         CREATE TABLE main.user_tenants (id uuid, user_id uuid, tenant_id uuid, role_id uuid, status int, locale varchar(5), deleted bool DEFAULT false);
         CREATE TABLE main.user_permissions (user_tenant_id uuid, permission text, allowed bool, deleted bool DEFAULT false);
         CREATE TABLE main.jwt_keys (key_id varchar(100), private_key text);
+        INSERT INTO main.auth_clients (id, client_id, client_secret, redirect_url, grant_types, access_token_expiration, auth_code_expiration) VALUES
+            (1, 'web', 'plain secret', 'https://rp.test/cb, https://rp.test/other', '{{authorization_code,refresh_token}}', 120, 99999);
         INSERT INTO main.auth_clients (id, client_id, client_secret, redirect_url, grant_types) VALUES
-            (1, 'web', 'plain secret', 'https://rp.test/cb, https://rp.test/other', '{{authorization_code,refresh_token}}'),
             (2, 'nowhere', 's', NULL, NULL), (3, 'web', 'twice', 'https://rp.test/cb', NULL);
         INSERT INTO main.auth_clients (id, client_id, deleted) VALUES (4, 'gone', true);
-        UPDATE main.auth_clients SET access_token_expiration = 120, auth_code_expiration = 99999 WHERE id = 1;
         INSERT INTO main.users SELECT md5(n::text)::uuid, 'Given' || n, 'It''s \\ me', 'p' || n, 'p' || n || '@rp.test', '{{1}}', 'F', '1990-02-03'
             FROM generate_series(1, {PEOPLE}) n;
         INSERT INTO main.user_credentials SELECT md5('c' || n)::uuid, md5(n::text)::uuid, 'internal', NULL, '{BCRYPT}',

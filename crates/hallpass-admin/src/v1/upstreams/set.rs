@@ -62,8 +62,7 @@ impl Operation for Set {
         let at = all.iter().position(|entry| is_named(entry, &id));
         let held = at.and_then(|at| all.get(at)?.as_object());
         let given = input.client_secret.filter(|secret| !secret.is_empty());
-        let secret = given.map(Secret::new);
-        let secret = secret.or_else(|| kept(&provider, held, &plain));
+        let secret = secret_for(&provider, held, &plain, given.map(Secret::new))?;
         let next = sealed(&provider, plain, secret.as_ref()).into();
         match at.and_then(|at| all.get_mut(at)) {
             Some(entry) => *entry = next,
@@ -131,23 +130,40 @@ pub(crate) fn opened(provider: &Provider, entry: &Map<String, Value>) -> Option<
     provider.secrets().open_upstream_secret(&of, &sealed)
 }
 
-/// The present secret, where it would be sent to nobody else by what is said now.
-pub(crate) fn kept(
+/// The secret that an entry gets: the one that is given, or else the present one, where that would be sent to nobody else by what is said
+/// now.
+///
+/// # Errors
+/// The present one cannot stay, and nothing says that none is needed any more.
+pub(crate) fn secret_for(
     provider: &Provider,
     held: Option<&Map<String, Value>>,
     next: &Map<String, Value>,
-) -> Option<Secret> {
-    let held = held?;
+    given: Option<Secret>,
+) -> Result<Option<Secret>, Problem> {
+    let (None, Some(held)) = (&given, held) else {
+        return Ok(given);
+    };
+    let without = |auth: &Value| matches!(auth.as_str(), Some("none" | "private_key_jwt"));
+    let auth = next.get("client_auth");
+    if !held.contains_key(SEALED_SECRET) || auth.is_some_and(without) {
+        return Ok(None);
+    }
     let place = |entry: &Map<String, Value>| {
         let mut entry = plain(entry);
         entry.retain(|name, _| !HARMLESS.contains(&name.as_str()));
         entry
     };
-    (place(held) == place(next)).then(|| opened(provider, held))?
+    let kept = (place(held) == place(next)).then(|| opened(provider, held));
+    kept.flatten().map(Some).ok_or_else(|| {
+        let text = "is needed anew: it is another provider by now, or another client of it";
+        Problem::unfit("client_secret", text)
+    })
 }
 
 /// What says neither where a provider is nor who we are there.
 const HARMLESS: &[&str] = &[
+    "client_auth",
     "name",
     "scopes",
     "parameters",

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hallpass_admin::code::{
-    Placed, Trouble, Wanted, WantedClient, WantedProject, WantedProvider,
-};
+use hallpass_admin::code::{Placed, Trouble, Wanted, WantedClient, WantedProject, WantedProvider};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -389,7 +387,10 @@ mod tests {
                 "a.toml:2: providers.\"x\": client_secret does not belong",
             ),
             (
-                &[("a.toml", "[providers.x]\n\nclient_secret_file = '/etc/shadow'\n")],
+                &[(
+                    "a.toml",
+                    "[providers.x]\n\nclient_secret_file = '/etc/shadow'\n",
+                )],
                 "a.toml:3: providers.\"x\": client_secret_file does not belong",
             ),
             (

@@ -120,7 +120,8 @@ fn what_is_changed_about_a_project_stands_in_its_own_log_and_in_no_other() {
         let done = office.ask_with(&acme, "PATCH", "/projects/acme", once, &settings);
         assert_eq!(done.status, 200, "{}", done.body);
     }
-    let provider = json!({"settings": {"issuer": "https://work.example", "client_id": "us"}});
+    let provider =
+        json!({"settings": {"name": "Work", "issuer": "https://work.example", "client_id": "us"}});
     let path = "/projects/acme/upstreams/work";
     assert_eq!(office.ask(&acme, "PUT", path, &provider).status, 200);
     assert_eq!(office.ask(&acme, "DELETE", path, &Value::Null).status, 204);
