@@ -132,7 +132,8 @@ impl Maker<'_> {
             has.as_ref()
                 .is_none_or(|has| has.expose() != given.expose())
         };
-        let given = self.secrets.providers.get(&key).filter(same).cloned();
+        let given = self.secrets.providers.get(&key).cloned();
+        let another = given.as_ref().filter(same).is_some();
         let secret = match set::secret_for(provider, held, &entry, given.clone()) {
             Ok(secret) => secret,
             Err(problem) => {
@@ -166,7 +167,7 @@ impl Maker<'_> {
             None => (Action::Create, Map::new()),
         };
         let mut members = differences(&before, &entry, true);
-        if given.is_some() {
+        if another {
             let had = has.map(|_| "(the present one)".into());
             members.push(changed("client_secret", had, Some("(another one)".into())));
         }
