@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::{
-    bench, book, deps, features, generate, named, previous, report, size,
+    bench, book, deps, features, generate, named, outgoing, previous, report, size, spec,
     workspace::{run, run_with},
 };
 
@@ -31,6 +31,8 @@ pub(crate) fn check() -> ExitCode {
     problems.extend(deps::problems().unwrap_or_else(|e| vec![e]));
     problems.extend(features::problems().unwrap_or_else(|e| vec![e]));
     problems.extend(named::problems().unwrap_or_else(|e| vec![e]));
+    problems.extend(outgoing::problems().unwrap_or_else(|e| vec![e]));
+    problems.extend(spec::problems().unwrap_or_else(|e| vec![e]));
     problems.extend(book::problems().unwrap_or_else(|e| vec![e]));
     problems.extend(generate::all(true).unwrap_or_else(|e| vec![e]));
     if problems.is_empty() {

@@ -14,6 +14,7 @@ mod deps;
 mod features;
 mod generate;
 mod named;
+mod outgoing;
 mod pages;
 mod previous;
 mod publish;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         "features" => report(features::problems()),
         "generate" => generate::main(arguments),
         "named" => report(named::problems()),
+        "outgoing" => report(outgoing::problems()),
         "previous" => previous::main(),
         "publish" => report(publish::problems()),
         "size" => report(size::problems()),
@@ -51,7 +53,7 @@ fn main() -> ExitCode {
 
 const USAGE: &str = "usage: cargo xtask COMMAND
 
-  check               format, lints, documentation, size, deps, features, links, names, generate --check, spec --check
+  check               format, lints, documentation, size, deps, features, links, names, outgoing, generate --check, spec --check
   book                dead links, and the book in target/book, if mdbook is installed
   test [FILTER]       all tests
   generate [--check]  everything that is derived from code, in docs/reference
@@ -60,6 +62,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   features            whether the table beside node-oidc-provider is whole
   size                how long files may be
   deps                which crate may depend on which
+  outgoing            whether anything dials past the guard for outgoing requests
   dev [ARGUMENTS]     the server with a demo user and clients, from a debug build
   faults [--long] [F01 ...]  experiments that break things under load
   previous            builds the version before this one, which the rolling upgrade (F15) starts from

@@ -1,7 +1,8 @@
 //! Which demands of which specification the code names, and which tests prove them.
 //!
 //! A rule stands under `//= RFC6749#4.1.3 MUST: the demand in our own words`; the test that proves it repeats the
-//! reference as `//= test RFC6749#4.1.3 the same words`.
+//! reference as `//= test RFC6749#4.1.3 the same words`. A demand that nothing proves, and a test of a demand that no
+//! code names, are problems.
 
 use std::{collections::BTreeMap, process::ExitCode};
 
@@ -30,7 +31,11 @@ pub(crate) fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
         }
         (None, Ok(coverage)) => {
             let written = workspace::write(PAGE, &page(&coverage, None), check);
-            crate::report(written.map(|problem| problem.into_iter().collect()))
+            crate::report(written.map(|problem| {
+                let mut problems = unproved(&coverage);
+                problems.extend(problem);
+                problems
+            }))
         }
     }
 }
@@ -38,6 +43,24 @@ pub(crate) fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
 /// The page, for `generate`.
 pub(crate) fn generate(check: bool) -> Result<Option<String>, String> {
     workspace::write(PAGE, &page(&coverage()?, None), check)
+}
+
+/// What no test proves, and what a test proves that nothing demands, for `check`.
+pub(crate) fn problems() -> Result<Vec<String>, String> {
+    Ok(unproved(&coverage()?))
+}
+
+fn unproved(coverage: &Coverage) -> Vec<String> {
+    let mut problems = Vec::new();
+    for ((document, section, words), demand) in coverage {
+        let problem = match (demand.code.first(), demand.tests.first()) {
+            (Some(code), None) => format!("{code}: no test for"),
+            (None, Some(test)) => format!("{test}: no code under"),
+            (Some(_), Some(_)) | (None, None) => continue,
+        };
+        problems.push(format!("{problem} `{document}#{section} {words}`"));
+    }
+    problems
 }
 
 fn coverage() -> Result<Coverage, String> {
@@ -131,4 +154,42 @@ fn page(coverage: &Coverage, only: Option<&String>) -> String {
         ));
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(lines: &[&str]) -> Coverage {
+        let mut coverage = Coverage::new();
+        for line in lines {
+            read_line(&mut coverage, "file.rs", line).unwrap();
+        }
+        coverage
+    }
+
+    #[test]
+    fn a_demand_without_a_test_and_a_test_of_no_demand_are_found() {
+        for level in ["MUST", "MUST NOT", "SHOULD", "MAY", "exception"] {
+            let demand = format!("RFC1#2 {level}: it is so");
+            let both = read(&[&demand, "test RFC1#2 it is so"]);
+            assert!(unproved(&both).is_empty(), "{level}");
+            let alone = unproved(&read(&[&demand]));
+            assert_eq!(alone, ["file.rs: no test for `RFC1#2 it is so`"], "{level}");
+            for other in ["RFC1#2 it is not so", "RFC1#3 it is so", "RFC2#2 it is so"] {
+                let apart = unproved(&read(&[&demand, &format!("test {other}")]));
+                assert_eq!(apart.len(), 2, "{other}");
+            }
+        }
+        let test = unproved(&read(&["test RFC1#2 it is so"]));
+        assert_eq!(test, ["file.rs: no code under `RFC1#2 it is so`"]);
+    }
+
+    #[test]
+    fn a_line_that_names_no_section_or_no_demand_is_refused() {
+        for line in ["RFC1 MUST: it is so", "RFC1#2", "test RFC1"] {
+            let mut coverage = Coverage::new();
+            assert!(read_line(&mut coverage, "file.rs", line).is_err(), "{line}");
+        }
+    }
 }

@@ -52,6 +52,7 @@ impl Provider {
             return if policy.open {
                 Ok(Access::default())
             } else {
+                //= RFC7591#3 MAY: the endpoint is protected by an initial access token
                 Err(Reason::NoInitialAccess.into())
             };
         };
