@@ -120,6 +120,7 @@ fn ecdh_works_on_every_curve_and_its_keys_survive_sealing() {
 //= test RFC7516#5.2 with direct keys the encrypted key is empty
 #[test]
 fn nothing_changed_or_shortened_opens_and_every_failure_looks_alike() {
+    //= test RFC7518#5.2.2.2 the tag is compared before anything is decrypted
     for &alg in ALGS {
         for &enc in &[ContentEncryption::A128Gcm, ContentEncryption::A192CbcHs384] {
             for (public, private) in pairs(alg, enc) {

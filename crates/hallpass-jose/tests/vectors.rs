@@ -57,6 +57,7 @@ fn key<'a>(keys: &'a Map<String, Value>, key: &'a Value) -> &'a Value {
 //= test RFC7518#3.5 the salt is as long as the digest (the backend's default)
 #[test]
 fn signed_examples_verify_and_the_reproducible_ones_are_made_again() {
+    //= test RFC9964#5 the context is empty
     let mut count = 0;
     for text in [RFC7515, RFC7520, RFC9964, INTEROP] {
         let file: File = serde_json::from_str(text).unwrap();

@@ -242,6 +242,7 @@ mod tests {
 
     #[test]
     fn only_web_pages_become_links() {
+        //= test OIDC-REG#9.1 links that a client registered are not shown unless they are web pages
         assert!(is_link("https://app.example/terms?x=1&y=2"));
         for bad in [
             "javascript:alert(1)",

@@ -26,6 +26,21 @@ pub struct Authenticator {
     pub algorithm: i64,
     /// Stands in the client data beside everything else.
     pub more: Value,
+    /// Whether it vouches for its new key by the key itself, and what is wrong with that.
+    pub vouches: Option<SelfAttestation>,
+}
+
+/// What an authenticator says of its new key by the key itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SelfAttestation {
+    /// As it has to be.
+    Right,
+    /// Under the name of another algorithm.
+    OtherAlgorithm,
+    /// Over something else.
+    OtherData,
+    /// By another key.
+    OtherKey,
 }
 
 /// Somebody was there and was verified.
@@ -51,6 +66,7 @@ impl Authenticator {
             kind: None,
             algorithm: -7,
             more: json!({}),
+            vouches: None,
         }
     }
 
@@ -90,7 +106,23 @@ impl Authenticator {
         data.extend_from_slice(&self.id);
         data.extend_from_slice(&self.cose());
         let mut object = vec![0xa3];
-        object.extend_from_slice(b"\x63fmt\x64none\x67attStmt\xa0\x68authData");
+        match self.vouches {
+            None => object.extend_from_slice(b"\x63fmt\x64none\x67attStmt\xa0\x68authData"),
+            Some(how) => {
+                object.extend_from_slice(b"\x63fmt\x66packed\x67attStmt\xa2\x63alg");
+                object.push(match how {
+                    SelfAttestation::OtherAlgorithm => 0x27,
+                    SelfAttestation::Right
+                    | SelfAttestation::OtherData
+                    | SelfAttestation::OtherKey => 0x26,
+                });
+                let signature = self.self_attested(how, &data, &client_data);
+                object.extend_from_slice(b"\x63sig\x58");
+                object.push(u8::try_from(signature.len()).unwrap());
+                object.extend_from_slice(&signature);
+                object.extend_from_slice(b"\x68authData");
+            }
+        }
         match u8::try_from(data.len()) {
             Ok(length) => object.extend_from_slice(&[0x58, length]),
             Err(_) => {
@@ -109,6 +141,21 @@ impl Authenticator {
             },
         })
         .to_string()
+    }
+
+    fn self_attested(&self, how: SelfAttestation, data: &[u8], client_data: &[u8]) -> Vec<u8> {
+        let mut signed = [data, &sha256(client_data)].concat();
+        if how == SelfAttestation::OtherData {
+            signed.push(0);
+        }
+        let stranger = SigningKey::generate(JwsAlgorithm::ES256).unwrap();
+        let key = match how {
+            SelfAttestation::OtherKey => &stranger,
+            SelfAttestation::Right
+            | SelfAttestation::OtherAlgorithm
+            | SelfAttestation::OtherData => &self.key,
+        };
+        der(&key.sign(&signed).unwrap())
     }
 
     /// The key as it is written in COSE.

@@ -29,7 +29,7 @@ mod prover;
 mod stored;
 pub mod wire;
 
-pub use authenticator::{Authenticator, VERIFIED};
+pub use authenticator::{Authenticator, SelfAttestation, VERIFIED};
 pub use browser::Browser;
 pub use flow::{Request, Tokens};
 pub use op::{App, Op, Setup};

@@ -64,6 +64,7 @@ mod tests {
 
     #[test]
     fn a_hint_of_another_client_is_refused() {
+        //= test OIDC-CORE#3.1.2.1 the hint was issued to the client that presents it
         for aud in [r#""web2""#, r#"["web2"]"#, "[]", r#""""#, r#""WEB""#] {
             let json = format!(r#"{{"iss":"{ISSUER}","aud":{aud},"sub":"alice","iat":1,"exp":2}}"#);
             assert_eq!(

@@ -111,6 +111,7 @@ mod tests {
 
     #[test]
     fn the_best_liked_class_that_was_reached_is_stated() {
+        //= test OIDC-CORE#3.1.2.1 acr_values are in order of preference
         let policy = with(&["low", "mid", "high"]);
         for (wanted, reached, expected) in [
             ("", Some("mid"), Some("mid")),

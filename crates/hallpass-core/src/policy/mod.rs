@@ -571,6 +571,7 @@ mod tests {
 
     #[test]
     fn only_case_of_scheme_and_host_and_one_trailing_slash_are_tolerated() {
+        //= test RFC8707#2 the value is an absolute URI without a fragment
         let same = |a: &str, b: &str| canonical(a).is_some() && canonical(a) == canonical(b);
         assert!(same("https://api.example/v1", "HTTPS://API.example/v1/"));
         assert!(same("https://api.example", "https://api.example/"));

@@ -110,6 +110,7 @@ fn parameters_have_the_right_type_or_the_object_is_refused() {
 
 #[test]
 fn claims_that_make_it_somebody_elses_object_are_refused() {
+    //= test OIDC-CORE#6.1 here it must have both
     //= test RFC9101#5 a client_id inside is the one outside
     //= test RFC9101#4 request and request_uri are not inside
     //= test RFC9101#10.8 sub is not the client_id, or the object could pass for a client assertion

@@ -10,6 +10,7 @@ const STRICT: Compatibility = Compatibility {
 
 #[test]
 fn where_the_issuer_puts_up_with_it_a_token_ends_its_grant_in_whoevers_hands() {
+    //= test RFC7009#2.1 with an access token its grant ends too
     let loginid = Compatibility {
         loginid: true,
         ..STRICT

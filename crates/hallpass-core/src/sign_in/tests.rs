@@ -311,6 +311,8 @@ fn the_time_of_a_sign_in_is_that_of_its_oldest_proof() {
 
 #[test]
 fn an_operator_says_what_a_class_demands() {
+    //= test OIDC-CORE#5.5.1.1 an essential acr is one of the listed values, any of them
+    //= test OIDC-CORE#3.1.2.1 acr_values are in order of preference
     let mut policy = with(SecondFactor::Off);
     policy.sign_in.demands = vec![Strength::Single, Strength::PhishingResistant];
     for (strength, acr) in [
@@ -336,6 +338,18 @@ fn an_operator_says_what_a_class_demands() {
         (Strength::Multi, None),
     ] {
         assert_eq!(wished_by(&policy, &request, can_reach), wished);
+    }
+    // Of several that can be reached the one that is named first counts.
+    let policy = with(SecondFactor::Off);
+    for (wished, can_reach, liked) in [
+        (&["two", "one"][..], Strength::Multi, Some(Strength::Multi)),
+        (&["two", "one"], Strength::Single, Some(Strength::Single)),
+        (&["one", "two"], Strength::Multi, Some(Strength::Single)),
+        (&["key"], Strength::Multi, None),
+    ] {
+        let essential = &[][..];
+        let request = RequestOf { essential, wished }.on(valid.request());
+        assert_eq!(wished_by(&policy, &request, can_reach), liked, "{wished:?}");
     }
 }
 

@@ -173,6 +173,7 @@ async fn nothing_inside_is_ever_connected_to() {
 
 #[tokio::test]
 async fn a_name_that_leads_inside_is_blocked_like_the_address() {
+    //= test CIMD#8.6 no document is fetched from a special-use address
     let server = Server::plain(OK).await;
     let url = format!("https://rebound.example:{}/", server.address.port());
     for address in [
@@ -259,6 +260,7 @@ async fn plain_http_is_for_listed_addresses_only() {
 
 #[tokio::test]
 async fn anything_but_a_plain_200_in_bounds_is_no_answer() {
+    //= test CIMD#5 nothing but 200 is a document, and no redirect is followed
     let long = format!(
         "HTTP/1.1 200 OK\r\ncontent-length: 1025\r\n\r\n{}",
         "a".repeat(1025)
@@ -321,6 +323,7 @@ async fn a_body_may_fill_its_bound() {
 
 #[tokio::test]
 async fn no_redirect_is_followed() {
+    //= test CIMD#5 nothing but 200 is a document, and no redirect is followed
     let inside = Server::plain(OK).await;
     for status in [301, 302, 303, 307, 308] {
         let answer = format!(

@@ -360,3 +360,30 @@ fn private_keys_in_the_older_forms_are_read() {
     assert_eq!(key.kid(), Jwk::from_value(rsa).unwrap().thumbprint());
     assert!(SigningKey::from_pkcs8(JwsAlgorithm::ES256, &document).is_err());
 }
+
+#[test]
+fn a_certificate_is_der_in_base64_and_in_no_other_spelling() {
+    //= test RFC7517#4.7 each certificate is DER in base64, not base64url
+    let with = |value: Value| {
+        let mut key = ec();
+        key["x5c"] = value;
+        Jwk::from_value(&key).map(|key| key.certificates().to_vec())
+    };
+    // The bytes fb ff bf make both letters that the two alphabets spell differently.
+    let der = vec![0xfb, 0xff, 0xbf, 0];
+    assert_eq!(with(json!(["+/+/AA=="])), Ok(vec![der]));
+    assert_eq!(with(json!([])), Ok(Vec::new()));
+    for bad in [
+        json!(["-_-_AA"]),
+        json!(["-_-_AA=="]),
+        json!(["+/+/AA"]),
+        json!(["+/+/\nAA=="]),
+        json!(["+/+/AA==", 7]),
+        json!("+/+/AA=="),
+        json!(null),
+    ] {
+        assert_eq!(with(bad.clone()), Err(JwkError::Malformed), "{bad}");
+    }
+    let many = vec!["AA=="; 9];
+    assert_eq!(with(json!(many)), Err(JwkError::TooLarge));
+}

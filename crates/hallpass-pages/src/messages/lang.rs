@@ -122,6 +122,7 @@ mod tests {
 
     #[test]
     fn the_language_is_the_one_that_is_wanted_most() {
+        //= test OIDC-CORE#3.1.2.1 ui_locales are in order of preference and come before what the browser says
         for (wanted, accept, expected) in [
             ("", None, "en"),
             ("", Some("de-CH, fr;q=0.9"), "de"),

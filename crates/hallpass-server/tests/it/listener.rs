@@ -98,7 +98,10 @@ async fn http2_is_spoken_without_tls() {
         .body(Empty::new())
         .unwrap();
     let response = sender.send_request(request).await.unwrap();
+    //= test RFC9110#15.5.6 whoever refuses a method says which there are
     assert_eq!(response.status(), 405);
+    let allowed = response.headers()["allow"].to_str().unwrap();
+    assert!(allowed.contains("GET") && allowed.contains("POST") && !allowed.contains("TRACE"));
     assert!(!response.headers().contains_key("connection"));
 }
 

@@ -251,8 +251,14 @@ async fn ask(mut stream: TlsStream<tokio::net::TcpStream>, more: &str) -> String
     answer
 }
 
+/// Every header in which somebody has passed a certificate on.
+const SPOOFS: &str = "client-cert: :AQID:\r\nssl-client-cert: x\r\nx-forwarded-client-cert: Hash=1\r\n\
+    x-client-cert: :AQID:\r\nx-ssl-client-cert: :AQID:\r\nssl_client_cert: :AQID:\r\nclient_cert: :AQID:\r\n\
+    client-cert-chain: :AQID:\r\n";
+
 #[tokio::test]
 async fn the_certificate_of_a_client_is_known_where_one_is_asked_for() {
+    //= test RFC8705#7.2 possession of the key is proved by the handshake
     let files = Files::new("clients");
     let asks = format!("{}\nmtls.enabled = true", files.configuration());
     let (asks, asks_not) = (start(&asks), start(&files.configuration()));
@@ -266,9 +272,7 @@ async fn the_certificate_of_a_client_is_known_where_one_is_asked_for() {
         assert!(answer.ends_with("with 0"), "{answer}");
         // Nobody has to have one, and nobody is believed who merely speaks of one (TK-51).
         let without = handshake(asks.address, &files.der, version, "http/1.1").await;
-        let header =
-            "client-cert: :AQID:\r\nssl-client-cert: x\r\nx-forwarded-client-cert: Hash=1\r\n";
-        let answer = ask(without.unwrap(), header).await;
+        let answer = ask(without.unwrap(), SPOOFS).await;
         assert!(answer.ends_with("with 0"), "{answer}");
     }
     // Somebody else's certificate without its key does not get through the handshake.
@@ -321,7 +325,7 @@ async fn a_listener_of_its_own_asks_for_certificates_and_believes_no_header() {
     let (own, proxied) = (start(&own), start(&proxied));
     let client = Client::new();
     let shown = format!(" by {}", client.thumbprint());
-    let header = "client-cert: :AQID:\r\n";
+    let header = SPOOFS;
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
         let connected = |address, client| {
             let trusted = &files.der;
@@ -364,6 +368,10 @@ async fn a_trusted_proxy_passes_certificates_on_in_one_header_and_once() {
         "",
         "Client-Cert:\r\n",
         "SSL-Client-Cert: x\r\n",
+        "X-Client-Cert: :AQID:\r\n",
+        "X-SSL-Client-Cert: :AQID:\r\n",
+        "X-Forwarded-Client-Cert: Hash=1\r\n",
+        "SSL_CLIENT_CERT: :AQID:\r\n",
         "Client_Cert: :AQID:\r\n",
     ] {
         let answer = asked(nothing).await;

@@ -156,6 +156,7 @@ async fn id_tokens_tell_of_roles_where_the_operator_says_so() {
 
 #[tokio::test]
 async fn s32_access_tokens_for_a_resource_that_wants_to_know_say_what_somebody_may_do() {
+    //= test RFC9068#2.2.3.1 groups and roles of the person are told under the names of SCIM
     let told_to: &[&str] = &[fixture::API1];
     for (resources, told) in [(told_to, true), (&[], false)] {
         let op = start_with(json!({}), false, resources).await;
@@ -173,7 +174,9 @@ async fn s32_access_tokens_for_a_resource_that_wants_to_know_say_what_somebody_m
                 assert_eq!(permissions, expected.then_some(&all), "{claims}");
             }
             // What was taken away is not in the next one.
-            joins(&op, "alice", &[membership(None, "editor")]).await;
+            let mut less = membership(None, "editor");
+            less.groups = names("staff");
+            joins(&op, "alice", &[less]).await;
             let answer = browser.refresh("web", tokens.refresh()).await.json();
             let token = answer["access_token"]
                 .as_str()
@@ -181,7 +184,8 @@ async fn s32_access_tokens_for_a_resource_that_wants_to_know_say_what_somebody_m
                 .to_owned();
             if expected && !token.is_empty() {
                 let claims = hallpass_testkit::assertion::payload(&token);
-                assert_eq!(claims["roles"], json!(["editor"]));
+                let told = (&claims["roles"], &claims["groups"]);
+                assert_eq!(told, (&json!(["editor", "reader"]), &json!(["staff"])));
             }
         }
     }

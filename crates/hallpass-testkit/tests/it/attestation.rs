@@ -10,19 +10,21 @@ use hallpass_testkit::{
 };
 use serde_json::{Value, json};
 
+use crate::backchannel::answer_all;
+
 const ATTESTER: &str = "https://attester.test";
-const HEADER: &str = "OAuth-Client-Attestation";
-const PROOF: &str = "OAuth-Client-Attestation-PoP";
+pub(super) const HEADER: &str = "OAuth-Client-Attestation";
+pub(super) const PROOF: &str = "OAuth-Client-Attestation-PoP";
 
 /// An attester, an instance of the client, and somebody else.
-struct Keys {
+pub(super) struct Keys {
     attester: SigningKey,
-    instance: SigningKey,
-    other: SigningKey,
+    pub(super) instance: SigningKey,
+    pub(super) other: SigningKey,
 }
 
 impl Keys {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let key = || SigningKey::generate(JwsAlgorithm::ES256).unwrap();
         Self {
             attester: key(),
@@ -30,10 +32,18 @@ impl Keys {
             other: key(),
         }
     }
+
+    /// What the attester says of a key of a client.
+    pub(super) fn vouched(&self, client: &str, key: &SigningKey, now: i64) -> String {
+        let claims = json!({
+            "sub": client, "exp": now + 3600, "cnf": {"jwk": key.public_jwk().to_public_value()},
+        });
+        attested(&self.attester, &claims)
+    }
 }
 
 /// A node that trusts the attester.
-fn node(keys: &Keys) -> Setup {
+pub(super) fn node(keys: &Keys) -> Setup {
     let attester = Attester {
         issuer: ATTESTER.to_owned(),
         jwks: Arc::new(Jwks::from_keys([keys.attester.public_jwk()])),
@@ -41,14 +51,19 @@ fn node(keys: &Keys) -> Setup {
     Setup::default().policy(|policy| policy.attesters.push(attester))
 }
 
-fn wallet(id: &'static str) -> Seed {
+/// A client for itself.
+pub(super) fn client(id: &'static str, method: &str) -> Seed {
     Seed {
         id,
         secret: None,
         disabled: false,
         metadata: json!({"redirect_uris": [], "response_types": [], "grant_types": ["client_credentials"],
-            "token_endpoint_auth_method": "attest_jwt_client_auth"}),
+            "token_endpoint_auth_method": method}),
     }
+}
+
+fn wallet(id: &'static str) -> Seed {
+    client(id, "attest_jwt_client_auth")
 }
 
 async fn start(keys: &Keys) -> Op {
@@ -70,7 +85,7 @@ fn proof(now: i64, jti: &str) -> Value {
     json!({"aud": fixture::ISSUER, "jti": jti, "iat": now})
 }
 
-fn signed(key: &SigningKey, typ: &str, claims: &Value) -> String {
+pub(super) fn signed(key: &SigningKey, typ: &str, claims: &Value) -> String {
     let header = json!({"alg": "ES256", "typ": typ});
     assertion::sign_with_header(key, &header, claims.to_string().as_bytes())
 }
@@ -83,7 +98,7 @@ fn proved(key: &SigningKey, claims: &Value) -> String {
     signed(key, "oauth-client-attestation-pop+jwt", claims)
 }
 
-fn form(client: &str) -> Ask {
+pub(super) fn form(client: &str) -> Ask {
     let pairs = [("client_id", client), ("grant_type", "client_credentials")];
     Ask::form("/token", &pairs)
 }
@@ -430,10 +445,8 @@ async fn a_refresh_token_of_an_instance_is_of_no_use_to_another_instance() {
     let code = browser.code("alice", &request).await;
     let now = op.clock.seconds();
     let as_instance = |key: &SigningKey, pairs: &[(&str, &str)], jti: &str| {
-        let mut claims = attestation(&keys, now);
-        claims["cnf"] = json!({"jwk": key.public_jwk().to_public_value()});
         Ask::form("/token", &[pairs, &[("client_id", "wallet")]].concat())
-            .header(HEADER, &attested(&keys.attester, &claims))
+            .header(HEADER, &keys.vouched("wallet", key, now))
             .header(PROOF, &proved(key, &proof(now, jti)))
     };
     let redeem = [
@@ -482,10 +495,8 @@ async fn what_an_instance_has_asked_for_is_given_to_no_other_instance() {
     let mut browser = op.browser();
     let now = op.clock.seconds();
     let as_instance = |path: &str, key: &SigningKey, pairs: &[(&str, &str)], jti: &str| {
-        let mut claims = attestation(&keys, now);
-        claims["cnf"] = json!({"jwk": key.public_jwk().to_public_value()});
         Ask::form(path, &[pairs, &[("client_id", "wallet")]].concat())
-            .header(HEADER, &attested(&keys.attester, &claims))
+            .header(HEADER, &keys.vouched("wallet", key, now))
             .header(PROOF, &proved(key, &proof(now, jti)))
     };
     let request = Request::of("web", "openid offline_access")
@@ -533,4 +544,51 @@ async fn what_an_instance_has_asked_for_is_given_to_no_other_instance() {
         let answer = browser.send(as_instance("/token", key, &poll, jti)).await;
         assert_eq!((answer.status, &*answer.error()), (400, error));
     }
+}
+
+#[tokio::test]
+async fn what_is_pushed_to_an_instance_is_refreshed_by_that_instance_alone() {
+    //= test ATTESTATION#9.3 a refresh token that is pushed is bound to the instance that asked, too
+    const ENDPOINT: &str = "https://wallet.test/pushed";
+    let keys = Keys::new();
+    let mut seed = wallet("wallet");
+    seed.metadata = json!({
+        "redirect_uris": [], "response_types": [],
+        "grant_types": ["urn:openid:params:grant-type:ciba", "refresh_token"],
+        "backchannel_token_delivery_mode": "push", "backchannel_client_notification_endpoint": ENDPOINT,
+        "token_endpoint_auth_method": "attest_jwt_client_auth",
+    });
+    let setup = node(&keys).policy(|policy| {
+        policy.backchannel.enabled = true;
+        policy.backchannel.delivery_modes = vec![hallpass_core::policy::DeliveryMode::Push];
+    });
+    let op = setup.client(seed).start().await;
+    op.fetcher.answer_posts(ENDPOINT, 204);
+    let now = op.clock.seconds();
+    let as_instance = |path: &str, key: &SigningKey, pairs: &[(&str, &str)], jti: &str| {
+        Ask::form(path, &[pairs, &[("client_id", "wallet")]].concat())
+            .header(HEADER, &keys.vouched("wallet", key, now))
+            .header(PROOF, &proved(key, &proof(now, jti)))
+    };
+    let asked = [
+        ("scope", "openid offline_access"),
+        ("login_hint", "alice"),
+        ("client_notification_token", "notify-0123456789abcdefghij"),
+    ];
+    let mut browser = op.browser();
+    let ask = as_instance("/backchannel", &keys.instance, &asked, "1");
+    let answer = browser.send(ask).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer_all(&op, "alice", "allow").await;
+    op.provider.deliver_due().await.unwrap();
+    let pushed: Value = serde_json::from_str(&op.fetcher.posted()[0].body).unwrap();
+    let refresh = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", pushed["refresh_token"].as_str().unwrap()),
+    ];
+    let stolen = as_instance("/token", &keys.other, &refresh, "2");
+    let answer = browser.send(stolen).await;
+    assert_eq!((answer.status, &*answer.error()), (400, "invalid_grant"));
+    let own = as_instance("/token", &keys.instance, &refresh, "3");
+    Tokens::of(&browser.send(own).await);
 }

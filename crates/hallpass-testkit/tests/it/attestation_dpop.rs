@@ -1,79 +1,22 @@
 //! Instances of clients that prove their key by the DPoP proof of the request.
 
-use std::sync::Arc;
-
-use hallpass_core::policy::{Attester, DpopNonce, Signal};
-use hallpass_jose::{Jwks, JwsAlgorithm, SigningKey};
+use hallpass_core::policy::{DpopNonce, Signal};
+use hallpass_jose::SigningKey;
 use hallpass_testkit::{
-    Answer, Ask, Browser, Op, Prover, Request, Setup, Tokens, assertion, fixture, fixture::Seed,
+    Answer, Ask, Browser, Op, Prover, Request, Tokens, assertion, fixture, fixture::Seed,
     flow::VERIFIER,
 };
 use serde_json::{Value, json};
 
-const ATTESTER: &str = "https://attester.test";
-const HEADER: &str = "OAuth-Client-Attestation";
-const POP: &str = "OAuth-Client-Attestation-PoP";
+use crate::attestation::{HEADER, Keys, PROOF, client, form, node, signed};
+
 const COMBINED: &str = "attest_jwt_client_auth_dpop";
-
-/// An attester, an instance of the client, and somebody else.
-struct Keys {
-    attester: SigningKey,
-    instance: SigningKey,
-    other: SigningKey,
-}
-
-impl Keys {
-    fn new() -> Self {
-        let key = || SigningKey::generate(JwsAlgorithm::ES256).unwrap();
-        Self {
-            attester: key(),
-            instance: key(),
-            other: key(),
-        }
-    }
-
-    /// What the attester says of a key of the client.
-    fn vouched(&self, client: &str, key: &SigningKey, now: i64) -> String {
-        let claims = json!({
-            "sub": client, "exp": now + 3600, "cnf": {"jwk": key.public_jwk().to_public_value()},
-        });
-        signed(&self.attester, "oauth-client-attestation+jwt", &claims)
-    }
-}
-
-fn signed(key: &SigningKey, typ: &str, claims: &Value) -> String {
-    let header = json!({"alg": "ES256", "typ": typ});
-    assertion::sign_with_header(key, &header, claims.to_string().as_bytes())
-}
 
 /// A DPoP proof of a key.
 fn dpop(key: &SigningKey, claims: &Value) -> String {
     let header =
         json!({"alg": "ES256", "typ": "dpop+jwt", "jwk": key.public_jwk().to_public_value()});
     assertion::sign_with_header(key, &header, claims.to_string().as_bytes())
-}
-
-fn node(keys: &Keys) -> Setup {
-    let attester = Attester {
-        issuer: ATTESTER.to_owned(),
-        jwks: Arc::new(Jwks::from_keys([keys.attester.public_jwk()])),
-    };
-    Setup::default().policy(|policy| policy.attesters.push(attester))
-}
-
-fn client(id: &'static str, method: &str) -> Seed {
-    Seed {
-        id,
-        secret: None,
-        disabled: false,
-        metadata: json!({"redirect_uris": [], "response_types": [], "grant_types": ["client_credentials"],
-            "token_endpoint_auth_method": method}),
-    }
-}
-
-fn form(client: &str) -> Ask {
-    let pairs = [("client_id", client), ("grant_type", "client_credentials")];
-    Ask::form("/token", &pairs)
 }
 
 async fn show(browser: &mut Browser, client: &str, attestation: &str, proof: &str) -> Answer {
@@ -165,14 +108,14 @@ async fn a_dpop_proof_that_is_not_the_instances_makes_nobody_of_the_client() {
         ("no attestation", form("wallet").header("DPoP", &fresh)),
         (
             "a proof of its own",
-            form("wallet").header(HEADER, &good).header(POP, &pop),
+            form("wallet").header(HEADER, &good).header(PROOF, &pop),
         ),
         (
             "both proofs",
             form("wallet")
                 .header(HEADER, &good)
                 .header("DPoP", &fresh)
-                .header(POP, &pop),
+                .header(PROOF, &pop),
         ),
     ] {
         let answer = browser.send(ask).await;
@@ -317,6 +260,7 @@ async fn a_pushed_request_binds_its_code_and_the_family_to_the_instance() {
 
 #[tokio::test]
 async fn beside_a_secret_the_dpop_proof_is_proof_enough() {
+    //= test ATTESTATION#7 the header of a proof of its own decides which rules there are
     let keys = Keys::new();
     let op = node(&keys)
         .policy(|policy| policy.attestation.signal = Signal::Demanded)
@@ -342,6 +286,26 @@ async fn beside_a_secret_the_dpop_proof_is_proof_enough() {
     let answer = browser.send(good.clone()).await;
     assert_eq!(answer.json()["token_type"], "DPoP");
     assert_eq!(browser.send(good).await.error(), "invalid_client");
+    // A proof of its own is looked at wherever there is one, and the DPoP proof is then one of DPoP alone.
+    let beside = |proof: &str, jti: &str| {
+        let mut claims = Prover::claims("POST", "/token", now);
+        claims["jti"] = json!(jti);
+        Ask::form("/token", &[("grant_type", "client_credentials")])
+            .basic("shop", "secret-of-web-client")
+            .header(HEADER, &keys.vouched("shop", &keys.instance, now))
+            .header("DPoP", &dpop(&keys.instance, &claims))
+            .header(PROOF, proof)
+    };
+    let own = |key: &SigningKey| {
+        let claims = json!({"aud": fixture::ISSUER, "jti": "own", "iat": now});
+        signed(key, "oauth-client-attestation-pop+jwt", &claims)
+    };
+    for wrong in [own(&keys.other), "x".to_owned()] {
+        let answer = browser.send(beside(&wrong, "wrong")).await;
+        assert_eq!(answer.error(), "invalid_client_attestation");
+    }
+    let answer = browser.send(beside(&own(&keys.instance), "right")).await;
+    assert_eq!(answer.json()["token_type"], "DPoP", "{}", answer.text());
 }
 
 #[tokio::test]

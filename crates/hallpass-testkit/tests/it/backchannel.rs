@@ -686,6 +686,37 @@ async fn a_client_may_have_its_tokens_pushed() {
     assert_eq!(body.get("access_token"), None);
 }
 
+// CB-05
+#[tokio::test]
+async fn who_polls_for_nothing_gets_nothing() {
+    //= test CIBA#10.1 auth_req_id is there
+    let op = start().await;
+    let id = begin(&op, "bank", &[]).await;
+    let device = ("device_code", id.as_str());
+    for (what, pairs, error) in [
+        ("nothing", vec![], "invalid_request"),
+        ("another name", vec![device], "invalid_request"),
+        ("empty", vec![("auth_req_id", "")], "invalid_request"),
+        (
+            "twice",
+            vec![("auth_req_id", &*id), ("auth_req_id", &*id)],
+            "invalid_request",
+        ),
+        ("unknown", vec![("auth_req_id", "x")], "invalid_grant"),
+    ] {
+        let pairs = [&[("grant_type", GRANT)], &pairs[..]].concat();
+        let ask = Ask::form("/token", &pairs).basic("bank", SECRET);
+        let answer = op.browser().send(ask).await;
+        assert_eq!(
+            (answer.status, &*answer.error()),
+            (400, error),
+            "{what}: {}",
+            answer.text()
+        );
+    }
+    assert_error(&poll(&op, "bank", &id).await, "authorization_pending");
+}
+
 #[tokio::test]
 async fn another_channel_reports_what_a_person_said() {
     let op = start().await;

@@ -91,6 +91,7 @@ mod token_claims;
 mod token_exchange;
 mod token_requests;
 mod upstream;
+mod upstream_asking;
 mod upstream_trust;
 mod userinfo;
 mod ways;

@@ -2,7 +2,7 @@
 
 use hallpass_store::{Commit, Committed, Spend, UserRecord};
 use hallpass_testkit::{
-    Answer, Ask, Authenticator, Browser, Op, Request, Tokens, fixture, html, wire,
+    Answer, Ask, Authenticator, Browser, Op, Request, SelfAttestation, Tokens, fixture, html, wire,
 };
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -112,6 +112,11 @@ async fn before_something_is_proved_no_key_is_named() {
 // PK-06, PK-07, PK-14
 #[tokio::test]
 async fn l26_whatever_is_wrong_with_an_assertion_it_is_refused() {
+    //= test WEBAUTHN#7.2 whether a key may be backed up is what it was at registration
+    //= test WEBAUTHN#7.2 where user verification is required, the flag says that it happened
+    //= test WEBAUTHN#7.2 the user handle, where there is one, is that of the key's owner
+    //= test WEBAUTHN#7.2 the origin is one of the relying party's
+    //= test WEBAUTHN#6.1 a key that is backed up may be backed up
     let op = Op::start().await;
     let good = registered(&op).await;
     let changed = |change: &dyn Fn(&mut Authenticator)| {
@@ -240,6 +245,7 @@ async fn an_assertion_that_is_sent_fifty_times_at_once_signs_in_once() {
 // PK-07
 #[tokio::test]
 async fn a_key_that_counts_backwards_opens_nothing_ever_again() {
+    //= test WEBAUTHN#7.2 a counter that does not grow is a sign that there are two of the key
     let op = Op::start().await;
     let mut key = registered(&op).await;
     for (counter, opens) in [(5, true), (6, true), (6, false), (7, false)] {
@@ -302,6 +308,19 @@ async fn a_key_is_registered_for_one_person_by_somebody_who_just_proved_who_they
         ("RS1", Box::new(|k| k.algorithm = -65535)),
         ("confused algorithm", Box::new(|k| k.algorithm = -8)),
         ("endless identifier", Box::new(|k| k.id = vec![1; 2000])),
+        //= test WEBAUTHN#8.2 a self attestation is signed with the new key, by its own algorithm
+        (
+            "attested under another algorithm",
+            Box::new(|k| k.vouches = Some(SelfAttestation::OtherAlgorithm)),
+        ),
+        (
+            "attested over something else",
+            Box::new(|k| k.vouches = Some(SelfAttestation::OtherData)),
+        ),
+        (
+            "attested by another key",
+            Box::new(|k| k.vouches = Some(SelfAttestation::OtherKey)),
+        ),
     ];
     for (what, change) in wrong {
         let page = browser.get("/account/passkeys").await.text();
@@ -323,6 +342,12 @@ async fn a_key_is_registered_for_one_person_by_somebody_who_just_proved_who_they
             .count(),
         1
     );
+    let page = browser.get("/account/passkeys").await.text();
+    let mut vouching = Authenticator::new(fixture::ISSUER);
+    vouching.vouches = Some(SelfAttestation::Right);
+    let made = vouching.create(&options(&page, "add-passkey"));
+    let answer = send(&mut browser, &page, "add-passkey", &made).await;
+    assert_eq!(answer.status, 303, "{}", answer.text());
     // Somebody who signed in long ago proves it again first.
     let page = browser.get("/account/passkeys").await.text();
     let mut other = Authenticator::new(fixture::ISSUER);
@@ -442,6 +467,11 @@ async fn a_key_of_one_person_does_not_speak_for_another() {
     let mut browser = op.browser();
     let answer = browser.get("/account/passkeys").await;
     let page = browser.through_pages("bob", answer).await.text();
+    //= test WEBAUTHN#7.1 the identifier of a key is not registered for anybody yet
+    let taken = alice.clone().create(&options(&page, "add-passkey"));
+    let answer = send(&mut browser, &page, "add-passkey", &taken).await;
+    assert!(answer.text().contains("data-error=\"passkey_refused\""));
+    let page = browser.get("/account/passkeys").await.text();
     let mut bob = Authenticator::new(fixture::ISSUER);
     let made = bob.create(&options(&page, "add-passkey"));
     let answer = send(&mut browser, &page, "add-passkey", &made).await;

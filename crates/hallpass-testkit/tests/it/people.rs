@@ -50,6 +50,7 @@ const ALICE: &str = "alice@example.test";
 // S51, L24
 #[tokio::test]
 async fn s51_who_makes_an_account_comes_back_to_the_application_in_the_same_browser() {
+    //= test OIDC-PROMPT-CREATE#4.1 with prompt=create the person sees the page to make an account first
     let op = open().await;
     let (mut browser, page) = at_sign_up(&op).await;
     let sent = ask_for(&mut browser, &page, "sign-up", NEW).await;

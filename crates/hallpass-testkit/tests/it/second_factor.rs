@@ -56,6 +56,8 @@ pub(crate) async fn enrolled(op: &Op) -> (Browser, Vec<u8>) {
     assert!(answer.text().contains("data-error=\"wrong_code\""));
     let page = answer.text();
     assert_eq!(secret_of(&page), secret, "the same offer");
+    //= test RFC4226#4 the shared secret has at least 128 bits; 160 are recommended
+    assert_eq!(secret.len(), 20);
     let typed = code(op, &secret, 0);
     let answer = browser
         .press(&page, "enrol", "turn-on", &[("code", &typed)])

@@ -107,7 +107,7 @@ impl World {
     }
 
     /// A browser that is sent to a provider: the address there.
-    async fn away(&self, id: &str) -> (Browser, String) {
+    pub(super) async fn away(&self, id: &str) -> (Browser, String) {
         let mut browser = self.us.browser();
         let url = depart(&mut browser, id).await;
         (browser, url)
@@ -374,6 +374,7 @@ async fn genuine(world: &World) -> String {
 // UP-09, UP-10, UP-11, UP-12
 #[tokio::test]
 async fn a_provider_that_answers_otherwise_signs_nobody_in_and_is_not_quoted() {
+    //= test OIDC-CORE#5.3.2 the sub of UserInfo is that of the ID token
     let world = World::start().await;
     let userinfo = "https://idp.test/userinfo";
     let marker = "zq-marker<script>";

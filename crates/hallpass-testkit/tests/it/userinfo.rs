@@ -85,6 +85,7 @@ async fn garbage_is_an_invalid_token() {
         .await;
     assert_eq!(huge.status, 413);
     let tokens = browser.code_flow("web", "openid").await;
+    //= test RFC9110#11.1 the name of a scheme is compared without case
     for scheme in ["Bearer", "bearer", "BEARER", "bEaReR"] {
         let answer = browser
             .send(with_header(&format!("{scheme} {}", tokens.access)))

@@ -294,3 +294,32 @@ fn with_secret(cx: &Context, record: &mut ClientRecord, secret: &Secret) {
 fn no_secret() -> Problem {
     Problem::unfit("client_secret", "is given, and the client needs none")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_that_somebody_chose_is_printable_and_neither_short_nor_endless() {
+        //= test RFC6749#appendix-A.2 a client secret is printable ASCII
+        let given = |text: &str| GivenSecret::new(Secret::new(text.to_owned()));
+        for good in [
+            "0123456789abcdef",
+            " !~'\"\\:%&=+ 0123456",
+            &"x".repeat(512),
+        ] {
+            assert!(given(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "0123456789abcde",
+            "0123456789abcdef\u{e9}",
+            "0123456789abcdef\n",
+            "0123456789abcdef\u{7f}",
+            "0123456789\0abcdef",
+            &"x".repeat(513),
+        ] {
+            assert!(given(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -233,6 +233,8 @@ fn uris_after_sign_out_are_a_list_of_their_own() {
 
 #[test]
 fn https_and_loopback_http_may_be_registered_by_everybody() {
+    //= test RFC8252#8.3 localhost is taken too, for development; it is compared like every other host
+    //= test OIDC-REG#2 http on a loopback host is taken for development, with any kind of client
     for good in [
         "https://rp.test",
         "https://rp.test/",

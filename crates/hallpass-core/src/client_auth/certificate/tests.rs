@@ -139,6 +139,8 @@ const NAME: &str = "CN=rp,O=Example\\, Inc.,C=DE";
 
 #[test]
 fn a_trusted_certificate_with_the_registered_subject_authenticates() {
+    //= test RFC4514#2.4 a backslash stands before a special character or before two hexadecimal digits
+    //= test RFC4514#2.1 the text form begins with the last relative name of the sequence
     let shown = issued(params(), authority(true));
     for (member, value) in [
         ("tls_client_auth_subject_dn", NAME),

@@ -164,6 +164,7 @@ fn an_assertion_under_the_secret_works_and_is_spent() {
 
 #[test]
 fn the_audience_is_this_server_alone() {
+    //= test RFC7523#3 it is the issuer or an endpoint's URL, alone; an assertion for several servers is refused
     // TK-30
     //= test RFC7523#3 aud names this server
     let client = by_keys(&[]);

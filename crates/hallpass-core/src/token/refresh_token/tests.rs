@@ -96,6 +96,7 @@ impl Scene {
 
 #[test]
 fn the_newest_token_of_a_public_client_is_replaced() {
+    //= test RFC9700#4.14.2 refresh tokens of public clients are bound to a key or rotate
     let mut scene = Scene::of(spa());
     let id = scene.record().id;
     let issued = scene.issued();

@@ -320,6 +320,7 @@ fn nobody_becomes_the_first_operator_from_outside() {
 // AD-22
 #[test]
 fn of_two_who_change_what_they_both_have_seen_one_is_told_so() {
+    //= test RFC9110#13.1.1 weak tags never match
     let office = Office::open();
     office.project("acme");
     let client = json!({"client_id": "app", "metadata": {"redirect_uris": ["https://a.test/cb", "https://old.test/cb"]}});

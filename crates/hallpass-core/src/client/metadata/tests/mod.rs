@@ -64,6 +64,7 @@ fn a_registered_client_gets_the_defaults_of_the_specification() {
 
 #[test]
 fn an_operators_client_gets_the_issuers_first_algorithm_and_pkce() {
+    //= test OIDC-REG#2 clients that an operator made get the issuer's first algorithm
     for origin in [Configuration, Administration] {
         let metadata = run(&json!({"redirect_uris": ["https://rp.test/cb"]}), origin).unwrap();
         assert_eq!(metadata["id_token_signed_response_alg"], "ES256");
