@@ -3,15 +3,15 @@
 use std::{net::IpAddr, time::Duration};
 
 use hallpass_provider::ports::{
-    Change, NewAccount, PasswordChoice, PasswordRefused, PasswordSignIn as _, People as _,
-    SignInAttempt, Unfit,
+    Change, KnownBrowser, NewAccount, PasswordChoice, PasswordRefused, PasswordSignIn as _,
+    People as _, SignInAttempt, SignInOutcome, Unfit,
 };
 use hallpass_store::{Commit, Committed};
 use hallpass_types::{ClientId, EmailAddress, Timestamp};
 use serde_json::Map;
 
 use super::{
-    tests::{ISSUER, World, create, secret, world},
+    tests::{CHEAP, ISSUER, World, built_on, create, secret, world},
     *,
 };
 use crate::hash::tests::{start, stopped};
@@ -145,4 +145,81 @@ async fn a_password_that_somebody_chooses_takes_nobodys_place_in_the_queue() {
     let mut command = Box::pin(accounts.set_password(ISSUER, &ada.subject, &new));
     assert!(start(&mut command).await.is_none(), "it waits");
     assert!(start(&mut waiting).await.is_some(), "it lost its place");
+}
+
+// LG-04: a flood fills the queue with strangers
+#[tokio::test]
+async fn a_browser_that_is_known_takes_the_place_of_a_stranger_and_not_for_another_account() {
+    let World {
+        accounts, around, ..
+    } = world();
+    let ada = create(&accounts, "ada", PASSWORD).await;
+    create(&accounts, "eve", PASSWORD).await;
+    let pool = Arc::new(stopped(1, Duration::from_secs(60)));
+    let accounts = BuiltinAccounts::new(around, pool).with_refusal(Duration::ZERO);
+    let password = secret(PASSWORD);
+    let known = [KnownBrowser {
+        subject: ada.subject.clone(),
+        epoch: ada.epoch,
+        name: [7; 16],
+    }];
+    let attempt = |username, last, known| {
+        accounts.sign_in(SignInAttempt {
+            issuer: ISSUER,
+            username,
+            password: &password,
+            peer: Some(IpAddr::from([198, 51, 100, last])),
+            known,
+        })
+    };
+    let mut stranger = attempt("nobody", 1, &[]);
+    assert!(start(&mut stranger).await.is_none(), "it waits");
+    for name in ["eve", "nobody"] {
+        let mut other = attempt(name, 2, &known);
+        let outcome = start(&mut other).await.expect("at once").unwrap();
+        assert!(matches!(outcome, SignInOutcome::Busy { .. }), "{outcome:?}");
+    }
+    let mut own = attempt("ada", 1, &known);
+    assert!(start(&mut own).await.is_none(), "it waits");
+    let outcome = start(&mut stranger).await.expect("at once").unwrap();
+    assert!(matches!(outcome, SignInOutcome::Busy { .. }), "{outcome:?}");
+    assert!(start(&mut own).await.is_none(), "it keeps its place");
+}
+
+// LG-05: who has the first of many dear hashes looked at learns it of none that follows
+#[tokio::test]
+async fn a_hash_that_is_dearer_than_expected_puts_off_every_refusal() {
+    const HASH: &str = "$pbkdf2-sha256$i=50000,l=32$c2l4dGVlbiBieXRlIHNsdA$FR9Zs8h7eX6Y7D3B+m3Zepk5DP6mMXNac85I63StulE";
+    let World { around, .. } = world();
+    let short = Duration::from_micros(1);
+    let accounts = built_on(&around, CHEAP).with_refusal(short);
+    let new = NewUser {
+        username: "ada".to_owned(),
+        password: None,
+        must_change: false,
+        claims: Map::new(),
+    };
+    let imported = accounts.import(ISSUER, new, Some(HASH.to_owned()), false);
+    imported.await.unwrap();
+    let password = secret(PASSWORD);
+    for (name, before) in [("nobody", true), ("ada", true), ("nobody", false)] {
+        assert_eq!(accounts.refused_after() == short, before, "{name}");
+        let began = std::time::Instant::now();
+        let attempt = SignInAttempt {
+            issuer: ISSUER,
+            username: name,
+            password: &password,
+            peer: Some(PEER),
+            known: &[],
+        };
+        let outcome = accounts.sign_in(attempt).await.unwrap();
+        assert!(matches!(outcome, SignInOutcome::Refused), "{outcome:?}");
+        assert!(began.elapsed() >= accounts.refused_after(), "{name}");
+    }
+    let most = Duration::from_secs(3);
+    assert!(accounts.refused_after() <= most);
+    assert_eq!(
+        accounts.with_refusal(Duration::ZERO).refused_after(),
+        Duration::ZERO
+    );
 }

@@ -9,7 +9,7 @@ mod name;
 mod people;
 mod sign_in;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use hallpass_provider::ports::{
     Account, Accounts, ByEmail, Clock, Entropy, NewPerson, SystemClock, SystemEntropy,
@@ -52,9 +52,14 @@ pub struct BuiltinAccounts {
     throttle: Throttle,
     everywhere: Option<attempts::Everywhere>,
     min_length: usize,
+    refusal: Duration,
 }
 
 impl BuiltinAccounts {
+    /// A password is refused after this time at the earliest, by default: a third of a second is longer than most hashes take that
+    /// come from elsewhere, and nobody minds.
+    pub const REFUSAL: Duration = Duration::from_millis(300);
+
     /// Shortest password that may be set by default, in characters.
     pub const MIN_LENGTH: usize = 8;
 
@@ -66,6 +71,7 @@ impl BuiltinAccounts {
             throttle: Throttle::new(Limits::default()),
             everywhere: None,
             min_length: Self::MIN_LENGTH,
+            refusal: Self::REFUSAL,
         }
     }
 
@@ -117,6 +123,15 @@ impl BuiltinAccounts {
             min_length: characters.max(Self::MIN_LENGTH),
             ..self
         }
+    }
+
+    /// With another time after which a password is refused at the earliest; zero for as soon as it is known to be wrong. Until then
+    /// the answer waits, so that its time does not tell whose hash was looked at: nobody's, one of today's, or one that another
+    /// system made. Where a hash is seen that takes longer than half of it, the time becomes twice of what that took, up to
+    /// three seconds.
+    #[must_use]
+    pub fn with_refusal(self, refusal: Duration) -> Self {
+        Self { refusal, ..self }
     }
 
     /// The pool that hashes for these accounts.

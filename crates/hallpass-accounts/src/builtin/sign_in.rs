@@ -1,9 +1,10 @@
 //! Signing in with user name and password.
 //!
 //! Whatever is wrong (the name, the password, the account is disabled or has no password), the answer is the same and
-//! takes the same time: every attempt that is not throttled computes one hash, through one queue.
+//! takes the same time: every attempt that is not throttled computes one hash, through one queue, and is refused after the same
+//! time, which is longer than any hash takes.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use hallpass_provider::ports::{
     KnownBrowser, PasswordChoice, PasswordRefused, PasswordSignIn, Prepared, SignInAttempt,
@@ -21,6 +22,8 @@ use crate::{
     throttle::Target,
 };
 
+/// No refusal waits longer because of a dear hash.
+const LONGEST: Duration = Duration::from_secs(3);
 /// Seconds to come back after when hashing itself fails.
 const RETRY: u32 = 5;
 
@@ -29,7 +32,14 @@ impl PasswordSignIn for BuiltinAccounts {
         &'a self,
         attempt: SignInAttempt<'a>,
     ) -> BoxFuture<'a, Result<SignInOutcome, StoreError>> {
-        Box::pin(self.decide(attempt))
+        Box::pin(async move {
+            let began = tokio::time::Instant::now();
+            let outcome = self.decide(attempt).await?;
+            if matches!(outcome, SignInOutcome::Refused) {
+                tokio::time::sleep_until(began + self.refused_after()).await;
+            }
+            Ok(outcome)
+        })
     }
 
     fn choose_password<'a>(
@@ -73,7 +83,10 @@ impl BuiltinAccounts {
             }
         };
         let stored = user.as_ref().and_then(usable_hash);
-        let lane = lane(peer);
+        let lane = match target {
+            Target::Browser(_, name) => own_lane(name),
+            Target::Account(_) | Target::Nobody(_) => lane(peer),
+        };
         let verdict = match self
             .pool
             .verify_stored(lane, password, stored.as_ref())
@@ -102,6 +115,16 @@ impl BuiltinAccounts {
                 Ok(SignInOutcome::Refused)
             }
         }
+    }
+
+    /// How long after its beginning an attempt is refused. The processor's time of the dearest hash that was seen is doubled, for what
+    /// else runs.
+    pub(super) fn refused_after(&self) -> Duration {
+        if self.refusal.is_zero() {
+            return Duration::ZERO;
+        }
+        let dearest = self.pool.dearest().saturating_mul(2).min(LONGEST);
+        self.refusal.max(dearest)
     }
 
     /// Replaces a hash that was made with other parameters. Failing to do so is no reason to refuse the person; the next
@@ -157,6 +180,12 @@ fn unanswered(error: HashError) -> SignInOutcome {
             SignInOutcome::Busy { retry_after: RETRY }
         }
     }
+}
+
+/// A browser that is known goes before strangers, so that those do not keep its person waiting, or out.
+fn own_lane(name: &[u8; 16]) -> Lane {
+    let [a, b, c, d, e, f, g, h, ..] = *name;
+    Lane::trusted(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
 }
 
 /// Callers of one network share a lane: an IPv4 address, or the /64 of an IPv6 address.

@@ -62,6 +62,7 @@ pub(super) fn built_on(around: &Surroundings, cost: Cost) -> BuiltinAccounts {
         ..Options::default()
     };
     BuiltinAccounts::new(around.clone(), Arc::new(HashPool::start(options).unwrap()))
+        .with_refusal(Duration::ZERO)
 }
 
 pub(super) fn secret(text: &str) -> Secret {

@@ -41,6 +41,8 @@ pub(super) struct Counters {
     wait_micros: AtomicU64,
     /// Moving mean of the computing time; zero until there is one.
     hash_micros: AtomicU64,
+    /// The longest time that a hash took which is not one of today's.
+    dearest_micros: AtomicU64,
 }
 
 impl Counters {
@@ -67,6 +69,16 @@ impl Counters {
             before.saturating_mul(7).saturating_add(now).div_ceil(8)
         };
         self.hash_micros.store(after, Relaxed);
+    }
+
+    /// A hash that is not one of today's took so long.
+    pub(super) fn took_otherwise(&self, time: Duration) {
+        self.dearest_micros.fetch_max(micros(time), Relaxed);
+    }
+
+    /// The longest time that such a hash took.
+    pub(super) fn dearest(&self) -> Duration {
+        Duration::from_micros(self.dearest_micros.load(Relaxed))
     }
 
     /// Mean computing time, if one was measured.

@@ -120,7 +120,8 @@ impl Throttle {
     /// Counts an attempt before it is made. It stays counted unless it is [given back](Attempt::give_back).
     ///
     /// # Errors
-    /// [`Throttled`] when account or network have no attempt left.
+    /// [`Throttled`] when account or network have no attempt left. What others of the network did holds no known browser up: it has
+    /// few attempts of its own, and came by signing in.
     pub fn attempt(
         &self,
         issuer: IssuerId,
@@ -155,8 +156,13 @@ impl Throttle {
             .unwrap_or_default();
         let per_site = per_network.saturating_mul(NETWORKS_OF_A_SITE);
         let site_wait = site.map_or(0, |site| counts.sites.wait(site, per_site, now, since));
-        let wait = [account_wait, network_wait, site_wait, elsewhere_wait];
-        let wait = wait.into_iter().max().unwrap_or_default();
+        let others = match target {
+            Target::Browser(_, _) => 0,
+            Target::Account(_) | Target::Nobody(_) => {
+                network_wait.max(site_wait).max(elsewhere_wait)
+            }
+        };
+        let wait = account_wait.max(others);
         if wait > 0 {
             return Err(Throttled {
                 retry_after: u32::try_from(wait).unwrap_or(u32::MAX),

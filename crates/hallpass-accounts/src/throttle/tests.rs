@@ -322,3 +322,27 @@ fn other_processes_are_told_of_networks_and_keep_one_away() {
     assert!(full.told.lock().unwrap().is_empty(), "nothing was counted");
     attempt(&full, None).unwrap();
 }
+
+// LG-04
+#[test]
+fn a_network_that_used_up_its_failures_does_not_hold_up_a_known_browser() {
+    let throttle = Throttle::new(Limits {
+        per_network: 20,
+        ..Limits::default()
+    });
+    let from = "2001:db8::1";
+    for name in 0..20 {
+        fail(&throttle, &format!("nobody{name}"), from, 1, at(0));
+    }
+    assert!(wait(&throttle, "carol", from, at(1)) > 0);
+    let alice = subject("alice");
+    let known = |name| throttle.attempt(ISSUER, Target::Browser(&alice, name), peer(from), at(1));
+    for _ in 0..10 {
+        known(&[7; 16]).unwrap().failed();
+    }
+    // It has no more tries than an account has, and strangers of the network gain none by it.
+    assert!(known(&[7; 16]).is_err());
+    known(&[8; 16]).unwrap().give_back();
+    let stranger = throttle.attempt(ISSUER, Target::Account(&alice), peer(from), at(1));
+    assert!(stranger.is_err());
+}

@@ -23,6 +23,10 @@ pub struct Passwords {
     pub queue: Option<u32>,
     /// The shortest password that may be set, in characters.
     pub min_length: u32,
+    /// A wrong password is refused after so many milliseconds at the earliest, whether there is such an account or not, and whatever
+    /// made the hash of its password. To be longer than the dearest hash takes that was brought here from another system; where
+    /// one is seen that is dearer, twice of what it took counts. 0 refuses at once: time then tells of such accounts.
+    pub refusal_ms: u32,
 }
 
 impl Default for Passwords {
@@ -34,6 +38,7 @@ impl Default for Passwords {
             threads: None,
             queue: None,
             min_length: 8,
+            refusal_ms: 300,
         }
     }
 }
@@ -64,6 +69,7 @@ impl Passwords {
             check.number("passwords.queue", queue.into(), 1, 100_000);
         }
         check.number("passwords.min_length", self.min_length.into(), 8, 128);
+        check.number("passwords.refusal_ms", self.refusal_ms.into(), 0, 3000);
         // OWASP's weakest sets: 7 MiB with five passes, 9 with four, 12 with three, 19 with two, 46 with one.
         let work = u64::from(self.memory_kib).saturating_mul(u64::from(self.iterations));
         if work < 35 * 1024 {

@@ -9,6 +9,7 @@ mod users;
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use hallpass_accounts::hash::{Cost, HashPool, Options};
 use hallpass_accounts::throttle::Limits;
@@ -358,6 +359,7 @@ impl Common {
         let elsewhere = self.shared_limits.clone();
         BuiltinAccounts::new(around, Arc::clone(&self.pool))
             .with_min_length(least)
+            .with_refusal(Duration::from_millis(config.passwords.refusal_ms.into()))
             .with_attempts_everywhere(*self.attempts)
             .with_networks_elsewhere(elsewhere.map(|limits| Arc::new(limits) as _))
     }

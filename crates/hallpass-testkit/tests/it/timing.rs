@@ -92,7 +92,9 @@ async fn accounts(op: &Op) -> BuiltinAccounts {
         per_network: usize::MAX,
         ..Limits::default()
     };
-    let accounts = BuiltinAccounts::new(around, pool).with_limits(limits);
+    let accounts = BuiltinAccounts::new(around, pool)
+        .with_limits(limits)
+        .with_refusal(Duration::ZERO);
     let issuer = op.provider.issuer_id();
     for name in ["anna", "ben", "dora"] {
         let new = NewUser {
@@ -133,6 +135,74 @@ async fn a_sign_in_takes_as_long_for_every_name() {
     // A name that costs no hash would stand out.
     assert!(times[0] > Duration::from_micros(500), "{times:?}");
     assert_alike(names, times, times[0] / 5);
+}
+
+/// Hashes that other systems made, by whom they are of. None of them takes as long as one of today's.
+const IMPORTED: [(&str, &str); 4] = [
+    (
+        "bea",
+        "$2b$08$abcdefghijklmnopqrstuuD3mHdCr44zlIZ.VZCaYRpfQhXMYnEo.",
+    ),
+    (
+        "pia",
+        "$pbkdf2-sha256$i=40000,l=32$c2l4dGVlbiBieXRlIHNsdA$FR9Zs8h7eX6Y7D3B+m3Zepk5DP6mMXNac85I63StulE",
+    ),
+    (
+        "sue",
+        "$scrypt$ln=13,r=8,p=1$c2l4dGVlbiBieXRlIHNsdA$FR9Zs8h7eX6Y7D3B+m3Zepk5DP6mMXNac85I63StulE",
+    ),
+    (
+        "ole",
+        "$argon2id$v=19$m=64,t=1,p=1$c2l4dGVlbiBieXRlIHNsdA$FR9Zs8h7eX6Y7D3B+m3Zepk5DP6mMXNac85I63StulE",
+    ),
+];
+
+/// How long refusals take for somebody with a hash of today's, the same again, nobody, and whoever has a hash of another system.
+async fn refusals(op: &Op, accounts: &BuiltinAccounts, samples: usize) -> [Duration; 7] {
+    let password = Secret::new("wrong password".to_owned());
+    quartiles(samples, async |class, round| {
+        let unknown = format!("nobody-{round}");
+        let imported = class.checked_sub(3).map(|of| IMPORTED[of].0);
+        let attempt = SignInAttempt {
+            issuer: op.provider.issuer_id(),
+            username: imported.unwrap_or(if class == 2 { &unknown } else { "anna" }),
+            password: &password,
+            peer: None,
+            known: &[],
+        };
+        let outcome = accounts.sign_in(attempt).await.unwrap();
+        assert!(matches!(outcome, SignInOutcome::Refused), "{outcome:?}");
+    })
+    .await
+}
+
+// LG-05 and §2.20 for people who have not signed in since they came from another system
+#[tokio::test]
+async fn a_sign_in_takes_as_long_whatever_made_the_hash() {
+    let op = Op::start().await;
+    let accounts = accounts(&op).await;
+    for (name, hash) in IMPORTED {
+        let new = NewUser {
+            username: name.to_owned(),
+            password: None,
+            claims: serde_json::Map::new(),
+            must_change: false,
+        };
+        let hash = Some(hash.to_owned());
+        let user = accounts.import(op.provider.issuer_id(), new, hash, false);
+        user.await.unwrap();
+    }
+    // Without the wait they are told apart, so that this would be seen.
+    let bare = refusals(&op, &accounts, 12).await;
+    assert!(bare[3].abs_diff(bare[2]) > bare[2] / 2, "{bare:?}");
+    assert!(bare[6].abs_diff(bare[2]) > bare[2] / 4, "{bare:?}");
+    let wait = Duration::from_millis(60);
+    let accounts = accounts.with_refusal(wait);
+    let times = refusals(&op, &accounts, 30).await;
+    assert!(times.iter().all(|time| *time >= wait), "{times:?}");
+    let classes = ["known", "again", "unknown", "bcrypt", "pbkdf2", "scrypt"];
+    let all: [&str; 7] = std::array::from_fn(|of| classes.get(of).copied().unwrap_or("argon2"));
+    assert_alike(all, times, Duration::from_millis(2));
 }
 
 // TK-58: the time tells neither who is a client nor how much of a secret is right

@@ -22,7 +22,8 @@ use crate::{Failed, Report, Setup};
 
 /// False passwords a second.
 const RATE: u64 = 500;
-const ATTACKERS: u64 = 50;
+/// Browsers that they come from.
+const ATTACKERS: usize = 50;
 
 /// Both keep their pace while the flood lasts.
 pub(crate) async fn passkeys_in_a_flood(setup: &Setup, mut report: Report) -> Result<Ran, Failed> {
@@ -99,36 +100,32 @@ pub(crate) async fn passkeys_in_a_flood(setup: &Setup, mut report: Report) -> Re
     Ok(Ran::Done(report))
 }
 
-/// Sends false passwords at that rate, on as many pages.
+/// Sends false passwords at that rate whatever becomes of those before, on as many pages.
 async fn flood(target: Target, stopped: watch::Receiver<bool>) -> Result<Tally, Failed> {
-    let mut tasks = JoinSet::new();
+    let mut pages = Vec::new();
     for _ in 0..ATTACKERS {
-        let (target, stopped) = (target.clone(), stopped.clone());
-        tasks.spawn(async move {
-            let mut tally = Tally::default();
-            let Some((path, cookie)) = page_of(&target, "").await else {
-                tally.note("no sign-in page");
-                return tally;
-            };
-            let headers = format!("Cookie: {cookie}\r\nOrigin: {}\r\n", target.demo.issuer);
-            let pause = Duration::from_millis(1000 * ATTACKERS / RATE);
-            let mut pace = tokio::time::interval(pause);
-            while !*stopped.borrow() {
-                pace.tick().await;
-                let form = format!("username=user{}&password=x", random_below(1_000_000));
-                tally.note(status(
-                    &ask(target.port, &post(&path, &headers, &form)).await,
-                ));
-            }
-            tally
-        });
+        let page = page_of(&target, "").await;
+        pages.push(page.ok_or_else(|| Failed::new("an attacker gets no sign-in page"))?);
     }
     let mut tally = Tally::default();
-    while let Some(one) = tasks.join_next().await {
-        for (what, times) in one.map_err(|error| Failed::new(error.to_string()))?.0 {
-            let sum = tally.0.entry(what).or_default();
-            *sum = sum.saturating_add(times);
+    let mut tasks = JoinSet::new();
+    let mut pace = tokio::time::interval(Duration::from_micros(1_000_000 / RATE));
+    for (path, cookie) in pages.iter().cycle() {
+        pace.tick().await;
+        if *stopped.borrow() {
+            break;
         }
+        let headers = format!("Cookie: {cookie}\r\nOrigin: {}\r\n", target.demo.issuer);
+        let form = format!("username=user{}&password=x", random_below(1_000_000));
+        let request = post(path, &headers, &form);
+        let port = target.port;
+        tasks.spawn(async move { status(&ask(port, &request).await) });
+        while let Some(answer) = tasks.try_join_next() {
+            tally.note(answer.map_err(|error| Failed::new(error.to_string()))?);
+        }
+    }
+    while let Some(answer) = tasks.join_next().await {
+        tally.note(answer.map_err(|error| Failed::new(error.to_string()))?);
     }
     Ok(tally)
 }

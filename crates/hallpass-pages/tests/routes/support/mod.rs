@@ -112,7 +112,8 @@ impl World {
             clock: clock.clone(),
             entropy: Arc::new(SystemEntropy),
         };
-        let accounts = Arc::new(BuiltinAccounts::new(around, Arc::new(pool.unwrap())));
+        let accounts = BuiltinAccounts::new(around, Arc::new(pool.unwrap()));
+        let accounts = Arc::new(accounts.with_refusal(std::time::Duration::ZERO));
         let pages = BuiltinPages::new(issuer.clone(), Arc::new(Pages::new().unwrap()));
         let provider = Provider::builder(issuer.clone())
             .store(store.clone())
