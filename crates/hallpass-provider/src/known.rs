@@ -2,9 +2,9 @@
 //!
 //! Whoever knows a name can use up the tries that its account has. The person's own browsers have tries of their own: they
 //! carry a sealed cookie that names the accounts that were signed in to there, and each such name is counted for itself. It
-//! opens nothing, and stands for no factor.
+//! opens nothing, and stands for no factor. The same for the mails that strangers can ask for to the person's address.
 
-use hallpass_types::Timestamp;
+use hallpass_types::{EmailAddress, Timestamp, sha256};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -23,6 +23,9 @@ struct Held {
     browser: KnownBrowser,
     #[serde(rename = "t")]
     since: Timestamp,
+    /// Of the address that was known to be the person's then.
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    address: Option<[u8; 8]>,
 }
 
 impl Provider {
@@ -32,6 +35,18 @@ impl Provider {
     pub fn known_browsers(&self, browser: &Browser) -> Vec<KnownBrowser> {
         let held = self.held(browser).into_iter();
         held.map(|held| held.browser).collect()
+    }
+
+    /// The name of a browser in which the owner of an address signed in. Nobody is looked up for it: the address is in the cookie.
+    pub(crate) fn browser_of_address(
+        &self,
+        browser: &Browser,
+        address: &EmailAddress,
+    ) -> Option<[u8; 16]> {
+        let wanted = Some(address_digest(address));
+        let mut held = self.held(browser).into_iter();
+        held.find(|held| held.address == wanted)
+            .map(|held| held.browser.name)
     }
 
     fn held(&self, browser: &Browser) -> Vec<Held> {
@@ -66,6 +81,7 @@ impl Provider {
                 name: self.random(),
             },
             since: self.now(),
+            address: account.verified_address().as_ref().map(address_digest),
         }];
         let others = self.held(browser).into_iter();
         held.extend(others.filter(|held| held.browser.subject != account.subject));
@@ -76,4 +92,9 @@ impl Provider {
             cookies.known = Some((sealed, lifetime));
         }
     }
+}
+
+fn address_digest(address: &EmailAddress) -> [u8; 8] {
+    let [a, b, c, d, e, f, g, h, ..] = sha256(address.key().as_bytes());
+    [a, b, c, d, e, f, g, h]
 }

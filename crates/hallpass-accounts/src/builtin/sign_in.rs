@@ -117,8 +117,7 @@ impl BuiltinAccounts {
         }
     }
 
-    /// How long after its beginning an attempt is refused. The processor's time of the dearest hash that was seen is doubled, for what
-    /// else runs.
+    /// How long after its beginning an attempt is refused. The time of the dearest hash that was seen is doubled, for what else runs.
     pub(super) fn refused_after(&self) -> Duration {
         if self.refusal.is_zero() {
             return Duration::ZERO;

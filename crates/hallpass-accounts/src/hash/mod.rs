@@ -189,8 +189,7 @@ impl HashPool {
             .snapshot(self.shared.lock().queue.len())
     }
 
-    /// The longest time of the processor that a hash took so far which is not one that would be made today: of another system, or
-    /// of another cost.
+    /// The longest time that a hash took lately which is not one that would be made today: of another system, or of another cost.
     pub fn dearest(&self) -> Duration {
         self.shared.counters.dearest()
     }
@@ -312,19 +311,17 @@ impl Shared {
                     let _ = reply.send(answer);
                 }
                 Task::Foreign { foreign, reply } => {
-                    let used = Used::now();
                     let answer = guarded(memory, |_| foreign.verify(password));
-                    self.counters.took_otherwise(used.elapsed());
+                    self.counters.took_otherwise(now.elapsed());
                     let _ = reply.send(answer);
                 }
                 Task::Verify { stored, reply } => {
-                    let used = Used::now();
                     let answer = guarded(memory, |memory| {
                         memory.verify(cost, password, stored.as_ref())
                     });
                     self.counters.computed(now.elapsed());
                     if stored.is_some_and(|stored| stored.cost() != cost) {
-                        self.counters.took_otherwise(used.elapsed());
+                        self.counters.took_otherwise(now.elapsed());
                     }
                     let _ = reply.send(answer);
                 }
@@ -427,33 +424,6 @@ fn yield_to_others() {
             tracing::debug!(%error, "hashing threads keep the priority of the others");
         }
     }
-}
-
-/// What this thread has used of the processor: pauses, and what others do, are not in it.
-struct Used(Duration);
-
-impl Used {
-    fn now() -> Self {
-        Self(used())
-    }
-
-    fn elapsed(&self) -> Duration {
-        used().saturating_sub(self.0)
-    }
-}
-
-#[cfg(target_os = "linux")]
-fn used() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
-    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
-}
-
-/// Elsewhere the time that passes has to do.
-#[cfg(not(target_os = "linux"))]
-fn used() -> Duration {
-    static BEGAN: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
-    BEGAN.get_or_init(Instant::now).elapsed()
 }
 
 fn busy(count: u64) -> HashError {

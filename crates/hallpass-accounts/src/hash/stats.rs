@@ -41,7 +41,7 @@ pub(super) struct Counters {
     wait_micros: AtomicU64,
     /// Moving mean of the computing time; zero until there is one.
     hash_micros: AtomicU64,
-    /// The longest time that a hash took which is not one of today's.
+    /// The longest time that a hash took lately which is not one of today's.
     dearest_micros: AtomicU64,
 }
 
@@ -71,9 +71,12 @@ impl Counters {
         self.hash_micros.store(after, Relaxed);
     }
 
-    /// A hash that is not one of today's took so long.
+    /// A hash that is not one of today's took so long. What took longer before is forgotten slowly, since it may have been the
+    /// machine.
     pub(super) fn took_otherwise(&self, time: Duration) {
-        self.dearest_micros.fetch_max(micros(time), Relaxed);
+        let before = self.dearest_micros.load(Relaxed);
+        let kept = before.saturating_sub(before.div_ceil(FORGOTTEN));
+        self.dearest_micros.store(kept.max(micros(time)), Relaxed);
     }
 
     /// The longest time that such a hash took.
@@ -106,6 +109,9 @@ impl Counters {
         }
     }
 }
+
+/// Of the longest time so small a part is forgotten with each further hash.
+const FORGOTTEN: u64 = 256;
 
 fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)

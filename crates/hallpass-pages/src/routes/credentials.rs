@@ -137,12 +137,11 @@ impl PageRoutes {
         let provider = self.provider();
         let browser = self.browser(head);
         let account = visitor.account();
-        let bound_to = visitor.session_name();
         let mut outcome = Outcome::default();
         match (page, form.get("do")) {
             (CredentialPage::Passkeys, Some("remove")) => {
                 let removed = provider
-                    .remove_credential(&account.subject, id(form)?, &browser)
+                    .remove_credential(visitor, id(form)?, &browser)
                     .await?;
                 if removed == Removed::LastWay {
                     outcome.error = Some(SignInError::LastWay);
@@ -151,14 +150,12 @@ impl PageRoutes {
             (CredentialPage::Passkeys, Some("rename")) => {
                 let name = form.get("name").unwrap_or_default();
                 provider
-                    .rename_credential(&account.subject, id(form)?, name, &browser)
+                    .rename_credential(visitor, id(form)?, name, &browser)
                     .await?;
             }
             (CredentialPage::Passkeys, None) => {
                 let given = form.get("credential").ok_or_else(undecided)?;
-                let added = provider
-                    .add_passkey(account, bound_to, &browser, given)
-                    .await?;
+                let added = provider.add_passkey(visitor, &browser, given).await?;
                 if added.is_err() {
                     outcome.error = Some(SignInError::PasskeyRefused);
                 }
@@ -169,7 +166,7 @@ impl PageRoutes {
                 let is_app = |r: &&CredentialRecord| matches!(r.data, CredentialData::Totp(_));
                 for record in records.iter().filter(is_app) {
                     provider
-                        .remove_credential(&account.subject, record.id, &browser)
+                        .remove_credential(visitor, record.id, &browser)
                         .await?;
                 }
             }
@@ -191,9 +188,7 @@ impl PageRoutes {
                     .await?;
             }
             (CredentialPage::RecoveryCodes, Some("new")) => {
-                outcome.codes = provider
-                    .new_recovery_codes(&account.subject, &browser)
-                    .await?;
+                outcome.codes = provider.new_recovery_codes(visitor, &browser).await?;
             }
             (
                 CredentialPage::Passkeys | CredentialPage::Totp | CredentialPage::RecoveryCodes,

@@ -6,16 +6,16 @@ use hallpass_core::{
     sign_in::{Method, Proof, recovery, totp},
 };
 use hallpass_store::{
-    CredentialData, CredentialRecord, RecoveryCodes, Spend, StoreError, Totp, Write,
-    attempts::Counted,
+    Commit, Committed, CredentialData, CredentialRecord, RecoveryCodes, Spend, StoreError, Totp,
+    Write, attempts::Counted,
 };
-use hallpass_types::{CredentialId, Secret, Subject, Timestamp, sha256};
+use hallpass_types::{CredentialId, Key, Secret, Session, Subject, Timestamp, sha256};
 use serde::{Deserialize, Serialize};
 
 use super::{Answered, CodeRefused, Proven, SignInStep, Visitor, interaction::Beginning};
 use crate::{
     Failure, Provider,
-    browser::{Browser, Reason, SetCookies},
+    browser::{Browser, Reason as BrowserReason, SetCookies},
     ports::Account,
 };
 
@@ -180,7 +180,9 @@ impl Provider {
         beginning.proofs.retain(|one| one.method != proof.method);
         beginning.proofs.push(proof);
         beginning.fleeting = held.fleeting;
-        beginning.spends = spends;
+        // Who ended the session meanwhile ended this, too.
+        beginning.spends = vec![Spend::Session(visitor.signed_in.key)];
+        beginning.spends.extend(spends);
         beginning.writes = writes;
         let begun = self
             .begin_session(browser, visitor.account(), beginning)
@@ -191,6 +193,26 @@ impl Provider {
             fleeting: held.fleeting,
             ..SetCookies::default()
         }))
+    }
+
+    /// Commits what somebody wants to have changed in their session, which has to be there at that moment: whoever ends it keeps out
+    /// what was sent in it just before. Whether it was in time.
+    ///
+    /// # Errors
+    /// The session has ended, or the store fails.
+    pub(super) async fn changed_in(
+        &self,
+        session: Key<Session>,
+        changes: Vec<Spend>,
+        writes: Vec<Write>,
+    ) -> Result<bool, Failure> {
+        let mut spends = vec![Spend::Session(session)];
+        spends.extend(changes);
+        match self.commit(Commit { spends, writes }).await? {
+            Committed::Done => Ok(true),
+            Committed::TooLate(0) => Err(BrowserReason::NotSignedIn.into()),
+            Committed::TooLate(_) => Ok(false),
+        }
     }
 
     /// What is written beside a second factor that is set up. Where the person signed in with less before, that is over; here
@@ -220,7 +242,7 @@ impl Provider {
         let mut signing_in = self.open_sign_in(handle, browser).await?;
         let asked = signing_in.step(self)? == Some(SignInStep::Enrol);
         let Some(account) = signing_in.account.clone().filter(|_| asked) else {
-            return Err(Reason::StateUnknown.into());
+            return Err(BrowserReason::StateUnknown.into());
         };
         let checked = self.totp_spend(&account.subject, handle, sealed, code);
         let (spend, counted) = match checked.await? {
@@ -254,10 +276,11 @@ impl Provider {
     /// The store fails.
     pub async fn new_recovery_codes(
         &self,
-        subject: &Subject,
+        visitor: &Visitor,
         browser: &Browser,
     ) -> Result<Vec<Secret>, Failure> {
         let now = self.now();
+        let subject = &visitor.account().subject;
         let id = only("recovery-codes");
         for _ in 0..ROUNDS {
             let codes: Vec<String> = (0..recovery::CODES)
@@ -288,7 +311,8 @@ impl Provider {
             };
             let made = Activity::RecoveryCodesMade;
             let writes = self.ways_changed(subject, made, browser).await?;
-            if self.changed(vec![spend], writes).await? {
+            let session = visitor.signed_in.key;
+            if self.changed_in(session, vec![spend], writes).await? {
                 return Ok(codes.into_iter().map(Secret::new).collect());
             }
         }
@@ -314,10 +338,11 @@ impl Provider {
     /// The store fails.
     pub async fn remove_credential(
         &self,
-        subject: &Subject,
+        visitor: &Visitor,
         id: CredentialId,
         browser: &Browser,
     ) -> Result<Removed, Failure> {
+        let subject = &visitor.account().subject;
         for _ in 0..ROUNDS {
             let records = self.credentials_of(subject).await?;
             let Some(held) = records.iter().find(|record| record.id == id) else {
@@ -333,7 +358,8 @@ impl Provider {
                 CredentialData::Passkey(_) | _ => Activity::PasskeyRemoved,
             };
             let writes = self.ways_changed(subject, what, browser).await?;
-            if self.changed(spends, writes).await? {
+            let session = visitor.signed_in.key;
+            if self.changed_in(session, spends, writes).await? {
                 return Ok(Removed::Done);
             }
         }
@@ -405,11 +431,12 @@ impl Provider {
     /// The store fails.
     pub async fn rename_credential(
         &self,
-        subject: &Subject,
+        visitor: &Visitor,
         id: CredentialId,
         name: &str,
         browser: &Browser,
     ) -> Result<bool, Failure> {
+        let subject = &visitor.account().subject;
         let name: String = name
             .trim()
             .chars()
@@ -433,7 +460,9 @@ impl Provider {
                 next: Some(Box::new(next)),
             };
             let happened = self.happened(subject, Activity::PasskeyRenamed, browser, None);
-            if self.changed(vec![spend], vec![happened]).await? {
+            let session = visitor.signed_in.key;
+            let renamed = self.changed_in(session, vec![spend], vec![happened]);
+            if renamed.await? {
                 return Ok(true);
             }
         }

@@ -339,7 +339,11 @@ impl Provider {
                     earlier: Vec::new(),
                     ..old.session
                 };
-                commit.spends.push(Spend::Session(old.key));
+                let asserted =
+                    |spend: &Spend| matches!(spend, Spend::Session(key) if *key == old.key);
+                if !commit.spends.iter().any(asserted) {
+                    commit.spends.push(Spend::Session(old.key));
+                }
                 commit.writes.push(Write::Session(old.key, Box::new(kept)));
             }
             Some(old) => {

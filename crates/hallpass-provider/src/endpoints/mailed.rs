@@ -75,6 +75,12 @@ impl Provider {
         let inner = &self.inner;
         let policy = &inner.policy.people;
         let now = self.now();
+        let own = wanted
+            .browser
+            .and_then(|browser| self.browser_of_address(browser, wanted.address));
+        if let Some(name) = own {
+            return self.count_own_mail(wanted, name).await;
+        }
         let binding = wanted.browser.and_then(|b| b.binding.as_deref());
         let (store, secret) = (&*inner.store, inner.secrets.attempts());
         let mails = &inner.mails;
@@ -97,6 +103,28 @@ impl Provider {
         let most = policy.mails_per_address;
         let to = By::Address(&key);
         let counted = mails.count_everywhere(store, secret, &to, most, now);
+        Ok(Ok(counted.await?.is_ok()))
+    }
+
+    /// Where the owner of the address signed in before, what strangers had sent to it does not count: they could keep somebody out
+    /// who signs in by mail, or wants to recover.
+    async fn count_own_mail(
+        &self,
+        wanted: &Wanted<'_>,
+        name: [u8; 16],
+    ) -> Result<Result<bool, u32>, StoreError> {
+        let inner = &self.inner;
+        let name = u128::from_be_bytes(name);
+        let key = format!(
+            "{} {} {name:x}",
+            wanted.purpose.as_str(),
+            wanted.address.key()
+        );
+        let most = inner.policy.people.mails_per_address;
+        let (store, secret) = (&*inner.store, inner.secrets.attempts());
+        let to = By::Address(&key);
+        let mails = &inner.mails;
+        let counted = mails.count_everywhere(store, secret, &to, most, self.now());
         Ok(Ok(counted.await?.is_ok()))
     }
 

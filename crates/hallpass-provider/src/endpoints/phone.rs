@@ -11,8 +11,7 @@ use hallpass_core::{
     sign_in::{Method, Proof},
 };
 use hallpass_store::{
-    Commit, Committed, CredentialData, CredentialRecord, Phone, Spend, StoreError,
-    attempts::Counted,
+    Commit, CredentialData, CredentialRecord, Phone, Spend, StoreError, attempts::Counted,
 };
 use hallpass_types::{
     Bucket, Key, Once, PhoneNumber, Subject, Timestamp, constant_time_eq, sha256,
@@ -300,11 +299,9 @@ impl Provider {
                 .await?
         } else {
             writes.extend(self.ways_changed(&account.subject, added, browser).await?);
-            let commit = Commit { spends, writes };
-            match self.commit(commit).await? {
-                Committed::Done => Some(SetCookies::default()),
-                Committed::TooLate(_) => None,
-            }
+            let session = visitor.signed_in.key;
+            let done = self.changed_in(session, spends, writes).await?;
+            done.then(SetCookies::default)
         };
         if done.is_some() {
             self.give_back_code(&account.subject, right.counted).await;
@@ -338,7 +335,10 @@ impl Provider {
             self.ways_changed(&account.subject, removed, browser)
                 .await?,
         );
-        if self.changed(spends, writes).await? {
+        if self
+            .changed_in(visitor.signed_in.key, spends, writes)
+            .await?
+        {
             Ok(())
         } else {
             Err(Failure::Unavailable { retry_after: 1 })

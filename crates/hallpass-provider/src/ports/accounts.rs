@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use hallpass_core::access::Membership;
 use hallpass_store::{BoxFuture, CredentialData, StoreError, UserRecord};
-use hallpass_types::{ClientId, ContentDigest, CredentialId, IssuerId, Secret, Subject, Timestamp};
+use hallpass_types::{
+    ClientId, ContentDigest, CredentialId, EmailAddress, IssuerId, Secret, Subject, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -45,6 +47,16 @@ impl Account {
             disconnected: BTreeMap::new(),
             memberships: Arc::new([]),
         }
+    }
+
+    /// The mail address that the account says was verified.
+    #[must_use]
+    pub fn verified_address(&self) -> Option<EmailAddress> {
+        let verified = self.claims.get("email_verified").and_then(Value::as_bool);
+        let address = self.claims.get("email").and_then(Value::as_str)?;
+        EmailAddress::parse(address)
+            .ok()
+            .filter(|_| verified == Some(true))
     }
 
     /// Whether the person took back since what a client was granted then.

@@ -2,13 +2,17 @@
 //! with it: nothing.
 
 use hallpass_core::{policy::Policy, record::Activity, sign_in::Method};
-use hallpass_provider::ports::MailError;
+use hallpass_provider::{
+    browser,
+    endpoints::{Removed, Visited},
+    ports::MailError,
+};
 use hallpass_testkit::{Answer, Ask, Browser, Op, Request, Setup, Tokens, fixture, html, wire};
-use hallpass_types::Secret;
+use hallpass_types::{Opaque, Secret};
 
 use super::{
     people::{mail_to, target},
-    second_factor::enrolled,
+    second_factor::{self, enrolled},
 };
 
 const ALICE: &str = "alice@example.test";
@@ -386,6 +390,105 @@ async fn who_uses_up_the_mails_of_an_address_keeps_nobody_from_signing_in_or_bei
         op.provider.invite(&address).await.unwrap();
         assert_eq!(mail_to(&op, NEW).await.len(), number);
     }
+}
+
+// LG-04: where the owner signed in before, strangers use nothing up
+#[tokio::test]
+async fn the_owner_of_an_address_has_mails_left_where_they_signed_in_before() {
+    let op = by_mail().await;
+    let asked = async |browser: &mut Browser| {
+        let page = browser.get("/recover").await.text();
+        let typed = [("email", ALICE)];
+        let answer = browser.press(&page, "recover", "continue", &typed).await;
+        (answer.text(), mail_to(&op, ALICE).await.len())
+    };
+    let mut alice = op.browser();
+    alice.sign_in("alice").await;
+    let mut bob = op.browser();
+    bob.sign_in("bob").await;
+    let mut strange = op.browser();
+    for _ in 0..5 {
+        asked(&mut op.browser()).await;
+    }
+    let sent = mail_to(&op, ALICE).await.len();
+    let (page, number) = asked(&mut strange).await;
+    assert_eq!(number, sent, "it was used up");
+    let own = alice.cookie("known").unwrap().to_owned();
+    for mut other in [bob, {
+        let mut flipped = own.clone().into_bytes();
+        flipped[30] ^= 1;
+        let mut browser = op.browser();
+        let flipped = String::from_utf8_lossy(&flipped).into_owned();
+        browser.set_cookie("__Host-hallpass_known", &flipped);
+        browser
+    }] {
+        assert_eq!(
+            asked(&mut other).await.1,
+            sent,
+            "nor is there one for others"
+        );
+    }
+    for more in 1..=5 {
+        let (own, number) = asked(&mut alice).await;
+        assert_eq!(number, sent + more);
+        // What is shown does not tell whether anything is sent.
+        assert_eq!(words(&own), words(&page));
+    }
+    assert_eq!(asked(&mut alice).await.1, sent + 5, "there is an end");
+}
+
+/// What a page says, without its markup.
+fn words(page: &str) -> String {
+    let parts = page.split('<').skip(1);
+    parts
+        .filter_map(|part| part.split_once('>'))
+        .map(|(_, text)| text.trim())
+        .collect()
+}
+
+// LG-20, LG-31: the session was looked at before the owner ended it, and the change arrives after
+#[tokio::test]
+async fn what_is_sent_in_a_session_that_ends_meanwhile_adds_no_way_to_sign_in() {
+    let op = Op::start().await;
+    let mut thief = op.browser();
+    thief.sign_in("alice").await;
+    let cookies = browser::Browser {
+        session: thief.cookie("session").and_then(Opaque::parse),
+        binding: thief.cookie("browser").map(str::to_owned),
+        ..browser::Browser::default()
+    };
+    let provider = &op.provider;
+    let visited = provider.visit(&cookies, "/account/totp", true).await;
+    let Visited::Here(visitor) = visited.unwrap().0 else {
+        panic!("the thief's session is a good one");
+    };
+    let session = visitor.session_name();
+    let offer = provider.offer_totp(visitor.account(), session, "Example");
+    let offer = offer.unwrap();
+    let shown = format!("<p id=\"totp-secret\">{}</p>", offer.secret);
+    let typed = second_factor::code(&op, &second_factor::secret_of(&shown), 0);
+
+    let mut owner = op.browser();
+    let answer = owner.get("/account").await;
+    let page = owner.through_pages("alice", answer).await.text();
+    let answer = owner.press(&page, "everywhere", "sign-out-everywhere", &[]);
+    assert_eq!(answer.await.status, 303);
+
+    let given = (&*offer.sealed, &*typed);
+    let added = provider.add_totp(&visitor, given, &cookies).await;
+    assert!(!matches!(added, Ok(Ok(_))), "{added:?}");
+    let made = provider.new_recovery_codes(&visitor, &cookies).await;
+    assert!(made.is_err(), "{made:?}");
+    let all = provider.credentials(op.subject("alice")).await.unwrap();
+    for held in &all {
+        let removed = provider.remove_credential(&visitor, held.id, &cookies);
+        assert!(!matches!(removed.await, Ok(Removed::Done)), "{held:?}");
+        let renamed = provider.rename_credential(&visitor, held.id, "mine", &cookies);
+        assert!(renamed.await.is_err(), "{held:?}");
+    }
+    let left = provider.credentials(op.subject("alice")).await.unwrap();
+    assert_eq!(left, all);
+    assert_eq!(thief.get("/account").await.status, 303);
 }
 
 // LG-29

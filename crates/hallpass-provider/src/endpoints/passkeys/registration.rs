@@ -8,6 +8,7 @@ use hallpass_webauthn::{ALGORITHMS, Expected, Registration, verify_registration}
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::super::Visitor;
 use super::{CHALLENGE_AGE, Ceremony, PasskeyRefused, aaguid, described, lookup};
 use crate::{Failure, Provider, browser::Browser, ports::Account};
 
@@ -160,17 +161,17 @@ impl Provider {
         Ok(created.filter(|_| held.len() < MOST))
     }
 
-    /// Registers a passkey of a person.
+    /// Registers a passkey of a person who is signed in.
     ///
     /// # Errors
-    /// The store fails.
+    /// The session has ended, or the store fails.
     pub async fn add_passkey(
         &self,
-        account: &Account,
-        bound_to: &str,
+        visitor: &Visitor,
         browser: &Browser,
         given: &str,
     ) -> Result<Result<CredentialId, PasskeyRefused>, Failure> {
+        let (account, bound_to) = (visitor.account(), visitor.session_name());
         let created = self.new_passkey(account, bound_to, browser, given).await?;
         let Some((record, once)) = created else {
             return Ok(Err(PasskeyRefused::Refused));
@@ -180,7 +181,10 @@ impl Provider {
         let added = Activity::PasskeyAdded;
         let writes = self.ways_changed(&account.subject, added, browser).await?;
         //= WEBAUTHN#7.1 MUST: the identifier of a key is not registered for anybody yet
-        if self.changed(spends, writes).await? {
+        if self
+            .changed_in(visitor.signed_in.key, spends, writes)
+            .await?
+        {
             Ok(Ok(id))
         } else {
             Ok(Err(PasskeyRefused::Taken))

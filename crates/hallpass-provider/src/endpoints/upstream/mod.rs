@@ -423,9 +423,13 @@ impl Provider {
             None => {}
         }
         let record = self.identity(upstream, person, &signed_in.account);
-        match self.commit_credential(record, browser).await? {
-            Committed::Done => Ok(()),
-            Committed::TooLate(_) => Err(Reason::Taken.into()),
+        let linked = Activity::IdentityLinked;
+        let writes = self.ways_changed(&record.subject, linked, browser).await?;
+        let spends = vec![Spend::NewCredential(Box::new(record))];
+        if self.changed_in(signed_in.key, spends, writes).await? {
+            Ok(())
+        } else {
+            Err(Reason::Taken.into())
         }
     }
 
@@ -475,20 +479,6 @@ impl Provider {
             last_used_at: None,
             revision: 0,
         })
-    }
-
-    async fn commit_credential(
-        &self,
-        record: CredentialRecord,
-        browser: &Browser,
-    ) -> Result<Committed, Failure> {
-        let linked = Activity::IdentityLinked;
-        let writes = self.ways_changed(&record.subject, linked, browser).await?;
-        let commit = Commit {
-            spends: vec![Spend::NewCredential(Box::new(record))],
-            writes,
-        };
-        Ok(self.commit(commit).await?)
     }
 }
 
