@@ -1,5 +1,6 @@
 //! What was asked for and what came of it.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
@@ -166,6 +167,16 @@ impl History {
         entries
     }
 
+    /// Whether somebody of whom there is an entry may be waiting for an answer since before that moment.
+    #[must_use]
+    pub fn anybody_waits_since(&self, moment_us: u64) -> bool {
+        let entries = self.entries();
+        let all: BTreeSet<u32> = entries.iter().map(|entry| entry.actor).collect();
+        let later = entries.iter().filter(|entry| entry.asked_us > moment_us);
+        let later: BTreeSet<u32> = later.map(|entry| entry.actor).collect();
+        all != later
+    }
+
     /// How many entries ended that way since the history was that old.
     #[must_use]
     pub fn count(&self, outcome: Outcome, since_us: u64) -> usize {
@@ -200,5 +211,27 @@ impl History {
             .entries
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_asked_before_a_moment_waits_until_they_have_asked_again() {
+        let history = History::default();
+        let nothing = || Deed::Authorize { code: None };
+        assert!(!history.anybody_waits_since(0));
+        history.add(1, 5, nothing(), Outcome::Ok);
+        history.add(2, 8, nothing(), Outcome::Ok);
+        assert!(!history.anybody_waits_since(4));
+        assert!(
+            history.anybody_waits_since(5),
+            "the first may have one under way"
+        );
+        history.add(1, 9, nothing(), Outcome::Unknown);
+        assert!(!history.anybody_waits_since(5));
+        assert!(history.anybody_waits_since(8));
     }
 }

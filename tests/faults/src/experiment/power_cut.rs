@@ -32,8 +32,9 @@ pub(super) async fn run(setup: &Setup, mut report: Report) -> Result<Ran, Failed
         let copied = super::corruption::copy(scene.launch.data(), &copy);
         server.signal("CONT");
         copied?;
-        // Until everything that was under way has its answer.
+        // Until everything that was under way has its answer: nobody is still waiting who has asked before.
         scene.progress(20, LIMIT).await?;
+        scene.past(moment, LIMIT).await?;
         let before = scene.history.at(moment);
         if cut % 2 == 1 {
             tear(&copy.join("hallpass.sqlite-wal"))?;
@@ -47,7 +48,12 @@ pub(super) async fn run(setup: &Setup, mut report: Report) -> Result<Ran, Failed
         audit::tokens(&place, &entries, MOST_TOKENS, &mut found).await?;
         audit::codes(&place, &entries, &mut found).await?;
         looked_at = looked_at.saturating_add(found.active.len());
-        refuse(&check(&before, &found))?;
+        let violations = check(&before, &found);
+        if !violations.is_empty() {
+            let path = std::env::temp_dir().join(format!("{}-history.jsonl", report.experiment));
+            drop(History::of(before).write(&path));
+        }
+        refuse(&violations)?;
         require(!found.active.is_empty(), || "there was no load".to_owned())?;
         after.kill()?;
     }

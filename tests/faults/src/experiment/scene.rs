@@ -61,6 +61,22 @@ impl Scene {
         refuse(&violations)
     }
 
+    /// Waits until whoever has ever asked something has asked something after that moment, and has its answer: what they asked
+    /// before is over and in the history.
+    pub(crate) async fn past(&self, moment_us: u64, limit: Duration) -> Result<(), Failed> {
+        let began = std::time::Instant::now();
+        while self.history.anybody_waits_since(moment_us) {
+            require(began.elapsed() < limit, || {
+                format!(
+                    "somebody has waited for {limit:?}; {}",
+                    self.launch.log_end()
+                )
+            })?;
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
+    }
+
     /// Waits until that many more requests have succeeded.
     pub(crate) async fn progress(&self, more: usize, limit: Duration) -> Result<Duration, Failed> {
         let began = std::time::Instant::now();
