@@ -6,8 +6,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
-use hallpass_core::client::{Client, ClientOrigin};
-use hallpass_store::{Commit, Day, StoreError, Write};
+use hallpass_core::client::{Client, ClientOrigin, ClientRecord};
+use hallpass_store::{Commit, Day, StoreError, Write, same_client};
 use hallpass_types::{ClientId, Timestamp};
 
 use crate::{Provider, documents::Need};
@@ -26,7 +26,7 @@ const COMPLAINT: i64 = 60;
 /// Parsed clients.
 #[derive(Debug, Default)]
 pub(crate) struct ClientCache {
-    held: RwLock<HashMap<ClientId, (Timestamp, Arc<Client>)>>,
+    held: RwLock<HashMap<ClientId, Held>>,
     origins: RwLock<Arc<Origins>>,
     /// Whose turn it is to look for origins.
     scan: tokio::sync::Mutex<()>,
@@ -34,6 +34,16 @@ pub(crate) struct ClientCache {
     unreadable: Mutex<HashMap<ClientId, Timestamp>>,
     /// Clients that registered themselves, and the day for which it is written down that they were used.
     used: Mutex<HashMap<ClientId, Day>>,
+}
+
+/// A client as it was read. It is kept when it is too old to be used, since what is in the store is mostly the same still and
+/// need not be parsed again then.
+#[derive(Debug)]
+struct Held {
+    at: Timestamp,
+    client: Arc<Client>,
+    /// None for one that is not in the store.
+    record: Option<Arc<ClientRecord>>,
 }
 
 /// Origins of the browser applications that were there at one time.
@@ -105,16 +115,35 @@ impl ClientCache {
             return None;
         }
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
-        let (at, client) = held.get(id)?;
+        let Held { at, client, .. } = held.get(id)?;
         (now.since(*at) < bound && now >= *at).then(|| client.clone())
     }
 
-    fn put(&self, client: &Arc<Client>, now: Timestamp) {
+    /// The client that was made of the same record before, which holds from now on again.
+    fn renewed(&self, record: &ClientRecord, now: Timestamp) -> Option<Arc<Client>> {
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        let held = held.get_mut(&record.client_id)?;
+        let same = held
+            .record
+            .as_deref()
+            .is_some_and(|held| same_client(held, record));
+        same.then(|| {
+            held.at = now;
+            held.client.clone()
+        })
+    }
+
+    fn put(&self, client: &Arc<Client>, record: Option<ClientRecord>, now: Timestamp) {
         let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
         if held.len() >= CAPACITY {
             held.clear();
         }
-        held.insert(client.id.clone(), (now, client.clone()));
+        let new = Held {
+            at: now,
+            client: client.clone(),
+            record: record.map(Arc::new),
+        };
+        held.insert(client.id.clone(), new);
     }
 }
 
@@ -126,6 +155,11 @@ impl Provider {
     /// The store fails, or its secret cannot be opened.
     pub async fn client(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
         self.find_client(id, Need::Recent).await
+    }
+
+    /// Reads a client anew when it is asked for the next time.
+    pub fn forget_client(&self, id: &ClientId) {
+        self.inner.clients.forget(id);
     }
 
     /// The client with that identifier, which wants something new. One whose metadata cannot be had now gets nothing.
@@ -161,6 +195,9 @@ impl Provider {
         if record.disabled {
             return Ok(None);
         }
+        if let Some(client) = self.inner.clients.renewed(&record, now) {
+            return Ok(Some(client));
+        }
         let plain = match &record.secret_sealed {
             Some(sealed) => {
                 let opened = self.inner.secrets.open_client_secret(id.as_str(), sealed);
@@ -180,7 +217,7 @@ impl Provider {
                 return Ok(None);
             }
         };
-        self.inner.clients.put(&client, now);
+        self.inner.clients.put(&client, Some(record), now);
         Ok(Some(client))
     }
 
@@ -217,7 +254,7 @@ impl Provider {
                 return Ok(None);
             }
         };
-        inner.clients.put(&client, now);
+        inner.clients.put(&client, None, now);
         Ok(Some(client))
     }
 
@@ -314,8 +351,6 @@ fn is_web_origin(origin: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use hallpass_core::client::ClientRecord;
-
     use super::*;
 
     #[test]
@@ -361,12 +396,36 @@ mod tests {
             updated_at: Timestamp(0),
         };
         let client = Client::from_record(&record, &policy, None).unwrap();
-        cache.put(&Arc::new(client), Timestamp(1000));
+        cache.put(&Arc::new(client), Some(record.clone()), Timestamp(1000));
         let held = |at, bound| cache.get(&record.client_id, Timestamp(at), bound).is_some();
         assert!(held(1000, 1) && held(1004, 5));
         assert!(!held(1001, 1) && !held(1005, 5));
         assert!(!held(999, 1), "a clock set back");
         assert!(!held(1000, 0));
+        // Read again and the same: what was made of it holds from then on.
+        let first = cache.get(&record.client_id, Timestamp(1000), 1).unwrap();
+        let again = cache.renewed(&record, Timestamp(2000)).unwrap();
+        assert!(Arc::ptr_eq(&first, &again) && held(2000, 1));
+        // Anything else is made anew, however little differs.
+        for other in [
+            ClientRecord {
+                updated_at: Timestamp(1),
+                ..record.clone()
+            },
+            ClientRecord {
+                secret: Some(hallpass_types::ContentDigest([1; 32])),
+                ..record.clone()
+            },
+            ClientRecord {
+                client_id: ClientId::parse("b").unwrap(),
+                ..record.clone()
+            },
+        ] {
+            assert!(cache.renewed(&other, Timestamp(3000)).is_none());
+        }
+        assert!(!held(3000, 1));
+        cache.forget(&record.client_id);
+        assert!(cache.renewed(&record, Timestamp(2000)).is_none());
     }
 
     #[test]

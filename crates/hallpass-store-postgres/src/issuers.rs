@@ -265,6 +265,17 @@ impl Readers {
             .await
     }
 
+    pub(crate) async fn keys_changed(
+        &self,
+        since: Timestamp,
+        after: Option<IssuerId>,
+    ) -> Read<Vec<IssuerId>> {
+        let last = after.map_or(-1, |IssuerId(id)| i64::from(id));
+        let params: Params<'_> = &[&since.0, &last, &most(MAX_PAGE)];
+        self.all(sql::KEYS_CHANGED, params, |row| small(row, 0).map(IssuerId))
+            .await
+    }
+
     pub(crate) async fn due_issuers(
         &self,
         now: Timestamp,

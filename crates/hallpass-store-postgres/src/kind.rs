@@ -274,9 +274,14 @@ impl Kind {
             Self::ChangeRoot => spec(
                 "roots",
                 &[],
-                &[("expected", Int), ("revision", Int), ("record", Bytes)],
+                &[
+                    ("expected", Int),
+                    ("revision", Int),
+                    ("record", Bytes),
+                    ("changed", Int),
+                ],
                 update(
-                    "revision = i.revision, record = i.record",
+                    "revision = i.revision, record = i.record, changed = i.changed",
                     "t.revision = i.expected",
                 ),
             ),
@@ -357,7 +362,12 @@ impl Kind {
                 &[("lookup", Bytes), ("revision", Int), ("record", Bytes)],
                 NEW,
             ),
-            Self::NewRoot => spec("roots", &[], &[("revision", Int), ("record", Bytes)], NEW),
+            Self::NewRoot => spec(
+                "roots",
+                &[],
+                &[("revision", Int), ("record", Bytes), ("changed", Int)],
+                NEW,
+            ),
             Self::NewDirectory => spec(
                 "directories",
                 &[],
@@ -470,8 +480,8 @@ impl Kind {
             Self::PutSigningKey => spec(
                 "signing_keys",
                 KID,
-                RECORD,
-                replace("record = excluded.record"),
+                &[("record", Bytes), ("changed", Int)],
+                replace("record = excluded.record, changed = excluded.changed"),
             ),
             Self::DeleteSigningKey => spec("signing_keys", KID, &[], DELETE),
             Self::PutActivity => spec(

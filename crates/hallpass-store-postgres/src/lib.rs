@@ -2,10 +2,11 @@
 //!
 //! Whatever may happen once is one statement whose number of changed rows decides. Commits of one shape share a statement;
 //! questions share connections. Nothing is cached between calls, and nothing here needs a sequence, a notification or a
-//! lock that is not a row.
+//! lock that is not a row; notifications are used for hints, where there are any.
 
 mod admin;
 mod failure;
+mod hints;
 mod issuers;
 mod kind;
 mod link;

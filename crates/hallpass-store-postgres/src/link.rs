@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, hash_map::RandomState},
+    future::poll_fn,
     hash::{BuildHasher as _, Hasher as _},
     sync::{
         Arc, Mutex, PoisonError,
@@ -11,10 +12,10 @@ use std::{
 };
 
 use tokio::{
-    sync::OnceCell,
+    sync::{OnceCell, mpsc},
     time::{Instant, timeout},
 };
-use tokio_postgres::{Client, Statement};
+use tokio_postgres::{AsyncMessage, Client, Notification, Statement};
 
 use crate::{
     failure::{Failure, describe},
@@ -23,6 +24,9 @@ use crate::{
     stats::Stats,
     tls::Connector,
 };
+
+/// Where it goes what a database tells by itself.
+pub(crate) type Told = mpsc::Sender<Notification>;
 
 /// How to make connections.
 #[derive(Debug)]
@@ -69,9 +73,14 @@ impl Dialer {
     /// A connection to the first place that has a database that can be written. The place of the last time comes first.
     /// Each has the time that connecting may take, since one may drop what is sent to it.
     pub(crate) async fn dial(&self) -> Result<Link, Failure> {
+        self.dial_for(None).await
+    }
+
+    /// The same; what the database tells on that connection by itself is passed on, until the connection ends.
+    pub(crate) async fn dial_for(&self, told: Option<Told>) -> Result<Link, Failure> {
         let mut failed = Vec::new();
         for place in self.found().await {
-            match self.dial_at(&place).await {
+            match self.dial_at(&place, told.clone()).await {
                 Ok(link) => {
                     self.stats.connects.fetch_add(1, Relaxed);
                     *self.good() = Some(place);
@@ -103,14 +112,27 @@ impl Dialer {
         found
     }
 
-    async fn dial_at(&self, place: &Place) -> Result<Link, String> {
+    async fn dial_at(&self, place: &Place, told: Option<Told>) -> Result<Link, String> {
         let config = place.alone(&self.address.config);
         let connecting = async {
-            let (client, connection) = config.connect(self.connector.clone()).await?;
+            let (client, mut connection) = config.connect(self.connector.clone()).await?;
             tokio::spawn(async move {
-                if let Err(error) = connection.await {
-                    let error = describe(&error);
-                    tracing::debug!(error, "store.connection_ended: PostgreSQL");
+                loop {
+                    match poll_fn(|context| connection.poll_message(context)).await {
+                        Some(Ok(AsyncMessage::Notification(said))) => {
+                            if let Some(told) = &told {
+                                // Nobody is there any more, or everybody has enough.
+                                drop(told.try_send(said));
+                            }
+                        }
+                        Some(Ok(_)) => {}
+                        Some(Err(error)) => {
+                            let error = describe(&error);
+                            tracing::debug!(error, "store.connection_ended: PostgreSQL");
+                            break;
+                        }
+                        None => break,
+                    }
                 }
             });
             client

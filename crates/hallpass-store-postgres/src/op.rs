@@ -210,15 +210,15 @@ fn spend(issuer: IssuerId, spend: Spend) -> Result<Vec<Step>, StoreError> {
         }
         Spend::Root { from, record } => {
             let encoded = owned(encode(issuer, &[], &*record)?);
-            let revision = int(record.revision);
+            let (revision, changed) = (int(record.revision), int(record.changed_at.0));
             Step::Row(match from {
                 None => Op {
                     kind: Kind::NewRoot,
-                    values: vec![revision, encoded],
+                    values: vec![revision, encoded, changed],
                 },
                 Some(from) => Op {
                     kind: Kind::ChangeRoot,
-                    values: vec![int(from), revision, encoded],
+                    values: vec![int(from), revision, encoded, changed],
                 },
             })
         }
@@ -445,6 +445,7 @@ fn push_write(issuer: IssuerId, write: Write, out: &mut Vec<Op>) -> Result<(), S
             values: vec![
                 bytes(&record.kid),
                 owned(encode(issuer, &[record.kid.as_bytes()], &*record)?),
+                int(record.changed_at().0),
             ],
         },
         Write::DeleteSigningKey(kid) => Op {

@@ -77,6 +77,9 @@ pub(crate) const CREDENTIALS: &str =
 pub(crate) const CREDENTIAL_BY_LOOKUP: &str =
     "SELECT id, record, subject FROM credentials WHERE issuer = $1 AND lookup = $2";
 pub(crate) const SIGNING_KEYS: &str = "SELECT kid, record FROM signing_keys WHERE issuer = $1";
+pub(crate) const KEYS_CHANGED: &str =
+    "SELECT issuer FROM signing_keys WHERE changed >= $1 AND +issuer > $2
+    UNION SELECT issuer FROM roots WHERE changed >= $1 AND +issuer > $2 ORDER BY issuer LIMIT $3";
 pub(crate) const PARTICIPANTS: &str = "SELECT id, record FROM participants
     WHERE issuer = $1 AND bucket = $2 AND id >= $3 AND id <= $4";
 /// One participation of each client: one look for each, however many it has. Behind the session comes what stands for the

@@ -13,8 +13,9 @@ use hallpass_core::{
 use hallpass_store::migration::Migration;
 use hallpass_store::{
     ActivityPlace, AdminKind, AdminRecord, AuditRecord, BoxFuture, CodeWithUser, Commit, Committed,
-    CredentialRecord, Day, InitialAccessRecord, IssuerDone, IssuerRecord, IssuerWork, KeyRecord,
-    NewIssuer, Page, RootRecord, SessionWithUser, Spend, Standing, Store, StoreError, UserRecord,
+    CredentialRecord, Day, Hint, InitialAccessRecord, IssuerDone, IssuerRecord, IssuerWork,
+    KeyRecord, NewIssuer, Page, RootRecord, SessionWithUser, Spend, Standing, Store, StoreError,
+    UserRecord,
 };
 use hallpass_types::{
     Bucket, ClientId, Code, ContentDigest, Delivery, GrantId, IssuerId, Key, Session, Subject,
@@ -23,6 +24,7 @@ use hallpass_types::{
 use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
+    hints::Hints,
     issuers::Issuers,
     link::Dialer,
     migration,
@@ -45,6 +47,7 @@ pub struct PostgresStore {
     readers: Readers,
     background: Background,
     issuers: Issuers,
+    hints: Hints,
     queue: Arc<Queue>,
     stats: Arc<Stats>,
 }
@@ -77,6 +80,7 @@ impl PostgresStore {
             readers: Readers::new(&dialer),
             background: Background::new(&dialer),
             issuers: Issuers::new(&dialer),
+            hints: Hints::new(&dialer),
             queue,
             stats,
         })
@@ -414,11 +418,23 @@ impl Store for PostgresStore {
     }
 
     fn create_issuer(&self, new: NewIssuer) -> Answer<'_, Option<IssuerRecord>> {
-        Box::pin(async move { self.issuers.create(&new).await })
+        Box::pin(async move {
+            let made = self.issuers.create(&new).await?;
+            if made.is_some() {
+                self.hints.tell(&self.readers, &[Hint::Issuers]).await;
+            }
+            Ok(made)
+        })
     }
 
     fn change_issuer(&self, revision: u64, record: IssuerRecord) -> Answer<'_, bool> {
-        Box::pin(async move { self.issuers.change(revision, &record).await })
+        Box::pin(async move {
+            let changed = self.issuers.change(revision, &record).await?;
+            if changed {
+                self.hints.tell(&self.readers, &[Hint::Issuers]).await;
+            }
+            Ok(changed)
+        })
     }
 
     fn commit_issuer(
@@ -428,13 +444,23 @@ impl Store for PostgresStore {
         commit: Commit,
     ) -> Answer<'_, IssuerDone> {
         Box::pin(async move {
+            let mut hints = Hint::of(beside, &commit);
+            hints.push(Hint::Issuers);
             let rows = Rows::of(beside, commit)?;
-            self.issuers.with_commit(&work, &rows).await
+            let done = self.issuers.with_commit(&work, &rows).await?;
+            if let IssuerDone::Done(_) = &done {
+                self.hints.tell(&self.readers, &hints).await;
+            }
+            Ok(done)
         })
     }
 
     fn erase_issuer(&self, issuer: IssuerId, limit: usize) -> Answer<'_, u64> {
         Box::pin(self.background.erase(issuer, limit))
+    }
+
+    fn keys_changed(&self, since: Timestamp, after: Option<IssuerId>) -> Answer<'_, Vec<IssuerId>> {
+        Box::pin(self.readers.keys_changed(since, after))
     }
 
     fn due_issuers(
@@ -516,6 +542,7 @@ impl Store for PostgresStore {
             if commit.spends.is_empty() && commit.writes.is_empty() {
                 return Ok(Committed::Done);
             }
+            let hints = Hint::of(issuer, &commit);
             let rows = Rows::of(issuer, commit)?;
             let (reply, outcome) = oneshot::channel();
             self.queue.push(Job {
@@ -523,14 +550,22 @@ impl Store for PostgresStore {
                 reply,
                 since: Instant::now(),
             });
-            outcome.await.unwrap_or_else(|_| {
+            let done = outcome.await.unwrap_or_else(|_| {
                 Err(StoreError::unavailable("the tasks that commit have ended"))
-            })
+            })?;
+            if done == Committed::Done && !hints.is_empty() {
+                self.hints.tell(&self.readers, &hints).await;
+            }
+            Ok(done)
         })
     }
 
     fn purge(&self, below: Bucket, limit: usize) -> Answer<'_, u64> {
         Box::pin(self.background.purge(below, limit))
+    }
+
+    fn hint(&self) -> BoxFuture<'_, Hint> {
+        Box::pin(self.hints.next())
     }
 
     fn clock(&self) -> Answer<'_, Option<Timestamp>> {

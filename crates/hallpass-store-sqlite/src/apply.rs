@@ -253,12 +253,24 @@ fn spend(db: &Connection, id: IssuerId, spend: &SpendRow) -> Result<bool> {
             from: None,
             revision,
             record,
-        } => run(db, sql::SPEND_NEW_ROOT, params![issuer, revision, record]).map(any),
+            changed,
+        } => run(
+            db,
+            sql::SPEND_NEW_ROOT,
+            params![issuer, revision, record, changed],
+        )
+        .map(any),
         SpendRow::Root {
             from: Some(from),
             revision,
             record,
-        } => run(db, sql::SPEND_ROOT, params![issuer, from, revision, record]).map(any),
+            changed,
+        } => run(
+            db,
+            sql::SPEND_ROOT,
+            params![issuer, from, revision, record, changed],
+        )
+        .map(any),
         SpendRow::Directory {
             from: 0,
             revision,
@@ -382,9 +394,11 @@ fn write(db: &Connection, IssuerId(issuer): IssuerId, write: &WriteRow) -> Resul
             run(db, sql::DELETE_REGISTRATION, params![issuer, client])?;
             run(db, sql::DELETE_CLIENT, params![issuer, client])
         }
-        WriteRow::SigningKey(kid, record) => {
-            run(db, sql::PUT_SIGNING_KEY, params![issuer, kid, record])
-        }
+        WriteRow::SigningKey(kid, record, changed) => run(
+            db,
+            sql::PUT_SIGNING_KEY,
+            params![issuer, kid, record, changed],
+        ),
         WriteRow::ClientUsed(client, day) => {
             let values = params![issuer, client.as_str(), day.0];
             run(db, sql::CLIENT_USED, values)

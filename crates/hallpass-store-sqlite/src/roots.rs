@@ -1,8 +1,10 @@
 //! Reading what there is once for an issuer, and which issuers there are.
 
+use std::collections::BTreeSet;
+
 use hallpass_core::access::Directory;
 use hallpass_store::{MAX_PAGE, RootRecord, encoding::decode};
-use hallpass_types::IssuerId;
+use hallpass_types::{IssuerId, Timestamp};
 use rusqlite::{Connection, params};
 
 use crate::{
@@ -42,4 +44,22 @@ pub(crate) fn numbers(
         found.push((IssuerId(row.get(0)?), row.get(1)?));
     }
     Ok(found)
+}
+
+pub(crate) fn keys_changed(
+    db: &Connection,
+    since: Timestamp,
+    after: Option<IssuerId>,
+) -> Read<Vec<IssuerId>> {
+    let after = after.map_or(-1, |after| i64::from(after.0));
+    let limit = i64::try_from(MAX_PAGE).unwrap_or(i64::MAX);
+    let mut found = BTreeSet::new();
+    for sql in [sql::KEYS_CHANGED, sql::ROOTS_CHANGED] {
+        let mut statement = cached(db, sql)?;
+        let mut rows = statement.query(params![since.0, after, limit])?;
+        while let Some(row) = rows.next()? {
+            found.insert(IssuerId(row.get(0)?));
+        }
+    }
+    Ok(found.into_iter().take(MAX_PAGE).collect())
 }

@@ -45,6 +45,8 @@ statements! {
     CREDENTIALS = "SELECT id, record FROM credentials WHERE issuer = ?1 AND subject = ?2 LIMIT ?3";
     CREDENTIAL_BY_LOOKUP = "SELECT id, record, subject FROM credentials WHERE issuer = ?1 AND lookup = ?2";
     SIGNING_KEYS = "SELECT kid, record FROM signing_keys WHERE issuer = ?1";
+    KEYS_CHANGED = "SELECT DISTINCT issuer FROM signing_keys WHERE changed >= ?1 AND +issuer > ?2 ORDER BY issuer LIMIT ?3";
+    ROOTS_CHANGED = "SELECT issuer FROM roots WHERE changed >= ?1 AND +issuer > ?2 ORDER BY issuer LIMIT ?3";
     TALLIES = "SELECT bucket, id, n FROM tallies
         WHERE issuer = ?1 AND bucket >= ?2 AND bucket <= ?3 ORDER BY bucket, id LIMIT 100000";
     COUNT_ACTIVE = "SELECT count(*) FROM active_people WHERE issuer = ?1 AND bucket = ?2";
@@ -107,7 +109,8 @@ statements! {
     SPEND_IDLE_CLIENT = "SELECT 1 FROM registrations WHERE issuer = ?1 AND client = ?2 AND used < ?3";
     SPEND_INITIAL_ACCESS = "UPDATE initial_access SET uses = uses + 1
         WHERE issuer = ?1 AND id = ?2 AND (max_uses IS NULL OR uses < max_uses)";
-    SPEND_NEW_ROOT = "INSERT INTO roots (issuer, revision, record) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+    SPEND_NEW_ROOT = "INSERT INTO roots (issuer, revision, record, changed) VALUES (?1, ?2, ?3, ?4)
+        ON CONFLICT DO NOTHING";
     SPEND_NEW_DIRECTORY = "INSERT INTO directories (issuer, revision, record) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
     SPEND_DIRECTORY = "UPDATE directories SET revision = ?3, record = ?4 WHERE issuer = ?1 AND revision = ?2";
     SPEND_NEW_ADMIN = "INSERT INTO admin_records (issuer, kind, id, revision, record)
@@ -117,7 +120,7 @@ statements! {
     DELETE_ADMIN = "DELETE FROM admin_records WHERE issuer = ?1 AND kind = ?2 AND id = ?3 AND revision = ?4";
     FORGET_ADMIN = "DELETE FROM admin_records WHERE issuer = ?1 AND kind = ?2 AND id = ?3";
     SPEND_AUDIT = "INSERT INTO audit_lines (issuer, seq, record) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
-    SPEND_ROOT = "UPDATE roots SET revision = ?3, record = ?4 WHERE issuer = ?1 AND revision = ?2";
+    SPEND_ROOT = "UPDATE roots SET revision = ?3, record = ?4, changed = ?5 WHERE issuer = ?1 AND revision = ?2";
     FORGET_INITIAL_ACCESS = "DELETE FROM initial_access WHERE (issuer, id) IN
         (SELECT issuer, id FROM initial_access WHERE issuer = ?1 LIMIT ?2)";
     SPEND_USER = "UPDATE OR IGNORE users SET username_key = ?4, revision = ?5, record = ?6
@@ -170,8 +173,8 @@ statements! {
     PUT_INITIAL_ACCESS = "INSERT INTO initial_access (issuer, id, uses, max_uses, record) VALUES (?1, ?2, ?3, ?4, ?5)
         ON CONFLICT DO UPDATE SET uses = excluded.uses, max_uses = excluded.max_uses, record = excluded.record";
     DELETE_INITIAL_ACCESS = "DELETE FROM initial_access WHERE issuer = ?1 AND id = ?2";
-    PUT_SIGNING_KEY = "INSERT INTO signing_keys (issuer, kid, record) VALUES (?1, ?2, ?3)
-        ON CONFLICT DO UPDATE SET record = excluded.record";
+    PUT_SIGNING_KEY = "INSERT INTO signing_keys (issuer, kid, record, changed) VALUES (?1, ?2, ?3, ?4)
+        ON CONFLICT DO UPDATE SET record = excluded.record, changed = excluded.changed";
     DELETE_SIGNING_KEY = "DELETE FROM signing_keys WHERE issuer = ?1 AND kid = ?2";
     PUT_DELIVERY = "INSERT INTO deliveries (issuer, bucket, id, attempts, next_at, record)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
@@ -285,9 +288,23 @@ mod tests {
                         &*step,
                         "COMPOUND QUERY" | "LEFT-MOST SUBQUERY" | "UNION ALL"
                     )
-                    || step == "USE TEMP B-TREE FOR DISTINCT";
+                    || step == "USE TEMP B-TREE FOR DISTINCT"
+                    // Of the few that have changed, and no more.
+                    || step == "USE TEMP B-TREE FOR ORDER BY" && sql.contains("changed >= ?1");
                 assert!(fine, "{step}: {sql}");
             }
+        }
+    }
+
+    #[test]
+    fn what_has_changed_is_found_without_a_look_at_the_rest() {
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch(&crate::migration::schema()).unwrap();
+        for sql in [KEYS_CHANGED, ROOTS_CHANGED] {
+            let mut plan = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let steps = plan.query_map([0, 0, 0], |row| row.get::<_, String>("detail"));
+            let steps: Vec<String> = steps.unwrap().map(Result::unwrap).collect();
+            assert!(steps[0].contains("_changed (changed>?)"), "{steps:?}");
         }
     }
 

@@ -549,6 +549,10 @@ impl Store for SqliteStore {
         Box::pin(self.number(Work::EraseIssuer(issuer, limit)))
     }
 
+    fn keys_changed(&self, since: Timestamp, after: Option<IssuerId>) -> Answer<'_, Vec<IssuerId>> {
+        self.read(move |db| roots::keys_changed(db, since, after))
+    }
+
     fn due_issuers(
         &self,
         now: Timestamp,

@@ -115,6 +115,7 @@ pub(crate) enum SpendRow {
         from: Option<u32>,
         revision: u32,
         record: Vec<u8>,
+        changed: i64,
     },
     Delivery {
         place: Place,
@@ -148,7 +149,8 @@ pub(crate) enum WriteRow {
     ForgetConsent(Subject, ClientId),
     Client(ClientRow),
     DeleteClient(ClientId),
-    SigningKey(String, Vec<u8>),
+    /// With the moment at which others have to know of it.
+    SigningKey(String, Vec<u8>, i64),
     DeleteSigningKey(String),
     ClientUsed(ClientId, Day),
     InitialAccess {
@@ -337,6 +339,7 @@ fn spend_row(issuer: IssuerId, spend: Spend) -> Result<SpendRow, StoreError> {
             from,
             revision: record.revision,
             record: encode(issuer, &[], &*record)?,
+            changed: record.changed_at.0,
         },
         Spend::Delivery {
             key,
@@ -413,7 +416,8 @@ fn write_row(issuer: IssuerId, write: Write) -> Result<WriteRow, StoreError> {
         Write::DeleteClient(client) => WriteRow::DeleteClient(client),
         Write::SigningKey(record) => {
             let encoded = encode(issuer, &[record.kid.as_bytes()], &*record)?;
-            WriteRow::SigningKey(record.kid, encoded)
+            let changed = record.changed_at().0;
+            WriteRow::SigningKey(record.kid, encoded, changed)
         }
         Write::DeleteSigningKey(kid) => WriteRow::DeleteSigningKey(kid),
         Write::ClientUsed(client, day) => WriteRow::ClientUsed(client, day),

@@ -15,8 +15,9 @@ use hallpass_types::{
 
 use crate::{
     ActivityPlace, AdminKind, AdminRecord, AuditRecord, BoxFuture, CodeWithUser, Commit, Committed,
-    CredentialRecord, Day, InitialAccessRecord, IssuerDone, IssuerRecord, IssuerWork, KeyRecord,
-    NewIssuer, Page, RootRecord, SessionWithUser, Standing, Store, StoreError, UserRecord,
+    CredentialRecord, Day, Hint, InitialAccessRecord, IssuerDone, IssuerRecord, IssuerWork,
+    KeyRecord, NewIssuer, Page, RootRecord, SessionWithUser, Standing, Store, StoreError,
+    UserRecord,
 };
 
 /// What a question to a store is answered with.
@@ -57,6 +58,11 @@ macro_rules! verbs {
         }
 
         impl<S: Around> Store for S {
+            // It waits for others, and asks nothing.
+            fn hint(&self) -> BoxFuture<'_, Hint> {
+                self.inner().hint()
+            }
+
             $(
                 fn $name<'a>(&'a self, $($arg: $type),*) -> Answer<'a, $answer> {
                     self.around(Verb::$kind, || self.inner().$name($($arg),*))
@@ -106,6 +112,7 @@ verbs! {
     ActivityBefore activity_before(issuer: IssuerId, before: Option<ActivityPlace>, limit: usize) -> Vec<(ActivityPlace, ActivityRecord)>;
     Commit commit(issuer: IssuerId, commit: Commit) -> Committed;
     SigningKeys signing_keys(issuer: IssuerId) -> Vec<KeyRecord>;
+    KeysChanged keys_changed(since: Timestamp, after: Option<IssuerId>) -> Vec<IssuerId>;
     DueDeliveries due_deliveries(issuer: IssuerId, now: Timestamp, limit: usize) -> Vec<(Key<Delivery>, DeliveryRecord)>;
     Issuer issuer(identifier: &'a str) -> IssuerId;
     IssuerNumbers issuer_numbers(after: Option<IssuerId>, limit: usize) -> Vec<(IssuerId, String)>;

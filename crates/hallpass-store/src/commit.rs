@@ -164,10 +164,30 @@ pub enum Spend {
 /// Whether two client records say the same.
 #[must_use]
 pub fn same_client(a: &ClientRecord, b: &ClientRecord) -> bool {
-    match (serde_json::to_value(a), serde_json::to_value(b)) {
-        (Ok(a), Ok(b)) => a == b,
-        (Ok(_) | Err(_), Err(_)) | (Err(_), Ok(_)) => false,
-    }
+    let ClientRecord {
+        client_id,
+        metadata,
+        secret,
+        secret_sealed,
+        secret_expires_at,
+        registration_token,
+        origin,
+        policies,
+        disabled,
+        created_at,
+        updated_at,
+    } = a;
+    *client_id == b.client_id
+        && *metadata == b.metadata
+        && *secret == b.secret
+        && *secret_sealed == b.secret_sealed
+        && *secret_expires_at == b.secret_expires_at
+        && *registration_token == b.registration_token
+        && *origin == b.origin
+        && *policies == b.policies
+        && *disabled == b.disabled
+        && *created_at == b.created_at
+        && *updated_at == b.updated_at
 }
 
 /// Whether two lists hold the same signing keys, in any order.

@@ -11,6 +11,7 @@ pub mod contract;
 mod credential;
 pub mod encoding;
 mod error;
+mod hint;
 mod histogram;
 mod issuer;
 mod memory;
@@ -29,6 +30,7 @@ pub use credential::{
     CredentialData, CredentialRecord, Email, Passkey, Phone, RecoveryCodes, Totp, Upstream,
 };
 pub use error::StoreError;
+pub use hint::Hint;
 pub use histogram::{Histogram, HistogramSnapshot};
 pub use issuer::{IssuerDone, IssuerRecord, IssuerState, IssuerWork, NewIssuer};
 pub use memory::MemoryStore;

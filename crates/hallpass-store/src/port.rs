@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     AdminKind, AdminRecord, AuditRecord, CodeWithUser, Commit, Committed, CredentialRecord, Day,
-    InitialAccessRecord, IssuerDone, IssuerRecord, IssuerWork, NewIssuer, RootRecord,
+    Hint, InitialAccessRecord, IssuerDone, IssuerRecord, IssuerWork, NewIssuer, RootRecord,
     SessionWithUser, StoreError, together,
 };
 
@@ -113,6 +113,14 @@ pub struct KeyRecord {
     /// For a retiring key: until when something that it signed can be good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_until: Option<Timestamp>,
+}
+
+impl KeyRecord {
+    /// When others have to know of it: when it was made or entered its phase.
+    #[must_use]
+    pub fn changed_at(&self) -> Timestamp {
+        self.phase_since.max(self.created_at)
+    }
 }
 
 /// The life of a signing key.
@@ -313,6 +321,10 @@ pub trait Store: Send + Sync + 'static {
     ) -> Answer<'_, Vec<(IssuerId, String)>>;
     /// All signing keys.
     fn signing_keys(&self, issuer: IssuerId) -> Answer<'_, Vec<KeyRecord>>;
+    /// Issuers of which a signing key entered its phase, or whose root was changed, at or after `since` by the clock of who
+    /// wrote that; in order of their numbers, after `after`, at most [`MAX_PAGE`]. A key that was deleted leaves no trace
+    /// here.
+    fn keys_changed(&self, since: Timestamp, after: Option<IssuerId>) -> Answer<'_, Vec<IssuerId>>;
     /// The clients that take part in a session, or did before it ended, in any order.
     fn participants(
         &self,
@@ -420,6 +432,11 @@ pub trait Store: Send + Sync + 'static {
     /// machine.
     fn clock(&self) -> Answer<'_, Option<Timestamp>> {
         Box::pin(std::future::ready(Ok(None)))
+    }
+    /// The next [`Hint`] of a change by another process; for one who asks, again and again. Where a store has none this never
+    /// ends: nothing may depend on it.
+    fn hint(&self) -> BoxFuture<'_, Hint> {
+        Box::pin(std::future::pending())
     }
     /// Fails when the store cannot serve.
     fn ready(&self) -> Answer<'_, ()>;

@@ -74,6 +74,7 @@ short! {
     f19_jobs "F19";
     f21_corruption "F21";
     f22_locked_database "F22";
+    n01_hints "N01";
     l01_idle_connections "L01";
     l02_slow_clients "L02";
     l04_large_bodies "L04";

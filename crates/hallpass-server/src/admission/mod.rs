@@ -266,6 +266,7 @@ const fn is_counted(verb: Verb) -> bool {
         | Verb::ActivityBefore
         | Verb::Commit => true,
         Verb::SigningKeys
+        | Verb::KeysChanged
         | Verb::DueDeliveries
         | Verb::Issuer
         | Verb::IssuerNumbers

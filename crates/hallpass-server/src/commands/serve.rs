@@ -227,7 +227,12 @@ impl Started {
         } = *self;
         let healthy = Arc::new(AtomicBool::new(true));
         let rotation = config.keys.rotation;
-        let own = jobs::run(provider.clone(), rotation, Arc::clone(&healthy));
+        let own = jobs::run(
+            provider.clone(),
+            rotation,
+            Arc::clone(&healthy),
+            issuers.keys_hinted(),
+        );
         let others = issuers::jobs::run(issuers.clone(), rotation);
         let ended = Arc::new(Notify::new());
         let end = Arc::clone(&ended);

@@ -71,6 +71,15 @@ impl Held {
         })
     }
 
+    /// Some of those that are in memory now.
+    pub(super) fn those(&self, wanted: impl Fn(IssuerId) -> bool) -> Vec<Hallpass> {
+        self.read(|slots| {
+            let some = slots.iter().filter(|(id, _)| wanted(**id));
+            let loaded = some.filter_map(|(_, slot)| slot.cell.get());
+            loaded.filter_map(Clone::clone).collect()
+        })
+    }
+
     /// Those that are in memory now.
     pub(super) fn all(&self) -> Vec<Hallpass> {
         self.read(|slots| {

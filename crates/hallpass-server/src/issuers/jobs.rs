@@ -2,11 +2,12 @@
 //! what they have in the outbox, looks after the keys of those that are in use, passes by the others now and then, and
 //! deletes what deleted ones have left.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hallpass_provider::Provider;
-use hallpass_store::StoreError;
+use hallpass_store::{Hint, StoreError};
 use hallpass_types::IssuerId;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
@@ -20,6 +21,7 @@ use crate::steady::Steady;
 pub async fn run(issuers: Issuers, rotation: Seconds) {
     tokio::join!(
         follow(&issuers),
+        hear(&issuers),
         watch_keys(&issuers),
         keep_tallies(&issuers),
         keep_loaded(&issuers, rotation),
@@ -41,25 +43,106 @@ async fn follow(issuers: &Issuers) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if let Err(error) = issuers.look().await {
-            tracing::warn!(%error, "changes of issuers cannot be read");
-        }
+        look(issuers).await;
         issuers.unload_idle();
     }
 }
 
+/// Looks at once where another process says that something was changed. What is not heard is found within the bound of each.
+async fn hear(issuers: &Issuers) {
+    loop {
+        let hint = issuers.store().hint().await;
+        tracing::debug!(?hint, "another process has changed something");
+        match hint {
+            Hint::Client(id, client) => {
+                for provider in in_memory(issuers, id) {
+                    provider.forget_client(&client);
+                }
+            }
+            Hint::Keys(id) => {
+                if id == issuers.0.engine.provider.issuer_id() {
+                    issuers.0.keys_hinted.notify_one();
+                }
+                for issuer in issuers.0.held.those(|held| held == id) {
+                    watch_one(issuers, issuer.provider()).await;
+                }
+            }
+            Hint::Issuers => look(issuers).await,
+            Hint::Lost => {
+                issuers.0.keys_hinted.notify_one();
+                look(issuers).await;
+            }
+        }
+    }
+}
+
+/// The engine of that issuer, if it is in memory.
+fn in_memory(issuers: &Issuers, id: IssuerId) -> Vec<Provider> {
+    let own = &issuers.0.engine.provider;
+    if own.issuer_id() == id {
+        return vec![own.clone()];
+    }
+    let held = issuers.0.held.those(|held| held == id);
+    held.iter()
+        .map(|issuer| issuer.provider().clone())
+        .collect()
+}
+
+async fn look(issuers: &Issuers) {
+    if let Err(error) = issuers.look().await {
+        tracing::warn!(%error, "changes of issuers cannot be read");
+    }
+}
+
 /// Rotations by other processes, of issuers that are in use. One whose tokens were all ended is loaded anew.
+///
+/// One question tells whose keys have changed, however many are in use. A few are looked at one by one all the same, and of
+/// many each once a minute: a program from before this question writes nothing down for it, and some things that hold of
+/// keys begin and end with time alone.
 async fn watch_keys(issuers: &Issuers) {
     let mut ticks = interval(WATCH);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut turn = 0_u32;
     loop {
         ticks.tick().await;
-        for issuer in issuers.0.held.all() {
-            let provider = issuer.provider();
-            if watch(provider).await && is_over(provider).await {
-                issuers.0.held.let_go(provider.issuer_id());
-            }
+        let changed = keys_changed(issuers).await;
+        let few = issuers.0.held.len() <= FEW;
+        let due = |IssuerId(id): IssuerId| {
+            few || changed.contains(&IssuerId(id)) || id.checked_rem(TURNS) == Some(turn)
+        };
+        for issuer in issuers.0.held.those(due) {
+            watch_one(issuers, issuer.provider()).await;
             tokio::task::yield_now().await;
+        }
+        turn = turn.saturating_add(1).checked_rem(TURNS).unwrap_or(0);
+    }
+}
+
+/// Takes over what has changed of the keys of one; lets it go when its tokens were all ended.
+async fn watch_one(issuers: &Issuers, provider: &Provider) {
+    if watch(provider).await && is_over(provider).await {
+        issuers.0.held.let_go(provider.issuer_id());
+    }
+}
+
+/// Whose keys have changed lately, by clocks that differ by less than that.
+async fn keys_changed(issuers: &Issuers) -> BTreeSet<IssuerId> {
+    let since = issuers.0.engine.provider.now().plus(-LATELY);
+    let mut found = BTreeSet::new();
+    let mut after = None;
+    loop {
+        match issuers.store().keys_changed(since, after).await {
+            Ok(page) => {
+                after = page.last().copied();
+                found.extend(page);
+                if after.is_none() {
+                    return found;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "changes of keys cannot be read");
+                return found;
+            }
         }
     }
 }
@@ -253,6 +336,12 @@ fn tell<T>(what: &str, done: Result<T, StoreError>) {
 /// looked at the store for half a minute answers for no issuer.
 pub const GRACE: i64 = 120;
 const WATCH: Duration = Duration::from_secs(2);
+/// So many issuers that are in use are looked at one by one every time.
+const FEW: usize = 256;
+/// In so many turns all others are looked at.
+const TURNS: u32 = 30;
+/// Changes of so many seconds are looked for again and again.
+const LATELY: i64 = 300;
 const LOOK: Duration = Duration::from_secs(2);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);

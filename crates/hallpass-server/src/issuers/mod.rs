@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use hallpass_store::{IssuerState, MAX_PAGE, Store, StoreError};
 use hallpass_types::{Issuer, IssuerId, Timestamp};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::app::Hallpass;
@@ -48,6 +49,8 @@ struct Inner {
     looking: tokio::sync::Mutex<()>,
     held: Held,
     spread: AtomicU32,
+    /// Keys of the configuration's issuer may have changed.
+    keys_hinted: Arc<Notify>,
 }
 
 impl Issuers {
@@ -67,6 +70,7 @@ impl Issuers {
             looking: tokio::sync::Mutex::default(),
             held,
             spread: AtomicU32::new(0),
+            keys_hinted: Arc::default(),
         }))
     }
 
@@ -74,6 +78,12 @@ impl Issuers {
     #[must_use]
     pub fn default_issuer(&self) -> &Hallpass {
         &self.0.default
+    }
+
+    /// Told when keys of the configuration's issuer may have changed.
+    #[must_use]
+    pub fn keys_hinted(&self) -> Arc<Notify> {
+        Arc::clone(&self.0.keys_hinted)
     }
 
     /// How many there are beside it, and how many of these are in memory.

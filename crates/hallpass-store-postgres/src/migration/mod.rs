@@ -32,6 +32,7 @@ migrations!(
     "0003_directories" Phase::Expand,
     "0004_admin" Phase::Expand,
     "0005_tallies" Phase::Expand,
+    "0006_key_changes" Phase::Expand,
 );
 
 /// The steps that a database still lacks.

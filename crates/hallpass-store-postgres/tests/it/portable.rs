@@ -26,6 +26,10 @@ fn statements() -> Vec<(String, String)> {
         let text = fs::read_to_string(&file).unwrap();
         let program = text.split("#[cfg(test)]").next().unwrap();
         for literal in literals(program) {
+            // Hints, without which everything works: by name, and in one place.
+            if file.ends_with("/hints.rs") && HINTS.contains(&&*literal) {
+                continue;
+            }
             if words(&literal).any(|word| VERBS.contains(&word)) {
                 found.push((file.clone(), literal));
             }
@@ -33,6 +37,8 @@ fn statements() -> Vec<(String, String)> {
     }
     found
 }
+
+const HINTS: &[&str] = &["LISTEN hallpass", "SELECT pg_notify('hallpass', $1)"];
 
 /// In capitals, as statements are written here and sentences are not.
 const VERBS: &[&str] = &[

@@ -31,7 +31,8 @@ migrations!(
     "0009_people" Phase::Expand,
     "0010_directories" Phase::Expand,
     "0011_admin" Phase::Expand,
-    "0012_tallies" Phase::Expand
+    "0012_tallies" Phase::Expand,
+    "0013_key_changes" Phase::Expand
 );
 
 /// The steps that a database still lacks.

@@ -4,7 +4,7 @@ use hallpass_core::access::{Directory, Role};
 use hallpass_types::Timestamp;
 
 use super::{Trial, sample::signing_key};
-use crate::{Commit, Committed, KeyPhase, RootRecord, Spend, WrappedRoot, Write};
+use crate::{Commit, Committed, KeyPhase, KeyRecord, RootRecord, Spend, WrappedRoot, Write};
 
 /// One record per `kid`, whatever its phase.
 pub async fn signing_keys_are_written_replaced_and_deleted(t: Trial) {
@@ -201,4 +201,108 @@ pub async fn numbers_of_issuers_are_listed_in_pages(t: Trial) {
         seen.extend(page);
     }
     assert_eq!(seen, made);
+}
+
+/// One question names whose keys or roots have changed, in order, in pages, whoever else has none that did.
+pub async fn whose_keys_have_changed_is_one_question(t: Trial) {
+    let store = &t.store;
+    let changed = |since, after| async move {
+        let found = store.keys_changed(Timestamp(since), after).await;
+        found.unwrap()
+    };
+    assert!(changed(0, None).await.is_empty());
+    let mut issuers = Vec::new();
+    for n in 0..4 {
+        let name = format!("https://{n}.example");
+        issuers.push(store.issuer(&name).await.unwrap());
+    }
+    issuers.sort();
+    let commit = |issuer, spends, writes| async move {
+        let commit = Commit { spends, writes };
+        assert_eq!(store.commit(issuer, commit).await.unwrap(), Committed::Done);
+    };
+    let key = |name: &str, phase, at| {
+        let key = signing_key(name, phase);
+        Write::SigningKey(Box::new(KeyRecord {
+            created_at: Timestamp(100),
+            phase_since: Timestamp(at),
+            ..key
+        }))
+    };
+    let made = vec![
+        key("a", KeyPhase::Active, 100),
+        key("b", KeyPhase::Next, 150),
+    ];
+    commit(issuers[0], Vec::new(), made).await;
+    commit(
+        issuers[2],
+        Vec::new(),
+        vec![key("a", KeyPhase::Active, 200)],
+    )
+    .await;
+    assert_eq!(changed(0, None).await, [issuers[0], issuers[2]]);
+    assert_eq!(changed(151, None).await, [issuers[2]]);
+    assert_eq!(changed(200, None).await, [issuers[2]]);
+    assert!(changed(201, None).await.is_empty());
+    assert!(changed(0, Some(issuers[2])).await.is_empty());
+    // A key that takes the place of another, a root, and the root that takes its place.
+    commit(
+        issuers[0],
+        Vec::new(),
+        vec![key("b", KeyPhase::Active, 300)],
+    )
+    .await;
+    let root_at = |from, revision, at| {
+        let record = RootRecord {
+            changed_at: Timestamp(at),
+            ..*root(revision, "a")
+        };
+        let record = Box::new(record);
+        vec![Spend::Root { from, record }]
+    };
+    commit(issuers[1], root_at(None, 0, 250), Vec::new()).await;
+    assert_eq!(changed(250, None).await, [issuers[0], issuers[1]]);
+    commit(issuers[1], root_at(Some(0), 1, 400), Vec::new()).await;
+    assert_eq!(changed(301, None).await, [issuers[1]]);
+    assert_eq!(changed(300, Some(issuers[0])).await, [issuers[1]]);
+    // What is undone has not happened.
+    let late = Spend::SigningKeys(vec![signing_key("none", KeyPhase::Active)]);
+    let writes = vec![key("c", KeyPhase::Next, 500)];
+    let commit = Commit {
+        spends: vec![late],
+        writes,
+    };
+    let done = store.commit(issuers[3], commit).await.unwrap();
+    assert_eq!(done, Committed::TooLate(0));
+    assert!(changed(401, None).await.is_empty());
+}
+
+/// Whoever asks after a change is told of it, also while many make changes; no issuer twice.
+pub async fn of_many_that_change_their_keys_at_once_nobody_is_missed(t: Trial) {
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..t.rounds.min(40) {
+        let store = t.store.clone();
+        tasks.spawn(async move {
+            let issuer = store.issuer(&format!("https://{n}.example")).await.unwrap();
+            let key = KeyRecord {
+                phase_since: Timestamp(1000),
+                ..signing_key("a", KeyPhase::Active)
+            };
+            let writes = vec![Write::SigningKey(Box::new(key))];
+            let commit = Commit {
+                spends: Vec::new(),
+                writes,
+            };
+            store.commit(issuer, commit).await.unwrap();
+            let found = store.keys_changed(Timestamp(1000), None).await.unwrap();
+            assert!(found.contains(&issuer), "{found:?}");
+            issuer
+        });
+    }
+    let mut made = tasks.join_all().await;
+    made.sort();
+    assert_eq!(
+        t.store.keys_changed(Timestamp(1000), None).await.unwrap(),
+        made
+    );
 }

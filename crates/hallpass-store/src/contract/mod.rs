@@ -189,6 +189,8 @@ macro_rules! contract_cases {
             keys::a_directory_changes_when_its_revision_is_current,
             keys::a_directory_that_many_change_is_changed_once,
             keys::numbers_of_issuers_are_listed_in_pages,
+            keys::whose_keys_have_changed_is_one_question,
+            keys::of_many_that_change_their_keys_at_once_nobody_is_missed,
             names::any_text_is_a_user_name,
             names::names_that_only_look_alike_are_different,
             names::any_text_survives_in_records,

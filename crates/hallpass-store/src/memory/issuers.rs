@@ -155,4 +155,15 @@ impl State {
             .take(limit.clamp(1, MAX_PAGE))
             .collect()
     }
+
+    pub(super) fn keys_changed(&self, since: Timestamp, after: Option<IssuerId>) -> Vec<IssuerId> {
+        let later = self.tenants.iter();
+        later
+            .filter(|(id, tenant)| {
+                after.is_none_or(|after| **id > after) && tenant.keys_changed(since)
+            })
+            .map(|(id, _)| *id)
+            .take(MAX_PAGE)
+            .collect()
+    }
 }

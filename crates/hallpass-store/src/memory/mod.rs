@@ -430,6 +430,11 @@ impl Store for MemoryStore {
         Box::pin(async move { Ok(self.lock()?.erase_issuer(issuer, limit)) })
     }
 
+    fn keys_changed(&self, since: Timestamp, after: Option<IssuerId>) -> Answer<'_, Vec<IssuerId>> {
+        let changed = self.lock().map(|state| state.keys_changed(since, after));
+        Box::pin(ready(changed))
+    }
+
     fn due_issuers(
         &self,
         now: Timestamp,

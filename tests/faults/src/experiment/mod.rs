@@ -10,6 +10,7 @@ mod disk_full;
 pub(crate) mod expired;
 mod failover;
 mod graceful_stop;
+mod hints;
 mod jobs;
 mod key_rotation;
 mod kill9;
@@ -110,6 +111,7 @@ experiments! {
     "F19" jobs::run, "two nodes purge, send mail, tell of sign-outs and change keys, and are killed meanwhile";
     "F21" corruption::run, "bytes of the database are flipped, the file is cut, the master key is another one";
     "F22" locked_database::run, "another process holds the database's write lock, then a read transaction";
+    "N01" hints::run, "a change that another process makes, with hints and while whoever listens is cut off";
     "L01" abuse::idle_connections, "connections that do nothing";
     "L02" abuse::slow_clients, "clients that send or read a byte at a time";
     "L04" abuse::large_bodies, "bodies of ten megabytes at every endpoint";

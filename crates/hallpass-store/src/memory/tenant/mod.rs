@@ -148,6 +148,16 @@ impl Tenant {
         self.keys.values().cloned().collect()
     }
 
+    /// Whether a key entered its phase, or the root was changed, at or after that moment.
+    pub(super) fn keys_changed(&self, since: Timestamp) -> bool {
+        let mut keys = self.keys.values();
+        keys.any(|key| key.changed_at() >= since)
+            || self
+                .root
+                .as_ref()
+                .is_some_and(|root| root.changed_at >= since)
+    }
+
     pub(super) fn directory(&self) -> Directory {
         self.directory.clone()
     }
