@@ -36,7 +36,8 @@ impl PasswordSignIn for BuiltinAccounts {
             let began = tokio::time::Instant::now();
             let outcome = self.decide(attempt).await?;
             if matches!(outcome, SignInOutcome::Refused) {
-                tokio::time::sleep_until(began + self.refused_after()).await;
+                let left = self.refused_after().saturating_sub(began.elapsed());
+                tokio::time::sleep(left).await;
             }
             Ok(outcome)
         })

@@ -445,6 +445,14 @@ impl Provider {
         }
         let people = self.people()?;
         let issuer = self.inner.issuer_id;
+        // Another address was confirmed since this one was asked for: it is what the person wants by now.
+        let held = self.credentials_of(&account.subject).await?;
+        let mut confirmed = held
+            .iter()
+            .filter(|held| matches!(held.data, CredentialData::Email(_)));
+        if confirmed.any(|held| held.created_at > record.issued_at) {
+            return Err(Reason::LinkOver.into());
+        }
         let before = people.person(issuer, &account.subject).await?;
         let change = Change::Address(&account, &record.address);
         let prepared = match people.prepare(issuer, change).await? {

@@ -446,6 +446,81 @@ fn words(page: &str) -> String {
         .collect()
 }
 
+// LG-21: a link to an address that the person does not want any more
+#[tokio::test]
+async fn a_link_to_confirm_an_address_is_over_once_another_one_was_confirmed() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let answer = browser.get("/account/email").await;
+    let mut page = browser.through_pages("alice", answer).await.text();
+    let mut links = Vec::new();
+    for address in ["mistyped@new.test", NEW] {
+        op.clock.advance(1);
+        let typed = [("email", address)];
+        browser.press(&page, "change-email", "save", &typed).await;
+        links.push(target(mail_to(&op, address).await[0].link()).to_owned());
+        page = browser.get("/account/email").await.text();
+    }
+    // Nobody else confirms it, however often they look.
+    let mut stranger = op.browser();
+    let pressed = Ask::form(&links[0], &[("confirm", "yes")]);
+    let answer = stranger.send(pressed.header("Origin", fixture::ISSUER));
+    assert_ne!(answer.await.status, 200);
+    op.clock.advance(1);
+    let old = browser.get(&links[0]).await.text();
+    let shown = browser.get(&links[1]).await.text();
+    let answer = browser.press(&shown, "link", "confirm", &[]).await;
+    assert_eq!(answer.status, 303, "{}", answer.text());
+    let answer = browser.press(&old, "link", "confirm", &[]).await;
+    assert_eq!(answer.status, 400, "{}", answer.text());
+    let page = browser.get("/account/email").await.text();
+    assert!(page.contains(NEW) && !page.contains("mistyped"), "{page}");
+}
+
+// LG-27: as at sign-in, so on every other page of it
+#[tokio::test]
+async fn no_parameter_of_recovery_sign_up_or_a_second_step_leads_away() {
+    let op = Op::with(|policy| {
+        policy.people.sign_up = hallpass_core::policy::SignUp::Open;
+    })
+    .await;
+    enrolled(&op).await;
+    let (mut browser, page) = at_sign_in(&op).await;
+    let password = fixture::password("alice");
+    let typed = [("username", "alice"), ("password", password)];
+    let second = browser.press(&page, "login", "sign-in", &typed).await;
+    let second = target(second.location()).to_owned();
+    let sign_up = page.split_once("id=\"to-sign-up\" href=\"").unwrap().1;
+    let sign_up = html::decode(sign_up.split('"').next().unwrap());
+    let sign_up = sign_up.trim_start_matches(fixture::ISSUER).to_owned();
+    let link = recovery_link(&op).await;
+    for path in ["/recover", &sign_up, &second, &link, "/account", "/logout"] {
+        let joined = if path.contains('?') { '&' } else { '?' };
+        for place in [
+            "//evil.test",
+            "https://evil.test",
+            "/\\evil.test",
+            "https:evil.test",
+        ] {
+            for name in ["return_to", "next", "continue", "redirect", "url", "back"] {
+                let extra = wire::encode(&[(name, place)]);
+                let asked = format!("{path}{joined}{extra}");
+                let typed = [(name, place), ("email", ALICE), ("code", "000000")];
+                let form = Ask::form(&asked, &typed).header("Origin", fixture::ISSUER);
+                for ask in [Ask::get(&asked), form] {
+                    let answer = browser.clone().send(ask).await;
+                    let location = answer.header("location").unwrap_or_default();
+                    assert!(!location.contains("evil"), "{path}: {location}");
+                    assert!(
+                        !answer.text().contains("evil.test"),
+                        "{path}: {name}={place}"
+                    );
+                }
+            }
+        }
+    }
+}
+
 // LG-20, LG-31: the session was looked at before the owner ended it, and the change arrives after
 #[tokio::test]
 async fn what_is_sent_in_a_session_that_ends_meanwhile_adds_no_way_to_sign_in() {
