@@ -706,3 +706,27 @@ async fn odd_names_and_passwords_are_wrong_and_nothing_else() {
         assert_eq!(answer.status, 400, "{tail}");
     }
 }
+
+// UP-20: no directory is behind a sign-in, and what one would understand means nothing
+#[tokio::test]
+async fn what_a_directory_would_understand_opens_nothing() {
+    let op = Op::start().await;
+    let right = fixture::password("alice");
+    for (name, password) in [
+        ("alice", ""),
+        ("*", ""),
+        ("*", "*"),
+        ("*)(uid=*", right),
+        ("alice)(|(uid=*", right),
+        ("ali*", right),
+        ("uid=alice,dc=example,dc=test", right),
+        ("alice\\2a", right),
+        ("alice@", right),
+    ] {
+        let (mut browser, target, _) = at_sign_in(&op).await;
+        let answer = try_password(&mut browser, &target, name, password).await;
+        assert_eq!(answer.status, 200, "{name}");
+        assert!(answer.text().contains("data-error=\"refused\""), "{name}");
+        assert_eq!(browser.cookie("session"), None, "{name}");
+    }
+}

@@ -26,8 +26,21 @@ use super::second_factor;
 /// The lower quartile of each class.
 async fn quartiles<const N: usize>(
     samples: usize,
-    mut ask: impl AsyncFnMut(usize, usize),
+    ask: impl AsyncFnMut(usize, usize),
 ) -> [Duration; N] {
+    measured(samples, ask).await.map(|times| quartile(&times))
+}
+
+/// Of times that are sorted.
+fn quartile(times: &[Duration]) -> Duration {
+    times[times.len() / 4]
+}
+
+/// The times of each class, sorted.
+async fn measured<const N: usize>(
+    samples: usize,
+    mut ask: impl AsyncFnMut(usize, usize),
+) -> [Vec<Duration>; N] {
     let entropy = SeededEntropy::new(7);
     let mut times: [Vec<Duration>; N] = std::array::from_fn(|_| Vec::new());
     // Whatever is made at first use is made before.
@@ -50,8 +63,38 @@ async fn quartiles<const N: usize>(
     }
     times.map(|mut times| {
         times.sort_unstable();
-        times[times.len() / 4]
+        times
     })
+}
+
+/// By how many standard deviations the ranks of one class are away from those of another (Mann and Whitney).
+fn away(one: &[Duration], other: &[Duration]) -> f64 {
+    let mut all: Vec<(Duration, bool)> = one.iter().map(|time| (*time, true)).collect();
+    all.extend(other.iter().map(|time| (*time, false)));
+    all.sort_unstable();
+    let count = |number: usize| f64::from(u32::try_from(number).unwrap());
+    let mut ranks = 0.0;
+    let mut place = 0;
+    for same in all.chunk_by(|a, b| a.0 == b.0) {
+        let rank = count(2 * place + same.len() + 1) / 2.0;
+        ranks += rank * count(same.iter().filter(|(_, of_one)| *of_one).count());
+        place += same.len();
+    }
+    let (n, m) = (count(one.len()), count(other.len()));
+    let expected = n * (n + m + 1.0) / 2.0;
+    (ranks - expected) / (n * m * (n + m + 1.0) / 12.0).sqrt()
+}
+
+#[test]
+fn ranks_that_differ_are_seen_and_those_that_do_not_are_not() {
+    let times = |from: u64| -> Vec<Duration> {
+        let times = (0..1000).map(|of| from + of * 7 % 1000);
+        times.map(Duration::from_nanos).collect()
+    };
+    assert!(away(&times(0), &times(0)).abs() < 0.001);
+    assert!(away(&times(0), &times(100)) < -3.29);
+    assert!(away(&times(100), &times(0)) > 3.29);
+    assert!(away(&times(0), &times(20)).abs() < 3.29);
 }
 
 /// The first two classes are the same. The others differ from them by no more than three times what these do, and a part of
@@ -110,6 +153,45 @@ async fn accounts(op: &Op) -> BuiltinAccounts {
         }
     }
     accounts
+}
+
+/// The protocol in full: `cargo test -p hallpass-testkit --test it whole_protocol -- --ignored`, with less or more samples by
+/// `HALLPASS_SAMPLES`.
+// LG-05 and §2.20
+#[tokio::test]
+#[ignore = "ten thousand samples of each class take minutes"]
+async fn the_whole_protocol_tells_no_name_from_another() {
+    let samples = std::env::var("HALLPASS_SAMPLES").ok();
+    let samples = samples.map_or(10_000, |number| number.parse().unwrap());
+    let op = Op::start().await;
+    let accounts = accounts(&op).await;
+    let classes = ["known", "known again", "another", "disabled", "unknown"];
+    let names = ["anna", "anna", "ben", "dora"];
+    let password = Secret::new("wrong password".to_owned());
+    let times: [Vec<Duration>; 5] = measured(samples, async |class, round| {
+        let unknown = format!("nobody-{round}");
+        let attempt = SignInAttempt {
+            issuer: op.provider.issuer_id(),
+            username: names.get(class).copied().unwrap_or(&unknown),
+            password: &password,
+            peer: None,
+            known: &[],
+        };
+        let outcome = accounts.sign_in(attempt).await.unwrap();
+        assert!(matches!(outcome, SignInOutcome::Refused), "{outcome:?}");
+    })
+    .await;
+    let of = |class: usize| quartile(&times[class]);
+    let noise = of(0).abs_diff(of(1));
+    for (class, name) in classes.into_iter().enumerate().skip(1) {
+        let (effect, ranks) = (of(0).abs_diff(of(class)), away(&times[0], &times[class]));
+        println!(
+            "{name}: lower quartile {:?}, {effect:?} away, ranks {ranks:.2}",
+            of(class)
+        );
+        let told = effect > noise * 3 && effect > Duration::from_micros(50) && ranks.abs() > 3.29;
+        assert!(!told, "{name}: {effect:?} away where {noise:?} is noise");
+    }
 }
 
 // LG-05: every name costs one hash
