@@ -160,6 +160,10 @@ async fn accounts(op: &Op) -> BuiltinAccounts {
 // LG-05 and §2.20
 #[tokio::test]
 #[ignore = "ten thousand samples of each class take minutes"]
+#[expect(
+    clippy::print_stdout,
+    reason = "whoever runs it wants to see the figures"
+)]
 async fn the_whole_protocol_tells_no_name_from_another() {
     let samples = std::env::var("HALLPASS_SAMPLES").ok();
     let samples = samples.map_or(10_000, |number| number.parse().unwrap());
