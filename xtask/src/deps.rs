@@ -23,6 +23,8 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
         "hallpass-store-postgres",
         &["hallpass-types", "hallpass-core", "hallpass-store"],
     ),
+    // The only code that is unsafe, apart from everything else.
+    ("hallpass-resident", &[]),
     // Reads what strangers send, apart from everything that has state.
     ("hallpass-webauthn", &["hallpass-jose"]),
     (

@@ -13,6 +13,7 @@ mod conformance;
 mod deps;
 mod features;
 mod generate;
+mod instructions;
 mod named;
 mod outgoing;
 mod pages;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         "faults" => check::faults(arguments),
         "features" => report(features::problems()),
         "generate" => generate::main(arguments),
+        "instructions" => instructions::main(arguments),
         "named" => report(named::problems()),
         "outgoing" => report(outgoing::problems()),
         "previous" => previous::main(),
@@ -68,6 +70,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   previous            builds the version before this one, which the rolling upgrade (F15) starts from
   publish             whether each crate could be published: manifest, package, each feature alone
   bench               the budgets, beside peers
+  instructions        how many instructions each request takes, against what is written down
   conformance         the OpenID Foundation's suite, already running";
 
 /// Prints problems and says whether there were any.

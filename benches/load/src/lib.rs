@@ -6,6 +6,7 @@
 //! least that a token endpoint must do, to compare with.
 
 pub mod browser;
+mod counted;
 pub mod flow;
 pub mod histogram;
 pub mod html;
@@ -17,6 +18,7 @@ mod process;
 mod run;
 mod sign_in;
 
+pub use counted::{Counted, Meter, Plan, counted};
 pub use job::{Client, Endpoints, Job, Server, TokenKind, Visitor, Work};
 pub use key::{Assertions, ClientKey, Proofs};
 pub use run::{Outcome, ServerUse, StepOutcome, run};

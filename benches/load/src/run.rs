@@ -1,5 +1,6 @@
 //! Repeating work on many connections for a while.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -65,40 +66,67 @@ pub struct ServerUse {
 /// # Errors
 /// Whatever keeps the work from being prepared; failures during the work are counted instead.
 pub async fn run(job: Job) -> Result<Outcome, Failure> {
+    prepared(&job, Repeat(&job)).await
+}
+
+/// Takes a job's work when it is ready.
+pub(crate) trait Take: Send {
+    /// What comes out of it.
+    type Answer;
+
+    /// Does something with the work.
+    fn take<F: Flow + 'static>(
+        self,
+        prepared: Prepared<F>,
+    ) -> impl Future<Output = Result<Self::Answer, Failure>> + Send;
+}
+
+struct Repeat<'a>(&'a Job);
+
+impl Take for Repeat<'_> {
+    type Answer = Outcome;
+
+    async fn take<F: Flow + 'static>(self, prepared: Prepared<F>) -> Result<Outcome, Failure> {
+        repeat(self.0, prepared).await
+    }
+}
+
+/// Makes a job's work ready and hands it over.
+pub(crate) async fn prepared<T: Take>(job: &Job, taker: T) -> Result<T::Answer, Failure> {
     let endpoints = job.server.endpoints().await?;
     match &job.work {
         Work::Discovery => {
-            let prepared = flow::read::prepare(&endpoints.discovery, &job)?;
-            repeat(&job, prepared).await
+            let prepared = flow::read::prepare(&endpoints.discovery, job)?;
+            taker.take(prepared).await
         }
         Work::Jwks => {
-            let prepared = flow::read::prepare(&endpoints.jwks_uri, &job)?;
-            repeat(&job, prepared).await
+            let prepared = flow::read::prepare(&endpoints.jwks_uri, job)?;
+            taker.take(prepared).await
         }
         Work::ClientCredentials { resource, token } => {
             let wanted = (resource.as_deref(), *token);
-            let prepared = flow::client_credentials::prepare(&endpoints, &job, wanted)?;
-            repeat(&job, prepared).await
+            let prepared = flow::client_credentials::prepare(&endpoints, job, wanted)?;
+            taker.take(prepared).await
         }
         Work::Introspection => {
-            let prepared = flow::introspection::prepare(&endpoints, &job).await?;
-            repeat(&job, prepared).await
+            let prepared = flow::introspection::prepare(&endpoints, job).await?;
+            taker.take(prepared).await
         }
         Work::Userinfo => {
-            let prepared = flow::userinfo::prepare(&endpoints, &job).await?;
-            repeat(&job, prepared).await
+            let prepared = flow::userinfo::prepare(&endpoints, job).await?;
+            taker.take(prepared).await
         }
         Work::Refresh => {
-            let prepared = flow::refresh::prepare(&endpoints, &job).await?;
-            repeat(&job, prepared).await
+            let prepared = flow::refresh::prepare(&endpoints, job).await?;
+            taker.take(prepared).await
         }
         Work::Code => {
-            let prepared = flow::code::prepare(&endpoints, &job)?;
-            repeat(&job, prepared).await
+            let prepared = flow::code::prepare(&endpoints, job)?;
+            taker.take(prepared).await
         }
         Work::CodeParDpopPrivateKeyJwt => {
-            let prepared = flow::pushed_code::prepare(&endpoints, &job).await?;
-            repeat(&job, prepared).await
+            let prepared = flow::pushed_code::prepare(&endpoints, job).await?;
+            taker.take(prepared).await
         }
     }
 }

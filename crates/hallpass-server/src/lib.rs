@@ -19,6 +19,7 @@ pub mod listen;
 mod moment;
 pub mod operations;
 pub mod output;
+mod quiet;
 pub mod server;
 pub mod shared_limits;
 pub mod shutdown;

@@ -13,6 +13,7 @@ use crate::client_addr::Trust;
 use crate::config;
 use crate::listen::{self, Acceptor, App, Front, OpenConnections};
 use crate::operations::{Check, Operations};
+use crate::quiet;
 use crate::shutdown::{Shutdown, Stage};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::request_id::RequestIds;
@@ -152,16 +153,18 @@ impl Sockets {
         watch_connections(&metrics, &open);
         let trust =
             Trust::new(settings.server).with_certificates_in(settings.mtls.certificate_header);
-        let acceptor = Acceptor::new(
-            front(trust, settings.https, settings.traces),
-            Arc::clone(&open),
-            tls,
-        );
+        let public_front = front(trust, settings.https, settings.traces);
+        let acceptor = Acceptor::new(Arc::clone(&public_front), Arc::clone(&open), tls);
         // Here certificates are shown in the handshake. Whoever passes connections through without looking into them cannot
         // take a header out of them either, so that none is read.
         let by_handshake = Trust::new(settings.server);
         let mutual_front = front(by_handshake, settings.https, settings.traces);
-        let mutual = Acceptor::new(mutual_front, Arc::clone(&open), mutual_tls);
+        let mutual = Acceptor::new(Arc::clone(&mutual_front), Arc::clone(&open), mutual_tls);
+        let fronts = [public_front, mutual_front];
+        accepting.spawn(quiet::keep(move || {
+            let counts = fronts.iter().map(|front| front.request_ids.count());
+            counts.fold(0, u64::saturating_add)
+        }));
         for socket in self.mutual {
             let (mutual, app) = (mutual.clone(), app.clone());
             accepting.spawn(async move { mutual.accept(socket, app).await });

@@ -6,7 +6,7 @@ use hallpass_core::{
 };
 use hallpass_store::{
     InitialAccessRecord, KeyRecord, StoreError, UserRecord,
-    encoding::{Record, decode},
+    encoding::{Record, decode, decode_again},
 };
 use hallpass_types::{Bucket, ClientId, Code, ContentDigest, GrantId, IssuerId, Key, Timestamp};
 use tokio_postgres::{Row, types::FromSql};
@@ -99,7 +99,8 @@ pub(crate) fn code_of(issuer: IssuerId, key: Key<Code>, row: &Row) -> Read<Found
 
 /// From `revoked_at, generation, rotated_at, idle_expires_at, record`.
 pub(crate) fn found_grant(issuer: IssuerId, id: GrantId, row: &Row) -> Read<FoundGrant> {
-    let mut record: GrantRecord = decode_at(issuer, id.bucket, &id.random, blob(row, 4)?)?;
+    let key: [&[u8]; 2] = [&id.bucket.0.to_be_bytes(), &id.random];
+    let mut record: GrantRecord = decode_again(issuer, &key, blob(row, 4)?)?;
     let generation: Option<i64> = get(row, 1)?;
     record.refresh = match (generation, get(row, 2)?, get(row, 3)?) {
         (Some(_), Some(rotated_at), Some(idle_expires_at)) => Some(RefreshState {

@@ -1,7 +1,8 @@
 //! Questions that are answered together: those of the token and authorization endpoints.
 
 use hallpass_store::{
-    CodeWithUser, SessionWithUser, Standing, StoreError, UserRecord, encoding::decode,
+    CodeWithUser, SessionWithUser, Standing, StoreError, UserRecord,
+    encoding::{decode, decode_again},
 };
 use hallpass_types::{
     ClientId, Code, GrantId, IssuerId, Key, Session, Subject, Timestamp, TokenId,
@@ -92,5 +93,5 @@ fn user(issuer: IssuerId, subject: &Subject, row: &Row, column: usize) -> Read<O
         return Err(StoreError::corrupt("a record leads to another user"));
     }
     let record = blob(row, column.saturating_add(1))?;
-    decode(issuer, &[key], record).map(Some)
+    decode_again(issuer, &[key], record).map(Some)
 }

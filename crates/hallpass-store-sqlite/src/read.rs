@@ -14,7 +14,7 @@ use hallpass_core::{
 };
 use hallpass_store::{
     Day, InitialAccessRecord, KeyRecord, MAX_PAGE, Page, Standing, StoreError, UserRecord,
-    encoding::{Record, decode},
+    encoding::{Record, decode, decode_again},
 };
 use hallpass_types::{
     Bucket, ClientId, Code, ContentDigest, Delivery, GrantId, IssuerId, Key, Session, Subject,
@@ -492,7 +492,7 @@ pub(crate) fn alive(db: &Connection) -> Read<()> {
 
 fn found_grant(issuer: IssuerId, id: GrantId, row: &Row<'_>) -> Read<FoundGrant> {
     let mut record: GrantRecord = record_of(row, 4, |bytes| {
-        decode_at(issuer, id.bucket, &id.random, bytes)
+        decode_again(issuer, &[&id.bucket.0.to_be_bytes(), &id.random], bytes)
     })?;
     record.refresh = match (row.get(1)?, row.get(2)?, row.get(3)?) {
         (Some(generation), Some(rotated_at), Some(idle_expires_at)) => Some(RefreshState {
@@ -512,7 +512,10 @@ fn one_user(db: &Connection, issuer: IssuerId, sql: &str, key: &str) -> Read<Opt
     let mut statement = cached(db, sql)?;
     let mut rows = statement.query(params![issuer.0, key])?;
     match rows.next()? {
-        Some(row) => keyed_record(issuer, row).map(Some),
+        Some(row) => {
+            let key = row.get_ref(0)?.as_bytes().map_err(mistyped)?;
+            record_of(row, 1, |bytes| decode_again(issuer, &[key], bytes)).map(Some)
+        }
         None => Ok(None),
     }
 }

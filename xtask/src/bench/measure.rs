@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use hallpass_load::browser::Cookie;
 use hallpass_load::{Client, Job, Outcome, Server, SignedIn, Visitor};
 use serde::de::DeserializeOwned;
 
@@ -128,7 +129,7 @@ impl Runs {
 }
 
 /// A server that takes part, with everything its jobs need.
-struct Contender {
+pub(crate) struct Contender {
     running: Running,
     demo: Option<Demo>,
     /// The client that signs.
@@ -164,7 +165,11 @@ impl Contender {
         Ok(contender)
     }
 
-    fn fresh(recipe: &Recipe, options: &Options) -> Result<Self> {
+    /// One that has just started, and has nobody signed in.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub(crate) fn fresh(recipe: &Recipe, options: &Options) -> Result<Self> {
         let (running, _took) = recipe.start()?;
         let demo = match running.target {
             Target::Limit => None,
@@ -204,8 +209,21 @@ impl Contender {
         self.running.target
     }
 
+    /// The process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.running.pid()
+    }
+
+    /// Ends it in order.
+    pub(crate) fn stop(self) {
+        self.running.stop();
+    }
+
     /// Signs the browsers in; answers how often a password had to be typed.
-    fn sign_in(&mut self, built: &Built) -> Result<u32> {
+    ///
+    /// # Errors
+    /// What keeps somebody from signing in.
+    pub(crate) fn sign_in(&mut self, built: &Built) -> Result<u32> {
         let signed_in: SignedIn = generate("sign-in", &self.job, built)
             .map_err(|error| format!("{}: {error}", self.target().name()))?;
         if let Some(visitor) = &mut self.job.visitor {
@@ -214,7 +232,8 @@ impl Contender {
         Ok(signed_in.passwords)
     }
 
-    fn run(&mut self, row: Row, built: &Built) -> Result<Outcome> {
+    /// The job of a row.
+    pub(crate) fn job(&self, row: Row) -> Job {
         let mut job = Job {
             work: row.work(),
             ..self.job.clone()
@@ -233,11 +252,21 @@ impl Contender {
         if row == Row::CodeParDpopPrivateKeyJwt {
             job.client.clone_from(&self.keyed);
         }
+        job
+    }
+
+    /// Goes on with the cookies that a job has left.
+    pub(crate) fn keep(&mut self, browsers: &[Vec<Cookie>]) {
+        if let (Some(visitor), false) = (&mut self.job.visitor, browsers.is_empty()) {
+            visitor.browsers = browsers.to_vec();
+        }
+    }
+
+    fn run(&mut self, row: Row, built: &Built) -> Result<Outcome> {
+        let job = self.job(row);
         let outcome: Outcome = generate("run", &job, built)
             .map_err(|error| format!("{} at {}: {error}", row.name(), self.target().name()))?;
-        if let (Some(visitor), false) = (&mut self.job.visitor, outcome.browsers.is_empty()) {
-            visitor.browsers.clone_from(&outcome.browsers);
-        }
+        self.keep(&outcome.browsers);
         let seen = outcome.server.as_ref().map(|server| server.resident_mb);
         self.memory.load_mb = match (self.memory.load_mb, seen) {
             (Some(before), Some(now)) => Some(before.max(now)),
@@ -317,10 +346,14 @@ fn bare_signing(built: &Built) -> Result<Outcome> {
 }
 
 /// A folder that is removed when this is dropped.
-struct Folder(std::path::PathBuf);
+pub(crate) struct Folder(pub(crate) std::path::PathBuf);
 
 impl Folder {
-    fn new(parent: &Path) -> Result<Self> {
+    /// One that is made now.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub(crate) fn new(parent: &Path) -> Result<Self> {
         let path = parent.join(std::process::id().to_string());
         std::fs::create_dir_all(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         Ok(Self(path))

@@ -5,20 +5,20 @@
 
 mod budget;
 pub(crate) mod build;
-mod measure;
-mod options;
+pub(crate) mod measure;
+pub(crate) mod options;
 mod report;
 mod start;
 mod table;
-mod target;
-mod work;
+pub(crate) mod target;
+pub(crate) mod work;
 
 use std::process::ExitCode;
 
 use options::Options;
 
 /// What every step here returns: the error is a sentence for the person at the terminal.
-type Result<T> = std::result::Result<T, String>;
+pub(crate) type Result<T> = std::result::Result<T, String>;
 
 /// Runs the subcommand with the arguments that follow its name.
 pub(crate) fn main(arguments: impl Iterator<Item = String>) -> ExitCode {

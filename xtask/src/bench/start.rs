@@ -26,6 +26,7 @@ pub(crate) fn start(target: Target, built: &Built, folder: &Path) -> Result<(Sta
         }
         if attempt == 0 {
             let (running, _) = recipe.start()?;
+            std::thread::sleep(REST);
             settle(running.pid());
             rest_mb = resident_mb(running.pid());
             running.stop();
@@ -48,4 +49,6 @@ fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
+/// Longer than what the server waits for before it gives anything back.
+const REST: Duration = Duration::from_secs(45);
 const ATTEMPTS: u32 = 3;

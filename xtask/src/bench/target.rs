@@ -108,6 +108,8 @@ pub(crate) struct Recipe {
     port: u16,
     /// Of the client that signs; a server that is only started has no such client.
     key: Option<ClientKey>,
+    /// The program that runs it, with its arguments, where it does not run by itself.
+    under: Vec<String>,
 }
 
 impl Recipe {
@@ -166,7 +168,17 @@ impl Recipe {
             folder: folder.to_owned(),
             port,
             key,
+            under: Vec::new(),
         })
+    }
+
+    /// The same with one worker, run by another program. Much slower, and on any core.
+    pub(crate) fn under(self, program: &str, arguments: Vec<String>) -> Self {
+        let under = std::iter::once(program.to_owned()).chain(arguments);
+        Self {
+            under: under.collect(),
+            ..self
+        }
     }
 
     /// The client that signs, where the server knows it.
@@ -189,7 +201,15 @@ impl Recipe {
             let path = self.folder.join(name);
             File::create(&path).map_err(|error| at(&path, &error))
         };
-        let mut command = pinned(SERVER_CORE, &self.program);
+        let mut command = match self.under.split_first() {
+            None => pinned(SERVER_CORE, &self.program),
+            Some((program, arguments)) => {
+                let mut command = Command::new(program);
+                command.args(arguments).arg(&self.program);
+                command.env("HALLPASS__SERVER__WORKERS", "1");
+                command
+            }
+        };
         command
             .args(&self.arguments)
             .env("NODE_ENV", "production")
@@ -216,12 +236,20 @@ impl Recipe {
             if let Ok(Some(status)) = running.child.try_wait() {
                 return Err(running.complain(&format!("ended: {status}")));
             }
-            if started.elapsed() > START_LIMIT {
+            if started.elapsed() > self.patience() {
                 return Err(running.complain("does not answer"));
             }
             std::thread::sleep(POLL_EVERY);
         }
         Ok((running, started.elapsed()))
+    }
+
+    fn patience(&self) -> Duration {
+        if self.under.is_empty() {
+            START_LIMIT
+        } else {
+            START_LIMIT.saturating_mul(15)
+        }
     }
 }
 

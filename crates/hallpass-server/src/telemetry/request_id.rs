@@ -58,6 +58,12 @@ impl Default for RequestIds {
 }
 
 impl RequestIds {
+    /// How many there were.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.next.load(Ordering::Relaxed)
+    }
+
     /// The next one.
     #[must_use]
     pub fn next(&self) -> RequestId {

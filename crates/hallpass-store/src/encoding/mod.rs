@@ -4,6 +4,10 @@
 //! under another key, is an error and never somebody else's data. It is no defence against people who can write
 //! to the database.
 
+mod again;
+
+pub use again::{Again, Known, decode_again};
+
 use hallpass_core::{
     access::Directory,
     client::ClientRecord,
