@@ -124,13 +124,13 @@ fn count(options: &Options, built: &Built) -> bench::Result<Found> {
             file: file.clone(),
             dumps: None,
         };
-        let counted = counted(&server.job(*row), plan(*row), &mut meter);
+        let job = server.job(*row);
         let Counted {
             each_time,
             browsers,
             ..
         } = runtime
-            .block_on(counted)
+            .block_on(counted(&job, plan(*row), &mut meter))
             .map_err(|error| format!("{}: {error}", row.name()))?;
         server.keep(&browsers);
         let least = each_time.into_iter().min().unwrap_or_default();

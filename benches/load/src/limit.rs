@@ -3,18 +3,19 @@
 //! What a provider reaches is compared with this. It checks no client, knows no grant and keeps
 //! nothing.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _,
+    ParsedPublicKey, RSA_PKCS1_SHA256, RsaKeyPair,
 };
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::serve::ListenerExt as _;
@@ -22,6 +23,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use tokio::net::TcpListener;
+
+use crate::http::{Authority, Connection, Failure, Template};
+use crate::job::parse;
 
 /// A key could not be made, or did not sign.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
@@ -85,8 +89,16 @@ impl Keys {
     }
 }
 
-/// Serves the handlers on the loopback address until the process ends: `GET /hello`,
-/// `POST /token/es256` and `POST /token/rs256`.
+/// An answer that is given to everybody.
+#[derive(Clone, Debug, Default)]
+struct Document {
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+/// Serves the handlers on the loopback address until the process ends: `GET /hello`, `GET /document`, `POST /token/es256` and
+/// `POST /token/rs256`. `POST /document` with an address makes the answer from there, with its headers, the one that
+/// `GET /document` gives.
 ///
 /// # Errors
 /// Whatever keeps the port from being opened.
@@ -96,7 +108,8 @@ pub async fn serve(port: u16) -> std::io::Result<()> {
         .route("/hello", get(hello))
         .route("/token/es256", post(es256))
         .route("/token/rs256", post(rs256))
-        .with_state(keys);
+        .with_state(keys)
+        .merge(documents());
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     let listener = listener.tap_io(|stream| {
         // Without it a measurement shows the delay of small segments.
@@ -121,6 +134,80 @@ pub fn signatures_per_second(algorithm: Algorithm, duration: Duration) -> Result
         count += 16.0;
     }
     Ok(count / started.elapsed().as_secs_f64())
+}
+
+/// How often one core makes the four verifications and the one signature of a code flow whose client signs (RFC 7523, RFC 9449), all
+/// ES256, with nothing around them. The client's key is held parsed; those of proofs come with each.
+///
+/// # Errors
+/// [`Unsigned`].
+pub fn signed_flows_per_second(duration: Duration) -> Result<f64, Unsigned> {
+    let keys = Keys::generate()?;
+    let message = [b'm'; 320];
+    let signature = keys.es256.sign(&keys.random, &message);
+    let signature = signature.map_err(|_| Unsigned)?;
+    let parse = || {
+        let point = keys.es256.public_key().as_ref();
+        ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).map_err(|_| Unsigned)
+    };
+    let held = parse()?;
+    let verify = |key: &ParsedPublicKey| {
+        key.verify_sig(std::hint::black_box(&message), signature.as_ref())
+            .map_err(|_| Unsigned)
+    };
+    let started = Instant::now();
+    let mut count = 0.0;
+    while started.elapsed() < duration {
+        for _ in 0..2 {
+            verify(&held)?;
+            verify(&parse()?)?;
+        }
+        let _signature = std::hint::black_box(keys.sign(Algorithm::Es256, &message)?);
+        count += 1.0;
+    }
+    Ok(count / started.elapsed().as_secs_f64())
+}
+
+fn documents() -> Router {
+    let held = Arc::new(RwLock::new(Document::default()));
+    Router::new()
+        .route("/document", get(document).post(take_over))
+        .with_state(held)
+}
+
+async fn document(State(held): State<Arc<RwLock<Document>>>) -> impl IntoResponse {
+    let held = held.read().unwrap_or_else(PoisonError::into_inner);
+    (held.headers.clone(), held.body.clone())
+}
+
+async fn take_over(
+    State(held): State<Arc<RwLock<Document>>>,
+    address: String,
+) -> Result<StatusCode, StatusCode> {
+    let document = fetch(&address).await.map_err(|_| StatusCode::BAD_GATEWAY)?;
+    *held.write().unwrap_or_else(PoisonError::into_inner) = document;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn fetch(address: &str) -> Result<Document, Failure> {
+    let url = parse(address)?;
+    let mut connection = Connection::new(Authority::of(&url)?);
+    let mut request = Template::get(&url, &[("Accept", "application/json")]);
+    let response = connection.exchange(request.bare()).await?;
+    if response.status != 200 {
+        return Err(Failure::unexpected("document", &response));
+    }
+    // What the server of this answer says of itself.
+    let own = [header::CONTENT_LENGTH, header::DATE, header::CONNECTION];
+    let headers = response.all_headers().filter_map(|(name, value)| {
+        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+        let value = HeaderValue::from_str(value).ok()?;
+        (!own.contains(&name)).then_some((name, value))
+    });
+    Ok(Document {
+        headers: headers.collect(),
+        body: Bytes::copy_from_slice(response.body),
+    })
 }
 
 async fn hello() -> impl IntoResponse {
@@ -218,6 +305,45 @@ mod tests {
         assert!(TokenKind::Es256.fits(&token));
         let token = jwt(&keys, Algorithm::Rs256, "https://api.example").unwrap();
         assert!(TokenKind::Rs256.fits(&token));
+    }
+
+    #[test]
+    fn the_work_of_a_signed_flow_is_counted() {
+        let rate = signed_flows_per_second(Duration::from_millis(20)).unwrap();
+        assert!(rate > 1.0);
+    }
+
+    #[tokio::test]
+    async fn a_document_is_given_as_it_was_found_elsewhere() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let found = || async {
+            (
+                [(header::ETAG, "\"1\""), (header::DATE, "old")],
+                "{\"a\":1}",
+            )
+        };
+        let router = Router::new().route("/found", get(found)).merge(documents());
+        let server = tokio::spawn(async { axum::serve(listener, router).await });
+        let document = fetch(&format!("{address}/found")).await.unwrap();
+        assert_eq!(document.headers.get(header::ETAG).unwrap(), "\"1\"");
+        assert!(document.headers.get(header::DATE).is_none());
+        assert_eq!(document.body, "{\"a\":1}");
+        assert!(fetch(&format!("{address}/nothing")).await.is_err());
+        let url = parse(&format!("{address}/document")).unwrap();
+        let mut connection = Connection::new(Authority::of(&url).unwrap());
+        let mut take = Template::post_form(&url, &[]);
+        let taken = connection
+            .exchange(take.with_body(&format!("{address}/found")))
+            .await
+            .unwrap();
+        assert_eq!(taken.status, 204);
+        let given = fetch(&format!("{address}/document")).await.unwrap();
+        assert_eq!(
+            (given.headers.get(header::ETAG), given.body),
+            (document.headers.get(header::ETAG), document.body)
+        );
+        server.abort();
     }
 
     #[test]

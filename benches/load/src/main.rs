@@ -16,7 +16,8 @@ const USAGE: &str = "\
 usage: hallpass-load run        < JOB.json   measure, print what came out as JSON
        hallpass-load sign-in    < JOB.json   sign the job's browsers in, print their cookies
        hallpass-load limit PORT              serve the reference handlers on 127.0.0.1
-       hallpass-load sign es256|rs256 SECONDS   signatures per second, with nothing around them";
+       hallpass-load sign es256|rs256 SECONDS   signatures per second, with nothing around them
+       hallpass-load signed-flow SECONDS        the cryptography of flows whose client signs, per second, with nothing around it";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -56,6 +57,10 @@ async fn command(arguments: &[&str]) -> Result<(), Box<dyn Error + Send + Sync>>
             };
             let duration = Duration::try_from_secs_f64(seconds.parse()?)?;
             println!("{}", limit::signatures_per_second(algorithm, duration)?);
+        }
+        ["signed-flow", seconds] => {
+            let duration = Duration::try_from_secs_f64(seconds.parse()?)?;
+            println!("{}", limit::signed_flows_per_second(duration)?);
         }
         _ => return Err(USAGE.into()),
     }

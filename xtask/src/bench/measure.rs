@@ -18,7 +18,7 @@ use super::start;
 use super::target::{
     Demo, GENERATOR_CORE, Recipe, Running, SERVER_CORE, Target, can_pin, has_postgres, node, pinned,
 };
-use super::work::{Row, SIGN_RS256};
+use super::work::{Row, SIGN_RS256, SIGNED_FLOW, same_bytes};
 
 /// Measures everything that the options ask for.
 ///
@@ -63,14 +63,23 @@ pub(crate) fn measure(options: &Options, built: &Built) -> Result<Report> {
         for row in &options.rows {
             eprintln!("round {round} of {}: {}", options.rounds, row.name());
             if *row == Row::ClientCredentialsRs256 && options.targets.contains(&Target::Limit) {
-                let outcome = bare_signing(built)?;
+                let outcome = bare(built, &["sign", "rs256", "1"])?;
                 Runs::add(&mut runs, SIGN_RS256, Target::Limit, outcome);
+            }
+            if *row == Row::CodeParDpopPrivateKeyJwt && options.targets.contains(&Target::Limit) {
+                let outcome = bare(built, &["signed-flow", "1"])?;
+                Runs::add(&mut runs, SIGNED_FLOW, Target::Limit, outcome);
             }
             for contender in &mut contenders {
                 if row.fits(contender.target()) {
                     let outcome = contender.run(*row, built)?;
                     Runs::add(&mut runs, row.name(), contender.target(), outcome);
                 }
+            }
+            if let Some(work) = same_bytes(*row)
+                && let Some(outcome) = same_document(&contenders, *row, built)?
+            {
+                Runs::add(&mut runs, work, Target::Limit, outcome);
             }
         }
     }
@@ -84,7 +93,7 @@ pub(crate) fn measure(options: &Options, built: &Built) -> Result<Report> {
         let figures = Figures::of(work, *target, outcomes);
         report.rows.extend(figures.map(|figures| Figures {
             concurrency: match *work {
-                SIGN_RS256 => 1,
+                SIGN_RS256 | SIGNED_FLOW => 1,
                 _ => options.concurrency,
             },
             ..figures
@@ -326,10 +335,35 @@ fn generate<T: DeserializeOwned>(command: &str, job: &Job, built: &Built) -> Res
     serde_json::from_slice(&output.stdout).map_err(|error| format!("generator: {error}"))
 }
 
-/// RS256 signatures with nothing around them, on the servers' core.
-fn bare_signing(built: &Built) -> Result<Outcome> {
+/// Our document, given by the bare handler as ours gives it. Nothing where one of the two is not measured.
+fn same_document(contenders: &[Contender], row: Row, built: &Built) -> Result<Option<Outcome>> {
+    let the = |target| contenders.iter().find(|c| c.target() == target);
+    let (Some(ours), Some(limit)) = (the(Target::Hallpass), the(Target::Limit)) else {
+        return Ok(None);
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?;
+    let endpoints = runtime.block_on(ours.job.server.endpoints());
+    let endpoints = endpoints.map_err(|error| error.to_string())?;
+    let document = if row == Row::Jwks {
+        endpoints.jwks_uri
+    } else {
+        endpoints.discovery
+    };
+    let address = limit.running.take_over(&document)?;
+    let mut job = limit.job(Row::Discovery);
+    if let Server::Endpoints(endpoints) = &mut job.server {
+        endpoints.discovery = address;
+    }
+    generate("run", &job, built).map(Some)
+}
+
+/// What the generator's program reaches by itself at that, on the servers' core.
+fn bare(built: &Built, arguments: &[&str]) -> Result<Outcome> {
     let output = pinned(SERVER_CORE, &built.load)
-        .args(["sign", "rs256", "1"])
+        .args(arguments)
         .output()
         .map_err(|error| format!("generator: {error}"))?;
     let text = String::from_utf8_lossy(&output.stdout);

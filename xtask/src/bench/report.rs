@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::budget::Verdict;
 use super::target::Target;
-use super::work::SIGN_RS256;
+use super::work::{SIGN_RS256, SIGNED_FLOW};
 
 /// Everything that was measured.
 #[derive(Debug, Default, Serialize)]
@@ -86,7 +86,7 @@ impl Report {
     pub(crate) fn per_cpu_second(&self, work: &str, target: Target) -> Option<f64> {
         let row = self.row(work, target)?;
         match work {
-            SIGN_RS256 => Some(row.per_second),
+            SIGN_RS256 | SIGNED_FLOW => Some(row.per_second),
             _ => row.per_server_cpu_second,
         }
     }

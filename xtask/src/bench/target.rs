@@ -334,6 +334,31 @@ impl Running {
         }
     }
 
+    /// Makes the bare handler give a document as another server gives it; answers where it does.
+    ///
+    /// # Errors
+    /// It cannot read it there.
+    pub(crate) fn take_over(&self, document: &str) -> Result<String> {
+        let path = "/document";
+        let refused = || self.complain("does not take a document over");
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).map_err(|_| refused())?;
+        let _limit = stream.set_read_timeout(Some(START_LIMIT));
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{document}",
+            self.port,
+            document.len()
+        );
+        let mut beginning = [0; 12];
+        let asked = stream.write_all(request.as_bytes());
+        if asked.is_err() || stream.read_exact(&mut beginning).is_err() {
+            return Err(refused());
+        }
+        if &beginning != b"HTTP/1.1 204" {
+            return Err(refused());
+        }
+        Ok(format!("http://127.0.0.1:{}{path}", self.port))
+    }
+
     /// Ends it in order.
     pub(crate) fn stop(mut self) {
         let asked = Command::new("kill").arg(self.pid().to_string()).status();

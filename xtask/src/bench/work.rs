@@ -143,6 +143,25 @@ pub(crate) fn rows_named(beginning: &str) -> Result<Vec<Row>> {
 /// The work of signing alone, without HTTP around it.
 pub(crate) const SIGN_RS256: &str = "sign_rs256";
 
+/// The cryptography of a flow whose client signs, alone.
+pub(crate) const SIGNED_FLOW: &str = "signed_flow";
+
+/// The same document from the bare handler: its bytes with its headers.
+pub(crate) const fn same_bytes(row: Row) -> Option<&'static str> {
+    match row {
+        Row::Discovery => Some("discovery_same_bytes"),
+        Row::Jwks => Some("jwks_same_bytes"),
+        Row::ClientCredentialsEs256
+        | Row::ClientCredentialsRs256
+        | Row::ClientCredentialsSealed
+        | Row::Introspection
+        | Row::Userinfo
+        | Row::Refresh
+        | Row::Code
+        | Row::CodeParDpopPrivateKeyJwt => None,
+    }
+}
+
 /// The resource whose tokens are signed with ES256.
 pub(crate) const RESOURCE_ES256: &str = "https://es256.api.example";
 /// The resource whose tokens are signed with RS256.

@@ -108,6 +108,15 @@ impl<'a> Response<'a> {
         self.headers(name).next()
     }
 
+    /// Every header with its name, where both are text.
+    pub fn all_headers(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        let lines = self.head.split(|byte| *byte == b'\n').skip(1);
+        lines.filter_map(|line| {
+            let (name, value) = std::str::from_utf8(line).ok()?.split_once(':')?;
+            Some((name, value.trim()))
+        })
+    }
+
     /// Every header of that name.
     pub fn headers<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a str> + use<'a, 'n> {
         let lines = self.head.split(|byte| *byte == b'\n').skip(1);
