@@ -2,7 +2,12 @@
 (() => {
   'use strict';
   const form = document.querySelector('form[data-passkey]');
-  if (!form || !window.PublicKeyCredential || !navigator.credentials) return;
+  if (!form) return;
+  if (!window.PublicKeyCredential || !navigator.credentials) {
+    const unsupported = document.getElementById('passkey-unsupported');
+    if (unsupported) unsupported.hidden = false;
+    return;
+  }
 
   const decode = (text) => {
     const plain = atob(text.replace(/-/g, '+').replace(/_/g, '/'));

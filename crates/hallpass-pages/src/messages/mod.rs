@@ -82,6 +82,7 @@ pub(crate) struct SignIn {
     pub(crate) passkey_refused: &'static str,
     pub(crate) use_passkey: &'static str,
     pub(crate) passkey_script: &'static str,
+    pub(crate) passkey_unsupported: &'static str,
     pub(crate) passkey_stopped: &'static str,
     pub(crate) remember: &'static str,
     pub(crate) last_way: &'static str,

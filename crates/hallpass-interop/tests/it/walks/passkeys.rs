@@ -197,4 +197,23 @@ async fn l42_a_person_adds_passkeys_signs_in_with_them_and_removes_them() {
     browser.find("#sign-in-error").await;
     walk.look("passkeys-last").await;
     browser.find("#passkeys li").await;
+    tablet.lose().await;
+
+    // L27: a browser that knows no passkeys says so, and there is a way on.
+    come_anew(&walk, &shop).await;
+    browser.find("button#use-passkey").await;
+    assert!(!browser.sees("#passkey-unsupported").await);
+    browser
+        .in_every_page("delete window.PublicKeyCredential")
+        .await;
+    come_anew(&walk, &shop).await;
+    browser.find("#passkey-unsupported").await;
+    assert!(!browser.sees("button#use-passkey").await);
+    browser.find("a#to-recover").await;
+    walk.look("sign-in-passkey-unsupported").await;
+    walk.sign_in().await;
+    assert_eq!(shop.tokens(&walk).await["claims"]["amr"], json!(["pwd"]));
+    walk.open("/account/passkeys").await;
+    browser.find("#passkey-unsupported").await;
+    assert!(!browser.sees("button#create-passkey").await);
 }

@@ -29,6 +29,7 @@ pub(super) static MESSAGES: Messages = Messages {
         passkey_refused: "That passkey cannot be used here. Try another way.",
         use_passkey: "Sign in with a passkey",
         passkey_script: "Passkeys need a browser with JavaScript switched on.",
+        passkey_unsupported: "This browser cannot use passkeys. Use another browser, or another way to sign in.",
         passkey_stopped: "The passkey was not used. Try again, or choose another way.",
         remember: "Stay signed in on this device",
         last_way: "That is your only way in. Add another one before you remove it.",
