@@ -558,9 +558,8 @@ fn accounts(store: Arc<dyn Store>, clock: Arc<dyn Clock>, limits: Limits) -> Arc
         entropy: Arc::new(SystemEntropy),
     };
     let pool = Arc::new(HashPool::start(options).unwrap());
-    let accounts = BuiltinAccounts::new(around, pool)
-        .with_limits(limits)
-        .with_refusal(std::time::Duration::ZERO);
+    let accounts = BuiltinAccounts::new(around, pool).with_limits(limits);
+    let accounts = accounts.with_refusal(std::time::Duration::ZERO);
     Arc::new(accounts.with_attempts_everywhere([7; 32]))
 }
 

@@ -426,13 +426,8 @@ async fn a_provider_that_answers_otherwise_signs_nobody_in_and_is_not_quoted() {
     );
     let answer = browser.get(&no).await;
     assert!(answer.location().starts_with("https://op.test/sign-in?"));
-    assert!(
-        !browser
-            .get(answer.location().strip_prefix("https://op.test").unwrap())
-            .await
-            .text()
-            .contains("zq-marker")
-    );
+    let page = browser.get(super::people::target(answer.location())).await;
+    assert!(!page.text().contains("zq-marker"));
 }
 
 // UP-05, UP-15
