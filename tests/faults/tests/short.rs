@@ -59,6 +59,7 @@ short! {
     f03_races "F03";
     f03a_races_of_what_is_signed "F03a";
     f03b_races_for_what_was_allowed "F03b";
+    f03c_races_of_what_people_prove "F03c";
     f04_disk_full "F04";
     f05_failing_syncs "F05";
     f06_power_cut "F06";

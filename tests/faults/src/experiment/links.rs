@@ -23,23 +23,43 @@ pub(super) async fn run(
     (label, report): (&str, &mut Report),
 ) -> Result<(), Failed> {
     for round in 0..rounds {
-        let won = race(nodes, round).await?;
+        let address = format!("invited-{round}@people.example");
+        let won = race(nodes, &["user", "invite", &address, "--print", "--json"]).await?;
         require(won == 1, || format!("{label}: a link worked {won} times"))?;
     }
     report.figure(&format!("{label}: links good once"), rounds);
     Ok(())
 }
 
-/// How many made an account by one invitation.
-async fn race(nodes: &Nodes, round: u32) -> Result<usize, Failed> {
-    let launch = nodes
-        .launches
-        .first()
-        .ok_or_else(|| Failed::new("no node"))?;
-    let address = format!("invited-{round}@people.example");
-    let ended = launch.command(&["user", "invite", &address, "--print", "--json"])?;
+/// Links with which somebody who has an account chooses another password.
+pub(super) async fn resets(
+    nodes: &Nodes,
+    rounds: u32,
+    (label, report): (&str, &mut Report),
+) -> Result<(), Failed> {
+    let somebody = "forgetful@people.example";
+    command(nodes, &["user", "create", somebody, "--generate", "--json"])?;
+    for _ in 0..rounds {
+        let won = race(nodes, &["user", "link", somebody, "--json"]).await?;
+        require(won == 1, || {
+            format!("{label}: a reset link worked {won} times")
+        })?;
+    }
+    report.figure(&format!("{label}: reset links good once"), rounds);
+    Ok(())
+}
+
+fn command(nodes: &Nodes, arguments: &[&str]) -> Result<Value, Failed> {
+    let launch = nodes.launches.first();
+    let launch = launch.ok_or_else(|| Failed::new("no node"))?;
+    let ended = launch.command(arguments)?;
     require(ended.success, || ended.stderr.clone())?;
-    let printed: Value = serde_json::from_str(&ended.stdout).unwrap_or_default();
+    Ok(serde_json::from_str(&ended.stdout).unwrap_or_default())
+}
+
+/// How many did what the link is for that this command prints.
+async fn race(nodes: &Nodes, printing: &[&str]) -> Result<usize, Failed> {
+    let printed = command(nodes, printing)?;
     let link = printed.get("link").and_then(Value::as_str);
     let link = parse(link.ok_or_else(|| Failed::new("no link was printed"))?)?;
 

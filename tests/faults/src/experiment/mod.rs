@@ -8,6 +8,7 @@ mod database_gone;
 mod database_hangs;
 mod disk_full;
 pub(crate) mod expired;
+mod factors;
 mod failover;
 mod graceful_stop;
 mod hints;
@@ -96,6 +97,7 @@ experiments! {
     "F03" races::run, "the same code or refresh token on several connections and two nodes at once";
     "F03a" races::signed, "the same assertion, proof or pushed request on several connections and two nodes at once";
     "F03b" races::allowed, "the same link, device code or auth_req_id on several connections and two nodes at once";
+    "F03c" races::proved, "the same code of an app, recovery code or reset link on several connections and two nodes at once";
     "F04" disk_full::run, "the disk is full under load, and has space again";
     "F05" sync_errors::run, "fsync fails with EIO under load";
     "F06" power_cut::run, "power is cut: copies of the files at any instant, with torn writes at the end";

@@ -9,7 +9,7 @@ use tokio::sync::Barrier;
 use super::Ran;
 use super::nodes::Nodes;
 use super::scene::Scene;
-use super::{links, once, polled};
+use super::{factors, links, once, polled};
 use crate::caller::{Caller, Place};
 use crate::history::{Deed, History, Outcome, Tokens};
 use crate::report::require;
@@ -59,6 +59,17 @@ pub(super) async fn allowed(setup: &Setup, mut report: Report) -> Result<Ran, Fa
     // What one person has answered stands in their list until it expires.
     let rounds = (setup.times(30, 2_500), setup.times(30, 500));
     polled::run(&nodes, rounds, (NODES, &mut report)).await?;
+    Ok(Ran::Done(report))
+}
+
+/// What people prove who they are with.
+pub(super) async fn proved(setup: &Setup, mut report: Report) -> Result<Ran, Failed> {
+    let settings = [LIMITS, factors::SETTINGS].concat();
+    let Some(nodes) = Nodes::start(setup, "races", 2, (&[], &settings)).await? else {
+        return Ok(Ran::Skipped("PostgreSQL is not installed".to_owned()));
+    };
+    links::resets(&nodes, setup.times(3, 250), (NODES, &mut report)).await?;
+    factors::run(&nodes, setup.times(2, 100), (NODES, &mut report)).await?;
     Ok(Ran::Done(report))
 }
 
