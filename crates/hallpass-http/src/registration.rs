@@ -54,6 +54,7 @@ where
     answer(
         endpoints,
         StatusCode::CREATED,
+        token.is_some(),
         endpoints.provider.register(&body, token).await,
     )
 }
@@ -79,6 +80,7 @@ where
         Method::GET | Method::HEAD => answer(
             endpoints,
             StatusCode::OK,
+            token.is_some(),
             provider
                 .read_registration(&id, token)
                 .await
@@ -88,13 +90,18 @@ where
             Ok(body) => answer(
                 endpoints,
                 StatusCode::OK,
+                token.is_some(),
                 provider.update_registration(&id, &body, token).await,
             ),
             Err(response) => response,
         },
         Method::DELETE => match provider.delete_registration(&id, token).await {
             Ok(()) => no_store(StatusCode::NO_CONTENT, "application/json", ""),
-            Err(failure) => failed(endpoints, RegistrationFailure::Other(failure)),
+            Err(failure) => failed(
+                endpoints,
+                token.is_some(),
+                RegistrationFailure::Other(failure),
+            ),
         },
         _ => Problem::method("GET, HEAD, PUT, DELETE").json(),
     }
@@ -138,15 +145,17 @@ where
 fn answer(
     endpoints: &Endpoints,
     status: StatusCode,
+    shown: bool,
     result: Result<Registered, RegistrationFailure>,
 ) -> Response {
     match result {
         Ok(registered) => headers::json(status, registered.body),
-        Err(failure) => failed(endpoints, failure),
+        Err(failure) => failed(endpoints, shown, failure),
     }
 }
 
-fn failed(endpoints: &Endpoints, failure: RegistrationFailure) -> Response {
+/// `shown`: whether there was a token at all.
+fn failed(endpoints: &Endpoints, shown: bool, failure: RegistrationFailure) -> Response {
     let reason = match &failure {
         RegistrationFailure::Metadata(error) => Some(error.reason.id()),
         RegistrationFailure::Other(Failure::Refused(refusal)) => Some(refusal.id),
@@ -174,10 +183,14 @@ fn failed(endpoints: &Endpoints, failure: RegistrationFailure) -> Response {
         RegistrationFailure::Other(failure) => {
             let problem = Problem::from(failure);
             if problem.code() == ErrorCode::InvalidToken {
+                //= RFC6750#3.1 SHOULD NOT: without a token the challenge says nothing of an error
+                let challenge = if shown {
+                    "Bearer realm=\"hallpass\", error=\"invalid_token\""
+                } else {
+                    "Bearer realm=\"hallpass\""
+                };
                 return problem
-                    .challenged(HeaderValue::from_static(
-                        "Bearer realm=\"hallpass\", error=\"invalid_token\"",
-                    ))
+                    .challenged(HeaderValue::from_static(challenge))
                     .json();
             }
             problem.json()

@@ -38,6 +38,13 @@ where
     let provider = &endpoints.provider;
     // A form on another site comes without our cookies (SameSite). The same request as a GET has them.
     if post && browser.session.is_none() && params.duplicated().is_empty() {
+        let locales = params.get("ui_locales");
+        let pages = || endpoints.pages_for(locales, accept.as_ref());
+        match provider.refuse_posted(&params).await {
+            Ok(None) => {}
+            Ok(Some(refused)) => return endpoints.answered(Ok(refused), pages),
+            Err(failure) => return endpoints.failed("authorize", failure, &*pages()),
+        }
         let sealed = provider.seal_posted(&params);
         if sealed.len() <= MAX_REDIRECT {
             let policy = provider.policy();

@@ -9,7 +9,7 @@ use hallpass_jose::{
     HeaderPolicy, JwsAlgorithm, ParseOptions, UnverifiedJws, VerifyingKey, base64url,
     constant_time_eq,
 };
-use hallpass_types::{Timestamp, sha256};
+use hallpass_types::{MAX_AHEAD, Timestamp, sha256};
 
 /// Algorithms of proofs: those that the authorization server binds tokens by.
 pub(crate) const ALGS: &[JwsAlgorithm] = &[
@@ -22,10 +22,8 @@ pub(crate) const ALGS: &[JwsAlgorithm] = &[
     JwsAlgorithm::EdDSA,
 ];
 
-/// A proof is good for so long around its `iat` (seconds).
+/// A proof is good for so long after its `iat` (seconds).
 const WINDOW: i64 = 60;
-/// Clocks may differ by so much (seconds).
-const SKEW: i64 = 10;
 const MAX_LEN: usize = 8192;
 const MAX_JTI: usize = 256;
 /// More proofs than this are not remembered at once.
@@ -97,10 +95,10 @@ pub(crate) fn verify(text: &str, facts: Facts<'_>) -> Result<Proof, ()> {
     let expires_at = made.plus(WINDOW);
     let time = |name: &str| claims.int_seconds(name).map_err(|_| ());
     //= RFC7519#4.1.4 MUST: a proof that says when it is over is not taken afterwards
-    let over = time("exp")?.is_some_and(|at| Timestamp(at.saturating_add(SKEW)).is_over(facts.now));
-    let early = time("nbf")?.is_some_and(|at| Timestamp(at).since(facts.now) > SKEW);
-    let recent =
-        !expires_at.is_over(facts.now) && made.since(facts.now) <= WINDOW && !over && !early;
+    let over =
+        time("exp")?.is_some_and(|at| Timestamp(at.saturating_add(MAX_AHEAD)).is_over(facts.now));
+    let early = time("nbf")?.is_some_and(|at| Timestamp(at).is_ahead(facts.now));
+    let recent = !expires_at.is_over(facts.now) && !made.is_ahead(facts.now) && !over && !early;
     //= RFC9449#7.1 MUST: ath is the hash of the access token
     let hash = base64url::encode(sha256(facts.token.as_bytes()));
     let bound = text("ath").is_some_and(|ath| constant_time_eq(ath.as_bytes(), hash.as_bytes()));

@@ -219,7 +219,12 @@ impl Answers {
         let received = http.send(request).await.map_err(|_| ())?;
         drop(slot);
         let claims = Claims::parse(&received.body).map_err(|_| ())?;
-        if claims.bool("active").map_err(|_| ())?.ok_or(())? {
+        // Its own refresh token is as active to a client that is a resource server, too.
+        let kind = claims.str("token_type").ok().flatten();
+        let access = kind.is_some_and(|kind| {
+            kind.eq_ignore_ascii_case("Bearer") || kind.eq_ignore_ascii_case("DPoP")
+        });
+        if claims.bool("active").map_err(|_| ())?.ok_or(())? && access {
             let token = AccessToken::of(claims).map_err(|_| ())?;
             Ok(Some(Arc::new(token)))
         } else {
@@ -269,7 +274,7 @@ mod tests {
                 let active = request.form.unwrap().starts_with("token=a");
                 let body = if active {
                     format!(
-                        r#"{{"active":true,"sub":"s","client_id":"c","aud":"r","exp":{}}}"#,
+                        r#"{{"active":true,"token_type":"Bearer","sub":"s","client_id":"c","aud":"r","exp":{}}}"#,
                         NOW.0 + 600
                     )
                 } else {

@@ -432,6 +432,28 @@ async fn a_further_audience_is_taken_and_the_issuers_own_only_when_it_is_named()
     }
 }
 
+// TK-12
+#[tokio::test]
+async fn a_refresh_token_that_is_active_is_no_access_token() {
+    let api = api(fixture::API1).await;
+    let server = ResourceServer::builder(fixture::ISSUER, "https://accounts.test")
+        .introspect_as("web", fixture::secret("web"))
+        .audience(fixture::ISSUER)
+        .hold_answers(0, 0)
+        .clock(Arc::new(OfFixture(api.op.clone())))
+        .build(api.http.clone())
+        .unwrap();
+    let mut browser = api.op.browser();
+    let request =
+        hallpass_testkit::Request::of("web", "openid offline_access").with("prompt", "consent");
+    let tokens = browser.flow_of("alice", "web", &request).await;
+    let known = [("token", tokens.refresh())];
+    let known = browser.call("web", "/introspect", &known).await;
+    assert_eq!(known.json()["active"], true, "{}", known.text());
+    assert_eq!(status(&server, tokens.refresh(), None).await, 401);
+    assert_eq!(status(&server, &tokens.access, None).await, 200);
+}
+
 /// An authorization server of three documents, for tokens that the fixture does not make.
 struct Fixed {
     key: SigningKey,

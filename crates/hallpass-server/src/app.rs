@@ -231,6 +231,16 @@ impl Hallpass {
         });
         let text = "the server is busy, try again soon";
         let problem = Problem::refused(503, ErrorCode::TemporarilyUnavailable, reason, text);
+        self.later(endpoint, problem, HeaderValue::from(seconds))
+    }
+
+    /// An answer that says when to come back: a page where people are sent to, JSON for programs.
+    fn later(
+        &self,
+        endpoint: &'static str,
+        problem: Problem,
+        seconds: HeaderValue,
+    ) -> hallpass_http::Response {
         let program = (Route::LABELS.contains(&endpoint) || endpoint == ADMIN)
             && !matches!(endpoint, "authorize" | "logout" | "initiate");
         let mut response = if program {
@@ -239,7 +249,7 @@ impl Hallpass {
             problem.page(&**self.0.endpoints.pages())
         };
         let headers = response.headers_mut();
-        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        headers.insert(RETRY_AFTER, seconds);
         hallpass_http::secure(headers, self.0.issuer.is_https());
         response
     }
@@ -253,11 +263,8 @@ impl Hallpass {
         });
         let text = "too many requests from this network";
         let problem = Problem::refused(429, ErrorCode::TemporarilyUnavailable, reason, text);
-        let mut response = problem.json();
         let seconds = HeaderValue::from(wait.as_secs().saturating_add(1));
-        response.headers_mut().insert(RETRY_AFTER, seconds);
-        hallpass_http::secure(response.headers_mut(), self.0.issuer.is_https());
-        response
+        self.later(endpoint, problem, seconds)
     }
 }
 

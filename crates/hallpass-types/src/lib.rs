@@ -23,4 +23,4 @@ pub use secret::{
     Once, Opaque, RANDOM_LEN, RegistrationAccess, Secret, Session, Thumbprint, Waiting,
     constant_time_eq, sha256,
 };
-pub use time::{Bucket, Timestamp};
+pub use time::{Bucket, MAX_AHEAD, Timestamp};

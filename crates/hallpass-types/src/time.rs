@@ -27,7 +27,17 @@ impl Timestamp {
     pub const fn is_over(self, now: Self) -> bool {
         now.0 >= self.0
     }
+
+    /// Whether somebody else's `iat` or `nbf` lies further ahead than their clock may be ([`MAX_AHEAD`]). The same for every
+    /// JWT that is taken.
+    #[must_use]
+    pub const fn is_ahead(self, now: Self) -> bool {
+        self.since(now) > MAX_AHEAD
+    }
 }
+
+/// The clock of whoever signed something may be ahead of ours by so many seconds.
+pub const MAX_AHEAD: i64 = 10;
 
 /// The minute in which a record may be purged. It stands in front of a record's key and inside the
 /// value that a client holds, so that expired rows are one contiguous range.
@@ -67,6 +77,18 @@ mod tests {
     fn the_boundary_counts_as_expired() {
         assert!(Timestamp(10).is_over(Timestamp(10)));
         assert!(!Timestamp(10).is_over(Timestamp(9)));
+    }
+
+    #[test]
+    fn a_clock_may_be_ten_seconds_ahead_and_no_more() {
+        let now = Timestamp(1000);
+        for fine in [i64::MIN, 0, 999, 1000, 1010] {
+            assert!(!Timestamp(fine).is_ahead(now), "{fine}");
+        }
+        for ahead in [1011, 1061, i64::MAX] {
+            assert!(Timestamp(ahead).is_ahead(now), "{ahead}");
+        }
+        assert!(Timestamp(0).is_ahead(Timestamp(i64::MIN)));
     }
 
     #[test]

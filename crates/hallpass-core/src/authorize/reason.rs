@@ -183,6 +183,9 @@ reasons! {
         /// RFC 9396 §2.
         DetailsMalformed => InvalidAuthorizationDetails, "authorization_details_malformed",
             "authorization_details is not an array of objects with a type";
+        /// RFC 9396 §12: a client that authenticates signs or pushes them.
+        DetailsExposed => InvalidAuthorizationDetails, "authorization_details_exposed",
+            "authorization_details of this client must be pushed, or signed";
         /// RFC 9396 §5.
         DetailsUnknown => InvalidAuthorizationDetails, "authorization_details_unknown",
             "authorization_details has a type or member that is not known, or lacks one";

@@ -92,6 +92,20 @@ impl Received {
     /// # Errors
     /// A way that is not offered, or two at once. The error goes where [`Self::refused_with`] says.
     pub fn carried(&self, policy: &RequestPolicy) -> Result<Carried<'_>, Reason> {
+        let carried = self.named(policy)?;
+        //= RFC6749#3.1 MUST: a repeated parameter makes the request invalid
+        // Beside what takes the place of the parameters, nobody looks at them again.
+        if !matches!(carried, Carried::Here) && !self.params.duplicated().is_empty() {
+            let known = policy.parameters();
+            let mut repeated = self.params.duplicated().iter();
+            if repeated.any(|name| known.contains(&name.as_str())) {
+                return Err(Reason::ParameterRepeated);
+            }
+        }
+        Ok(carried)
+    }
+
+    fn named(&self, policy: &RequestPolicy) -> Result<Carried<'_>, Reason> {
         match (self.params.get("request"), self.params.get("request_uri")) {
             (None, None) => Ok(Carried::Here),
             //= RFC9101#5 MUST: request and request_uri do not stand together
@@ -130,6 +144,10 @@ impl Received {
             let missing = self.params.iter().filter(|(name, _)| {
                 *name != "request" && *name != "request_uri" && inside.all(name).next().is_none()
             });
+            //= RFC9396#12 MUST: details are kept from being changed on their way through the browser
+            if inside.get(DETAILS).is_none() && self.params.get(DETAILS).is_some() {
+                return Err(Reason::DetailsExposed);
+            }
             inside = Params::from_pairs(inside.iter().chain(missing));
         }
         Ok(Self {
@@ -247,6 +265,7 @@ impl Received {
 /// What stands before the handle in the `request_uri` of a pushed request.
 pub const PUSHED_URI: &str = "urn:ietf:params:oauth:request_uri:";
 
+const DETAILS: &str = "authorization_details";
 const CARRIERS: &[&str] = &["request", "request_uri"];
 
 /// Registered URIs are shorter; longer ones are not even compared.

@@ -64,7 +64,7 @@ fn times(claims: &Claims, facts: &Facts<'_>) -> Result<Option<Timestamp>, Reason
     if [nbf, iat]
         .into_iter()
         .flatten()
-        .any(|begin| begin.since(now) > MAX_SKEW)
+        .any(|begin| begin.is_ahead(now))
     {
         return Err(Reason::RequestObjectTime);
     }
@@ -125,8 +125,6 @@ pub(super) fn params(
     Ok(Params::from_pairs(pairs))
 }
 
-/// A client's clock may be ahead by so many seconds.
-const MAX_SKEW: i64 = 10;
 /// Parameters that are JSON in a query, too.
 const JSON: &[&str] = &["claims", "authorization_details", "registration"];
 const NUMBERS: &[&str] = &["max_age", "requested_expiry"];

@@ -42,7 +42,7 @@ pub struct Facts<'a> {
 }
 
 /// Claims that some profiles demand.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a claim of its own")]
 pub struct Demands {
     /// `exp` must be there.
@@ -53,8 +53,23 @@ pub struct Demands {
     pub iat: bool,
     /// `jti` must be there.
     pub jti: bool,
-    /// `nbf` lies back at most so many seconds, and `exp` comes at most so many after it.
+    /// `nbf` (without one `iat`) lies back at most so many seconds, and `exp` comes at most so many after it; where both are
+    /// missing, after now.
     pub longest: Option<i64>,
+}
+
+impl Default for Demands {
+    /// What every object must have: no claim of these, but an object that says when it ends does not live long. One that says
+    /// nothing is a link that a client may have made once and for all.
+    fn default() -> Self {
+        Self {
+            exp: false,
+            nbf: false,
+            iat: false,
+            jti: false,
+            longest: Some(MAX_LIFE),
+        }
+    }
 }
 
 impl Demands {
@@ -64,7 +79,7 @@ impl Demands {
         nbf: true,
         iat: false,
         jti: false,
-        longest: Some(3600),
+        longest: Some(MAX_LIFE),
     };
 }
 
@@ -236,3 +251,5 @@ fn is_for_something_else(typ: &str) -> bool {
 
 /// Longer objects are not read.
 pub const MAX_LEN: usize = 32 * 1024;
+/// An object that says when it begins or ends is good for so many seconds at most.
+const MAX_LIFE: i64 = 3600;

@@ -24,6 +24,12 @@ const ANSWER: &[&str] = &["code", "state", "iss", "error"];
 /// A posted answer that is longer than this is none.
 const MAX_ANSWER: usize = 8000;
 
+/// Whether a URL is one of that origin, and not of a host whose name begins like it.
+fn is_below(url: &str, origin: &str) -> bool {
+    url.strip_prefix(origin)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#']))
+}
+
 impl PageRoutes {
     /// Off to another provider: only with a form of our own pages, so that no other site starts it.
     pub(super) async fn upstream<B>(
@@ -88,7 +94,7 @@ impl PageRoutes {
         // A fragment that came along with the answer ends here, and does not go on to a client.
         if let Some(location) = headers.get(LOCATION).and_then(|value| value.to_str().ok())
             && !location.contains('#')
-            && !location.starts_with(self.pages.issuer().origin())
+            && !is_below(location, self.pages.issuer().origin())
             && let Ok(ended) = HeaderValue::from_str(&format!("{location}#"))
         {
             headers.insert(LOCATION, ended);

@@ -1,5 +1,7 @@
 //! The authorization endpoint, [RFC 6749 §3.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1).
 
+use std::sync::Arc;
+
 use hallpass_core::{
     access::Directory,
     authorize::{
@@ -65,14 +67,10 @@ impl Provider {
     pub async fn authorize(&self, params: Params, browser: &Browser) -> Result<Answered, Failure> {
         let inner = &self.inner;
         let received = Received::new(params);
-        let id = match received.client_id() {
-            Ok(id) => id,
+        let client = match self.who_asks(&received).await? {
+            Ok(client) => client,
             Err(reason) => return Ok(self.page_error(reason.into())),
         };
-        let client = self.client_now(&id).await?;
-        if client.is_none() && inner.policy.client_documents.admits(&id).is_some() {
-            return Ok(self.page_error(Unidentified::ClientDocument.into()));
-        }
         let identified = match self.resolve(received, client).await? {
             Ok(identified) => identified,
             Err(Unresolved::Redirect(identified, reason)) => {
@@ -111,6 +109,23 @@ impl Provider {
             adding: false,
         };
         self.proceed(flow, browser, SetCookies::default()).await
+    }
+
+    /// The client that a request names. None: there is none of that name.
+    pub(crate) async fn who_asks(
+        &self,
+        received: &Received,
+    ) -> Result<Result<Option<Arc<Client>>, Unidentified>, StoreError> {
+        let id = match received.client_id() {
+            Ok(id) => id,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let client = self.client_now(&id).await?;
+        let documents = &self.inner.policy.client_documents;
+        if client.is_none() && documents.admits(&id).is_some() {
+            return Ok(Err(Unidentified::ClientDocument));
+        }
+        Ok(Ok(client))
     }
 
     /// Goes on with a request: asks, refuses, or grants.

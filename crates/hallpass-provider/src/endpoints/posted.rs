@@ -1,7 +1,9 @@
 //! A posted authorization request that has to come back as a GET, since only that brings cookies along.
 
+use hallpass_core::authorize::{Carried, Received};
 use hallpass_types::{Params, Timestamp};
 
+use super::Answered;
 use crate::{Failure, Provider, browser::Reason};
 
 /// Seconds within which a browser follows a redirect.
@@ -13,6 +15,29 @@ const KIND: &str = "posted";
 pub const POSTED: &str = "posted";
 
 impl Provider {
+    /// The page for a posted request whose answer could go nowhere, so that it is not sealed and sent back first. None: it is
+    /// worth coming back for.
+    ///
+    /// # Errors
+    /// Only failures of ours.
+    pub async fn refuse_posted(&self, params: &Params) -> Result<Option<Answered>, Failure> {
+        let received = Received::new(params.clone());
+        let client = match self.who_asks(&received).await? {
+            Ok(client) => client,
+            Err(reason) => return Ok(Some(self.page_error(reason.into()))),
+        };
+        // What an object or a pushed request says of the redirect URI is not read for a browser that comes back at once.
+        let here = matches!(
+            received.carried(&self.inner.policy.requests),
+            Ok(Carried::Here)
+        );
+        if client.is_some() && !here {
+            return Ok(None);
+        }
+        let refused = received.identify(client).err();
+        Ok(refused.map(|reason| self.page_error(reason.into())))
+    }
+
     /// Seals the parameters of a posted request, so that they do not stand in the address that the browser follows: hints
     /// and objects in them would be in its history and in logs.
     #[must_use]

@@ -309,7 +309,7 @@ fn clients_that_have_to_be_looked_for_elsewhere_are_limited_for_each_address() {
         // An address inside: nothing is sent there.
         server
             .get(&format!(
-                "{path}?client_id=https%3A%2F%2F127.0.0.1%2Fclient"
+                "{path}?client_id=https%3A%2F%2Flocalhost%2Fclient"
             ))
             .status
     };
@@ -318,6 +318,16 @@ fn clients_that_have_to_be_looked_for_elsewhere_are_limited_for_each_address() {
         (400, 400, 400)
     );
     assert_eq!((ask("/authorize"), ask("/logout")), (429, 429));
+    // It is a person who reads that.
+    let page = server.get("/authorize?client_id=web");
+    assert_eq!(page.status, 429);
+    assert!(
+        page.head.contains("\r\ncontent-type: text/html"),
+        "{}",
+        page.head
+    );
+    assert!(page.head.contains("\r\nretry-after: "), "{}", page.head);
+    assert!(page.body.contains("id=\"error-code\""), "{}", page.body);
     assert_eq!(server.get("/jwks").status, 200);
     server.stop();
 }

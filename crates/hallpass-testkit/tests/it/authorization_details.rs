@@ -63,6 +63,26 @@ fn asking(client: &str, scope: &str, details: &Value) -> Request {
     Request::of(client, scope).with("authorization_details", &details.to_string())
 }
 
+/// The request as it is after a push: a reference to what the browser does not see.
+async fn pushed(browser: &mut Browser, request: &Request) -> Request {
+    let pairs: Vec<(&str, &str)> = request.0[1..]
+        .iter()
+        .map(|(n, v)| (n.as_str(), v.as_str()))
+        .collect();
+    let client = request.0[0].1.clone();
+    let answer = browser.call(&client, "/par", &pairs).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let uri = answer.json()["request_uri"].as_str().unwrap().to_owned();
+    let plain = vec![("client_id".to_owned(), client)];
+    Request(plain).with("request_uri", &uri)
+}
+
+/// A code for a request that was pushed.
+async fn code_for(browser: &mut Browser, request: &Request) -> String {
+    let request = pushed(browser, request).await;
+    browser.code("alice", &request).await
+}
+
 async fn redeem(browser: &mut Browser, code: &str, more: &[(&str, &str)]) -> Answer {
     let pairs = [
         ("grant_type", "authorization_code"),
@@ -115,7 +135,7 @@ async fn generous(types: &'static [hallpass_core::authorize::ResponseType]) -> O
 async fn a_token_that_would_be_too_long_is_refused_before_it_is_made() {
     let op = generous(&[]).await;
     let mut browser = op.browser();
-    let code = browser.code("alice", &too_much("code")).await;
+    let code = code_for(&mut browser, &too_much("code")).await;
     let answer = redeem(&mut browser, &code, &[]).await;
     assert_eq!(answer.status, 400, "{}", answer.text());
     assert_eq!(answer.error(), "invalid_request");
@@ -135,7 +155,7 @@ async fn a_long_token_that_is_made_is_good() {
     let mut browser = op.browser();
     let details = json!([{"type": "payment", "amount": {}, "creditor": "c".repeat(5900)}]);
     let request = asking("web", "openid", &details);
-    let code = browser.code("alice", &request).await;
+    let code = code_for(&mut browser, &request).await;
     let tokens = Tokens::of(&redeem(&mut browser, &code, &[]).await);
     let known = browser
         .call("web", "/introspect", &[("token", &tokens.access)])
@@ -149,11 +169,60 @@ async fn a_token_that_would_be_too_long_does_not_come_through_the_browser() {
     use hallpass_core::authorize::ResponseType;
     let op = generous(&[ResponseType::CodeToken]).await;
     let mut browser = op.browser();
-    let answer = browser.send(too_much("code token").post()).await;
+    let request = pushed(&mut browser, &too_much("code token")).await;
+    let answer = browser.send(request.post()).await;
     let answer = browser.through_pages("alice", answer).await;
     let (_, fragment) = answer.location().split_once('#').unwrap();
     assert!(fragment.contains("error=invalid_request"), "{fragment}");
     assert!(!fragment.contains("access_token="), "{fragment}");
+}
+
+// AZ-28
+#[tokio::test]
+async fn a_client_that_authenticates_does_not_send_details_through_the_browser() {
+    //= test RFC9396#12 details are kept from being changed on their way through the browser
+    let op = with(|policy| policy.requests.complete_from_query = true).await;
+    op.change_client("spa", |metadata| {
+        metadata.insert("authorization_details_types".to_owned(), json!(["payment"]));
+    })
+    .await;
+    let details = json!([payment("1")]);
+    let mut browser = op.browser();
+    browser.sign_in("alice").await;
+    let refused = |answer: &Answer, what: &str| {
+        let to = answer.location();
+        assert!(to.contains(".test/cb?"), "{what}: {to}");
+        assert_eq!(answer.error(), "invalid_authorization_details", "{what}");
+    };
+    for client in ["web", "first", "pkjwt"] {
+        let request = asking(client, "openid", &details);
+        refused(&browser.send(request.get()).await, client);
+        refused(&browser.send(request.post()).await, client);
+        refused(
+            &browser.send(request.with("prompt", "none").get()).await,
+            client,
+        );
+    }
+    // Beside a signed request that has none they are no more signed than without one.
+    let mut claims = json!({"iss": "pkjwt", "aud": fixture::ISSUER});
+    for (name, value) in Request::of("pkjwt", "openid").0 {
+        claims[name] = json!(value);
+    }
+    let object = assertion::sign(fixture::pkjwt_key(), &claims);
+    let beside = asking("pkjwt", "openid", &details).with("request", &object);
+    refused(&browser.send(beside.get()).await, "beside");
+    // Signed, they come through the browser; so do those of a client that can neither sign nor push under its own name.
+    claims["authorization_details"] = details.clone();
+    let object = assertion::sign(fixture::pkjwt_key(), &claims);
+    let signed = Request::of("pkjwt", "openid").with("request", &object);
+    let code = browser.code("alice", &signed).await;
+    let answer = browser.redeem("pkjwt", &code).await;
+    assert_eq!(answer.json()["authorization_details"], details);
+    let code = browser
+        .code("alice", &asking("spa", "openid", &details))
+        .await;
+    let answer = browser.redeem("spa", &code).await;
+    assert_eq!(answer.json()["authorization_details"], details);
 }
 
 // AZ-28
@@ -216,7 +285,8 @@ async fn the_person_reads_what_is_asked_for_each_time() {
     browser.code("alice", &Request::of("web", "openid")).await;
     for _ in 0..2 {
         // What was allowed before does not count.
-        let page = browser.send(asking("web", "openid", &nasty).get()).await;
+        let request = pushed(&mut browser, &asking("web", "openid", &nasty)).await;
+        let page = browser.send(request.get()).await;
         let page = browser.follow(&page).await.text();
         for text in [
             "Make a payment",
@@ -232,9 +302,11 @@ async fn the_person_reads_what_is_asked_for_each_time() {
         assert!(wire::param(answer.location(), "code").is_some());
     }
     let silent = asking("web", "openid", &nasty).with("prompt", "none");
+    let silent = pushed(&mut browser, &silent).await;
     let answer = browser.send(silent.get()).await;
     assert_eq!(answer.error(), "consent_required");
-    let page = browser.send(asking("web", "openid", &nasty).get()).await;
+    let request = pushed(&mut browser, &asking("web", "openid", &nasty)).await;
+    let page = browser.send(request.get()).await;
     let page = browser.follow(&page).await.text();
     let answer = browser.press(&page, "consent", "deny", &[]).await;
     assert_eq!(answer.error(), "access_denied");
@@ -248,9 +320,7 @@ async fn what_was_allowed_is_in_the_response_the_token_and_its_introspection() {
     let mut browser = op.browser();
     let details = json!([payment("1.00"), payment("2.00")]);
     // Sealed, without any scope of a resource.
-    let code = browser
-        .code("alice", &asking("web", "openid", &details))
-        .await;
+    let code = code_for(&mut browser, &asking("web", "openid", &details)).await;
     let answer = redeem(&mut browser, &code, &[]).await;
     let tokens = Tokens::of(&answer);
     assert_eq!(answer.json()["authorization_details"], details);
@@ -260,7 +330,7 @@ async fn what_was_allowed_is_in_the_response_the_token_and_its_introspection() {
     assert_eq!(answer.json()["authorization_details"], details);
     // A JWT.
     let request = asking("web", "openid api:read", &details).with("resource", API1);
-    let code = browser.code("alice", &request).await;
+    let code = code_for(&mut browser, &request).await;
     let answer = redeem(&mut browser, &code, &[]).await;
     let tokens = Tokens::of(&answer);
     assert_eq!(
@@ -283,7 +353,7 @@ async fn details_are_enough_to_ask_for_and_can_be_pushed_and_signed() {
     let mut browser = op.browser();
     let details = json!([payment("1.00")]);
     let request = asking("web", "openid", &details).without("scope");
-    let code = browser.code("alice", &request).await;
+    let code = code_for(&mut browser, &request).await;
     let answer = redeem(&mut browser, &code, &[]).await;
     assert_eq!(
         answer.json()["authorization_details"],
@@ -319,7 +389,7 @@ async fn a_token_request_narrows_and_never_widens() {
     let mut browser = op.browser();
     let granted = json!([payment("1.00"), payment("2.00")]);
     let request = asking("web", "openid offline_access", &granted).with("prompt", "consent");
-    let code = browser.code("alice", &request).await;
+    let code = code_for(&mut browser, &request).await;
     let text = |details: &Value| details.to_string();
     for wrong in [
         json!([payment("3.00")]),
@@ -390,7 +460,7 @@ async fn a_token_carries_what_concerns_its_resource() {
     };
     let details = json!([at(API1), at(API2), payment("2.00")]);
     let request = asking("web", "openid api:read", &details).with("resource", API1);
-    let code = browser.code("alice", &request).await;
+    let code = code_for(&mut browser, &request).await;
     let answer = redeem(&mut browser, &code, &[]).await;
     let expected = json!([at(API1), payment("2.00")]);
     assert_eq!(answer.json()["authorization_details"], expected);
@@ -426,6 +496,7 @@ async fn an_operator_may_waive_the_question_and_types_are_advertised() {
     browser.sign_in("alice").await;
     let details = json!([payment("1.00")]);
     let silent = asking("first", "openid", &details).with("prompt", "none");
+    let silent = pushed(&mut browser, &silent).await;
     let answer = browser.send(silent.get()).await;
     let code = wire::param(answer.location(), "code").unwrap();
     let answer = browser.redeem("first", &code).await;

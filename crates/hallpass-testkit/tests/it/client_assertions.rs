@@ -279,6 +279,7 @@ async fn no_header_names_a_key_or_an_extension() {
         json!({"alg": "ES256", "crit": ["b64"], "b64": false}), json!({"alg": "ES256", "b64": false}),
         json!({"alg": "ES256", "crit": ["alg"]}), json!({"alg": "ES256", "zip": "DEF"}),
         json!({"alg": "ES256", "typ": "at+jwt"}), json!({"alg": "ES256", "typ": "application/logout+jwt"}),
+        json!({"alg": "ES256", "typ": "JOSE"}), json!({"alg": "ES256", "typ": ""}), json!({"alg": "ES256", "typ": "id_token"}),
         json!({"alg": "ES256", "typ": "dpop+jwt"}), json!({"alg": "ES256", "typ": 1}), json!({"alg": "ES256", "kid": 1}),
         json!({"alg": "ES256", "kid": "another"}), json!({"alg": "ES256", "jku": "https://evil.test/jwks", "kid": "x"}),
     ];

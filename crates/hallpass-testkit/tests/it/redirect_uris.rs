@@ -271,3 +271,42 @@ async fn a_registered_query_is_kept_and_ours_is_added_once() {
         Some("x&code=evil#")
     );
 }
+
+// AZ-01, AZ-02: also in a browser that has no session
+#[tokio::test]
+async fn what_is_posted_and_can_go_nowhere_is_not_sent_back_first() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let good = Request::of("web", "openid");
+    for bad in [
+        good.clone().without("client_id"),
+        good.clone().with("client_id", "nobody"),
+        good.clone().with("client_id", "off"),
+        good.clone().with("client_id", fixture::MARKER),
+        good.clone()
+            .with("client_id", "nobody")
+            .with("request", "x"),
+        good.clone().without("redirect_uri"),
+        good.clone().with("redirect_uri", "https://evil.test/cb"),
+        good.clone()
+            .with("redirect_uri", &format!("{}/", fixture::WEB_CB)),
+    ] {
+        let answer = browser.send(bad.post()).await;
+        let got = (answer.status, answer.media());
+        assert_eq!(got, (400, "text/html"), "{bad:?}");
+        assert_eq!(answer.header("location"), None, "{bad:?}");
+    }
+    // All else comes back as a request that brings cookies along.
+    for other in [
+        good.clone(),
+        good.clone().with("response_type", "nothing"),
+        good.without("redirect_uri").with("request", "x"),
+    ] {
+        let answer = browser.send(other.post()).await;
+        assert_eq!(answer.status, 303, "{other:?}");
+        assert!(
+            answer.location().starts_with("https://op.test/authorize?"),
+            "{other:?}"
+        );
+    }
+}

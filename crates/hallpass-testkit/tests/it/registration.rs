@@ -53,18 +53,17 @@ async fn without_an_initial_access_token_nobody_registers() {
     }
     for ask in wrong {
         let shown = format!("{:?}", ask.headers);
+        let bearer = shown.contains("\"Bearer ");
         let answer = browser.send(ask).await;
         assert_eq!(
             (answer.status, answer.error().as_str()),
             (401, "invalid_token"),
             "{shown}"
         );
-        assert!(
-            answer
-                .header("www-authenticate")
-                .unwrap()
-                .starts_with("Bearer ")
-        );
+        //= test RFC6750#3.1 without a token the challenge says nothing of an error
+        let challenge = answer.header("www-authenticate").unwrap();
+        assert!(challenge.starts_with("Bearer realm="), "{shown}");
+        assert_eq!(challenge.contains("error="), bearer, "{challenge}: {shown}");
     }
     let answer = browser
         .send(Ask::json("/register", &metadata).bearer(&token))

@@ -128,6 +128,53 @@ async fn where_requests_must_be_signed_nothing_outside_fills_in() {
     }
 }
 
+// AZ-03
+#[tokio::test]
+async fn a_parameter_that_stands_twice_beside_an_object_is_not_passed_over() {
+    //= test RFC6749#3.1 a repeated parameter makes the request invalid
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let signed = object(&op, |_| ());
+    let pairs: Vec<(&str, &str)> = vec![("request", &signed)];
+    let pushed = browser.call("pkjwt", "/par", &pairs).await;
+    let uri = pushed.json()["request_uri"].as_str().unwrap().to_owned();
+    for (carrier, value) in [("request", &signed), ("request_uri", &uri)] {
+        for name in ["scope", "state", "nonce", "prompt", "max_age", "claims"] {
+            let twice = Request::of("pkjwt", "openid")
+                .without(name)
+                .with(carrier, value)
+                .and(name, "1")
+                .and(name, "1");
+            let answer = browser.send(twice.get()).await;
+            assert_redirected(&answer, "invalid_request", name);
+        }
+        // Of the two that say where to go one is not chosen.
+        for name in ["client_id", "redirect_uri"] {
+            let known = if name == "client_id" { "pkjwt" } else { CB };
+            let twice = Request::of("pkjwt", "openid")
+                .with(carrier, value)
+                .and(name, known);
+            let answer = browser.send(twice.get()).await;
+            if answer.status == 303 {
+                // The object has one that is registered.
+                assert_redirected(&answer, "invalid_request", name);
+            } else {
+                assert_page(&answer, name);
+            }
+        }
+        // What is not known means nothing, however often.
+        let more = Request::of("pkjwt", "openid")
+            .with(carrier, value)
+            .and("unknown", "1")
+            .and("unknown", "2");
+        let answer = browser.send(more.get()).await;
+        assert!(
+            answer.location().starts_with("https://op.test/"),
+            "{carrier}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn where_the_issuer_says_so_parameters_outside_fill_in_and_never_override() {
     //= test OIDC-CORE#6.1 where both have a parameter, the object's counts
@@ -227,6 +274,18 @@ async fn an_object_that_is_not_good_now_and_here_is_refused() {
         object(&op, |c| c["exp"] = json!(now)),
         object(&op, |c| c["exp"] = json!("soon")),
         object(&op, |c| c["nbf"] = json!(now + 61)),
+        // More than an hour, from where it begins, and from now where it does not say when it begins.
+        object(&op, |c| c["exp"] = json!(now + 3601)),
+        object(&op, |c| c["nbf"] = json!(now - 3601)),
+        object(&op, |c| {
+            c["exp"] = json!(now + 3601);
+            drop(c.as_object_mut().unwrap().remove("nbf"));
+        }),
+        object(&op, |c| {
+            c["iat"] = json!(now - 60);
+            c["exp"] = json!(now + 3541);
+            drop(c.as_object_mut().unwrap().remove("nbf"));
+        }),
         object(&op, |c| c["aud"] = json!("https://other.test")),
         object(&op, |c| c["aud"] = json!("https://op.test/")),
         object(&op, |c| drop(c.as_object_mut().unwrap().remove("aud"))),

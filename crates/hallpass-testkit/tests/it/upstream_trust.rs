@@ -269,3 +269,27 @@ async fn no_other_provider_ends_a_session() {
         "the session stays"
     );
 }
+
+// UP-17
+#[tokio::test]
+async fn a_fragment_does_not_reach_a_host_whose_name_begins_like_ours() {
+    const LIKE: &str = "https://op.test.example/cb";
+    let world = World::start().await;
+    world
+        .us
+        .change_client("first", |metadata| {
+            metadata.insert("redirect_uris".to_owned(), json!([LIKE]));
+        })
+        .await;
+    world
+        .us
+        .knows_client("first", &json!({"redirect_uris": [LIKE]}));
+    let mut browser = world.us.browser();
+    let request = Request::of("first", "openid").with("redirect_uri", LIKE);
+    let url = depart_for(&mut browser, "idp", &request).await;
+    let back = world.at("idp", &url, "alice").await;
+    let answer = browser.get(&back).await;
+    let location = answer.location();
+    assert!(location.starts_with(&format!("{LIKE}?")), "{location}");
+    assert!(location.ends_with('#'), "{location}");
+}

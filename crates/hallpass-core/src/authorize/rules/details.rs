@@ -15,6 +15,17 @@ pub(super) fn parse(params: &Params) -> Result<Vec<Detail>, Reason> {
     }
 }
 
+//= RFC9396#12 MUST: details are kept from being changed on their way through the browser
+//= RFC9396#12 exception: a client without secret and key has nothing to do that with
+pub(super) fn came_from_the_client(draft: &Draft, cx: &Context<'_>) -> Result<(), Reason> {
+    let guarded = cx.via.signed || cx.via.pushed.is_some();
+    if draft.details.is_empty() || guarded || cx.client.is_public() {
+        Ok(())
+    } else {
+        Err(Reason::DetailsExposed)
+    }
+}
+
 //= RFC9396#5 MUST: a type that is unknown, or a detail that its type does not allow, is invalid_authorization_details
 pub(super) fn are_known(draft: &Draft, cx: &Context<'_>) -> Result<(), Reason> {
     let known = |detail: &Detail| {

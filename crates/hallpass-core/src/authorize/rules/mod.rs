@@ -136,6 +136,7 @@ pub static RULES: &[Rule] = &[
     rule(prompt::create_is_offered,              A | PAR),
     rule(pkce::challenge_comes_with_its_method,  A | PAR),
     rule(pkce::challenge_is_present,             A | PAR),
+    rule(details::came_from_the_client,          A      ),
     rule(details::are_known,                     A | PAR | DA | BC),
     rule(details::client_may_ask_for_them,       A | PAR | DA | BC),
     rule(resource::is_known,                     A | PAR | DA | BC),

@@ -218,10 +218,10 @@ fn a_proof_is_for_one_method_and_one_url() {
 #[test]
 fn a_proof_is_fresh() {
     //= test RFC9449#4.3 a proof was made a short while ago
-    for near in [0, -10, 10, -WINDOW + 1, WINDOW] {
+    for near in [0, -10, 10, -WINDOW + 1] {
         assert!(with_claim("iat", json!(NOW.0 + near)).is_ok(), "{near}");
     }
-    for far in [-WINDOW, -3600, WINDOW + 1, 3600, 1_000_000_000] {
+    for far in [-WINDOW, -3600, 11, 61, WINDOW, 3600, 1_000_000_000] {
         assert_eq!(
             with_claim("iat", json!(NOW.0 + far)),
             Err(Reason::Time),

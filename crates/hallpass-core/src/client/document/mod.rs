@@ -10,6 +10,7 @@ mod tests;
 use hallpass_jose::json;
 use hallpass_types::{ClientId, Timestamp};
 use serde_json::{Map, Value};
+use url::Url;
 
 use super::{
     Client, ClientOrigin, ClientRecord, MetadataError, metadata, registration::choices, uri,
@@ -36,7 +37,9 @@ impl DocumentId {
     /// Reads an identifier. None for one of another form, which no document can stand behind.
     ///
     /// Beyond what the draft demands, a query is refused: behind one there may be a service that answers whatever it was
-    /// asked to, in the name of somebody else's host.
+    /// asked to, in the name of somebody else's host. So are an address in place of a host, which says to nobody whose it is;
+    /// the root of a host, which is its page and no document; and every other spelling of the same URL. A port that is not the
+    /// usual one is part of the name and stays.
     //= CIMD#3 MUST: the URL uses https, has a path, and neither user information, dot segments nor a fragment
     //= CIMD#3 SHOULD NOT: the URL has no query
     #[must_use]
@@ -48,11 +51,15 @@ impl DocumentId {
         if parts.fragment.is_some() || text.contains('?') {
             return None;
         }
-        let (authority, _) = rest.split_once('/')?;
+        let (authority, path) = rest.split_once('/')?;
+        let url = Url::parse(text).ok().filter(|url| url.as_str() == text)?;
+        if path.is_empty() || url.domain().is_none() {
+            return None;
+        }
         Some(Self {
             id: id.clone(),
-            host: parts.host.to_ascii_lowercase(),
-            origin: format!("https://{}", authority.to_ascii_lowercase()),
+            host: parts.host.to_owned(),
+            origin: format!("https://{authority}"),
         })
     }
 

@@ -100,20 +100,50 @@ fn is_language_tag(text: &str) -> bool {
 /// The text without characters that change how their surroundings look: control characters, changes of the
 /// writing direction, invisible characters; white space becomes single spaces.
 fn displayable(text: &str) -> String {
-    let visible: String = text
-        .chars()
-        .map(|c| if c.is_whitespace() { ' ' } else { c })
-        .filter(|c| !c.is_control() && !is_invisible(*c))
-        .collect();
+    let mut visible = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        let before = visible.chars().next_back();
+        if c.is_whitespace() || is_blank(c) {
+            visible.push(' ');
+        } else if is_joiner(c) {
+            let within = |c: Option<char>| c.is_some_and(is_joined);
+            if within(before) && within(chars.peek().copied()) {
+                visible.push(c);
+            }
+        } else if !c.is_control() && !is_invisible(c) {
+            visible.push(c);
+        }
+    }
     visible.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Joiners (U+200C, U+200D) stay: several scripts need them within words.
 const fn is_invisible(c: char) -> bool {
     matches!(
         c,
-        '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}' | '\u{200E}' | '\u{200F}'
-            | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}'
-            | '\u{E0000}'..='\u{E007F}'
+        '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{180B}'..='\u{180F}' | '\u{200B}' | '\u{200E}' | '\u{200F}'
+            | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}'
+            | '\u{FFF9}'..='\u{FFFB}' | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}'
+    )
+}
+
+/// Letters by their category that show as empty space.
+const fn is_blank(c: char) -> bool {
+    matches!(
+        c,
+        '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{2800}' | '\u{3164}' | '\u{FFA0}'
+    )
+}
+
+const fn is_joiner(c: char) -> bool {
+    matches!(c, '\u{200C}' | '\u{200D}')
+}
+
+/// Scripts that need joiners within words: Arabic and its kin, those of India and around it, Mongolian.
+const fn is_joined(c: char) -> bool {
+    matches!(
+        c,
+        '\u{620}'..='\u{8FF}' | '\u{900}'..='\u{DFF}' | '\u{1000}'..='\u{109F}' | '\u{1780}'..='\u{17FF}'
+            | '\u{1820}'..='\u{18AF}' | '\u{A840}'..='\u{ABFF}' | '\u{FB50}'..='\u{FDFF}' | '\u{FE70}'..='\u{FEFC}'
     )
 }

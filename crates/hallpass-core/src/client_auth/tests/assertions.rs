@@ -422,11 +422,17 @@ fn a_token_for_something_else_is_no_assertion() {
         "application/jwt",
         "client-authentication+jwt",
         "application/client-authentication+JWT",
-        "",
     ] {
         assert!(typed(typ).is_ok(), "{typ}");
     }
     for typ in [
+        "",
+        "JOSE",
+        "JWS",
+        "ID",
+        "jwt+x",
+        "application/",
+        "text/jwt",
         "at+jwt",
         "dpop+jwt",
         "oauth-authz-req+jwt",

@@ -234,7 +234,7 @@ fn once(cx: &Context<'_>, entry: &TrustedIssuer, claims: &Claims) -> Result<Key<
     }
     //= RFC7523#3 MUST: before nbf an assertion is refused
     for begin in [time("nbf")?, time("iat")?].into_iter().flatten() {
-        if begin.since(cx.now) > MAX_SKEW {
+        if begin.is_ahead(cx.now) {
             return Err(Reason::AssertionTime);
         }
     }
@@ -282,6 +282,4 @@ fn scope(
 
 /// The longest assertion, in bytes.
 pub const MAX_ASSERTION: usize = 16 * 1024;
-/// Another issuer's clock may be ahead by so many seconds.
-const MAX_SKEW: i64 = 10;
 const MAX_JTI: usize = 512;

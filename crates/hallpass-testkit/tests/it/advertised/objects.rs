@@ -123,9 +123,25 @@ pub(super) async fn detail_type(desk: &Desk, value: &str) -> bool {
     let request = desk
         .request(rp, "openid")
         .with("authorization_details", &details);
-    let taken = goes_on(&desk.op.browser().send(request.get()).await);
-    assert_eq!(taken, registered.is_some(), "{value}");
-    taken
+    let pairs: Vec<(&str, &str)> = request
+        .0
+        .iter()
+        .map(|(n, v)| (n.as_str(), v.as_str()))
+        .collect();
+    let pushed = desk.call(rp, "/par", &pairs).await;
+    assert_eq!(pushed.status == 201, registered.is_some(), "{value}");
+    if pushed.status != 201 {
+        return false;
+    }
+    let uri = pushed.json()["request_uri"].as_str().unwrap().to_owned();
+    let pairs = [("client_id", rp.id.as_str()), ("request_uri", &uri)];
+    goes_on(
+        &desk
+            .op
+            .browser()
+            .send(Ask::query("/authorize", &pairs))
+            .await,
+    )
 }
 
 /// An address that was not registered is not even looked at.

@@ -340,6 +340,24 @@ fn names_cannot_change_how_their_surroundings_look() {
     for (text, shown) in [
         ("Plain", Some("Plain")),
         ("a\u{202E}b\u{202C}\u{2066}c\u{2069}", Some("abc")),
+        // RG-05: invisible, and empty though letters.
+        ("Ba\u{200C}n\u{200D}k\u{FE0F}\u{34F}", Some("Bank")),
+        ("\u{3164}Bank\u{115F}\u{2800}AG\u{FFA0}", Some("Bank AG")),
+        ("\u{200D}\u{3164}\u{2800}", None),
+        ("a\u{200D}\u{915}", Some("a\u{915}")),
+        // Within words of scripts that need them they stay.
+        (
+            "\u{645}\u{6CC}\u{200C}\u{62E}",
+            Some("\u{645}\u{6CC}\u{200C}\u{62E}"),
+        ),
+        (
+            "\u{915}\u{94D}\u{200D}\u{937}",
+            Some("\u{915}\u{94D}\u{200D}\u{937}"),
+        ),
+        (
+            "\u{915}\u{200D}\u{200D}\u{937}",
+            Some("\u{915}\u{200D}\u{937}"),
+        ),
         ("a\u{200B}b\u{FEFF}\u{2060}c", Some("abc")),
         (" a \r\n\t b\u{0}\u{7}\u{85}c ", Some("a b c")),
         (
