@@ -71,61 +71,128 @@ enum Probe {
     },
 }
 
+/// A change of the policy.
+type Switch = fn(&mut Policy);
+
+/// Everything that can be switched on, and what switches it on.
+const ON: &[(&str, Switch)] = &[
+    ("every algorithm for signatures", |policy| {
+        policy.signing_algs = JwsAlgorithm::ALL
+            .iter()
+            .copied()
+            .filter(|alg| !alg.is_symmetric())
+            .collect();
+    }),
+    ("every algorithm for encryption", |policy| {
+        policy.encryption.own = JweAlgorithm::ALL
+            .iter()
+            .copied()
+            .filter(|alg| !alg.is_symmetric())
+            .collect();
+    }),
+    ("every response type", |policy| {
+        policy.response_types = ResponseType::ALL.to_vec();
+    }),
+    ("sign-up", |policy| {
+        policy.people.sign_up = hallpass_core::policy::SignUp::Open;
+    }),
+    ("signed answers", |policy| policy.jarm = true),
+    ("messages", |policy| policy.web_message = true),
+    ("devices", |policy| policy.device.enabled = true),
+    ("token exchange", |policy| {
+        policy.token_exchange = vec![ExchangeRule {
+            clients: vec!["web".to_owned()],
+            ..ExchangeRule::default()
+        }];
+    }),
+    ("assertions of partners", |policy| {
+        policy.jwt_bearer = vec![TrustedIssuer {
+            issuer: "https://partner.test".to_owned(),
+            jwks: None,
+            jwks_uri: Some("https://partner.test/jwks".to_owned()),
+            algs: vec![JwsAlgorithm::ES256],
+            clients: vec!["web".to_owned()],
+            subjects: None,
+            scopes: Scope::default(),
+            resources: Vec::new(),
+            max_lifetime: 300,
+        }];
+    }),
+    ("session management", |policy| {
+        policy.logout.session_management = true;
+    }),
+    ("backchannel requests", |policy| {
+        policy.backchannel.enabled = true;
+        policy.backchannel.delivery_modes = DeliveryMode::ALL.to_vec();
+        policy.backchannel.user_code = true;
+        policy.backchannel.pending_per_person = 1000;
+    }),
+    ("attesters", |policy| {
+        policy.attesters = vec![attestation::attester()];
+        policy.attestation = AttestationPolicy {
+            challenges: true,
+            signal: Signal::Accepted,
+        };
+    }),
+    ("certificates", |policy| {
+        policy.mtls.enabled = true;
+        policy.mtls.roots = Roots::new(vec![certificates::authority()]);
+        policy.mtls.base = Some("https://mtls.op.test".to_owned());
+    }),
+    ("classes of sign-ins", |policy| {
+        policy.acr_values = ["bronze", "silver"].map(str::to_owned).to_vec();
+    }),
+    ("documents of clients", |policy| {
+        policy.client_documents.enabled = true;
+    }),
+    ("requests by reference", |policy| {
+        policy.requests.by_reference = true;
+    }),
+    ("details", |policy| {
+        policy.detail_types = vec![DetailType::new("payment".to_owned())];
+    }),
+    ("nonces", |policy| policy.dpop.nonce = DpopNonce::Always),
+    ("pages about the issuer", |policy| {
+        policy.documents = Documents {
+            service_documentation: Some("https://op.test/docs".to_owned()),
+            op_policy_uri: Some("https://op.test/policy".to_owned()),
+            op_tos_uri: Some("https://op.test/terms".to_owned()),
+        };
+    }),
+];
+
+/// What is on by itself, and what switches it off.
+const OFF: &[(&str, Switch)] = &[
+    ("algorithms but one", |policy| {
+        policy.signing_algs = vec![JwsAlgorithm::ES256];
+    }),
+    ("the claims parameter", |policy| {
+        policy.claims_parameter = false;
+    }),
+    ("claims of others", |policy| policy.external_claims = false),
+    ("DPoP", |policy| policy.dpop.enabled = false),
+    ("back-channel logout", |policy| {
+        policy.logout.back_channel = false;
+    }),
+    ("front-channel logout", |policy| {
+        policy.logout.front_channel = false;
+    }),
+    ("encryption", |policy| {
+        policy.encryption.algs.clear();
+        policy.encryption.own.clear();
+    }),
+    ("registration", |policy| policy.registration.enabled = false),
+    ("requests by value", |policy| {
+        policy.requests.by_value = false;
+    }),
+    ("pushed requests", |policy| policy.requests.pushed = false),
+];
+
 /// Everything that can be switched on, at once.
 fn everything(policy: &mut Policy) {
-    policy.signing_algs = JwsAlgorithm::ALL
-        .iter()
-        .copied()
-        .filter(|alg| !alg.is_symmetric())
-        .collect();
-    policy.encryption.own = JweAlgorithm::ALL
-        .iter()
-        .copied()
-        .filter(|alg| !alg.is_symmetric())
-        .collect();
-    policy.response_types = ResponseType::ALL.to_vec();
-    policy.people.sign_up = hallpass_core::policy::SignUp::Open;
-    policy.jarm = true;
-    policy.web_message = true;
-    policy.device.enabled = true;
-    policy.token_exchange = vec![ExchangeRule {
-        clients: vec!["web".to_owned()],
-        ..ExchangeRule::default()
-    }];
-    policy.jwt_bearer = vec![TrustedIssuer {
-        issuer: "https://partner.test".to_owned(),
-        jwks: None,
-        jwks_uri: Some("https://partner.test/jwks".to_owned()),
-        algs: vec![JwsAlgorithm::ES256],
-        clients: vec!["web".to_owned()],
-        subjects: None,
-        scopes: Scope::default(),
-        resources: Vec::new(),
-        max_lifetime: 300,
-    }];
-    policy.logout.session_management = true;
-    policy.backchannel.enabled = true;
-    policy.backchannel.delivery_modes = DeliveryMode::ALL.to_vec();
-    policy.backchannel.user_code = true;
-    policy.backchannel.pending_per_person = 1000;
-    policy.attesters = vec![attestation::attester()];
-    policy.attestation = AttestationPolicy {
-        challenges: true,
-        signal: Signal::Accepted,
-    };
-    policy.mtls.enabled = true;
-    policy.mtls.roots = Roots::new(vec![certificates::authority()]);
-    policy.mtls.base = Some("https://mtls.op.test".to_owned());
-    policy.acr_values = ["bronze", "silver"].map(str::to_owned).to_vec();
-    policy.client_documents.enabled = true;
-    policy.requests.by_reference = true;
-    policy.detail_types = vec![DetailType::new("payment".to_owned())];
-    policy.dpop.nonce = DpopNonce::Always;
-    policy.documents = Documents {
-        service_documentation: Some("https://op.test/docs".to_owned()),
-        op_policy_uri: Some("https://op.test/policy".to_owned()),
-        op_tos_uri: Some("https://op.test/terms".to_owned()),
-    };
+    for (_, on) in ON {
+        on(policy);
+    }
 }
 
 /// Fields of the policy that [`everything`] leaves as they are: they are no switches, or are on already.
@@ -162,17 +229,9 @@ const LEFT_ALONE: &[&str] = &[
 
 /// As little as there can be.
 fn nothing(policy: &mut Policy) {
-    policy.signing_algs = vec![JwsAlgorithm::ES256];
-    policy.claims_parameter = false;
-    policy.external_claims = false;
-    policy.dpop.enabled = false;
-    policy.logout.back_channel = false;
-    policy.logout.front_channel = false;
-    policy.encryption.algs.clear();
-    policy.encryption.own.clear();
-    policy.registration.enabled = false;
-    policy.requests.by_value = false;
-    policy.requests.pushed = false;
+    for (_, off) in OFF {
+        off(policy);
+    }
 }
 
 // JW-08
@@ -192,6 +251,25 @@ async fn an_issuer_with_everything_switched_on_advertises_what_it_does() {
 #[tokio::test]
 async fn an_issuer_with_next_to_nothing_advertises_what_it_does() {
     Desk::open(nothing).await.try_everything().await;
+}
+
+// JW-08: one at a time, with all else as it is by itself
+#[tokio::test]
+async fn each_switch_works_alone_and_changes_what_is_said_of_it() {
+    /// Switches that only mean something: what they add is told in answers.
+    const SILENT: &[&str] = &["nonces"];
+    let plain = Desk::open(|_| ()).await.metadata;
+    for (name, switch) in ON.iter().chain(OFF) {
+        let desk = Desk::open(switch).await;
+        let changed: Vec<_> = PROBES
+            .iter()
+            .filter(|(member, _)| desk.metadata.get(*member) != plain.get(*member))
+            .collect();
+        assert_eq!(changed.is_empty(), SILENT.contains(name), "{name}");
+        for (member, probe) in changed {
+            desk.try_member(member, probe).await;
+        }
+    }
 }
 
 #[tokio::test]
@@ -278,27 +356,31 @@ impl Desk {
         let unknown: Vec<_> = self.metadata.keys().filter(|name| !known(name)).collect();
         assert!(unknown.is_empty(), "no probe: {unknown:?}");
         for (member, probe) in PROBES {
-            match probe {
-                Probe::List {
-                    neighbours,
-                    accepts,
-                } => self.try_list(member, neighbours, *accepts).await,
-                Probe::Flag { absent, holds } => {
-                    let said = match self.metadata.get(*member) {
-                        Some(value) => value.as_bool().expect("a flag is a boolean"),
-                        None => *absent,
-                    };
-                    assert_eq!(holds(self).await, said, "{member}");
-                }
-                Probe::Endpoint { path, ask } => self.try_endpoint(member, path, *ask).await,
-                Probe::Text { fits } => {
-                    let said = match self.metadata.get(*member) {
-                        Some(Value::String(text)) => text.clone(),
-                        Some(other) => other.to_string(),
-                        None => String::new(),
-                    };
-                    assert!(fits(self, &said).await, "{member}: {said:?}");
-                }
+            self.try_member(member, probe).await;
+        }
+    }
+
+    async fn try_member(&self, member: &str, probe: &Probe) {
+        match probe {
+            Probe::List {
+                neighbours,
+                accepts,
+            } => self.try_list(member, neighbours, *accepts).await,
+            Probe::Flag { absent, holds } => {
+                let said = match self.metadata.get(member) {
+                    Some(value) => value.as_bool().expect("a flag is a boolean"),
+                    None => *absent,
+                };
+                assert_eq!(holds(self).await, said, "{member}");
+            }
+            Probe::Endpoint { path, ask } => self.try_endpoint(member, path, *ask).await,
+            Probe::Text { fits } => {
+                let said = match self.metadata.get(member) {
+                    Some(Value::String(text)) => text.clone(),
+                    Some(other) => other.to_string(),
+                    None => String::new(),
+                };
+                assert!(fits(self, &said).await, "{member}: {said:?}");
             }
         }
     }
