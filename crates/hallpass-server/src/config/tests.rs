@@ -256,6 +256,38 @@ fn a_bad_setting_is_refused_with_its_line_and_name() {
     }
 }
 
+/// What has to be written for each experimental feature; a new one needs its line here.
+fn switching_on(feature: &str) -> &'static str {
+    match feature {
+        "client_attestation" => {
+            "[[attesters]]\nissuer = \"https://attester.example.com\"\njwks = { keys = [{ kty = \"EC\", crv = \"P-256\", \
+             x = \"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4\", y = \"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM\" }] }\n"
+        }
+        "client_documents" => "[client_documents]\nenabled = true\n",
+        "ml_dsa" => "[protocol]\nsigning_algs = [\"ES256\", \"ML-DSA-65\"]\n",
+        "web_message" => "[protocol]\nweb_message = true\n",
+        other => panic!("{other} is not tried"),
+    }
+}
+
+#[test]
+fn what_is_experimental_is_on_only_for_who_knows_its_version() {
+    for feature in hallpass_core::policy::EXPERIMENTS {
+        let (name, version) = (feature.name, feature.version);
+        let on = switching_on(name);
+        let unknown = problem(on);
+        let demand = format!("say that you know it: experimental.{name} = \"{version}\"");
+        assert!(unknown.contains(&demand), "{unknown}");
+        assert!(unknown.contains(feature.document), "{unknown}");
+        let known = |version: &str| format!("[experimental]\n{name} = \"{version}\"\n{on}");
+        parse(&known(version)).unwrap();
+        for other in ["draft-1000", "", "true"] {
+            let problem = problem(&known(other));
+            assert!(problem.contains("has changed"), "{problem}");
+        }
+    }
+}
+
 #[test]
 fn a_client_is_checked_whole() {
     let cases = [
