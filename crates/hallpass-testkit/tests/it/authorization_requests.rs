@@ -160,6 +160,8 @@ async fn a_parameter_that_stands_twice_is_refused() {
         "request",
         "request_uri",
         "registration",
+        "dpop_jkt",
+        "authorization_details",
     ] {
         let value = good
             .0
@@ -378,6 +380,7 @@ async fn a_client_that_restricted_itself_gets_no_other_response_mode() {
 // AZ-08, AZ-29, G5
 #[tokio::test]
 async fn the_form_that_posts_itself_holds_values_and_no_markup() {
+    //= test OAUTH-FORM-POST#2 the parameters are the fields of a form that is posted to the redirect URI
     let op = Op::start().await;
     let mut browser = signed_in(&op, "web", "openid").await;
     for state in [

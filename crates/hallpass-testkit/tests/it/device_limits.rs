@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 
 use hallpass_provider::{browser, endpoints::CodeEntered};
-use hallpass_testkit::Ask;
+use hallpass_testkit::{Ask, fixture, html};
+use serde_json::json;
 
-use super::device::{setup, start};
+use super::device::{begin, entry, poll_of, setup, start};
 
 // DV-11
 #[tokio::test]
@@ -72,4 +73,37 @@ async fn without_address_and_cookie_codes_are_guessed_no_faster() {
         }
     }
     assert_eq!(evaluated, 200);
+}
+
+// DV-05: where an operator wants to know who is there now
+#[tokio::test]
+async fn for_a_client_that_wants_a_fresh_sign_in_an_old_one_connects_no_device() {
+    for (seconds, asked) in [(59, false), (61, true)] {
+        let fresh = json!({"default_max_age": 60});
+        let op = setup().metadata("tv", &fresh).start().await;
+        let mut browser = op.browser();
+        browser.sign_in("alice").await;
+        op.clock.advance(seconds);
+        let device = begin(&op, "openid").await;
+        let answer = browser.send(entry(&device.user_code)).await;
+        let page = browser.follow(&answer).await.text();
+        let has = |form: &str| html::forms(&page).iter().any(|f| f.id == form);
+        assert_eq!((has("login"), has("consent")), (asked, !asked), "{page}");
+        if !asked {
+            continue;
+        }
+        let refused = op.browser().send(poll_of("tv", &device.code)).await;
+        assert_eq!(refused.error(), "authorization_pending");
+        let typed = [
+            ("username", "alice"),
+            ("password", fixture::password("alice")),
+        ];
+        let answer = browser.press(&page, "login", "sign-in", &typed).await;
+        let page = browser.follow(&answer).await.text();
+        let done = browser.press(&page, "consent", "allow", &[]).await;
+        assert!(done.location().contains("/device/done"), "{}", done.text());
+        op.clock.advance(5);
+        let answer = op.browser().send(poll_of("tv", &device.code)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
 }

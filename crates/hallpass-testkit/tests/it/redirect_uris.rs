@@ -3,7 +3,8 @@
 
 use std::time::Instant;
 
-use hallpass_testkit::{Answer, Ask, Browser, Op, Request, fixture, wire};
+use hallpass_testkit::{Answer, Ask, Browser, Op, Request, assertion, fixture, wire};
+use serde_json::json;
 
 /// A browser in which a code for this client would come at once.
 async fn victim(op: &Op, client: &str) -> Browser {
@@ -95,6 +96,58 @@ async fn a_uri_that_is_not_byte_for_byte_a_registered_one_gets_a_page() {
     }
     let query = good.with("redirect_uri", "https://rp.test/q?a=1&b=2");
     assert_works(&mut browser, &query).await;
+}
+
+// AZ-R01 to AZ-R13, AZ-R15, PA-05: the same on the other ways to ask
+#[tokio::test]
+async fn neither_what_is_pushed_nor_what_is_signed_goes_anywhere_else() {
+    let op = Op::start().await;
+    let mut browser = victim(&op, "web").await;
+    let mut signing = victim(&op, "pkjwt").await;
+    let now = op.clock.seconds();
+    let object = |uri: &str| {
+        let mut claims =
+            json!({"iss": "pkjwt", "aud": fixture::ISSUER, "exp": now + 300, "nbf": now});
+        for (name, value) in Request::of("pkjwt", "openid").with("redirect_uri", uri).0 {
+            claims[&name] = json!(value);
+        }
+        let signed = assertion::sign(fixture::pkjwt_key(), &claims);
+        Ask::query(
+            "/authorize",
+            &[("client_id", "pkjwt"), ("request", &signed)],
+        )
+    };
+    let push = |uri: &str| {
+        let request = Request::of("web", "openid").with("redirect_uri", uri);
+        let pairs: Vec<(&str, &str)> = request.0.iter().map(|(n, v)| (&**n, &**v)).collect();
+        Ask::form("/par", &pairs).basic("web", fixture::secret("web"))
+    };
+    for (row, uris) in WRONG {
+        for uri in *uris {
+            let answer = browser.send(push(uri)).await;
+            assert_eq!(
+                (answer.status, &*answer.error()),
+                (400, "invalid_request"),
+                "{row} {uri:?}: {}",
+                answer.text()
+            );
+            let own = uri.replace("rp.test", "pkjwt.test");
+            let answer = signing.send(object(&own)).await;
+            let shown = (answer.status, answer.media(), answer.header("location"));
+            assert_eq!(
+                shown,
+                (400, "text/html", None),
+                "{row} {own:?} in an object"
+            );
+            assert!(
+                !answer.text().contains("hpc_"),
+                "{row} {own:?} in an object"
+            );
+        }
+    }
+    assert_eq!(browser.send(push(fixture::WEB_CB)).await.status, 201);
+    let answer = signing.send(object("https://pkjwt.test/cb")).await;
+    assert!(wire::param(answer.location(), "code").is_some());
 }
 
 // AZ-R13: bytes that no URI library would make

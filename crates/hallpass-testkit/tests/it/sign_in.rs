@@ -651,7 +651,7 @@ async fn no_parameter_leads_away_from_here() {
     assert_eq!(answer.status, 303);
 }
 
-// HT-10, G5: whatever stands in the fields
+// HT-10, G5: whatever stands in the fields; UP-20: what would mean something to a directory means nothing here
 #[tokio::test]
 async fn odd_names_and_passwords_are_wrong_and_nothing_else() {
     let op = Setup::default()
@@ -670,6 +670,12 @@ async fn odd_names_and_passwords_are_wrong_and_nothing_else() {
         "'",
         "\"",
         "' OR 1=1--",
+        "*",
+        "*)(uid=*",
+        "alice)(|(uid=*",
+        "alice*",
+        "cn=alice,dc=test",
+        "ldap://evil.test/",
         "\u{202e}",
         "\u{feff}",
         "\u{fffe}",
