@@ -223,6 +223,7 @@ async fn sessions_are_listed_with_where_they_are_and_ended_on_every_node() {
     assert_eq!(count(&page, "data-session"), 1);
 }
 
+// IN-05: signed out everywhere
 #[tokio::test]
 async fn s53_signing_out_everywhere_ends_sessions_and_what_applications_have() {
     let op = Op::start().await;
@@ -257,6 +258,7 @@ async fn connected(browser: &mut Browser, client: &str) -> Tokens {
         .await
 }
 
+// IN-05, TK-21, UI-07: consent taken back
 #[tokio::test]
 async fn an_application_that_is_disconnected_has_nothing_any_more_and_others_keep_theirs() {
     let op = Op::start().await;

@@ -275,6 +275,7 @@ async fn s28_claims_are_told_under_the_names_that_old_clients_know() {
     assert!(offered.contains(&json!("firstName")), "{offered:?}");
 }
 
+// IN-05, TK-21, UI-07: a person who is switched off
 #[tokio::test]
 async fn s29_whoever_is_switched_off_is_refused_everywhere_at_once() {
     let op = Op::start().await;
