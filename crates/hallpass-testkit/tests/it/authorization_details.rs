@@ -181,6 +181,7 @@ async fn a_token_that_would_be_too_long_does_not_come_through_the_browser() {
 #[tokio::test]
 async fn a_client_that_authenticates_does_not_send_details_through_the_browser() {
     //= test RFC9396#12 details are kept from being changed on their way through the browser
+    //= test RFC9396#12 a client without secret and key has nothing to do that with
     let op = with(|policy| policy.requests.complete_from_query = true).await;
     op.change_client("spa", |metadata| {
         metadata.insert("authorization_details_types".to_owned(), json!(["payment"]));
