@@ -17,6 +17,7 @@ use hallpass_load::browser::User;
 use serde::Deserialize;
 
 use crate::Failed;
+use crate::report::require;
 
 /// What the experiments run.
 #[derive(Clone, Debug)]
@@ -338,6 +339,22 @@ impl Server {
         self.process.signal(name);
     }
 
+    /// Stops it, and waits until none of its threads runs any more: on a busy machine the others go on until the one that takes
+    /// the signal has had its turn.
+    ///
+    /// # Errors
+    /// They do not stop.
+    pub fn freeze(&self) -> Result<(), Failed> {
+        self.signal("STOP");
+        let threads = PathBuf::from(format!("/proc/{}/task", self.pid()));
+        let began = Instant::now();
+        while !all_stand(&threads) {
+            require(began.elapsed() < FREEZES, || "it does not stop".to_owned())?;
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+
     /// How it ended, where it ended within the limit.
     #[must_use]
     pub fn end_within(mut self, limit: Duration) -> Option<ExitStatus> {
@@ -436,3 +453,20 @@ const PORTS: Range<u16> = 20_000..32_000;
 
 /// Generous: the first start makes keys and hashes a password, maybe in a debug build on a busy machine.
 const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// Whether every thread is stopped. Of a thread whose state cannot be read nobody knows.
+fn all_stand(threads: &Path) -> bool {
+    let Ok(mut threads) = std::fs::read_dir(threads) else {
+        return false;
+    };
+    threads.all(|thread| {
+        let status = thread.and_then(|thread| std::fs::read_to_string(thread.path().join("stat")));
+        // The name in brackets may hold anything.
+        status.is_ok_and(|text| {
+            let state = text.rsplit_once(") ").map(|(_, rest)| rest);
+            state.is_some_and(|state| state.starts_with('T'))
+        })
+    })
+}
+
+const FREEZES: Duration = Duration::from_secs(20);

@@ -27,7 +27,7 @@ pub(super) async fn run(setup: &Setup, mut report: Report) -> Result<Ran, Failed
         tokio::time::sleep(Duration::from_millis(random_below(200))).await;
         let folder = setup.folder("power-copy")?;
         let copy = folder.path().join("data");
-        server.signal("STOP");
+        server.freeze()?;
         let moment = scene.history.now_us();
         let copied = super::corruption::copy(scene.launch.data(), &copy);
         server.signal("CONT");
