@@ -12,14 +12,21 @@ use crate::{Provider, ports::Event};
 
 /// What was counted since the last time it was written down.
 #[derive(Debug, Default)]
-pub(crate) struct Tallies(Mutex<HashMap<Name, u64>>);
+pub(crate) struct Tallies {
+    counted: Mutex<HashMap<Name, u64>>,
+    /// How many sessions there were, and when that was.
+    sessions: Mutex<Option<(Timestamp, u64)>>,
+}
+
+/// For so many seconds sessions are not counted again.
+const HELD: i64 = 60;
 
 /// A number is called `KIND.DETAIL`.
 type Name = (&'static str, &'static str);
 
 impl Tallies {
     pub(crate) fn count(&self, kind: &'static str, detail: &'static str) {
-        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         let n = counted.entry((kind, detail)).or_default();
         *n = n.saturating_add(1);
     }
@@ -41,12 +48,22 @@ impl Tallies {
     }
 
     fn take(&self) -> Vec<(Name, u64)> {
-        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         counted.drain().collect()
     }
 
+    fn held_sessions(&self, now: Timestamp) -> Option<u64> {
+        let held = *self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = held.filter(|(at, _)| (0..HELD).contains(&now.since(*at)));
+        fresh.map(|(_, n)| n)
+    }
+
+    fn hold_sessions(&self, now: Timestamp, n: u64) {
+        *self.sessions.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, n));
+    }
+
     fn give_back(&self, taken: Vec<(Name, u64)>) {
-        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         for (name, more) in taken {
             let n = counted.entry(name).or_default();
             *n = n.saturating_add(more);
@@ -98,6 +115,22 @@ impl Provider {
     pub async fn active_on(&self, at: Timestamp) -> Result<u64, StoreError> {
         let inner = &self.inner;
         inner.store.count_active(inner.issuer_id, day(at)).await
+    }
+
+    /// How many sessions of people there are that have neither ended nor expired, as it was at most a minute ago.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn count_sessions(&self) -> Result<u64, StoreError> {
+        let inner = &self.inner;
+        let now = self.now();
+        if let Some(held) = inner.tallies.held_sessions(now) {
+            return Ok(held);
+        }
+        let from = Bucket::purgeable_below(now);
+        let counted = inner.store.count_sessions(inner.issuer_id, from).await?;
+        inner.tallies.hold_sessions(now, counted);
+        Ok(counted)
     }
 
     /// When the month of a moment begins (UTC).
@@ -168,6 +201,16 @@ mod tests {
         assert_ne!(at(1_704_067_199), at(1_704_067_200));
         for (days, day) in [(0, 1), (30, 31), (31, 1), (19_782, 29), (19_783, 1)] {
             assert_eq!(day_of_month(days), day, "{days}");
+        }
+    }
+
+    #[test]
+    fn sessions_are_counted_again_after_a_minute_and_when_the_clock_goes_back() {
+        let tallies = Tallies::default();
+        assert_eq!(tallies.held_sessions(Timestamp(100)), None);
+        tallies.hold_sessions(Timestamp(100), 7);
+        for (now, held) in [(100, Some(7)), (159, Some(7)), (160, None), (99, None)] {
+            assert_eq!(tallies.held_sessions(Timestamp(now)), held, "{now}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! What operators keep, and what they did.
 
 use hallpass_store::{
-    AdminKind, AdminRecord, AuditRecord, Day, Page, StoreError, encoding::decode,
+    AdminKind, AdminRecord, AuditRecord, Day, MOST_COUNTED, Page, StoreError, encoding::decode,
 };
 use hallpass_types::{Bucket, IssuerId};
 use tokio_postgres::Row;
@@ -99,6 +99,18 @@ impl Readers {
         let params: Params<'_> = &[&number(issuer), &i64::from(period.0)];
         let counted = self
             .one(sql::COUNT_ACTIVE, params, |row| int(row, 0))
+            .await?;
+        Ok(counted.unwrap_or_default().unsigned_abs())
+    }
+
+    pub(crate) async fn count_sessions(&self, issuer: IssuerId, from: Bucket) -> Read<u64> {
+        let params: Params<'_> = &[
+            &number(issuer),
+            &i64::from(from.0),
+            &i64::from(MOST_COUNTED),
+        ];
+        let counted = self
+            .one(sql::COUNT_SESSIONS, params, |row| int(row, 0))
             .await?;
         Ok(counted.unwrap_or_default().unsigned_abs())
     }

@@ -104,6 +104,8 @@ pub(crate) const TALLIES: &str = "SELECT bucket, id, amount FROM tallies
     WHERE issuer = $1 AND bucket >= $2 AND bucket <= $3 ORDER BY bucket, id LIMIT 100000";
 pub(crate) const COUNT_ACTIVE: &str =
     "SELECT count(*) FROM active_people WHERE issuer = $1 AND bucket = $2";
+pub(crate) const COUNT_SESSIONS: &str = "SELECT count(*) FROM
+    (SELECT 1 FROM sessions WHERE issuer = $1 AND bucket >= $2 LIMIT $3) AS counted";
 pub(crate) const ADMIN_RECORD: &str =
     "SELECT record FROM admin_records WHERE issuer = $1 AND kind = $2 AND id = $3";
 pub(crate) const ADMIN_RECORDS: &str = "SELECT id, record FROM admin_records

@@ -521,6 +521,10 @@ impl Store for PostgresStore {
         Box::pin(self.readers.count_active(issuer, period))
     }
 
+    fn count_sessions(&self, issuer: IssuerId, from: Bucket) -> Answer<'_, u64> {
+        Box::pin(self.readers.count_sessions(issuer, from))
+    }
+
     fn root(&self, issuer: IssuerId) -> Answer<'_, Option<RootRecord>> {
         Box::pin(self.readers.root(issuer))
     }

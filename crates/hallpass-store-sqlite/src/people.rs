@@ -1,7 +1,7 @@
 //! What people see of themselves.
 
 use hallpass_core::record::{ActivityRecord, ConsentRecord, ParticipantRecord, SessionRecord};
-use hallpass_store::{ActivityPlace, MAX_PAGE, encoding::decode, operator_of_person};
+use hallpass_store::{ActivityPlace, MAX_PAGE, MOST_COUNTED, encoding::decode, operator_of_person};
 use hallpass_types::{Bucket, ClientId, IssuerId, Key, Session, Subject, Timestamp};
 use rusqlite::{Connection, Result, params};
 
@@ -82,6 +82,13 @@ pub(crate) fn participating(
         grant.fill(0);
     }
     Ok(found)
+}
+
+pub(crate) fn count_sessions(db: &Connection, issuer: IssuerId, from: Bucket) -> Read<u64> {
+    let mut statement = cached(db, sql::COUNT_SESSIONS)?;
+    let values = params![issuer.0, from.0, MOST_COUNTED];
+    let n: i64 = statement.query_row(values, |row| row.get(0))?;
+    Ok(n.unsigned_abs())
 }
 
 pub(crate) fn account_sessions(

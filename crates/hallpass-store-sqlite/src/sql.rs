@@ -50,6 +50,7 @@ statements! {
     TALLIES = "SELECT bucket, id, n FROM tallies
         WHERE issuer = ?1 AND bucket >= ?2 AND bucket <= ?3 ORDER BY bucket, id LIMIT 100000";
     COUNT_ACTIVE = "SELECT count(*) FROM active_people WHERE issuer = ?1 AND bucket = ?2";
+    COUNT_SESSIONS = "SELECT count(*) FROM (SELECT 1 FROM sessions WHERE issuer = ?1 AND bucket >= ?2 LIMIT ?3)";
     ADMIN_RECORD = "SELECT record FROM admin_records WHERE issuer = ?1 AND kind = ?2 AND id = ?3";
     ADMIN_RECORDS = "SELECT id, record FROM admin_records
         WHERE issuer = ?1 AND kind = ?2 AND id > ?3 ORDER BY id LIMIT ?4";

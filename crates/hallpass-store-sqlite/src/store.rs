@@ -69,7 +69,7 @@ impl SqliteStore {
                 );
             }
         } else {
-            demand_no_pending(&db)?;
+            migration::demand_none(&db)?;
         }
         let readers = Readers::open(path.clone(), options.clone())?;
         let stats = Arc::new(Stats::default());
@@ -134,17 +134,6 @@ impl SqliteStore {
                 Err(other_outcome())
             }
         }
-    }
-}
-
-fn demand_no_pending(db: &Connection) -> Result<(), StoreError> {
-    let known = migration::ALL.len();
-    match migration::pending(db, migration::ALL)?.len() {
-        0 => Ok(()),
-        lacking => Err(StoreError::Version {
-            found: u32::try_from(known.saturating_sub(lacking)).unwrap_or(u32::MAX),
-            known: u32::try_from(known).unwrap_or(u32::MAX),
-        }),
     }
 }
 
@@ -351,6 +340,10 @@ impl Store for SqliteStore {
 
     fn count_active(&self, issuer: IssuerId, period: Bucket) -> Answer<'_, u64> {
         self.read(move |db| admin::count_active(db, issuer, period))
+    }
+
+    fn count_sessions(&self, issuer: IssuerId, from: Bucket) -> Answer<'_, u64> {
+        self.read(move |db| people::count_sessions(db, issuer, from))
     }
 
     fn root(&self, issuer: IssuerId) -> Answer<'_, Option<RootRecord>> {

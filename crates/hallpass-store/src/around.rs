@@ -102,6 +102,7 @@ verbs! {
     AuditBefore audit_before(issuer: IssuerId, before: Option<u64>, limit: usize) -> Vec<AuditRecord>;
     Tallies tallies(issuer: IssuerId, from: Day, to: Day) -> Vec<(Day, String, u64)>;
     CountActive count_active(issuer: IssuerId, period: Bucket) -> u64;
+    CountSessions count_sessions(issuer: IssuerId, from: Bucket) -> u64;
     Root root(issuer: IssuerId) -> Option<RootRecord>;
     Participants participants(issuer: IssuerId, session: Key<Session>) -> Vec<ParticipantRecord>;
     Participating participating(issuer: IssuerId, session: Key<Session>) -> Vec<ParticipantRecord>;

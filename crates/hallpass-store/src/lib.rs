@@ -35,7 +35,8 @@ pub use histogram::{Histogram, HistogramSnapshot};
 pub use issuer::{IssuerDone, IssuerRecord, IssuerState, IssuerWork, NewIssuer};
 pub use memory::MemoryStore;
 pub use port::{
-    ActivityPlace, BoxFuture, KeyPhase, KeyRecord, MAX_PAGE, Page, Standing, Store, UserRecord,
+    ActivityPlace, BoxFuture, KeyPhase, KeyRecord, MAX_PAGE, MOST_COUNTED, Page, Standing, Store,
+    UserRecord,
 };
 pub use registration::{Day, InitialAccessRecord, Registration};
 pub use root::{RootRecord, WrappedRoot};

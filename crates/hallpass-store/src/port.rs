@@ -162,6 +162,9 @@ pub type ActivityPlace = (Bucket, [u8; 16]);
 /// The most rows that one page holds.
 pub const MAX_PAGE: usize = 500;
 
+/// Where [`Store::count_sessions`] stops.
+pub const MOST_COUNTED: u32 = 1_000_000;
+
 /// Where everything lives that must survive. Adapters pass the contract suite; what only stands before another store is an
 /// [`Around`](crate::Around).
 ///
@@ -311,6 +314,9 @@ pub trait Store: Send + Sync + 'static {
     fn tallies(&self, issuer: IssuerId, from: Day, to: Day) -> Answer<'_, Vec<(Day, String, u64)>>;
     /// How many were there in a period ([`Write::Active`](crate::Write::Active)).
     fn count_active(&self, issuer: IssuerId, period: Bucket) -> Answer<'_, u64>;
+    /// How many sessions there are in this bucket and later ones: with [`Bucket::purgeable_below`] of now those that have neither
+    /// ended nor expired. Superseded ones count. Nobody counts further than [`MOST_COUNTED`].
+    fn count_sessions(&self, issuer: IssuerId, from: Bucket) -> Answer<'_, u64>;
     /// The root of an issuer's secrets.
     fn root(&self, issuer: IssuerId) -> Answer<'_, Option<RootRecord>>;
     /// Every number that an issuer ever got, with its name in the store, in order, after `after`; at most [`MAX_PAGE`].

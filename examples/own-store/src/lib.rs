@@ -232,6 +232,10 @@ impl Store for OwnStore {
         self.read(|rows| rows.count_active(issuer, period))
     }
 
+    fn count_sessions(&self, issuer: IssuerId, from: Bucket) -> Answer<'_, u64> {
+        self.read(|rows| rows.count_sessions(issuer, from))
+    }
+
     fn root(&self, issuer: IssuerId) -> Answer<'_, Option<RootRecord>> {
         self.read(|rows| rows.get(&key(issuer, Kind::Root, &[])))
     }

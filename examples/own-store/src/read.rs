@@ -152,6 +152,12 @@ impl<T: ReadableTable<&'static [u8], &'static [u8]>> Rows<T> {
         rows.map(|row| row.map(|_| 1)).sum()
     }
 
+    pub fn count_sessions(&self, of: IssuerId, from: Bucket) -> Read<u64> {
+        let first = key(of, Kind::Session, &[&from.0.to_be_bytes()]);
+        let rows = self.between::<SessionRecord>(&first, &crate::rows::behind(&key(of, Kind::Session, &[])))?;
+        rows.take(1_000_000).map(|row| row.map(|_| 1)).sum()
+    }
+
     pub fn participants(&self, of: IssuerId, session: Key<Session>) -> Read<Vec<ParticipantRecord>> {
         self.under(&place(of, Kind::Participant, session))?.map(|row| Ok(row?.1)).collect()
     }

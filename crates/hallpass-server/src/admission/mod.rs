@@ -256,6 +256,7 @@ const fn is_counted(verb: Verb) -> bool {
         | Verb::AuditBefore
         | Verb::Tallies
         | Verb::CountActive
+        | Verb::CountSessions
         | Verb::Root
         | Verb::Participants
         | Verb::Participating

@@ -1,12 +1,14 @@
 //! Numbers that the engine and what it stands on count by themselves.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use hallpass_accounts::hash::WAIT_BOUNDS;
 use hallpass_provider::Provider;
-use hallpass_store::HistogramSnapshot;
+use hallpass_store::{HistogramSnapshot, MAX_PAGE, StoreError};
 use hallpass_store_sqlite::Stats;
+use hallpass_types::Bucket;
 
 use super::metrics::{Distribution, Metrics, Observe, Reading};
 use super::phase_name;
@@ -19,12 +21,87 @@ use crate::wiring::{Database, Engine};
 pub fn watch_engine(metrics: &Metrics, engine: &Engine) {
     watch_hashing(metrics, engine);
     watch_keys(metrics, engine.provider.clone());
+    watch_sessions(metrics, &engine.provider);
     match &engine.database {
         Some(Database::Sqlite(stats)) => watch_database(metrics, stats),
         Some(Database::Postgres(stats)) => super::postgres::watch(metrics, stats),
         None => {}
     }
 }
+
+/// Sessions of all issuers. They are counted beside the reading, for whoever reads later, and only while somebody reads.
+fn watch_sessions(metrics: &Metrics, provider: &Provider) {
+    let counter = Arc::new(Sessions {
+        provider: provider.clone(),
+        counted: AtomicU64::new(u64::MAX),
+        next: Mutex::new(None),
+    });
+    metrics.observe_gauge(
+        "hallpass_active_sessions",
+        "Sessions of people that have neither ended nor expired, of all issuers",
+        move || {
+            counter.count_soon();
+            let counted = counter.counted.load(Ordering::Relaxed);
+            (counted != u64::MAX).then(|| float(counted))
+        },
+    );
+}
+
+struct Sessions {
+    provider: Provider,
+    /// The highest number before anything was counted.
+    counted: AtomicU64,
+    /// When to count again; none while it has not begun, far away while it goes on.
+    next: Mutex<Option<Instant>>,
+}
+
+impl Sessions {
+    fn count_soon(self: &Arc<Self>) {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        let now = Instant::now();
+        {
+            let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+            if next.is_some_and(|next| now < next) {
+                return;
+            }
+            *next = now.checked_add(COUNTING);
+        }
+        let this = Arc::clone(self);
+        runtime.spawn(async move {
+            match this.count().await {
+                Ok(counted) => this.counted.store(counted, Ordering::Relaxed),
+                Err(error) => tracing::warn!(%error, "sessions cannot be counted"),
+            }
+            // Where it takes long it is done seldom: it has a tenth of the time of one reader at most.
+            let pause = now.elapsed().saturating_mul(10).max(PAUSE);
+            let mut next = this.next.lock().unwrap_or_else(PoisonError::into_inner);
+            *next = Instant::now().checked_add(pause);
+        });
+    }
+
+    async fn count(&self) -> Result<u64, StoreError> {
+        let store = self.provider.store();
+        let from = Bucket::purgeable_below(self.provider.now());
+        let mut all: u64 = 0;
+        let mut after = None;
+        loop {
+            let numbers = store.issuer_numbers(after, MAX_PAGE).await?;
+            for (issuer, _) in &numbers {
+                all = all.saturating_add(store.count_sessions(*issuer, from).await?);
+            }
+            match numbers.last() {
+                Some((last, _)) if numbers.len() >= MAX_PAGE => after = Some(*last),
+                Some(_) | None => return Ok(all),
+            }
+        }
+    }
+}
+
+const PAUSE: Duration = Duration::from_secs(15);
+/// Whoever has not come back by then has failed.
+const COUNTING: Duration = Duration::from_secs(600);
 
 /// Shows who is let in.
 pub fn watch_admission(metrics: &Metrics, admission: &Admission) {

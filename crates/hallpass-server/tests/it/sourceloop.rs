@@ -1,9 +1,11 @@
 //! What SourceLoop's operators had or were promised: variables, metrics, health, migrations, refusals at the start.
 
 use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::dashboard::person::{PASSWORD, Person, location};
 use crate::process::{Folder, Serving, mode};
 
 const VARIABLES: &str = "\
@@ -242,12 +244,41 @@ fn s43_metrics_are_there_by_their_names_on_a_listener_of_their_own() {
     let secret = "a secret of more than thirty-two characters";
     folder.write(
         "hallpass.toml",
-        &format!("[[clients]]\nclient_id = 'machine'\nclient_secret = '{secret}'\ngrant_types = ['client_credentials']\n"),
+        &format!(
+            "[[users]]\nusername = 'owner'\npassword = '{PASSWORD}'\n\
+             [[clients]]\nclient_id = 'machine'\nclient_secret = '{secret}'\ngrant_types = ['client_credentials']\n"
+        ),
     );
     let server = Serving::start(&folder, &["--config", "hallpass.toml"]);
     assert_eq!(server.client_credentials("machine", secret).status, 200);
     assert_eq!(server.client_credentials("machine", "wrong").status, 401);
-    let metrics = server.metrics();
+    // Somebody fails to sign in, and does so twice, which begins two sessions.
+    let mut person = Person::default();
+    let asked = person.get(&server, "/account");
+    let page = location(&server, &asked);
+    person.get(&server, &page);
+    let wrong = [("username", "owner"), ("password", "wrong wrong wrong")];
+    person.post(&server, &page, &wrong);
+    for _ in 0..2 {
+        Person::operator(&server, "owner");
+    }
+    // The first reading lets them be counted.
+    let begin = Instant::now();
+    let metrics = loop {
+        let metrics = server.metrics();
+        if metrics.contains("\nhallpass_active_sessions ") {
+            break metrics;
+        }
+        assert!(begin.elapsed() < Duration::from_secs(60), "{metrics}");
+        std::thread::yield_now();
+    };
+    for line in [
+        "hallpass_active_sessions 2.0",
+        "hallpass_sign_ins_total{outcome=\"success\"} 2",
+        "hallpass_sign_ins_total{outcome=\"refused\"} 1",
+    ] {
+        assert!(metrics.lines().any(|l| l == line), "{line}:\n{metrics}");
+    }
     for name in [
         "hallpass_http_requests_total",
         "hallpass_http_request_seconds_bucket",

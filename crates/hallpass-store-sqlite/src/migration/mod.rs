@@ -46,6 +46,21 @@ pub(crate) fn pending<'m>(
     migration::pending(all, &applied(db)?)
 }
 
+/// Whether a database lacks nothing.
+///
+/// # Errors
+/// [`StoreError::Version`], and as [`pending`].
+pub(crate) fn demand_none(db: &Connection) -> Result<(), StoreError> {
+    let known = ALL.len();
+    match pending(db, ALL)?.len() {
+        0 => Ok(()),
+        lacking => Err(StoreError::Version {
+            found: u32::try_from(known.saturating_sub(lacking)).unwrap_or(u32::MAX),
+            known: u32::try_from(known).unwrap_or(u32::MAX),
+        }),
+    }
+}
+
 /// Applies what is lacking; answers the steps. A process that is killed meanwhile leaves whole steps behind.
 ///
 /// # Errors

@@ -203,6 +203,7 @@ macro_rules! contract_cases {
             participants::nobody_joins_a_session_that_has_ended,
             participants::participants_are_purged_with_their_session,
             people::sessions_are_listed_by_their_person,
+            people::sessions_are_counted_until_they_end_or_expire,
             people::the_last_use_of_a_session_never_goes_back,
             people::consents_are_listed_by_their_person,
             people::activity_is_listed_newest_first_and_purged,

@@ -27,6 +27,47 @@ fn sorted(names: &[&str]) -> Vec<Key<Session>> {
     keys
 }
 
+/// What has ended or expired is not counted, nor what another issuer has.
+pub async fn sessions_are_counted_until_they_end_or_expire(t: Trial) {
+    let issuer = t.issuer().await;
+    let count = async |from| t.store.count_sessions(issuer, from).await.unwrap();
+    let here = live();
+    assert_eq!(count(here).await, 0);
+    let later: Key<Session> = Key::from_parts(Bucket(here.0 + 1), key::<Session>("c").digest);
+    t.write(vec![
+        begin("a", session("alice")),
+        begin("b", session("bob")),
+        Write::Session(later, Box::new(session("bob"))),
+    ])
+    .await;
+    assert_eq!(count(Bucket(0)).await, 3);
+    assert_eq!(count(here).await, 3);
+    assert_eq!(count(Bucket(here.0 + 1)).await, 1);
+    assert_eq!(count(Bucket(here.0 + 2)).await, 0);
+    // Written anew it is the same one.
+    t.write(vec![begin("a", session("alice"))]).await;
+    assert_eq!(count(here).await, 3);
+    t.write(vec![Write::EndSession(key("a"))]).await;
+    assert_eq!(count(here).await, 2);
+    let other = t.store.issuer("https://other.example").await.unwrap();
+    assert_eq!(t.store.count_sessions(other, Bucket(0)).await.unwrap(), 0);
+    // Of many that begin at once each is counted, and none twice.
+    for round in 0..t.rounds {
+        let begun = |n: u8| format!("r{round}-{n}");
+        let change = |n: u8| {
+            std::future::ready(crate::Commit {
+                spends: Vec::new(),
+                writes: vec![begin(&begun(n), session("carol"))],
+            })
+        };
+        assert_eq!(t.race(4, change).await, 4);
+        assert_eq!(count(here).await, 6);
+        let ends = (0..4).map(|n| Write::EndSession(key(&begun(n))));
+        t.write(ends.collect()).await;
+        assert_eq!(count(here).await, 2);
+    }
+}
+
 /// A session is its person's as long as it lasts, whoever else has some.
 pub async fn sessions_are_listed_by_their_person(t: Trial) {
     assert!(sessions(&t, "alice").await.is_empty());

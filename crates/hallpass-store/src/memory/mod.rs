@@ -289,6 +289,10 @@ impl Store for MemoryStore {
         self.read(issuer, move |t| t.administration.count_active(period))
     }
 
+    fn count_sessions(&self, issuer: IssuerId, from: Bucket) -> Answer<'_, u64> {
+        self.read(issuer, move |t| t.count_sessions(from))
+    }
+
     fn root(&self, issuer: IssuerId) -> Answer<'_, Option<RootRecord>> {
         self.read(issuer, Tenant::root)
     }

@@ -35,6 +35,8 @@ pub struct Statistics {
     pub active_this_month: u64,
     /// People who signed in during the month before.
     pub active_last_month: u64,
+    /// Sessions of people that have neither ended nor expired, as it was at most a minute ago; nobody counts further than a million.
+    pub sessions: u64,
     /// People who signed in, by month, the oldest first.
     pub months: Vec<MonthView>,
     /// Passkeys that were registered on these days, by the kind of their authenticators.
@@ -129,6 +131,7 @@ impl Operation for Show {
         Ok(Statistics {
             days,
             months: by_month,
+            sessions: provider.count_sessions().await?,
             total,
             active_this_month: provider.active_people(now).await?,
             active_last_month: provider

@@ -4,9 +4,15 @@ use hallpass_core::record::{ActivityRecord, ConsentRecord, SessionRecord};
 use hallpass_types::{Bucket, ClientId, Key, Session, Subject, Timestamp};
 
 use super::{Tenant, Undo};
-use crate::{ActivityPlace, MAX_PAGE, operator_of_person};
+use crate::{ActivityPlace, MAX_PAGE, MOST_COUNTED, operator_of_person};
 
 impl Tenant {
+    pub(in crate::memory) fn count_sessions(&self, from: Bucket) -> u64 {
+        let counted = self.sessions.keys().filter(|key| key.bucket >= from);
+        let most = usize::try_from(MOST_COUNTED).unwrap_or(usize::MAX);
+        counted.take(most).count() as u64
+    }
+
     pub(in crate::memory) fn account_sessions(
         &self,
         subject: &Subject,
