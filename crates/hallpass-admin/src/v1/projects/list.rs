@@ -19,7 +19,7 @@ pub struct List;
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Input {
-    /// Only those that have this in their name or URL.
+    /// Only those that have this in their name or URL; first those whose names begin with it.
     pub q: Option<String>,
     /// The page that follows another one.
     pub cursor: Option<String>,
@@ -65,37 +65,120 @@ impl Operation for List {
             }
             return Ok(Listed { items, next: None });
         }
-        let mut after = after;
+        let Some(q) = input.q.as_deref().map(str::to_lowercase) else {
+            return pages(cx, limit, items, after).await;
+        };
+        let beyond = after
+            .as_deref()
+            .and_then(|after| after.strip_prefix(ELSEWHERE));
+        let mut rest = match (beyond, &after) {
+            (Some(beyond), _) => Some(beyond.to_owned()).filter(|name| !name.is_empty()),
+            (None, after) => {
+                let begun = after.clone().filter(|after| after != UNBEGUN);
+                let next = beginning(cx, &q, limit, &mut items, begun).await?;
+                if next.is_some() {
+                    return Ok(Listed { items, next });
+                }
+                if !items.is_empty() {
+                    // Whoever looked for one of these has it, and did not wait for all others.
+                    let next = Some(page::cursor(&ELSEWHERE.to_string()));
+                    return Ok(Listed { items, next });
+                }
+                None
+            }
+        };
+        // Behind those whose names begin so all others are looked through.
         let mut looked = 0_usize;
         loop {
-            let ask = if input.q.is_some() {
-                MAX_PAGE
-            } else {
-                limit.saturating_sub(items.len()).max(1)
-            };
-            let found = cx.store().issuers(after.as_deref(), ask).await?;
-            looked = looked.saturating_add(found.items.len());
+            let found = cx.store().issuers(rest.as_deref(), MAX_PAGE).await?;
             let more = found.next.is_some();
-            let mut last = None;
             for record in found.items {
-                if items.len() >= limit {
-                    let next = last.or(after).map(|last: String| page::cursor(&last));
+                if items.len() >= limit || looked >= page::SEARCHED {
+                    let at = format!("{ELSEWHERE}{}", rest.as_deref().unwrap_or_default());
                     return Ok(Listed {
                         items,
-                        next: Some(next.unwrap_or_else(|| page::cursor(""))),
+                        next: Some(page::cursor(&at)),
                     });
                 }
-                last = Some(record.name.clone());
-                items.extend(Some(ProjectView::from(record)).filter(&wanted));
+                looked = looked.saturating_add(1);
+                rest = Some(record.name.clone());
+                let seen = record.name.starts_with(&q);
+                items.extend(Some(ProjectView::from(record)).filter(|one| !seen && wanted(one)));
             }
-            after = last.or(after);
             if !more {
                 return Ok(Listed { items, next: None });
             }
-            if items.len() >= limit || looked >= page::SEARCHED {
-                let next = after.as_deref().map(page::cursor);
-                return Ok(Listed { items, next });
+        }
+    }
+}
+
+/// Where a search goes on behind the names that begin with what is looked for. No name has it in it.
+const ELSEWHERE: char = '~';
+
+/// Where it goes on before the first of them.
+const UNBEGUN: &str = "!";
+
+/// All projects behind one of that name.
+async fn pages(
+    cx: &Context,
+    limit: usize,
+    mut items: Vec<ProjectView>,
+    after: Option<String>,
+) -> Result<Listed<ProjectView>, Problem> {
+    let mut after = after;
+    loop {
+        let ask = limit.saturating_sub(items.len());
+        if ask == 0 {
+            let next = Some(page::cursor(after.as_deref().unwrap_or_default()));
+            return Ok(Listed { items, next });
+        }
+        let found = cx.store().issuers(after.as_deref(), ask).await?;
+        let more = found.next.is_some();
+        after = found
+            .items
+            .last()
+            .map(|record| record.name.clone())
+            .or(after);
+        items.extend(found.items.into_iter().map(ProjectView::from));
+        if !more {
+            return Ok(Listed { items, next: None });
+        }
+    }
+}
+
+/// Adds projects whose names begin so and come after another one; the cursor if there may be more of them.
+async fn beginning(
+    cx: &Context,
+    q: &str,
+    limit: usize,
+    items: &mut Vec<ProjectView>,
+    after: Option<String>,
+) -> Result<Option<String>, Problem> {
+    let mut after = match after {
+        Some(after) => after,
+        None if items.len() >= limit => return Ok(Some(page::cursor(UNBEGUN))),
+        None => {
+            // Names come after their beginning, and the beginning may be a name itself.
+            let exact = cx.store().issuer_named(q).await?;
+            items.extend(exact.map(ProjectView::from));
+            q.to_owned()
+        }
+    };
+    loop {
+        let ask = limit.saturating_sub(items.len());
+        if ask == 0 {
+            return Ok(Some(page::cursor(&after)));
+        }
+        let found = cx.store().issuers(Some(&after), ask).await?;
+        for record in found.items {
+            if !record.name.starts_with(q) {
+                return Ok(None);
             }
+            after.clone_from(&record.name);
+            items.push(record.into());
+        }
+        if found.next.is_none() {
+            return Ok(None);
         }
     }
 }

@@ -140,7 +140,39 @@ fn projects_are_listed_in_pages_and_found_by_their_names() {
     let next = found["next"].as_str().unwrap();
     let rest = office.get(&format!("/projects?q=B&limit=2&cursor={next}"));
     assert_eq!(rest["items"][0]["name"], "b3");
-    assert_eq!(rest["next"], Value::Null);
+    assert_eq!(rest["items"].as_array().unwrap().len(), 1);
+    // Those whose names begin so come first, by the index, and then whoever has it elsewhere; each once.
+    for name in ["shop", "shop-2", "a-shop", "z-shop-9"] {
+        office.project(name);
+    }
+    for limit in 1..5 {
+        let mut names = Vec::new();
+        let mut path = format!("/projects?q=shop&limit={limit}");
+        loop {
+            let page = office.get(&path);
+            let items = page["items"].as_array().unwrap();
+            assert!(items.len() <= limit);
+            names.extend(items.iter().map(|p| p["name"].as_str().unwrap().to_owned()));
+            let Some(next) = page["next"].as_str() else {
+                break;
+            };
+            path = format!("/projects?q=shop&limit={limit}&cursor={next}");
+        }
+        assert_eq!(names, ["shop", "shop-2", "a-shop", "z-shop-9"], "{limit}");
+    }
+    // The address of all of them has the host, that of the home project too.
+    let mut seen = 0;
+    let (_, host) = office.issuer().split_once("//").unwrap();
+    let mut path = format!("/projects?q={host}&limit=1");
+    loop {
+        let page = office.get(&path);
+        seen += page["items"].as_array().unwrap().len();
+        let Some(next) = page["next"].as_str() else {
+            break;
+        };
+        path = format!("/projects?q={host}&limit=1&cursor={next}");
+    }
+    assert_eq!(seen, 10);
     for wrong in [
         "limit=0",
         "limit=201",
