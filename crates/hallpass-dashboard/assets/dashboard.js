@@ -106,6 +106,31 @@
     generate.disabled = true;
   }
 
+  // A picture is read here and goes with the form, so that a form of text is enough.
+  const file = document.querySelector('input[data-picture]');
+  if (file) {
+    const field = document.getElementById(file.dataset.picture);
+    const said = document.getElementById('logo-said');
+    const shown = [document.getElementById('logo-now'), ...document.querySelectorAll('.look-logo')];
+    document.getElementById('logo-pick').hidden = false;
+    file.addEventListener('change', async () => {
+      const [picked] = file.files;
+      said.textContent = '';
+      if (!picked) return;
+      if (picked.size > 32768) {
+        said.textContent = `${picked.name} is larger than 32 KiB.`;
+        return;
+      }
+      const kinds = { svg: 'image/svg+xml', png: 'image/png', webp: 'image/webp' };
+      const kind = kinds[picked.name.split('.').pop().toLowerCase()] ?? picked.type;
+      field.value = `data:${kind};base64,${base64(await picked.arrayBuffer())}`;
+      for (const image of shown) {
+        image.src = field.value;
+        image.hidden = false;
+      }
+    });
+  }
+
   // How pages would look, while it is typed. Colours that follow from the accent are mixed by the style sheet.
   const preview = document.getElementById('preview');
   const looked = document.querySelectorAll('[data-look]');

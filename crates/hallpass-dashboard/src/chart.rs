@@ -94,11 +94,11 @@ pub(crate) fn chart(values: &[(String, u64, u64)]) -> Chart {
 }
 
 /// What the chart says, for those who do not see it.
-pub(crate) fn summary(what: &str, values: &[(String, u64, u64)]) -> String {
+pub(crate) fn summary(what: &str, spans: &str, values: &[(String, u64, u64)]) -> String {
     let total = values
         .iter()
         .fold(0_u64, |sum, (_, a, _)| sum.saturating_add(*a));
-    let mut text = format!("{what}: {total} in {} days", values.len());
+    let mut text = format!("{what}: {total} in {} {spans}", values.len());
     if let Some((day, most, _)) = values.iter().max_by_key(|(_, a, _)| *a)
         && *most > 0
     {
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn the_summary_names_the_greatest_day() {
         let values = [("Monday".to_owned(), 2, 0), ("Tuesday".to_owned(), 5, 0)];
-        let text = summary("Sign-ins", &values);
+        let text = summary("Sign-ins", "days", &values);
         assert_eq!(text, "Sign-ins: 7 in 2 days, most of them, 5, on Tuesday");
     }
 }

@@ -281,6 +281,14 @@ pub static PAGES: &[Page] = &[
     .nav("Appearance", "brush")
     .takes(take!(pages::appearance::take)),
     Page::new(
+        "logo",
+        "/p/{project}/logo",
+        Permission::ReadProject,
+        show!(pages::logo::show),
+    )
+    .at(Place::Record)
+    .within("appearance"),
+    Page::new(
         "project",
         "/p/{project}/project",
         Permission::ReadProject,

@@ -2,6 +2,7 @@
 
 use hallpass_admin::{ALL_PROJECTS, Kind};
 use hallpass_http::Html;
+use hallpass_pages::Picture;
 use http::StatusCode;
 use minijinja::{
     AutoEscape, Environment, UndefinedBehavior, Value, context, syntax::SyntaxConfig, value::Serde,
@@ -23,6 +24,8 @@ pub(crate) fn ser(what: impl serde::Serialize) -> Value {
 pub(crate) enum Answer {
     /// A page.
     Shown(Shown),
+    /// A picture.
+    File(Picture),
     /// Another page of the dashboard, by its path below it.
     GoTo(String),
 }

@@ -6,10 +6,11 @@ use hallpass_admin::Desk;
 use hallpass_http::{
     Endpoints, Problem, Response, html, redirect, same_origin, secure, set_cookies,
 };
+use hallpass_pages::Picture;
 use hallpass_types::{ErrorCode, Params};
 use http::{
     HeaderValue, Method, Request, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
+    header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
     request::Parts as Head,
 };
 use http_body::Body;
@@ -219,6 +220,7 @@ impl Dashboard {
         let renderer = &self.0.renderer;
         match done {
             Ok(Answer::GoTo(path)) => redirect(&format!("{}{path}", self.url())),
+            Ok(Answer::File(picture)) => file(picture),
             Ok(Answer::Shown(shown)) => {
                 html(shown.status, renderer.page(visit, &shown, &self.0.assets))
             }
@@ -233,6 +235,19 @@ impl Dashboard {
         self.0.endpoints.provider().policy().issuer.url(PATH)
     }
 }
+
+/// A picture that an operator gave. Opened by itself it is a page of this origin, so it may do even less than one.
+fn file(picture: Picture) -> Response {
+    let media_type = picture.media_type();
+    let mut response = http::Response::new(Full::new(picture.bytes));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(PICTURE));
+    response
+}
+
+const PICTURE: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 fn nothing() -> Problem {
     let text = "there is nothing at this address";

@@ -31,6 +31,35 @@ pub(crate) fn number(n: u64) -> String {
     out
 }
 
+/// A span of time in its largest unit, as people write it.
+pub(crate) fn span(seconds: i64) -> String {
+    for (unit, length) in [("d", 86_400), ("h", 3600), ("m", 60)] {
+        if seconds > 0 && seconds.checked_rem(length) == Some(0) {
+            return format!("{}{unit}", seconds.div_euclid(length));
+        }
+    }
+    format!("{seconds}s")
+}
+
+/// Seconds of a span such as 90s, 10m, 12h or 14d; a number alone is seconds.
+pub(crate) fn seconds(text: &str) -> Option<i64> {
+    let (number, length) = match text.char_indices().next_back()? {
+        (end, unit @ ('s' | 'm' | 'h' | 'd')) => {
+            let length = match unit {
+                'm' => 60,
+                'h' => 3600,
+                'd' => 86_400,
+                _ => 1,
+            };
+            (text.get(..end)?, length)
+        }
+        _ => (text, 1),
+    };
+    let digits = number.bytes().all(|b| b.is_ascii_digit());
+    let number: i64 = number.parse().ok().filter(|_| digits)?;
+    number.checked_mul(length)
+}
+
 /// A sentence that begins with a capital.
 pub(crate) fn sentence(text: &str) -> String {
     let mut letters = text.chars();
@@ -45,6 +74,12 @@ pub(crate) fn field(name: &str) -> String {
         "metadata.client_name" | "name" => "Name",
         "metadata.scope" => "Scopes",
         "metadata.jwks" => "Public keys",
+        "metadata.code_lifetime" => "Codes are good for",
+        "metadata.access_token_lifetime" => "Access tokens are good for",
+        "metadata.id_token_lifetime" => "ID tokens are good for",
+        "metadata.refresh_token_lifetime" => "Refresh tokens are good for",
+        "logo" => "Logo",
+        "logo_url" => "The address of the logo",
         "metadata.post_logout_redirect_uris" => "Addresses after sign-out",
         "issuer" => "Issuer",
         "username" => "User name",
@@ -75,6 +110,35 @@ mod tests {
             (1_234_567, "1\u{202f}234\u{202f}567"),
         ] {
             assert_eq!(number(n), expected);
+        }
+    }
+
+    #[test]
+    fn spans_are_written_in_their_largest_unit_and_read_again() {
+        for (seconds, text) in [
+            (0, "0s"),
+            (90, "90s"),
+            (600, "10m"),
+            (7200, "2h"),
+            (1_209_600, "14d"),
+        ] {
+            assert_eq!(span(seconds), text);
+            assert_eq!(seconds(text), Some(seconds));
+        }
+        assert_eq!(seconds("45"), Some(45));
+        for text in [
+            "",
+            "s",
+            "-1s",
+            "+1s",
+            "1.5h",
+            "1 h",
+            "1w",
+            "h1",
+            "é",
+            "9223372036854775807d",
+        ] {
+            assert_eq!(seconds(text), None, "{text}");
         }
     }
 

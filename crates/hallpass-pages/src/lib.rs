@@ -15,6 +15,7 @@ mod csp;
 mod mail;
 mod message;
 mod messages;
+mod picture;
 mod qr;
 mod render;
 pub mod routes;
@@ -26,6 +27,7 @@ pub mod time;
 pub mod view;
 
 pub use messages::{Lang, Texts, TextsError, missing};
+pub use picture::PictureError;
 pub use render::{Html, Pages, PagesError, Settings};
 pub use routes::{BuiltinPages, DemoClient, PageRoute, PageRoutes};
 pub use templates::TemplateError;

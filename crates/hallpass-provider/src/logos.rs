@@ -11,7 +11,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hallpass_core::client::Client;
 use hallpass_types::Timestamp;
 
-use crate::{Provider, ports::FetchRequest};
+use crate::{
+    Provider,
+    ports::{FetchError, FetchRequest},
+};
 
 /// How long a picture, or that there is none, is held (seconds).
 const AGE: i64 = 3600;
@@ -21,6 +24,9 @@ const MAX_SIDE: u32 = 2048;
 const CAPACITY: usize = 200;
 /// A page waits no longer than this for its picture.
 const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// An operator who names a picture waits longer for it.
+const OPERATORS_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Default)]
 pub(crate) struct Logos(Mutex<HashMap<String, Held>>);
@@ -71,6 +77,22 @@ impl Provider {
         let picture = fetched.and_then(|fetched| data_uri(&fetched.body));
         self.inner.logos.put(uri, picture.clone(), now);
         picture
+    }
+}
+
+impl Provider {
+    /// The bytes that an operator names by an address, to be kept as a picture. Nothing is said about what they are.
+    ///
+    /// # Errors
+    /// The address is not allowed, or nobody answered with so few bytes in time.
+    pub async fn fetch_picture(&self, url: &str) -> Result<Vec<u8>, FetchError> {
+        let request = FetchRequest {
+            url,
+            accept: "image/svg+xml, image/png, image/webp",
+            max_bytes: MAX_BYTES,
+            timeout: OPERATORS_TIMEOUT,
+        };
+        Ok(self.inner.fetcher.fetch(request).await?.body)
     }
 }
 

@@ -6,7 +6,7 @@ use hallpass_types::Params;
 use minijinja::{Value, context};
 use serde_json::Map;
 
-use super::{own, typed};
+use super::{logo, own, typed};
 use crate::{
     gate::{Visit, segment},
     render::{Answer, Stop},
@@ -67,6 +67,9 @@ async fn view(visit: &Visit, form: Option<&Params>, stop: Option<&Stop>) -> Resu
             Some(form) => typed(form, "first").unwrap_or_default(),
             None => spoken.first().cloned().unwrap_or_default(),
         },
+        logo => logo::saved(&project),
+        given_logo => form.and_then(|form| typed(form, "logo")),
+        logo_url => form.and_then(|form| typed(form, "logo_url")),
         configured => project.configured,
         revision => project.revision.as_str(),
         may_change => visit.may_set(&project),
@@ -113,6 +116,7 @@ fn colour(form: &Params, name: &str) -> Result<Option<String>, Stop> {
 
 async fn done(visit: &Visit, form: &Params) -> Result<(), Stop> {
     let project = visit.record().await?;
+    let picture = logo::wanted(visit, form, &project).await?;
     let mut settings = project.settings.clone();
     let pages = settings.get("pages").and_then(|pages| pages.as_object());
     let mut pages = pages.cloned().unwrap_or_default();
@@ -120,6 +124,7 @@ async fn done(visit: &Visit, form: &Params) -> Result<(), Stop> {
         Some(value) => drop(pages.insert(name.to_owned(), value)),
         None => drop(pages.remove(name)),
     };
+    put("logo", picture.map(Into::into));
     put("name", typed(form, "name").map(Into::into));
     put("font", typed(form, "font").map(Into::into));
     let radius = match typed(form, "radius") {

@@ -7,6 +7,7 @@ pub(crate) mod audit;
 pub(crate) mod everybody;
 pub(crate) mod invite;
 pub(crate) mod keys;
+pub(crate) mod logo;
 pub(crate) mod operators;
 pub(crate) mod overview;
 mod own;

@@ -73,7 +73,20 @@ pub(crate) async fn show(visit: &Visit) -> Result<Answer, Stop> {
             context! { name, n, share }
         })
         .collect();
+    let months: Vec<(String, u64, u64)> = found
+        .months
+        .iter()
+        .map(|month| {
+            let day = text::day_of(month.begins_at);
+            // The day of a month is of no interest here.
+            let label = day.rsplit_once('-').map_or(&*day, |(month, _)| month);
+            (label.to_owned(), month.active, 0)
+        })
+        .collect();
     let view = context! {
+        sessions => found.sessions,
+        month_chart => ser(chart(&months)),
+        month_summary => summary("Active people", "months", &months),
         days,
         sign_ins => of(&found.total, "sign_in.success"),
         refused => of(&found.total, "sign_in.refused"),
@@ -82,9 +95,9 @@ pub(crate) async fn show(visit: &Visit) -> Result<Answer, Stop> {
         active_this_month => found.active_this_month,
         active_last_month => found.active_last_month,
         sign_in_chart => ser(chart(&sign_ins)),
-        sign_in_summary => summary("Sign-ins", &sign_ins),
+        sign_in_summary => summary("Sign-ins", "days", &sign_ins),
         token_chart => ser(chart(&tokens)),
-        token_summary => summary("Tokens", &tokens),
+        token_summary => summary("Tokens", "days", &tokens),
         days_table => ser(sign_ins.iter().zip(&tokens).rev().take(14).map(|((day, ok, refused), (_, tokens, _))| {
             BTreeMap::from([("day", day.clone()), ("ok", ok.to_string()), ("refused", refused.to_string()), ("tokens", tokens.to_string())])
         }).collect::<Vec<_>>()),

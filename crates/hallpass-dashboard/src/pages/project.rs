@@ -18,6 +18,7 @@ use super::{own, typed};
 use crate::{
     gate::{Visit, segment},
     render::{Answer, Stop, ser},
+    text::span,
 };
 
 /// How a setting is asked for.
@@ -249,15 +250,6 @@ fn yes(on: bool) -> String {
     if on { "yes" } else { "no" }.to_owned()
 }
 
-fn span(seconds: i64) -> String {
-    for (unit, length) in [("d", 86_400), ("h", 3600), ("m", 60)] {
-        if seconds > 0 && seconds.checked_rem(length) == Some(0) {
-            return format!("{}{unit}", seconds.div_euclid(length));
-        }
-    }
-    format!("{seconds}s")
-}
-
 const fn sign_up(mode: SignUp) -> &'static str {
     match mode {
         SignUp::Closed => "closed",
@@ -474,22 +466,4 @@ async fn done(visit: &Visit, form: &Params) -> Result<Answer, Stop> {
         "/p/{}/project?done={said}",
         segment(visit.project())
     )))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn spans_are_written_in_their_largest_unit() {
-        for (seconds, text) in [
-            (0, "0s"),
-            (90, "90s"),
-            (600, "10m"),
-            (7200, "2h"),
-            (1_209_600, "14d"),
-        ] {
-            assert_eq!(span(seconds), text);
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! Other providers at which people of a project can sign in.
 
-use hallpass_admin::{Terms, v1::upstreams};
+use hallpass_admin::{Problem, Terms, v1::upstreams};
 use hallpass_types::Params;
 use minijinja::{Value, context};
 
@@ -10,15 +10,20 @@ use crate::{
     render::{Answer, Stop, ser},
 };
 
-/// Well-known ones that need no address.
+/// Well-known ones.
 const PRESETS: &[(&str, &str)] = &[
     ("google", "Google"),
+    (MICROSOFT, "Microsoft"),
+    ("apple", "Apple"),
     ("github", "GitHub"),
     ("gitlab", "GitLab"),
     ("linkedin", "LinkedIn"),
     ("facebook", "Facebook"),
     ("discord", "Discord"),
 ];
+
+/// The one of them whose issuer is that of a directory.
+const MICROSOFT: &str = "microsoft";
 
 /// What came of trying one.
 struct Tried {
@@ -105,10 +110,20 @@ async fn done(visit: &Visit, form: &Params) -> Result<Answer, Stop> {
         Some("add") => {
             let preset = typed(form, "preset");
             let keyed = form.get("client_auth") == Some("private_key_jwt");
+            // What is not to be seen for it was typed for another one.
+            let own = |name: &str| typed(form, name).filter(|_| preset.is_none());
+            let issuer = if preset.as_deref() == Some(MICROSOFT) {
+                let text =
+                    "is that of your directory, https://login.microsoftonline.com/DIRECTORY/v2.0";
+                let missing = || Problem::unfit("issuer", text);
+                Some(typed(form, "issuer").ok_or_else(missing)?)
+            } else {
+                own("issuer")
+            };
             let input = upstreams::create::Input {
-                id: typed(form, "id"),
-                name: typed(form, "name"),
-                issuer: typed(form, "issuer"),
+                id: own("id"),
+                name: own("name"),
+                issuer,
                 preset,
                 client_id: typed(form, "client_id").unwrap_or_default(),
                 client_secret: typed(form, "client_secret"),

@@ -57,8 +57,21 @@ pub(crate) async fn list(visit: &Visit) -> Result<Answer, Stop> {
             }
         }
     }
+    let mut items = Vec::new();
+    for user in &found.items {
+        // Each costs the same few reads, however many there are.
+        let which = users::Which {
+            user: user.subject.clone(),
+        };
+        let used = visit.call::<users::Show>(which).await.ok();
+        items.push(context! {
+            user => ser(user),
+            passkeys => used.as_ref().map(|used| used.passkeys),
+            last_sign_in_at => used.as_ref().and_then(|used| used.last_sign_in_at),
+        });
+    }
     let view = context! {
-        items => ser(&found.items),
+        items,
         next => found.next,
         q,
         disabled => disabled.is_some(),

@@ -17,6 +17,9 @@ pub struct Pages {
     pub name: String,
     /// A picture that stands in place of mark and name: SVG, PNG or WebP of at most 1 MiB.
     pub logo_file: Option<PathBuf>,
+    /// The same as `data:` URI in base64, of at most 32 KiB and without anything active in it. It goes before `logo_file`, and
+    /// projects may have it for themselves.
+    pub logo: Option<String>,
     /// A picture for the tab of the browser.
     pub icon_file: Option<PathBuf>,
     /// BCP 47 tags of the languages that the pages speak. The first is for people of whom none is known.
@@ -52,6 +55,7 @@ impl Default for Pages {
         Self {
             name: "Hallpass".to_owned(),
             logo_file: None,
+            logo: None,
             icon_file: None,
             languages: Lang::ALL.iter().map(|l| l.tag().to_owned()).collect(),
             radius: None,
@@ -120,8 +124,16 @@ impl Pages {
 
     fn settings(&self) -> Result<Settings, Vec<Wrong>> {
         let mut wrong = Vec::new();
+        let logo = match self.logo.as_deref().map(Picture::of_data_uri) {
+            None => picture("pages.logo_file", self.logo_file.as_deref(), &mut wrong),
+            Some(Ok(logo)) => Some(logo),
+            Some(Err(error)) => {
+                wrong.push(("pages.logo".to_owned(), error.to_string()));
+                None
+            }
+        };
         let theme = Theme {
-            logo: picture("pages.logo_file", self.logo_file.as_deref(), &mut wrong),
+            logo,
             icon: picture("pages.icon_file", self.icon_file.as_deref(), &mut wrong),
             light: colours("pages.colors", &self.colors, &mut wrong),
             dark: colours("pages.dark_colors", &self.dark_colors, &mut wrong),
@@ -271,6 +283,14 @@ mod tests {
             (
                 "texts.de.sign_in.retry = 'x'",
                 "pages.texts.de: sign_in.retry: the text must have",
+            ),
+            (
+                "logo = 'https://cdn.example/logo.png'",
+                "pages.logo: is no SVG",
+            ),
+            (
+                "logo = 'data:image/svg+xml;base64,PHN2Zz48c2NyaXB0Lz48L3N2Zz4='",
+                "pages.logo: is an SVG with scripts",
             ),
             ("logo_file = 'logo.exe'", "pages.logo_file: is no .svg"),
             (

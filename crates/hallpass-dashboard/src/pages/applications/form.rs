@@ -1,9 +1,9 @@
 //! What is typed of an application, and what becomes of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hallpass_admin::v1::{clients::ClientView, scopes};
-use hallpass_core::admin::is_scope;
+use hallpass_core::{admin::is_scope, policy::Lifetimes};
 use hallpass_types::Params;
 use minijinja::{Value, context};
 use serde_json::{Map, json};
@@ -12,6 +12,7 @@ use crate::{
     gate::Visit,
     pages::{lines, typed},
     render::Stop,
+    text,
 };
 
 /// Scopes of OpenID Connect, with what they are about.
@@ -27,6 +28,18 @@ const STANDARD: &[(&str, &str)] = &[
     ),
 ];
 
+/// Lifetimes that an application may have for itself, with what each is about and what counts without one.
+const LIFETIMES: &[(&str, &str, fn(&Lifetimes) -> i64)] = &[
+    ("access_token_lifetime", "Access tokens", |all| {
+        all.access_token
+    }),
+    ("id_token_lifetime", "ID tokens", |all| all.id_token),
+    ("refresh_token_lifetime", "Refresh tokens", |all| {
+        all.refresh_absolute
+    }),
+    ("code_lifetime", "Codes", |all| all.code),
+];
+
 /// What is typed of an application.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Typed {
@@ -39,6 +52,8 @@ pub(super) struct Typed {
     pub(super) machine: bool,
     pub(super) device: bool,
     pub(super) require_par: bool,
+    /// As they were typed, by member.
+    pub(super) lifetimes: BTreeMap<&'static str, String>,
 }
 
 impl Typed {
@@ -66,11 +81,15 @@ impl Typed {
             machine: checked("machine"),
             device: checked("device"),
             require_par: checked("require_par"),
+            lifetimes: LIFETIMES
+                .iter()
+                .filter_map(|(name, ..)| Some((*name, typed(form, name)?)))
+                .collect(),
         }
     }
 
     pub(super) fn of(client: &ClientView) -> Self {
-        let text = |name: &str| client.metadata.get(name).and_then(|v| v.as_str());
+        let said = |name: &str| client.metadata.get(name).and_then(|v| v.as_str());
         let list = |name: &str| -> Vec<String> {
             let all = client.metadata.get(name).and_then(|v| v.as_array());
             let all = all.into_iter().flatten().filter_map(|v| v.as_str());
@@ -82,19 +101,26 @@ impl Typed {
             name: client.name.clone().unwrap_or_default(),
             redirect_uris: list("redirect_uris"),
             post_logout: list("post_logout_redirect_uris"),
-            backchannel_logout: text("backchannel_logout_uri")
+            backchannel_logout: said("backchannel_logout_uri")
                 .unwrap_or_default()
                 .to_owned(),
-            scopes: text("scope")
+            scopes: said("scope")
                 .unwrap_or_default()
                 .split_whitespace()
                 .map(str::to_owned)
                 .collect(),
-            native: text("application_type") == Some("native"),
+            native: said("application_type") == Some("native"),
             machine: has("client_credentials"),
             device: has(DEVICE),
             require_par: client.metadata.get("require_pushed_authorization_requests")
                 == Some(&json!(true)),
+            lifetimes: LIFETIMES
+                .iter()
+                .filter_map(|(name, ..)| {
+                    let seconds = client.metadata.get(*name)?.as_i64()?;
+                    Some((*name, text::span(seconds)))
+                })
+                .collect(),
         }
     }
 
@@ -122,15 +148,22 @@ impl Typed {
                 json!(uris)
             }
         };
-        let text = |text: &str| {
+        let text_of = |text: &str| {
             if text.is_empty() {
                 json!(null)
             } else {
                 json!(text)
             }
         };
-        Map::from_iter([
-            ("client_name".to_owned(), text(&self.name)),
+        let lifetimes = LIFETIMES.iter().map(|(name, ..)| {
+            let seconds = self
+                .lifetimes
+                .get(name)
+                .and_then(|typed| text::seconds(typed));
+            ((*name).to_owned(), json!(seconds))
+        });
+        let others = [
+            ("client_name".to_owned(), text_of(&self.name)),
             ("redirect_uris".to_owned(), uris(&self.redirect_uris)),
             (
                 "post_logout_redirect_uris".to_owned(),
@@ -138,9 +171,9 @@ impl Typed {
             ),
             (
                 "backchannel_logout_uri".to_owned(),
-                text(&self.backchannel_logout),
+                text_of(&self.backchannel_logout),
             ),
-            ("scope".to_owned(), text(&scope.join(" "))),
+            ("scope".to_owned(), text_of(&scope.join(" "))),
             (
                 "application_type".to_owned(),
                 json!(if self.native { "native" } else { "web" }),
@@ -154,7 +187,17 @@ impl Typed {
                     json!(null)
                 },
             ),
-        ])
+        ];
+        others.into_iter().chain(lifetimes).collect()
+    }
+
+    /// Its own lifetimes, with their labels.
+    pub(super) fn lifetimes(&self) -> Vec<Value> {
+        let own = LIFETIMES.iter().filter_map(|(name, label, _)| {
+            let value = self.lifetimes.get(name)?;
+            Some(context! { label => *label, value => value.as_str() })
+        });
+        own.collect()
     }
 
     /// What the server's rules do not say, since they know nothing of the form.
@@ -170,6 +213,13 @@ impl Typed {
             let text = "name at least one, unless the application acts for itself or is a device";
             return Err(hallpass_admin::Problem::unfit("metadata.redirect_uris", text).into());
         }
+        for (name, typed) in &self.lifetimes {
+            if text::seconds(typed).is_none() {
+                let member = format!("metadata.{name}");
+                let text = "is a span of time such as 90s, 10m, 12h or 14d";
+                return Err(hallpass_admin::Problem::unfit(&member, text).into());
+            }
+        }
         Ok(())
     }
 
@@ -181,9 +231,9 @@ impl Typed {
         for scope in found.scopes {
             let known = STANDARD.iter().find(|(name, _)| *name == scope.name);
             let checked = self.scopes.contains(&scope.name);
-            let text = known.map(|(_, text)| (*text).to_owned());
-            let text = text.or(scope.title).or(scope.description);
-            let shown = context! { name => scope.name.as_str(), checked, text };
+            let about = known.map(|(_, text)| (*text).to_owned());
+            let about = about.or(scope.title).or(scope.description);
+            let shown = context! { name => scope.name.as_str(), checked, text => about };
             match known {
                 Some(_) => standard.push(shown),
                 // Whoever administers is made by an owner, with care, and not beside a redirect URI.
@@ -191,7 +241,18 @@ impl Typed {
                 None => custom.push(shown),
             }
         }
+        let provider = visit.provider().await?;
+        let most = provider.policy().lifetimes;
+        let lifetimes: Vec<Value> = LIFETIMES
+            .iter()
+            .map(|(name, label, counts)| {
+                let typed = self.lifetimes.get(name).map_or("", String::as_str);
+                context! { name => *name, label => *label, value => typed, counts => text::span(counts(&most)) }
+            })
+            .collect();
         Ok(context! {
+            lifetimes,
+            own_lifetimes => !self.lifetimes.is_empty(),
             name => self.name.as_str(),
             redirect_uris => self.redirect_uris.join("\n"),
             post_logout_redirect_uris => self.post_logout.join("\n"),
@@ -240,6 +301,25 @@ mod tests {
         assert_eq!(metadata["scope"], "offline_access openid");
         assert_eq!(metadata["post_logout_redirect_uris"], json!(null));
         assert!(typed.check().is_ok());
+    }
+
+    // S14
+    #[test]
+    fn a_lifetime_is_a_span_and_an_empty_one_is_taken_away() {
+        let with = |text| {
+            of(&[
+                ("name", "Job"),
+                ("machine", "yes"),
+                ("access_token_lifetime", text),
+            ])
+        };
+        let metadata = with(" 5m ").metadata();
+        assert_eq!(metadata["access_token_lifetime"], 300);
+        assert_eq!(metadata["code_lifetime"], json!(null));
+        assert!(with("5m").check().is_ok());
+        for wrong in ["soon", "-5m", "1.5h", "5 m"] {
+            assert!(with(wrong).check().is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -108,6 +108,7 @@ async fn view(visit: &Visit, stop: Option<&Stop>) -> Result<(clients::ClientView
         scopes => ser(what.scopes.iter().collect::<Vec<_>>()),
         scope => what.scopes.iter().cloned().collect::<Vec<_>>().join(" "),
         native => what.native,
+        lifetimes => what.lifetimes(),
         keys => keys::views(&client),
         metadata => serde_json::to_string_pretty(&client.metadata).unwrap_or_default(),
         may_change => changeable(visit, &client),
