@@ -94,23 +94,45 @@ fn every_command_works_on_it_and_no_data_folder_is_made() {
     assert!(!place.folder.0.join("hallpass-data").exists());
 }
 
+// S46
 #[test]
-fn migrate_shows_what_it_would_do_then_does_it_and_then_there_is_nothing_to_do() {
+fn s46_on_postgresql_migrate_shows_what_it_would_do_does_it_and_then_there_is_nothing_to_do() {
     let Some(place) = Place::new() else { return };
+    // The schema is there already, with something of somebody else in it.
+    let sql = |text: &str| {
+        let text = text.replace('@', &format!("\"{}\".", place.schema));
+        place.cluster.sql(&text)
+    };
+    sql(&format!("CREATE SCHEMA \"{}\"", place.schema));
+    sql("CREATE TABLE @theirs (n int)");
+    sql("INSERT INTO @theirs VALUES (7)");
     let planned = place.json(&["migrate", "--dry-run", "--json"]);
     assert!(planned["sql"][0].as_str().unwrap().contains("CREATE TABLE"));
     let tables = format!(
         "SELECT count(*) FROM information_schema.tables WHERE table_schema = '{}'",
         place.schema
     );
-    assert_eq!(place.cluster.sql(&tables), "0", "a dry run changes nothing");
+    assert_eq!(place.cluster.sql(&tables), "1", "a dry run changes nothing");
     let text = place.hallpass(&["migrate", "--dry-run"]).output().unwrap();
     let text = String::from_utf8(text.stdout).unwrap();
     assert!(text.starts_with("-- 0001_initial (expand)"), "{text}");
+    assert!(!text.to_uppercase().contains("DROP SCHEMA"), "{text}");
     let made = place.json(&["migrate", "--json"]);
     assert_eq!(made["migrations"], planned["migrations"]);
     let again = place.json(&["migrate", "--json"]);
     assert!(again["migrations"].as_array().unwrap().is_empty());
+    assert_eq!(sql("SELECT n FROM @theirs"), "7");
+    let elsewhere = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public' AND table_name = 'sessions'";
+    assert_eq!(
+        sql(elsewhere),
+        "0",
+        "nothing is outside of the chosen schema"
+    );
+    // What a server has is still there when it migrates by itself.
+    drop(place.serve().stop());
+    let clients = place.json(&["client", "list", "--json"]);
+    place.json(&["migrate", "--json"]);
+    assert_eq!(place.json(&["client", "list", "--json"]), clients);
 }
 
 #[test]

@@ -270,7 +270,7 @@ async fn l34_an_id_token_verifies_by_the_published_keys_and_says_whom_it_is_for(
 }
 
 #[tokio::test]
-async fn s05_l35_userinfo_takes_get_and_post_with_a_token_in_the_header() {
+async fn l35_userinfo_takes_get_and_post_with_a_token_in_the_header() {
     let op = project().await;
     let mut browser = op.browser();
     for (scope, told) in [("openid", false), ("openid email", true)] {

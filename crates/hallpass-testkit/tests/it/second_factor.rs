@@ -136,6 +136,35 @@ async fn s50_a_code_of_an_app_is_asked_for_after_the_password_and_told_in_amr() 
 }
 
 // LG-18
+// S38
+#[tokio::test]
+async fn s38_the_secret_of_an_app_is_sealed_in_the_store() {
+    let op = Op::start().await;
+    let (_, secret) = enrolled(&op).await;
+    assert!(secret.len() >= 16);
+    let issuer = op.provider.issuer_id();
+    let all = op.provider.store().credentials(issuer, op.subject("alice"));
+    let all = all.await.unwrap();
+    let mut apps = 0;
+    for held in &all {
+        if let CredentialData::Totp(totp) = &held.data {
+            apps += 1;
+            assert!(totp.sealed.len() > secret.len());
+        }
+        let written = serde_json::to_vec(held).unwrap();
+        let has = |bytes: &[u8], part: &[u8]| bytes.windows(part.len()).any(|w| w == part);
+        assert!(!has(&written, &secret));
+        if let CredentialData::Totp(totp) = &held.data {
+            assert!(!has(&totp.sealed, secret.split_at(8).0));
+        }
+        // Nor as a list of numbers, which is how some records are written.
+        let numbers = serde_json::to_string(&secret).unwrap();
+        let written = String::from_utf8_lossy(&written);
+        assert!(!written.contains(numbers.trim_matches(['[', ']'])));
+    }
+    assert_eq!(apps, 1);
+}
+
 #[tokio::test]
 async fn a_code_is_good_once_within_a_step_and_tries_are_counted_per_account() {
     let op = Op::start().await;

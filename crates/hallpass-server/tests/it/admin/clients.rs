@@ -26,16 +26,14 @@ fn token(office: &Office, id: &str, secret: &str) -> u16 {
     office.server.post("/p/acme/token", FORM, &form).status
 }
 
-// S10, S11, L44, AD-07
+// S10, L44, AD-07
 #[test]
-fn s10_s11_a_client_is_made_changed_and_deleted_with_effect_at_once() {
+fn s10_a_client_is_made_changed_and_deleted_with_effect_at_once() {
     let office = office();
     let made = office.post(CLIENTS, &machine("shop"));
     let secret = made["client_secret"].as_str().unwrap();
     assert!(secret.starts_with("hpk_"));
     assert_eq!(token(&office, "shop", secret), 200);
-    let again = office.ask(&office.owner, "POST", CLIENTS, &machine("shop"));
-    assert_eq!((again.status, kind(&again)), (409, "taken".to_owned()));
     let shown = office.get(&format!("{CLIENTS}/shop"));
     assert_eq!(shown["has_secret"], true);
     assert!(
@@ -68,6 +66,47 @@ fn s10_s11_a_client_is_made_changed_and_deleted_with_effect_at_once() {
         &Value::Null,
     );
     assert_eq!((gone.status, kind(&gone)), (404, "not_found".to_owned()));
+}
+
+// S11
+#[test]
+fn s11_an_identifier_is_given_once_and_whoever_takes_it_again_is_told_so() {
+    let office = office();
+    let made = office.post(CLIENTS, &machine("shop"));
+    let secret = made["client_secret"].as_str().unwrap();
+    for _ in 0..2 {
+        let again = office.ask(&office.owner, "POST", CLIENTS, &machine("shop"));
+        assert_eq!((again.status, kind(&again)), (409, "taken".to_owned()));
+        assert!(!again.body.contains("client_secret"));
+    }
+    assert_eq!(
+        token(&office, "shop", secret),
+        200,
+        "the first one is as it was"
+    );
+    // By the command neither; another case is another identifier, and so is another project's.
+    let folder = &office.folder;
+    let issuer = office.server.said["issuer"].as_str().unwrap();
+    let mut command = folder.hallpass(&[
+        "--config",
+        "hallpass.toml",
+        "--issuer",
+        "acme",
+        "client",
+        "create",
+        "--id",
+        "shop",
+        "--grant-type",
+        "client_credentials",
+    ]);
+    let output = command.env("HALLPASS__SERVER__ISSUER", issuer).output();
+    let output = output.unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && told.contains("shop"), "{told}");
+    office.post(CLIENTS, &machine("Shop"));
+    office.project("other-one");
+    office.post("/projects/other-one/clients", &machine("shop"));
+    assert_eq!(token(&office, "shop", secret), 200);
 }
 
 // S4

@@ -166,7 +166,7 @@ fn s36_keys_are_for_those_who_may_and_the_one_that_signs_stays() {
 }
 
 #[test]
-fn s37_s38_nothing_secret_is_in_the_database_in_clear() {
+fn s37_nothing_secret_is_in_the_database_in_clear() {
     let office = Office::open();
     let symmetric = json!({
         "grant_types": ["client_credentials"], "token_endpoint_auth_method": "client_secret_jwt",

@@ -1,6 +1,7 @@
 //! The operators' dashboard over sockets.
 
 mod applications;
+mod logos;
 mod operators;
 mod pages;
 pub(crate) mod person;

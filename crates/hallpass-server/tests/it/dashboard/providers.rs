@@ -137,6 +137,41 @@ fn a_secret_goes_nowhere_but_where_it_was_given_for() {
     );
 }
 
+// S49
+#[test]
+fn well_known_ones_are_added_by_name_and_what_was_typed_for_another_one_is_not_theirs() {
+    let desk = Desk::simple();
+    let mut admin = Person::operator(&desk.server, "acme-administrator");
+    let form = |preset, issuer| {
+        [
+            ("do", "add"),
+            ("preset", preset),
+            ("client_id", "us"),
+            ("client_secret", SECRET),
+            ("id", "stray"),
+            ("name", "Stray"),
+            ("issuer", issuer),
+        ]
+    };
+    for preset in ["google", "apple", "github"] {
+        let answer = send(&desk, &mut admin, &form(preset, "https://stray.example"));
+        assert_eq!(answer.status, 303, "{preset}: {}", answer.body);
+        let page = admin.get(&desk.server, PAGE).body;
+        assert!(page.contains(&format!("data-provider=\"{preset}\"")));
+        assert!(!page.to_lowercase().contains("stray"), "{preset}");
+    }
+    let buttons = sign_in_page(&desk);
+    assert!(buttons.contains("Apple") && buttons.contains("Google"));
+    // Microsoft's issuer is that of a directory: it is asked for, and whether it is one.
+    let missing = send(&desk, &mut admin, &form("microsoft", ""));
+    assert_eq!(missing.status, 422);
+    assert!(missing.body.contains("Issuer: is that of your directory"));
+    let silent = send(&desk, &mut admin, &form("microsoft", "https://127.0.0.1:1"));
+    assert_eq!(silent.status, 422);
+    let page = admin.get(&desk.server, PAGE).body;
+    assert!(!page.contains("data-provider=\"microsoft\""));
+}
+
 // AD-14
 #[test]
 fn what_only_the_server_reaches_is_no_provider_and_is_not_even_asked() {
