@@ -20,6 +20,13 @@
     button.addEventListener('click', () => copy(button).catch(() => {}));
   }
 
+  // On a phone the navigation is a row that does not fit: what is open is shown.
+  const current = document.querySelector('.side a[aria-current]');
+  const side = current?.closest('.side');
+  if (side && side.scrollWidth > side.clientWidth) {
+    side.scrollLeft += current.getBoundingClientRect().left - side.getBoundingClientRect().left - 16;
+  }
+
   /** What is wrong with a redirect URI, or nothing. @param {string} text @param {boolean} native @returns {string} */
   const wrong = (text, native) => {
     let url;
