@@ -244,6 +244,8 @@ pub struct RegistrationTokenCreate {
 #[derive(Debug, Args)]
 pub struct RegistrationTokenId {
     /// Its identifier in the list.
+    // It may begin with a hyphen.
+    #[arg(allow_hyphen_values = true)]
     pub id: String,
 }
 
@@ -560,6 +562,34 @@ mod tests {
             ["hallpass", "user", "set-password", "a", "--password", "x"],
         ] {
             assert!(Cli::try_parse_from(line).is_err());
+        }
+    }
+
+    #[test]
+    fn an_identifier_may_begin_with_a_hyphen_and_options_stay_options() {
+        for line in [
+            &["hallpass", "registration-token", "revoke", "-q2xyz"][..],
+            &[
+                "hallpass",
+                "registration-token",
+                "revoke",
+                "--json",
+                "-q2xyz",
+            ],
+            &[
+                "hallpass",
+                "registration-token",
+                "revoke",
+                "-q2xyz",
+                "--json",
+            ],
+        ] {
+            let cli = Cli::try_parse_from(line).unwrap();
+            assert_eq!(cli.json, line.len() == 5, "{line:?}");
+            assert!(
+                format!("{:?}", cli.command).contains("\"-q2xyz\""),
+                "{line:?}"
+            );
         }
     }
 }

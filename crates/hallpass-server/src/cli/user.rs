@@ -47,6 +47,8 @@ pub struct CredentialRemove {
     /// The name to sign in with.
     pub username: String,
     /// Which, as listed.
+    // It may begin with a hyphen.
+    #[arg(allow_hyphen_values = true)]
     pub id: String,
 }
 
