@@ -91,26 +91,23 @@ impl Provider {
         writes
     }
 
-    /// Ends every session of a person in which clients take part that want to be told. Sessions in which none does are
-    /// not found; raising the account's epoch ends those. Answers how many sessions ended.
+    /// Ends every session of a person, however many there are, and tells clients of it. Answers how many sessions ended.
     ///
     /// # Errors
     /// The store fails.
     pub async fn end_sessions_of(&self, subject: &Subject) -> Result<usize, StoreError> {
-        let inner = &self.inner;
-        let mut alive = Vec::new();
-        for key in inner.store.sessions_of(inner.issuer_id, subject).await? {
-            if inner.store.session(inner.issuer_id, key).await?.is_some() {
-                alive.push(key);
+        let mut count = 0;
+        loop {
+            // As many as are read at a time.
+            let alive = self.sessions_of(subject).await?;
+            if alive.is_empty() {
+                return Ok(count);
             }
-        }
-        let count = alive.len();
-        if count > 0 {
+            count += alive.len();
             let writes = self.end_sessions(alive);
             let spends = Vec::new();
             self.commit(Commit { spends, writes }).await?;
         }
-        Ok(count)
     }
 
     /// Signs a person out of one client alone: it is told, and what it got in these sessions ends with them. Answers in which

@@ -75,6 +75,13 @@ impl BuiltinAccounts {
                 })
                 .await
             }
+            ByOperator::EndAll(subject) => {
+                self.prepared(issuer, subject, |user| {
+                    user.epoch = user.epoch.saturating_add(1);
+                    Ok(())
+                })
+                .await
+            }
             ByOperator::Profile {
                 subject,
                 username,
@@ -161,11 +168,17 @@ impl BuiltinAccounts {
                     user.username = username.to_owned();
                     user.username_key = username_key(username);
                 }
+                let before = user.claims.clone();
                 for (name, value) in claims {
                     if value.is_null() {
                         user.claims.remove(name);
                     } else {
                         user.claims.insert(name.clone(), value.clone());
+                    }
+                }
+                for (told, proved) in PROOFS {
+                    if !claims.contains_key(*proved) {
+                        unproved(&mut user.claims, &before, told, proved);
                     }
                 }
                 Ok(())
@@ -229,3 +242,28 @@ impl BuiltinAccounts {
         }))
     }
 }
+
+/// What was proved is proved of what it was then: of another value it says nothing, unless the operator says so in the same change.
+//= OIDC-CORE#5.1 MUST: email_verified and phone_number_verified are true of what was proved alone
+fn unproved(
+    claims: &mut Map<String, Value>,
+    before: &Map<String, Value>,
+    told: &str,
+    proved: &str,
+) {
+    let folded = |claims: &Map<String, Value>| {
+        let value = claims.get(told)?;
+        Some(value.as_str().map(str::to_lowercase).ok_or(value.clone()))
+    };
+    if !claims.contains_key(told) {
+        claims.remove(proved);
+    } else if folded(claims) != folded(before) && claims.contains_key(proved) {
+        claims.insert(proved.to_owned(), Value::Bool(false));
+    }
+}
+
+/// Claims, and what says that they were proved.
+const PROOFS: &[(&str, &str)] = &[
+    ("email", "email_verified"),
+    ("phone_number", "phone_number_verified"),
+];

@@ -242,6 +242,7 @@ impl BuiltinAccounts {
         let NewAccount {
             subject,
             address,
+            unproved,
             password,
             name,
             peer,
@@ -296,7 +297,7 @@ impl BuiltinAccounts {
         let mut claims = Map::new();
         if let Some(address) = address {
             claims.insert("email".to_owned(), Value::from(address.as_str()));
-            claims.insert("email_verified".to_owned(), Value::from(true));
+            claims.insert("email_verified".to_owned(), Value::from(!unproved));
         }
         if let Some(name) = name {
             claims.insert("name".to_owned(), Value::from(name));
@@ -316,7 +317,11 @@ impl BuiltinAccounts {
             created_at: now,
             updated_at: now,
         };
-        let credential = address.map(|address| self.credential(&user.subject, address, true));
+        let credential = match address {
+            // One that nobody has shown to read keeps nobody else from it.
+            Some(address) if !unproved => Some(self.credential(&user.subject, address, true)),
+            Some(_) | None => None,
+        };
         let mut spends = vec![Spend::NewUser(Box::new(user.clone()))];
         spends.extend(credential.map(|record| Spend::NewCredential(Box::new(record))));
         Ok(Ok(Prepared {

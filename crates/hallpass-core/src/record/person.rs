@@ -58,6 +58,8 @@ pub enum Activity {
     SessionEnded,
     /// The password was changed by whoever knew the old one.
     PasswordChanged,
+    /// A link was asked for by which a new password is set.
+    RecoveryAsked,
     /// A new password was set by mail.
     Recovered,
     /// The mail address was changed.
@@ -110,6 +112,7 @@ impl Activity {
             Self::SignedOutEverywhere => "signed_out_everywhere",
             Self::SessionEnded => "session_ended",
             Self::PasswordChanged => "password_changed",
+            Self::RecoveryAsked => "recovery_asked",
             Self::Recovered => "recovered",
             Self::AddressChanged => "address_changed",
             Self::ProfileChanged => "profile_changed",
@@ -149,9 +152,15 @@ pub struct MailedRecord {
     /// The epoch of that account then: after a change of its credentials this is good for nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<u32>,
-    /// An operator hands it over; nobody's mail decides about it.
+    /// The address that another one is to replace: once it is not the account's any more, this is good for nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<EmailAddress>,
+    /// An operator hands it over; nobody's mail decides about it, and nobody shows by it that they read mail.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub handed_over: bool,
+    /// It was made by who may change the accounts of operators. Otherwise it is good for nothing once the account is one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub for_operators: bool,
     /// The request in which it was asked for, sealed for that browser.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
@@ -238,7 +247,9 @@ mod tests {
             binding: None,
             subject: Some(Subject::parse("zq").unwrap()),
             epoch: None,
+            replaces: None,
             handed_over: false,
+            for_operators: false,
             request: Some("zq".to_owned()),
             code: None,
             tries: 0,

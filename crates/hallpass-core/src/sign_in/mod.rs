@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::policy::Policy;
 pub use rules::{ClientSignIn, Remember, SecondFactor, SignInPolicy};
-pub use strength::{Strength, acr_of, required_by, strength_of, wished_by};
+pub use strength::{
+    Strength, acr_of, classes_of, required_by, strength_of, strength_of_words, wished_by,
+};
 
 /// A way to prove who one is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -185,7 +187,8 @@ impl Enrolled {
 
     /// Whether the person asked to be asked for a second factor. Recovery codes stand in for another one, and passkeys
     /// alone are a way to sign in, not a demand.
-    fn wants_second(self, policy: &SignInPolicy) -> bool {
+    #[must_use]
+    pub fn wants_second(self, policy: &SignInPolicy) -> bool {
         self.totp || (self.phone && policy.goes_on_with(Method::Sms))
     }
 

@@ -52,7 +52,7 @@ pub fn strength_of(policy: &Policy, proofs: &[Proof]) -> Option<Strength> {
     let of_words = proofs
         .iter()
         .filter(|proof| proof.method == Method::Other)
-        .filter_map(|proof| by_words(&proof.amr))
+        .filter_map(|proof| strength_of_words(&proof.amr))
         .max();
     // A mailbox beside a password is a second factor only where the issuer takes it for one.
     let mailed = policy.sign_in.goes_on_with(Method::EmailCode)
@@ -68,7 +68,8 @@ pub fn strength_of(policy: &Policy, proofs: &[Proof]) -> Option<Strength> {
 }
 
 /// How strong a sign-in is of which only the words of RFC 8176 are known.
-fn by_words(amr: &[String]) -> Option<Strength> {
+#[must_use]
+pub fn strength_of_words(amr: &[String]) -> Option<Strength> {
     let used = |kind: &[&str]| amr.iter().any(|method| kind.contains(&method.as_str()));
     let kinds = [KNOWLEDGE, POSSESSION, INHERENCE]
         .iter()
@@ -97,6 +98,12 @@ fn demand_of(policy: &Policy, acr: &str) -> Option<Strength> {
         _ => Strength::PhishingResistant,
     };
     Some(policy.sign_in.demands.get(place).copied().unwrap_or(usual))
+}
+
+/// The classes that nobody reaches who signed in with less.
+pub fn classes_of(policy: &Policy, least: Strength) -> impl Iterator<Item = &str> {
+    let classes = policy.acr_values.iter().map(String::as_str);
+    classes.filter(move |acr| demand_of(policy, acr) >= Some(least))
 }
 
 /// The class that a sign-in of this strength reaches: the strongest whose demand it meets.

@@ -516,6 +516,7 @@ pub(crate) struct Happened {
     pub(crate) signed_out_everywhere: &'static str,
     pub(crate) session_ended: &'static str,
     pub(crate) password_changed: &'static str,
+    pub(crate) recovery_asked: &'static str,
     pub(crate) recovered: &'static str,
     pub(crate) address_changed: &'static str,
     pub(crate) profile_changed: &'static str,

@@ -348,14 +348,14 @@ impl Provider {
         let signed_in = self.open_own_form(form, browser).await?;
         let account = &signed_in.account;
         let mut ended = Vec::new();
-        for (key, record) in self.living_sessions(account).await? {
-            let wanted = match only {
-                Some(id) => record.sid.as_str() == id,
-                None => key != signed_in.key,
-            };
-            if wanted {
-                ended.extend(crate::sessions::with_earlier(key, &record));
+        if let Some(id) = only {
+            for (key, record) in self.living_sessions(account).await? {
+                if record.sid.as_str() == id {
+                    ended.extend(crate::sessions::with_earlier(key, &record));
+                }
             }
+        } else {
+            ended = self.other_sessions(&account.subject, browser).await?;
         }
         if ended.is_empty() {
             return match only {
@@ -408,6 +408,8 @@ impl Provider {
             let spends = Vec::new();
             self.commit(Commit { spends, writes }).await?;
         }
+        // Those that were more than are read at a time, and those that began meanwhile.
+        self.end_sessions_of(&signed_in.account.subject).await?;
         self.emit(&Event::SignedOut);
         Ok(Done::Done(self.without_session(browser)))
     }

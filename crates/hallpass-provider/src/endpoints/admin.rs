@@ -15,7 +15,12 @@ use hallpass_store::{
 use hallpass_types::{ClientId, Key, Scope, Session, Subject};
 use std::sync::Arc;
 
-use crate::{Failure, Provider, browser::Browser, sessions::with_earlier};
+use crate::{
+    Failure, Provider,
+    browser::Browser,
+    ports::{ByOperator, Change},
+    sessions::with_earlier,
+};
 
 /// Who calls, by an access token that stands.
 #[derive(Clone, Debug)]
@@ -157,15 +162,16 @@ impl Provider {
         Ok(Some(self.end_sessions(keys)))
     }
 
-    /// What takes a credential away from a person by an operator's word. Whoever holds it may be signed in by it, so every
-    /// session of the person ends in the same commit, and their history says what happened.
+    /// What takes a credential away from a person by an operator's word. Whoever holds it may be signed in by it, or be on the
+    /// way to it, so every session of the person ends in the same commit, their account has another epoch, and their history
+    /// says what happened.
     ///
     /// # Errors
     /// The store fails.
     pub async fn removing_credential(
         &self,
         record: &CredentialRecord,
-    ) -> Result<(Spend, Vec<Write>), StoreError> {
+    ) -> Result<(Vec<Spend>, Vec<Write>), StoreError> {
         let subject = &record.subject;
         let ended = self.ending_sessions(subject, None).await?;
         let mut writes = ended.unwrap_or_default();
@@ -177,13 +183,21 @@ impl Provider {
             Activity::PasskeyRemoved
         };
         writes.push(self.happened(subject, what, &Browser::default(), None));
-        let spend = Spend::Credential {
+        let mut spends = vec![Spend::Credential {
             subject: subject.clone(),
             id: record.id,
             revision: record.revision,
             next: None,
-        };
-        Ok((spend, writes))
+        }];
+        if let Some(people) = self.account_changes() {
+            let change = Change::ByOperator(ByOperator::EndAll(subject));
+            // Whoever has no account here has no epoch either.
+            if let Ok(over) = people.prepare(self.inner.issuer_id, change).await? {
+                spends.extend(over.spends);
+                writes.extend(over.writes);
+            }
+        }
+        Ok((spends, writes))
     }
 
     /// Seals what was answered to a request, for who sends it again.

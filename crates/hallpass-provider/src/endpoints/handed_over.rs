@@ -25,9 +25,24 @@ pub struct NewLink {
 }
 
 impl Provider {
-    /// A link by which somebody makes an account with this address, or, where it is about one, chooses with what to sign in.
+    /// A link by which somebody makes an account with this address, or, where it is about one, chooses with what to sign in; then
+    /// `for_operators` says whether who makes it may change the accounts of operators, too.
     #[must_use]
-    pub fn new_link(&self, address: &EmailAddress, about: Option<(&Subject, u32)>) -> NewLink {
+    pub fn new_link(
+        &self,
+        address: &EmailAddress,
+        about: Option<(&Subject, u32)>,
+        for_operators: bool,
+    ) -> NewLink {
+        self.new_link_for(address, about, (true, for_operators))
+    }
+
+    fn new_link_for(
+        &self,
+        address: &EmailAddress,
+        about: Option<(&Subject, u32)>,
+        (handed_over, for_operators): (bool, bool),
+    ) -> NewLink {
         let now = self.now();
         let expires_at = now.plus(self.inner.policy.people.invitation_lifetime);
         let token = Opaque::<Waiting>::from_random(Bucket::holding(expires_at), &self.random());
@@ -40,7 +55,9 @@ impl Provider {
             binding: None,
             subject: about.map(|(subject, _)| subject.clone()),
             epoch: about.map(|(_, epoch)| epoch),
-            handed_over: about.is_some(),
+            replaces: None,
+            handed_over,
+            for_operators,
             request: None,
             code: None,
             tries: 0,
@@ -65,7 +82,7 @@ impl Provider {
         if self.inner.post.is_none() {
             return Err(Reason::NotOffered.into());
         }
-        let link = self.new_link(address, None);
+        let link = self.new_link_for(address, None, (false, false));
         let token = link.url.rsplit_once("?token=").map(|(_, token)| token);
         let order = Order {
             to: address.clone(),
@@ -92,7 +109,8 @@ impl Provider {
         about: Option<&Account>,
     ) -> Result<String, Failure> {
         let about = about.map(|account| (&account.subject, account.epoch));
-        self.made(self.new_link(address, about)).await
+        // Who runs a command on the machine may do everything.
+        self.made(self.new_link(address, about, true)).await
     }
 
     /// Invites somebody by mail to make an account.

@@ -6,7 +6,7 @@ use hallpass_core::{
     record::{Activity, MailedPurpose, MailedRecord},
     sign_in::{Demand, Enrolled, Method, Proof, Step, step},
 };
-use hallpass_store::{Commit, Committed, CredentialData, CredentialRecord, Spend};
+use hallpass_store::{AdminKind, Commit, Committed, CredentialData, CredentialRecord, Spend};
 use hallpass_types::{EmailAddress, Key, Opaque, Secret, Subject, Timestamp, Waiting};
 
 use super::{
@@ -191,7 +191,8 @@ impl Provider {
     /// set up a second one.
     async fn recovers_by_passkey(&self, account: &Account) -> Result<bool, Failure> {
         let enrolled = self.enrolled(&account.subject).await?;
-        Ok(self.inner.policy.sign_in.begins_with(Method::Passkey) && !enrolled.totp)
+        let policy = &self.inner.policy.sign_in;
+        Ok(policy.begins_with(Method::Passkey) && !enrolled.wants_second(policy))
     }
 
     /// What the person chose to sign in with; none where it cannot be used.
@@ -274,6 +275,7 @@ impl Provider {
         let name = answer.name.as_deref().map(str::trim);
         let mut new = NewAccount {
             address: Some(&record.address),
+            unproved: record.handed_over,
             name: name.filter(|name| !name.is_empty()),
             peer: answer.peer,
             ..NewAccount::default()
@@ -445,14 +447,6 @@ impl Provider {
         }
         let people = self.people()?;
         let issuer = self.inner.issuer_id;
-        // Another address was confirmed since this one was asked for: it is what the person wants by now.
-        let held = self.credentials_of(&account.subject).await?;
-        let mut confirmed = held
-            .iter()
-            .filter(|held| matches!(held.data, CredentialData::Email(_)));
-        if confirmed.any(|held| held.created_at > record.issued_at) {
-            return Err(Reason::LinkOver.into());
-        }
         let before = people.person(issuer, &account.subject).await?;
         let change = Change::Address(&account, &record.address);
         let prepared = match people.prepare(issuer, change).await? {
@@ -460,6 +454,8 @@ impl Provider {
             Err(Unfit::Taken | Unfit::Changed) => return Err(Reason::LinkOver.into()),
             Err(unfit) => return Ok(LinkUsed::Unfit(unfit)),
         };
+        // If the address is another one by now, this is over; if it becomes another one from here on, the commit is too late.
+        self.still(record).await?;
         let mut writes =
             vec![self.happened(&account.subject, Activity::AddressChanged, browser, None)];
         if let Some(old) = before.and_then(|person| person.address)
@@ -495,7 +491,48 @@ impl Provider {
             | _ => inner.accounts.account(inner.issuer_id, subject).await?,
         };
         let account = account.filter(|account| Some(account.epoch) == record.epoch);
-        Ok(account.ok_or(Reason::LinkOver)?)
+        let account = account.ok_or(Reason::LinkOver)?;
+        if self.is_overtaken(record, subject).await? {
+            return Err(Reason::LinkOver.into());
+        }
+        Ok(account)
+    }
+
+    /// Whether something happened since it was made that leaves an account's epoch alone and ends the link all the same.
+    async fn is_overtaken(
+        &self,
+        record: &MailedRecord,
+        subject: &Subject,
+    ) -> Result<bool, Failure> {
+        let (store, issuer) = (&self.inner.store, self.inner.issuer_id);
+        match record.purpose {
+            // The address was changed: what was asked for before that is not what is wanted now.
+            MailedPurpose::NewAddress => {
+                let now = self.address_of(subject).await?;
+                let key = |address: &Option<EmailAddress>| address.as_ref().map(EmailAddress::key);
+                Ok(key(&now) != key(&record.replaces))
+            }
+            // Whose account it is may say by now who may do what: that is the owners' alone.
+            MailedPurpose::Recover if record.handed_over => {
+                if record.for_operators {
+                    return Ok(false);
+                }
+                let operator = format!("user:{}", subject.as_str());
+                let kind = AdminKind::Operator;
+                let found = store.admin_record(issuer, kind, &operator).await?;
+                Ok(found.is_some())
+            }
+            // Of several that were asked for the newest is good.
+            MailedPurpose::Recover => {
+                let happened = store.activity_of(issuer, subject, LATELY).await?;
+                Ok(happened.iter().any(|activity| {
+                    activity.what == Activity::RecoveryAsked && activity.at > record.issued_at
+                }))
+            }
+            MailedPurpose::SignIn | MailedPurpose::SignUp | MailedPurpose::Invitation | _ => {
+                Ok(false)
+            }
+        }
     }
 
     async fn spend_link(&self, spend: Spend) -> Result<(), Failure> {
@@ -509,3 +546,6 @@ impl Provider {
         }
     }
 }
+
+/// Of what happened of late, so much is looked at.
+const LATELY: usize = 100;

@@ -7,10 +7,10 @@ use std::net::IpAddr;
 
 use hallpass_core::{
     reasons,
-    record::{MailedPurpose, MailedRecord, WaitingRecord},
+    record::{Activity, ActivityRecord, MailedPurpose, MailedRecord, WaitingRecord},
 };
-use hallpass_store::{Commit, Committed, Spend, StoreError};
-use hallpass_types::{Bucket, EmailAddress, Key, Opaque, Waiting};
+use hallpass_store::{Commit, Committed, Spend, StoreError, Write};
+use hallpass_types::{Bucket, EmailAddress, Key, Opaque, Subject, Waiting};
 
 use crate::{
     Failure, Provider,
@@ -166,7 +166,14 @@ impl Provider {
                 .map(binding_digest),
             subject: wanted.about.map(|account| account.subject.clone()),
             epoch: wanted.about.map(|account| account.epoch),
+            replaces: match wanted.about {
+                Some(account) if wanted.purpose == MailedPurpose::NewAddress => {
+                    self.address_of(&account.subject).await?
+                }
+                Some(_) | None => None,
+            },
             handed_over: false,
+            for_operators: false,
             request: wanted.request.map(str::to_owned),
             code: digest,
             tries: 0,
@@ -190,6 +197,15 @@ impl Provider {
             Committed::Done => Ok(Ok(token)),
             Committed::TooLate(_) => Err(Failure::Internal("a handle is taken".to_owned())),
         }
+    }
+
+    /// The mail address of an account, whether it was proved or not.
+    pub(super) async fn address_of(
+        &self,
+        subject: &Subject,
+    ) -> Result<Option<EmailAddress>, Failure> {
+        let person = self.people()?.person(self.inner.issuer_id, subject).await?;
+        Ok(person.and_then(|person| person.address))
     }
 
     pub(super) async fn mailed(
@@ -247,6 +263,21 @@ impl Provider {
                     return Ok(None);
                 }
                 (record.subject, record.epoch) = now;
+                // It ends the links that were asked for before. Written when the mail is, once, and of the moment in which it was
+                // asked for.
+                let first = before.0.is_none() && record.purpose == MailedPurpose::Recover;
+                let asked = record.subject.as_ref().filter(|_| first).map(|subject| {
+                    let kept = record.issued_at.plus(inner.policy.people.activity_kept);
+                    let kept = kept.max(record.expires_at);
+                    let activity = ActivityRecord {
+                        subject: subject.clone(),
+                        at: record.issued_at,
+                        what: Activity::RecoveryAsked,
+                        visit: None,
+                        client: None,
+                    };
+                    Write::Activity(Bucket::holding(kept), self.random(), Box::new(activity))
+                });
                 let message = match (record.purpose, code) {
                     (MailedPurpose::Recover, _) => Message::Recover { link },
                     (_, Some(digits)) => Message::SignInCode {
@@ -260,7 +291,7 @@ impl Provider {
                     revision,
                     next,
                 }];
-                let writes = Vec::new();
+                let writes = asked.into_iter().collect();
                 match self.commit(Commit { spends, writes }).await? {
                     Committed::Done => Some(message),
                     Committed::TooLate(_) => None,
@@ -419,7 +450,9 @@ mod tests {
             binding: None,
             subject: None,
             epoch: None,
+            replaces: None,
             handed_over: false,
+            for_operators: false,
             request: None,
             code: None,
             tries: 0,

@@ -1,7 +1,7 @@
 //! Changes of accounts, and what is noted of what happens with them.
 
 use hallpass_core::record::{Activity, ActivityRecord, Visit};
-use hallpass_store::{Commit, Committed, Spend, StoreError, Write};
+use hallpass_store::{Commit, Committed, MAX_PAGE, Spend, StoreError, Write};
 use hallpass_types::{Bucket, ClientId, Key, Opaque, Subject, Timestamp};
 
 use super::{SignedIn, mailed::Reason};
@@ -100,14 +100,23 @@ impl Provider {
         browser: &Browser,
     ) -> Result<Vec<Key<hallpass_types::Session>>, StoreError> {
         let inner = &self.inner;
-        let mut keys = self.sessions_of(subject).await?;
+        let mut kept = Vec::new();
         if let Some(own) = browser.session.as_ref().map(Opaque::key)
             && let Some(session) = inner.store.session(inner.issuer_id, own).await?
         {
-            let kept = with_earlier(own, &session);
-            keys.retain(|key| !kept.contains(key));
+            kept = with_earlier(own, &session);
         }
-        Ok(keys)
+        loop {
+            let mut keys = self.sessions_of(subject).await?;
+            let whole = keys.len() < MAX_PAGE;
+            keys.retain(|key| !kept.contains(key));
+            if whole || keys.is_empty() {
+                return Ok(keys);
+            }
+            // More than are read at a time: these end first.
+            let (spends, writes) = (Vec::new(), self.end_sessions(keys));
+            self.commit(Commit { spends, writes }).await?;
+        }
     }
 
     /// Counts a password that is to be hashed for somebody who has not proved anything lately: by the link, or the account.

@@ -97,6 +97,8 @@ pub enum ByOperator<'a> {
         /// Claims by their OpenID Connect names.
         claims: &'a Map<String, Value>,
     },
+    /// Every session of theirs is over, and everything that was granted before.
+    EndAll(&'a Subject),
     /// What they are and may do. Where that takes something away, everything is over that was granted before.
     Memberships(&'a Subject, &'a [Membership]),
     /// No account any more.
@@ -109,8 +111,10 @@ pub enum ByOperator<'a> {
 pub struct NewAccount<'a> {
     /// The subject that it must have, where something was made for it already: nobody had it ever.
     pub subject: Option<&'a Subject>,
-    /// Their address, which they have shown to read, and by which they sign in.
+    /// Their address, by which they sign in. They have shown to read it, unless [`Self::unproved`].
     pub address: Option<&'a EmailAddress>,
+    /// Nobody has shown to read mail to the address.
+    pub unproved: bool,
     /// Their password.
     pub password: Option<&'a Secret>,
     /// Their name, as they like to be called.

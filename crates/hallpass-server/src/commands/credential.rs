@@ -91,11 +91,8 @@ async fn remove(
         ));
     }
     let removing = engine.provider.removing_credential(record).await;
-    let (spend, writes) = removing.map_err(|error| failed(error.into()))?;
-    let commit = hallpass_store::Commit {
-        spends: vec![spend],
-        writes,
-    };
+    let (spends, writes) = removing.map_err(|error| failed(error.into()))?;
+    let commit = hallpass_store::Commit { spends, writes };
     let store = engine.provider.store();
     let committed = store.commit(engine.provider.issuer_id(), commit).await;
     let committed = committed.map_err(|error| failed(error.into()))?;
@@ -104,6 +101,7 @@ async fn remove(
             "somebody else changed it in this moment; try again".to_owned(),
         ));
     }
+    end_sessions(&user.subject, engine).await?;
     audited(engine, "credential_removed", &user.subject);
     output.say(
         &json!({ "removed": id.to_string(), "subject": user.subject }),

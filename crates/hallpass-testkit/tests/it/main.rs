@@ -59,6 +59,7 @@ mod newcomers;
 mod nodes;
 mod once;
 mod outbox;
+mod overtaken;
 mod own_response_modes;
 mod passkey_accounts;
 mod passkeys;

@@ -581,15 +581,21 @@ async fn a_key_that_an_operator_takes_away_takes_every_session_along() {
         .await
         .unwrap();
     let key = held.iter().find(|r| r.data.kind() == "passkey").unwrap();
-    let (spend, writes) = op.provider.removing_credential(key).await.unwrap();
-    let commit = Commit {
-        spends: vec![spend],
-        writes,
-    };
+    let (spends, writes) = op.provider.removing_credential(key).await.unwrap();
+    let commit = Commit { spends, writes };
+    let sessions = store.account_sessions(issuer, op.subject("alice")).await;
     assert_eq!(
         store.commit(issuer, commit.clone()).await.unwrap(),
         Committed::Done
     );
+    // Whoever signed in by it in that very moment wrote their session afterwards.
+    let late = sessions.unwrap().into_iter();
+    let late = late.map(|(key, record)| hallpass_store::Write::Session(key, Box::new(record)));
+    let late = Commit {
+        spends: Vec::new(),
+        writes: late.collect(),
+    };
+    store.commit(issuer, late).await.unwrap();
     let answer = listed.get("/account/passkeys").await;
     assert_ne!(answer.status, 200, "the session is over");
     let silent = Request::of("web", "openid").with("prompt", "none");

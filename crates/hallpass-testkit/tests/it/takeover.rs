@@ -623,3 +623,62 @@ async fn one_link_lets_so_many_passwords_be_hashed_and_no_more() {
     }
     assert_eq!(busy, 2);
 }
+
+/// So many more sessions of a person as one read of the store answers, and another.
+async fn crowded(op: &Op, name: &str) {
+    let (store, issuer) = (op.provider.store(), op.provider.issuer_id());
+    let all = store.account_sessions(issuer, op.subject(name)).await;
+    let (key, record) = all.unwrap().remove(0);
+    let mut writes = Vec::new();
+    for n in 0..=hallpass_store::MAX_PAGE {
+        let mut id = [0; 32];
+        id[..8].copy_from_slice(&u64::try_from(n).unwrap().to_be_bytes());
+        let more = hallpass_types::Key::from_parts(key.bucket, id);
+        let mut record = record.clone();
+        record.earlier = Vec::new();
+        record.sid = hallpass_types::Sid::parse(&format!("more-{n}")).unwrap();
+        writes.push(hallpass_store::Write::Session(more, Box::new(record)));
+    }
+    let commit = hallpass_store::Commit {
+        spends: Vec::new(),
+        writes,
+    };
+    store.commit(issuer, commit).await.unwrap();
+}
+
+// LG-17: however many sessions there are
+#[tokio::test]
+async fn signing_out_everywhere_ends_more_sessions_than_are_read_at_a_time() {
+    for grants_end in [true, false] {
+        let op = Op::with(|policy| policy.people.sign_out_ends_grants = grants_end).await;
+        let mut browser = op.browser();
+        browser.sign_in("alice").await;
+        crowded(&op, "alice").await;
+        let page = browser.get("/account").await.text();
+        browser
+            .press(&page, "everywhere", "sign-out-everywhere", &[])
+            .await;
+        assert_eq!(sessions_of(&op, "alice").await, 0);
+    }
+}
+
+// LG-17
+#[tokio::test]
+async fn ending_all_other_sessions_leaves_this_one_alone_however_many_there_are() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    browser.sign_in("alice").await;
+    crowded(&op, "alice").await;
+    let page = browser.get("/account/sessions").await.text();
+    let form = html::form(&page, "end-sessions");
+    let pairs = [("form", form.field("form").unwrap()), ("end", "others")];
+    let ask = Ask::form("/account/sessions", &pairs).header("Origin", fixture::ISSUER);
+    browser.send(ask).await;
+    assert_eq!(sessions_of(&op, "alice").await, 1);
+    assert_eq!(browser.get("/account").await.status, 200);
+    // An operator's word ends that one, too.
+    crowded(&op, "alice").await;
+    let ended = op.provider.end_sessions_of(op.subject("alice")).await;
+    assert_eq!(ended.unwrap(), hallpass_store::MAX_PAGE + 2);
+    assert_eq!(sessions_of(&op, "alice").await, 0);
+}

@@ -365,3 +365,29 @@ async fn without_a_service_there_is_no_page_and_no_way() {
     let code = html::text_of(&page.text(), "error-id");
     assert_eq!(code.as_deref(), Some("not_offered"), "{}", page.text());
 }
+
+// LG-17: a passkey is two factors, and a mailbox is but one
+#[tokio::test]
+async fn a_mailed_link_adds_no_passkey_where_a_telephone_is_the_second_factor() {
+    for second in [true, false] {
+        let op = op(TextPolicy::default(), second).await;
+        confirmed(&op).await;
+        let mut found = op.browser();
+        let page = found.get("/recover").await.text();
+        found
+            .press(&page, "recover", "continue", &[("email", ALICE)])
+            .await;
+        let mails = mail_to(&op, ALICE).await;
+        let links = mails
+            .iter()
+            .rev()
+            .filter_map(|mail| mail.text.split_once("https://op.test/link?"));
+        let link = links
+            .map(|(_, rest)| rest.split_whitespace().next().unwrap())
+            .next()
+            .unwrap();
+        let page = found.get(&format!("/link?{link}")).await.text();
+        assert!(page.contains("id=\"link\""), "{page}");
+        assert_eq!(page.contains("link-passkey"), !second, "{second}");
+    }
+}

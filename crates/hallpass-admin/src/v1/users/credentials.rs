@@ -110,13 +110,14 @@ impl Operation for RemoveCredential {
             .iter()
             .find(|record| identity(record.id) == input.credential);
         let held = held.ok_or_else(|| Problem::new(Kind::NotFound))?;
-        let (spend, writes) = cx.provider().removing_credential(held).await?;
+        let (spends, writes) = cx.provider().removing_credential(held).await?;
         let said = Change::of("user", user.subject.as_str())
             .saying("credential", input.credential)
             .saying("kind", held.data.kind())
-            .spending([spend])
+            .spending(spends)
             .writing(writes);
         cx.commit(said, &Nothing {}).await?;
+        cx.provider().end_sessions_of(&user.subject).await?;
         Ok(Nothing {})
     }
 }

@@ -62,7 +62,7 @@ impl Operation for Invite {
             let made = provider.new_invitation(&address);
             made.map_err(|_| Problem::unfit("mail", "cannot be: this server sends no mail"))?
         } else {
-            provider.new_link(&address, None)
+            provider.new_link(&address, None, false)
         };
         let invited = Invited {
             email: address.as_str().to_owned(),

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Which, changeable, invite::address};
-use crate::{Change, Context, Info, Kind, Method, Operation, Problem};
+use crate::{ALL_PROJECTS, Change, Context, Info, Kind, Method, Operation, Problem};
 
 /// Makes a link by which somebody chooses how they sign in.
 #[derive(Debug)]
@@ -44,7 +44,8 @@ impl Operation for Link {
             return Err(Problem::unfit("claims.email", text));
         };
         let about = Some((&before.subject, before.epoch));
-        let link = cx.provider().new_link(&address(email)?, about);
+        let owner = cx.caller().may(Permission::ChangeOperators, ALL_PROJECTS);
+        let link = cx.provider().new_link(&address(email)?, about, owner);
         let made = LinkMade {
             link: link.url,
             expires_at: link.expires_at.0,

@@ -1,10 +1,11 @@
 //! Sessions of people.
 
 use hallpass_core::admin::Permission;
+use hallpass_provider::ports::{ByOperator, Change as Changing};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Which, changeable, find};
+use super::{Which, changeable, find, prepared};
 use crate::{Change, Context, Info, Kind, Method, Nothing, Operation, Problem, v1::page::Listed};
 
 /// Lists the sessions of a person.
@@ -121,15 +122,23 @@ impl Operation for EndAll {
         "/projects/{project}/users/{user}/sessions",
         Permission::HelpUsers,
     )
-    .does("Ends all sessions of a person; applications that want to know are told.");
+    .does("Ends all sessions of a person, and everything that was granted in them; applications that want to know are told.");
     type Input = Which;
     type Output = Nothing;
 
     async fn run(cx: &Context, input: Which) -> Result<Nothing, Problem> {
         let user = changeable(cx, &input.user).await?;
+        // However many there are, and whoever is on the way to one: the epoch ends all in one commit. Clients are told of as many
+        // in it as are read at a time, and of the others at once.
+        let over = Changing::ByOperator(ByOperator::EndAll(&user.subject));
+        let over = prepared(cx, over).await?;
         let ended = cx.provider().ending_sessions(&user.subject, None).await?;
-        let said = Change::of("user", user.subject.as_str()).writing(ended.unwrap_or_default());
+        let said = Change::of("user", user.subject.as_str())
+            .spending(over.spends)
+            .writing(over.writes)
+            .writing(ended.unwrap_or_default());
         cx.commit(said, &Nothing {}).await?;
+        cx.provider().end_sessions_of(&user.subject).await?;
         Ok(Nothing {})
     }
 }

@@ -162,6 +162,7 @@ pub(super) const ACCOUNT: Account = Account {
         signed_out_everywhere: "Signed out everywhere",
         session_ended: "A session was ended",
         password_changed: "Password changed",
+        recovery_asked: "Link to set a password asked for",
         recovered: "Password set by mail",
         address_changed: "Email address changed",
         profile_changed: "Profile changed",

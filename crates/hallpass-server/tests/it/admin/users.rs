@@ -62,7 +62,7 @@ fn l40_people_are_made_found_changed_and_deleted() {
         &path,
         &json!({
             "username": "anna",
-            "claims": {"name": null, "nickname": "A", "email": "anna@example.com"},
+            "claims": {"name": null, "nickname": "A", "email": "anna@example.com", "email_verified": true},
         }),
     );
     assert_eq!(changed["claims"].get("name"), None);
@@ -242,7 +242,10 @@ fn s29_an_account_that_is_switched_off_is_over_for_clients_too() {
     let path = format!("{USERS}/{}", ann["subject"].as_str().unwrap());
     let sessions = office.get(&format!("{path}/sessions"));
     assert_eq!(sessions["items"], json!([]));
+    let before = office.get(&path)["revision"].clone();
     office.change("DELETE", &format!("{path}/sessions"), &Value::Null);
+    // LG-17: whoever is on the way to a session has none, either: it is another epoch of the account.
+    assert_ne!(office.get(&path)["revision"], before);
     let none = office.ask(
         &office.owner,
         "DELETE",
@@ -258,4 +261,42 @@ fn s29_an_account_that_is_switched_off_is_over_for_clients_too() {
     );
     assert_eq!((none.status, kind(&none)), (404, "not_found".to_owned()));
     assert_eq!(office.get(&format!("{path}/activity"))["items"], json!([]));
+}
+
+// LG-21, AD-05: an address that somebody typed was not proved, though the one before was
+#[test]
+fn what_was_proved_of_an_address_or_a_number_is_not_said_of_another_one() {
+    //= test OIDC-CORE#5.1 email_verified and phone_number_verified are true of what was proved alone
+    let office = office();
+    let made = office.post(
+        USERS,
+        &json!({
+            "username": "ann",
+            "claims": {
+                "email": "ann@example.com", "email_verified": true,
+                "phone_number": "+491511234567", "phone_number_verified": true,
+            },
+        }),
+    );
+    let path = format!("{USERS}/{}", made["subject"].as_str().unwrap());
+    let change = |claims: Value| office.change("PATCH", &path, &json!({"claims": claims}));
+    let is_found = |address: &str| names(&office.get(&format!("{USERS}?email={address}")));
+    let same = change(json!({"email": "Ann@Example.com", "nickname": "A"}));
+    assert_eq!(same["claims"]["email_verified"], true);
+    let other = change(json!({"email": "eve@example.com"}));
+    assert_eq!(other["claims"]["email_verified"], false);
+    assert_eq!(other["claims"]["phone_number_verified"], true);
+    assert_eq!(is_found("eve@example.com"), "");
+    assert_eq!(is_found("ann@example.com"), "");
+    let credentials = office.get(&format!("{path}/credentials"));
+    assert_eq!(credentials["items"], json!([]));
+    let number = change(json!({"phone_number": "+491517654321"}));
+    assert_eq!(number["claims"]["phone_number_verified"], false);
+    // An operator who knows it says so.
+    let said = change(json!({"email": "bob@example.com", "email_verified": true}));
+    assert_eq!(said["claims"]["email_verified"], true);
+    assert_eq!(is_found("bob@example.com"), "ann");
+    let gone = change(json!({"email": null, "phone_number": null}));
+    assert_eq!(gone["claims"].get("email_verified"), None);
+    assert_eq!(gone["claims"].get("phone_number_verified"), None);
 }
