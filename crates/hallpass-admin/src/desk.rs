@@ -1,7 +1,13 @@
 //! Where operations are called.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 
+use hallpass_provider::{Noted, Said};
+use hallpass_store::Commit;
+use hallpass_types::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::{
@@ -15,6 +21,14 @@ use crate::{
 #[derive(Clone)]
 pub struct Desk {
     platform: Arc<dyn Platform>,
+    refusals: Arc<Mutex<Refusals>>,
+}
+
+/// Of whom how many refusals were written down in a minute.
+#[derive(Default)]
+struct Refusals {
+    minute: i64,
+    of: BTreeMap<String, u32>,
 }
 
 impl std::fmt::Debug for Desk {
@@ -55,7 +69,10 @@ impl Desk {
     /// For the projects of a program.
     #[must_use]
     pub fn new(platform: Arc<dyn Platform>) -> Self {
-        Self { platform }
+        Self {
+            platform,
+            refusals: Arc::default(),
+        }
     }
 
     /// The projects.
@@ -74,8 +91,98 @@ impl Desk {
         terms: Terms,
         input: O::Input,
     ) -> Result<O::Output, Problem> {
+        if let Err(problem) = may(O::INFO, caller, terms.project.as_deref()) {
+            let project = terms.project.as_deref();
+            self.refused(O::INFO, caller, project, &problem).await;
+            return Err(problem);
+        }
         let cx = self.context(O::INFO, caller, terms).await?;
-        O::run(&cx, input).await
+        let done = O::run(&cx, input).await;
+        if let Err(problem) = &done {
+            self.refused_within(&cx, problem).await;
+        }
+        done
+    }
+
+    /// Writes down that an operator wanted to change what they may not. What only looks changes nothing, and whoever is no operator
+    /// writes nothing.
+    pub async fn refused(
+        &self,
+        info: Info,
+        caller: &Caller,
+        project: Option<&str>,
+        problem: &Problem,
+    ) {
+        if info.needs.only_looks() {
+            return;
+        }
+        self.note_refusal(info.id, caller, project, problem).await;
+    }
+
+    /// The same for a page of which the name says what was wanted.
+    pub async fn note_refusal(
+        &self,
+        wanted: &str,
+        caller: &Caller,
+        project: Option<&str>,
+        problem: &Problem,
+    ) {
+        // In the log of the project, where they have a role in it and it is awake; in that of the home project otherwise.
+        let project = project.filter(|name| caller.knows(name));
+        let place = match project {
+            Some(name) => self.there(name).await.ok(),
+            None => None,
+        };
+        let place = place.unwrap_or_else(|| self.platform.home());
+        let now = place.provider.now();
+        if caller.roles.is_empty() || !self.is_counted(caller, now) {
+            return;
+        }
+        let mut details = Map::new();
+        details.insert("operation".to_owned(), wanted.into());
+        details.insert("reason".to_owned(), problem.kind().id().into());
+        let said = Said {
+            actor: caller.actor(),
+            action: REFUSED.to_owned(),
+            target: project.map(|_| "project".to_owned()),
+            target_id: project.map(str::to_owned),
+            details,
+            address: caller.address,
+        };
+        let noted = place.provider.commit_noted(said, Commit::default(), None);
+        // The refusal stands, written down or not.
+        match noted.await {
+            Ok(Noted::Done(_)) => {}
+            Ok(other) => tracing::warn!(?other, "a refusal is not in the audit log"),
+            Err(error) => tracing::warn!(%error, "a refusal is not in the audit log"),
+        }
+    }
+
+    async fn refused_within(&self, cx: &Context, problem: &Problem) {
+        if matches!(problem.kind(), Kind::Forbidden | Kind::ScopeMissing) {
+            let project = cx.name.as_deref();
+            self.refused(cx.info, &cx.caller, project, problem).await;
+        }
+    }
+
+    /// Nobody fills the log by asking for what they may not.
+    fn is_counted(&self, caller: &Caller, now: Timestamp) -> bool {
+        let Some(who) = caller.principal.key() else {
+            return false;
+        };
+        let Ok(mut refusals) = self.refusals.lock() else {
+            return false;
+        };
+        let minute = now.0.div_euclid(60);
+        if refusals.minute != minute {
+            *refusals = Refusals {
+                minute,
+                of: BTreeMap::new(),
+            };
+        }
+        let count = refusals.of.entry(who).or_default();
+        *count = count.saturating_add(1);
+        *count <= REFUSALS
     }
 
     /// Calls an operation by its registration. What was answered to the same request before is answered again.
@@ -89,12 +196,20 @@ impl Desk {
         let once = terms.once;
         let cx = self.context(operation.info, caller, terms).await?;
         let Some(once) = once else {
-            return (operation.run)(&cx, input).await;
+            let done = (operation.run)(&cx, input).await;
+            if let Err(problem) = &done {
+                self.refused_within(&cx, problem).await;
+            }
+            return done;
         };
         if let Some(answer) = once.answered(cx.provider()).await? {
             return Ok(answer);
         }
-        match (operation.run)(&cx, input).await {
+        let done = (operation.run)(&cx, input).await;
+        if let Err(problem) = &done {
+            self.refused_within(&cx, problem).await;
+        }
+        match done {
             // The same request may have been done since it was looked for: what it did can be why this one fails.
             Err(problem) => match once.answered(cx.provider()).await? {
                 Some(answer) => Ok(answer),
@@ -173,3 +288,8 @@ fn named(project: Option<&str>) -> Result<&str, Problem> {
         .filter(|name| *name != ALL_PROJECTS)
         .ok_or_else(|| Kind::NotFound.into())
 }
+
+/// What the audit log calls it when an operator is refused a change.
+const REFUSED: &str = "refused";
+/// So many refusals of one operator are written down in a minute, by each process.
+const REFUSALS: u32 = 20;

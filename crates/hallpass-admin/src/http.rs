@@ -1,17 +1,24 @@
 //! Operations over HTTP.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use hallpass_core::admin::{READ_SCOPE, SCOPE};
+use hallpass_core::{
+    admin::{READ_SCOPE, SCOPE},
+    sign_in::{Strength, classes_of},
+};
 use hallpass_http::{
     BodyError, ClientAddr, Described, MAX_JSON, NoCaller, Response, no_store, read_body, secure,
 };
+use hallpass_jose::json::{self, JsonError};
 use hallpass_provider::{Failure, endpoints::Caller as Holder};
 use hallpass_types::{ErrorCode, Issuer};
 use http::{
     HeaderMap, HeaderValue, Request, StatusCode,
-    header::{ALLOW, CONTENT_TYPE, ETAG, HeaderName, IF_MATCH, RETRY_AFTER, WWW_AUTHENTICATE},
+    header::{
+        ALLOW, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, IF_MATCH, RETRY_AFTER,
+        WWW_AUTHENTICATE,
+    },
     request::Parts,
 };
 use http_body::Body;
@@ -37,6 +44,9 @@ pub struct AdminApi {
     issuer: Issuer,
     resource: String,
     endpoints: Arc<[Described]>,
+    /// The document, from the first time on that somebody asked for it: whoever does is not known.
+    document: Arc<OnceLock<Bytes>>,
+    strong: bool,
 }
 
 impl AdminApi {
@@ -49,13 +59,24 @@ impl AdminApi {
             desk,
             issuer,
             endpoints: Arc::new([]),
+            document: Arc::default(),
+            strong: true,
         }
+    }
+
+    /// Whether a person who changes something must have signed in with a passkey or a second factor before they got the token;
+    /// so it is, unless this says otherwise.
+    #[must_use]
+    pub fn demanding(mut self, strong: bool) -> Self {
+        self.strong = strong;
+        self
     }
 
     /// With what else the program answers, for the document.
     #[must_use]
     pub fn beside(mut self, endpoints: Vec<Described>) -> Self {
         self.endpoints = endpoints.into();
+        self.document = Arc::default();
         self
     }
 
@@ -105,9 +126,13 @@ impl AdminApi {
         if parts.method != http::Method::GET && parts.method != http::Method::HEAD {
             return Refused::method("GET, HEAD".to_owned()).response();
         }
-        let document = openapi::document(&self.issuer, &self.endpoints);
-        let text = serde_json::to_string_pretty(&document).unwrap_or_default();
-        no_store(StatusCode::OK, "application/json", text)
+        let text = self.document.get_or_init(|| {
+            let document = openapi::document(&self.issuer, &self.endpoints);
+            serde_json::to_vec_pretty(&document)
+                .unwrap_or_default()
+                .into()
+        });
+        no_store(StatusCode::OK, "application/json", text.clone())
     }
 
     async fn answer<B>(&self, below: &str, parts: &Parts, body: B) -> Result<Response, Refused>
@@ -116,7 +141,7 @@ impl AdminApi {
         B::Data: Send,
     {
         // Who is nobody learns nothing, not even which paths there are.
-        let caller = self.caller(below, parts).await?;
+        let (caller, weak) = self.caller(below, parts).await?;
         let found = matching(below);
         if found.is_empty() {
             return Err(Problem::new(Kind::NotFound).into());
@@ -138,7 +163,15 @@ impl AdminApi {
             Some(_) | None => None,
         };
         // Who may not is told so whatever they sent.
-        may(operation.info, &caller, project.as_deref())?;
+        if let Err(problem) = may(operation.info, &caller, project.as_deref()) {
+            self.desk
+                .refused(operation.info, &caller, project.as_deref(), &problem)
+                .await;
+            return Err(problem.into());
+        }
+        if weak && self.strong && !matches!(operation.info.method, Method::Get) {
+            return Err(self.step_up(&parts.headers));
+        }
         let given = if operation.info.method.has_body() {
             if parts.uri.query().is_some_and(|query| !query.is_empty()) {
                 return Err(Problem::new(Kind::InvalidParameter).into());
@@ -163,7 +196,28 @@ impl AdminApi {
         Ok(rendered(operation, &done))
     }
 
-    async fn caller(&self, below: &str, parts: &Parts) -> Result<Caller, Refused> {
+    //= RFC9470#3 MUST: the challenge says which classes of authentication are good enough
+    fn step_up(&self, headers: &HeaderMap) -> Refused {
+        let policy = self.desk.platform().home().provider.policy().clone();
+        let classes: Vec<&str> = classes_of(&policy, Strength::Multi)
+            .filter(|acr| !acr.contains(['"', '\\']))
+            .collect();
+        let bound = headers.get(AUTHORIZATION).and_then(|v| v.to_str().ok());
+        let bound = bound.is_some_and(|value| value.get(..4).is_some_and(is_dpop));
+        let scheme = if bound { "DPoP" } else { "Bearer" };
+        let mut text =
+            format!("{scheme} realm=\"hallpass\", error=\"insufficient_user_authentication\"");
+        if !classes.is_empty() {
+            text.push_str(&format!(", acr_values=\"{}\"", classes.join(" ")));
+        }
+        Refused {
+            challenge: HeaderValue::from_str(&text).ok(),
+            ..Problem::new(Kind::SignInTooWeak).into()
+        }
+    }
+
+    /// Who calls, and whether they are a person who signed in with one factor.
+    async fn caller(&self, below: &str, parts: &Parts) -> Result<(Caller, bool), Refused> {
         let home = self.desk.platform().home();
         let path = format!("{PATH}{below}");
         let held = hallpass_http::caller(&home.provider, parts, &path, &self.resource).await;
@@ -172,11 +226,14 @@ impl AdminApi {
             holder,
             scope,
         } = held.map_err(Refused::from)?;
-        let (principal, through) = match holder {
-            hallpass_core::admin::Holder::Person(subject) => {
-                (Principal::User(subject), Some(client.id.clone()))
+        let (principal, through, weak) = match holder {
+            hallpass_core::admin::Holder::Person(subject, strength) => {
+                let weak = strength < Some(Strength::Multi);
+                (Principal::User(subject), Some(client.id.clone()), weak)
             }
-            hallpass_core::admin::Holder::Client => (Principal::Client(client.id.clone()), None),
+            hallpass_core::admin::Holder::Client => {
+                (Principal::Client(client.id.clone()), None, false)
+            }
         };
         let (store, number) = (home.provider.store(), home.provider.issuer_id());
         let found = Caller::find(&**store, number, principal).await;
@@ -188,8 +245,12 @@ impl AdminApi {
             .extensions
             .get::<ClientAddr>()
             .map(|address| address.0);
-        Ok(caller)
+        Ok((caller, weak))
     }
+}
+
+fn is_dpop(scheme: &str) -> bool {
+    scheme.eq_ignore_ascii_case("dpop")
 }
 
 /// A problem with the headers that belong to it.
@@ -286,11 +347,31 @@ where
     if !json {
         return Err(Problem::new(Kind::UnsupportedMediaType).into());
     }
-    serde_json::from_slice(&bytes).map_err(|error| {
-        let place = format!("line {}, column {}", error.line(), error.column());
-        Problem::new(Kind::InvalidBody).because(place).into()
+    members(&bytes).map_err(Refused::from)
+}
+
+/// The members of a JSON object. One that is there twice would be another one for who looks at the first and who looks at the
+/// last of them.
+///
+/// # Errors
+/// [`Kind::InvalidBody`], which says why or where.
+pub fn members(text: &[u8]) -> Result<Map<String, Value>, Problem> {
+    let wrong = Problem::new(Kind::InvalidBody);
+    json::parse_object(text, DEEPEST).map_err(|error| match error {
+        JsonError::Syntax => match serde_json::from_slice::<serde::de::IgnoredAny>(text) {
+            Err(error) => {
+                wrong.because(format!("line {}, column {}", error.line(), error.column()))
+            }
+            Ok(_) => wrong,
+        },
+        JsonError::Duplicate => wrong.because("a member is there twice"),
+        JsonError::Depth => wrong.because("it is nested too deeply"),
+        JsonError::NotObject | _ => wrong,
     })
 }
+
+/// Levels of a body.
+const DEEPEST: u8 = 32;
 
 /// Each parameter once, numbers as numbers where the operation wants some.
 fn query(text: &str, operation: &Registered) -> Result<Map<String, Value>, Refused> {

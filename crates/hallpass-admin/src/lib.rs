@@ -53,7 +53,7 @@ pub mod v1;
 pub use caller::{ALL_PROJECTS, Caller, Operator, Principal, RoleName};
 pub use context::{Change, Context, Uncommitted};
 pub use desk::{Desk, Terms};
-pub use http::{AdminApi, DOCUMENT, PATH};
+pub use http::{AdminApi, DOCUMENT, PATH, members};
 pub use operation::{Info, Media, Method, Nothing, Operation, Place, Registered};
 pub use platform::{Platform, Project};
 pub use problem::{EVERYWHERE, Kind, Problem, TYPE};

@@ -49,6 +49,8 @@ kinds! {
     TokenMissing => 401, "token_missing", "There is no access token.";
     /// An access token that does not stand.
     TokenInvalid => 401, "token_invalid", "The access token is not valid here.";
+    /// The sign-in behind the token is too weak.
+    SignInTooWeak => 401, "sign_in_too_weak", "Changing something takes a sign-in with a passkey or a second factor.";
     /// The token covers too little.
     ScopeMissing => 403, "scope_missing", "The access token does not cover this.";
     /// The role covers too little.
@@ -87,6 +89,7 @@ pub const EVERYWHERE: &[Kind] = &[
     Kind::InvalidHeader,
     Kind::TokenMissing,
     Kind::TokenInvalid,
+    Kind::SignInTooWeak,
     Kind::ScopeMissing,
     Kind::Forbidden,
     Kind::NotFound,

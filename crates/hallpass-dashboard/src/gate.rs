@@ -144,6 +144,12 @@ impl Gate<'_> {
             return Ok(Ok((visit, cookies)));
         };
         if let Err(problem) = may(&visit.caller, page, visit.project()) {
+            if form.is_some() {
+                let project = Some(visit.project()).filter(|name| !name.is_empty());
+                self.desk
+                    .note_refusal("dashboard", &visit.caller, project, &problem)
+                    .await;
+            }
             visit.stop = Some(problem.into());
             return Ok(Ok((visit, cookies)));
         }

@@ -7,6 +7,7 @@ use crate::{
     client::{Client, ClientOrigin},
     reasons,
     record::AccessToken,
+    sign_in::{Strength, strength_of_words},
     token::standing,
     userinfo::Facts,
 };
@@ -57,8 +58,8 @@ pub fn may_ask(client: &Client, token: &str) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "there is no third kind of holder")]
 pub enum Holder {
-    /// A person, by the subject of their account.
-    Person(Subject),
+    /// A person, by the subject of their account, and how strongly they had signed in.
+    Person(Subject, Option<Strength>),
     /// The client itself.
     Client,
 }
@@ -108,7 +109,8 @@ pub fn holder(
         now,
     )
     .map_err(|_| Reason::TokenRevoked)?;
-    Ok(Holder::Person(found.record.subject.clone()))
+    let strength = strength_of_words(&found.record.authentication.amr);
+    Ok(Holder::Person(found.record.subject.clone(), strength))
 }
 
 /// What operators are to a project, or to all of them.

@@ -50,7 +50,17 @@ impl Scene {
 fn a_token_stands_for_its_person_or_for_its_client() {
     let mut scene = Scene::new();
     let subject = scene.grant.as_ref().unwrap().record.subject.clone();
-    assert_eq!(scene.holder(), Ok(Holder::Person(subject)));
+    for (amr, strength) in [
+        (&[][..], None),
+        (&["pwd"], Some(Strength::Single)),
+        (&["pwd", "otp", "mfa"], Some(Strength::Multi)),
+        (&["hwk", "user", "mfa"], Some(Strength::PhishingResistant)),
+    ] {
+        let grant = scene.grant.as_mut().unwrap();
+        grant.record.authentication.amr = amr.iter().map(|word| (*word).to_owned()).collect();
+        let person = Holder::Person(subject.clone(), strength);
+        assert_eq!(scene.holder(), Ok(person));
+    }
     scene.token.grant = None;
     scene.grant = None;
     assert_eq!(scene.holder(), Ok(Holder::Client));

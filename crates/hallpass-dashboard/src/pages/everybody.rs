@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use hallpass_admin::{
     ALL_PROJECTS, RoleName, Terms,
-    v1::operators::{self, OperatorView},
+    v1::{
+        operators::{self, OperatorView},
+        users,
+    },
 };
 use hallpass_core::admin::{Permission, Role};
 use hallpass_types::Params;
@@ -92,6 +95,30 @@ pub(crate) async fn take(visit: &Visit, form: &Params) -> Result<Answer, Stop> {
     }
 }
 
+/// Somebody of the home project by what was typed: their user name, or `client:` and an identifier. An operator's name is what they
+/// were called when they were made one, and somebody else may be called so by now: the account decides.
+async fn somebody(visit: &Visit, typed: String) -> Result<String, Stop> {
+    let name = match typed.split_once(':') {
+        Some(("name", name)) => name.to_lowercase(),
+        Some(_) => return Ok(typed),
+        None => typed.to_lowercase(),
+    };
+    let input = users::list::Input {
+        q: Some(name.clone()),
+        limit: Some(1),
+        ..users::list::Input::default()
+    };
+    let home = Terms::project(&visit.desk.platform().home().name);
+    let found = visit
+        .desk
+        .call::<users::List>(&visit.caller, home, input)
+        .await?;
+    let user = found.items.into_iter().next();
+    let user = user.filter(|user| user.username.to_lowercase() == name);
+    user.map(|user| format!("user:{}", user.subject))
+        .ok_or_else(|| hallpass_admin::Problem::from(hallpass_admin::Kind::NotFound).into())
+}
+
 /// What somebody may do now. None: nothing.
 async fn held(visit: &Visit, id: &str) -> Result<Option<OperatorView>, Stop> {
     let mut cursor = None;
@@ -104,10 +131,7 @@ async fn held(visit: &Visit, id: &str) -> Result<Option<OperatorView>, Stop> {
             .desk
             .call::<operators::List>(&visit.caller, Terms::default(), input)
             .await?;
-        let one = found
-            .items
-            .into_iter()
-            .find(|one| one.id == id || format!("name:{}", one.name.to_lowercase()) == id);
+        let one = found.items.into_iter().find(|one| one.id == id);
         match (one, found.next) {
             (Some(one), _) => return Ok(Some(one)),
             (None, None) => return Ok(None),
@@ -140,6 +164,7 @@ async fn done(visit: &Visit, form: &Params) -> Result<(), Stop> {
                     .await?;
                 return Ok(());
             }
+            let operator = somebody(visit, operator).await?;
             let before = held(visit, &operator).await?;
             let terms = match &before {
                 Some(before) => Terms::default().if_match(&before.revision),

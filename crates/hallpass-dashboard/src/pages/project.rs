@@ -12,7 +12,6 @@ use hallpass_core::{
 use hallpass_types::Params;
 use http::StatusCode;
 use minijinja::{Value, context};
-use serde_json::Map;
 
 use super::{own, typed};
 use crate::{
@@ -421,8 +420,7 @@ async fn done(visit: &Visit, form: &Params) -> Result<Answer, Stop> {
         }
         Some("raw") => {
             let text = form.get("settings").unwrap_or_default();
-            let settings: Result<Map<_, _>, _> = serde_json::from_str(text);
-            let Ok(settings) = settings else {
+            let Ok(settings) = hallpass_admin::members(text.as_bytes()) else {
                 return Err(Stop::of(
                     StatusCode::UNPROCESSABLE_ENTITY.as_u16(),
                     "no_json_object",

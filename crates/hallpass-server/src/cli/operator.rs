@@ -7,7 +7,7 @@ use super::Password;
 /// What to do with operators.
 #[derive(Debug, Subcommand)]
 pub enum Operator {
-    /// Give somebody a role; an account is made for them if they have none.
+    /// Make an account for somebody who administers. One that is there already gets a role by `operator set`.
     Create(OperatorCreate),
     /// Give a person or a client that is there a role.
     Set(OperatorSet),

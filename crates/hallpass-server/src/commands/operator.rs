@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use hallpass_accounts::NewUser;
 use hallpass_admin::{Caller, Desk, Problem, RoleName, Terms, v1::operators};
 use hallpass_core::admin::Role;
+use hallpass_store::AdminKind;
 use hallpass_types::EmailAddress;
 use serde_json::{Value, json};
 
@@ -82,14 +83,24 @@ enum Made {
     Link(String),
 }
 
-/// Makes the account if there is none of that name.
+/// Makes the account if there is none of that name. One that is an operator already stays as it is, so that the command can be run
+/// again; one that is none does not become one by the way.
 async fn account(options: &cli::OperatorCreate, engine: &Engine) -> Result<Made, Failure> {
     let issuer = engine.provider.issuer_id();
     let accounts = &engine.accounts;
     let wrong = |error: &dyn std::error::Error| Failure::doing("operator", error);
     let found = accounts.by_name(issuer, &options.username).await;
-    if found.map_err(|error| wrong(&error))?.is_some() {
-        return Ok(Made::Nothing);
+    if let Some(found) = found.map_err(|error| wrong(&error))? {
+        let id = format!("user:{}", found.subject.as_str());
+        let store = engine.provider.store();
+        let held = store.admin_record(issuer, AdminKind::Operator, &id).await;
+        if held.map_err(|error| wrong(&error))?.is_some() {
+            return Ok(Made::Nothing);
+        }
+        return Err(Failure::new(format!(
+            "there is an account {0:?} already, with a password of its own; to make it an operator: hallpass operator set 'name:{0}'",
+            options.username
+        )));
     }
     let address = match &options.email {
         Some(email) => Some(

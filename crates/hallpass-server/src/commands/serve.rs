@@ -173,7 +173,8 @@ async fn start(
     telemetry::watch_issuers(&metrics, &issuers);
     let site = Site::new(issuers.clone());
     let site = if config.admin.enabled {
-        let api = AdminApi::new(desk(Served::new(issuers.clone())));
+        let api = AdminApi::new(desk(Served::new(issuers.clone())))
+            .demanding(config.dashboard.strong_sign_in);
         site.with_admin(api.beside(crate::app::described()))
     } else {
         site

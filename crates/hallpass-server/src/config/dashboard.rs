@@ -18,7 +18,8 @@ pub struct Dashboard {
     pub sign_in_lasts: Seconds,
     /// Whoever changes something has signed in not longer ago than this.
     pub change_within: Seconds,
-    /// Whether whoever changes something must have signed in with a passkey or a second factor.
+    /// Whether whoever changes something, here or by an access token of theirs for administration, must have signed in with a
+    /// passkey or a second factor.
     pub strong_sign_in: bool,
 }
 

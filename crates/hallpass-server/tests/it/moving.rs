@@ -312,7 +312,7 @@ fn clients_of_node_oidc_provider_move_in_and_bring_no_trust() {
     let folder = Folder::new();
     let clients = json!([
         {"client_id": "app", "client_secret": "plain secret", "redirect_uris": ["https://rp.test/cb"], "grant_types": ["authorization_code"],
-         "response_types": ["code"], "skip_consent": true},
+         "response_types": ["code"], "skip_consent": true, "scope": "openid hallpass:admin hallpass:admin:read email"},
         {"client_id": "bad", "client_secret": "s", "redirect_uris": ["https://rp.test/cb#fragment"]},
         {"client_secret": "nobody's"},
     ]);
@@ -323,6 +323,9 @@ fn clients_of_node_oidc_provider_move_in_and_bring_no_trust() {
     assert_eq!(counts(&second, "clients"), (0, 1, 1), "{second}");
     let shown = folder.json(&["client", "show", "app", "--json"]);
     assert_eq!(shown.get("skip_consent"), None, "{shown}");
+    // AD-03: nor does it bring along that it may ask for administration.
+    assert_eq!(shown["scope"], "openid email", "{shown}");
+    assert!(first.to_string().contains("administration"), "{first}");
     for (name, content) in [("a", "{"), ("b", "{}"), ("c", "3")] {
         folder.write(name, content);
         for command in ["clients", "keycloak"] {

@@ -650,7 +650,7 @@ async fn crowded(op: &Op, name: &str) {
 #[tokio::test]
 async fn signing_out_everywhere_ends_more_sessions_than_are_read_at_a_time() {
     for grants_end in [true, false] {
-        let op = Op::with(|policy| policy.people.sign_out_ends_grants = grants_end).await;
+        let op = Op::with(move |policy| policy.people.sign_out_ends_grants = grants_end).await;
         let mut browser = op.browser();
         browser.sign_in("alice").await;
         crowded(&op, "alice").await;

@@ -1,12 +1,14 @@
 //! Looks whether the audit log is what was written.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use hallpass_core::admin::Permission;
 use hallpass_jose::base64url;
 use hallpass_store::{AuditRecord, MAX_PAGE};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Context, Info, Operation, Problem};
+use crate::{Context, Info, Kind, Operation, Problem};
 
 /// Looks whether the audit log is what was written.
 #[derive(Debug)]
@@ -41,6 +43,9 @@ impl Operation for Verify {
     type Output = Verified;
 
     async fn run(cx: &Context, _: Input) -> Result<Verified, Problem> {
+        // It reads the whole log: one at a time, so that nobody can have it read many times at once.
+        let turn = Turn::take();
+        let _turn = turn.ok_or_else(|| Problem::new(Kind::Unavailable).after(5))?;
         let mut before: Option<AuditRecord> = None;
         let mut lines = 0_u64;
         loop {
@@ -69,5 +74,37 @@ impl Operation for Verify {
             broken_at: None,
             head,
         })
+    }
+}
+
+/// The one reading of a whole log that this process does at a time.
+struct Turn;
+
+/// Whether somebody has a log read.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+impl Turn {
+    fn take() -> Option<Self> {
+        (!TAKEN.swap(true, Ordering::AcqRel)).then_some(Self)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        TAKEN.store(false, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_log_is_read_at_a_time() {
+        let first = Turn::take();
+        assert!(first.is_some());
+        assert!(Turn::take().is_none());
+        drop(first);
+        assert!(Turn::take().is_some());
     }
 }

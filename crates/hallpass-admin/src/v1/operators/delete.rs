@@ -31,7 +31,8 @@ impl Operation for Delete {
         Permission::ChangeOperators,
     )
     .at(Place::Platform)
-    .does("Takes every role from somebody, at once.");
+    .fails(&[Kind::WrongState])
+    .does("Takes every role from somebody, at once. The last owner of all projects stays one.");
     type Input = Input;
     type Output = Nothing;
 
@@ -40,7 +41,7 @@ impl Operation for Delete {
         let before = before.ok_or_else(|| Problem::new(Kind::NotFound))?;
         cx.matches(&before.revision.to_string())?;
         let nobody = Operator::default();
-        put(cx, input.operator, Some(&before), &nobody, None).await?;
+        put(cx, input.operator, Some(&before), &nobody, None, None).await?;
         Ok(Nothing {})
     }
 }
@@ -63,12 +64,16 @@ impl Operation for Remove {
         if roles.remove(cx.name()).is_none() {
             return Err(Kind::NotFound.into());
         }
+        if let Some(before) = &before {
+            cx.matches(&before.revision.to_string())?;
+        }
         let name = match &before {
             Some(record) => OperatorView::of(record)?.name,
             None => String::new(),
         };
         let next = Operator { name, roles };
-        put(cx, input.operator, before.as_ref(), &next, None).await?;
+        let within = Some(cx.name());
+        put(cx, input.operator, before.as_ref(), &next, None, within).await?;
         Ok(Nothing {})
     }
 }

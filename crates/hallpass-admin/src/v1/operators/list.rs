@@ -65,7 +65,7 @@ async fn listed(
     let limit = page::limit(input.limit)?;
     let mut after = page::after(input.cursor.as_deref())?;
     let home = cx.platform().home().provider;
-    let mut items = Vec::new();
+    let mut items: Vec<OperatorView> = Vec::new();
     loop {
         let (store, kind) = (home.store(), AdminKind::Operator);
         let found = store
@@ -73,7 +73,8 @@ async fn listed(
             .await?;
         for record in &found.items {
             if items.len() >= limit {
-                let next = after.as_deref().map(page::cursor);
+                // Who is not shown is not named by the cursor, either.
+                let next = items.last().map(|shown| page::cursor(&shown.id));
                 return Ok(Listed { items, next });
             }
             after = Some(record.id.clone());

@@ -7,7 +7,7 @@ pub mod set;
 use std::collections::BTreeMap;
 
 use hallpass_core::admin::{Permission, Role};
-use hallpass_store::{AdminKind, AdminRecord, Spend, UserRecord};
+use hallpass_store::{AdminKind, AdminRecord, MAX_PAGE, Spend, UserRecord};
 use hallpass_types::{ClientId, Subject};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -116,21 +116,28 @@ async fn principal(cx: &Context, text: &str) -> Result<Found, Problem> {
     }
 }
 
-/// Replaces what an operator may do; without any role they are none. The record lives in the home project.
+/// Replaces what an operator may do; without any role they are none. The record lives in the home project. What is answered, now
+/// and to who sends the same again, is what one may see who may see no more than the project.
 async fn put(
     cx: &Context,
     key: String,
     held: Option<&AdminRecord>,
     operator: &Operator,
     stays: Option<Spend>,
-) -> Result<OperatorView, Problem> {
+    within: Option<&str>,
+) -> Result<Option<OperatorView>, Problem> {
     let from = held.map(|record| record.revision);
+    let other_owner = other_owner(cx, &key, held, operator).await?;
     let record = AdminRecord {
         id: key.clone(),
         revision: from.unwrap_or_default().saturating_add(1),
         value: serde_json::to_value(operator).map_err(|_| Problem::new(Kind::Internal))?,
     };
     let view = OperatorView::of(&record)?;
+    let view = match within {
+        Some(project) => view.narrowed(project),
+        None => Some(view),
+    };
     let roles: serde_json::Map<String, serde_json::Value> = operator
         .roles
         .iter()
@@ -148,9 +155,50 @@ async fn put(
             from,
             next,
         }])
-        .spending(stays);
+        .spending(stays)
+        .spending(other_owner);
     cx.commit(change, &view).await?;
     Ok(view)
+}
+
+/// Where somebody is an owner of everything no more: that another one is and stays one, since nobody else could say who may do
+/// what. Of two who take it from each other at once, one comes too late.
+async fn other_owner(
+    cx: &Context,
+    key: &str,
+    held: Option<&AdminRecord>,
+    operator: &Operator,
+) -> Result<Option<Spend>, Problem> {
+    let owns = |roles: &BTreeMap<String, Role>| roles.get(ALL_PROJECTS) == Some(&Role::Owner);
+    if !owns(&roles_of(held)?) || owns(&operator.roles) {
+        return Ok(None);
+    }
+    let home = cx.platform().home().provider;
+    let (store, kind) = (home.store(), AdminKind::Operator);
+    let mut after: Option<String> = None;
+    loop {
+        let found = store
+            .admin_records(home.issuer_id(), kind, after.as_deref(), MAX_PAGE)
+            .await?;
+        for record in found.items {
+            if record.id != key && owns(&roles_of(Some(&record))?) {
+                return Ok(Some(Spend::Admin {
+                    kind,
+                    id: record.id.clone(),
+                    from: Some(record.revision),
+                    next: Some(Box::new(AdminRecord {
+                        revision: record.revision.saturating_add(1),
+                        ..record
+                    })),
+                }));
+            }
+        }
+        after = found.next;
+        if after.is_none() {
+            let text = "they are the last owner of all projects";
+            return Err(Problem::new(Kind::WrongState).because(text));
+        }
+    }
 }
 
 /// The roles that the caller may give: in this project, or anywhere.

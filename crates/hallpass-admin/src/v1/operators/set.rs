@@ -47,7 +47,7 @@ impl Operation for Set {
         Permission::ChangeOperators,
     )
     .at(Place::Platform)
-    .fails(&[Kind::Unfit])
+    .fails(&[Kind::Unfit, Kind::WrongState])
     .does("Says what somebody may do, in each project or in all.");
     type Input = Input;
     type Output = OperatorView;
@@ -69,14 +69,9 @@ impl Operation for Set {
         }
         let roles = input.roles.into_iter();
         let roles: BTreeMap<String, Role> = roles.map(|(p, r)| (p, r.into())).collect();
-        put(
-            cx,
-            key,
-            before.as_ref(),
-            &Operator { name, roles },
-            Some(stays),
-        )
-        .await
+        let next = Operator { name, roles };
+        let view = put(cx, key, before.as_ref(), &next, Some(stays), None).await?;
+        view.ok_or_else(|| Problem::new(Kind::Internal))
     }
 }
 
@@ -103,17 +98,14 @@ impl Operation for SetInProject {
         } = principal(cx, &input.operator).await?;
         let key = who.key().ok_or_else(|| Problem::new(Kind::NotFound))?;
         let before = held(cx, &key).await?;
+        if let Some(before) = &before {
+            cx.matches(&before.revision.to_string())?;
+        }
         let mut roles = roles_of(before.as_ref())?;
         roles.insert(project.clone(), input.role.into());
-        let view = put(
-            cx,
-            key,
-            before.as_ref(),
-            &Operator { name, roles },
-            Some(stays),
-        )
-        .await?;
-        view.narrowed(&project)
-            .ok_or_else(|| Problem::new(Kind::Internal))
+        let next = Operator { name, roles };
+        let within = Some(project.as_str());
+        let view = put(cx, key, before.as_ref(), &next, Some(stays), within).await?;
+        view.ok_or_else(|| Problem::new(Kind::Internal))
     }
 }

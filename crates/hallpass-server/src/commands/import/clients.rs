@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use hallpass_core::admin::is_scope;
 use hallpass_types::Secret;
 use serde_json::{Map, Value};
 
@@ -35,7 +36,14 @@ pub(super) async fn run(
     for (place, value) in list.iter().enumerate() {
         let client = value.as_object().and_then(read);
         match client {
-            Some(client) => arrivals.clients.push(client),
+            Some(client) => {
+                let scope = value.get("scope").and_then(Value::as_str);
+                if scope.is_some_and(|scope| scope.split(' ').any(is_scope)) {
+                    let text = "it may not ask for administration here, as it could there";
+                    arrivals.notes.say(Kind::Client, text, &client.id);
+                }
+                arrivals.clients.push(client);
+            }
             None => {
                 let text = "it has no client_id, so it was left out";
                 let number = place.saturating_add(1);
@@ -87,6 +95,11 @@ fn read(map: &Map<String, Value>) -> Option<Client> {
         "introspection_resources",
     ] {
         metadata.remove(name);
+    }
+    // Nor is the right to ask for administration.
+    if let Some(Value::String(scope)) = metadata.get_mut("scope") {
+        let kept: Vec<&str> = scope.split(' ').filter(|name| !is_scope(name)).collect();
+        *scope = kept.join(" ");
     }
     Some(Client {
         id,

@@ -368,3 +368,41 @@ fn bodies_that_are_no_json_objects_are_refused() {
     );
     assert!(answer.head.contains("allow: GET, POST"), "{}", answer.head);
 }
+
+// HT-09: whoever looks at the first of two members and whoever looks at the last see two requests
+#[test]
+fn a_member_that_is_there_twice_is_refused_at_every_level() {
+    let office = Office::open();
+    office.project("acme");
+    let head = format!(
+        "POST /admin/v1/projects/acme/clients HTTP/1.1\r\nauthorization: Bearer {}\r\n\
+         content-type: application/json\r\n",
+        office.owner
+    );
+    for body in [
+        r#"{"client_id":"twice","metadata":{"redirect_uris":["https://a.test/cb"],"redirect_uris":["https://b.test/cb"]}}"#,
+        r#"{"client_id":"twice","client_id":"thrice","metadata":{"redirect_uris":["https://a.test/cb"]}}"#,
+        r#"{"client_id":"twice","metadata":{"redirect_uris":["https://a.test/cb"],"redirect\u005furis":[]}}"#,
+    ] {
+        let answer = office.server.send(&head, body);
+        assert_eq!(
+            (answer.status, kind(&answer)),
+            (400, "invalid_body".to_owned()),
+            "{body}"
+        );
+    }
+    let deep = format!(
+        r#"{{"client_id":"deep","metadata":{}{}}}"#,
+        "[".repeat(100),
+        "]".repeat(100)
+    );
+    let answer = office.server.send(&head, &deep);
+    assert_eq!(
+        (answer.status, kind(&answer)),
+        (400, "invalid_body".to_owned())
+    );
+    assert_eq!(
+        office.get("/projects/acme/clients")["items"],
+        serde_json::json!([])
+    );
+}

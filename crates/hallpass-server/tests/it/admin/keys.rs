@@ -128,7 +128,11 @@ fn s36_keys_are_for_those_who_may_and_the_one_that_signs_stays() {
         );
     }
     assert_eq!(office.server.get("/p/acme/jwks").json(), before);
-    assert_eq!(office.get("/projects/acme/audit")["items"], json!([]));
+    // AD-17: each refusal is a line, and there is no other.
+    let log = office.get("/projects/acme/audit");
+    let mut lines = log["items"].as_array().unwrap().iter();
+    assert_eq!(lines.len(), 2, "{log}");
+    assert!(lines.all(|line| line["action"] == "refused"), "{log}");
     // A key that has leaked goes at once, even the one that signs: its successor signs from then on.
     let active = || {
         let keys = office.get("/projects/acme/keys");

@@ -163,7 +163,7 @@ fn numbers_and_cursors_that_nobody_gave_out_are_refused() {
 
 // AD-17
 #[test]
-fn each_write_leaves_one_line_and_a_refused_one_none_whatever_it_is_called() {
+fn each_write_leaves_one_line_and_a_refused_one_another_whatever_it_is_called() {
     let office = Office::open();
     office.project("acme");
     let looks = office.operator("looks", "acme", "read_only");
@@ -175,7 +175,31 @@ fn each_write_leaves_one_line_and_a_refused_one_none_whatever_it_is_called() {
     };
     let users = "/projects/acme/users";
     let refused = office.ask(&looks, "POST", users, &json!({"username": "eve"}));
-    assert_eq!((refused.status, lines()), (403, 0));
+    assert_eq!((refused.status, lines()), (403, 1));
+    let line = office.get("/projects/acme/audit")["items"][0].clone();
+    assert_eq!(line["action"], "refused");
+    assert_eq!(line["actor"], "looks");
+    assert_eq!(
+        line["details"],
+        json!({"operation": "users.create", "reason": "forbidden"})
+    );
+    // Nothing that was sent is in it, and to look is to change nothing.
+    assert!(!line.to_string().contains("eve"), "{line}");
+    office.ask(&looks, "GET", "/projects/acme/operators", &Value::Null);
+    office.ask(&looks, "GET", "/projects/acme/nothing", &Value::Null);
+    assert_eq!(lines(), 1);
+    // Where they have no role it is the operators of all who read of it.
+    let foreign = office.ask(&looks, "POST", "/projects", &json!({"name": "evil"}));
+    assert_eq!(foreign.status, 403);
+    let home = office.get("/projects/default/audit?action=refused");
+    assert_eq!(home["items"].as_array().unwrap().len(), 1, "{home}");
+    assert_eq!(home["items"][0]["details"]["operation"], "projects.create");
+    // Nobody fills the log so.
+    for _ in 0..50 {
+        office.ask(&looks, "POST", users, &json!({"username": "eve"}));
+    }
+    let refused = lines();
+    assert!((10..=41).contains(&refused), "{refused}");
     // Neither a line of a terminal nor a new line of the log can be written by a name.
     let evil = "eve\u{1b}[2J\r\nactor=root";
     let made = office.ask(&office.owner, "POST", users, &json!({"username": evil}));
@@ -191,7 +215,7 @@ fn each_write_leaves_one_line_and_a_refused_one_none_whatever_it_is_called() {
         &Value::Null,
     );
     assert!(!log.body.contains('\u{1b}'), "{}", log.body);
-    let expected = usize::from(made.status == 201);
+    let expected = refused + usize::from(made.status == 201);
     assert_eq!(log.body.lines().count(), expected);
     office.post(users, &json!({"username": "ann"}));
     assert_eq!(lines(), expected + 1);

@@ -195,3 +195,112 @@ fn a_role_goes_with_the_client_or_the_person_who_has_it() {
     let gone = office.ask(&office.owner, "PUT", &format!("/operators/{id}"), &set);
     assert_eq!((gone.status, kind(&gone)), (404, "not_found".to_owned()));
 }
+
+// AD-16
+#[test]
+fn an_account_that_is_there_is_no_operator_because_somebody_wanted_to_make_one() {
+    let office = Office::open();
+    let made = office.post("/projects/default/users", &json!({"username": "ann"}));
+    let config = ["--config", "hallpass.toml", "--json"];
+    let create = ["operator", "create", "ann", "--generate"];
+    let mut command = office.folder.hallpass(&[&config[..], &create].concat());
+    let output = command
+        .env("HALLPASS__SERVER__ISSUER", office.issuer())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("operator set"), "{said}");
+    assert_eq!(operators(&office), ["client:robot"]);
+    let id = format!("user:{}", made["subject"].as_str().unwrap());
+    office.command(&["operator", "set", "name:ann"]);
+    assert_eq!(operators(&office), ["client:robot", id.as_str()]);
+    // Whoever is one already is no surprise.
+    office.command(&["operator", "create", "ann"]);
+}
+
+// AD-16: nobody could say any more who may do what
+#[test]
+fn the_last_owner_of_all_projects_stays_one_also_when_two_take_it_from_each_other() {
+    let office = Office::open();
+    let nobody = json!({"roles": {}});
+    let less = json!({"roles": {"*": "administrator"}});
+    for (method, body) in [("DELETE", &Value::Null), ("PUT", &nobody), ("PUT", &less)] {
+        let answer = office.ask(&office.owner, method, "/operators/client:robot", body);
+        assert_eq!(
+            (answer.status, kind(&answer)),
+            (409, "wrong_state".to_owned()),
+            "{method}"
+        );
+    }
+    for round in 0..4 {
+        let name = format!("second{round}");
+        let second = office.operator(&name, "*", "owner");
+        let of_second = format!("/operators/client:{name}");
+        let (one, two) = std::thread::scope(|scope| {
+            let one = scope.spawn(|| office.ask(&office.owner, "DELETE", &of_second, &Value::Null));
+            let two = office.ask(&second, "DELETE", "/operators/client:robot", &Value::Null);
+            (one.join().unwrap().status, two.status)
+        });
+        assert!(one == 204 || two == 204, "{one} {two}");
+        assert!(one != 204 || two != 204, "nobody is left: {one} {two}");
+        if two == 204 {
+            // The second one is the owner now, and gives it back.
+            let set = json!({"roles": {"*": "owner"}});
+            let given = office.ask(&second, "PUT", "/operators/client:robot", &set);
+            assert_eq!(given.status, 200, "{}", given.body);
+            office.change("DELETE", &of_second, &Value::Null);
+        }
+    }
+}
+
+// AD-04, AD-22
+#[test]
+fn the_owner_of_a_project_sees_nothing_of_others_and_overwrites_nothing_unseen() {
+    let office = Office::open();
+    office.project("acme");
+    office.project("other");
+    let owner = office.operator("theirs", "acme", "owner");
+    office.operator("a-stranger", "other", "support");
+    office.operator("helper", "other", "support");
+    office.operator("z-stranger", "other", "support");
+    let path = "/projects/acme/operators/client:helper";
+    let body = json!({"role": "read_only"});
+    // What is answered to the same request once more is what was answered first.
+    let head = "idempotency-key: one\r\n";
+    let first = office.ask_with(&owner, "PUT", path, head, &body);
+    let again = office.ask_with(&owner, "PUT", path, head, &body);
+    assert_eq!((first.status, again.status), (200, 200));
+    assert_eq!(first.json(), again.json());
+    assert!(!again.body.contains("other"), "{}", again.body);
+    // Whoever has seen another one changes nothing.
+    for (method, body) in [("PUT", &body), ("DELETE", &Value::Null)] {
+        let late = office.ask_with(&owner, method, path, "if-match: \"77\"\r\n", body);
+        assert_eq!(
+            (late.status, kind(&late)),
+            (412, "precondition_failed".to_owned()),
+            "{method}"
+        );
+    }
+    // No page of the list names who is of other projects.
+    let mut shown = Vec::new();
+    let mut path = "/projects/acme/operators?limit=1".to_owned();
+    loop {
+        let page = office.ask(&owner, "GET", &path, &Value::Null).json();
+        let items = page["items"].as_array().unwrap().iter();
+        shown.extend(items.map(|one| one["id"].as_str().unwrap().to_owned()));
+        let Some(next) = page["next"].as_str() else {
+            break;
+        };
+        let named = hallpass_jose::base64url::decode(next).unwrap();
+        let named = String::from_utf8(named).unwrap();
+        assert!(shown.contains(&named), "{named}");
+        path = format!("/projects/acme/operators?limit=1&cursor={next}");
+    }
+    assert_eq!(shown, ["client:helper", "client:theirs"]);
+    let seen = first.json()["revision"].as_str().unwrap().to_owned();
+    let head = format!("if-match: \"{seen}\"\r\n");
+    let path = "/projects/acme/operators/client:helper";
+    let gone = office.ask_with(&owner, "DELETE", path, &head, &Value::Null);
+    assert_eq!(gone.status, 204, "{}", gone.body);
+}

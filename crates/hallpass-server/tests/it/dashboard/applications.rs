@@ -26,7 +26,7 @@ fn add(desk: &Desk, owner: &mut Person, form: &[(&str, &str)]) -> (String, crate
 }
 
 fn shown(desk: &Desk, id: &str) -> Value {
-    desk.command(&["--issuer", "acme", "client", "show", id])
+    desk.command(&["--issuer", "acme", "client", "show", "--", id])
 }
 
 const SHOP: &[(&str, &str)] = &[
