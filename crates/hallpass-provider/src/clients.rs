@@ -323,7 +323,12 @@ impl Provider {
                 .store
                 .clients(self.inner.issuer_id, after.as_deref(), 500)
                 .await?;
-            for record in page.items.iter().filter(|r| !r.disabled) {
+            // Only those that can be public are read in full: anybody may have this looked up again.
+            let public = |record: &&ClientRecord| {
+                let method = record.metadata.get("token_endpoint_auth_method");
+                !record.disabled && method.is_some_and(|method| method == "none")
+            };
+            for record in page.items.iter().filter(public) {
                 let Ok(client) = Client::from_record(record, &self.inner.policy, None) else {
                     continue;
                 };

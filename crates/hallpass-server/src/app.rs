@@ -11,7 +11,7 @@ use hallpass_pages::{PageRoute, PageRoutes};
 use hallpass_provider::Provider;
 use hallpass_provider::ports::{Event, PasswordSignIn};
 use hallpass_types::{ErrorCode, Issuer};
-use http::header::{HeaderValue, RETRY_AFTER};
+use http::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use http::{Method, Request, StatusCode};
 use http_body_util::Full;
 
@@ -254,6 +254,22 @@ impl Hallpass {
         response
     }
 
+    /// A page of another site has its visitors ask what only programs ask, without reading the answer. Whoever tries
+    /// secrets so tries none, and uses up nothing that the visitor's network may try.
+    fn not_from_here(&self, endpoint: &'static str) -> hallpass_http::Response {
+        let reason = "cross_site";
+        self.0.endpoints.provider().emit(&Event::Refused {
+            endpoint,
+            reason,
+            client: None,
+        });
+        let text = "this is not asked by pages of other sites";
+        let problem = Problem::refused(403, ErrorCode::InvalidRequest, reason, text);
+        let mut response = problem.json();
+        hallpass_http::secure(response.headers_mut(), self.0.issuer.is_https());
+        response
+    }
+
     fn slow_down(&self, endpoint: &'static str, wait: Duration) -> hallpass_http::Response {
         let reason = "slow_down";
         self.0.endpoints.provider().emit(&Event::Refused {
@@ -266,6 +282,30 @@ impl Hallpass {
         let seconds = HeaderValue::from(wait.as_secs().saturating_add(1));
         self.later(endpoint, problem, seconds)
     }
+}
+
+/// Where clients authenticate.
+fn is_for_programs(route: Route<'_>) -> bool {
+    matches!(
+        route,
+        Route::Token
+            | Route::Introspect
+            | Route::Revoke
+            | Route::PushedAuthorization
+            | Route::DeviceAuthorization
+            | Route::BackchannelAuthentication
+    )
+}
+
+/// Whether a browser says that a page of another site makes it send this, as an image, a frame or a form, and that the page does not
+/// read the answer. Where it reads it, CORS decides.
+fn is_planted(headers: &HeaderMap) -> bool {
+    let is = |name: &str, values: &[&[u8]]| {
+        let value = headers.get(name).map(HeaderValue::as_bytes);
+        value.is_some_and(|value| values.contains(&value))
+    };
+    is("sec-fetch-site", &[b"cross-site"])
+        && is("sec-fetch-mode", &[b"no-cors", b"navigate", b"websocket"])
 }
 
 impl App for Hallpass {
@@ -306,6 +346,10 @@ impl App for Hallpass {
                 request.extensions_mut().insert(client);
             }
             let endpoint = found.label();
+            if is_for_programs(found) && is_planted(request.headers()) {
+                let response = self.not_from_here(endpoint);
+                return Answer { response, endpoint };
+            }
             // Counted before anything is awaited: many at once, or a stream that is reset, would pass otherwise.
             let limit = self.limit(&request, found);
             let counted = match limit.map(|limit| limit.reserve(client.0)).transpose() {

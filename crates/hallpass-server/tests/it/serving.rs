@@ -357,6 +357,18 @@ fn registrations_and_wrong_secrets_from_one_address_are_limited() {
         "{}",
         refused.head
     );
+    // A page of another site that its visitors look at tries nothing, and uses up nothing of their network.
+    for mode in ["no-cors", "navigate"] {
+        for path in ["/token", "/introspect", "/revoke", "/par"] {
+            let head = format!(
+                "content-type: application/x-www-form-urlencoded\r\norigin: https://evil.example\r\n\
+                 sec-fetch-site: cross-site\r\nsec-fetch-mode: {mode}\r\n"
+            );
+            let form = "grant_type=client_credentials&client_id=nobody&client_secret=x";
+            let planted = server.post(path, &head, form);
+            assert_eq!(planted.status, 403, "{path} {}", planted.body);
+        }
+    }
     for _ in 0..3 {
         assert_eq!(server.client_credentials("nobody", "x").status, 401);
     }
