@@ -1,7 +1,7 @@
 //! The algorithms by which answers for a client are encrypted, and its own request objects.
 //! [OpenID Connect Dynamic Client Registration §2](https://openid.net/specs/openid-connect-registration-1_0.html#ClientMetadata).
 
-use hallpass_jose::{ContentEncryption, JweAlgorithm, Jwks, JwksPolicy};
+use hallpass_jose::{ContentEncryption, JweAlgorithm};
 use serde_json::{Map, Value};
 
 use super::{
@@ -152,9 +152,9 @@ impl Draft<'_> {
         if self.out.contains_key("jwks_uri") {
             return true;
         }
-        self.out
-            .get("jwks")
-            .and_then(|keys| Jwks::from_value(keys, JwksPolicy::Client).ok())
+        self.keys
+            .get()
+            .and_then(|keys| keys.as_ref().ok())
             .is_some_and(|keys| keys.encryption_key(alg, enc).is_some())
     }
 }

@@ -44,7 +44,15 @@ impl Draft<'_> {
         if jwks.is_some() && uri.is_some() {
             return Err(MetadataReason::KeysTwice.at(JWKS));
         }
-        let keys = jwks.map(public_keys).transpose()?;
+        let keys = match jwks {
+            Some(jwks) => Some(
+                self.keys
+                    .get_or_init(|| public_keys(jwks))
+                    .as_ref()
+                    .map_err(|e| *e)?,
+            ),
+            None => None,
+        };
         //= OIDC-CORE#9 MUST: private_key_jwt is verified with keys that the client registered
         if method.kind() == Kind::Keys {
             let usable = |keys: &Jwks| {
@@ -54,16 +62,14 @@ impl Draft<'_> {
                     .filter(|alg| auth_alg.is_none_or(|registered| registered == **alg))
                     .any(|alg| keys.candidates(*alg, None).next().is_some())
             };
-            if !keys.as_ref().map_or_else(|| uri.is_some(), usable) {
+            if !keys.map_or_else(|| uri.is_some(), usable) {
                 return Err(MetadataReason::KeysMissing.at(JWKS));
             }
         }
         self.tls_subject(method)?;
         //= RFC8705#2.2.2 MUST: a self-signed certificate is registered in jwks or jwks_uri
         if method.name() == certificate::SELF_SIGNED
-            && !keys
-                .as_ref()
-                .map_or_else(|| uri.is_some(), certificate::holds_certificate)
+            && !keys.map_or_else(|| uri.is_some(), certificate::holds_certificate)
         {
             return Err(MetadataReason::KeysMissing.at(JWKS));
         }

@@ -19,6 +19,9 @@ mod presentation;
 #[cfg(test)]
 mod tests;
 
+use std::cell::OnceCell;
+
+use hallpass_jose::Jwks;
 use serde_json::{Map, Value};
 
 use self::input::Input;
@@ -50,11 +53,25 @@ pub fn normalize(
     origin: ClientOrigin,
     policy: &Policy,
 ) -> Result<Map<String, Value>, MetadataError> {
+    normalize_with(input, origin, policy, &OnceCell::new())
+}
+
+/// As [`normalize`], for metadata that is looked at again and again with the same `jwks`, which is parsed at the first look.
+///
+/// # Errors
+/// As [`normalize`].
+pub(super) fn normalize_with(
+    input: &Map<String, Value>,
+    origin: ClientOrigin,
+    policy: &Policy,
+    keys: &OnceCell<Keys>,
+) -> Result<Map<String, Value>, MetadataError> {
     let input = Input(input);
     let mut draft = Draft {
         input,
         origin,
         policy,
+        keys,
         out: Map::new(),
     };
     let application_type = draft.application_type()?;
@@ -135,8 +152,12 @@ struct Draft<'a> {
     input: Input<'a>,
     origin: ClientOrigin,
     policy: &'a Policy,
+    keys: &'a OnceCell<Keys>,
     out: Map<String, Value>,
 }
+
+/// What is in `jwks`, or why that is refused.
+pub(super) type Keys = Result<Jwks, MetadataError>;
 
 impl Draft<'_> {
     fn put(&mut self, name: &str, value: impl Into<Value>) {

@@ -1,6 +1,8 @@
 //! Lists of what a client can do, from which one value each is chosen,
 //! [OpenID Connect Relying Party Metadata Choices 1.0](https://openid.net/specs/openid-connect-rp-metadata-choices-1_0.html).
 
+use std::cell::OnceCell;
+
 use serde_json::{Map, Value};
 
 use super::super::{ClientOrigin, MetadataError, MetadataReason, metadata};
@@ -9,9 +11,11 @@ use crate::policy::Policy;
 /// A list has at most so many entries.
 const MAX_COUNT: usize = 30;
 
-/// So many values are tried in all, each with a look at the whole metadata. Clients that list what exists need a few of
-/// each list; whoever lists what does not is not worth the work.
-const MAX_TRIES: usize = 128;
+/// So many values are tried in all, each with a look at the whole metadata but the keys, which are read once. Clients that
+/// list what exists need a few of each list; whoever lists what does not is not worth the work.
+const MAX_TRIES: usize = 64;
+/// Of one list so many.
+const MAX_OF_LIST: usize = 16;
 
 /// Each list and the member that one of its values becomes. What can be chosen follows from what registration takes; a
 /// member that registration does not know, and drops, takes the client's first choice and is dropped with it.
@@ -58,18 +62,22 @@ pub fn choose(
         }
     }
     let mut left = MAX_TRIES;
+    let keys = OnceCell::new();
     for (list, single, mut wanted) in lists {
         if let Some(preferred) = input.get(single).filter(|value| !value.is_null()) {
             let place = wanted.iter().position(|v| preferred.as_str() == Some(v));
             let place = place.ok_or_else(|| MetadataReason::Unsupported.at(single))?;
             wanted.swap(0, place);
         }
-        let taken = wanted.into_iter().take(left).find(|value| {
-            left = left.saturating_sub(1);
-            input.insert(single.to_owned(), value.as_str().into());
-            let refused = metadata::normalize(&input, origin, policy).err();
-            refused.is_none_or(|error| error.field != single)
-        });
+        let taken = wanted
+            .into_iter()
+            .take(left.min(MAX_OF_LIST))
+            .find(|value| {
+                left = left.saturating_sub(1);
+                input.insert(single.to_owned(), value.as_str().into());
+                let refused = metadata::normalize_with(&input, origin, policy, &keys).err();
+                refused.is_none_or(|error| error.field != single)
+            });
         if taken.is_none() {
             return Err(MetadataReason::Unsupported.at(list));
         }

@@ -416,10 +416,13 @@ fn a_software_statement_wins_where_it_is_believed() {
 
 #[test]
 fn lists_of_what_does_not_exist_end_before_they_cost_much() {
-    let long = |last: &str| {
-        let unknown = (0..29).map(|number| format!("X{number}"));
+    let after = |many: usize, last: &str| {
+        let unknown = (0..many).map(|number| format!("X{number}"));
         json!(unknown.chain([last.to_owned()]).collect::<Vec<_>>())
     };
+    let long = |last: &str| after(15, last);
+    let too_long = json!({"id_token_signing_alg_values_supported": after(16, "ES256")});
+    assert!(chosen(&too_long).is_err());
     let mut lists = json!({
         "id_token_signing_alg_values_supported": long("ES256"),
         "userinfo_signing_alg_values_supported": long("ES256"),

@@ -246,3 +246,18 @@ fn pairwise_clients_have_one_sector() {
         );
     }
 }
+
+#[test]
+fn keys_that_are_looked_at_again_and_again_are_parsed_once() {
+    let keys = OnceCell::new();
+    let input = object(&with("jwks", &json!({"keys": []})));
+    let look = || normalize_with(&input, Registration, &policy(), &keys);
+    let first = look().map(drop);
+    let parsed = std::ptr::from_ref(keys.get().unwrap());
+    assert_eq!(look().map(drop), first);
+    assert!(std::ptr::eq(parsed, keys.get().unwrap()));
+    // What the first look found is what counts: a second one does not read them.
+    let spoilt = OnceCell::from(Err(MetadataReason::KeysInvalid.at("jwks")));
+    let refused = normalize_with(&input, Registration, &policy(), &spoilt);
+    assert_eq!(refused.unwrap_err().reason, MetadataReason::KeysInvalid);
+}
