@@ -123,6 +123,16 @@ impl InboxRecord {
             entries: kept.copied().chain([entry]).collect(),
         }
     }
+
+    /// The inbox without requests that were answered: nobody has to look at them again.
+    #[must_use]
+    pub fn without(&self, answered: &[Key<Waiting>]) -> Self {
+        let kept = self.entries.iter();
+        let kept = kept.filter(|entry| !answered.contains(&entry.key));
+        Self {
+            entries: kept.copied().collect(),
+        }
+    }
 }
 
 impl InboxEntry {

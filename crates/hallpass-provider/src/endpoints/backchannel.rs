@@ -303,17 +303,21 @@ impl Provider {
         for _ in 0..ATTEMPTS {
             let inboxes = self.inboxes(&person.subject).await?;
             //= CIBA#13 MAY: a person who is asked too much already is not asked once more
-            if let Some(retry_after) = self.too_many(&inboxes, now).await? {
+            let (too_many, answered) = self.too_many(&inboxes, now).await?;
+            if let Some(retry_after) = too_many {
                 return Err(Failure::Throttled { retry_after });
             }
             let place = self.inbox_key(&person.subject, pointer_bucket(expires_at));
             let held = inboxes.into_iter().find(|(at, ..)| *at == place);
             let inbox = match held {
-                Some((_, inbox, revision)) => Spend::Waiting {
-                    key: place,
-                    revision,
-                    next: Some(Box::new(WaitingRecord::Inbox(inbox.with(entry, now)))),
-                },
+                Some((_, inbox, revision)) => {
+                    let inbox = inbox.without(&answered).with(entry, now);
+                    Spend::Waiting {
+                        key: place,
+                        revision,
+                        next: Some(Box::new(WaitingRecord::Inbox(inbox))),
+                    }
+                }
                 None => {
                     let inbox = InboxRecord::default().with(entry, now);
                     Spend::NewWaiting(place, Box::new(WaitingRecord::Inbox(inbox)))
@@ -363,16 +367,17 @@ impl Provider {
         Ok(found)
     }
 
-    /// Seconds to wait when the person has as many open requests as they may have.
+    /// Seconds to wait when the person has as many open requests as they may have; and those that were answered, or are gone.
     async fn too_many(
         &self,
         inboxes: &[(Key<Waiting>, InboxRecord, u32)],
         now: Timestamp,
-    ) -> Result<Option<u32>, Failure> {
+    ) -> Result<(Option<u32>, Vec<Key<Waiting>>), Failure> {
         let most = usize::try_from(self.inner.policy.backchannel.pending_per_person);
         let most = most.unwrap_or(usize::MAX);
         let mut soonest: Option<i64> = None;
         let mut open = 0_usize;
+        let mut over = Vec::new();
         for entry in inboxes.iter().flat_map(|(_, inbox, _)| &inbox.entries) {
             if !entry.counts(now) {
                 continue;
@@ -382,13 +387,16 @@ impl Provider {
                 Some((record, _)) => record.polled.verdict != Verdict::Open,
                 None => true,
             };
-            if !answered {
+            if answered {
+                over.push(entry.key);
+            } else {
                 open = open.saturating_add(1);
                 let left = entry.expires_at.since(now).max(1);
                 soonest = Some(soonest.map_or(left, |least| least.min(left)));
             }
         }
-        Ok((open >= most).then(|| u32::try_from(soonest.unwrap_or(60)).unwrap_or(60)))
+        let wait = (open >= most).then(|| u32::try_from(soonest.unwrap_or(60)).unwrap_or(60));
+        Ok((wait, over))
     }
 
     pub(crate) async fn backchannel_record(

@@ -96,6 +96,7 @@ pub enum ConsentDecision {
 }
 
 /// How a session begins.
+#[derive(Clone)]
 pub(crate) struct Beginning {
     /// What was proved.
     pub(crate) proofs: Vec<Proof>,
@@ -108,6 +109,18 @@ pub(crate) struct Beginning {
     /// What is written with it.
     pub(crate) writes: Vec<Write>,
 }
+
+/// What came of beginning a session.
+enum Begun {
+    Session(Opaque<Session>, i64, Sid),
+    /// One of what must be in time was not.
+    TooLate,
+    /// The old session of the browser ended meanwhile.
+    OldEnded,
+}
+
+/// Tries to begin a session while sign-outs end the one before.
+const ROUNDS: usize = 3;
 
 impl Beginning {
     pub(crate) const fn of(proofs: Vec<Proof>) -> Self {
@@ -284,12 +297,36 @@ impl Provider {
     /// Writes a new session and puts the browser's old one out of use in the same commit. When the same person signed
     /// in again, what was granted in the old session goes on with the new one; otherwise it ends. None when
     /// one of `spends` was too late.
+    ///
+    /// The old session can end in this very moment, by a sign-out in another window. Nothing is written then, and the new one begins
+    /// without it: who has just proved who they are is signed in.
     pub(crate) async fn begin_session(
         &self,
         browser: &Browser,
         account: &Account,
         beginning: Beginning,
     ) -> Result<Option<(Opaque<Session>, i64, Sid)>, Failure> {
+        for _ in 0..ROUNDS {
+            match self
+                .try_session(browser, account, beginning.clone())
+                .await?
+            {
+                Begun::Session(session, lifetime, sid) => {
+                    return Ok(Some((session, lifetime, sid)));
+                }
+                Begun::TooLate => return Ok(None),
+                Begun::OldEnded => {}
+            }
+        }
+        Err(Failure::Unavailable { retry_after: 1 })
+    }
+
+    async fn try_session(
+        &self,
+        browser: &Browser,
+        account: &Account,
+        beginning: Beginning,
+    ) -> Result<Begun, Failure> {
         let inner = &self.inner;
         let now = self.now();
         let Beginning {
@@ -359,10 +396,9 @@ impl Provider {
             .writes
             .extend(self.noted_sign_in(account, browser).await?);
         match self.commit(commit).await? {
-            Committed::Done => Ok(Some((session, lifetime, sid))),
-            Committed::TooLate(at) if at < given => Ok(None),
-            // The old session ended in this very moment, by a sign-out in another window.
-            Committed::TooLate(_) => Err(Failure::Unavailable { retry_after: 1 }),
+            Committed::Done => Ok(Begun::Session(session, lifetime, sid)),
+            Committed::TooLate(at) if at < given => Ok(Begun::TooLate),
+            Committed::TooLate(_) => Ok(Begun::OldEnded),
         }
     }
 

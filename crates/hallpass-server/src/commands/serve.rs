@@ -40,6 +40,12 @@ pub(super) fn run(
     options: &cli::Serve,
     output: Output,
 ) -> Result<(), Failure> {
+    let served = serve(path, options, output);
+    telemetry::flush_log();
+    served
+}
+
+fn serve(path: Option<&Path>, options: &cli::Serve, output: Output) -> Result<(), Failure> {
     let (runtime, started) = apart(|| {
         let config = load(path)?;
         let log =

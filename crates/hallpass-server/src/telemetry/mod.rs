@@ -2,6 +2,7 @@
 
 mod engine;
 mod log_line;
+mod log_writer;
 pub mod metrics;
 mod postgres;
 mod reload;
@@ -12,6 +13,7 @@ use hallpass_store::KeyPhase;
 
 pub use engine::{watch_admission, watch_engine, watch_issuers, watch_shared_limits};
 pub use log_line::LogLine;
+pub use log_writer::{flush as flush_log, lost as lost_lines};
 pub use reload::{LogLevel, start_log};
 
 /// The name of a key's phase, in metrics and lists.

@@ -8,7 +8,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{fmt as lines, registry, reload};
 
-use super::LogLine;
+use super::{LogLine, log_writer::Lines};
 use crate::config::Log;
 
 /// Changes the level of the log.
@@ -36,11 +36,11 @@ impl fmt::Debug for LogLevel {
 /// Sends the log to standard error from now on.
 ///
 /// # Errors
-/// A log was set up before.
+/// A log was set up before, or there is no thread for it.
 pub fn start_log(log: &Log) -> Result<LogLevel, Box<dyn Error + Send + Sync>> {
     let (filter, handle) = reload::Layer::new(log.targets()?);
     let lines = lines::layer()
-        .with_writer(std::io::stderr)
+        .with_writer(Lines::start()?)
         .event_format(LogLine { format: log.format });
     registry().with(lines).with(filter).try_init()?;
     Ok(LogLevel(Box::new(move |filter| handle.reload(filter))))

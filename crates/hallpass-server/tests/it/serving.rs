@@ -522,3 +522,34 @@ fn the_demo_is_for_this_machine_only_and_says_what_is_open() {
     let log = Serving::start(&folder, &["--demo"]).stop();
     assert!(log.contains("may register a client"), "{log}");
 }
+
+#[test]
+fn a_log_that_nobody_reads_delays_no_answer_and_says_what_was_lost() {
+    let folder = Folder::new();
+    folder.write(
+        "hallpass.toml",
+        "log.level = 'trace'\nprotocol.signing_algs = ['ES256']",
+    );
+    // Its standard error is a pipe, which holds 64 KiB.
+    let mut server = Serving::start(&folder, &["--config", "hallpass.toml"]);
+    let lost = |server: &Serving| {
+        let metrics = server.metrics();
+        let mut lines = metrics.lines();
+        let line = lines.find(|line| line.starts_with("hallpass_log_lines_lost_total"));
+        let count = line.unwrap().rsplit_once(' ').unwrap().1;
+        count.parse::<u64>().unwrap()
+    };
+    let mut asked = 0;
+    while lost(&server) == 0 {
+        for _ in 0..100 {
+            assert_eq!(server.get("/.well-known/openid-configuration").status, 200);
+        }
+        asked += 100;
+        assert!(
+            asked < 20_000,
+            "nothing was ever lost: are there lines at all?"
+        );
+    }
+    // Whoever reads again is told.
+    server.logs(&["WARN", "lines of the log were lost"]);
+}

@@ -7,7 +7,9 @@ use std::sync::{
 
 use hallpass_core::authorization_details::{DetailType, Member};
 use hallpass_provider::ports::BackchannelDevice;
-use hallpass_store::{BoxFuture, StoreError};
+use hallpass_store::{
+    Answer as StoreAnswer, Around, BoxFuture, MemoryStore, Store, StoreError, Verb,
+};
 use hallpass_testkit::{Answer, Ask, Op, Setup, Tokens};
 use hallpass_types::{IssuerId, Secret, Subject};
 use serde_json::{Value, json};
@@ -399,4 +401,55 @@ async fn details_are_shown_before_they_are_allowed() {
     alice.send(decide(action, "allow")).await;
     let body = poll(&op, "bank", &id).await.json();
     assert_eq!(body["authorization_details"][0]["amount"], "12.50 EUR");
+}
+
+/// A store that counts how often it is asked for what waits.
+struct Counting {
+    store: MemoryStore,
+    asked: AtomicUsize,
+}
+
+impl Around for Counting {
+    fn inner(&self) -> &dyn Store {
+        &self.store
+    }
+
+    fn around<'a, T: Send + 'a>(
+        &'a self,
+        verb: Verb,
+        ask: impl FnOnce() -> StoreAnswer<'a, T>,
+    ) -> StoreAnswer<'a, T> {
+        if verb == Verb::Waiting {
+            self.asked.fetch_add(1, Ordering::Relaxed);
+        }
+        ask()
+    }
+}
+
+#[tokio::test]
+async fn what_was_answered_costs_nothing_any_more_whoever_looks() {
+    let store = Arc::new(Counting {
+        store: MemoryStore::new(),
+        asked: AtomicUsize::new(0),
+    });
+    let op = setup().store(store.clone()).start().await;
+    let mut alice = at_approvals(&op, "alice").await;
+    let cost = || store.asked.swap(0, Ordering::Relaxed);
+    let mut costs = Vec::new();
+    for round in 0..60 {
+        let id = begin(&op, "bank", &[]).await;
+        let action = actions(&mut alice).await.remove(0);
+        let answer = alice.send(decide(&action, "allow")).await;
+        assert_eq!(answer.status, 303, "{round}");
+        op.clock.advance(1);
+        Tokens::of(&poll(&op, "bank", &id).await);
+        costs.push(cost());
+    }
+    // As much in the last round as in the second.
+    let (early, late) = (costs[2], costs[59]);
+    assert!(late <= early.saturating_add(2), "{costs:?}");
+    // One that waits is still there to be answered.
+    begin(&op, "bank", &[]).await;
+    begin(&op, "bank2", &[]).await;
+    assert_eq!(actions(&mut alice).await.len(), 2);
 }

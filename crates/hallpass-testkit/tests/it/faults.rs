@@ -1,11 +1,12 @@
 //! What clients see when the store fails, and that nothing is lost or won by it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use hallpass_store::MemoryStore;
+use hallpass_store::{Answer as StoreAnswer, Around, Commit, MemoryStore, Store, Verb, Write};
 use hallpass_testkit::{
     Answer, Ask, Browser, Op, Request, Setup, Tokens, fault::Breakable, fixture,
 };
+use hallpass_types::{IssuerId, Key, Opaque, Session};
 use serde_json::json;
 
 async fn breakable() -> (Op, Arc<Breakable>) {
@@ -229,4 +230,74 @@ async fn public_documents_need_no_store() {
     ] {
         assert_eq!(browser.get(path).await.status, 200, "{path}");
     }
+}
+
+/// A store in which somebody else ends sessions before everything that is written.
+struct Leaving {
+    store: MemoryStore,
+    ends: Mutex<Vec<(IssuerId, Key<Session>)>>,
+}
+
+impl Around for Leaving {
+    fn inner(&self) -> &dyn Store {
+        &self.store
+    }
+
+    fn around<'a, T: Send + 'a>(
+        &'a self,
+        verb: Verb,
+        ask: impl FnOnce() -> StoreAnswer<'a, T>,
+    ) -> StoreAnswer<'a, T> {
+        let ends = match verb == Verb::Commit {
+            true => self.ends.lock().unwrap().clone(),
+            false => Vec::new(),
+        };
+        let asked = ask();
+        Box::pin(async move {
+            for (issuer, key) in ends {
+                let commit = Commit {
+                    spends: Vec::new(),
+                    writes: vec![Write::EndSession(key)],
+                };
+                self.store.commit(issuer, commit).await?;
+            }
+            asked.await
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_sign_out_in_another_window_does_not_turn_away_who_signs_in_at_that_moment() {
+    let store = Arc::new(Leaving {
+        store: MemoryStore::new(),
+        ends: Mutex::new(Vec::new()),
+    });
+    let op = Setup::default().store(store.clone()).start().await;
+    let mut browser = op.browser();
+    browser.sign_in("alice").await;
+    let held = browser.cookie("session").unwrap().to_owned();
+    let key = Opaque::<Session>::parse(&held).unwrap().key();
+    let again = Request::of("first", "openid").with("prompt", "login");
+    let answer = browser.send(again.get()).await;
+    let page = browser.follow(&answer).await.text();
+    let password = fixture::password("alice");
+    // They read the page with one session, and the sign-out comes between their reading and their writing.
+    store
+        .ends
+        .lock()
+        .unwrap()
+        .push((op.provider.issuer_id(), key));
+    let typed = [("username", "alice"), ("password", password)];
+    let answer = browser.press(&page, "login", "sign-in", &typed).await;
+    assert_eq!(answer.status, 303, "{}", answer.text());
+    let code = answer.location();
+    assert!(code.contains("code="), "{code}");
+    let now = browser.cookie("session").unwrap();
+    assert_ne!(now, held);
+    // What was ended stays ended, and what began is there.
+    let issuer = op.provider.issuer_id();
+    let inner = &store.store;
+    assert_eq!(inner.session(issuer, key).await.unwrap(), None);
+    let new = Opaque::<Session>::parse(now).unwrap().key();
+    assert!(inner.session(issuer, new).await.unwrap().is_some());
 }

@@ -194,6 +194,13 @@ impl Metrics {
             self.observe_gauge(name, help, read);
         }
         self.observe(
+            "hallpass_log_lines_lost",
+            "Lines of the log that nobody took",
+            Observe::Counter(Box::new(|| {
+                vec![(Vec::new(), crate::telemetry::lost_lines())]
+            })),
+        );
+        self.observe(
             "process_cpu_seconds",
             "Processor time",
             Observe::Seconds(Box::new(process::cpu_seconds)),
