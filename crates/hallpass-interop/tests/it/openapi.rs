@@ -124,7 +124,7 @@ fn whatever_is_made_of_the_document_no_answer_is_undocumented_or_a_failure_of_ou
         .args(["--header", &format!("Authorization: Bearer {token}")])
         .args(["--checks", CHECKS])
         .args(["--phases", "examples,coverage,fuzzing"])
-        .args(["--max-time", "75", "--max-examples", "8", "--workers", "1"])
+        .args(["--max-time", "45", "--max-examples", "8", "--workers", "1"])
         .arg("--generation-deterministic")
         .args([
             "--request-timeout",

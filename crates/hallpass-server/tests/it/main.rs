@@ -9,6 +9,7 @@ mod code_providers;
 mod commands;
 mod crash;
 mod dashboard;
+mod deployed;
 mod doctor;
 mod front;
 mod growth;
