@@ -544,7 +544,8 @@ fn a_log_that_nobody_reads_delays_no_answer_and_says_what_was_lost() {
         for _ in 0..100 {
             // Two lines each.
             let kind = "content-type: application/x-www-form-urlencoded\r\n";
-            assert_eq!(server.post("/token", kind, "grant_type=x").status, 401);
+            let answer = server.post("/token", kind, "grant_type=x");
+            assert!(matches!(answer.status, 401 | 429), "{}", answer.body);
         }
         asked += 100;
         assert!(
