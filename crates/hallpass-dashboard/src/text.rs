@@ -115,15 +115,15 @@ mod tests {
 
     #[test]
     fn spans_are_written_in_their_largest_unit_and_read_again() {
-        for (seconds, text) in [
+        for (length, text) in [
             (0, "0s"),
             (90, "90s"),
             (600, "10m"),
             (7200, "2h"),
             (1_209_600, "14d"),
         ] {
-            assert_eq!(span(seconds), text);
-            assert_eq!(seconds(text), Some(seconds));
+            assert_eq!(span(length), text);
+            assert_eq!(seconds(text), Some(length));
         }
         assert_eq!(seconds("45"), Some(45));
         for text in [
