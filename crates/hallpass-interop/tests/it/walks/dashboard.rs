@@ -399,6 +399,8 @@ async fn l40_l41_users_activity_and_authenticators_are_seen_and_every_page_can_b
     walk.open("/dashboard/p/default").await;
     assert_eq!(browser.text("#active-this-month").await, "1");
     assert_eq!(browser.text("#sign-ins").await, "1");
+    assert_eq!(browser.text("#sessions-now").await, "1");
+    browser.find("#months .chart-bar").await;
     browser.find("#authenticators li").await;
     walk.look("dashboard-overview").await;
     for (nav, name) in [
@@ -417,7 +419,9 @@ async fn l40_l41_users_activity_and_authenticators_are_seen_and_every_page_can_b
         walk.look(&format!("dashboard-{name}")).await;
     }
     walk.open("/dashboard/p/default/users").await;
-    browser.click("#users tbody a").await;
+    let row = "#users tr:has(.last time) ";
+    assert_eq!(browser.text(&format!("{row}.passkeys")).await, "1");
+    browser.click(&format!("{row}a")).await;
     browser.find("[data-credential=passkey]").await;
     browser.find("[data-session]").await;
     walk.look("dashboard-user").await;

@@ -6,6 +6,7 @@ mod dashboard;
 mod elsewhere;
 mod looks;
 mod operated;
+mod operators;
 mod passkeys;
 mod plain;
 mod upstream;

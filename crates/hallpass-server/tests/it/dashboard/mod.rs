@@ -2,6 +2,7 @@
 
 mod applications;
 mod logos;
+mod many;
 mod operators;
 mod pages;
 pub(crate) mod person;
