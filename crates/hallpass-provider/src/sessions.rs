@@ -103,7 +103,7 @@ impl Provider {
             if alive.is_empty() {
                 return Ok(count);
             }
-            count += alive.len();
+            count = alive.len().saturating_add(count);
             let writes = self.end_sessions(alive);
             let spends = Vec::new();
             self.commit(Commit { spends, writes }).await?;
