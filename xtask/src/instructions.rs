@@ -262,7 +262,7 @@ fn written(before: &str, found: &[(&'static str, u64)]) -> String {
         let name = row.name();
         let now = found.iter().find(|(row, _)| *row == name);
         let earlier = read(before).find(|(row, _)| *row == name);
-        if let Some(number) = now.map(|(_, n)| *n).or(earlier.map(|(_, n)| n)) {
+        if let Some(number) = now.map(|(_, n)| *n).or_else(|| earlier.map(|(_, n)| n)) {
             text.push_str(&format!("{name} {number}\n"));
         }
     }

@@ -80,7 +80,7 @@ fn dialling(text: &str) -> Option<usize> {
     let code = text.split("\n#[cfg(test)]\nmod tests").next()?;
     let is_code = |line: &str| !line.trim_start().starts_with("//");
     let dials = |line: &str| is_code(line) && WAYS.iter().any(|way| line.contains(way));
-    code.lines().position(dials).map(|at| at + 1)
+    code.lines().position(dials).map(|at| at.saturating_add(1))
 }
 
 #[cfg(test)]

@@ -253,7 +253,12 @@ fn unproved(
 ) {
     let folded = |claims: &Map<String, Value>| {
         let value = claims.get(told)?;
-        Some(value.as_str().map(str::to_lowercase).ok_or(value.clone()))
+        Some(
+            value
+                .as_str()
+                .map(str::to_lowercase)
+                .ok_or_else(|| value.clone()),
+        )
     };
     if !claims.contains_key(told) {
         claims.remove(proved);

@@ -24,7 +24,7 @@ use crate::{
     Failure, Provider, Refusal,
     browser::{Browser, Pending, PendingDevice, SetCookies, binding_digest, is_binding},
     issue::{self, NoToken},
-    ports::{Account, Event, PageKind},
+    ports::{Account, Event, page_for},
 };
 
 /// What the browser gets.
@@ -591,19 +591,5 @@ impl Person {
             standing: self.standing(),
             policy: &provider.inner.policy,
         }
-    }
-}
-
-/// The page that asks a question.
-#[must_use]
-pub fn page_for(prompt: Prompt) -> PageKind {
-    match prompt {
-        Prompt::Consent => PageKind::Consent,
-        Prompt::SelectAccount => PageKind::SelectAccount,
-        Prompt::Create => PageKind::SignUp,
-        Prompt::Organization => PageKind::Organization,
-        Prompt::Own => PageKind::Own,
-        // Proving who you are answers every question that pages do not know yet.
-        Prompt::Login | _ => PageKind::Login,
     }
 }

@@ -44,13 +44,14 @@ use hallpass_types::ClientId;
 
 use crate::{Failure, Provider, ports::Event};
 
+pub use crate::ports::page_for;
 pub use account::{ConnectionView, Done as AccountDone, SessionView};
 pub use admin::Caller;
 pub use approvals::{Approval, Approvals};
 pub use asked::{ResourceView, ScopeView};
 pub use authenticate::Endpoint;
 pub(crate) use authenticate::Urls;
-pub use authorize::{Answer, Answered, PageError, page_for};
+pub use authorize::{Answer, Answered, PageError};
 pub(crate) use authorize::{Person, SignedIn};
 pub use backchannel_answer::{BackchannelAnswer, BackchannelOutcome};
 pub use credentials::{Removed, TotpOffer};

@@ -1,5 +1,6 @@
 //! Where a person is sent when something must be asked.
 
+use hallpass_core::interaction::Prompt;
 use serde::{Deserialize, Serialize};
 
 /// The pages that an authorization or logout request may need.
@@ -24,6 +25,20 @@ pub enum PageKind {
     SignedOut,
     /// Your device is connected, or is not.
     DeviceDone,
+}
+
+/// The page that asks a question.
+#[must_use]
+pub fn page_for(prompt: Prompt) -> PageKind {
+    match prompt {
+        Prompt::Consent => PageKind::Consent,
+        Prompt::SelectAccount => PageKind::SelectAccount,
+        Prompt::Create => PageKind::SignUp,
+        Prompt::Organization => PageKind::Organization,
+        Prompt::Own => PageKind::Own,
+        // Proving who you are answers every question that pages do not know yet.
+        Prompt::Login | _ => PageKind::Login,
+    }
 }
 
 /// Says where the pages are. The built-in pages answer paths under the issuer; an embedder may name any URL of its own.

@@ -27,7 +27,7 @@ pub use events::{Event, Events, NoEvents};
 pub use fetcher::{
     ExchangeRequest, Exchanged, FetchError, FetchRequest, Fetched, Fetcher, NoFetcher, PostRequest,
 };
-pub use interaction::{Interaction, PageKind};
+pub use interaction::{Interaction, PageKind, page_for};
 pub use mail::{Letter, Letters, Mail, MailCode, MailError, MailLink, Mailer, Message};
 pub use own_prompts::{OwnPrompts, PromptAbout};
 pub use people::{ByOperator, Change, NewAccount, People, PersonalAccount, Prepared, Unfit};

@@ -130,7 +130,7 @@ fn providers_that_a_folder_does_not_name_stay_until_pruning_is_said() {
     let pruned = changes(&applied(&folder, &["--prune"]));
     assert_eq!(pruned, ["change project acme"]);
     assert_eq!(held(&folder).as_array().unwrap().len(), 2);
-    let one = &ACME[..ACME.find("[providers.google]").unwrap()];
+    let (one, _) = ACME.split_once("[providers.google]").unwrap();
     folder.write("code/acme.toml", one);
     let (_, plan) = json_of(&folder, &["plan", "code"]);
     assert_eq!(plan["not_in_folder"][0]["id"], "google", "{plan}");

@@ -106,7 +106,7 @@ fn kill_9_leaves_every_project_as_it_was_answered_or_one_step_further_with_as_ma
             let (name, done) = told.recv().unwrap();
             all.insert(name, done);
         }
-        office.server.signal("-KILL");
+        office.server.kill();
         let (name, done) = worker.join().unwrap();
         answered(&told, &mut all);
         let under_way = (name, done);

@@ -208,6 +208,12 @@ impl Serving {
         );
     }
 
+    /// Kills it, and waits until nothing is left of it.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Waits until it has ended by itself, which is a failure; what it logged.
     pub(crate) fn ends(mut self) -> String {
         let mut log = String::new();

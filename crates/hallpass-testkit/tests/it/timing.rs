@@ -101,15 +101,23 @@ fn ranks_that_differ_are_seen_and_those_that_do_not_are_not() {
 /// the whole.
 #[track_caller]
 fn assert_alike<const N: usize>(classes: [&str; N], quartiles: [Duration; N], allowed: Duration) {
+    if let Some(problem) = unlike(classes, quartiles, allowed) {
+        panic!("{problem}");
+    }
+}
+
+/// The first class that is told apart.
+fn unlike<const N: usize>(
+    classes: [&str; N],
+    quartiles: [Duration; N],
+    allowed: Duration,
+) -> Option<String> {
     let noise = quartiles[0].abs_diff(quartiles[1]);
     let allowed = allowed.max(noise * 3);
-    for (class, time) in classes.iter().zip(quartiles) {
+    classes.iter().zip(quartiles).find_map(|(class, time)| {
         let away = time.abs_diff(quartiles[0]).min(time.abs_diff(quartiles[1]));
-        assert!(
-            away <= allowed,
-            "{class}: {away:?} of {allowed:?}, {quartiles:?}"
-        );
-    }
+        (away > allowed).then(|| format!("{class}: {away:?} of {allowed:?}, {quartiles:?}"))
+    })
 }
 
 /// Accounts whose passwords cost a millisecond or more each, of anna and ben and of dora, who is disabled.
@@ -284,12 +292,19 @@ async fn a_sign_in_takes_as_long_whatever_made_the_hash() {
     assert!(bare[6].abs_diff(bare[2]) > bare[2] / 4, "{bare:?}");
     let wait = Duration::from_millis(120);
     let accounts = accounts.with_refusal(wait);
-    let times = refusals(&op, &accounts, 20).await;
-    let all = times.iter().all(|time| *time >= wait);
-    assert!(all, "{times:?}");
     let classes = ["known", "again", "unknown", "bcrypt", "pbkdf2", "scrypt"];
     let all: [&str; 7] = std::array::from_fn(|of| classes.get(of).copied().unwrap_or("argon2"));
-    assert_alike(all, times, Duration::from_millis(2));
+    // A difference that is there is there each time; one that a busy machine makes is not.
+    let mut problem = None;
+    for _ in 0..3 {
+        let times = refusals(&op, &accounts, 20).await;
+        assert!(times.iter().all(|time| *time >= wait), "{times:?}");
+        problem = unlike(all, times, Duration::from_millis(2));
+        if problem.is_none() {
+            break;
+        }
+    }
+    assert_eq!(problem, None);
 }
 
 // TK-58: the time tells neither who is a client nor how much of a secret is right

@@ -281,9 +281,10 @@ async fn a_fragment_does_not_reach_a_host_whose_name_begins_like_ours() {
             metadata.insert("redirect_uris".to_owned(), json!([LIKE]));
         })
         .await;
+    let leads_to = [LIKE, "https://idp.test/authorize"];
     world
         .us
-        .knows_client("first", &json!({"redirect_uris": [LIKE]}));
+        .knows_client("first", &json!({"redirect_uris": leads_to}));
     let mut browser = world.us.browser();
     let request = Request::of("first", "openid").with("redirect_uri", LIKE);
     let url = depart_for(&mut browser, "idp", &request).await;

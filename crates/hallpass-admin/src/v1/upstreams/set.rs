@@ -180,10 +180,10 @@ mod tests {
     use super::*;
 
     fn object(value: Value) -> Map<String, Value> {
-        match value {
-            Value::Object(members) => members,
-            other => panic!("{other}"),
-        }
+        let Value::Object(members) = value else {
+            panic!("{value}");
+        };
+        members
     }
 
     #[test]

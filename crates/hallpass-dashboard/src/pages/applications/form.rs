@@ -28,8 +28,11 @@ const STANDARD: &[(&str, &str)] = &[
     ),
 ];
 
-/// Lifetimes that an application may have for itself, with what each is about and what counts without one.
-const LIFETIMES: &[(&str, &str, fn(&Lifetimes) -> i64)] = &[
+/// A member of the metadata, what it is about, and what counts without one.
+type Lifetime = (&'static str, &'static str, fn(&Lifetimes) -> i64);
+
+/// Lifetimes that an application may have for itself.
+const LIFETIMES: &[Lifetime] = &[
     ("access_token_lifetime", "Access tokens", |all| {
         all.access_token
     }),

@@ -371,6 +371,9 @@ async fn full(name: &str) -> Option<Full> {
     let webhook = browser.address().await;
     let webhook = webhook.path().rsplit('/').next().unwrap().to_owned();
     walk.open(&format!("{here}/scopes")).await;
+    browser
+        .script("document.querySelector('#custom details').open = true")
+        .await;
     browser.fill("input#scope-name", "orders:read").await;
     browser.fill("input#scope-title", "Your orders").await;
     browser.click("button#save-scope").await;

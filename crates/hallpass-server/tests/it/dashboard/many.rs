@@ -34,7 +34,7 @@ fn costs(desk: &Desk, person: &mut Person, path: &str) -> (u64, String) {
             continue;
         }
         assert_eq!(page.status, 200, "{path}: {}", page.body);
-        least = least.min(asked(desk) - before);
+        least = least.min(asked(desk).saturating_sub(before));
         body = page.body;
     }
     assert!(!body.is_empty(), "{path} was never answered");

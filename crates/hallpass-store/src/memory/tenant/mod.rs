@@ -512,16 +512,6 @@ impl Tenant {
         }
     }
 
-    /// Inserts or replaces a user whose name is known to be free or its own.
-    fn put_user(&mut self, user: UserRecord) {
-        if let Some(old) = self.users.get(&user.subject) {
-            self.names.remove(&old.username_key);
-        }
-        self.names
-            .insert(user.username_key.clone(), user.subject.clone());
-        self.users.insert(user.subject.clone(), user);
-    }
-
     fn write(&mut self, write: Write) {
         match write {
             Write::Code(key, record) => {

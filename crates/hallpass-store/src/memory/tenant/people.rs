@@ -4,9 +4,19 @@ use hallpass_core::record::{ActivityRecord, ConsentRecord, SessionRecord};
 use hallpass_types::{Bucket, ClientId, Key, Session, Subject, Timestamp};
 
 use super::{Tenant, Undo};
-use crate::{ActivityPlace, MAX_PAGE, MOST_COUNTED, operator_of_person};
+use crate::{ActivityPlace, MAX_PAGE, MOST_COUNTED, UserRecord, operator_of_person};
 
 impl Tenant {
+    /// Inserts or replaces a user whose name is known to be free or its own.
+    pub(super) fn put_user(&mut self, user: UserRecord) {
+        if let Some(old) = self.users.get(&user.subject) {
+            self.names.remove(&old.username_key);
+        }
+        self.names
+            .insert(user.username_key.clone(), user.subject.clone());
+        self.users.insert(user.subject.clone(), user);
+    }
+
     pub(in crate::memory) fn count_sessions(&self, from: Bucket) -> u64 {
         let counted = self.sessions.keys().filter(|key| key.bucket >= from);
         let most = usize::try_from(MOST_COUNTED).unwrap_or(usize::MAX);
