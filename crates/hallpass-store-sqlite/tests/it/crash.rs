@@ -232,7 +232,7 @@ async fn a_process_that_is_killed_at_any_instant_loses_nothing_that_it_acknowled
 #[tokio::test]
 async fn what_a_failing_disk_did_not_take_is_not_acknowledged() {
     let (program, args) = child_command();
-    for blocks in [900, 1000, 1300, 2100] {
+    for blocks in [1100, 1200, 1500, 2100] {
         let folder = Folder::new();
         let mut all = Acknowledged::new();
         // Without the signal, writing beyond the limit is an error.

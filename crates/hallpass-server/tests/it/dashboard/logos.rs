@@ -28,6 +28,7 @@ fn send(desk: &Desk, person: &mut Person, form: &[(&str, &str)]) -> Answer {
     person.send_form(&desk.server, LOOK, LOOK, &form)
 }
 
+#[track_caller]
 fn sign_in_page(desk: &Desk) -> String {
     let mut somebody = Person::default();
     let asked = somebody.get(&desk.server, "/p/acme/account");

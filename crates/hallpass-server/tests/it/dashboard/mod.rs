@@ -11,6 +11,8 @@ mod settings;
 mod users;
 mod webhooks;
 
+use std::time::{Duration, Instant};
+
 use crate::process::{Folder, Serving};
 
 use person::{PASSWORD, Person, hidden, location};
@@ -57,6 +59,13 @@ impl Desk {
                 "--project",
                 "acme",
             ]);
+        }
+        // What another process made is known here a second later at most.
+        let since = Instant::now();
+        while ["acme", "other"].map(|name| desk.server.get(&format!("/p/{name}/jwks")).status)
+            != [200, 200]
+        {
+            assert!(since.elapsed() < Duration::from_secs(10));
         }
         desk
     }

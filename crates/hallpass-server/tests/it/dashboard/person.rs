@@ -92,11 +92,14 @@ impl Person {
 }
 
 /// Where an answer sends the browser, below the issuer.
+#[track_caller]
 pub(crate) fn location(server: &Serving, answer: &Answer) -> String {
     let issuer = server.said["issuer"].as_str().unwrap();
     let mut lines = answer.head.lines();
     let found = lines.find_map(|line| line.strip_prefix("location: "));
-    let found = found.unwrap_or_else(|| panic!("{}", answer.head));
+    let Some(found) = found else {
+        panic!("{}{}", answer.head, answer.body);
+    };
     found.strip_prefix(issuer).unwrap().to_owned()
 }
 
