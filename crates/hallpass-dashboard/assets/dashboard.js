@@ -109,6 +109,14 @@
     });
     document.getElementById('download-key').addEventListener('click', () => kept && download('private-key.pem', kept.pem));
     document.getElementById('download-jwk').addEventListener('click', () => kept && download('private-key.jwk.json', kept.jwk));
+    // Shown once: a browser may keep the page whole and bring it back with its button.
+    window.addEventListener('pagehide', () => {
+      kept = null;
+      shown.textContent = '';
+      panel.hidden = true;
+      document.getElementById('jwk').value = '';
+      document.getElementById('key-made').textContent = '';
+    });
   } else if (generate) {
     generate.disabled = true;
   }

@@ -376,6 +376,9 @@ async fn full(name: &str) -> Option<Full> {
         .await;
     browser.fill("input#scope-name", "orders:read").await;
     browser.fill("input#scope-title", "Your orders").await;
+    browser
+        .fill("input#scope-description", "See what you have ordered")
+        .await;
     browser.click("button#save-scope").await;
     browser.find("#done").await;
     Some(Full {
@@ -433,9 +436,13 @@ async fn axe_finds_no_barrier_on_any_page_of_the_dashboard_and_nothing_is_too_wi
                     .filter((one) => one.checkVisibility() && !one.disabled && one.tabIndex < 0);
                 return skipped.map((one) => one.outerHTML)";
             assert_eq!(browser.script(reach).await, json!([]), "{path}");
-            browser.press("\u{e004}").await;
-            let first = "return document.activeElement.className";
-            assert_eq!(browser.script(first).await, json!("skip"), "{path}");
+            // Where a field has the focus from the start, the next one follows it.
+            let begins = "return document.querySelector('[autofocus]') === null";
+            if browser.script(begins).await == json!(true) {
+                browser.press("\u{e004}").await;
+                let first = "return document.activeElement.className";
+                assert_eq!(browser.script(first).await, json!("skip"), "{path}");
+            }
         }
     }
 }
