@@ -76,8 +76,8 @@ pub(crate) async fn passkeys_in_a_flood(setup: &Setup, mut report: Report) -> Re
     require(a_second >= RATE / 10, || {
         format!("there was no flood: {a_second} a second")
     })?;
-    // Where everything else runs beside it, single pauses are the machine's.
-    let slack = Duration::from_millis(if setup.long { 20 } else { 400 });
+    // In the short form everything else runs beside it and there are few samples: what it notices is a server that gives up.
+    let slack = Duration::from_millis(if setup.long { 20 } else { 2000 });
     for (what, before, then) in [
         ("passkey sign-in", &keys, &keys_then),
         ("refresh", &base, &during),
