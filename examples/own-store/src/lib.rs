@@ -248,6 +248,10 @@ impl Store for OwnStore {
         self.read(|rows| rows.signing_keys(issuer))
     }
 
+    fn keys_changed(&self, since: Timestamp, after: Option<IssuerId>) -> Answer<'_, Vec<IssuerId>> {
+        self.read(|rows| rows.keys_changed(since, after))
+    }
+
     fn participants(&self, issuer: IssuerId, session: Key<Session>) -> Answer<'_, Vec<ParticipantRecord>> {
         self.read(|rows| rows.participants(issuer, session))
     }

@@ -102,6 +102,21 @@ impl<T: ReadableTable<&'static [u8], &'static [u8]>> Rows<T> {
         Ok(self.all(of, Kind::SigningKey)?.into_iter().map(|(_, record)| record).collect())
     }
 
+    pub fn keys_changed(&self, since: Timestamp, after: Option<IssuerId>) -> Read<Vec<IssuerId>> {
+        let mut changed = Vec::new();
+        for (of, _) in self.numbers(after)? {
+            let root = self.get::<RootRecord>(&key(of, Kind::Root, &[]))?;
+            let keys = self.signing_keys(of)?;
+            if root.is_some_and(|root| root.changed_at >= since)
+                || keys.iter().any(|key| key.changed_at() >= since)
+            {
+                changed.push(of);
+            }
+        }
+        changed.truncate(MAX_PAGE);
+        Ok(changed)
+    }
+
     pub fn directory(&self, of: IssuerId) -> Read<Directory> {
         Ok(self.get(&key(of, Kind::Directory, &[]))?.unwrap_or_default())
     }
