@@ -169,7 +169,8 @@ impl<T: ReadableTable<&'static [u8], &'static [u8]>> Rows<T> {
 
     pub fn count_sessions(&self, of: IssuerId, from: Bucket) -> Read<u64> {
         let first = key(of, Kind::Session, &[&from.0.to_be_bytes()]);
-        let rows = self.between::<SessionRecord>(&first, &crate::rows::behind(&key(of, Kind::Session, &[])))?;
+        let rows =
+            self.between::<SessionRecord>(&first, &crate::rows::behind(&key(of, Kind::Session, &[])))?;
         rows.take(1_000_000).map(|row| row.map(|_| 1)).sum()
     }
 
