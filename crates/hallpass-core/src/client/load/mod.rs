@@ -154,24 +154,6 @@ const KNOWN: &[&str] = &[
     "tos_uri",
 ];
 
-impl ClientRecord {
-    /// The origins at which a browser application of this client is, if it is a public client. Read from the metadata as it
-    /// was stored, for a look at many clients.
-    #[must_use]
-    pub fn browser_origins(&self) -> Vec<String> {
-        let member = |name: &str| self.metadata.get(name);
-        let public = member("token_endpoint_auth_method").and_then(Value::as_str) == Some("none");
-        let uris = member("redirect_uris").and_then(Value::as_array);
-        match uris {
-            Some(uris) if public => {
-                let uris = uris.iter().filter_map(Value::as_str).map(str::to_owned);
-                origins(&uris.collect::<Vec<_>>())
-            }
-            Some(_) | None => Vec::new(),
-        }
-    }
-}
-
 impl Client {
     /// Makes the typed client of a record. Its metadata must be the result of [`metadata::normalize`].
     ///
