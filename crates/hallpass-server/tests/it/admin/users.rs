@@ -96,6 +96,30 @@ fn l40_people_are_made_found_changed_and_deleted() {
     assert_eq!(names(&office.get(USERS)), "");
 }
 
+#[test]
+fn s26_a_subject_outlives_a_name_and_is_never_given_again() {
+    let office = office();
+    let named = |name: &str| {
+        let made = office.post(USERS, &json!({ "username": name }));
+        made["subject"].as_str().unwrap().to_owned()
+    };
+    let bob = named("Bob");
+    let path = format!("{USERS}/{bob}");
+    let changed = office.change("PATCH", &path, &json!({"username": "robert"}));
+    assert_eq!(
+        (changed["subject"].as_str(), changed["username"].as_str()),
+        (Some(bob.as_str()), Some("robert"))
+    );
+    // The old name is somebody else's now, and so is the new one when its owner is gone.
+    let second = named("bob");
+    office.change("DELETE", &path, &Value::Null);
+    let third = named("robert");
+    let mut all = vec![bob, second, third];
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), 3, "{all:?}");
+}
+
 // L3
 #[test]
 fn l03_the_same_name_in_two_projects_is_two_people() {
