@@ -27,6 +27,7 @@ mod client_secrets;
 mod codes;
 mod consent;
 mod consent_in_full;
+mod cross_use;
 mod custom_grants;
 mod device;
 mod device_limits;

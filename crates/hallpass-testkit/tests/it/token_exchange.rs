@@ -10,14 +10,14 @@ use hallpass_testkit::{
 use serde_json::{Value, json};
 
 const TYPE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
-const SECRET: &str = "hpk_orders-0123456789abcdefghijklmnopqrstuvw";
+pub(crate) const SECRET: &str = "hpk_orders-0123456789abcdefghijklmnopqrstuvw";
 
 /// `orders` serves the first API and may ask for tokens of the second one.
 async fn start() -> Op {
     setup(|_| ()).start().await
 }
 
-fn setup(change: impl FnOnce(&mut ExchangeRule) + Send + 'static) -> Setup {
+pub(crate) fn setup(change: impl FnOnce(&mut ExchangeRule) + Send + 'static) -> Setup {
     let seed = |id: &'static str, grants: Value| Seed {
         id,
         secret: Some(SECRET),
