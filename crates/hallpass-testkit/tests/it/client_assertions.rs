@@ -2,7 +2,7 @@
 
 use hallpass_jose::{JwsAlgorithm, SigningKey, base64url};
 use hallpass_testkit::{
-    Answer, Ask, Browser, Op,
+    Answer, Ask, Browser, Op, Setup,
     assertion::{self, JWT_BEARER},
     fixture,
 };
@@ -457,4 +457,144 @@ async fn a_secret_signs_with_hmac_of_its_own_client_only() {
             .await,
         "Basic",
     );
+}
+
+// TK-32: a key that the client has given up
+#[tokio::test]
+async fn a_key_that_the_client_took_away_signs_no_more() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    assert_eq!(
+        token(&mut browser, &signed(&op, "before", |_| ()))
+            .await
+            .status,
+        200
+    );
+    let next = SigningKey::generate(JwsAlgorithm::ES256).unwrap();
+    let keys = json!({"keys": [next.public_jwk().to_public_value()]});
+    op.change_client("pkjwt", |metadata| {
+        metadata.insert("jwks".to_owned(), keys);
+    })
+    .await;
+    assert_refused(
+        &token(&mut browser, &signed(&op, "after", |_| ())).await,
+        "the old key",
+    );
+    let claims = assertion::claims("pkjwt", op.clock.seconds(), "next");
+    let jwt = assertion::sign(&next, &claims);
+    assert_eq!(token(&mut browser, &jwt).await.status, 200);
+}
+
+// TK-33: the algorithm that was registered, and no other of a key that is there
+#[tokio::test]
+async fn a_client_that_registered_an_algorithm_uses_no_other() {
+    let (es, rs) = (fixture::pkjwt_key(), fixture::rsa_key());
+    let ed = SigningKey::generate(JwsAlgorithm::EdDSA).unwrap();
+    let keys = [es, rs, &ed].map(|key| key.public_jwk().to_public_value());
+    let own = json!({"jwks": {"keys": keys}, "token_endpoint_auth_signing_alg": "ES256"});
+    let op = Setup::default().metadata("pkjwt", &own).start().await;
+    let mut browser = op.browser();
+    let claims = |jti: &str| assertion::claims("pkjwt", op.clock.seconds(), jti).to_string();
+    for (algorithm, key) in [("RS256", rs), ("PS256", rs), ("EdDSA", &ed), ("ES256", es)] {
+        let header = json!({"alg": algorithm, "kid": key.kid()});
+        let jwt = assertion::sign_with_header(key, &header, claims(algorithm).as_bytes());
+        let answer = token(&mut browser, &jwt).await;
+        if algorithm == "ES256" {
+            assert_eq!(answer.status, 200, "{}", answer.text());
+        } else {
+            assert_refused(&answer, algorithm);
+        }
+    }
+    // Where none was registered, the key decides.
+    let own = json!({"jwks": {"keys": [rs.public_jwk().to_public_value()]}});
+    let op = Setup::default().metadata("pkjwt", &own).start().await;
+    let claims = assertion::claims("pkjwt", op.clock.seconds(), "rs").to_string();
+    for (algorithm, status) in [("ES256", 401), ("RS256", 200)] {
+        let header = json!({"alg": algorithm, "kid": rs.kid()});
+        let jwt = assertion::sign_with_header(rs, &header, claims.as_bytes());
+        let answer = token(&mut op.browser(), &jwt).await;
+        assert_eq!(answer.status, status, "{algorithm}: {}", answer.text());
+    }
+}
+
+// TK-33, TK-38: keys of small order, under which one signature is good for every message
+#[tokio::test]
+async fn a_key_of_small_order_is_no_key() {
+    let op = Op::with(|policy| policy.registration.open = true).await;
+    let mut browser = op.browser();
+    let point = |hex: &str| {
+        let bytes: Vec<u8> = (0..hex.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+            .collect();
+        base64url::encode(bytes)
+    };
+    // The eight points of small order of edwards25519, as they are encoded.
+    for hex in [
+        "0100000000000000000000000000000000000000000000000000000000000000",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "0000000000000000000000000000000000000000000000000000000000000080",
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+    ] {
+        let key = json!({"kty": "OKP", "crv": "Ed25519", "x": point(hex), "kid": "small"});
+        let metadata = json!({"redirect_uris": ["https://new.test/cb"],
+            "grant_types": ["authorization_code", "client_credentials"],
+            "token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": [key]}});
+        let answer = browser.send(Ask::json("/register", &metadata)).await;
+        if answer.status == 400 {
+            continue;
+        }
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        // R the neutral element, S zero: good for every message where nobody looks at the order of the key.
+        let id = answer.json()["client_id"].as_str().unwrap().to_owned();
+        let mut forged = vec![1];
+        forged.resize(64, 0);
+        for number in 0..16 {
+            let claims = assertion::claims(&id, op.clock.seconds(), &format!("{hex}{number}"));
+            let header = json!({"alg": "EdDSA", "kid": "small"});
+            let jwt = assertion::compact(&header, claims.to_string().as_bytes(), &forged);
+            assert_refused(&token(&mut browser, &jwt).await, hex);
+        }
+    }
+}
+
+// TK-29: pushed here, a token there; and after a restart
+#[tokio::test]
+async fn an_assertion_is_used_up_for_every_endpoint_of_every_node() {
+    let op = Setup::default().sqlite().start().await;
+    let mut browser = op.browser();
+    let request = hallpass_testkit::Request::of("pkjwt", "openid").0;
+    let jwt = signed(&op, "pushed", |_| ());
+    let mut pairs: Vec<(&str, &str)> = request
+        .iter()
+        .filter(|(name, _)| name != "client_id")
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    pairs.push(("client_assertion_type", JWT_BEARER));
+    pairs.push(("client_assertion", &jwt));
+    let pushed = Ask::form("/par", &pairs);
+    assert_eq!(browser.send(pushed.clone()).await.status, 201);
+    // Another node over the same store is what a process is that starts again.
+    let node = op.another_node().await;
+    for mut browser in [op.browser(), node.browser()] {
+        for path in ["/token", "/introspect", "/revoke"] {
+            assert_refused(&browser.send(ask(path, &jwt)).await, path);
+        }
+        assert_refused(&browser.send(pushed.clone()).await, "/par");
+    }
+    // A request that failed for another reason has used it up, too.
+    let jwt = signed(&op, "failed", |_| ());
+    let failing = [
+        ("grant_type", "client_credentials"),
+        ("scope", "nothing-of-the-kind"),
+        ("client_assertion_type", JWT_BEARER),
+        ("client_assertion", &jwt),
+    ];
+    let answer = browser.form("/token", &failing).await;
+    assert_eq!(answer.error(), "invalid_scope");
+    assert_refused(&token(&mut node.browser(), &jwt).await, "after a failure");
 }

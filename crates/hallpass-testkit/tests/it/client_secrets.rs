@@ -1,7 +1,10 @@
 //! Clients that authenticate with a secret, or name themselves.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use hallpass_core::client::ClientRecord;
+use hallpass_store::{Commit, Write};
 use hallpass_testkit::{Answer, Ask, Op, fixture};
+use hallpass_types::{ClientId, Secret};
 
 const CREDENTIALS: &[(&str, &str)] = &[("grant_type", "client_credentials")];
 
@@ -286,4 +289,72 @@ async fn a_public_client_has_no_secret_to_show() {
             (401, "invalid_client")
         );
     }
+}
+
+// TK-26, TK-27: a megabyte
+#[tokio::test]
+async fn a_credential_without_end_is_refused_and_not_looked_at() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let huge = "a".repeat(1_000_000);
+    let pairs = [
+        CREDENTIALS[0],
+        ("client_id", "post"),
+        ("client_secret", &huge),
+    ];
+    assert_eq!(browser.form("/token", &pairs).await.status, 413);
+    let pairs = [CREDENTIALS[0], ("client_id", &huge)];
+    assert_eq!(browser.form("/token", &pairs).await.status, 413);
+    for kilobytes in [64, 256] {
+        let text = "a".repeat(kilobytes * 1024);
+        let answer = browser.send(basic(format!("web:{text}").as_bytes())).await;
+        assert!(
+            matches!(answer.status, 400 | 401 | 431),
+            "{kilobytes}: {}",
+            answer.status
+        );
+    }
+    assert_eq!(browser.call("web", "/token", CREDENTIALS).await.status, 200);
+}
+
+// TK-27: a secret that was replaced, and one whose time is over
+#[tokio::test]
+async fn a_secret_that_was_replaced_or_is_over_opens_nothing() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let (store, issuer) = (op.provider.store(), op.provider.issuer_id());
+    let id = ClientId::parse("web").unwrap();
+    let put = async |record: ClientRecord| {
+        let commit = Commit {
+            spends: Vec::new(),
+            writes: vec![Write::Client(Box::new(record))],
+        };
+        store.commit(issuer, commit).await.unwrap();
+        // A change by another process is seen after a second at the latest.
+        op.clock.advance(1);
+    };
+    let ask = |secret: &str| Ask::form("/token", CREDENTIALS).basic("web", secret);
+    let (first, second) = (
+        fixture::secret("web"),
+        "hpk_second-0123456789abcdefghijklmnopqrs",
+    );
+    assert_eq!(browser.send(ask(first)).await.status, 200);
+    let mut record = store.client(issuer, &id).await.unwrap().unwrap();
+    let secret = Secret::new(second.to_owned());
+    let metadata = record.metadata.clone();
+    let (_, new) = op
+        .provider
+        .new_record(id.clone(), metadata, Some(&secret), record.origin);
+    record.secret = new.secret;
+    record.secret_sealed = new.secret_sealed;
+    put(record.clone()).await;
+    assert_challenged(&browser.send(ask(first)).await, "replaced");
+    assert_eq!(browser.send(ask(second)).await.status, 200);
+    record.secret_expires_at = Some(op.provider.now().plus(60));
+    put(record).await;
+    op.clock.advance(58);
+    assert_eq!(browser.send(ask(second)).await.status, 200);
+    op.clock.advance(1);
+    assert_challenged(&browser.send(ask(second)).await, "over");
+    assert_challenged(&browser.send(ask(first)).await, "replaced, and over");
 }

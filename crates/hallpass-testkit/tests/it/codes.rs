@@ -1,7 +1,7 @@
 //! Authorization codes: what they are bound to, and that they work once.
 
 use hallpass_testkit::{
-    Answer, Browser, Op, Request, Tokens, assertion, fixture, flow, flow::VERIFIER,
+    Answer, Ask, Browser, Op, Request, Tokens, assertion, fixture, flow, flow::VERIFIER,
 };
 use hallpass_types::Secret;
 use serde_json::Value;
@@ -480,4 +480,168 @@ async fn a_token_is_for_the_resource_that_was_granted() {
         assertion::payload(&again.access)["aud"],
         Value::from(fixture::API1)
     );
+}
+
+// TK-06: of another flow
+#[tokio::test]
+async fn the_verifier_of_another_flow_is_as_wrong_as_any() {
+    const OTHER: &str = "another-verifier-of-fifty-characters-for-a-flow-00";
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    for client in ["web", "spa"] {
+        let mine = Request::of(client, "openid");
+        let theirs = mine.clone().with("code_challenge", &flow::challenge(OTHER));
+        for (taken, wrong, right) in [(&mine, OTHER, VERIFIER), (&theirs, VERIFIER, OTHER)] {
+            let code = browser.code("alice", taken).await;
+            let unused = browser.code("alice", taken).await;
+            for verifier in [wrong, right] {
+                let change = [("code_verifier", Some(verifier))];
+                let answer = redeem_with(&mut browser, client, &code, &change).await;
+                assert_invalid_grant(&answer, client);
+            }
+            let change = [("code_verifier", Some(right))];
+            let answer = redeem_with(&mut browser, client, &unused, &change).await;
+            assert_eq!(answer.status, 200, "{client}: {}", answer.text());
+        }
+    }
+}
+
+// TK-04, TK-18: what is real gets no further without a credential, or with one of another method, and is not used up
+#[tokio::test]
+async fn a_real_code_or_refresh_token_is_no_credential() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let wrong_secret = "hpk_wrong-0123456789abcdefghijklmnopqrstuvwx";
+    for client in ["web", "post", "sjwt", "pkjwt"] {
+        let tokens = browser.code_flow(client, "openid offline_access").await;
+        let request = Request::of(client, "openid");
+        let code = browser.code("alice", &request).await;
+        let redemption = [
+            ("grant_type", "authorization_code"),
+            ("code", code.as_str()),
+            ("redirect_uri", flow::redirect_uri(client)),
+            ("code_verifier", VERIFIER),
+        ];
+        let refreshing = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", tokens.refresh()),
+        ];
+        for pairs in [&redemption[..], &refreshing] {
+            let named = [pairs, &[("client_id", client)]].concat();
+            let secret = match client {
+                "pkjwt" => wrong_secret,
+                _ => fixture::secret(client),
+            };
+            let posted = [&named[..], &[("client_secret", secret)]].concat();
+            let mut asks = vec![
+                ("nobody", Ask::form("/token", pairs)),
+                ("a name alone", Ask::form("/token", &named)),
+                ("no secret", Ask::form("/token", pairs).basic(client, "")),
+                (
+                    "a wrong secret",
+                    Ask::form("/token", pairs).basic(client, wrong_secret),
+                ),
+            ];
+            if client != "web" {
+                let ask = Ask::form("/token", pairs).basic(client, secret);
+                asks.push(("the header", ask));
+            }
+            if client != "post" {
+                asks.push(("the body", Ask::form("/token", &posted)));
+            }
+            for (what, ask) in asks {
+                let answer = browser.send(ask).await;
+                assert_eq!(
+                    (answer.status, answer.error().as_str()),
+                    (401, "invalid_client"),
+                    "{client}: {what}"
+                );
+            }
+        }
+        Tokens::of(&browser.redeem(client, &code).await);
+        Tokens::of(&browser.refresh(client, tokens.refresh()).await);
+    }
+}
+
+// TK-57, G10
+#[tokio::test]
+async fn what_a_grant_does_not_declare_changes_nothing_of_its_tokens() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let extra = [
+        ("expires_in", "999999"),
+        ("exp", "9999999999"),
+        ("sub", op.subject("bob").as_str()),
+        ("aud", fixture::API2),
+        ("cnf", r#"{"jkt":"x"}"#),
+        ("iss", "https://evil.test"),
+        ("acr", "high"),
+        ("amr", "hwk"),
+        ("auth_time", "1"),
+        ("nonce", "another"),
+        ("sid", "x"),
+        ("token_type", "N_A"),
+        ("claims", r#"{"id_token":{"email":null}}"#),
+        ("username", "bob"),
+        ("subject", "bob"),
+    ];
+    let request =
+        Request::of("web", "openid api:read offline_access").with("resource", fixture::API1);
+    let code = browser.code("alice", &request).await;
+    let changes: Vec<_> = extra.iter().map(|(n, v)| (*n, Some(*v))).collect();
+    let first = redeem_with(&mut browser, "web", &code, &changes).await;
+    let refresh = Tokens::of(&first).refresh().to_owned();
+    let mut pairs = vec![
+        ("grant_type", "refresh_token"),
+        ("refresh_token", refresh.as_str()),
+    ];
+    pairs.extend(extra);
+    let second = browser.call("web", "/token", &pairs).await;
+    let now = op.clock.seconds();
+    for answer in [&first, &second] {
+        let tokens = Tokens::of(answer);
+        assert_eq!(answer.json()["expires_in"], 600);
+        let access = assertion::payload(&tokens.access);
+        assert_eq!(access["exp"].as_i64(), Some(now + 600));
+        assert_eq!(access["aud"], fixture::API1);
+        assert_eq!(access["iss"], fixture::ISSUER);
+        assert_eq!(access.get("cnf"), None);
+        let id = op.verified("web", tokens.id.as_deref().unwrap());
+        for claims in [&access, &id] {
+            assert_eq!(claims["sub"], op.subject("alice").as_str());
+            assert_ne!(claims["auth_time"], 1);
+            assert_ne!(claims["acr"], "high");
+        }
+        assert!(id.get("nonce").is_none_or(|n| n == "the-nonce"), "{id}");
+        assert_eq!(id.get("email"), None);
+    }
+}
+
+// TK-59: signed out everywhere, by themselves or by an operator
+#[tokio::test]
+async fn a_code_dies_with_every_session_of_its_person() {
+    let op = Op::start().await;
+    let node = op.another_node().await;
+    let alice = op.subject("alice").clone();
+    let (mut browser, mut elsewhere) = (op.browser(), node.browser());
+    for way in ["sessions", "everything", "another session"] {
+        let request = Request::of("web", "openid");
+        let code = browser.code("alice", &request).await;
+        match way {
+            "sessions" => drop(op.provider.end_sessions_of(&alice).await.unwrap()),
+            "everything" => {
+                let issuer = op.provider.issuer_id();
+                op.accounts.end_all(issuer, &alice).await.unwrap();
+            }
+            _ => {
+                let mut other = op.browser();
+                let tokens = other.code_flow("web", "openid").await;
+                let hint = tokens.id.unwrap();
+                other.query("/logout", &[("id_token_hint", &hint)]).await;
+                assert_eq!(elsewhere.redeem("web", &code).await.status, 200, "{way}");
+                continue;
+            }
+        }
+        assert_invalid_grant(&elsewhere.redeem("web", &code).await, way);
+    }
 }

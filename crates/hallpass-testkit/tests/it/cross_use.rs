@@ -1,9 +1,7 @@
 //! Everything that is handed out here, shown at every place that it is not for.
 
 use hallpass_core::introspect::JWT_MEDIA;
-use hallpass_testkit::{
-    Answer, Ask, Browser, Op, Prover, Request, assertion, fixture, html, wire,
-};
+use hallpass_testkit::{Answer, Ask, Browser, Op, Prover, Request, assertion, fixture, html, wire};
 use serde_json::json;
 
 use super::{backchannel, device};
@@ -288,7 +286,12 @@ async fn nothing_is_a_request_but_what_was_pushed() {
         ] {
             let pairs = [("client_id", "web"), ("request_uri", uri.as_str())];
             let answer = browser.form("/authorize", &pairs).await;
-            assert_eq!(answer.status, 400, "{what}: {:?}", answer.header("location"));
+            assert_eq!(
+                answer.status,
+                400,
+                "{what}: {:?}",
+                answer.header("location")
+            );
             assert_eq!(answer.header("location"), None, "{what}");
         }
     }
@@ -303,7 +306,12 @@ async fn nothing_is_a_request_but_what_was_pushed() {
         let allow = [("decision", "allow"), ("scope.openid", "yes")];
         let ask = Ask::form(&target, &allow).header("Origin", fixture::ISSUER);
         let answer = browser.send(ask).await;
-        assert_eq!(answer.status, 400, "{what}: {:?}", answer.header("location"));
+        assert_eq!(
+            answer.status,
+            400,
+            "{what}: {:?}",
+            answer.header("location")
+        );
     }
 }
 

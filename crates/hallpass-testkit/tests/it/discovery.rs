@@ -129,7 +129,7 @@ async fn published_keys_are_public_keys_with_unique_names() {
 async fn every_origin_may_read_public_documents_without_credentials() {
     let op = Op::start().await;
     let mut browser = op.browser();
-    for path in [METADATA, "/jwks"] {
+    for path in [METADATA, "/.well-known/oauth-authorization-server", "/jwks"] {
         for method in ["GET", "HEAD", "OPTIONS"] {
             let ask = Ask::new(method, path)
                 .header("Origin", "https://anywhere.test")
@@ -140,6 +140,8 @@ async fn every_origin_may_read_public_documents_without_credentials() {
                 Some("*"),
                 "{method} {path}"
             );
+            let credentials = answer.header("access-control-allow-credentials");
+            assert_eq!(credentials, None, "{method} {path}");
         }
         for method in ["POST", "PUT", "DELETE", "PATCH"] {
             assert_eq!(
@@ -366,4 +368,168 @@ async fn of_two_rotations_at_once_each_key_is_retired_once() {
     let in_phase = |phase| keys.iter().filter(|k| k.phase == phase).count();
     assert_eq!(in_phase(KeyPhase::Active), 2);
     assert_eq!(in_phase(KeyPhase::Retiring), done);
+}
+
+// JW-01: a request line that names a host
+#[tokio::test]
+async fn a_request_line_with_another_host_changes_nothing() {
+    for issuer in ["https://op.test", "https://op.test/t1"] {
+        let op = Setup::default().issuer(issuer).start().await;
+        let path = issuer.trim_start_matches("https://op.test");
+        for document in [
+            format!("{path}{METADATA}"),
+            format!("/.well-known/oauth-authorization-server{path}"),
+            format!("{path}/jwks"),
+        ] {
+            let exchange = async |line: &str, host: &str| {
+                let text =
+                    format!("GET {line} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+                Answer::parse(&wire::exchange(op.address(), text.as_bytes()).await)
+            };
+            let plain = exchange(&document, "op.test").await;
+            assert_eq!(plain.status, 200, "{document}");
+            for base in [
+                "http://evil.test",
+                "https://evil.test:1",
+                "https://op.test@evil.test",
+                "http://op.test",
+                "https://op.test.evil.test",
+            ] {
+                for host in ["op.test", "evil.test"] {
+                    let answer = exchange(&format!("{base}{document}"), host).await;
+                    if answer.status == 200 {
+                        assert_eq!(answer.body, plain.body, "{base}{document}");
+                    } else {
+                        assert!(
+                            matches!(answer.status, 400 | 404 | 421),
+                            "{}",
+                            answer.status
+                        );
+                    }
+                    assert!(!answer.text().contains("evil"), "{base}{document}");
+                }
+            }
+        }
+    }
+}
+
+/// What a cache in front holds: whatever says that it may be held, under its method, host and path alone.
+struct Cache(std::collections::HashMap<String, Answer>);
+
+impl Cache {
+    async fn send(&mut self, op: &Op, ask: Ask) -> Answer {
+        let (cacheable, key) = (ask.method == "GET", ask.target.clone());
+        if let Some(held) = self.0.get(&key).filter(|_| cacheable) {
+            return held.clone();
+        }
+        let answer = op.browser().send(ask).await;
+        let control = answer.header("cache-control").unwrap_or_default();
+        let may = control.contains("public") || control.contains("max-age");
+        if cacheable && may && !control.contains("no-store") && !control.contains("private") {
+            assert_eq!(answer.status, 200, "{key}");
+            assert_eq!(answer.header("set-cookie"), None, "{key}");
+            let varies = answer.header("vary").unwrap_or_default();
+            assert!(matches!(varies, "" | "Accept-Encoding"), "{key}: {varies}");
+            self.0.insert(key, answer.clone());
+        }
+        answer
+    }
+}
+
+// JW-05
+#[tokio::test]
+async fn nobody_puts_anything_of_theirs_into_a_shared_cache() {
+    let op = Op::start().await;
+    let documents = [METADATA, "/.well-known/oauth-authorization-server", "/jwks"];
+    let others = [
+        "/",
+        "/sign-in",
+        "/authorize?client_id=web",
+        "/userinfo",
+        "/register/web",
+        "/logout",
+        "/account",
+        "/nowhere",
+    ];
+    #[rustfmt::skip]
+    let more = [
+        ("X-Host", "evil.test"), ("X-Forwarded-Server", "evil.test"), ("X-Forwarded-Scheme", "http"), ("X-Forwarded-Ssl", "off"),
+        ("X-Real-Ip", "6.6.6.6"), ("True-Client-Ip", "6.6.6.6"), ("X-Http-Host-Override", "evil.test"), ("X-Method-Override", "POST"),
+        ("Origin", "https://evil.test"), ("Origin", "null"), ("Authorization", "Bearer x"), ("DPoP", "x"), ("Accept-Encoding", "gzip"),
+        ("Sec-Fetch-Site", "cross-site"), ("User-Agent", "zq<svg/onload=1>"), ("Referer", "https://evil.test/"), ("Cache-Control", "no-cache"),
+        ("Pragma", "no-cache"), ("Upgrade-Insecure-Requests", "1"), ("Expect", "x"), ("Via", "1.1 evil.test"), ("Max-Forwards", "0"),
+        ("Access-Control-Request-Method", "PUT"), ("X-Original-Host", "evil.test"), ("Front-End-Https", "off"),
+    ];
+    for document in documents {
+        let plain = op.browser().get(document).await;
+        for (name, value) in FORWARDED.iter().chain(&more) {
+            // The attacker comes first, whoever comes next gets what the cache holds.
+            let mut cache = Cache(std::collections::HashMap::new());
+            cache
+                .send(&op, Ask::get(document).header(name, value))
+                .await;
+            let next = cache.send(&op, Ask::get(document)).await;
+            assert_eq!((next.status, &next.body), (200, &plain.body), "{name}");
+            for header in [
+                "access-control-allow-origin",
+                "content-type",
+                "cache-control",
+                "etag",
+                "content-security-policy",
+            ] {
+                assert_eq!(next.header(header), plain.header(header), "{name}");
+            }
+        }
+        // Parameters that mean nothing here, and a method that has no body.
+        for query in ["?x=1", "?issuer=https://evil.test", "?", "?callback=alert"] {
+            let answer = op.browser().get(&format!("{document}{query}")).await;
+            assert_eq!((answer.status, &answer.body), (200, &plain.body), "{query}");
+        }
+        let head = op.browser().send(Ask::new("HEAD", document)).await;
+        assert_eq!(head.header("etag"), plain.header("etag"), "{document}");
+    }
+    // What is for one person or one moment is held by nobody. `oracle::check` demands no-store.
+    let mut cache = Cache(std::collections::HashMap::new());
+    for path in others {
+        cache.send(&op, Ask::get(path)).await;
+    }
+    assert!(cache.0.is_empty());
+}
+
+// JW-02: from one issuer's path into another's
+#[tokio::test]
+async fn no_spelling_of_a_path_leads_from_one_issuer_to_another() {
+    let one = Setup::default().issuer("https://op.test/t1").start().await;
+    for path in [
+        "/t1/../t2/.well-known/openid-configuration",
+        "/t1/..;/t2/.well-known/openid-configuration",
+        "/t1/%2e%2e/t2/jwks",
+        "/t1/..%2ft2/jwks",
+        "/t1%2f..%2ft1/jwks",
+        "/t1//jwks",
+        "//t1/jwks",
+        "/t1/./jwks",
+        "/t1;/jwks",
+        "/T1/jwks",
+        "/t1%00/jwks",
+        "/%741/jwks",
+        "/t1\\jwks",
+        "/t1/jwks/",
+        "/.well-known/oauth-authorization-server/t1/",
+        "/.well-known/oauth-authorization-server/t1/../t1",
+        "/.well-known/oauth-authorization-server//t1",
+        "/.well-known/oauth-authorization-server/t2",
+        "/.well-known/oauth-authorization-server",
+        "/.well-known/openid-configuration/t2",
+    ] {
+        let bytes = wire::exchange(one.address(), &Ask::get(path).to_bytes()).await;
+        let answer = Answer::parse(&bytes);
+        assert!(
+            matches!(answer.status, 400 | 404),
+            "{path}: {}",
+            answer.status
+        );
+        assert!(!answer.text().contains("jwks_uri"), "{path}");
+        assert!(!answer.text().contains("\"kty\""), "{path}");
+    }
 }

@@ -513,3 +513,190 @@ async fn a_token_that_is_no_good_here_uses_no_proof_up() {
         refused(&answer, 401, "invalid_token");
     }
 }
+
+// TK-45: what is not there at all, and keys that are worth nothing
+#[tokio::test]
+async fn a_proof_that_lacks_something_or_has_a_worthless_key_gets_no_token() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let prover = Prover::default();
+    let now = op.clock.seconds();
+    let good = || Prover::claims("POST", "/token", now);
+    let mut wrong = Vec::new();
+    for name in ["typ", "alg", "jwk"] {
+        let mut header = prover.header();
+        header.as_object_mut().unwrap().remove(name);
+        wrong.push((name, prover.sign(&header, &good())));
+    }
+    let jwk = prover.header()["jwk"].clone();
+    let swapped = json!({"kty": "EC", "crv": "P-256", "x": jwk["y"], "y": jwk["x"]});
+    for (what, name, value) in [
+        ("typ without its end", "typ", json!("dpop")),
+        ("typ of an access token", "typ", json!("at+jwt")),
+        ("typ twice", "typ", json!("dpop+jwt, dpop+jwt")),
+        ("alg in small letters", "alg", json!("es256")),
+        ("another curve", "alg", json!("ES384")),
+        ("extension", "crit", json!(["x"])),
+        ("unencoded", "b64", json!(false)),
+        (
+            "no curve",
+            "jwk",
+            json!({"kty": "EC", "x": jwk["x"], "y": jwk["y"]}),
+        ),
+        ("off the curve", "jwk", swapped),
+        (
+            "a secret",
+            "jwk",
+            json!({"kty": "oct", "k": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}),
+        ),
+        ("a list", "jwk", json!([jwk])),
+        ("text", "jwk", json!(jwk.to_string())),
+        ("a set", "jwk", json!({"keys": [jwk]})),
+        (
+            "small order",
+            "jwk",
+            json!({"kty": "OKP", "crv": "Ed25519",
+            "x": base64url::encode([0; 32])}),
+        ),
+        (
+            "short RSA",
+            "jwk",
+            json!({"kty": "RSA", "e": "AQAB", "n": base64url::encode([0xc3; 128])}),
+        ),
+    ] {
+        let mut header = prover.header();
+        header[name] = value;
+        wrong.push((what, prover.sign(&header, &good())));
+    }
+    for (what, name, value) in [
+        ("jti is a number", "jti", json!(1)),
+        ("jti is a list", "jti", json!(["x"])),
+        ("jti without end", "jti", json!("x".repeat(10_000))),
+        ("htm is a list", "htm", json!(["POST"])),
+        ("htm is null", "htm", Value::Null),
+        ("htu is an object", "htu", json!({"a": 1})),
+        ("htu is null", "htu", Value::Null),
+        ("htu is empty", "htu", json!("")),
+        ("htu is a path", "htu", json!("/token")),
+        (
+            "htu has a name in it",
+            "htu",
+            json!("https://a@op.test/token"),
+        ),
+        (
+            "htu of another port",
+            "htu",
+            json!("https://op.test:8443/token"),
+        ),
+        ("iat is a text of digits", "iat", json!(now.to_string())),
+        ("iat is null", "iat", Value::Null),
+        ("iat is huge", "iat", json!(1e300)),
+        ("iat is before time", "iat", json!(-1)),
+    ] {
+        let mut claims = good();
+        claims[name] = value;
+        wrong.push((what, prover.sign(&prover.header(), &claims)));
+    }
+    let proof = prover.post("/token", now);
+    wrong.push(("padded", format!("{proof}=")));
+    wrong.push(("four parts", format!("{proof}.x")));
+    wrong.push(("two proofs in one header", format!("{proof}, {proof}")));
+    wrong.push(("an empty header", String::new()));
+    wrong.push(("long", "a".repeat(7_000)));
+    for (what, proof) in wrong {
+        let answer = browser.send(machine(&browser).header("DPoP", &proof)).await;
+        assert_eq!(
+            (answer.status, &*answer.error()),
+            (400, "invalid_dpop_proof"),
+            "{what}: {}",
+            answer.text()
+        );
+    }
+    // None of that has used up the good one.
+    let answer = browser.send(machine(&browser).header("DPoP", &proof)).await;
+    Tokens::of_type(&answer, "DPoP");
+}
+
+// TK-46: a process that starts again has forgotten nothing
+#[tokio::test]
+async fn a_proof_stays_used_until_it_is_too_old_whoever_is_asked() {
+    let op = Setup::default().sqlite().start().await;
+    let prover = Prover::default();
+    let mut browser = op.browser();
+    let proof = prover.post("/token", op.clock.seconds());
+    let ask = machine(&browser).header("DPoP", &proof);
+    Tokens::of_type(&browser.send(ask.clone()).await, "DPoP");
+    for seconds in [0, 5, 60, 234, 1, 1, 3600] {
+        op.clock.advance(seconds);
+        op.provider.purge().await.unwrap();
+        let later = op.another_node().await;
+        refused(
+            &later.browser().send(ask.clone()).await,
+            400,
+            "invalid_dpop_proof",
+        );
+    }
+}
+
+// TK-48: old ones, other nodes', other clients', other issuers'
+#[tokio::test]
+async fn a_nonce_is_good_at_every_node_of_its_issuer_for_a_while_and_for_every_client() {
+    let setup = || Setup::default().policy(|policy| policy.dpop.nonce = DpopNonce::Always);
+    let op = setup().start().await;
+    let node = setup().joining(&op).start().await;
+    let other = setup()
+        .beside(&op, "https://other.test", "other")
+        .start()
+        .await;
+    let prover = Prover::default();
+    let nonce = async |op: &Op| {
+        let mut browser = op.browser();
+        let mut claims = Prover::claims("POST", "/token", op.clock.seconds());
+        claims["htu"] = json!(format!("{}/token", op.provider.policy().issuer.as_str()));
+        let proof = prover.sign(&prover.header(), &claims);
+        let answer = browser.send(machine(&browser).header("DPoP", &proof)).await;
+        refused(&answer, 400, "use_dpop_nonce");
+        answer.header("dpop-nonce").unwrap().to_owned()
+    };
+    let with = |nonce: &str| {
+        let mut claims = Prover::claims("POST", "/token", op.clock.seconds());
+        claims["nonce"] = json!(nonce);
+        prover.sign(&prover.header(), &claims)
+    };
+    let first = nonce(&op).await;
+    assert_eq!(nonce(&node).await, first, "every node says the same");
+    let foreign = nonce(&other).await;
+    for client in ["machine", "web"] {
+        for place in [&op, &node] {
+            let mut browser = place.browser();
+            let grant = [("grant_type", "client_credentials")];
+            let ask = browser.ask_as(client, "/token", &grant);
+            let answer = browser.send(ask.header("DPoP", &with(&first))).await;
+            Tokens::of_type(&answer, "DPoP");
+            let ask = browser.ask_as(client, "/token", &grant);
+            let answer = browser.send(ask.header("DPoP", &with(&foreign))).await;
+            refused(&answer, 400, "use_dpop_nonce");
+        }
+    }
+    // The one before is still taken when there is a newer one, and ends at every node with the same second.
+    let mut newest = first.clone();
+    let mut lived = 0;
+    while lived < 1800 {
+        op.clock.advance(30);
+        lived += 30;
+        let mut browser = node.browser();
+        let answer = browser
+            .send(machine(&browser).header("DPoP", &with(&first)))
+            .await;
+        newest = answer.header("dpop-nonce").unwrap().to_owned();
+        if answer.status != 200 {
+            refused(&answer, 400, "use_dpop_nonce");
+            let mut browser = op.browser();
+            let ask = machine(&browser).header("DPoP", &with(&first));
+            refused(&browser.send(ask).await, 400, "use_dpop_nonce");
+            break;
+        }
+    }
+    assert!((300..1800).contains(&lived), "{lived} s");
+    assert_ne!(newest, first);
+}

@@ -65,6 +65,13 @@ async fn keys_that_were_good_stay_while_their_address_answers_nonsense() {
         let answer = token(&op, &mut browser, &key, &format!("nonsense {number}")).await;
         assert_eq!(answer.status, 200, "{document:.30}: {}", answer.text());
     }
+    // Nor when nobody answers there.
+    op.fetcher.remove(JWKS_URI);
+    for number in 0..3 {
+        op.clock.advance(400);
+        let answer = token(&op, &mut browser, &key, &format!("nobody {number}")).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
     // Nobody else's key is taken meanwhile.
     let stranger = SigningKey::generate(JwsAlgorithm::ES256).unwrap();
     assert_eq!(

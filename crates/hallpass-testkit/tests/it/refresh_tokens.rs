@@ -362,3 +362,125 @@ async fn s14_a_client_has_lifetimes_of_its_own_and_nobody_elses_change() {
     let answer = browser.redeem("spa", &other).await;
     assert!(answered(&answer) > 60, "{}", answer.text());
 }
+
+// TK-23
+#[tokio::test]
+async fn where_offline_access_was_taken_away_an_old_token_is_of_no_use() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    for client in ["web", "spa"] {
+        let lasting = browser.code_flow(client, SCOPE).await;
+        let before = "openid profile email address phone offline_access api:read api:write";
+        for (scope, status) in [("openid email", 400), (before, 200), ("openid email", 400)] {
+            op.change_client(client, |metadata| {
+                metadata.insert("scope".to_owned(), json!(scope));
+            })
+            .await;
+            let answer = browser.refresh(client, lasting.refresh()).await;
+            assert_eq!(answer.status, status, "{client} {scope}: {}", answer.text());
+            if status == 400 {
+                assert_invalid_grant(&answer, scope);
+            }
+        }
+    }
+}
+
+// TK-19, TK-21: a scope that the client lost is not refreshed, and what is left is
+#[tokio::test]
+async fn a_scope_that_the_client_lost_is_left_out() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let tokens = browser.code_flow("web", SCOPE).await;
+    op.change_client("web", |metadata| {
+        metadata["scope"] = json!("openid offline_access");
+    })
+    .await;
+    let next = Tokens::of(&browser.refresh("web", tokens.refresh()).await);
+    assert_eq!(next.scope.as_deref(), Some("openid offline_access"));
+    let told = browser.userinfo(&next.access).await.json();
+    assert_eq!(told.get("email"), None, "{told}");
+    let pairs = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", tokens.refresh()),
+        ("scope", "openid email"),
+    ];
+    let answer = browser.call("web", "/token", &pairs).await;
+    assert_eq!(answer.error(), "invalid_scope");
+}
+
+// TK-20
+#[tokio::test]
+async fn an_api_that_is_gone_or_no_longer_the_clients_gets_no_new_tokens() {
+    let own = json!({"resources": [fixture::API1, fixture::API2]});
+    let op = Setup::default().metadata("web", &own).start().await;
+    // A node whose configuration does not have the first API any more.
+    let without = |policy: &mut hallpass_core::policy::Policy| {
+        policy.resources.retain(|r| r.identifier != fixture::API1);
+    };
+    let later = Setup::default().policy(without).joining(&op).start().await;
+    let mut browser = op.browser();
+    let request =
+        Request::of("web", "openid api:read offline_access").with("resource", fixture::API1);
+    let tokens = browser.flow_of("alice", "web", &request).await;
+    let plain = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", tokens.refresh()),
+    ];
+    let named = [plain[0], plain[1], ("resource", fixture::API1)];
+    Tokens::of(&browser.call("web", "/token", &named).await);
+    for pairs in [&plain[..], &named] {
+        let answer = later.browser().call("web", "/token", pairs).await;
+        assert_eq!(
+            (answer.status, answer.error().as_str()),
+            (400, "invalid_target"),
+            "the API is gone"
+        );
+    }
+    op.change_client("web", |metadata| {
+        metadata["resources"] = json!([fixture::API2]);
+    })
+    .await;
+    for pairs in [&plain[..], &named] {
+        let answer = browser.call("web", "/token", pairs).await;
+        assert_eq!(
+            (answer.status, answer.error().as_str()),
+            (400, "invalid_target"),
+            "it is another client's"
+        );
+    }
+}
+
+// TK-21: the person or the client is gone
+#[tokio::test]
+async fn nothing_is_refreshed_for_who_was_deleted() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let tokens = browser.code_flow("web", SCOPE).await;
+    let of_client = browser.code_flow("first", SCOPE).await;
+    let (store, issuer) = (op.provider.store(), op.provider.issuer_id());
+    let gone = hallpass_types::ClientId::parse("first").unwrap();
+    let commit = hallpass_store::Commit {
+        spends: Vec::new(),
+        writes: vec![hallpass_store::Write::DeleteClient(gone)],
+    };
+    store.commit(issuer, commit).await.unwrap();
+    op.clock.advance(1);
+    let answer = browser.refresh("first", of_client.refresh()).await;
+    assert_eq!(
+        (answer.status, answer.error().as_str()),
+        (401, "invalid_client")
+    );
+    assert_eq!(browser.userinfo(&of_client.access).await.status, 401);
+    assert!(!browser.is_active("web", &of_client.access).await);
+    // Their own account page takes the person away.
+    let page = browser.get("/account/delete").await.text();
+    let typed = [("typed", "alice")];
+    let deleted = browser
+        .press(&page, "delete", "delete-account", &typed)
+        .await;
+    assert!(deleted.status < 400, "{}", deleted.text());
+    let answer = browser.refresh("web", tokens.refresh()).await;
+    assert_invalid_grant(&answer, "deleted");
+    assert_eq!(browser.userinfo(&tokens.access).await.status, 401);
+    assert!(!browser.is_active("web", &tokens.access).await);
+}

@@ -234,3 +234,102 @@ async fn a_public_client_revokes_its_own_tokens_by_naming_itself() {
     assert_eq!(answer.status, 200);
     assert_eq!(browser.userinfo(&tokens.access).await.status, 401);
 }
+
+// RV-01, RV-02: a JWT, a token of a person's own API, and tokens that a stranger shows beside the owner's name
+#[tokio::test]
+async fn a_token_outlives_whatever_strangers_send() {
+    let op = Op::start().await;
+    let node = op.another_node().await;
+    let mut browser = op.browser();
+    let scope = "openid api:read offline_access";
+    for (api, rs) in [(fixture::API1, "rs1"), (fixture::API2, "rs2")] {
+        let request = Request::of("web", scope).with("resource", api);
+        let tokens = browser.flow_of("alice", "web", &request).await;
+        for token in [&tokens.access, tokens.refresh()] {
+            let pairs = [("token", token)];
+            let named = [pairs[0], ("client_id", "web")];
+            let both = [pairs[0], ("client_id", "web"), ("client_secret", "x")];
+            let web2 = fixture::secret("web2");
+            for (what, ask, status) in [
+                ("nobody", Ask::form("/revoke", &pairs), 401),
+                ("the owner's name", Ask::form("/revoke", &named), 401),
+                ("a wrong secret", Ask::form("/revoke", &both), 401),
+                (
+                    "a wrong secret in the header",
+                    Ask::form("/revoke", &pairs).basic("web", web2),
+                    401,
+                ),
+                (
+                    "the token itself",
+                    Ask::form("/revoke", &pairs).bearer(token),
+                    401,
+                ),
+                (
+                    "one client's secret, another's name",
+                    Ask::form("/revoke", &named).basic("web2", web2),
+                    401,
+                ),
+                (
+                    "switched off",
+                    Ask::form("/revoke", &pairs).basic("off", fixture::secret("off")),
+                    401,
+                ),
+            ] {
+                let answer = browser.send(ask).await;
+                assert!(
+                    answer.status == status || answer.status == 400,
+                    "{what}: {}",
+                    answer.status
+                );
+            }
+            // The API itself is no owner of it.
+            for stranger in [rs, "web2", "pkjwt", "machine"] {
+                let answer = browser.call(stranger, "/revoke", &pairs).await;
+                assert!(matches!(answer.status, 200 | 400), "{stranger}");
+            }
+        }
+        assert!(browser.is_active(rs, &tokens.access).await, "{api}");
+        Tokens::of(&browser.refresh("web", tokens.refresh()).await);
+        // RV-04, RV-07: and with its refresh token it ends, at each node.
+        let pairs = [("token", tokens.refresh())];
+        let answer = browser.call("web", "/revoke", &pairs).await;
+        assert_eq!(answer.status, 200);
+        for mut browser in [op.browser(), node.browser()] {
+            for caller in [rs, "web"] {
+                assert!(!browser.is_active(caller, &tokens.access).await, "{api}");
+            }
+            assert!(!browser.is_active("web", tokens.refresh()).await, "{api}");
+        }
+    }
+}
+
+// RV-08, G4: an error is JSON, too, and no script
+#[tokio::test]
+async fn no_answer_is_a_script_or_a_page() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let callback = ("callback", "alert(1)//");
+    for path in ["/revoke", "/introspect", "/token"] {
+        let target = format!("{path}?callback=alert(1)//&jsonp=x");
+        for pairs in [
+            &[callback][..],
+            &[callback, ("token", "")],
+            &[callback, ("token", fixture::MARKER)],
+            &[callback, ("grant_type", fixture::MARKER)],
+        ] {
+            let asks = [
+                Ask::form(&target, pairs),
+                Ask::form(&target, pairs).basic("web", "wrong"),
+                Ask::form(&target, pairs).basic("web", fixture::secret("web")),
+            ];
+            for ask in asks {
+                let ask = ask.header("Accept", "text/html, application/javascript");
+                let answer = browser.send(ask).await;
+                let empty = answer.status == 200 && answer.body.is_empty();
+                assert!(empty || answer.media() == "application/json", "{path}");
+                assert!(!answer.text().contains("alert"), "{path}");
+                assert!(empty || answer.json().is_object(), "{path}");
+            }
+        }
+    }
+}

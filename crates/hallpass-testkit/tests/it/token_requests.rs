@@ -501,3 +501,94 @@ async fn guessed_and_garbled_codes_and_refresh_tokens_get_one_and_the_same_answe
         [json!({"error": "invalid_grant", "error_description": "the grant is not valid"})]
     );
 }
+
+// TK-43: parameters of every other grant, and every other endpoint for clients
+#[tokio::test]
+async fn no_endpoint_for_clients_reads_a_parameter_that_stands_twice() {
+    let setup = super::device::setup().policy(|policy| policy.backchannel.enabled = true);
+    let op = setup
+        .client(super::backchannel::bank("bank", "poll"))
+        .start()
+        .await;
+    let mut browser = op.browser();
+    for (path, first, names) in [
+        (
+            "/token",
+            CREDENTIALS,
+            &[
+                "device_code",
+                "auth_req_id",
+                "assertion",
+                "subject_token",
+                "subject_token_type",
+                "actor_token",
+                "actor_token_type",
+                "requested_token_type",
+                "authorization_details",
+            ][..],
+        ),
+        (
+            "/device/auth",
+            ("scope", "openid"),
+            &[
+                "client_id",
+                "client_secret",
+                "claims",
+                "acr_values",
+                "unknown",
+            ],
+        ),
+        (
+            "/backchannel",
+            ("login_hint", "alice"),
+            &[
+                "scope",
+                "binding_message",
+                "requested_expiry",
+                "user_code",
+                "client_notification_token",
+                "acr_values",
+                "request",
+                "unknown",
+            ],
+        ),
+        (
+            "/par",
+            ("response_type", "code"),
+            &[
+                "client_id",
+                "redirect_uri",
+                "state",
+                "nonce",
+                "code_challenge",
+                "dpop_jkt",
+                "request",
+                "request_uri",
+                "unknown",
+            ],
+        ),
+    ] {
+        for name in names {
+            for (one, two) in [("a", "a"), ("a", "b"), ("", "b")] {
+                let pairs = [first, (name, one), (name, two)];
+                let client = if path == "/backchannel" {
+                    "bank"
+                } else {
+                    "web"
+                };
+                let secret = match client {
+                    "bank" => super::backchannel::SECRET,
+                    _ => fixture::secret(client),
+                };
+                let ask = Ask::form(path, &pairs).basic(client, secret);
+                let answer = browser.send(ask).await;
+                assert_eq!(
+                    (answer.status, answer.error().as_str()),
+                    (400, "invalid_request"),
+                    "{path}: {name} twice: {}",
+                    answer.text()
+                );
+            }
+        }
+    }
+}

@@ -532,3 +532,226 @@ async fn a_signed_answer_is_for_its_client_and_is_nothing_else() {
         assert!(!browser.is_active("web", &info.text()).await);
     }
 }
+
+// UI-07: ended by an operator or by the person at another browser, seen at another node
+#[tokio::test]
+async fn a_token_of_a_session_ends_with_all_sessions_and_any_with_everything() {
+    let op = Op::start().await;
+    let other = op.another_node().await;
+    let (issuer, alice) = (op.provider.issuer_id(), op.subject("alice").clone());
+    let mut elsewhere = other.browser();
+    for (way, lasting_ends) in [("sessions", false), ("everything", true)] {
+        let mut browser = op.browser();
+        let bound = browser.code_flow("web", "openid").await;
+        let lasting = browser.code_flow("web", "openid offline_access").await;
+        let mut bob = op.browser();
+        let bobs = bob
+            .flow_of("bob", "web", &Request::of("web", "openid"))
+            .await;
+        for token in [&bound, &lasting, &bobs] {
+            assert_eq!(elsewhere.userinfo(&token.access).await.status, 200);
+        }
+        match way {
+            "sessions" => {
+                assert_eq!(op.provider.end_sessions_of(&alice).await.unwrap(), 1);
+            }
+            _ => drop(op.accounts.end_all(issuer, &alice).await.unwrap()),
+        }
+        for node in [&other, &op] {
+            let mut browser = node.browser();
+            assert_invalid_token(&browser.userinfo(&bound.access).await, way);
+            assert!(!browser.is_active("web", &bound.access).await, "{way}");
+            let lives = browser.userinfo(&lasting.access).await.status == 200;
+            assert_eq!(lives, !lasting_ends, "{way}");
+            let renewed = browser.refresh("web", lasting.refresh()).await;
+            assert_eq!(renewed.status == 200, !lasting_ends, "{way}");
+            assert_eq!(browser.userinfo(&bobs.access).await.status, 200, "{way}");
+        }
+        // The session itself opens nothing more.
+        let silent = Request::of("web", "openid").with("prompt", "none");
+        assert_eq!(browser.send(silent.get()).await.error(), "login_required");
+    }
+}
+
+// UI-08: names of keys that lead elsewhere, and headers that say how to read
+#[tokio::test]
+async fn a_forged_header_finds_no_key() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let request = Request::of("web", "openid api:read").with("resource", fixture::API1);
+    let real = browser.flow_of("alice", "web", &request).await.access;
+    let keys = op.provider.signing_keys();
+    let active = keys.active(JwsAlgorithm::ES256).unwrap();
+    let stranger = SigningKey::generate(JwsAlgorithm::ES256).unwrap();
+    let claims = assertion::payload(&real).to_string();
+    let header = |name: &str, value: Value| {
+        let mut header = json!({"alg": "ES256", "kid": active.kid(), "typ": "at+jwt"});
+        header[name] = value;
+        header
+    };
+    assert!(browser.is_active("rs1", &real).await);
+    let own = |header: &Value| assertion::sign_with_header(active, header, claims.as_bytes());
+    let theirs = |header: &Value| assertion::sign_with_header(&stranger, header, claims.as_bytes());
+    let jwk = stranger.public_jwk().to_public_value();
+    let mut forged = Vec::new();
+    for (name, value) in [
+        ("kid", json!("../../../dev/null")),
+        ("kid", json!("' UNION SELECT 'AAAA'--")),
+        ("kid", json!("")),
+        ("kid", json!([active.kid()])),
+        ("kid", json!({"kid": active.kid()})),
+        ("kid", json!("k".repeat(5_000))),
+        ("jku", json!("https://evil.test/jwks")),
+        ("x5u", json!("https://169.254.169.254/")),
+        ("x5c", json!(["MIIB"])),
+        ("jwk", jwk),
+    ] {
+        forged.push((format!("{name} {value:.40}"), theirs(&header(name, value))));
+    }
+    for (name, value) in [
+        ("crit", json!(["exp"])),
+        ("crit", json!([])),
+        ("b64", json!(false)),
+        ("typ", json!("JWT")),
+        ("typ", json!("at+jwt+x")),
+        ("typ", json!(["at+jwt"])),
+        ("alg", json!("ES384")),
+        ("alg", json!("es256")),
+        ("alg", json!("RS256")),
+        ("kid", json!("another")),
+        ("zip", json!("DEF")),
+    ] {
+        forged.push((format!("{name} {value:.40}"), own(&header(name, value))));
+    }
+    for (what, token) in &forged {
+        assert_ne!(*token, real);
+        assert_invalid_token(&browser.userinfo(token).await, what);
+        assert!(!browser.is_active("rs1", token).await, "{what}");
+    }
+    assert_eq!(op.fetcher.asked(), Vec::<String>::new());
+    // The real one, cut and joined.
+    let parts: Vec<&str> = real.split('.').collect();
+    for text in [
+        format!("{}.{}.", parts[0], parts[1]),
+        format!("{}.{}", parts[0], parts[1]),
+        format!("{}..{}", parts[0], parts[2]),
+        format!("{real}.{}", parts[2]),
+        format!("{real}="),
+        format!("{}.{}.{}", parts[0], parts[2], parts[1]),
+    ] {
+        assert!(!browser.is_active("rs1", &text).await, "{text}");
+    }
+}
+
+// UI-10: what stands beside the standard claims is told to nobody who was not given it
+#[tokio::test]
+async fn what_no_scope_names_is_told_to_nobody() {
+    let op = Op::start().await;
+    let issuer = op.provider.issuer_id();
+    let claims = json!({
+        "email": "dora@example.test", "email_verified": true, "groups": ["admin"], "roles": ["root"],
+        "organization": "acme", "org_id": 7, "password_hash": "x", "tenant": "t1", "entitlements": ["all"],
+        "is_admin": true,
+    });
+    let new = |claims: &Value| hallpass_accounts::NewUser {
+        username: "dora".to_owned(),
+        password: Some(Secret::new("one more long pass phrase".to_owned())),
+        must_change: false,
+        claims: claims.as_object().unwrap().clone(),
+    };
+    // What the protocol says cannot even be stored.
+    for (name, value) in [
+        ("sub", json!("another")),
+        ("iss", json!("https://evil.test")),
+        ("aud", json!("x")),
+        ("exp", json!(1)),
+        ("act", json!({"sub": "x"})),
+        ("cnf", json!({"jkt": "x"})),
+        ("scope", json!("admin")),
+        ("client_id", json!("x")),
+        ("acr", json!("high")),
+        ("amr", json!(["hwk"])),
+        ("auth_time", json!(1)),
+        ("nonce", json!("x")),
+        ("sid", json!("x")),
+    ] {
+        let mut reserved = claims.clone();
+        reserved[name] = value;
+        let refused = op.accounts.create(issuer, new(&reserved)).await;
+        assert!(refused.is_err(), "{name}");
+    }
+    let dora = op
+        .accounts
+        .create(issuer, new(&claims))
+        .await
+        .unwrap()
+        .subject;
+    let mut browser = op.browser();
+    let wish = json!({"userinfo": {"groups": null, "roles": {"essential": true}, "org_id": null, "scope": null, "act": null},
+        "id_token": {"groups": null, "roles": null, "is_admin": null, "cnf": null, "act": null, "iss": null}});
+    let request = Request::of(
+        "web",
+        "openid profile email address phone api:read offline_access",
+    )
+    .with("claims", &wish.to_string());
+    let answer = browser.send(request.get()).await;
+    let page = browser.follow(&answer).await.text();
+    let typed = [
+        ("username", "dora"),
+        ("password", "one more long pass phrase"),
+    ];
+    let answer = browser.press(&page, "login", "sign-in", &typed).await;
+    let answer = browser.through_pages("dora", answer).await;
+    let code = wire::param(answer.location(), "code").unwrap();
+    let tokens = Tokens::of(&browser.redeem("web", &code).await);
+    let info = browser.userinfo(&tokens.access).await.json();
+    let id = op.verified("web", tokens.id.as_deref().unwrap());
+    assert_eq!(info["email"], "dora@example.test");
+    for (what, told) in [("UserInfo", &info), ("ID token", &id)] {
+        assert_eq!(told["sub"], dora.as_str(), "{what}");
+        for name in [
+            "groups",
+            "roles",
+            "organization",
+            "org_id",
+            "password_hash",
+            "tenant",
+            "entitlements",
+            "is_admin",
+            "act",
+            "scope",
+        ] {
+            assert_eq!(told.get(name), None, "{what}: {name}");
+        }
+    }
+}
+
+// UI-11, IN-08: nor does an API learn the local identifier of a person whom it knows by a pairwise client
+#[tokio::test]
+async fn a_pairwise_clients_tokens_for_an_api_name_nobody_by_the_local_identifier() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let own = browser.code_flow("pair", "openid").await.claims()["sub"].clone();
+    let local = op.subject("alice").as_str();
+    for (api, rs) in [(fixture::API1, "rs1"), (fixture::API2, "rs2")] {
+        let request = Request::of("pair", "openid api:read").with("resource", api);
+        let answer = browser.send(request.get()).await;
+        let Some(code) = wire::param(answer.location(), "code") else {
+            panic!("{api}: {}", answer.location());
+        };
+        let token = Tokens::of(&browser.redeem("pair", &code).await).access;
+        let mut told = Vec::new();
+        for caller in [rs, "pair"] {
+            let pairs = [("token", token.as_str())];
+            let seen = browser.call(caller, "/introspect", &pairs).await;
+            assert!(!seen.text().contains(local), "{caller} at {api}");
+            assert!(!seen.text().contains("alice"), "{caller} at {api}");
+            assert_eq!(seen.json()["active"], true, "{caller} at {api}");
+            told.push(seen.json()["sub"].clone());
+        }
+        assert_eq!(told[1], own, "its own client");
+        if api == fixture::API1 {
+            assert!(!assertion::payload(&token).to_string().contains(local));
+        }
+    }
+}
