@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::{
-    bench, book, deps, features, generate, named, outgoing, previous, report, size, spec,
+    api, bench, book, deps, features, generate, named, outgoing, previous, report, size, spec,
     workspace::{run, run_with},
 };
 
@@ -27,6 +27,7 @@ pub(crate) fn check() -> ExitCode {
         ],
     ));
     note(documentation());
+    problems.extend(api::all(false).unwrap_or_else(|e| vec![e]));
     problems.extend(size::problems().unwrap_or_else(|e| vec![e]));
     problems.extend(deps::problems().unwrap_or_else(|e| vec![e]));
     problems.extend(features::problems().unwrap_or_else(|e| vec![e]));

@@ -5,6 +5,7 @@
     reason = "a command line tool speaks to its terminal"
 )]
 
+mod api;
 mod attacks;
 mod bench;
 mod book;
@@ -26,9 +27,13 @@ mod workspace;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if let Some(done) = api::as_rustdoc() {
+        return done;
+    }
     let mut arguments = std::env::args().skip(1);
     let command = arguments.next().unwrap_or_default();
     match command.as_str() {
+        "api" => api::main(arguments),
         "bench" => bench::main(arguments),
         "book" => book::main(),
         "check" => check::check(),
@@ -62,6 +67,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   spec [--check]      which demands of which specification the code and the tests name
   named               whether the files and functions that ARCHITECTURE.md names are there
   features            whether the table beside node-oidc-provider is whole
+  api [--write]       what each crate offers, against the lists in xtask/api and the last tag
   size                how long files may be
   deps                which crate may depend on which
   outgoing            whether anything dials past the guard for outgoing requests

@@ -12,6 +12,7 @@ const CARGO: &str = env!("CARGO");
 /// A crate that is meant for others.
 struct Package {
     name: String,
+    version: String,
     features: Vec<String>,
     /// Members of its manifest that are missing.
     lacks: Vec<&'static str>,
@@ -36,6 +37,15 @@ pub(crate) fn problems() -> Result<Vec<String>, String> {
         problems.extend(each_alone(package));
     }
     Ok(problems)
+}
+
+/// Names and versions of the crates that are meant for programs of others: all but the server, which is a program itself.
+pub(crate) fn libraries() -> Result<Vec<(String, String)>, String> {
+    let packages = packages()?.into_iter();
+    let libraries = packages.filter(|package| package.name != "hallpass-server");
+    Ok(libraries
+        .map(|package| (package.name, package.version))
+        .collect())
 }
 
 fn packages() -> Result<Vec<Package>, String> {
@@ -73,12 +83,10 @@ fn package(package: &Value) -> Package {
         "categories",
     ];
     let features = package.get("features").and_then(Value::as_object);
+    let text = |member| package.get(member).and_then(Value::as_str);
     Package {
-        name: package
-            .get("name")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned(),
+        name: text("name").unwrap_or_default().to_owned(),
+        version: text("version").unwrap_or_default().to_owned(),
         features: features
             .into_iter()
             .flat_map(|all| all.keys())

@@ -47,7 +47,7 @@ pub struct Settings {
 /// The settings cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("mail cannot be set up")]
-pub struct SmtpError(#[from] smtp::Error);
+pub struct SmtpError(#[source] smtp::Error);
 
 /// Hands mail to an SMTP server. Connections are kept for a while.
 #[derive(Clone, Debug)]
@@ -85,8 +85,14 @@ impl Smtp {
             builder.build_rustls()
         };
         let (protection, usual) = match tls {
-            Tls::Implicit => (smtp::client::Tls::Wrapper(parameters()?), 465),
-            Tls::StartTls => (smtp::client::Tls::Required(parameters()?), 587),
+            Tls::Implicit => (
+                smtp::client::Tls::Wrapper(parameters().map_err(SmtpError)?),
+                465,
+            ),
+            Tls::StartTls => (
+                smtp::client::Tls::Required(parameters().map_err(SmtpError)?),
+                587,
+            ),
             Tls::None => (smtp::client::Tls::None, 25),
         };
         let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host)
