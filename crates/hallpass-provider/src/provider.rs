@@ -290,7 +290,7 @@ impl Provider {
         let idle = self.tidy_at(at).await?;
         let at = self.doubted(at).await?;
         let below = Bucket::purgeable_below(at.plus(DOUBT.saturating_neg()));
-        let gone = self.inner.store.purge(below, 1000).await?;
+        let gone = self.inner.store.purge(below, PIECE).await?;
         Ok(gone.saturating_add(idle))
     }
 
@@ -319,6 +319,9 @@ impl Provider {
         Ok(theirs.map_or(own, |theirs| theirs.min(own)))
     }
 }
+
+/// So many records are deleted in one call at most. What goes with each call is looked at once for all of them.
+const PIECE: usize = 5000;
 
 /// What is noted of an account, where a write does that.
 fn noted(write: &Write) -> Option<&ActivityRecord> {

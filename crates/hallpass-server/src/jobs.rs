@@ -165,10 +165,11 @@ async fn purge(provider: &Provider) {
         ticks.tick().await;
         let at = steady.now(provider.now(), Instant::now());
         loop {
+            let began = Instant::now();
             match provider.purge_at(at).await {
                 Ok(0) => break,
-                // Others get their turn in between.
-                Ok(_) => sleep(BREATH).await,
+                // Others get their turn in between, the more of it the busier the store is.
+                Ok(_) => sleep(breath(began.elapsed())).await,
                 Err(error) => {
                     tracing::warn!(%error, "expired records cannot be deleted");
                     break;
@@ -176,6 +177,11 @@ async fn purge(provider: &Provider) {
             }
         }
     }
+}
+
+/// How long others have their turn after a piece of work that took so long.
+fn breath(took: Duration) -> Duration {
+    took.checked_div(4).unwrap_or(took).clamp(BREATH, SECOND)
 }
 
 /// Sends what was put into the outbox at once, and what failed or was left behind by another process when it is due.

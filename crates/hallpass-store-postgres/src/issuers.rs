@@ -9,20 +9,17 @@ use hallpass_store::{
     encoding::{decode, encode},
 };
 use hallpass_types::{IssuerId, Timestamp};
-use tokio::{
-    sync::Mutex,
-    time::{sleep, timeout},
-};
+use tokio::{sync::Mutex, time::timeout};
 use tokio_postgres::{Row, types::ToSql};
 
 use crate::{
     failure::Failure,
-    link::{Dialer, Link, Slot, jittered},
+    link::{Dialer, Link, Slot, Tries},
     op::Rows,
     read::{Params, Readers, most, page},
     row::{Read, blob, int, small},
     sql,
-    writer::{MOST_TRIES, RETRY, steps},
+    writer::steps,
 };
 
 /// A connection for one transaction at a time.
@@ -78,14 +75,12 @@ impl Issuers {
 
     /// Commits where the work answers something and nothing beside it is too late.
     async fn transaction(&self, work: Work<'_>, beside: Option<&Rows>) -> Read<IssuerDone> {
-        let mut tries = 0;
+        let mut tries = Tries::default();
         loop {
-            match self.once(work, beside).await {
-                Err(Failure::Again | Failure::Taken | Failure::Stale) if tries < MOST_TRIES => {
-                    sleep(jittered(RETRY, tries)).await;
-                    tries = tries.saturating_add(1);
-                }
-                done => return Ok(done?),
+            let done = self.once(work, beside).await;
+            let gave_in = matches!(done, Err(Failure::Again | Failure::Taken | Failure::Stale));
+            if !tries.again(gave_in, &self.dialer.stats).await {
+                return Ok(done?);
             }
         }
     }

@@ -166,6 +166,14 @@ impl Kind {
         matches!(self.spec().action, Action::Assert { .. })
     }
 
+    /// Whether it changes rows that its key does not name one by one.
+    pub(crate) const fn is_of_many(self) -> bool {
+        matches!(
+            self,
+            Self::ForgetCredentials | Self::ForgetConsents | Self::ForgetActivity
+        )
+    }
+
     pub(crate) const fn spec(self) -> Spec {
         match self {
             Self::Standing => spec(

@@ -13,7 +13,7 @@ use std::{
 
 use tokio::{
     sync::{OnceCell, mpsc},
-    time::{Instant, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tokio_postgres::{AsyncMessage, Client, Notification, Statement};
 
@@ -342,6 +342,26 @@ const PAUSE: Duration = Duration::from_millis(25);
 const LONGEST: u32 = 6;
 
 /// A length that doubles with every try, and is between half and all of that.
+/// How often something was tried again that had given in to another transaction (40001, 40P01).
+#[derive(Debug, Default)]
+pub(crate) struct Tries(u32);
+
+impl Tries {
+    /// Whether it is tried once more: a bounded number of times, after a pause that grows.
+    pub(crate) async fn again(&mut self, gave_in: bool, stats: &Stats) -> bool {
+        if !gave_in || self.0 >= MOST_TRIES {
+            return false;
+        }
+        stats.retries.fetch_add(1, Relaxed);
+        sleep(jittered(RETRY, self.0)).await;
+        self.0 = self.0.saturating_add(1);
+        true
+    }
+}
+
+const MOST_TRIES: u32 = 8;
+const RETRY: Duration = Duration::from_millis(4);
+
 pub(crate) fn jittered(base: Duration, tries: u32) -> Duration {
     let full = base.saturating_mul(2_u32.saturating_pow(tries));
     // A hasher's keys are random, and this needs no secret.

@@ -7,7 +7,7 @@ use tokio_postgres::{Row, types::ToSql};
 
 use crate::{
     failure::Failure,
-    link::{Dialer, Slot},
+    link::{Dialer, Link, Slot, Tries},
     row::{int, small},
     sql::{DELETE_ISSUER, ERASING, EXPIRING, Expiring, FORGET_INITIAL_ACCESS},
 };
@@ -115,19 +115,19 @@ impl Background {
         sql: &str,
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, Failure> {
-        let link = self.slot.link().await?;
-        let asking = async {
-            let statement = link.prepared(sql).await?;
-            Ok(link.client.query(&statement, params).await?)
-        };
-        let asked = match timeout(self.most(), asking).await {
-            Ok(asked) => asked,
-            Err(_) => Err(Failure::Lost("the database does not answer".to_owned())),
-        };
-        if asked.as_ref().is_err_and(Failure::spoils_connection) {
-            link.spoil();
+        let mut tries = Tries::default();
+        loop {
+            let link = self.slot.link().await?;
+            let asking = async {
+                let statement = link.prepared(sql).await?;
+                Ok(link.client.query(&statement, params).await?)
+            };
+            let asked = self.in_time(&link, asking).await;
+            let gave_in = matches!(asked, Err(Failure::Again));
+            if !tries.again(gave_in, &self.dialer.stats).await {
+                return asked;
+            }
         }
-        asked
     }
 
     /// How many rows changed.
@@ -136,11 +136,26 @@ impl Background {
         sql: &str,
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<u64, Failure> {
-        let link = self.slot.link().await?;
-        let asking = async {
-            let statement = link.prepared(sql).await?;
-            Ok(link.client.execute(&statement, params).await?)
-        };
+        let mut tries = Tries::default();
+        loop {
+            let link = self.slot.link().await?;
+            let asking = async {
+                let statement = link.prepared(sql).await?;
+                Ok(link.client.execute(&statement, params).await?)
+            };
+            let asked = self.in_time(&link, asking).await;
+            let gave_in = matches!(asked, Err(Failure::Again));
+            if !tries.again(gave_in, &self.dialer.stats).await {
+                return asked;
+            }
+        }
+    }
+
+    async fn in_time<T>(
+        &self,
+        link: &Link,
+        asking: impl Future<Output = Result<T, Failure>> + Send,
+    ) -> Result<T, Failure> {
         let asked = match timeout(self.most(), asking).await {
             Ok(asked) => asked,
             Err(_) => Err(Failure::Lost("the database does not answer".to_owned())),
@@ -160,4 +175,4 @@ const BEFORE_ALL: i64 = -1;
 /// No bucket is as late.
 const AFTER_ALL: i64 = i64::MAX;
 /// Rows per statement.
-const BITE: usize = 500;
+const BITE: usize = 1000;

@@ -28,7 +28,7 @@ use tokio_postgres::{Row, types::ToSql};
 
 use crate::{
     failure::Failure,
-    link::{Dialer, Link, Slot},
+    link::{Dialer, Link, Slot, Tries},
     row::{
         Read, access_of, blob, client_id, client_of, code_of, decode_at, digest, flag, found_grant,
         get, int, key_of, optional_blob, small, user_of,
@@ -60,7 +60,7 @@ impl Readers {
         }
     }
 
-    /// Asks, and asks once more where the connection turned out to be a dead one.
+    /// Asks, once more where the connection turned out to be a dead one, and again where the database wants that.
     pub(crate) async fn ask(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>, Failure> {
         let options = &self.dialer.options;
         let Ok(Ok(_room)) = timeout(options.acquire_timeout, self.room.acquire()).await else {
@@ -71,11 +71,16 @@ impl Readers {
         let deadline = started
             .checked_add(options.statement_timeout)
             .unwrap_or(started);
-        let asked = match self.once(sql, params, deadline).await {
-            Err(Failure::Lost(_) | Failure::Stale | Failure::Again) => {
-                self.once(sql, params, deadline).await
+        let mut tries = Tries::default();
+        let asked = loop {
+            let asked = match self.once(sql, params, deadline).await {
+                Err(Failure::Lost(_) | Failure::Stale) => self.once(sql, params, deadline).await,
+                asked => asked,
+            };
+            let gave_in = matches!(asked, Err(Failure::Again));
+            if !tries.again(gave_in, &self.dialer.stats).await {
+                break asked;
             }
-            asked => asked,
         };
         self.dialer
             .stats

@@ -11,7 +11,7 @@ use tokio_postgres::types::ToSql;
 use crate::{
     failure::Failure,
     kind::Kind,
-    link::{Dialer, Link, Slot, jittered},
+    link::{Dialer, Link, Slot, Tries},
     op::{Op, Rows, Step},
     queue::{Batch, Job, Next, Queue},
     row, sql,
@@ -122,24 +122,18 @@ impl Writer {
 
     /// Does them in one statement, again where the database wants that.
     async fn tried(&self, shape: &Shape, jobs: &[Job]) -> Result<Vec<i64>, Failure> {
-        let mut tries = 0;
+        let stats = &self.dialer.stats;
+        let mut tries = Tries::default();
         loop {
             let started = Instant::now();
             let outcome = self
                 .guarded(async |link| statement(link, shape, jobs).await)
                 .await;
-            match outcome {
-                Err(Failure::Again) if tries < MOST_TRIES => {
-                    self.dialer.stats.retries.fetch_add(1, Relaxed);
-                    sleep(jittered(RETRY, tries)).await;
-                    tries = tries.saturating_add(1);
-                }
-                outcome => {
-                    let stats = &self.dialer.stats;
-                    stats.batch_size.observe(jobs.len() as u64);
-                    stats.commit_micros.observe(micros(started.elapsed()));
-                    return outcome;
-                }
+            let gave_in = matches!(outcome, Err(Failure::Again));
+            if !tries.again(gave_in, stats).await {
+                stats.batch_size.observe(jobs.len() as u64);
+                stats.commit_micros.observe(micros(started.elapsed()));
+                return outcome;
             }
         }
     }
@@ -193,24 +187,18 @@ impl Writer {
     /// One commit in a transaction, change by change.
     async fn alone(&self, job: Job) {
         self.dialer.stats.alone.fetch_add(1, Relaxed);
-        let mut tries = 0;
+        let stats = &self.dialer.stats;
+        let mut tries = Tries::default();
         let outcome = loop {
             let started = Instant::now();
             let outcome = self
                 .guarded(async |link| transaction(link, &job).await)
                 .await;
-            match outcome {
-                Err(Failure::Again | Failure::Stale) if tries < MOST_TRIES => {
-                    self.dialer.stats.retries.fetch_add(1, Relaxed);
-                    sleep(jittered(RETRY, tries)).await;
-                    tries = tries.saturating_add(1);
-                }
-                outcome => {
-                    let stats = &self.dialer.stats;
-                    stats.batch_size.observe(1);
-                    stats.commit_micros.observe(micros(started.elapsed()));
-                    break outcome;
-                }
+            let gave_in = matches!(outcome, Err(Failure::Again | Failure::Stale));
+            if !tries.again(gave_in, stats).await {
+                stats.batch_size.observe(1);
+                stats.commit_micros.observe(micros(started.elapsed()));
+                break outcome;
             }
         };
         if outcome.is_err() {
@@ -239,8 +227,6 @@ impl Writer {
     }
 }
 
-pub(crate) const MOST_TRIES: u32 = 8;
-pub(crate) const RETRY: Duration = Duration::from_millis(4);
 const MEND: Duration = Duration::from_millis(25);
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -349,10 +335,34 @@ pub(crate) async fn steps(link: &Link, rows: &Rows) -> Result<Committed, Failure
             }
         }
     }
-    for op in &rows.writes {
+    for op in in_order(&rows.writes) {
         change(link, issuer, op).await?;
     }
     Ok(Committed::Done)
+}
+
+/// Table by table, in the order in which statements of several kinds take their locks, and row by row: two that want the same
+/// rows do not wait for each other in a circle. What concerns one row stays in its order.
+fn in_order(writes: &[Op]) -> Vec<&Op> {
+    let mut all: Vec<&Op> = writes.iter().collect();
+    if all.iter().any(|op| op.kind.is_of_many()) {
+        return all;
+    }
+    let mut tables: Vec<(&str, Kind)> = Vec::new();
+    for op in writes {
+        let table = op.kind.spec().table;
+        match tables.iter_mut().find(|(name, _)| *name == table) {
+            Some((_, first)) => *first = (*first).min(op.kind),
+            None => tables.push((table, op.kind)),
+        }
+    }
+    let turn = |op: &Op| {
+        let table = op.kind.spec().table;
+        let of_table = tables.iter().find(|(name, _)| *name == table);
+        of_table.map(|(_, first)| *first)
+    };
+    all.sort_by(|a, b| (turn(a), a.key()).cmp(&(turn(b), b.key())));
+    all
 }
 
 async fn change(link: &Link, issuer: IssuerId, op: &Op) -> Result<u64, Failure> {

@@ -5,6 +5,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod again;
 mod common;
 mod contract;
 mod faults;

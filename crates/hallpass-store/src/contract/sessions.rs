@@ -7,7 +7,7 @@ use super::{
     Trial,
     sample::{NOW, key, session},
 };
-use crate::{Committed, Spend, Write};
+use crate::{Commit, Committed, Spend, Write};
 
 /// Ending is idempotent.
 pub async fn a_session_is_found_until_it_ends(t: Trial) {
@@ -59,4 +59,30 @@ pub async fn an_ended_session_cannot_be_renewed(t: Trial) {
     t.write(vec![Write::EndSession(k)]).await;
     assert_eq!(renew().await, Committed::TooLate(0));
     assert_eq!(t.store.session(issuer, k).await.unwrap(), None);
+}
+
+/// However many end one session and begin another, in whatever order they name them: nobody gives up, and some session is
+/// there.
+pub async fn those_who_end_one_session_and_begin_another_are_all_done(t: Trial) {
+    let issuer = t.issuer().await;
+    for round in 0..t.rounds.div_ceil(5) {
+        let (one, other): (Key<Session>, Key<Session>) =
+            (key(&format!("a{round}")), key(&format!("b{round}")));
+        let begin = |k| Write::Session(k, Box::new(session("alice")));
+        t.write(vec![begin(one), begin(other)]).await;
+        let change = |task: u8| {
+            let writes = match task % 4 {
+                0 => vec![Write::EndSession(one), begin(other)],
+                1 => vec![Write::EndSession(other), begin(one)],
+                2 => vec![begin(one), Write::EndSession(other)],
+                _ => vec![begin(other), Write::EndSession(one)],
+            };
+            let spends = Vec::new();
+            std::future::ready(Commit { spends, writes })
+        };
+        assert_eq!(t.race(8, change).await, 8, "round {round}");
+        let one = t.store.session(issuer, one).await.unwrap();
+        let other = t.store.session(issuer, other).await.unwrap();
+        assert!(one.is_some() || other.is_some(), "round {round}");
+    }
 }
