@@ -20,7 +20,6 @@ pub(super) fn goes_along(file: &str) -> bool {
         || file == "deploy/Containerfile"
         || folders.iter().any(|folder| file.starts_with(folder))
             && known.iter().any(|ending| file.ends_with(ending))
-            && file != super::SETTINGS
 }
 
 pub(super) fn problems(pages: &[Page], summary: &[String]) -> Result<Vec<String>, String> {

@@ -1,43 +1,43 @@
-//! The book: what holds its pages together, and its assembly for mdBook.
+//! The book: what holds its pages together, and its pages in HTML.
 //!
-//! The pages are those of `docs/` and those of the root. On the repository's own pages every link works as it stands; for mdBook they are
-//! copied with the same places to each other, and `docs/SUMMARY.md` becomes the summary of all.
+//! The pages are those of `docs/` and those of the root. In the repository every link works as it stands; in the book it leads to the page that
+//! was made of where it led, and `docs/SUMMARY.md` is the contents of all.
 
 mod examples;
+mod html;
 mod links;
 mod page;
 
-use std::{collections::BTreeSet, process::ExitCode};
+use std::{collections::BTreeMap, process::ExitCode};
 
 use crate::{report, workspace};
 use page::Page;
 
 /// The contents of the book.
 const SUMMARY: &str = "docs/SUMMARY.md";
-/// What mdBook is told.
-const SETTINGS: &str = "docs/book.toml";
-/// Where the book is assembled.
+/// The name of the style sheet in the book.
+const STYLE: &str = "book.css";
+/// Where the book is written.
 const TARGET: &str = "target/book";
 /// Markdown that is no page of the book: beside code, or about a folder.
 const BESIDE: &[&str] = &["crates/", "conformance/README.md", "fuzz/", "examples/"];
 
-/// `cargo xtask book`: looks for dead links and copies the pages to where mdBook builds them, which is called if it is installed.
+/// `cargo xtask book`: looks for dead links and writes the book.
 pub(crate) fn main() -> ExitCode {
-    report(problems().and_then(|problems| {
-        if problems.is_empty() {
-            build()?;
-        }
-        Ok(problems)
-    }))
+    report(problems())
 }
 
-/// Dead links, pages that the summary lacks, and code that is not what an example says.
+/// Dead links, pages that the summary lacks, and code that is not what an example says. When there are none, the book is written, and
+/// looked at once more.
 pub(crate) fn problems() -> Result<Vec<String>, String> {
     let pages = pages()?;
     let summary = summary()?;
     let mut problems = links::problems(&pages, &summary)?;
     for page in &pages {
         problems.extend(examples::problems(page)?);
+    }
+    if problems.is_empty() {
+        problems = build()?;
     }
     Ok(problems)
 }
@@ -96,35 +96,39 @@ fn decisions(check: bool) -> Result<Option<String>, String> {
     )
 }
 
-/// Copies everything that the book is made of, and calls mdBook.
-fn build() -> Result<(), String> {
-    let source = workspace::root().join(TARGET).join("src");
-    if source.exists() {
-        std::fs::remove_dir_all(&source).map_err(|e| format!("{TARGET}: {e}"))?;
+/// Writes the book to `target/book` and looks at what was written: its dead links.
+fn build() -> Result<Vec<String>, String> {
+    let target = workspace::root().join(TARGET);
+    if target.exists() {
+        std::fs::remove_dir_all(&target).map_err(|e| format!("{TARGET}: {e}"))?;
     }
-    let mut files: BTreeSet<String> = summary()?.into_iter().collect();
-    files.extend(
-        workspace::files("")?
-            .into_iter()
-            .filter(|file| links::goes_along(file)),
-    );
-    for file in &files {
-        copy(file, &source.join(file))?;
+    let entries = html::entries(&workspace::read(SUMMARY)?, SUMMARY);
+    let mut pages = BTreeMap::new();
+    for path in summary()? {
+        let page = Page::read(&workspace::read(&path)?, path);
+        pages.insert(html::place(&page.path), html::page(&page, &entries));
     }
-    let text = page::rebased(&workspace::read(SUMMARY)?);
-    std::fs::write(source.join("SUMMARY.md"), text).map_err(|e| format!("SUMMARY.md: {e}"))?;
-    copy(SETTINGS, &source.with_file_name("book.toml"))?;
-    println!("assembled {} files in {TARGET}", files.len());
-    match std::process::Command::new("mdbook")
-        .arg("--version")
-        .output()
-    {
-        Ok(_) => workspace::run("mdbook", &["build", TARGET]),
-        Err(_) => {
-            println!("mdbook is not installed (cargo install mdbook)");
-            Ok(())
+    let mut files = vec![STYLE.to_owned()];
+    for file in workspace::files("")? {
+        if links::goes_along(&file) {
+            let place = html::place(&file);
+            copy(&file, &target.join(&place))?;
+            files.push(place);
         }
     }
+    for (place, text) in &pages {
+        write(&target.join(place), text)?;
+    }
+    write(&target.join(STYLE), html::STYLE)?;
+    println!("{} pages in {TARGET}/index.html", pages.len());
+    Ok(html::dead(&pages, &files))
+}
+
+fn write(to: &std::path::Path, text: &str) -> Result<(), String> {
+    let folder = to.parent().unwrap_or(to);
+    std::fs::create_dir_all(folder)
+        .and_then(|()| std::fs::write(to, text))
+        .map_err(|e| format!("{}: {e}", to.display()))
 }
 
 fn copy(file: &str, to: &std::path::Path) -> Result<(), String> {

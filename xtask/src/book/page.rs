@@ -69,7 +69,7 @@ fn heading(line: &str) -> Option<&str> {
         .flatten()
 }
 
-/// How a heading is linked: what both GitHub and mdBook make of it.
+/// How a heading is linked: what GitHub makes of it.
 fn slug(title: &str) -> String {
     let mut shown = String::new();
     let mut rest = title.trim();
@@ -153,27 +153,6 @@ pub(crate) fn joined(page: &str, target: &str) -> Option<String> {
     Some(parts.join("/"))
 }
 
-/// The summary as it reads from the root.
-pub(crate) fn rebased(summary: &str) -> String {
-    let mut out = String::new();
-    for line in summary.lines() {
-        let line = match line.split_once("](") {
-            Some((text, target)) => match target.strip_prefix("../") {
-                Some(root) => format!("{text}]({root}"),
-                None if target.starts_with(')') => line.to_owned(),
-                None => format!("{text}](docs/{target}"),
-            },
-            None => line.to_owned(),
-        };
-        // A comment between the entries of a list would end it.
-        if !line.starts_with("<!--") {
-            out.push_str(&line);
-            out.push('\n');
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,14 +196,5 @@ mod tests {
             Some("docs/decisions".to_owned())
         );
         assert_eq!(joined("a.md", "https://example.com/x"), None);
-    }
-
-    #[test]
-    fn the_summary_reads_from_the_root() {
-        let text = "# Summary\n[R](../README.md)\n- [G](guide/a.md)\n- [N]()\n<!-- x -->\n";
-        assert_eq!(
-            rebased(text),
-            "# Summary\n[R](README.md)\n- [G](docs/guide/a.md)\n- [N]()\n"
-        );
     }
 }
