@@ -15,6 +15,8 @@ mod deps;
 mod features;
 mod generate;
 mod instructions;
+mod minimal;
+mod msrv;
 mod named;
 mod outgoing;
 mod pages;
@@ -44,6 +46,8 @@ fn main() -> ExitCode {
         "features" => report(features::problems()),
         "generate" => generate::main(arguments),
         "instructions" => instructions::main(arguments),
+        "minimal" => minimal::main(),
+        "msrv" => report(msrv::problems()),
         "named" => report(named::problems()),
         "outgoing" => report(outgoing::problems()),
         "previous" => previous::main(),
@@ -61,7 +65,7 @@ fn main() -> ExitCode {
 const USAGE: &str = "usage: cargo xtask COMMAND
 
   check               format, lints, documentation, size, deps, features, links, names, outgoing, generate --check, spec --check
-  book                dead links, and the book in target/book, if mdbook is installed
+  book                dead links, and the book in target/book
   test [FILTER]       all tests
   generate [--check]  everything that is derived from code, in docs/reference
   spec [--check]      which demands of which specification the code and the tests name
@@ -75,6 +79,8 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   faults [--long] [F01 ...]  experiments that break things under load
   previous            builds the version before this one, which the rolling upgrade (F15) starts from
   publish             whether each crate could be published: manifest, package, each feature alone
+  minimal             whether the lowest versions of other crates that manifests promise are enough
+  msrv                whether this compiler is the one that manifests promise
   bench               the budgets, beside peers
   instructions        how many instructions each request takes, against what is written down
   conformance         the OpenID Foundation's suite, already running";
