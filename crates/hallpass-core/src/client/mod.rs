@@ -251,6 +251,15 @@ pub struct ClientSecret {
     pub expires_at: Option<Timestamp>,
 }
 
+impl ClientSecret {
+    /// Whether it still works.
+    //= RFC7591#3.2.1 MUST: a secret does not work after client_secret_expires_at
+    #[must_use]
+    pub fn works_at(&self, now: Timestamp) -> bool {
+        self.expires_at.is_none_or(|at| !at.is_over(now))
+    }
+}
+
 /// How a client sends authorization requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientRequests {

@@ -64,12 +64,9 @@ pub(super) fn verify(
     still_valid(secret, facts.now)
 }
 
-//= RFC7591#3.2.1 MUST: a secret does not work after client_secret_expires_at
 pub(super) fn still_valid(secret: &ClientSecret, now: Timestamp) -> Result<(), Reason> {
-    match secret.expires_at {
-        Some(at) if at.is_over(now) => Err(Reason::SecretExpired),
-        Some(_) | None => Ok(()),
-    }
+    let works = secret.works_at(now);
+    works.then_some(()).ok_or(Reason::SecretExpired)
 }
 
 /// Does the work of a comparison whose outcome does not matter, so that an unknown client costs what a wrong

@@ -144,7 +144,7 @@ impl<'t> RequestObject<'t> {
             let secret = client
                 .secret
                 .as_ref()
-                .filter(|secret| secret.expires_at.is_none_or(|at| !at.is_over(facts.now)))
+                .filter(|secret| secret.works_at(facts.now))
                 .and_then(|secret| secret.plain.as_ref())
                 .ok_or(Reason::RequestObjectKeysUnavailable)?;
             let key = HmacKey::new(algorithm, secret.expose().as_bytes())

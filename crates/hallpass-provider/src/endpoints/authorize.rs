@@ -457,8 +457,10 @@ impl Provider {
         }
         let verified = if algorithm.is_symmetric() {
             let client = client.filter(|c| c.id_token_signed_response_alg == algorithm)?;
-            let secret = client.secret.as_ref()?.plain.as_ref()?;
-            let key = HmacKey::new(algorithm, secret.expose().as_bytes()).ok()?;
+            // A secret that is over proves nothing, however genuine the hint was once.
+            let secret = client.secret.as_ref();
+            let secret = secret.filter(|secret| secret.works_at(self.now()))?;
+            let key = HmacKey::new(algorithm, secret.plain.as_ref()?.expose().as_bytes()).ok()?;
             jws.verify_hmac(&[algorithm], &key).ok()?
         } else {
             let keys = self.inner.keys.load();

@@ -287,7 +287,6 @@ async fn what_is_not_offered_or_not_registered_does_not_exist() {
     assert_error(&answer, "unauthorized_client");
 }
 
-// CB-01, CB-02, CB-04
 // RG-10: who names people learns who has an account, and has them asked
 #[tokio::test]
 async fn who_comes_along_and_registers_cannot_name_people() {
@@ -303,6 +302,7 @@ async fn who_comes_along_and_registers_cannot_name_people() {
     }
 }
 
+// CB-01, CB-02, CB-04
 #[tokio::test]
 async fn a_request_that_breaks_a_rule_is_refused() {
     let op = start().await;

@@ -231,3 +231,130 @@ async fn clients_register_for_it_completely_or_not_at_all() {
         );
     }
 }
+
+// CB-03: the same signed request at another node, and signed anew under the same name
+#[tokio::test]
+async fn a_signed_request_works_once_at_whichever_node() {
+    let op = signing().start().await;
+    let node = signing().joining(&op).start().await;
+    let key = fixture::pkjwt_key();
+    let good = assertion::sign(key, &claims(&op, "one"));
+    assert_eq!(send_signed(&op, &good).await.status, 200);
+    let again = assertion::sign(key, &claims(&op, "one"));
+    for place in [&op, &node] {
+        for jwt in [&good, &again] {
+            assert_error(&send_signed(place, jwt).await, "invalid_request");
+        }
+    }
+}
+
+// CB-04, CB-08
+#[tokio::test]
+async fn nothing_but_plain_short_words_and_the_registered_address_gets_through() {
+    use super::backchannel::{TOKEN, answer_all, begin};
+    let op = super::backchannel::setup().start().await;
+    for message in [
+        "a\nb",
+        "a\r\nX-Inj: 1",
+        "a\tb",
+        "a\u{7f}b",
+        "a\u{202e}b",
+        "a\u{200b}b",
+        "a\u{2028}b",
+        "\u{1f600}",
+        "<b>",
+        "a&amp;b",
+        "a\"b",
+        "{{7*7}}",
+        &"a".repeat(10_000),
+    ] {
+        let pairs = [
+            ("scope", "openid"),
+            ("login_hint", "alice"),
+            ("binding_message", message),
+        ];
+        let answer = super::backchannel::ask(&op, "bank", &pairs).await;
+        assert_error(&answer, "invalid_binding_message");
+    }
+    let pairs = [
+        ("scope", "openid"),
+        ("login_hint", "alice"),
+        ("binding_message", "a\u{0}b"),
+    ];
+    let answer = super::backchannel::ask(&op, "bank", &pairs).await;
+    assert_error(&answer, "invalid_request");
+    // Where to, and with which word, is what was registered and what came with the request.
+    let evil = "https://evil.test/notify";
+    for url in [evil, super::backchannel::ENDPOINT] {
+        op.fetcher.answer_posts(url, 204);
+    }
+    let changes = [
+        ("client_notification_token", TOKEN),
+        ("backchannel_client_notification_endpoint", evil),
+        ("client_notification_endpoint", evil),
+        ("notification_uri", evil),
+    ];
+    for client in ["ping", "push"] {
+        begin(&op, client, &changes).await;
+        answer_all(&op, "alice", "allow").await;
+        op.provider.deliver_due().await.unwrap();
+    }
+    let posted = op.fetcher.posted();
+    assert_eq!(posted.len(), 2);
+    for one in &posted {
+        assert_eq!(one.url, super::backchannel::ENDPOINT);
+        let bearer = format!("Bearer {TOKEN}");
+        assert_eq!(one.authorization.as_deref(), Some(&*bearer));
+        assert!(!one.body.contains(TOKEN));
+    }
+    // An answer that leads elsewhere is not followed, and nobody else hears the word.
+    op.fetcher.answer_posts(super::backchannel::ENDPOINT, 302);
+    begin(&op, "ping", &changes).await;
+    answer_all(&op, "alice", "allow").await;
+    op.provider.deliver_due().await.unwrap();
+    op.clock.advance(3600);
+    op.provider.deliver_due().await.unwrap();
+    assert!(op.fetcher.posted().iter().all(|one| one.url != evil));
+}
+
+// CB-06
+#[tokio::test]
+async fn who_polls_too_fast_is_slowed_down_on_every_node() {
+    use super::backchannel::{begin, poll, setup};
+    let op = setup().start().await;
+    let node = setup().joining(&op).start().await;
+    let id = begin(&op, "bank", &[]).await;
+    assert_error(&poll(&op, "bank", &id).await, "authorization_pending");
+    op.clock.advance(1);
+    assert_error(&poll(&node, "bank", &id).await, "slow_down");
+    // Five seconds more, and remembered by all.
+    op.clock.advance(6);
+    assert_error(&poll(&op, "bank", &id).await, "slow_down");
+    op.clock.advance(16);
+    assert_error(&poll(&node, "bank", &id).await, "authorization_pending");
+}
+
+// CB-09: twenty requests from five clients within a minute
+#[tokio::test]
+async fn one_person_is_asked_three_times_whoever_asks() {
+    use super::backchannel::{actions, ask, at_approvals, bank, setup};
+    let mut setup = setup();
+    for id in ["b3", "b4", "b5"] {
+        setup = setup.client(bank(id, "poll"));
+    }
+    let op = setup.start().await;
+    let pairs = [("scope", "openid"), ("login_hint", "alice")];
+    let mut taken = 0;
+    for number in 0..20 {
+        let client = ["bank", "bank2", "b3", "b4", "b5"][number % 5];
+        let answer = ask(&op, client, &pairs).await;
+        match answer.status {
+            200 => taken += 1,
+            status => assert_eq!(status, 429, "{}", answer.text()),
+        }
+        op.clock.advance(3);
+    }
+    assert_eq!(taken, 3);
+    let mut alice = at_approvals(&op, "alice").await;
+    assert_eq!(actions(&mut alice).await.len(), 3);
+}

@@ -1,7 +1,9 @@
 //! RP-initiated logout.
 
 use hallpass_jose::{JwsAlgorithm, SigningKey};
-use hallpass_testkit::{Answer, Ask, Browser, Op, Request, assertion, fixture, html, wire};
+use hallpass_store::{Commit, Write};
+use hallpass_testkit::{Answer, Ask, Browser, Op, Request, Setup, assertion, fixture, html, wire};
+use hallpass_types::{ClientId, Secret};
 use serde_json::json;
 
 const BYE: &str = "https://rp.test/bye";
@@ -484,4 +486,158 @@ async fn the_end_session_endpoint_takes_get_and_post_only() {
         )
         .await;
     assert_eq!(answer.location(), BYE);
+}
+
+// LO-02: a page that was answered is not answered again
+#[tokio::test]
+async fn a_yes_is_for_the_session_that_was_asked_about() {
+    let op = Op::start().await;
+    let (mut browser, _) = signed_in(&op).await;
+    let answer = browser.query("/logout", &[]).await;
+    let page = browser.follow(&answer).await.text();
+    browser.press(&page, "logout", "logout-yes", &[]).await;
+    assert!(!has_session(&mut browser).await);
+    // In the same browser, by the same person and by another one.
+    for person in ["alice", "bob"] {
+        browser.code(person, &Request::of("web", "openid")).await;
+        assert!(has_session(&mut browser).await);
+        for button in ["logout-yes", "logout-no"] {
+            let again = browser.press(&page, "logout", button, &[]).await;
+            assert_ne!(again.status, 500);
+            assert!(has_session(&mut browser).await, "{person}: {button}");
+        }
+        let answer = browser.query("/logout", &[]).await;
+        let own = browser.follow(&answer).await.text();
+        browser.press(&own, "logout", "logout-yes", &[]).await;
+        assert!(!has_session(&mut browser).await);
+    }
+}
+
+// LO-01: from a picture, a frame, a link, a form of another site
+#[tokio::test]
+async fn nothing_that_another_page_loads_signs_anybody_out() {
+    let op = Op::start().await;
+    let (mut browser, _) = signed_in(&op).await;
+    for (mode, destination) in [
+        ("no-cors", "image"),
+        ("no-cors", "script"),
+        ("navigate", "iframe"),
+        ("navigate", "document"),
+        ("cors", "empty"),
+        ("websocket", "websocket"),
+    ] {
+        for target in [
+            "/logout",
+            "/logout?client_id=web",
+            "/logout?logout=yes",
+            "/logout/confirm?logout=yes",
+            "/signed-out",
+        ] {
+            for method in ["GET", "POST", "HEAD"] {
+                let ask = Ask::new(method, target)
+                    .header("Sec-Fetch-Site", "cross-site")
+                    .header("Sec-Fetch-Mode", mode)
+                    .header("Sec-Fetch-Dest", destination)
+                    .header("Origin", "https://evil.test");
+                let answer = browser.send(ask).await;
+                assert!(answer.status < 500, "{method} {target}");
+                assert!(has_session(&mut browser).await, "{method} {target} {mode}");
+            }
+        }
+    }
+}
+
+// LO-11
+#[tokio::test]
+async fn a_hint_of_a_client_that_changed_its_secret_or_is_gone_only_asks() {
+    //= test RFC7591#3.2.1 a secret does not work after client_secret_expires_at
+    let symmetric = json!({"id_token_signed_response_alg": "HS256"});
+    let op = Setup::default()
+        .metadata("web", &symmetric)
+        .policy(|policy| policy.signing_algs.push(JwsAlgorithm::HS256))
+        .start()
+        .await;
+    let (store, issuer) = (op.provider.store(), op.provider.issuer_id());
+    let web = ClientId::parse("web").unwrap();
+    let put = async |write: Write| {
+        let commit = Commit {
+            spends: Vec::new(),
+            writes: vec![write],
+        };
+        store.commit(issuer, commit).await.unwrap();
+        op.clock.advance(1);
+    };
+    let pairs = |hint: &str| {
+        [
+            ("id_token_hint", hint.to_owned()),
+            ("post_logout_redirect_uri", BYE.to_owned()),
+        ]
+    };
+    let leave = async |browser: &mut Browser, hint: &str| {
+        let pairs = pairs(hint);
+        let pairs = pairs.each_ref().map(|(n, v)| (*n, v.as_str()));
+        browser.query("/logout", &pairs).await
+    };
+    let (mut browser, hint) = signed_in(&op).await;
+    assert_eq!(assertion::header(&hint)["alg"], "HS256");
+    assert_eq!(leave(&mut browser, &hint).await.location(), BYE);
+    // Another secret: nobody can say any more whose hint that is.
+    let (mut browser, hint) = signed_in(&op).await;
+    let record = store.client(issuer, &web).await.unwrap().unwrap();
+    let secret = Secret::new("hpk_second-0123456789abcdefghijklmnopqrs".to_owned());
+    let (id, metadata) = (web.clone(), record.metadata.clone());
+    let (_, new) = op
+        .provider
+        .new_record(id, metadata, Some(&secret), record.origin);
+    let mut rotated = record.clone();
+    rotated.secret = new.secret;
+    rotated.secret_sealed = new.secret_sealed;
+    put(Write::Client(Box::new(rotated))).await;
+    let answer = leave(&mut browser, &hint).await;
+    if answer.status == 303 {
+        assert_asks(&answer, "another secret");
+    } else {
+        assert_error(&answer, "another secret");
+    }
+    assert!(has_session(&mut browser).await);
+    // A secret that is over.
+    let mut over = record.clone();
+    over.secret_expires_at = Some(op.provider.now());
+    put(Write::Client(Box::new(over))).await;
+    let answer = leave(&mut browser, &hint).await;
+    assert!(answer.status < 500, "{}", answer.text());
+    assert!(
+        !answer
+            .header("location")
+            .unwrap_or_default()
+            .starts_with(BYE)
+    );
+    // And a client that is gone, or switched off, whichever way its hints are signed.
+    put(Write::Client(Box::new(record))).await;
+    let first = browser.code_flow("first", "openid").await.id.unwrap();
+    let other = browser.code_flow("web2", "openid").await.id.unwrap();
+    put(Write::DeleteClient(web)).await;
+    put(Write::DeleteClient(ClientId::parse("first").unwrap())).await;
+    op.disable_client("web2").await;
+    for (hint, bye) in [
+        (&hint, BYE),
+        (&first, "https://first.test/bye"),
+        (&other, "https://rp2.test/bye"),
+    ] {
+        let named = [
+            ("id_token_hint", hint.as_str()),
+            ("post_logout_redirect_uri", bye),
+        ];
+        for pairs in [&named[..], &named[..1]] {
+            let answer = browser.query("/logout", pairs).await;
+            if answer.status == 303 {
+                assert_asks(&answer, bye);
+            } else {
+                assert_error(&answer, bye);
+            }
+        }
+    }
+    let silent = Request::of("spa", "openid").with("prompt", "none");
+    let answer = browser.send(silent.get()).await;
+    assert_ne!(answer.error(), "login_required", "nobody was signed out");
 }

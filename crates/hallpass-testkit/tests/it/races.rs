@@ -269,3 +269,52 @@ async fn the_same_answer_on_a_page_many_times_makes_codes_of_one_grant_each() {
         assert!(matches!(answer.status, 303 | 400), "{}", answer.text());
     }
 }
+
+// LO-12
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nothing_survives_signing_out_everywhere_among_a_hundred_refreshes() {
+    for (store, nodes) in providers().await {
+        let alice = nodes[0].subject("alice").clone();
+        let issuer = nodes[0].provider.issuer_id();
+        let mut browser = nodes[0].browser();
+        let mut tokens = Vec::new();
+        for client in ["web", "spa"] {
+            for scope in ["openid offline_access", "openid"] {
+                let got = browser.code_flow(client, scope).await;
+                tokens.push((client, got));
+            }
+        }
+        let mut tasks = JoinSet::new();
+        for number in 0..100 {
+            let (client, old) = tokens[number % tokens.len()].clone();
+            let mut browser = nodes[number % 2].browser();
+            tasks.spawn(async move {
+                let Some(refresh) = &old.refresh else {
+                    return (client, None);
+                };
+                let answer = browser.refresh(client, refresh).await;
+                assert!(matches!(answer.status, 200 | 400), "{}", answer.text());
+                let good = (answer.status == 200).then(|| Tokens::of(&answer));
+                (client, good)
+            });
+        }
+        nodes[1].accounts.end_all(issuer, &alice).await.unwrap();
+        let mut live = tokens;
+        for (client, got) in tasks.join_all().await {
+            live.extend(got.map(|got| (client, got)));
+        }
+        for node in &nodes {
+            let mut browser = node.browser();
+            for (client, each) in &live {
+                let told = browser.userinfo(&each.access).await.status;
+                assert_eq!(told, 401, "{store}, {client}");
+                assert!(!browser.is_active("web", &each.access).await, "{store}");
+                if let Some(token) = &each.refresh {
+                    assert_refused(&[&browser.refresh(client, token).await]);
+                }
+            }
+        }
+        let silent = Request::of("web", "openid").with("prompt", "none");
+        assert_eq!(browser.send(silent.get()).await.error(), "login_required");
+    }
+}
