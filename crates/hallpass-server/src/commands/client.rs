@@ -1,90 +1,66 @@
 //! `hallpass client`
 
-use hallpass_core::client::{Client, ClientOrigin, ClientRecord, metadata};
+use hallpass_admin::{Kind, v1::clients};
+use hallpass_core::client::{Client, ClientOrigin, ClientRecord};
 use hallpass_core::fapi::{self, Profile};
-use hallpass_jose::base64url;
-use hallpass_store::{Commit, Committed, MAX_PAGE, Spend, StoreError, Write};
+use hallpass_store::{MAX_PAGE, StoreError};
 use hallpass_types::{ClientId, Secret};
 use serde_json::{Map, Value, json};
 
+use super::office::{Office, refused};
 use crate::audit::Changed;
 use crate::cli;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::wiring::Engine;
 
 pub(super) async fn run(
     command: cli::Client,
-    engine: Engine,
+    office: Office,
     output: Output,
 ) -> Result<(), Failure> {
     match command {
-        cli::Client::Create(options) => create(&options, &engine, output).await,
-        cli::Client::List => list(&engine, output).await,
+        cli::Client::Create(options) => create(&options, &office, output).await,
+        cli::Client::List => list(&office, output).await,
         cli::Client::Show(client) => {
-            let record = find(&client.client_id, &engine).await?;
+            let record = find(&client.client_id, &office).await?;
             let value = describe(&record, None);
             output.say(&value, pretty(&value))
         }
-        cli::Client::Check(options) => check(&options, &engine, output).await,
-        cli::Client::Delete(client) => delete(&client.client_id, &engine, output).await,
+        cli::Client::Check(options) => check(&options, &office, output).await,
+        cli::Client::Delete(client) => delete(&client.client_id, &office, output).await,
     }
 }
 
 async fn create(
     options: &cli::ClientCreate,
-    engine: &Engine,
+    office: &Office,
     output: Output,
 ) -> Result<(), Failure> {
-    let provider = &engine.provider;
-    let wrong = |error| Failure::doing("client", &error);
     let given = given(options)?;
-    let metadata = metadata::normalize(&given, ClientOrigin::Administration, provider.policy())
-        .map_err(wrong)?;
-    if let Some(name) = given.keys().find(|name| !metadata.contains_key(*name)) {
-        return Err(Failure::new(format!(
-            "client: {name} is not known, or has no effect"
-        )));
-    }
-    let id = match &options.id {
-        Some(id) => id.clone(),
-        None => format!("c_{}", base64url::encode(provider.random::<16>())),
+    let input = clients::create::Input {
+        client_id: options.id.clone(),
+        metadata: given,
+        client_secret: None,
+        disabled: false,
     };
-    let id = ClientId::parse(&id)
-        .map_err(|_| Failure::new("--id must be printable ASCII, 1 to 255 characters"))?;
-    let needs_secret = metadata::needs_secret(&metadata) || metadata::needs_plain_secret(&metadata);
-    let secret: Option<Secret> = needs_secret.then(|| provider.new_client_secret());
-    let (_, mut record) =
-        provider.new_record(id, metadata, secret.as_ref(), ClientOrigin::Administration);
-    // It is managed by whoever may run this command.
-    record.registration_token = None;
-    Client::from_record(&record, provider.policy(), secret.clone()).map_err(wrong)?;
-    let spend = Spend::NewClient(Box::new(record.clone()));
-    match commit(
-        engine,
-        Commit {
-            spends: vec![spend],
-            writes: Vec::new(),
-        },
-    )
-    .await?
-    {
-        Committed::Done => {
-            audited(engine, "created", &record.client_id);
-            let value = describe(&record, secret.as_ref());
-            output.say(&value, pretty(&value))
-        }
-        Committed::TooLate(_) => Err(Failure::new(format!(
-            "there is a client {} already",
-            record.client_id
-        ))),
-    }
+    let made = office.call::<clients::Create>(input).await;
+    let made = made.map_err(|problem| {
+        refused(&problem, Kind::Taken, || {
+            let id = options.id.as_deref().unwrap_or_default();
+            format!("there is a client {id} already")
+        })
+    })?;
+    let record = find(&made.client.client_id, office).await?;
+    audited(office, "created", &record.client_id);
+    let secret = made.client_secret.map(Secret::new);
+    let value = describe(&record, secret.as_ref());
+    output.say(&value, pretty(&value))
 }
 
-fn audited(engine: &Engine, action: &str, client: &ClientId) {
+fn audited(office: &Office, action: &str, client: &ClientId) {
     let changed = Changed {
         action,
-        issuer: Some(engine.provider.policy().issuer.as_str()),
+        issuer: Some(office.provider.policy().issuer.as_str()),
         client: Some(client.as_str()),
         ..Changed::default()
     };
@@ -121,8 +97,8 @@ fn given(options: &cli::ClientCreate) -> Result<Map<String, Value>, Failure> {
     Ok(metadata)
 }
 
-async fn list(engine: &Engine, output: Output) -> Result<(), Failure> {
-    let provider = &engine.provider;
+async fn list(office: &Office, output: Output) -> Result<(), Failure> {
+    let provider = &office.provider;
     let mut records: Vec<ClientRecord> = Vec::new();
     let mut after: Option<String> = None;
     loop {
@@ -170,9 +146,9 @@ async fn list(engine: &Engine, output: Output) -> Result<(), Failure> {
 }
 
 /// Says what a client lacks for a security profile.
-async fn check(options: &cli::ClientCheck, engine: &Engine, output: Output) -> Result<(), Failure> {
-    let record = find(&options.client_id, engine).await?;
-    let policy = engine.provider.policy();
+async fn check(options: &cli::ClientCheck, office: &Office, output: Output) -> Result<(), Failure> {
+    let record = find(&options.client_id, office).await?;
+    let policy = office.provider.policy();
     let own = || record.metadata.get("fapi_profile").and_then(Value::as_str);
     let profile = match options.profile.as_deref().or_else(own) {
         Some(name) => Profile::parse(name).ok_or_else(|| {
@@ -185,7 +161,7 @@ async fn check(options: &cli::ClientCheck, engine: &Engine, output: Output) -> R
     };
     let sealed = record.secret_sealed.as_deref();
     let secret = sealed.and_then(|sealed| {
-        let secrets = engine.provider.secrets();
+        let secrets = office.provider.secrets();
         secrets.open_client_secret(record.client_id.as_str(), sealed)
     });
     let client = Client::without_profile(&record, policy, secret)
@@ -209,48 +185,39 @@ async fn check(options: &cli::ClientCheck, engine: &Engine, output: Output) -> R
     output.say(&value, text)
 }
 
-async fn delete(id: &str, engine: &Engine, output: Output) -> Result<(), Failure> {
-    let record = find(id, engine).await?;
+async fn delete(id: &str, office: &Office, output: Output) -> Result<(), Failure> {
+    let record = find(id, office).await?;
     if record.origin == ClientOrigin::Configuration {
         return Err(Failure::new(format!(
             "client {id} is configured and would come back at the next start; take it out of the configuration"
         )));
     }
-    let writes = vec![Write::DeleteClient(record.client_id.clone())];
-    commit(
-        engine,
-        Commit {
-            spends: Vec::new(),
-            writes,
-        },
-    )
-    .await?;
-    audited(engine, "deleted", &record.client_id);
+    let input = clients::delete::Input {
+        client: id.to_owned(),
+    };
+    let deleted = office.call::<clients::Delete>(input).await;
+    deleted.map_err(|problem| {
+        refused(&problem, Kind::NotFound, || {
+            format!("there is no client {id:?}")
+        })
+    })?;
+    audited(office, "deleted", &record.client_id);
     output.say(
         &json!({ "client_id": id, "deleted": true }),
         format!("client {id} is deleted"),
     )
 }
 
-async fn find(id: &str, engine: &Engine) -> Result<ClientRecord, Failure> {
+async fn find(id: &str, office: &Office) -> Result<ClientRecord, Failure> {
     let unknown = || Failure::new(format!("there is no client {id:?}"));
     let parsed = ClientId::parse(id).map_err(|_| unknown())?;
-    let provider = &engine.provider;
+    let provider = &office.provider;
     let found = provider
         .store()
         .client(provider.issuer_id(), &parsed)
         .await
         .map_err(failed)?;
     found.ok_or_else(unknown)
-}
-
-async fn commit(engine: &Engine, commit: Commit) -> Result<Committed, Failure> {
-    let provider = &engine.provider;
-    provider
-        .store()
-        .commit(provider.issuer_id(), commit)
-        .await
-        .map_err(failed)
 }
 
 fn describe(record: &ClientRecord, secret: Option<&Secret>) -> Value {

@@ -275,14 +275,24 @@ const fn state(state: IssuerState) -> &'static str {
     }
 }
 
-/// The engine with the issuer of that name in the place of the configuration's.
-pub(super) async fn enter(name: &str, config: &Config, engine: Engine) -> Result<Engine, Failure> {
+/// The issuer of that name, unless it goes.
+pub(super) async fn known(
+    name: &str,
+    config: &Config,
+    engine: &Engine,
+) -> Result<IssuerRecord, Failure> {
     let own = engine.provider.policy().issuer.clone();
     let manage = Manage::new(engine.provider.store(), config, &own);
     let record = find(name, &manage).await?;
     if record.state == IssuerState::Deleting {
         return Err(failed(ManageError::Going));
     }
+    Ok(record)
+}
+
+/// The engine with the issuer of that name in the place of the configuration's.
+pub(super) async fn enter(name: &str, config: &Config, engine: Engine) -> Result<Engine, Failure> {
+    let record = known(name, config, &engine).await?;
     let wrong = |error: &dyn std::error::Error| Failure::doing(&format!("issuer {name}"), error);
     let issuer = Issuer::parse(&record.identifier).map_err(|error| wrong(&error))?;
     let config = config.of_issuer(&record.identifier, &record.settings);

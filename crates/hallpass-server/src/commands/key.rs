@@ -1,74 +1,70 @@
 //! `hallpass key`
 
-use hallpass_provider::keys::{KeyAlgorithm, KeySet, Rotate, Rotated};
+use hallpass_admin::{Kind, v1::keys};
+use hallpass_provider::keys::KeySet;
 use hallpass_store::KeyPhase;
 use hallpass_types::Timestamp;
 use serde_json::{Value, json};
 
+use super::office::{Office, refused};
 use crate::audit::Changed;
 use crate::cli;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::wiring::Engine;
 
-pub(super) async fn run(command: cli::Key, engine: Engine, output: Output) -> Result<(), Failure> {
+pub(super) async fn run(command: cli::Key, office: Office, output: Output) -> Result<(), Failure> {
     match command {
-        cli::Key::List => list(&engine, output),
-        cli::Key::Rotate(options) => rotate(&options, &engine, output).await,
-        cli::Key::Retire(options) => retire(&options.kid, &engine, output).await,
-        // It needs no engine, and goes its own way.
+        cli::Key::List => list(&office, output),
+        cli::Key::Rotate(options) => rotate(&options, &office, output).await,
+        cli::Key::Retire(options) => retire(&options.kid, &office, output).await,
+        // It needs no office, and goes its own way.
         cli::Key::RotateMaster => Ok(()),
     }
 }
 
-async fn rotate(options: &cli::KeyRotate, engine: &Engine, output: Output) -> Result<(), Failure> {
-    let only = options.alg.as_deref().map(algorithm).transpose()?;
-    let used = |alg: KeyAlgorithm| {
-        all(&engine.provider.signing_keys())
-            .iter()
-            .any(|held| held.alg == alg.name() && held.phase == Some(KeyPhase::Active))
+async fn rotate(options: &cli::KeyRotate, office: &Office, output: Output) -> Result<(), Failure> {
+    let input = keys::change::Input {
+        alg: options.alg.clone(),
+        now: options.now,
     };
-    if let Some(alg) = only.filter(|alg| !used(*alg)) {
-        return Err(Failure::new(format!(
-            "--alg {}: there is no such key here",
-            alg.name()
-        )));
+    let rotated = office.call::<keys::Rotate>(input).await;
+    let rotated = rotated.map_err(|problem| {
+        if problem.kind() == Kind::Changed {
+            let text = "another process changed the keys at the same moment, nothing is rotated";
+            return Failure::new(text);
+        }
+        refused(&problem, Kind::Unfit, || {
+            let alg = options.alg.as_deref().unwrap_or_default();
+            format!("--alg {alg}: there is no such key here")
+        })
+    })?;
+    for algorithm in &rotated.done.rotated {
+        audited("rotated", Some(algorithm), None, office);
     }
-    let when = if options.now {
-        Rotate::Forced
-    } else {
-        Rotate::Ripe
-    };
-    let rotated = engine.provider.rotate_keys(only, when).await;
-    let rotated = rotated.map_err(|error| Failure::doing("key", &error))?;
-    for algorithm in &rotated.done {
-        audited("rotated", Some(algorithm.name()), None, engine);
-    }
-    if let Some(why) = undone(&rotated) {
+    if let Some(why) = undone(&rotated.done) {
         return Err(Failure::new(why));
     }
-    list(engine, output)
+    list(office, output)
 }
 
-async fn retire(kid: &str, engine: &Engine, output: Output) -> Result<(), Failure> {
-    let outside = engine.provider.signing_keys();
-    if outside.outside().any(|key| key.signer().key().kid() == kid) {
-        return Err(Failure::new(
-            "this key is elsewhere: take it out of the configuration, and its service",
-        ));
-    }
-    let gone = engine.provider.retire_key(kid).await;
-    if !gone.map_err(|error| Failure::doing("key", &error))? {
-        return Err(Failure::new("there is no key of that identifier"));
-    }
-    audited("retired", None, Some(kid), engine);
-    list(engine, output)
+async fn retire(kid: &str, office: &Office, output: Output) -> Result<(), Failure> {
+    let input = keys::change::Which {
+        kid: kid.to_owned(),
+    };
+    let retired = office.call::<keys::Retire>(input).await;
+    retired.map_err(|problem| {
+        refused(&problem, Kind::NotFound, || {
+            "there is no key of that identifier".to_owned()
+        })
+    })?;
+    audited("retired", None, Some(kid), office);
+    list(office, output)
 }
 
-fn audited(action: &str, alg: Option<&str>, kid: Option<&str>, engine: &Engine) {
+fn audited(action: &str, alg: Option<&str>, kid: Option<&str>, office: &Office) {
     let changed = Changed {
         action,
-        issuer: Some(engine.provider.policy().issuer.as_str()),
+        issuer: Some(office.provider.policy().issuer.as_str()),
         key: kid,
         key_alg: alg,
         ..Changed::default()
@@ -77,17 +73,11 @@ fn audited(action: &str, alg: Option<&str>, kid: Option<&str>, engine: &Engine) 
 }
 
 /// Why a rotation did not do all that was asked.
-fn undone(rotated: &Rotated) -> Option<String> {
-    if rotated.overtaken {
-        return Some(
-            "another process changed the keys at the same moment, nothing is rotated".into(),
-        );
-    }
+fn undone(rotated: &keys::change::Rotated) -> Option<String> {
     let waiting: Vec<String> = rotated
         .waiting
         .iter()
-        .map(|(alg, seconds)| {
-            let alg = alg.name();
+        .map(|keys::change::Waiting { alg, seconds }| {
             format!(
                 "{alg} is not rotated yet: its next key was published too recently for clients to know it. \
                  Try again in {seconds} seconds, or use --now"
@@ -97,10 +87,10 @@ fn undone(rotated: &Rotated) -> Option<String> {
     (!waiting.is_empty()).then(|| waiting.join("\n"))
 }
 
-fn list(engine: &Engine, output: Output) -> Result<(), Failure> {
-    let now = engine.provider.now();
-    let ripe = engine.provider.policy().keys.ripe();
-    let keys = engine.provider.signing_keys();
+fn list(office: &Office, output: Output) -> Result<(), Failure> {
+    let now = office.provider.now();
+    let ripe = office.provider.policy().keys.ripe();
+    let keys = office.provider.signing_keys();
     let keys = all(&keys);
     let values: Vec<Value> = keys
         .iter()
@@ -193,9 +183,4 @@ fn all(keys: &KeySet) -> Vec<Listed> {
         published_until: None,
     });
     signing.chain(outside).chain(decryption).collect()
-}
-
-fn algorithm(name: &str) -> Result<KeyAlgorithm, Failure> {
-    KeyAlgorithm::parse(name)
-        .ok_or_else(|| Failure::new(format!("--alg {name:?} is no algorithm of a key")))
 }

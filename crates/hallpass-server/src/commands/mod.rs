@@ -13,6 +13,7 @@ mod issuer;
 mod key;
 mod master_key;
 mod migrate;
+mod office;
 mod operator;
 mod password;
 mod registration_token;
@@ -25,6 +26,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use hallpass_types::Issuer;
+
+use self::office::Office;
 
 use crate::cli::{self, Cli, Command, Serve};
 use crate::config::{Config, StoreKind};
@@ -94,9 +97,12 @@ pub fn run(cli: Cli, output: Output) -> Result<(), Failure> {
         Command::User(command) => with_engine(&load(path)?, of, |engine| {
             user::run(command, engine, output)
         }),
-        Command::Client(command) => with_engine(&load(path)?, of, |engine| {
-            client::run(command, engine, output)
-        }),
+        Command::Client(command) => {
+            let config = load(path)?;
+            with_engine(&config, None, async |engine| {
+                client::run(command, Office::of(of, &config, engine).await?, output).await
+            })
+        }
         Command::Role(command) => with_engine(&load(path)?, of, |engine| {
             access::role(command, engine, output)
         }),
@@ -171,7 +177,10 @@ pub fn run(cli: Cli, output: Output) -> Result<(), Failure> {
             audited(&config, "master_key_rotated")
         }
         Command::Key(command) => {
-            with_engine(&load(path)?, of, |engine| key::run(command, engine, output))
+            let config = load(path)?;
+            with_engine(&config, None, async |engine| {
+                key::run(command, Office::of(of, &config, engine).await?, output).await
+            })
         }
     }
 }

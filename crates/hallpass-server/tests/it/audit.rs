@@ -89,3 +89,52 @@ fn every_change_by_command_leaves_a_line_that_names_who_and_what() {
     assert!(!text.contains("correct horse zq"));
     assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
 }
+
+// AD-08
+#[test]
+fn what_a_command_changes_stands_in_the_log_of_its_project_in_the_same_commit() {
+    let folder = Folder::new();
+    let made = folder.run(&["issuer", "create", "acme"]);
+    assert!(made.status.success(), "{made:?}");
+    let create = |more: &[&str]| {
+        let client = ["client", "create", "--id", "shop"];
+        let uri = ["--redirect-uri", "https://rp.test/cb"];
+        folder.run(&[more, &client, &uri].concat())
+    };
+    let acme = ["--issuer", "acme"];
+    assert!(create(&acme).status.success());
+    // What is refused, or there already, leaves none.
+    let again = create(&acme);
+    let said = String::from_utf8(again.stderr).unwrap();
+    assert!(said.contains("there is a client shop already"), "{said}");
+    let unknown = folder.run(&["client", "create", "--metadata", "{\"colour\": 1}"]);
+    assert!(!unknown.status.success());
+    for command in [
+        &["key", "rotate", "--now"][..],
+        &["client", "delete", "shop"],
+    ] {
+        let done = folder.run(&[&acme, command].concat());
+        assert!(done.status.success(), "{done:?}");
+    }
+    let actions = |of: &[&str]| -> Vec<String> {
+        let log = folder.run(&[of, &["audit", "export"]].concat());
+        let log = String::from_utf8(log.stdout).unwrap();
+        let lines = log.lines().map(|line| {
+            let line: Value = serde_json::from_str(line).unwrap();
+            assert_eq!(line["actor_kind"], "command", "{line}");
+            line["action"].as_str().unwrap().to_owned()
+        });
+        lines.collect()
+    };
+    assert_eq!(
+        actions(&acme),
+        ["clients.create", "keys.rotate", "clients.delete"]
+    );
+    let home = actions(&[]);
+    assert!(
+        home.iter().all(|action| !action.starts_with("clients.")),
+        "{home:?}"
+    );
+    let verified = folder.json(&[&acme[..], &["audit", "verify", "--json"]].concat());
+    assert_eq!(verified["intact"], true);
+}
