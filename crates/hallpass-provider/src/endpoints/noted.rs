@@ -227,8 +227,14 @@ impl Provider {
     /// # Errors
     /// The store fails.
     pub async fn note(&self, subject: &Subject, what: Activity) -> Result<(), StoreError> {
-        let happened = self.happened(subject, what, &Browser::default(), None);
+        let happened = self.noted(subject, what);
         self.changed(Vec::new(), vec![happened]).await.map(drop)
+    }
+
+    /// The write that notes that something happened with an account, from no browser.
+    #[must_use]
+    pub fn noted(&self, subject: &Subject, what: Activity) -> Write {
+        self.happened(subject, what, &Browser::default(), None)
     }
 
     pub(crate) fn is_recent(&self, signed_in: &SignedIn) -> bool {

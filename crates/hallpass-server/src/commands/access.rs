@@ -2,26 +2,31 @@
 
 use std::collections::BTreeSet;
 
-use hallpass_core::access::{
-    Directory, Group, MAX_ENTRIES, MAX_MEMBERSHIPS, MAX_PERMISSIONS, Membership, Organization,
-    Role, is_name,
+use hallpass_admin::{
+    Kind, Problem,
+    v1::{
+        access::{self, GroupView, OrganizationView, RoleView, Which},
+        users,
+    },
 };
-use hallpass_store::{Commit, Committed, Spend, StoreError, UserRecord};
+use hallpass_core::access::{Directory, Group, Membership, Organization, Role};
+use hallpass_store::{StoreError, UserRecord};
 use serde_json::{Value, json};
 
+use super::office::{Office, ROUNDS, refused};
+use super::operator::failed;
 use crate::cli;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::wiring::Engine;
 
 pub(super) async fn role(
     command: cli::Role,
-    engine: Engine,
+    office: Office,
     output: Output,
 ) -> Result<(), Failure> {
     match command {
         cli::Role::List => {
-            let directory = read(&engine).await?;
+            let directory = read(&office).await?;
             let roles = directory.roles.iter();
             let values: Vec<Value> = roles.clone().map(|(n, r)| role_value(n, r)).collect();
             let rows: Vec<Vec<String>> = roles
@@ -30,43 +35,38 @@ pub(super) async fn role(
             output.table(&values, &["ROLE", "PERMISSIONS"], &rows)
         }
         cli::Role::Set(options) => {
-            named(&options.name)?;
-            let permissions = names(&options.permissions)?;
-            let role = Role {
-                description: options.description,
+            let set = office.repeat::<access::SetRole>(|| access::roles::Input {
+                name: options.name.clone(),
+                description: options.description.clone(),
+                permissions: options.permissions.clone(),
+            });
+            let RoleView {
+                name,
+                description,
                 permissions,
+            } = set.await.map_err(|problem| failed(&problem))?;
+            let role = Role {
+                description,
+                permissions: permissions.into_iter().collect(),
             };
-            change(&engine, |directory| {
-                directory.roles.insert(options.name.clone(), role.clone());
-                fits(directory.roles.len())
-            })
-            .await?;
-            let text = format!(
-                "role {} permits {}",
-                options.name,
-                listed(&role.permissions)
-            );
-            output.say(&role_value(&options.name, &role), text)
+            let text = format!("role {name} permits {}", listed(&role.permissions));
+            output.say(&role_value(&name, &role), text)
         }
         cli::Role::Delete(which) => {
-            change(&engine, |directory| {
-                let gone = directory.roles.remove(&which.name);
-                gone.map(drop).ok_or_else(|| unknown("role", &which.name))
-            })
-            .await?;
-            deleted("role", &which.name, output)
+            let deleted = office.repeat::<access::DeleteRole>(|| named(&which));
+            gone("role", &which.name, deleted.await, output)
         }
     }
 }
 
 pub(super) async fn group(
     command: cli::Group,
-    engine: Engine,
+    office: Office,
     output: Output,
 ) -> Result<(), Failure> {
     match command {
         cli::Group::List => {
-            let directory = read(&engine).await?;
+            let directory = read(&office).await?;
             let groups = directory.groups.iter();
             let values: Vec<Value> = groups.clone().map(|(n, g)| group_value(n, g)).collect();
             let rows: Vec<Vec<String>> = groups
@@ -75,41 +75,46 @@ pub(super) async fn group(
             output.table(&values, &["GROUP", "ROLES"], &rows)
         }
         cli::Group::Set(options) => {
-            named(&options.name)?;
-            let group = Group {
-                description: options.description,
-                roles: names(&options.roles)?,
+            let set = office.repeat::<access::SetGroup>(|| access::groups::Input {
+                name: options.name.clone(),
+                description: options.description.clone(),
+                roles: options.roles.clone(),
+            });
+            let set = match set.await {
+                Ok(set) => set,
+                Err(problem) => {
+                    let directory = read(&office).await?;
+                    let known = |name: &str| directory.roles.contains_key(name);
+                    return Err(unfit(&problem, "roles", "role", &options.roles, known));
+                }
             };
-            change(&engine, |directory| {
-                known(&group.roles, "role", |name| {
-                    directory.roles.contains_key(name)
-                })?;
-                directory.groups.insert(options.name.clone(), group.clone());
-                fits(directory.groups.len())
-            })
-            .await?;
-            let text = format!("members of {} have {}", options.name, listed(&group.roles));
-            output.say(&group_value(&options.name, &group), text)
+            let GroupView {
+                name,
+                description,
+                roles,
+            } = set;
+            let group = Group {
+                description,
+                roles: roles.into_iter().collect(),
+            };
+            let text = format!("members of {name} have {}", listed(&group.roles));
+            output.say(&group_value(&name, &group), text)
         }
         cli::Group::Delete(which) => {
-            change(&engine, |directory| {
-                let gone = directory.groups.remove(&which.name);
-                gone.map(drop).ok_or_else(|| unknown("group", &which.name))
-            })
-            .await?;
-            deleted("group", &which.name, output)
+            let deleted = office.repeat::<access::DeleteGroup>(|| named(&which));
+            gone("group", &which.name, deleted.await, output)
         }
     }
 }
 
 pub(super) async fn organization(
     command: cli::Organization,
-    engine: Engine,
+    office: Office,
     output: Output,
 ) -> Result<(), Failure> {
     match command {
         cli::Organization::List => {
-            let directory = read(&engine).await?;
+            let directory = read(&office).await?;
             let all = directory.organizations.iter();
             let values: Vec<Value> = all.clone().map(|(n, o)| organization_value(n, o)).collect();
             let rows: Vec<Vec<String>> = all
@@ -125,54 +130,64 @@ pub(super) async fn organization(
             output.table(&values, &["ID", "NAME", "STATE"], &rows)
         }
         cli::Organization::Set(options) => {
-            named(&options.id)?;
-            let shown = change(&engine, |directory| {
-                let held = directory.organizations.get(&options.id);
-                let name = options
-                    .name
-                    .clone()
-                    .or_else(|| held.map(|o| o.name.clone()));
-                let disabled = match (options.disable, options.enable) {
-                    (true, _) => true,
-                    (false, true) => false,
-                    (false, false) => held.is_some_and(|o| o.disabled),
-                };
-                let organization = Organization {
-                    name: name.unwrap_or_else(|| options.id.clone()),
-                    disabled,
-                };
-                let value = organization_value(&options.id, &organization);
-                directory
-                    .organizations
-                    .insert(options.id.clone(), organization);
-                fits(directory.organizations.len())?;
-                Ok(value)
-            })
-            .await?;
-            output.say(&shown, format!("organization {} is written", options.id))
+            let set = set_organization(&options, &office).await?;
+            let OrganizationView {
+                name: id,
+                title,
+                disabled,
+            } = set;
+            let organization = Organization {
+                name: title,
+                disabled,
+            };
+            let text = format!("organization {id} is written");
+            output.say(&organization_value(&id, &organization), text)
         }
         cli::Organization::Delete(which) => {
-            change(&engine, |directory| {
-                let gone = directory.organizations.remove(&which.name);
-                gone.map(drop)
-                    .ok_or_else(|| unknown("organization", &which.name))
-            })
-            .await?;
-            deleted("organization", &which.name, output)
+            let deleted = office.repeat::<access::DeleteOrganization>(|| named(&which));
+            gone("organization", &which.name, deleted.await, output)
         }
     }
 }
 
+/// What is not said stays, if it stays while this is written.
+async fn set_organization(
+    options: &cli::OrganizationSet,
+    office: &Office,
+) -> Result<OrganizationView, Failure> {
+    for _ in 0..ROUNDS {
+        let directory = read(office).await?;
+        let held = directory.organizations.get(&options.id);
+        let title = options.name.clone();
+        let disabled = match (options.disable, options.enable) {
+            (true, _) => true,
+            (false, true) => false,
+            (false, false) => held.is_some_and(|o| o.disabled),
+        };
+        let input = access::organizations::Input {
+            name: options.id.clone(),
+            title: title.or_else(|| held.map(|o| o.name.clone())),
+            disabled,
+        };
+        let seen = directory.revision.to_string();
+        let set = office.call_if::<access::SetOrganization>(&seen, input);
+        match set.await {
+            Err(problem) if overtaken(&problem) => {}
+            set => return set.map_err(|problem| failed(&problem)),
+        }
+    }
+    Err(busy())
+}
+
 pub(super) async fn member(
     command: cli::Member,
-    engine: Engine,
+    office: Office,
     output: Output,
 ) -> Result<(), Failure> {
-    let issuer = engine.provider.issuer_id();
     match command {
         cli::Member::Show(which) => {
-            let user = user(&which.username, &engine).await?;
-            let directory = read(&engine).await?;
+            let user = office.user(&which.username).await?;
+            let directory = read(&office).await?;
             let rows: Vec<Vec<String>> = user.memberships.iter().map(row).collect();
             let values = shown(&user, &directory);
             output.table(
@@ -182,159 +197,165 @@ pub(super) async fn member(
             )
         }
         cli::Member::Set(options) => {
-            let membership = Membership {
-                organization: options.organization,
+            let membership = users::MembershipView {
+                organization: options.organization.clone(),
                 inactive: options.inactive,
-                roles: names(&options.roles)?,
-                groups: names(&options.groups)?,
-                allowed: names(&options.allow)?,
-                denied: names(&options.deny)?,
+                roles: options.roles.clone(),
+                groups: options.groups.clone(),
+                allowed: options.allow.clone(),
+                denied: options.deny.clone(),
             };
-            let directory = read(&engine).await?;
-            known(&membership.roles, "role", |name| {
-                directory.roles.contains_key(name)
-            })?;
-            known(&membership.groups, "group", |name| {
-                directory.groups.contains_key(name)
-            })?;
-            if let Some(id) = &membership.organization
-                && !directory.organizations.contains_key(id)
+            let change = |held: &mut Vec<users::MembershipView>| {
+                held.retain(|m| m.organization != membership.organization);
+                held.push(membership.clone());
+                Ok(())
+            };
+            let (user, directory) = match set_memberships(&options.username, &office, change).await
             {
-                return Err(unknown("organization", id));
-            }
-            let before = user(&options.username, &engine).await?;
-            if before.memberships.len() >= MAX_MEMBERSHIPS {
-                return Err(Failure::new(
-                    "this account has as many memberships as it can",
-                ));
-            }
-            let user = engine
-                .accounts
-                .set_memberships(issuer, &before.subject, |held| {
-                    held.retain(|m| m.organization != membership.organization);
-                    held.push(membership.clone());
-                })
-                .await
-                .map_err(failed)?;
-            ended(&before, &user, &engine).await?;
+                Ok(set) => set,
+                Err(Unset::Problem(problem)) => {
+                    return Err(unset(&problem, &membership, &office).await?);
+                }
+                Err(Unset::Failure(failure)) => return Err(failure),
+            };
             let text = format!("user {} is a member", user.username);
             output.say(&json!(shown(&user, &directory)), text)
         }
         cli::Member::Remove(options) => {
-            let before = user(&options.username, &engine).await?;
-            let is_it = |m: &Membership| m.organization == options.organization;
-            if !before.memberships.iter().any(is_it) {
-                return Err(Failure::new("this account has no such membership"));
-            }
-            let user = engine
-                .accounts
-                .set_memberships(issuer, &before.subject, |held| held.retain(|m| !is_it(m)))
-                .await
-                .map_err(failed)?;
-            ended(&before, &user, &engine).await?;
-            let directory = read(&engine).await?;
+            let change = |held: &mut Vec<users::MembershipView>| {
+                let before = held.len();
+                held.retain(|m| m.organization != options.organization);
+                if held.len() == before {
+                    return Err(Failure::new("this account has no such membership"));
+                }
+                Ok(())
+            };
+            let set = set_memberships(&options.username, &office, change).await;
+            let (user, directory) = set.map_err(|unset| match unset {
+                Unset::Problem(problem) => failed(&problem),
+                Unset::Failure(failure) => failure,
+            })?;
             let text = format!("user {} is no member any more", user.username);
             output.say(&json!(shown(&user, &directory)), text)
         }
     }
 }
 
-/// Clients that want to be told of the end of sessions are told.
-async fn ended(before: &UserRecord, after: &UserRecord, engine: &Engine) -> Result<(), Failure> {
-    if before.epoch != after.epoch {
-        let ended = engine.provider.end_sessions_of(&after.subject).await;
-        ended.map_err(|error| store(&error))?;
+/// Why memberships are as they were.
+enum Unset {
+    Problem(Problem),
+    Failure(Failure),
+}
+
+impl From<Failure> for Unset {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
     }
-    Ok(())
 }
 
-async fn user(username: &str, engine: &Engine) -> Result<UserRecord, Failure> {
-    let issuer = engine.provider.issuer_id();
-    let found = engine.accounts.by_name(issuer, username).await;
-    found
-        .map_err(|error| store(&error))?
-        .ok_or_else(|| unknown("user", username))
+/// Reads memberships, changes them and writes them back, anew when somebody else was faster.
+async fn set_memberships(
+    username: &str,
+    office: &Office,
+    change: impl Fn(&mut Vec<users::MembershipView>) -> Result<(), Failure>,
+) -> Result<(UserRecord, Directory), Unset> {
+    for _ in 0..ROUNDS {
+        let before = office.user(username).await?;
+        let mut memberships = before.memberships.iter().map(Into::into).collect();
+        change(&mut memberships)?;
+        let input = users::update::Input {
+            user: before.subject.as_str().to_owned(),
+            username: None,
+            claims: serde_json::Map::new(),
+            memberships: Some(memberships),
+        };
+        let seen = before.revision.to_string();
+        match office.call_if::<users::Update>(&seen, input).await {
+            Err(problem) if overtaken(&problem) => {}
+            Err(problem) => return Err(Unset::Problem(problem)),
+            Ok(_) => return Ok((office.user(username).await?, read(office).await?)),
+        }
+    }
+    Err(busy().into())
 }
 
-async fn read(engine: &Engine) -> Result<Directory, Failure> {
-    let provider = &engine.provider;
+/// Why a membership was not written, with the name that is not known.
+async fn unset(
+    problem: &Problem,
+    membership: &users::MembershipView,
+    office: &Office,
+) -> Result<Failure, Failure> {
+    let directory = read(office).await?;
+    let organization: Vec<String> = membership.organization.iter().cloned().collect();
+    let lists = [
+        ("memberships.roles", "role", &membership.roles),
+        ("memberships.groups", "group", &membership.groups),
+        ("memberships.organization", "organization", &organization),
+    ];
+    let about = lists
+        .iter()
+        .find(|(field, ..)| problem.field() == Some(field));
+    let Some((field, what, names)) = about else {
+        return Ok(failed(problem));
+    };
+    Ok(unfit(problem, field, what, names, |name| match *what {
+        "role" => directory.roles.contains_key(name),
+        "group" => directory.groups.contains_key(name),
+        _ => directory.organizations.contains_key(name),
+    }))
+}
+
+async fn read(office: &Office) -> Result<Directory, Failure> {
+    let provider = &office.provider;
     let found = provider.store().directory(provider.issuer_id()).await;
     found.map_err(|error| store(&error))
 }
 
-/// Reads, changes and writes back, anew when somebody else was faster.
-async fn change<T>(
-    engine: &Engine,
-    change: impl Fn(&mut Directory) -> Result<T, Failure>,
-) -> Result<T, Failure> {
-    let provider = &engine.provider;
-    for _ in 0..ROUNDS {
-        let mut directory = read(engine).await?;
-        let from = directory.revision;
-        let out = change(&mut directory)?;
-        directory.revision = from.saturating_add(1);
-        let record = Box::new(directory);
-        let commit = Commit {
-            spends: vec![Spend::Directory { from, record }],
-            writes: Vec::new(),
-        };
-        let done = provider.store().commit(provider.issuer_id(), commit).await;
-        if done.map_err(|error| store(&error))? == Committed::Done {
-            return Ok(out);
-        }
-    }
-    Err(Failure::new("somebody else changes the same; try again"))
+fn overtaken(problem: &Problem) -> bool {
+    matches!(problem.kind(), Kind::Changed | Kind::PreconditionFailed)
 }
 
-const ROUNDS: usize = 8;
-
-fn fits(len: usize) -> Result<(), Failure> {
-    if len > MAX_ENTRIES {
-        return Err(Failure::new(format!(
-            "there are {MAX_ENTRIES} of them at most"
-        )));
-    }
-    Ok(())
+fn busy() -> Failure {
+    Failure::new("somebody else changes the same; try again")
 }
 
-fn named(name: &str) -> Result<(), Failure> {
-    if is_name(name) {
-        return Ok(());
+fn named(which: &cli::Named) -> Which {
+    Which {
+        name: which.name.clone(),
     }
-    Err(Failure::new(format!(
-        "{name:?} is no name: 1 to 128 printable ASCII characters without space, quote and backslash"
-    )))
 }
 
-fn names(list: &[String]) -> Result<BTreeSet<String>, Failure> {
-    list.iter().try_for_each(|name| named(name))?;
-    if list.len() > MAX_PERMISSIONS {
-        return Err(Failure::new(format!("there are {MAX_PERMISSIONS} at most")));
-    }
-    Ok(list.iter().cloned().collect())
-}
-
-fn known(
-    names: &BTreeSet<String>,
+/// Why something was not written, with the name that is not known where that is why.
+fn unfit(
+    problem: &Problem,
+    field: &str,
     what: &str,
+    names: &[String],
     is_known: impl Fn(&str) -> bool,
-) -> Result<(), Failure> {
-    match names.iter().find(|name| !is_known(name)) {
-        Some(name) => Err(unknown(what, name)),
-        None => Ok(()),
+) -> Failure {
+    let unknown = names.iter().find(|name| !is_known(name));
+    match unknown.filter(|_| problem.field() == Some(field)) {
+        Some(name) => Failure::new(format!("there is no {what} {name:?}")),
+        None => failed(problem),
     }
-}
-
-fn unknown(what: &str, name: &str) -> Failure {
-    Failure::new(format!("there is no {what} {name:?}"))
-}
-
-fn failed(error: hallpass_accounts::AccountError) -> Failure {
-    Failure::doing("account", &error)
 }
 
 fn store(error: &StoreError) -> Failure {
     Failure::doing("store", error)
+}
+
+fn gone<T>(
+    what: &str,
+    name: &str,
+    done: Result<T, Problem>,
+    output: Output,
+) -> Result<(), Failure> {
+    done.map_err(|problem| {
+        refused(&problem, Kind::NotFound, || {
+            format!("there is no {what} {name:?}")
+        })
+    })?;
+    deleted(what, name, output)
 }
 
 fn deleted(what: &str, name: &str, output: Output) -> Result<(), Failure> {

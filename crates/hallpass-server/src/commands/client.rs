@@ -1,13 +1,14 @@
 //! `hallpass client`
 
-use hallpass_admin::{Kind, v1::clients};
-use hallpass_core::client::{Client, ClientOrigin, ClientRecord};
+use hallpass_admin::{Kind, Problem, v1::clients};
+use hallpass_core::client::{Client, ClientOrigin, ClientRecord, metadata};
 use hallpass_core::fapi::{self, Profile};
 use hallpass_store::{MAX_PAGE, StoreError};
 use hallpass_types::{ClientId, Secret};
 use serde_json::{Map, Value, json};
 
 use super::office::{Office, refused};
+use super::operator::failed as failed_by;
 use crate::audit::Changed;
 use crate::cli;
 use crate::failure::Failure;
@@ -39,22 +40,49 @@ async fn create(
     let given = given(options)?;
     let input = clients::create::Input {
         client_id: options.id.clone(),
-        metadata: given,
+        metadata: given.clone(),
         client_secret: None,
         disabled: false,
     };
     let made = office.call::<clients::Create>(input).await;
-    let made = made.map_err(|problem| {
-        refused(&problem, Kind::Taken, || {
-            let id = options.id.as_deref().unwrap_or_default();
-            format!("there is a client {id} already")
-        })
-    })?;
+    let made = made.map_err(|problem| unmade(&problem, options, &given, office))?;
     let record = find(&made.client.client_id, office).await?;
     audited(office, "created", &record.client_id);
     let secret = made.client_secret.map(Secret::new);
     let value = describe(&record, secret.as_ref());
     output.say(&value, pretty(&value))
+}
+
+/// Why there is no such client, by the names of the command line and of metadata.
+fn unmade(
+    problem: &Problem,
+    options: &cli::ClientCreate,
+    given: &Map<String, Value>,
+    office: &Office,
+) -> Failure {
+    if problem.kind() == Kind::Taken {
+        let id = options.id.as_deref().unwrap_or_default();
+        return Failure::new(format!("there is a client {id} already"));
+    }
+    let detail = problem.detail().unwrap_or_default();
+    match problem.field() {
+        Some("client_id") => {
+            Failure::new("--id must be printable ASCII, 1 to 255 characters".to_owned())
+        }
+        Some("metadata") => {
+            let policy = office.provider.policy();
+            let known = metadata::normalize(given, ClientOrigin::Administration, policy);
+            let known = known.unwrap_or_default();
+            let unknown = given.keys().find(|name| !known.contains_key(*name));
+            let name = unknown.map_or("the metadata", String::as_str);
+            Failure::new(format!("client: {name} is not known, or has no effect"))
+        }
+        Some(field) => {
+            let field = field.strip_prefix("metadata.").unwrap_or(field);
+            Failure::new(format!("client: {field}: {detail}"))
+        }
+        None => failed_by(problem),
+    }
 }
 
 fn audited(office: &Office, action: &str, client: &ClientId) {

@@ -1,36 +1,36 @@
 //! `hallpass user credential`, `user sessions`, `user link`: what people sign in with, and where they are signed in.
 
-use hallpass_core::record::Activity;
-use hallpass_provider::ports::Accounts as _;
+use hallpass_admin::{Kind, v1::users};
 use hallpass_store::{CredentialData, CredentialRecord, UserRecord};
-use hallpass_types::{CredentialId, EmailAddress};
+use hallpass_types::CredentialId;
 use serde_json::{Value, json};
 
-use super::user::{address_of, audited, end_sessions, failed, find};
+use super::office::{Office, refused};
+use super::operator;
+use super::user::{address_of, audited, failed, which};
 use crate::cli;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::wiring::Engine;
 
 pub(super) async fn run(
     command: &cli::Credential,
-    engine: &Engine,
+    office: &Office,
     output: Output,
 ) -> Result<(), Failure> {
     match command {
-        cli::Credential::List(user) => list(&user.username, engine, output).await,
-        cli::Credential::Remove(options) => remove(options, engine, output).await,
+        cli::Credential::List(user) => list(&user.username, office, output).await,
+        cli::Credential::Remove(options) => remove(options, office, output).await,
     }
 }
 
-async fn held(user: &UserRecord, engine: &Engine) -> Result<Vec<CredentialRecord>, Failure> {
-    let held = engine.provider.credentials(&user.subject).await;
+async fn held(user: &UserRecord, office: &Office) -> Result<Vec<CredentialRecord>, Failure> {
+    let held = office.provider.credentials(&user.subject).await;
     held.map_err(|error| failed(error.into()))
 }
 
-async fn list(username: &str, engine: &Engine, output: Output) -> Result<(), Failure> {
-    let user = find(username, engine).await?;
-    let held = held(&user, engine).await?;
+async fn list(username: &str, office: &Office, output: Output) -> Result<(), Failure> {
+    let user = office.user(username).await?;
+    let held = held(&user, office).await?;
     let mut values: Vec<Value> = held.iter().map(describe).collect();
     if user.password.is_some() {
         let password = json!({
@@ -74,61 +74,39 @@ fn describe(record: &CredentialRecord) -> Value {
 
 async fn remove(
     options: &cli::CredentialRemove,
-    engine: &Engine,
+    office: &Office,
     output: Output,
 ) -> Result<(), Failure> {
-    let user = find(&options.username, engine).await?;
+    let user = office.user(&options.username).await?;
     let id = CredentialId::parse(&options.id)
         .map_err(|_| Failure::new(format!("{:?} is no credential's id", options.id)))?;
-    let held = held(&user, engine).await?;
-    let record = held
-        .iter()
-        .find(|record| record.id == id)
-        .ok_or_else(|| Failure::new(format!("{} has no credential {id}", user.username)))?;
-    if matches!(record.data, CredentialData::Email(_)) {
-        return Err(Failure::new(
-            "an address is not removed, only replaced".to_owned(),
-        ));
-    }
-    let removing = engine.provider.removing_credential(record).await;
-    let (spends, writes) = removing.map_err(|error| failed(error.into()))?;
-    let commit = hallpass_store::Commit { spends, writes };
-    let store = engine.provider.store();
-    let committed = store.commit(engine.provider.issuer_id(), commit).await;
-    let committed = committed.map_err(|error| failed(error.into()))?;
-    if committed != hallpass_store::Committed::Done {
-        return Err(Failure::new(
-            "somebody else changed it in this moment; try again".to_owned(),
-        ));
-    }
-    end_sessions(&user.subject, engine).await?;
-    audited(engine, "credential_removed", &user.subject);
+    let removed =
+        office.repeat::<users::RemoveCredential>(|| users::credentials::WhichCredential {
+            user: user.subject.as_str().to_owned(),
+            credential: id.to_string(),
+        });
+    removed.await.map_err(|problem| {
+        refused(&problem, Kind::NotFound, || {
+            format!("{} has no credential {id}", user.username)
+        })
+    })?;
+    audited(office, "credential_removed", &user.subject);
     output.say(
         &json!({ "removed": id.to_string(), "subject": user.subject }),
         format!("credential {id} of {} is removed", user.username),
     )
 }
 
-/// What happened is told to the person, too.
-pub(super) async fn note(
-    user: &UserRecord,
-    what: Activity,
-    engine: &Engine,
-) -> Result<(), Failure> {
-    let noted = engine.provider.note(&user.subject, what).await;
-    noted.map_err(|error| failed(error.into()))
-}
-
 pub(super) async fn sessions(
     username: &str,
-    engine: &Engine,
+    office: &Office,
     output: Output,
 ) -> Result<(), Failure> {
-    let user = find(username, engine).await?;
-    let issuer = engine.provider.issuer_id();
-    let store = engine.provider.store();
+    let user = office.user(username).await?;
+    let issuer = office.provider.issuer_id();
+    let store = office.provider.store();
     let all = store.account_sessions(issuer, &user.subject).await;
-    let now = engine.provider.now();
+    let now = office.provider.now();
     let alive: Vec<_> = all
         .map_err(|error| failed(error.into()))?
         .into_iter()
@@ -170,16 +148,13 @@ pub(super) async fn sessions(
 /// Ends every session of somebody, and with them what was granted.
 pub(super) async fn end_all(
     username: &str,
-    engine: &Engine,
+    office: &Office,
     output: Output,
 ) -> Result<(), Failure> {
-    let user = find(username, engine).await?;
-    let issuer = engine.provider.issuer_id();
-    let ended = engine.accounts.end_all(issuer, &user.subject).await;
-    ended.map_err(failed)?;
-    end_sessions(&user.subject, engine).await?;
-    note(&user, Activity::SignedOutEverywhere, engine).await?;
-    audited(engine, "sessions_ended", &user.subject);
+    let user = office.user(username).await?;
+    let ended = office.repeat::<users::EndAll>(|| which(&user)).await;
+    ended.map_err(|problem| operator::failed(&problem))?;
+    audited(office, "sessions_ended", &user.subject);
     output.say(
         &json!({ "subject": user.subject }),
         format!("every session of {} has ended", user.username),
@@ -187,32 +162,23 @@ pub(super) async fn end_all(
 }
 
 /// A link with which somebody sets up how they sign in, for the operator to hand over.
-pub(super) async fn link(username: &str, engine: &Engine, output: Output) -> Result<(), Failure> {
-    let user = find(username, engine).await?;
-    let address = address_of(&user.username, &user.claims)?;
-    let url = link_to(&address, &user, engine).await?;
+pub(super) async fn link(username: &str, office: &Office, output: Output) -> Result<(), Failure> {
+    let user = office.user(username).await?;
+    address_of(&user.username, &user.claims)?;
+    let url = link_to(&user, office).await?;
     output.say(
         &json!({ "link": url, "subject": user.subject }),
         format!("works once: {url}"),
     )
 }
 
-pub(super) async fn link_to(
-    address: &EmailAddress,
-    user: &UserRecord,
-    engine: &Engine,
-) -> Result<String, Failure> {
-    let account = engine
-        .accounts
-        .account(engine.provider.issuer_id(), &user.subject)
-        .await
-        .map_err(|error| failed(error.into()))?
-        .ok_or_else(|| Failure::new(format!("{} is disabled", user.username)))?;
-    let url = engine
-        .provider
-        .link_to_hand_over(address, Some(&account))
-        .await
-        .map_err(|error| Failure::new(format!("the link was not made: {error:?}")))?;
-    audited(engine, "link_made", &user.subject);
-    Ok(url)
+pub(super) async fn link_to(user: &UserRecord, office: &Office) -> Result<String, Failure> {
+    let made = office.repeat::<users::Link>(|| which(user)).await;
+    let made = made.map_err(|problem| {
+        refused(&problem, Kind::WrongState, || {
+            format!("{} is disabled", user.username)
+        })
+    })?;
+    audited(office, "link_made", &user.subject);
+    Ok(made.link)
 }

@@ -94,27 +94,29 @@ pub fn run(cli: Cli, output: Output) -> Result<(), Failure> {
         Command::Serve(options) => serve::run(path, &options, output),
         Command::Config(command) => config::run(&command, path, output),
         Command::Migrate(options) => migrate::run(&load(path)?, &options, output),
-        Command::User(command) => with_engine(&load(path)?, of, |engine| {
-            user::run(command, engine, output)
-        }),
-        Command::Client(command) => {
-            let config = load(path)?;
-            with_engine(&config, None, async |engine| {
-                client::run(command, Office::of(of, &config, engine).await?, output).await
+        Command::User(cli::User::Import(options)) => {
+            with_engine(&load(path)?, of, async |engine| {
+                import::users::run(&options, &engine, output).await
             })
         }
-        Command::Role(command) => with_engine(&load(path)?, of, |engine| {
-            access::role(command, engine, output)
+        Command::User(command) => {
+            with_office(path, of, |office| user::run(command, office, output))
+        }
+        Command::Client(command) => {
+            with_office(path, of, |office| client::run(command, office, output))
+        }
+        Command::Role(command) => {
+            with_office(path, of, |office| access::role(command, office, output))
+        }
+        Command::Group(command) => {
+            with_office(path, of, |office| access::group(command, office, output))
+        }
+        Command::Organization(command) => with_office(path, of, |office| {
+            access::organization(command, office, output)
         }),
-        Command::Group(command) => with_engine(&load(path)?, of, |engine| {
-            access::group(command, engine, output)
-        }),
-        Command::Organization(command) => with_engine(&load(path)?, of, |engine| {
-            access::organization(command, engine, output)
-        }),
-        Command::Member(command) => with_engine(&load(path)?, of, |engine| {
-            access::member(command, engine, output)
-        }),
+        Command::Member(command) => {
+            with_office(path, of, |office| access::member(command, office, output))
+        }
         Command::RegistrationToken(command) => with_engine(&load(path)?, of, |engine| {
             registration_token::run(command, engine, output)
         }),
@@ -176,12 +178,7 @@ pub fn run(cli: Cli, output: Output) -> Result<(), Failure> {
             master_key::run(&config, output)?;
             audited(&config, "master_key_rotated")
         }
-        Command::Key(command) => {
-            let config = load(path)?;
-            with_engine(&config, None, async |engine| {
-                key::run(command, Office::of(of, &config, engine).await?, output).await
-            })
-        }
+        Command::Key(command) => with_office(path, of, |office| key::run(command, office, output)),
     }
 }
 
@@ -245,6 +242,21 @@ where
             None => engine,
         };
         command(engine).await
+    })
+}
+
+/// Runs a command in the project that is named, or in the configuration's.
+fn with_office<F>(
+    path: Option<&Path>,
+    of: Option<&str>,
+    command: impl FnOnce(Office) -> F,
+) -> Result<(), Failure>
+where
+    F: Future<Output = Result<(), Failure>>,
+{
+    let config = load(path)?;
+    with_engine(&config, None, async |engine| {
+        command(Office::of(of, &config, engine).await?).await
     })
 }
 

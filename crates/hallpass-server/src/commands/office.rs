@@ -1,7 +1,9 @@
 //! A project for commands that change it by the operations of administration: the same rules, and a line of the project's audit log.
 
+use hallpass_accounts::username_key;
 use hallpass_admin::{Caller, Desk, Kind, Operation, Problem, Terms};
 use hallpass_provider::Provider;
+use hallpass_store::UserRecord;
 
 use super::{issuer, operator};
 use crate::config::Config;
@@ -49,7 +51,45 @@ impl Office {
         let terms = Terms::project(&self.name);
         self.desk.call::<O>(&self.caller, terms, input).await
     }
+
+    /// Does something in the project, if what it changes still has that revision.
+    pub(super) async fn call_if<O: Operation>(
+        &self,
+        revision: &str,
+        input: O::Input,
+    ) -> Result<O::Output, Problem> {
+        let terms = Terms::project(&self.name).if_match(revision);
+        self.desk.call::<O>(&self.caller, terms, input).await
+    }
+
+    /// Does something in the project that is right whatever others have changed meanwhile: anew, while somebody else is faster.
+    pub(super) async fn repeat<O: Operation>(
+        &self,
+        input: impl Fn() -> O::Input,
+    ) -> Result<O::Output, Problem> {
+        for _ in 1..ROUNDS {
+            match self.call::<O>(input()).await {
+                Err(problem) if problem.kind() == Kind::Changed => {}
+                done => return done,
+            }
+        }
+        self.call::<O>(input()).await
+    }
+
+    /// The account of that name, disabled or not.
+    pub(super) async fn user(&self, username: &str) -> Result<UserRecord, Failure> {
+        let provider = &self.provider;
+        let key = username_key(username);
+        let found = provider.store().user_by_name(provider.issuer_id(), &key);
+        let found = found.await;
+        found
+            .map_err(|error| Failure::doing("user", &error))?
+            .ok_or_else(|| Failure::new(format!("there is no user {username:?}")))
+    }
 }
+
+/// Tries while somebody else changes the same.
+pub(super) const ROUNDS: usize = 8;
 
 /// Why an operation was not done, in the words of a command where it has some for that kind.
 pub(super) fn refused(problem: &Problem, kind: Kind, text: impl FnOnce() -> String) -> Failure {

@@ -1,58 +1,54 @@
 //! `hallpass user`
 
-use hallpass_accounts::{AccountError, NewUser};
+use hallpass_accounts::AccountError;
+use hallpass_admin::{Kind, Problem, v1::users};
 use hallpass_core::policy::SignUp;
-use hallpass_core::record::Activity;
 use hallpass_store::{MAX_PAGE, UserRecord};
-use hallpass_types::{EmailAddress, Subject};
+use hallpass_types::{EmailAddress, Issuer, Secret, Subject};
 use serde_json::{Map, Value, json};
 
-use super::{credential, import::users, password};
+use super::office::Office;
+use super::{credential, operator, password};
 use crate::audit::Changed;
 use crate::cli;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::wiring::Engine;
 
-pub(super) async fn run(command: cli::User, engine: Engine, output: Output) -> Result<(), Failure> {
+pub(super) async fn run(command: cli::User, office: Office, output: Output) -> Result<(), Failure> {
     match command {
-        cli::User::Create(options) => create(&options, &engine, output).await,
-        cli::User::List => list(&engine, output).await,
-        cli::User::Disable(user) => set_disabled(&user.username, true, &engine, output).await,
-        cli::User::Enable(user) => set_disabled(&user.username, false, &engine, output).await,
-        cli::User::SetPassword(options) => set_password(&options, &engine, output).await,
-        cli::User::Invite(options) => invite(&options, &engine, output).await,
-        cli::User::Link(user) => credential::link(&user.username, &engine, output).await,
-        cli::User::Credential(command) => credential::run(&command, &engine, output).await,
-        cli::User::Sessions(user) => credential::sessions(&user.username, &engine, output).await,
-        cli::User::EndSessions(user) => credential::end_all(&user.username, &engine, output).await,
-        cli::User::Import(options) => users::run(&options, &engine, output).await,
+        cli::User::Create(options) => create(&options, &office, output).await,
+        cli::User::List => list(&office, output).await,
+        cli::User::Disable(user) => set_disabled(&user.username, true, &office, output).await,
+        cli::User::Enable(user) => set_disabled(&user.username, false, &office, output).await,
+        cli::User::SetPassword(options) => set_password(&options, &office, output).await,
+        cli::User::Invite(options) => invite(&options, &office, output).await,
+        cli::User::Link(user) => credential::link(&user.username, &office, output).await,
+        cli::User::Credential(command) => credential::run(&command, &office, output).await,
+        cli::User::Sessions(user) => credential::sessions(&user.username, &office, output).await,
+        cli::User::EndSessions(user) => credential::end_all(&user.username, &office, output).await,
+        // It makes many accounts at once, with hashes, and goes its own way.
+        cli::User::Import(_) => Ok(()),
     }
 }
 
-async fn create(options: &cli::UserCreate, engine: &Engine, output: Output) -> Result<(), Failure> {
+async fn create(options: &cli::UserCreate, office: &Office, output: Output) -> Result<(), Failure> {
     let claims = claims(&options.claims)?;
-    let address = match options.no_password {
-        true => Some(address_of(&options.username, &claims)?),
-        false => None,
+    let given = if options.no_password {
+        address_of(&options.username, &claims)?;
+        None
+    } else {
+        Some(password::read(&options.password)?)
     };
-    let given = match options.no_password {
-        true => None,
-        false => Some(password::read(&options.password)?),
-    };
-    let new = NewUser {
-        username: options.username.clone(),
-        password: given.as_ref().map(|given| given.password.clone()),
-        must_change: options.must_change,
+    let password = given.as_ref().map(|given| &given.password);
+    let user = make(
+        &options.username,
+        password,
+        options.must_change,
         claims,
-    };
-    let user = engine
-        .accounts
-        .create(engine.provider.issuer_id(), new)
-        .await
-        .map_err(failed)?;
-    audited(engine, "created", &user.subject);
-    let text = format!(
+        office,
+    )
+    .await?;
+    let mut text = format!(
         "user {} is made, with the subject {}",
         user.username, user.subject
     );
@@ -60,15 +56,53 @@ async fn create(options: &cli::UserCreate, engine: &Engine, output: Output) -> R
         return tell(&user, text, &given, output);
     }
     let mut value = describe(&user);
-    let mut text = text;
-    if let Some(address) = address {
-        let url = credential::link_to(&address, &user, engine).await?;
-        text.push_str(&format!("\nworks once: {url}"));
-        if let Some(value) = value.as_object_mut() {
-            value.insert("link".to_owned(), url.into());
-        }
+    let url = credential::link_to(&user, office).await?;
+    text.push_str(&format!("\nworks once: {url}"));
+    if let Some(value) = value.as_object_mut() {
+        value.insert("link".to_owned(), url.into());
     }
     output.say(&value, text)
+}
+
+/// Makes an account.
+pub(super) async fn make(
+    username: &str,
+    password: Option<&Secret>,
+    must_change: bool,
+    claims: Map<String, Value>,
+    office: &Office,
+) -> Result<UserRecord, Failure> {
+    let input = users::create::Input {
+        username: username.to_owned(),
+        password: password.map(|password| password.expose().to_owned()),
+        generate_password: false,
+        must_change_password: Some(must_change),
+        claims,
+    };
+    let made = office.call::<users::Create>(input).await;
+    let made = made.map_err(|problem| refused(&problem))?;
+    let user = office.user(&made.user.username).await?;
+    audited(office, "created", &user.subject);
+    Ok(user)
+}
+
+/// The input of an operation about an account alone.
+pub(super) fn which(user: &UserRecord) -> users::Which {
+    users::Which {
+        user: user.subject.as_str().to_owned(),
+    }
+}
+
+/// Why an account was not made or changed.
+fn refused(problem: &Problem) -> Failure {
+    let detail = problem.detail().unwrap_or_default();
+    match (problem.kind(), problem.field()) {
+        (Kind::Taken, _) => failed(AccountError::NameTaken),
+        (Kind::Unfit, Some("username")) => failed(AccountError::InvalidName),
+        (Kind::Unfit, Some("claims")) => failed(AccountError::ReservedClaim),
+        (Kind::Unfit, Some("password")) => Failure::new(format!("user: the password {detail}")),
+        _ => operator::failed(problem),
+    }
 }
 
 /// The mail address of somebody who gets a link: what is told of them, or their name.
@@ -86,48 +120,46 @@ pub(super) fn address_of(
 }
 
 /// The mail waits in the store; the server sends it.
-async fn invite(options: &cli::Invite, engine: &Engine, output: Output) -> Result<(), Failure> {
+async fn invite(options: &cli::Invite, office: &Office, output: Output) -> Result<(), Failure> {
     let address = EmailAddress::parse(&options.address)
         .map_err(|error| Failure::new(format!("{}: {error}", options.address)))?;
-    if engine.provider.policy().people.sign_up == SignUp::Closed {
+    if office.provider.policy().people.sign_up == SignUp::Closed {
         return Err(Failure::new(
             "nobody can make an account: set sign_up.mode to \"invitation\" or \"open\"".to_owned(),
         ));
     }
-    if options.print {
-        let made = engine.provider.link_to_hand_over(&address, None).await;
-        let url =
-            made.map_err(|error| Failure::new(format!("the link was not made: {error:?}")))?;
+    let input = users::invite::Input {
+        email: address.as_str().to_owned(),
+        mail: !options.print,
+    };
+    let invited = office.call::<users::Invite>(input).await;
+    let invited = invited.map_err(|problem| operator::failed(&problem))?;
+    if let Some(url) = invited.link {
         let value = json!({ "invited": address.as_str(), "link": url });
         return output.say(&value, format!("works once: {url}"));
     }
-    let invited = engine.provider.invite(&address).await;
-    invited.map_err(|error| Failure::new(format!("the invitation was not made: {error:?}")))?;
     let text = format!("an invitation for {} is on its way", address.as_str());
     output.say(&json!({ "invited": address.as_str() }), text)
 }
 
 async fn set_password(
     options: &cli::SetPassword,
-    engine: &Engine,
+    office: &Office,
     output: Output,
 ) -> Result<(), Failure> {
-    let subject = find(&options.username, engine).await?.subject;
+    let user = office.user(&options.username).await?;
     let given = password::read(&options.password)?;
-    let issuer = engine.provider.issuer_id();
-    let user = engine
-        .accounts
-        .set_password(issuer, &subject, &given.password)
-        .await
-        .map_err(failed)?;
-    audited(engine, "password_set", &subject);
-    end_sessions(&subject, engine).await?;
+    let set = office.repeat::<users::SetPassword>(|| users::password::Input {
+        user: user.subject.as_str().to_owned(),
+        password: Some(given.password.expose().to_owned()),
+        must_change_password: Some(options.must_change),
+    });
+    set.await.map_err(|problem| refused(&problem))?;
+    audited(office, "password_set", &user.subject);
     if options.must_change {
-        let demanded = engine.accounts.demand_change(issuer, &subject).await;
-        let user = demanded.map_err(failed)?;
-        audited(engine, "change_demanded", &subject);
-        credential::note(&user, Activity::ChangeDemanded, engine).await?;
+        audited(office, "change_demanded", &user.subject);
     }
+    let user = office.user(&user.username).await?;
     let text = format!(
         "user {} has another password; sessions and tokens from before are over",
         user.username
@@ -138,54 +170,47 @@ async fn set_password(
 async fn set_disabled(
     username: &str,
     disabled: bool,
-    engine: &Engine,
+    office: &Office,
     output: Output,
 ) -> Result<(), Failure> {
-    let subject: Subject = find(username, engine).await?.subject;
-    let issuer = engine.provider.issuer_id();
-    let user = engine
-        .accounts
-        .set_disabled(issuer, &subject, disabled)
-        .await
-        .map_err(failed)?;
-    audited(
-        engine,
-        if disabled { "disabled" } else { "enabled" },
-        &subject,
-    );
-    if disabled {
-        end_sessions(&subject, engine).await?;
-    }
+    let user = office.user(username).await?;
+    let changed = if disabled {
+        office.repeat::<users::Disable>(|| which(&user)).await
+    } else {
+        office.repeat::<users::Enable>(|| which(&user)).await
+    };
+    changed.map_err(|problem| refused(&problem))?;
     let state = if disabled { "disabled" } else { "enabled" };
+    audited(office, state, &user.subject);
+    let user = office.user(&user.username).await?;
     output.say(
         &describe(&user),
         format!("user {} is {state}", user.username),
     )
 }
 
-pub(super) fn audited(engine: &Engine, action: &str, subject: &Subject) {
+pub(super) fn audited(office: &Office, action: &str, subject: &Subject) {
+    told(&office.provider.policy().issuer, action, subject);
+}
+
+/// Leaves a line beside the database, too.
+pub(super) fn told(issuer: &Issuer, action: &str, subject: &Subject) {
     let changed = Changed {
         action,
-        issuer: Some(engine.provider.policy().issuer.as_str()),
+        issuer: Some(issuer.as_str()),
         account: Some(subject.as_str()),
         ..Changed::default()
     };
     changed.tell("user changed");
 }
 
-/// What is over already is ended for those clients, too, that want to be told. The server delivers it.
-pub(super) async fn end_sessions(subject: &Subject, engine: &Engine) -> Result<(), Failure> {
-    let ended = engine.provider.end_sessions_of(subject).await;
-    ended.map(drop).map_err(|error| failed(error.into()))
-}
-
-async fn list(engine: &Engine, output: Output) -> Result<(), Failure> {
+async fn list(office: &Office, output: Output) -> Result<(), Failure> {
     let mut users: Vec<UserRecord> = Vec::new();
     let mut after: Option<String> = None;
     loop {
-        let store = engine.provider.store();
+        let store = office.provider.store();
         let page = store
-            .users(engine.provider.issuer_id(), after.as_deref(), MAX_PAGE)
+            .users(office.provider.issuer_id(), after.as_deref(), MAX_PAGE)
             .await
             .map_err(|error| failed(error.into()))?;
         users.extend(page.items);
@@ -207,16 +232,6 @@ async fn list(engine: &Engine, output: Output) -> Result<(), Failure> {
         })
         .collect();
     output.table(&values, &["USER NAME", "SUBJECT", "STATE"], &rows)
-}
-
-pub(super) async fn find(username: &str, engine: &Engine) -> Result<UserRecord, Failure> {
-    let found = engine
-        .accounts
-        .by_name(engine.provider.issuer_id(), username)
-        .await;
-    found
-        .map_err(|error| failed(error.into()))?
-        .ok_or_else(|| Failure::new(format!("there is no user {username:?}")))
 }
 
 fn tell(

@@ -127,11 +127,18 @@ pub(crate) fn titled(title: &str) -> Result<(), Problem> {
 
 /// A list of names without doubles.
 pub(crate) fn names(field: &str, given: Vec<String>) -> Result<BTreeSet<String>, Problem> {
+    let names = given.into_iter().collect();
+    are_names(field, &names)?;
+    Ok(names)
+}
+
+/// Whether a list holds names, and not too many.
+pub(crate) fn are_names(field: &str, given: &BTreeSet<String>) -> Result<(), Problem> {
     if given.len() > MAX_PERMISSIONS {
         return Err(Problem::unfit(field, "has too many entries"));
     }
     if !given.iter().all(|name| is_name(name)) {
         return Err(Problem::unfit(field, "holds something that is no name"));
     }
-    Ok(given.into_iter().collect())
+    Ok(())
 }

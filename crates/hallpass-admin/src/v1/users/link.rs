@@ -38,14 +38,18 @@ impl Operation for Link {
         if before.disabled {
             return Err(Problem::new(Kind::WrongState).because("the account is disabled"));
         }
-        let email = before.claims.get("email").and_then(|email| email.as_str());
-        let Some(email) = email else {
-            let text = "is missing; the page behind the link names the address";
-            return Err(Problem::unfit("claims.email", text));
+        // The page behind the link names the address: the one that is told of them, or a name that is one.
+        let told = before.claims.get("email").and_then(|email| email.as_str());
+        let to = match told {
+            Some(email) => address(email)?,
+            None => address(&before.username).map_err(|_| {
+                let text = "is missing; the page behind the link names the address";
+                Problem::unfit("claims.email", text)
+            })?,
         };
         let about = Some((&before.subject, before.epoch));
         let owner = cx.caller().may(Permission::ChangeOperators, ALL_PROJECTS);
-        let link = cx.provider().new_link(&address(email)?, about, owner);
+        let link = cx.provider().new_link(&to, about, owner);
         let made = LinkMade {
             link: link.url,
             expires_at: link.expires_at.0,

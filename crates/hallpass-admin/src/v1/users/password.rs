@@ -1,8 +1,9 @@
 //! Passwords of people.
 
-use hallpass_core::admin::Permission;
+use hallpass_core::{admin::Permission, record::Activity};
 use hallpass_provider::ports::ByOperator;
-use hallpass_types::Secret;
+use hallpass_store::Write;
+use hallpass_types::{Secret, Subject};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -55,10 +56,13 @@ impl Operation for SetPassword {
         };
         let ended = cx.provider().ending_sessions(&before.subject, None).await?;
         let said = Change::of("user", before.subject.as_str()).writing(ended.unwrap_or_default());
+        let must_change = input.must_change_password.unwrap_or(true);
+        let demanded = must_change.then(|| demanded(cx, &before.subject));
+        let said = said.writing(demanded);
         let change = ByOperator::Password {
             subject: &before.subject,
             password: &password,
-            must_change: input.must_change_password.unwrap_or(true),
+            must_change,
         };
         // The answer that is kept for who asks again lacks what was made up: it is said once.
         let user = changed(cx, &before, change, said).await?;
@@ -82,8 +86,14 @@ impl Operation for MustChange {
 
     async fn run(cx: &Context, input: Which) -> Result<UserView, Problem> {
         let before = changeable(cx, &input.user).await?;
-        let said = Change::of("user", before.subject.as_str());
+        let said =
+            Change::of("user", before.subject.as_str()).writing([demanded(cx, &before.subject)]);
         let change = ByOperator::MustChange(&before.subject);
         changed(cx, &before, change, said).await
     }
+}
+
+/// The person sees in their history that another password is demanded.
+fn demanded(cx: &Context, subject: &Subject) -> Write {
+    cx.provider().noted(subject, Activity::ChangeDemanded)
 }

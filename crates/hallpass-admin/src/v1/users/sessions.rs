@@ -1,6 +1,6 @@
 //! Sessions of people.
 
-use hallpass_core::admin::Permission;
+use hallpass_core::{admin::Permission, record::Activity};
 use hallpass_provider::ports::{ByOperator, Change as Changing};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -136,7 +136,10 @@ impl Operation for EndAll {
         let said = Change::of("user", user.subject.as_str())
             .spending(over.spends)
             .writing(over.writes)
-            .writing(ended.unwrap_or_default());
+            .writing(ended.unwrap_or_default())
+            .writing([cx
+                .provider()
+                .noted(&user.subject, Activity::SignedOutEverywhere)]);
         cx.commit(said, &Nothing {}).await?;
         cx.provider().end_sessions_of(&user.subject).await?;
         Ok(Nothing {})

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{MembershipView, UserView, changeable, changed};
-use crate::{Change, Context, Info, Kind, Method, Operation, Problem};
+use crate::{Change, Context, Info, Kind, Method, Operation, Problem, v1::access::are_names};
 
 /// Changes an account.
 #[derive(Debug)]
@@ -63,8 +63,17 @@ impl Operation for Update {
                 let text = "name an organization twice";
                 return Err(Problem::unfit("memberships", text));
             }
+            fit(cx, &before.memberships, &memberships).await?;
+            // Clients that want to know of the end of sessions are told in the same commit.
+            let ended = match access::takes_away(&before.memberships, &memberships) {
+                true => cx.provider().ending_sessions(&before.subject, None).await?,
+                false => None,
+            };
+            let said = said
+                .saying("memberships", true)
+                .writing(ended.unwrap_or_default());
             let change = ByOperator::Memberships(&before.subject, &memberships);
-            return changed(cx, &before, change, said.saying("memberships", true)).await;
+            return changed(cx, &before, change, said).await;
         }
         let names: Vec<&str> = input.claims.keys().map(String::as_str).collect();
         let said = said
@@ -77,4 +86,50 @@ impl Operation for Update {
         };
         changed(cx, &before, change, said).await
     }
+}
+
+/// Whether memberships name what there is. One that stays as it was stays so, whatever was deleted since.
+async fn fit(
+    cx: &Context,
+    before: &[access::Membership],
+    after: &[access::Membership],
+) -> Result<(), Problem> {
+    let directory = cx.store().directory(cx.issuer()).await?;
+    for membership in after.iter().filter(|m| !before.contains(m)) {
+        let access::Membership {
+            organization,
+            inactive: _,
+            roles,
+            groups,
+            allowed,
+            denied,
+        } = membership;
+        for (field, list) in [
+            ("memberships.roles", roles),
+            ("memberships.groups", groups),
+            ("memberships.allowed", allowed),
+            ("memberships.denied", denied),
+        ] {
+            are_names(field, list)?;
+        }
+        if !roles.iter().all(|name| directory.roles.contains_key(name)) {
+            let text = "name a role that is not there";
+            return Err(Problem::unfit("memberships.roles", text));
+        }
+        if !groups
+            .iter()
+            .all(|name| directory.groups.contains_key(name))
+        {
+            let text = "name a group that is not there";
+            return Err(Problem::unfit("memberships.groups", text));
+        }
+        if organization
+            .as_ref()
+            .is_some_and(|name| !directory.organizations.contains_key(name))
+        {
+            let text = "is not there";
+            return Err(Problem::unfit("memberships.organization", text));
+        }
+    }
+    Ok(())
 }

@@ -51,7 +51,12 @@ pub(super) async fn bring(
 async fn write(mut arrivals: Arrivals, way: Way, engine: &Engine) -> Result<Report, Failure> {
     let mut report = Report::beginning(std::mem::take(&mut arrivals.notes));
     if !way.dry_run {
-        begun(&arrivals, way, engine).await?;
+        let counts = [
+            ("clients", arrivals.clients.len()),
+            ("users", arrivals.people.len()),
+            ("keys", arrivals.keys.len()),
+        ];
+        begun(way.from, &counts, engine).await?;
     }
     directory(&arrivals, way, engine, &mut report).await?;
     for key in &arrivals.keys {
@@ -71,13 +76,17 @@ async fn write(mut arrivals: Arrivals, way: Way, engine: &Engine) -> Result<Repo
 }
 
 /// The line of the audit log, before anything else is written.
-async fn begun(arrivals: &Arrivals, way: Way, engine: &Engine) -> Result<(), Failure> {
+pub(super) async fn begun(
+    from: &str,
+    counts: &[(&str, usize)],
+    engine: &Engine,
+) -> Result<(), Failure> {
     let provider = &engine.provider;
     let mut details = Map::new();
-    details.insert("from".to_owned(), way.from.into());
-    details.insert("clients".to_owned(), arrivals.clients.len().into());
-    details.insert("users".to_owned(), arrivals.people.len().into());
-    details.insert("keys".to_owned(), arrivals.keys.len().into());
+    details.insert("from".to_owned(), from.into());
+    for (what, count) in counts {
+        details.insert((*what).to_owned(), (*count).into());
+    }
     let said = Said {
         actor: Actor {
             kind: "command".to_owned(),

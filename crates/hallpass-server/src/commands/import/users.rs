@@ -12,8 +12,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::task::JoinSet;
 
+use super::bring::begun;
 use crate::cli;
-use crate::commands::user::{audited, failed};
+use crate::commands::user::{failed, told};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::wiring::Engine;
@@ -70,6 +71,7 @@ pub(in crate::commands) async fn run(
         let value = json!({ "would_import": lines.len() });
         return output.say(&value, format!("{} accounts can be imported", lines.len()));
     }
+    begun("a file", &[("users", lines.len())], engine).await?;
     let (mut made, mut there) = (0_usize, 0_usize);
     for piece in lines.chunks(TOGETHER) {
         let mut tasks = JoinSet::new();
@@ -94,8 +96,12 @@ pub(in crate::commands) async fn run(
             match imported {
                 Ok(user) => {
                     made = made.saturating_add(1);
-                    audited(engine, "imported", &user.subject);
-                    crate::commands::credential::note(&user, Activity::Imported, engine).await?;
+                    told(&engine.provider.policy().issuer, "imported", &user.subject);
+                    let noted = engine
+                        .provider
+                        .note(&user.subject, Activity::Imported)
+                        .await;
+                    noted.map_err(|error| failed(error.into()))?;
                 }
                 Err(AccountError::NameTaken) => there = there.saturating_add(1),
                 Err(error) => {
