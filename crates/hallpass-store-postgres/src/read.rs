@@ -223,8 +223,12 @@ impl Readers {
     pub(crate) async fn initial_accesses(
         &self,
         issuer: IssuerId,
+        after: Option<ContentDigest>,
+        limit: usize,
     ) -> Read<Vec<(ContentDigest, InitialAccessRecord)>> {
-        let params: Params<'_> = &[&number(issuer), &most(MAX_PAGE)];
+        // Nothing at all comes before every digest.
+        let after = after.map_or_else(Vec::new, |after| after.0.to_vec());
+        let params: Params<'_> = &[&number(issuer), &after, &most(limit)];
         self.all(sql::INITIAL_ACCESSES, params, |row| access_of(issuer, row))
             .await
     }

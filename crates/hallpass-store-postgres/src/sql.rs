@@ -16,8 +16,7 @@ pub(crate) const IDLE_CLIENTS: &str =
     "SELECT client FROM registrations WHERE issuer = $1 AND used < $2 ORDER BY used LIMIT $3";
 pub(crate) const INITIAL_ACCESS: &str =
     "SELECT id, record, uses FROM initial_access WHERE issuer = $1 AND id = $2";
-pub(crate) const INITIAL_ACCESSES: &str =
-    "SELECT id, record, uses FROM initial_access WHERE issuer = $1 LIMIT $2";
+pub(crate) const INITIAL_ACCESSES: &str = "SELECT id, record, uses FROM initial_access WHERE issuer = $1 AND id > $2 ORDER BY id LIMIT $3";
 pub(crate) const CODE: &str =
     "SELECT spent, record FROM codes WHERE issuer = $1 AND bucket = $2 AND id = $3";
 pub(crate) const WAITING: &str =

@@ -178,8 +178,10 @@ impl Store for PostgresStore {
     fn initial_accesses(
         &self,
         issuer: IssuerId,
+        after: Option<ContentDigest>,
+        limit: usize,
     ) -> Answer<'_, Vec<(ContentDigest, InitialAccessRecord)>> {
-        Box::pin(self.readers.initial_accesses(issuer))
+        Box::pin(self.readers.initial_accesses(issuer, after, limit))
     }
 
     fn code(&self, issuer: IssuerId, key: Key<Code>) -> Answer<'_, Option<FoundCode>> {

@@ -239,10 +239,14 @@ pub(crate) fn initial_access(
 pub(crate) fn initial_accesses(
     db: &Connection,
     issuer: IssuerId,
+    after: Option<ContentDigest>,
+    limit: usize,
 ) -> Read<Vec<(ContentDigest, InitialAccessRecord)>> {
     let mut statement = cached(db, sql::INITIAL_ACCESSES)?;
-    let most = i64::try_from(MAX_PAGE).unwrap_or(i64::MAX);
-    let mut rows = statement.query(params![issuer.0, most])?;
+    let most = i64::try_from(limit.clamp(1, MAX_PAGE)).unwrap_or(i64::MAX);
+    // Nothing at all comes before every digest.
+    let after = after.map_or_else(Vec::new, |after| after.0.to_vec());
+    let mut rows = statement.query(params![issuer.0, after, most])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         found.push(access_of(issuer, row)?);

@@ -17,7 +17,7 @@ statements! {
     FOLDED_CLIENT = "SELECT client FROM registrations WHERE issuer = ?1 AND fold = ?2";
     IDLE_CLIENTS = "SELECT client FROM registrations WHERE issuer = ?1 AND used < ?2 ORDER BY used LIMIT ?3";
     INITIAL_ACCESS = "SELECT id, record, uses FROM initial_access WHERE issuer = ?1 AND id = ?2";
-    INITIAL_ACCESSES = "SELECT id, record, uses FROM initial_access WHERE issuer = ?1 LIMIT ?2";
+    INITIAL_ACCESSES = "SELECT id, record, uses FROM initial_access WHERE issuer = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
     CODE = "SELECT spent, record FROM codes WHERE issuer = ?1 AND bucket = ?2 AND id = ?3";
     WAITING = "SELECT revision, record FROM waiting WHERE issuer = ?1 AND bucket = ?2 AND id = ?3";
     GRANT = "SELECT revoked_at, generation, rotated_at, idle_expires_at, record

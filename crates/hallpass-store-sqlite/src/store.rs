@@ -190,8 +190,10 @@ impl Store for SqliteStore {
     fn initial_accesses(
         &self,
         issuer: IssuerId,
+        after: Option<ContentDigest>,
+        limit: usize,
     ) -> Answer<'_, Vec<(ContentDigest, InitialAccessRecord)>> {
-        self.read(move |db| read::initial_accesses(db, issuer))
+        self.read(move |db| read::initial_accesses(db, issuer, after, limit))
     }
 
     fn code(&self, issuer: IssuerId, key: Key<Code>) -> Answer<'_, Option<FoundCode>> {

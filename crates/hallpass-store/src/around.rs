@@ -80,7 +80,7 @@ verbs! {
     FoldedClient folded_client(issuer: IssuerId, fold: [u8; 32]) -> Option<ClientId>;
     IdleClients idle_clients(issuer: IssuerId, before: Day, limit: usize) -> Vec<ClientId>;
     InitialAccess initial_access(issuer: IssuerId, digest: ContentDigest) -> Option<InitialAccessRecord>;
-    InitialAccesses initial_accesses(issuer: IssuerId) -> Vec<(ContentDigest, InitialAccessRecord)>;
+    InitialAccesses initial_accesses(issuer: IssuerId, after: Option<ContentDigest>, limit: usize) -> Vec<(ContentDigest, InitialAccessRecord)>;
     Code code(issuer: IssuerId, key: Key<Code>) -> Option<FoundCode>;
     Waiting waiting(issuer: IssuerId, key: Key<Waiting>) -> Option<FoundWaiting>;
     Grant grant(issuer: IssuerId, id: GrantId) -> Option<FoundGrant>;

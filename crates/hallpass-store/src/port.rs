@@ -200,10 +200,12 @@ pub trait Store: Send + Sync + 'static {
         issuer: IssuerId,
         digest: ContentDigest,
     ) -> Answer<'_, Option<InitialAccessRecord>>;
-    /// Initial access tokens, in any order; at most [`MAX_PAGE`].
+    /// Initial access tokens by their digests, those behind `after`; at most [`MAX_PAGE`].
     fn initial_accesses(
         &self,
         issuer: IssuerId,
+        after: Option<ContentDigest>,
+        limit: usize,
     ) -> Answer<'_, Vec<(ContentDigest, InitialAccessRecord)>>;
     /// A code, spent or not.
     fn code(&self, issuer: IssuerId, key: Key<Code>) -> Answer<'_, Option<FoundCode>>;

@@ -116,8 +116,13 @@ impl Store for OwnStore {
         self.read(|rows| rows.get(&key(issuer, Kind::InitialAccess, &[&digest.0])))
     }
 
-    fn initial_accesses(&self, issuer: IssuerId) -> Answer<'_, Vec<(ContentDigest, InitialAccessRecord)>> {
-        self.read(|rows| rows.initial_accesses(issuer))
+    fn initial_accesses(
+        &self,
+        issuer: IssuerId,
+        after: Option<ContentDigest>,
+        limit: usize,
+    ) -> Answer<'_, Vec<(ContentDigest, InitialAccessRecord)>> {
+        self.read(move |rows| rows.initial_accesses(issuer, after, limit))
     }
 
     fn code(&self, issuer: IssuerId, code: Key<Code>) -> Answer<'_, Option<FoundCode>> {

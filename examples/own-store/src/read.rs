@@ -92,9 +92,16 @@ impl<T: ReadableTable<&'static [u8], &'static [u8]>> Rows<T> {
         Ok(idle.into_iter().map(|(id, _)| id).take(limit.clamp(1, MAX_PAGE)).collect())
     }
 
-    pub fn initial_accesses(&self, of: IssuerId) -> Read<Vec<(ContentDigest, InitialAccessRecord)>> {
-        let rows = self.all(of, Kind::InitialAccess)?.into_iter().take(MAX_PAGE);
+    pub fn initial_accesses(
+        &self,
+        of: IssuerId,
+        after: Option<ContentDigest>,
+        limit: usize,
+    ) -> Read<Vec<(ContentDigest, InitialAccessRecord)>> {
+        let rows = self.all(of, Kind::InitialAccess)?.into_iter();
+        let rows = rows.filter(|(at, _)| after.is_none_or(|after| at[HEAD..] > after.0[..]));
         let digest = |at: Vec<u8>| at[HEAD..].try_into().map_err(|_| StoreError::corrupt("no digest"));
+        let rows = rows.take(limit.clamp(1, MAX_PAGE));
         rows.map(|(at, record)| Ok((ContentDigest(digest(at)?), record))).collect()
     }
 

@@ -9,6 +9,7 @@ pub mod me;
 pub mod operators;
 pub mod page;
 pub mod projects;
+pub mod registration_tokens;
 pub mod scopes;
 pub mod statistics;
 pub mod upstreams;
@@ -40,6 +41,9 @@ pub static OPERATIONS: &[Registered] = &[
     Registered::of::<clients::RotateSecret>(),
     Registered::of::<clients::Check>(),
     Registered::of::<clients::Delete>(),
+    Registered::of::<registration_tokens::List>(),
+    Registered::of::<registration_tokens::Create>(),
+    Registered::of::<registration_tokens::Delete>(),
     Registered::of::<users::List>(),
     Registered::of::<users::Create>(),
     Registered::of::<users::Invite>(),

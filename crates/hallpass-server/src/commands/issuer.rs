@@ -2,53 +2,63 @@
 
 use std::path::Path;
 
-use hallpass_provider::ports::{Clock as _, SystemClock};
+use hallpass_admin::{Kind, Operation, Problem, Terms, v1::projects};
 use hallpass_store::{IssuerRecord, IssuerState, MAX_PAGE};
 use hallpass_types::Issuer;
 use serde_json::{Map, Value, json};
 
+use super::office::Office;
+use super::operator;
 use crate::audit::Changed;
 use crate::cli;
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::issuers::manage::{Change, Manage, ManageError};
+use crate::issuers::manage::{Manage, ManageError};
 use crate::output::Output;
 use crate::wiring::Engine;
 
 pub(super) async fn run(
     command: cli::Issuer,
     config: &Config,
-    engine: Engine,
+    office: Office,
     output: Output,
 ) -> Result<(), Failure> {
-    let own = engine.provider.policy().issuer.clone();
-    let manage = Manage::new(engine.provider.store(), config, &own);
+    let own = office.provider.policy().issuer.clone();
+    let manage = Manage::new(office.provider.store(), config, &own);
+    let turned = |action, text| Told { action, text };
     match command {
-        cli::Issuer::Create(options) => create(&options, &manage, output).await,
+        cli::Issuer::Create(options) => create(&options, &office, &manage, output).await,
         cli::Issuer::List => list(&manage, output).await,
         cli::Issuer::Show(which) => show(&find(&which.name, &manage).await?, output),
         cli::Issuer::Disable(which) => {
             let text = "is disabled: within seconds nobody serves it any more";
-            change(
-                &which.name,
-                State(IssuerState::Disabled),
-                text,
-                &manage,
-                output,
-            )
-            .await
+            let record = find(&which.name, &manage).await?;
+            let input = projects::state::Input::default();
+            let done = change::<projects::Disable>(&record, input, &office).await;
+            told(&record, done, turned("disabled", text), &manage, output).await
         }
         cli::Issuer::Enable(which) => {
-            change(
-                &which.name,
-                State(IssuerState::Enabled),
-                "is enabled",
+            let record = find(&which.name, &manage).await?;
+            let input = projects::state::Input::default();
+            let done = change::<projects::Enable>(&record, input, &office).await;
+            told(
+                &record,
+                done,
+                turned("enabled", "is enabled"),
                 &manage,
                 output,
             )
             .await
         }
-        cli::Issuer::Set(options) => set(&options, &manage, output).await,
+        cli::Issuer::Set(options) => {
+            let record = find(&options.name, &manage).await?;
+            let input = projects::update::Input {
+                settings: changed_settings(&options, &record)?,
+            };
+            let done = change::<projects::Update>(&record, input, &office).await;
+            let told_of = turned("settings_changed", "has other settings");
+            told(&record, done, told_of, &manage, output).await
+        }
         cli::Issuer::Delete(options) => {
             if !options.yes {
                 return Err(Failure::new(format!(
@@ -57,34 +67,31 @@ pub(super) async fn run(
                 )));
             }
             let text = "is deleted; a server that runs erases what it has, from two minutes on";
-            change(
-                &options.name,
-                State(IssuerState::Deleting),
-                text,
-                &manage,
-                output,
-            )
-            .await
+            let record = find(&options.name, &manage).await?;
+            let input = projects::delete::Input::default();
+            let done = change::<projects::Delete>(&record, input, &office).await;
+            told(&record, done, turned("deleted", text), &manage, output).await
         }
     }
 }
 
-use Change::{Settings, State};
-
 async fn create(
     options: &cli::IssuerCreate,
+    office: &Office,
     manage: &Manage<'_>,
     output: Output,
 ) -> Result<(), Failure> {
     let name = &options.name;
-    let url = options
-        .url
-        .clone()
-        .unwrap_or_else(|| manage.usual_identifier(name));
-    let settings = settings(&options.settings, Map::new())?;
-    let made = manage.create(name, &url, settings, SystemClock.now()).await;
-    let made = made.map_err(failed)?;
+    let input = projects::create::Input {
+        name: name.clone(),
+        issuer: options.url.clone(),
+        settings: settings(&options.settings, Map::new())?,
+    };
+    let made = office.call_at::<projects::Create>(Terms::default(), input);
+    made.await.map_err(|problem| undone(&problem))?;
+    let made = find(name, manage).await?;
     audited("created", &made.identifier);
+    let url = &made.identifier;
     let text = format!(
         "issuer {name} is made: {url}\n\nNext:\n  hallpass --issuer {name} user create NAME\n  \
          hallpass --issuer {name} client create --redirect-uri URI"
@@ -123,9 +130,11 @@ fn show(record: &IssuerRecord, output: Output) -> Result<(), Failure> {
     output.say(&value, text)
 }
 
-async fn set(options: &cli::IssuerSet, manage: &Manage<'_>, output: Output) -> Result<(), Failure> {
-    let record = find(&options.name, manage).await?;
-    let mut settings = settings(&options.settings, record.settings)?;
+fn changed_settings(
+    options: &cli::IssuerSet,
+    record: &IssuerRecord,
+) -> Result<Map<String, Value>, Failure> {
+    let mut settings = settings(&options.settings, record.settings.clone())?;
     for name in &options.unset {
         let path: Vec<&str> = name.split('.').collect();
         if !remove(&mut settings, &path) {
@@ -134,34 +143,53 @@ async fn set(options: &cli::IssuerSet, manage: &Manage<'_>, output: Output) -> R
             )));
         }
     }
-    change(
-        &options.name,
-        Settings(settings),
-        "has other settings",
-        manage,
-        output,
-    )
-    .await
+    Ok(settings)
 }
 
-async fn change(
-    name: &str,
-    change: Change,
-    text: &str,
+/// Changes an issuer as it was read: nobody's change in between is lost.
+async fn change<O: Operation>(
+    record: &IssuerRecord,
+    input: O::Input,
+    office: &Office,
+) -> Result<(), Failure> {
+    let terms = Terms::project(&record.name).if_match(&record.revision.to_string());
+    let done = office.call_at::<O>(terms, input).await;
+    done.map(drop).map_err(|problem| undone(&problem))
+}
+
+/// What is told of a change.
+struct Told {
+    action: &'static str,
+    text: &'static str,
+}
+
+async fn told(
+    before: &IssuerRecord,
+    done: Result<(), Failure>,
+    Told { action, text }: Told,
     manage: &Manage<'_>,
     output: Output,
 ) -> Result<(), Failure> {
-    let record = find(name, manage).await?;
-    let action = match &change {
-        Settings(_) => "settings_changed",
-        State(IssuerState::Enabled) => "enabled",
-        State(IssuerState::Disabled) => "disabled",
-        State(IssuerState::Deleting) => "deleted",
-    };
-    let changed = manage.change(&record, change, SystemClock.now()).await;
-    let changed = changed.map_err(failed)?;
+    done?;
+    let name = &before.name;
+    let changed = find(name, manage).await?;
     audited(action, &changed.identifier);
     output.say(&describe(&changed), format!("issuer {name} {text}"))
+}
+
+/// Why an issuer was not made or changed.
+fn undone(problem: &Problem) -> Failure {
+    match problem.kind() {
+        Kind::Taken => failed(ManageError::Taken),
+        Kind::Changed | Kind::PreconditionFailed => failed(ManageError::Changed),
+        Kind::NotFound => failed(ManageError::Unknown),
+        Kind::WrongState => failed(ManageError::Going),
+        Kind::Unfit => {
+            let detail = problem.detail().unwrap_or_default();
+            Failure::new(format!("issuer: {detail}"))
+        }
+        _ => operator::failed(problem),
+    }
 }
 
 fn audited(action: &str, issuer: &str) {

@@ -117,20 +117,18 @@ pub fn run(cli: Cli, output: Output) -> Result<(), Failure> {
         Command::Member(command) => {
             with_office(path, of, |office| access::member(command, office, output))
         }
-        Command::RegistrationToken(command) => with_engine(&load(path)?, of, |engine| {
-            registration_token::run(command, engine, output)
+        Command::RegistrationToken(command) => with_office(path, of, |office| {
+            registration_token::run(command, office, output)
         }),
         Command::Issuer(command) => {
             let config = load(path)?;
-            with_engine(&config, None, |engine| {
-                issuer::run(command, &config, engine, output)
+            with_engine(&config, None, async |engine| {
+                let office = Office::of(None, &config, engine).await?;
+                issuer::run(command, &config, office, output).await
             })
         }
         Command::Operator(command) => {
-            let config = load(path)?;
-            with_engine(&config, None, |engine| {
-                operator::run(command, &config, engine, output)
-            })
+            with_office(path, None, |office| operator::run(command, office, output))
         }
         Command::Plan(options) => {
             let config = load(path)?;

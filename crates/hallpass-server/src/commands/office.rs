@@ -48,7 +48,15 @@ impl Office {
 
     /// Does something in the project.
     pub(super) async fn call<O: Operation>(&self, input: O::Input) -> Result<O::Output, Problem> {
-        let terms = Terms::project(&self.name);
+        self.call_at::<O>(Terms::project(&self.name), input).await
+    }
+
+    /// Does something elsewhere: in another project, or in none.
+    pub(super) async fn call_at<O: Operation>(
+        &self,
+        terms: Terms,
+        input: O::Input,
+    ) -> Result<O::Output, Problem> {
         self.desk.call::<O>(&self.caller, terms, input).await
     }
 
@@ -59,7 +67,7 @@ impl Office {
         input: O::Input,
     ) -> Result<O::Output, Problem> {
         let terms = Terms::project(&self.name).if_match(revision);
-        self.desk.call::<O>(&self.caller, terms, input).await
+        self.call_at::<O>(terms, input).await
     }
 
     /// Does something in the project that is right whatever others have changed meanwhile: anew, while somebody else is faster.
@@ -77,14 +85,17 @@ impl Office {
     }
 
     /// The account of that name, disabled or not.
-    pub(super) async fn user(&self, username: &str) -> Result<UserRecord, Failure> {
+    pub(super) async fn find_user(&self, username: &str) -> Result<Option<UserRecord>, Failure> {
         let provider = &self.provider;
         let key = username_key(username);
         let found = provider.store().user_by_name(provider.issuer_id(), &key);
-        let found = found.await;
-        found
-            .map_err(|error| Failure::doing("user", &error))?
-            .ok_or_else(|| Failure::new(format!("there is no user {username:?}")))
+        found.await.map_err(|error| Failure::doing("user", &error))
+    }
+
+    /// The same, which is there.
+    pub(super) async fn user(&self, username: &str) -> Result<UserRecord, Failure> {
+        let found = self.find_user(username).await?;
+        found.ok_or_else(|| Failure::new(format!("there is no user {username:?}")))
     }
 }
 

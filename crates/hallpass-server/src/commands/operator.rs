@@ -1,36 +1,29 @@
 //! `hallpass operator`: who may administer.
 
-use hallpass_provider::ports::Accounts as _;
 use std::collections::BTreeMap;
 
-use hallpass_accounts::NewUser;
-use hallpass_admin::{Caller, Desk, Problem, RoleName, Terms, v1::operators};
+use hallpass_admin::{Problem, RoleName, Terms, v1::operators};
 use hallpass_core::admin::Role;
 use hallpass_store::AdminKind;
 use hallpass_types::EmailAddress;
 use serde_json::{Value, json};
 
-use super::password;
+use super::office::Office;
+use super::{credential, password, user};
 use crate::cli;
-use crate::config::Config;
 use crate::failure::Failure;
-use crate::issuers::platform::{Commanded, desk};
 use crate::output::Output;
-use crate::wiring::Engine;
 
 pub(super) async fn run(
     command: cli::Operator,
-    config: &Config,
-    engine: Engine,
+    office: Office,
     output: Output,
 ) -> Result<(), Failure> {
-    let caller = Caller::command(crate::audit::user());
     match command {
         cli::Operator::Create(options) => {
-            let made = account(&options, &engine).await?;
-            let desk = desk(Commanded::new(engine, config.clone()));
+            let made = account(&options, &office).await?;
             let who = format!("name:{}", options.username);
-            let view = set(&desk, &caller, &who, &options.role).await?;
+            let view = set(&office, &who, &options.role).await?;
             let mut value = describe(&view);
             let mut text = format!("{} administers as {}", view.name, options.role.role);
             let (member, secret) = match &made {
@@ -52,23 +45,17 @@ pub(super) async fn run(
             output.say(&value, text)
         }
         cli::Operator::Set(options) => {
-            let desk = desk(Commanded::new(engine, config.clone()));
-            let view = set(&desk, &caller, &options.operator, &options.role).await?;
+            let view = set(&office, &options.operator, &options.role).await?;
             let text = format!("{} has the roles {}", view.name, roles(&view));
             output.say(&describe(&view), text)
         }
-        cli::Operator::List => {
-            let desk = desk(Commanded::new(engine, config.clone()));
-            list(&desk, &caller, output).await
-        }
+        cli::Operator::List => list(&office, output).await,
         cli::Operator::Remove(options) => {
-            let desk = desk(Commanded::new(engine, config.clone()));
             let input = operators::delete::Input {
                 operator: options.operator.clone(),
             };
-            desk.call::<operators::Delete>(&caller, Terms::default(), input)
-                .await
-                .map_err(|problem| failed(&problem))?;
+            let removed = office.call_at::<operators::Delete>(Terms::default(), input);
+            removed.await.map_err(|problem| failed(&problem))?;
             let value = json!({ "id": options.operator, "removed": true });
             output.say(&value, format!("{} is no operator", options.operator))
         }
@@ -85,14 +72,12 @@ enum Made {
 
 /// Makes the account if there is none of that name. One that is an operator already stays as it is, so that the command can be run
 /// again; one that is none does not become one by the way.
-async fn account(options: &cli::OperatorCreate, engine: &Engine) -> Result<Made, Failure> {
-    let issuer = engine.provider.issuer_id();
-    let accounts = &engine.accounts;
+async fn account(options: &cli::OperatorCreate, office: &Office) -> Result<Made, Failure> {
+    let issuer = office.provider.issuer_id();
     let wrong = |error: &dyn std::error::Error| Failure::doing("operator", error);
-    let found = accounts.by_name(issuer, &options.username).await;
-    if let Some(found) = found.map_err(|error| wrong(&error))? {
+    if let Some(found) = office.find_user(&options.username).await? {
         let id = format!("user:{}", found.subject.as_str());
-        let store = engine.provider.store();
+        let store = office.provider.store();
         let held = store.admin_record(issuer, AdminKind::Operator, &id).await;
         if held.map_err(|error| wrong(&error))?.is_some() {
             return Ok(Made::Nothing);
@@ -117,21 +102,12 @@ async fn account(options: &cli::OperatorCreate, engine: &Engine) -> Result<Made,
         let value = Value::from(address.as_str());
         ("email".to_owned(), value)
     });
-    let new = NewUser {
-        username: options.username.clone(),
-        password: given.as_ref().map(|given| given.password.clone()),
-        must_change: given.as_ref().is_some_and(|given| given.made),
-        claims: claims.collect(),
-    };
-    let made = accounts.create(issuer, new).await;
-    let made = made.map_err(|error| wrong(&error))?;
-    if let Some(address) = address {
-        let account = accounts.account(issuer, &made.subject).await;
-        let account = account.map_err(|error| Failure::doing("operator", &error))?;
-        let about = account.as_ref();
-        let link = engine.provider.link_to_hand_over(&address, about).await;
-        let link = link.map_err(|failure| Failure::new(format!("operator: {failure:?}")))?;
-        return Ok(Made::Link(link));
+    let password = given.as_ref().map(|given| &given.password);
+    let must_change = given.as_ref().is_some_and(|given| given.made);
+    let claims = claims.collect();
+    let made = user::make(&options.username, password, must_change, claims, office).await?;
+    if address.is_some() {
+        return Ok(Made::Link(credential::link_to(&made, office).await?));
     }
     let made_up = given.filter(|given| given.made);
     Ok(made_up.map_or(Made::Nothing, |given| {
@@ -141,8 +117,7 @@ async fn account(options: &cli::OperatorCreate, engine: &Engine) -> Result<Made,
 
 /// Adds a role to those that somebody has.
 async fn set(
-    desk: &Desk,
-    caller: &Caller,
+    office: &Office,
     who: &str,
     given: &cli::OperatorRole,
 ) -> Result<operators::OperatorView, Failure> {
@@ -155,7 +130,7 @@ async fn set(
             operator: who.to_owned(),
             roles: BTreeMap::from([(given.project.clone(), RoleName::from(role))]),
         };
-        let set = desk.call::<operators::Set>(caller, Terms::default(), input);
+        let set = office.call_at::<operators::Set>(Terms::default(), input);
         return set.await.map_err(|problem| failed(&problem));
     }
     let input = operators::set::InputInProject {
@@ -163,11 +138,11 @@ async fn set(
         role: role.into(),
     };
     let terms = Terms::project(&given.project);
-    let set = desk.call::<operators::SetInProject>(caller, terms, input);
+    let set = office.call_at::<operators::SetInProject>(terms, input);
     set.await.map_err(|problem| failed(&problem))
 }
 
-async fn list(desk: &Desk, caller: &Caller, output: Output) -> Result<(), Failure> {
+async fn list(office: &Office, output: Output) -> Result<(), Failure> {
     let mut all = Vec::new();
     let mut cursor = None;
     loop {
@@ -175,10 +150,8 @@ async fn list(desk: &Desk, caller: &Caller, output: Output) -> Result<(), Failur
             cursor,
             limit: Some(200),
         };
-        let page = desk
-            .call::<operators::List>(caller, Terms::default(), input)
-            .await
-            .map_err(|problem| failed(&problem))?;
+        let page = office.call_at::<operators::List>(Terms::default(), input);
+        let page = page.await.map_err(|problem| failed(&problem))?;
         all.extend(page.items);
         cursor = page.next;
         if cursor.is_none() {

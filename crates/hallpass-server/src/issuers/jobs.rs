@@ -390,8 +390,14 @@ mod tests {
         let manage = Manage::new(engine.provider.store(), &config, &own);
         let url = manage.usual_identifier("acme");
         let now = engine.provider.now();
-        let made = manage.create("acme", &url, serde_json::Map::new(), now);
-        let made = made.await.unwrap();
+        let new = hallpass_store::NewIssuer {
+            name: "acme".to_owned(),
+            identifier: url,
+            settings: serde_json::Map::new(),
+            at: now,
+        };
+        let made = engine.provider.store().create_issuer(new);
+        let made = made.await.unwrap().unwrap();
         let part = engine.part();
         let default = Hallpass::new(&part, &config.rate_limits, &config.registration, None);
         let issuers = Issuers::new(engine, config, default);

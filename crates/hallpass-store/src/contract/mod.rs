@@ -233,6 +233,7 @@ macro_rules! contract_cases {
             registrations::the_same_metadata_makes_one_client,
             registrations::nothing_is_left_beside_a_client_that_is_gone,
             registrations::an_initial_access_token_is_used_as_often_as_it_allows,
+            registrations::initial_access_tokens_are_read_page_by_page,
             registrations::a_use_is_taken_back_with_its_commit,
             sessions::a_session_is_found_until_it_ends,
             sessions::writing_a_session_replaces_it,

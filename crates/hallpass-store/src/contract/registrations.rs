@@ -240,10 +240,39 @@ pub async fn a_use_is_taken_back_with_its_commit(t: Trial) {
             .is_empty()
     );
     assert_eq!(t.spend(Spend::InitialAccess(key)).await, Committed::Done);
-    let all = t.store.initial_accesses(issuer).await.unwrap();
+    let all = t.store.initial_accesses(issuer, None, 9).await.unwrap();
     assert_eq!(all.len(), 1);
     assert_eq!((all[0].0, all[0].1.uses), (key, 1));
     t.write(vec![Write::DeleteInitialAccess(key)]).await;
     assert!(t.store.initial_access(issuer, key).await.unwrap().is_none());
-    assert!(t.store.initial_accesses(issuer).await.unwrap().is_empty());
+    let none = t.store.initial_accesses(issuer, None, 9).await;
+    assert!(none.unwrap().is_empty());
+}
+
+/// Pages follow one another by the digests, with nothing twice and nothing left out, and end.
+pub async fn initial_access_tokens_are_read_page_by_page(t: Trial) {
+    let issuer = t.issuer().await;
+    let other = t.store.issuer("https://other.example").await.unwrap();
+    let mut expected: Vec<_> = (0..7).map(|n| digest(&format!("page {n}"))).collect();
+    for key in &expected {
+        t.write(vec![Write::InitialAccess(*key, access(None))])
+            .await;
+    }
+    expected.sort_by_key(|key| key.0);
+    let mut found = Vec::new();
+    let mut after = None;
+    loop {
+        let page = t.store.initial_accesses(issuer, after, 3).await.unwrap();
+        assert!(page.len() <= 3, "{}", page.len());
+        let Some((last, _)) = page.last() else { break };
+        after = Some(*last);
+        found.extend(page.into_iter().map(|(key, _)| key));
+    }
+    assert!(found == expected, "{} of 7", found.len());
+    // None is there twice at the end, and another issuer has none of them.
+    let last = expected.last().copied();
+    let behind = t.store.initial_accesses(issuer, last, 3).await.unwrap();
+    assert!(behind.is_empty());
+    let theirs = t.store.initial_accesses(other, None, 3).await.unwrap();
+    assert!(theirs.is_empty());
 }

@@ -156,8 +156,10 @@ impl Store for MemoryStore {
     fn initial_accesses(
         &self,
         issuer: IssuerId,
+        after: Option<ContentDigest>,
+        limit: usize,
     ) -> Answer<'_, Vec<(ContentDigest, InitialAccessRecord)>> {
-        self.read(issuer, |t| t.registrations.accesses())
+        self.read(issuer, move |t| t.registrations.accesses(after, limit))
     }
 
     fn code(&self, issuer: IssuerId, key: Key<Code>) -> Answer<'_, Option<FoundCode>> {

@@ -1,6 +1,6 @@
 //! What an issuer knows of registrations.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Bound};
 
 use hallpass_types::{ClientId, ContentDigest};
 
@@ -54,10 +54,15 @@ impl Registrations {
         self.access.get(&digest.0).cloned()
     }
 
-    pub(super) fn accesses(&self) -> Vec<(ContentDigest, InitialAccessRecord)> {
+    pub(super) fn accesses(
+        &self,
+        after: Option<ContentDigest>,
+        limit: usize,
+    ) -> Vec<(ContentDigest, InitialAccessRecord)> {
+        let begin = after.map_or(Bound::Unbounded, |after| Bound::Excluded(after.0));
         self.access
-            .iter()
-            .take(MAX_PAGE)
+            .range((begin, Bound::Unbounded))
+            .take(limit.clamp(1, MAX_PAGE))
             .map(|(digest, record)| (ContentDigest(*digest), record.clone()))
             .collect()
     }
