@@ -36,6 +36,8 @@ pub(crate) struct Shown {
     pub(crate) title: String,
     pub(crate) view: Value,
     pub(crate) status: StatusCode,
+    /// There is no such project, so that there is no way into it either.
+    pub(crate) outside: bool,
 }
 
 impl Answer {
@@ -54,6 +56,7 @@ impl Answer {
             title: title.into(),
             view,
             status,
+            outside: false,
         })
     }
 }
@@ -156,6 +159,7 @@ impl Stop {
                 next => self.next.as_ref().map(|next| context! { label => next.0, href => next.1.as_str() }),
             },
             status: self.status(),
+            outside: false,
         }
     }
 }
@@ -167,6 +171,9 @@ impl From<hallpass_admin::Problem> for Stop {
             return Self::nothing();
         }
         let mut stop = Self::of(kind.status(), kind.id(), kind.title());
+        if kind == Kind::Forbidden {
+            "Not with your role".clone_into(&mut stop.title);
+        }
         if kind == Kind::PreconditionFailed {
             "Somebody else has changed it since you opened this page. Open it again."
                 .clone_into(&mut stop.text);
@@ -281,7 +288,7 @@ impl Renderer {
 
     fn whole(&self, visit: &Visit, shown: &Shown, assets: &Assets) -> Value {
         let project = visit.project();
-        let knows = !project.is_empty() && visit.caller.knows(project);
+        let knows = !shown.outside && !project.is_empty() && visit.caller.knows(project);
         let here = format!("{}/p/{}", self.base, segment(project));
         let current = visit.page.map_or("", |page| page.within);
         let nav: Vec<Value> = PAGES

@@ -225,7 +225,9 @@ impl Dashboard {
                 html(shown.status, renderer.page(visit, &shown, &self.0.assets))
             }
             Err(stop) => {
-                let shown = stop.shown();
+                let mut shown = stop.shown();
+                let missing = shown.status == StatusCode::NOT_FOUND && !visit.project().is_empty();
+                shown.outside = missing && visit.record().await.is_err();
                 html(shown.status, renderer.page(visit, &shown, &self.0.assets))
             }
         }

@@ -47,6 +47,11 @@ impl Tallies {
         }
     }
 
+    fn is_empty(&self) -> bool {
+        let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        counted.is_empty()
+    }
+
     fn take(&self) -> Vec<(Name, u64)> {
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         counted.drain().collect()
@@ -72,6 +77,12 @@ impl Tallies {
 }
 
 impl Provider {
+    /// Whether something was counted that [`Self::keep_tallies`] has not written down yet.
+    #[must_use]
+    pub fn has_tallies(&self) -> bool {
+        !self.inner.tallies.is_empty()
+    }
+
     /// Writes down what was counted since the last time. What this process counts until it is killed is lost.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use crate::{
     render::{Answer, Stop},
 };
 
-async fn view(visit: &Visit, stop: Option<&Stop>) -> Result<Value, Stop> {
+async fn view(visit: &Visit, form: Option<&Params>, stop: Option<&Stop>) -> Result<Value, Stop> {
     let input = operators::list::Input {
         cursor: typed(&visit.query, "cursor"),
         limit: Some(100),
@@ -32,6 +32,7 @@ async fn view(visit: &Visit, stop: Option<&Stop>) -> Result<Value, Stop> {
         items,
         next => found.next,
         paged => visit.query.get("cursor").is_some(),
+        username => form.and_then(|form| typed(form, "username")).unwrap_or_default(),
         may_change => visit.may(Permission::ChangeOperators),
         done => typed(&visit.query, "done"),
         alert => stop.map(Stop::alert),
@@ -42,7 +43,7 @@ pub(crate) async fn show(visit: &Visit) -> Result<Answer, Stop> {
     Ok(Answer::shown(
         "operators.html",
         "Operators",
-        view(visit, None).await?,
+        view(visit, None, None).await?,
     ))
 }
 
@@ -62,7 +63,7 @@ pub(crate) async fn take(visit: &Visit, form: &Params) -> Result<Answer, Stop> {
                     "Nobody of the main project has that user name.",
                 )
             };
-            let view = view(visit, Some(&stop)).await?;
+            let view = view(visit, Some(form), Some(&stop)).await?;
             Ok(Answer::with_status(
                 stop.status(),
                 "operators.html",

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use hallpass_types::IssuerId;
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::{Notify, OnceCell, Semaphore};
 use tokio::time::Instant;
 
 use super::directory::Known;
@@ -31,6 +31,9 @@ pub(super) struct Held {
     loading: Arc<Semaphore>,
     /// So many wait for that at most.
     waiting: Arc<Semaphore>,
+    /// Those that were let go and have counted something that is not written down yet.
+    left: Mutex<Vec<Hallpass>>,
+    leaves: Notify,
 }
 
 #[derive(Debug)]
@@ -51,6 +54,8 @@ impl Held {
             start: Instant::now(),
             loading: Arc::new(Semaphore::new(LOADING)),
             waiting: Arc::new(Semaphore::new(WAITING)),
+            left: Mutex::default(),
+            leaves: Notify::new(),
         }
     }
 
@@ -139,8 +144,10 @@ impl Held {
         if slots.len() >= self.most && !slots.contains_key(&known.id) {
             let used = |slot: &Slot| slot.used.load(Ordering::Relaxed);
             let oldest = slots.iter().min_by_key(|(_, slot)| used(slot));
-            if let Some(id) = oldest.map(|(id, _)| *id) {
-                slots.remove(&id);
+            if let Some(id) = oldest.map(|(id, _)| *id)
+                && let Some(slot) = slots.remove(&id)
+            {
+                self.leaves(&slot);
             }
         }
         let slot = Arc::new(Slot {
@@ -149,21 +156,58 @@ impl Held {
             used: AtomicU64::new(self.now()),
             failed: Mutex::default(),
         });
-        slots.insert(known.id, Arc::clone(&slot));
+        if let Some(before) = slots.insert(known.id, Arc::clone(&slot)) {
+            self.leaves(&before);
+        }
         slot
     }
 
     /// Whoever asks next has it loaded anew.
     pub(super) fn let_go(&self, id: IssuerId) {
         let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
-        slots.remove(&id);
+        if let Some(slot) = slots.remove(&id) {
+            self.leaves(&slot);
+        }
     }
 
     pub(super) fn unload_idle(&self, idle: Duration) {
         let idle = u64::try_from(idle.as_millis()).unwrap_or(u64::MAX);
         let before = self.now().saturating_sub(idle);
         let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
-        slots.retain(|_, slot| slot.used.load(Ordering::Relaxed) >= before);
+        slots.retain(|_, slot| {
+            let stays = slot.used.load(Ordering::Relaxed) >= before;
+            if !stays {
+                self.leaves(slot);
+            }
+            stays
+        });
+    }
+
+    /// Takes those that were let go and have something to write down.
+    pub(super) fn left(&self) -> Vec<Hallpass> {
+        std::mem::take(&mut *self.left.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What one counted outlives it: a project is loaded anew whenever its settings change.
+    fn leaves(&self, slot: &Slot) {
+        let Some(Some(loaded)) = slot.cell.get() else {
+            return;
+        };
+        if !loaded.provider().has_tallies() {
+            return;
+        }
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        // Where many come and go they are not kept for that: numbers of the first are given up.
+        if left.len() >= LEFT {
+            left.remove(0);
+        }
+        left.push(loaded.clone());
+        self.leaves.notify_one();
+    }
+
+    /// Until there are [`Self::left`] ones.
+    pub(super) async fn leaving(&self) {
+        self.leaves.notified().await;
     }
 
     fn read<T>(&self, look: impl FnOnce(&HashMap<IssuerId, Arc<Slot>>) -> T) -> T {
@@ -190,6 +234,8 @@ impl Slot {
 }
 
 const LOADING: usize = 4;
+/// So many wait at most for what they counted to be written down.
+const LEFT: usize = 256;
 const WAITING: usize = 1024;
 /// So long after a failure nobody tries again.
 const RESTS: Duration = Duration::from_secs(1);

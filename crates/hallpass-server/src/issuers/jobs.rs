@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::Issuers;
+use crate::app::Hallpass;
 use crate::config::Seconds;
 use crate::jobs::{is_over, keep, watch};
 use crate::steady::Steady;
@@ -150,14 +151,22 @@ async fn keys_changed(issuers: &Issuers) -> BTreeSet<IssuerId> {
 /// Numbers for operators, of issuers that are in memory.
 async fn keep_tallies(issuers: &Issuers) {
     loop {
-        sleep(crate::jobs::TALLY).await;
-        write_tallies(issuers).await;
+        tokio::select! {
+            () = sleep(crate::jobs::TALLY) => write_tallies(issuers).await,
+            () = issuers.0.held.leaving() => write_tallies_of(issuers.0.held.left()).await,
+        }
     }
 }
 
 /// Writes down what was counted since the last time.
 pub async fn write_tallies(issuers: &Issuers) {
-    for issuer in issuers.0.held.all() {
+    let mut all = issuers.0.held.left();
+    all.extend(issuers.0.held.all());
+    write_tallies_of(all).await;
+}
+
+async fn write_tallies_of(issuers: Vec<Hallpass>) {
+    for issuer in issuers {
         let kept = issuer.provider().keep_tallies().await;
         tell("numbers cannot be kept", kept);
     }

@@ -34,6 +34,23 @@ fn l41_what_happens_is_counted_by_day_and_by_project() {
         .sum();
     assert_eq!(counted, 3);
     assert_eq!(shown["active_this_month"], 0);
+    // Other settings load the project anew; what it had counted is still there.
+    for _ in 0..2 {
+        assert_eq!(office.server.post("/p/acme/token", head, &form).status, 200);
+    }
+    let settings = json!({"settings": {"lifetimes": {"code": "45s"}}});
+    office.change("PATCH", "/projects/acme", &settings);
+    let since = std::time::Instant::now();
+    loop {
+        let shown = office.get("/projects/acme/statistics?days=7");
+        if shown["total"] == json!({"tokens.client_credentials": 5}) {
+            break;
+        }
+        assert!(
+            since.elapsed() < std::time::Duration::from_secs(10),
+            "{shown}"
+        );
+    }
     let home = office.get("/projects/default/statistics?days=1");
     assert!(home["total"].get("sign_in.success").is_none());
     for wrong in ["0", "801", "x"] {
