@@ -1,11 +1,13 @@
 //! Whether the lowest versions of other crates that our manifests promise are enough: all of them at once, in a copy of the
-//! repository.
+//! repository. What those crates need themselves stays as the lock file has it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     process::{Command, ExitCode},
 };
+
+use serde_json::Value;
 
 use crate::{report, workspace};
 
@@ -17,20 +19,102 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn try_them() -> Result<(), String> {
+    let lock = workspace::read("Cargo.lock")?;
+    let lower = lower(&promises()?, &versions(&lock))?;
+    if lower.is_empty() {
+        println!(
+            "the lock file has the lowest versions that are promised, and with it everything is tried"
+        );
+        return Ok(());
+    }
     let builds = std::env::var_os("CARGO_TARGET_DIR");
     let builds = builds.map_or_else(|| workspace::root().join("target"), PathBuf::from);
     let tree = builds.join("minimal");
     copy(&tree)?;
-    // Resolving like this is not stable; cargo does it when it is told to. What is compiled afterwards is compiled as ever.
-    let resolve = ["-Z", "direct-minimal-versions", "generate-lockfile"];
-    cargo(&tree, &resolve, &[("RUSTC_BOOTSTRAP", "1")])?;
-    let lowest = read(&tree.join("Cargo.lock"))?;
-    for line in differences(&workspace::read("Cargo.lock")?, &lowest) {
-        println!("{line}");
+    for (name, locked, lowest) in lower {
+        let package = format!("{name}@{locked}");
+        cargo(
+            &tree,
+            &["update", "--package", &package, "--precise", &lowest],
+            &[],
+        )?;
     }
     let builds = builds.to_string_lossy();
     let check = ["check", "--workspace", "--all-features", "--locked"];
     cargo(&tree, &check, &[("CARGO_TARGET_DIR", &builds)])
+}
+
+/// Names and demands of everything that our crates take from elsewhere.
+fn promises() -> Result<BTreeSet<(String, String)>, String> {
+    let output = Command::new(CARGO)
+        .args(["metadata", "--no-deps", "--format-version", "1", "--locked"])
+        .current_dir(workspace::root())
+        .output()
+        .map_err(|e| format!("cargo metadata: {e}"))?;
+    let all: Value =
+        serde_json::from_slice(&output.stdout).map_err(|e| format!("cargo metadata: {e}"))?;
+    let members = |value: &Value, name: &str| {
+        value
+            .get(name)
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default()
+    };
+    let mut promises = BTreeSet::new();
+    for package in members(&all, "packages") {
+        for dependency in members(&package, "dependencies") {
+            let text = |name: &str| {
+                dependency
+                    .get(name)
+                    .and_then(Value::as_str)
+                    .map(str::to_owned)
+            };
+            if let (Some(_), Some(name), Some(demand)) = (text("source"), text("name"), text("req"))
+            {
+                promises.insert((name, demand));
+            }
+        }
+    }
+    Ok(promises)
+}
+
+/// What the lock file has newer than it is promised: name, locked and lowest version.
+fn lower(
+    promises: &BTreeSet<(String, String)>,
+    locked: &BTreeMap<String, Vec<String>>,
+) -> Result<Vec<(String, String, String)>, String> {
+    let mut lower = Vec::new();
+    for (name, demand) in promises {
+        let lowest = demand.strip_prefix('^').unwrap_or(demand);
+        let whole =
+            lowest.split('.').count() == 3 && lowest.starts_with(|c: char| c.is_ascii_digit());
+        if !whole {
+            return Err(format!(
+                "{name} = \"{demand}\" promises no single version: write all three numbers"
+            ));
+        }
+        let fits = |version: &&String| compatible(version) == compatible(lowest);
+        let all = locked.get(name).into_iter().flatten();
+        let version = all.filter(fits).next_back();
+        let version = version.ok_or_else(|| format!("the lock file has no {name} {demand}"))?;
+        // What follows a plus sign does not count.
+        if version.split('+').next() != Some(lowest) {
+            lower.push((name.clone(), version.clone(), lowest.to_owned()));
+        }
+    }
+    Ok(lower)
+}
+
+/// The numbers that must be the same for one version to do in another's place.
+fn compatible(version: &str) -> Vec<&str> {
+    let mut out = Vec::new();
+    for number in version.split('.') {
+        out.push(number);
+        if number != "0" {
+            break;
+        }
+    }
+    out
 }
 
 /// Everything that git knows of or would, without what an earlier call left.
@@ -62,23 +146,6 @@ fn cargo(tree: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Result<
     }
 }
 
-fn read(path: &Path) -> Result<String, String> {
-    std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))
-}
-
-/// What is older than in the other lock file.
-fn differences(usual: &str, lowest: &str) -> Vec<String> {
-    let (usual, lowest) = (versions(usual), versions(lowest));
-    lowest
-        .into_iter()
-        .filter_map(|(name, low)| {
-            let high = usual.get(&name)?;
-            (*high != low)
-                .then(|| format!("{name} {} instead of {}", low.join(", "), high.join(", ")))
-        })
-        .collect()
-}
-
 /// The versions of each crate in a lock file.
 fn versions(lock: &str) -> BTreeMap<String, Vec<String>> {
     let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -104,17 +171,33 @@ fn versions(lock: &str) -> BTreeMap<String, Vec<String>> {
 mod tests {
     use super::*;
 
+    const LOCK: &str = "version = 4\n\n[[package]]\nname = \"a\"\nversion = \"0.3.9\"\n\n[[package]]\nname = \"a\"\nversion = \"1.4.0\"\n\n\
+                        [[package]]\nname = \"b\"\nversion = \"2.0.1+x\"\n";
+
+    fn of(name: &str, demand: &str) -> Result<Vec<(String, String, String)>, String> {
+        lower(
+            &BTreeSet::from([(name.to_owned(), demand.to_owned())]),
+            &versions(LOCK),
+        )
+    }
+
     #[test]
-    fn what_is_older_is_named() {
-        let lock = |a: &str, b: &str| {
-            format!(
-                "version = 4\n\n[[package]]\nname = \"a\"\nversion = \"{a}\"\n\n[[package]]\nname = \"b\"\nversion = \"{b}\"\n"
-            )
+    fn what_the_lock_file_has_newer_is_named_with_both_versions() {
+        let one = |locked: &str, lowest: &str| {
+            vec![("a".to_owned(), locked.to_owned(), lowest.to_owned())]
         };
-        assert_eq!(
-            differences(&lock("1.4.0", "2.0.0"), &lock("1.2.0", "2.0.0")),
-            ["a 1.2.0 instead of 1.4.0"]
-        );
-        assert!(differences(&lock("1.4.0", "2.0.0"), &lock("1.4.0", "2.0.0")).is_empty());
+        assert_eq!(of("a", "^1.2.0"), Ok(one("1.4.0", "1.2.0")));
+        assert_eq!(of("a", "^0.3.1"), Ok(one("0.3.9", "0.3.1")));
+        assert_eq!(of("a", "^1.4.0"), Ok(Vec::new()));
+        assert_eq!(of("b", "^2.0.1"), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn a_promise_that_names_no_version_is_refused() {
+        for demand in ["^1", "^1.4", "*", ">=1.2.0, <2.0.0"] {
+            assert!(of("a", demand).is_err(), "{demand}");
+        }
+        assert!(of("a", "^3.0.0").is_err());
+        assert!(of("c", "^1.0.0").is_err());
     }
 }
