@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::html::{self, Form};
-use crate::http::{Authority, Connection, Failure, Template, encode_form};
+use crate::http::{Authority, Connection, Failure, Response, Template, encode_form};
 
 /// Who signs in.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -27,7 +27,11 @@ pub struct Cookie {
 #[derive(Debug)]
 pub struct Browser {
     cookies: Vec<Cookie>,
+    /// The server that its addresses name.
+    home: Authority,
     connection: Connection,
+    /// A program beside it, where the server sends people to sign in.
+    beside: Option<(Authority, Connection)>,
     /// How often a password was typed.
     passwords: u32,
 }
@@ -38,9 +42,12 @@ impl Browser {
     /// # Errors
     /// [`Failure::Address`] for a URL that is not plain `http`.
     pub fn new(server: &Url, cookies: Vec<Cookie>) -> Result<Self, Failure> {
+        let home = Authority::of(server)?;
         Ok(Self {
             cookies,
-            connection: Connection::new(Authority::of(server)?),
+            connection: Connection::new(home.clone()),
+            home,
+            beside: None,
             passwords: 0,
         })
     }
@@ -48,6 +55,32 @@ impl Browser {
     /// Talks to another server from now on, whatever the addresses say: a node of the same issuer.
     pub fn go_through(&mut self, server: Authority) {
         self.connection = Connection::new(server);
+    }
+
+    /// Follows redirects until the server sends it to `end`; there is no page on the way.
+    ///
+    /// # Errors
+    /// [`Failure::Unexpected`] for anything but a redirect, and the failures of a [`Connection`].
+    pub async fn follow(&mut self, start: Url, end: &str) -> Result<Url, Failure> {
+        let mut url = start;
+        for _ in 0..MOST_PAGES {
+            if url.as_str().starts_with(end) {
+                return Ok(url);
+            }
+            url = match self.visit(&Visit::Get(url), &User::default()).await? {
+                Seen::Next(Visit::Get(url)) => url,
+                Seen::Next(Visit::Post(..)) => return Err(Failure::step("authorize", "a form")),
+                Seen::Page(page) => return Err(unknown(&page)),
+            };
+        }
+        Err(Failure::step("authorize", "too many redirects"))
+    }
+
+    /// Takes over the cookies of an answer that something else has read.
+    pub fn take(&mut self, response: &Response<'_>) {
+        for line in response.headers("set-cookie") {
+            Cookie::apply(line, &mut self.cookies);
+        }
     }
 
     /// The cookies it holds now.
@@ -65,6 +98,7 @@ impl Browser {
     /// Forgets the open connection, as when the server is another process now.
     pub fn reconnect(&mut self) {
         self.connection.reset();
+        self.beside = None;
     }
 
     /// The value of the `Cookie` header for a path; empty when there is none to send.
@@ -137,15 +171,23 @@ impl Browser {
         if !cookies.is_empty() {
             headers.push(("Cookie", &cookies));
         }
+        let authority = Authority::of(url)?;
+        let connection = if authority == self.home {
+            &mut self.connection
+        } else {
+            let known = self.beside.take().filter(|(known, _)| *known == authority);
+            let new = || (authority.clone(), Connection::new(authority));
+            &mut self.beside.insert(known.unwrap_or_else(new)).1
+        };
         let response = match visit {
             Visit::Get(_) => {
                 let mut request = Template::get(url, &headers);
-                self.connection.exchange(request.bare()).await?
+                connection.exchange(request.bare()).await?
             }
             Visit::Post(_, body) => {
                 headers.push(("Origin", &origin));
                 let mut request = Template::post_form(url, &headers);
-                self.connection.exchange(request.with_body(body)).await?
+                connection.exchange(request.with_body(body)).await?
             }
         };
         for line in response.headers("set-cookie") {
@@ -184,7 +226,9 @@ impl Browser {
 
 /// The page's form with its answers, and how many passwords were typed.
 fn fill(page: &str, user: &User) -> Option<(Form, u32)> {
-    if let Some(mut form) = html::form(page, "login", Some("sign-in")) {
+    let login = html::form(page, "login", Some("sign-in"));
+    // The other one is Keycloak's.
+    if let Some(mut form) = login.or_else(|| html::form(page, "kc-form-login", None)) {
         form.set("username", &user.username);
         form.set("password", &user.password);
         return Some((form, 1));

@@ -21,6 +21,9 @@ pub struct Job {
     pub client: Option<Client>,
     /// The client that introspects.
     pub resource_server: Option<Client>,
+    /// What access tokens for no named resource are; nothing stands for opaque ones.
+    #[serde(default)]
+    pub access_token: Option<TokenKind>,
     /// Who is signed in; needed by work that has a user in it.
     pub visitor: Option<Visitor>,
     /// Open connections, each with one request at a time.
@@ -62,6 +65,13 @@ pub enum Work {
     Code,
     /// The same with a pushed request (RFC 9126), assertions of the client (RFC 7523) and tokens bound to a key (RFC 9449).
     CodeParDpopPrivateKeyJwt,
+}
+
+impl Job {
+    /// What access tokens for no named resource must be.
+    pub(crate) fn plain_token(&self) -> TokenKind {
+        self.access_token.unwrap_or(TokenKind::Opaque)
+    }
 }
 
 /// What an access token or ID token looks like.

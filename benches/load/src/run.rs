@@ -306,5 +306,5 @@ fn rate(count: u64, duration: Duration) -> f64 {
 }
 
 const SAMPLE_EVERY: Duration = Duration::from_millis(100);
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 const GIVE_UP_AFTER: u32 = 10;

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::Result;
 use super::options::Options;
+use super::peers;
 use super::target::Target;
 
 /// Programs and folders that the measurement needs.
@@ -18,6 +19,8 @@ pub(crate) struct Built {
     pub(crate) load: PathBuf,
     /// A folder on the disk that the build is on, for data folders.
     pub(crate) work: PathBuf,
+    /// Where the peers are installed that are not installed beside their lock files.
+    pub(crate) peers: PathBuf,
 }
 
 /// Builds the release programs and installs what the peers need.
@@ -48,24 +51,30 @@ pub(crate) fn build(options: &Options) -> Result<Built> {
     if with_hallpass && hallpass.is_none() {
         return Err("cargo built no hallpass".to_owned());
     }
-    if options.targets.contains(&Target::NodeOidcProvider) {
-        npm_ci(&node_oidc_provider())?;
+    let target = load.parent().and_then(Path::parent);
+    let target = target.ok_or("no target folder")?;
+    let peers = target.join("peers");
+    for target in &options.targets {
+        peers::install(*target, &peers)?;
     }
-    let work = load
-        .parent()
-        .and_then(Path::parent)
-        .ok_or("no target folder")?
-        .join("bench");
     Ok(Built {
         hallpass,
+        work: target.join("bench"),
         load,
-        work,
+        peers,
     })
 }
 
 /// The folder of the peer.
 pub(crate) fn node_oidc_provider() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../benches/peers/node-oidc-provider")
+    peer("node-oidc-provider")
+}
+
+/// The folder that has what this project knows about a peer.
+pub(crate) fn peer(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../benches/peers")
+        .join(name)
 }
 
 /// Builds packages in release mode; answers the programs with their names.
@@ -109,7 +118,7 @@ struct MessageTarget {
 }
 
 /// Installs the locked packages, once.
-fn npm_ci(folder: &Path) -> Result<()> {
+pub(crate) fn npm_ci(folder: &Path) -> Result<()> {
     let lock = modified(&folder.join("package-lock.json"));
     let installed = modified(&folder.join("node_modules/.package-lock.json"));
     if installed.is_some() && installed >= lock {
@@ -128,6 +137,6 @@ fn npm_ci(folder: &Path) -> Result<()> {
     }
 }
 
-fn modified(file: &Path) -> Option<std::time::SystemTime> {
+pub(crate) fn modified(file: &Path) -> Option<std::time::SystemTime> {
     file.metadata().ok()?.modified().ok()
 }

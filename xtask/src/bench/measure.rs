@@ -2,22 +2,22 @@
 
 use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use hallpass_load::browser::Cookie;
-use hallpass_load::{Client, Job, Outcome, Server, SignedIn, Visitor};
+use hallpass_load::{Client, Endpoints, Job, Outcome, Server, SignedIn, TokenKind, Visitor};
 use serde::de::DeserializeOwned;
 
 use super::Result;
 use super::budget;
 use super::build::Built;
 use super::options::Options;
-use super::report::{Figures, Memory, Report};
+use super::peers::{SIGNED, versions};
+use super::report::{Figures, LeftOut, Memory, Report};
+use super::running::{Demo, Running};
 use super::start;
-use super::target::{
-    Demo, GENERATOR_CORE, Recipe, Running, SERVER_CORE, Target, can_pin, has_postgres, node, pinned,
-};
+use super::target::{GENERATOR_CORE, Recipe, SERVER_CORE, Target, can_pin, has_postgres, pinned};
 use super::work::{Row, SIGN_RS256, SIGNED_FLOW, same_bytes};
 
 /// Measures everything that the options ask for.
@@ -33,12 +33,15 @@ pub(crate) fn measure(options: &Options, built: &Built) -> Result<Report> {
         let note = "one core or no taskset: server and generator share the machine";
         report.notes.push(note.to_owned());
     }
-    if options.targets.contains(&Target::NodeOidcProvider) {
-        report.notes.extend(node_version());
-    }
     let mut at_rest = Vec::new();
-    let providers = options
-        .targets
+    let mut targets = options.targets.clone();
+    if targets.iter().any(|target| target.needs_postgres()) && !has_postgres() {
+        targets.retain(|target| !target.needs_postgres());
+        let note = "PostgreSQL is not installed: what needs it was left out";
+        report.notes.push(note.to_owned());
+    }
+    report.versions = versions(&targets, built);
+    let providers = targets
         .iter()
         .filter(|t| !matches!(t, Target::Limit | Target::HallpassPostgres));
     for target in providers {
@@ -49,14 +52,23 @@ pub(crate) fn measure(options: &Options, built: &Built) -> Result<Report> {
     }
 
     let mut contenders = Vec::new();
-    for target in &options.targets {
-        if *target == Target::HallpassPostgres && !has_postgres() {
-            let note = "PostgreSQL is not installed: its rows were left out";
-            report.notes.push(note.to_owned());
-            continue;
-        }
+    for target in &targets {
         let folder = folder.0.join(target.name()).join("run");
         contenders.push(Contender::start(*target, built, options, &folder)?);
+    }
+    for contender in &mut contenders {
+        if contender.target().compiles_while_it_runs() {
+            contender.warm_up(&options.rows, built)?;
+        }
+        for row in &options.rows {
+            if let Some(reason) = row.cannot(contender.target()) {
+                report.left_out.push(LeftOut {
+                    work: row.name().to_owned(),
+                    target: contender.target().name().to_owned(),
+                    reason: reason.to_owned(),
+                });
+            }
+        }
     }
     let mut runs: Vec<Runs> = Vec::new();
     for round in 1..=options.rounds {
@@ -182,20 +194,33 @@ impl Contender {
         let (running, _took) = recipe.start()?;
         let demo = match running.target {
             Target::Limit => None,
-            Target::Hallpass | Target::HallpassPostgres | Target::NodeOidcProvider => {
-                Some(running.demo()?)
-            }
+            Target::Hallpass
+            | Target::HallpassPostgres
+            | Target::NodeOidcProvider
+            | Target::Hydra
+            | Target::Keycloak => Some(running.demo()?),
         };
         settle(running.pid());
+        let mut server = running.server(demo.as_ref());
+        let elsewhere = demo
+            .as_ref()
+            .and_then(|demo| demo.introspection_endpoint.clone());
+        if let Some(introspection_endpoint) = elsewhere {
+            server = Server::Endpoints(Box::new(Endpoints {
+                introspection_endpoint,
+                ..endpoints(&server)?
+            }));
+        }
         let job = Job {
             work: Row::Discovery.work(),
-            server: running.server(demo.as_ref()),
+            server,
             client: demo.as_ref().and_then(Demo::confidential),
             resource_server: demo.as_ref().and_then(Demo::resource_server),
             visitor: demo.as_ref().map(|demo| Visitor {
                 user: demo.user.clone(),
                 browsers: vec![Vec::new(); BROWSERS],
             }),
+            access_token: (running.target == Target::Keycloak).then_some(TokenKind::Es256),
             concurrency: options.concurrency,
             warmup_seconds: WARMUP_SECONDS,
             seconds: options.seconds,
@@ -258,6 +283,14 @@ impl Contender {
         {
             job.client = Some(public);
         }
+        let signed = match (self.target(), row) {
+            (Target::Hydra, Row::ClientCredentialsEs256 | Row::ClientCredentialsRs256)
+            | (Target::Keycloak, Row::ClientCredentialsRs256) => Some(SIGNED),
+            _ => None,
+        };
+        if let Some(name) = signed {
+            job.client = self.demo.as_ref().and_then(|demo| demo.named(name));
+        }
         if row == Row::CodeParDpopPrivateKeyJwt {
             job.client.clone_from(&self.keyed);
         }
@@ -271,10 +304,46 @@ impl Contender {
         }
     }
 
+    /// Does each row for a while without counting.
+    fn warm_up(&mut self, rows: &[Row], built: &Built) -> Result<()> {
+        for row in rows {
+            if row.fits(self.target()) {
+                eprintln!("warm-up of {}: {}", self.target().name(), row.name());
+                let job = Job {
+                    warmup_seconds: 0.0,
+                    seconds: LONG_WARMUP_SECONDS,
+                    ..self.job(*row)
+                };
+                self.exchange(*row, &job, built)?;
+            }
+        }
+        Ok(())
+    }
+
     fn run(&mut self, row: Row, built: &Built) -> Result<Outcome> {
         let job = self.job(row);
-        let outcome: Outcome = generate("run", &job, built)
-            .map_err(|error| format!("{} at {}: {error}", row.name(), self.target().name()))?;
+        self.exchange(row, &job, built)
+    }
+
+    fn exchange(&mut self, row: Row, job: &Job, built: &Built) -> Result<Outcome> {
+        if self.target() == Target::Hydra {
+            match row {
+                Row::ClientCredentialsEs256 => self.running.sign_with("ES256")?,
+                Row::ClientCredentialsRs256 => self.running.sign_with("RS256")?,
+                Row::ClientCredentialsSealed
+                | Row::Discovery
+                | Row::Jwks
+                | Row::Introspection
+                | Row::Userinfo
+                | Row::Refresh
+                | Row::Code
+                | Row::CodeParDpopPrivateKeyJwt => {}
+            }
+        }
+        let outcome: Outcome = generate("run", job, built).map_err(|error| {
+            let what = format!("{}: {error}", row.name());
+            self.running.complain(&what)
+        })?;
         self.keep(&outcome.browsers);
         let seen = outcome.server.as_ref().map(|server| server.resident_mb);
         self.memory.load_mb = match (self.memory.load_mb, seen) {
@@ -335,18 +404,23 @@ fn generate<T: DeserializeOwned>(command: &str, job: &Job, built: &Built) -> Res
     serde_json::from_slice(&output.stdout).map_err(|error| format!("generator: {error}"))
 }
 
+/// The addresses that a server's discovery document names.
+fn endpoints(server: &Server) -> Result<Endpoints> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?;
+    let endpoints = runtime.block_on(server.endpoints());
+    endpoints.map_err(|error| error.to_string())
+}
+
 /// Our document, given by the bare handler as ours gives it. Nothing where one of the two is not measured.
 fn same_document(contenders: &[Contender], row: Row, built: &Built) -> Result<Option<Outcome>> {
     let the = |target| contenders.iter().find(|c| c.target() == target);
     let (Some(ours), Some(limit)) = (the(Target::Hallpass), the(Target::Limit)) else {
         return Ok(None);
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| error.to_string())?;
-    let endpoints = runtime.block_on(ours.job.server.endpoints());
-    let endpoints = endpoints.map_err(|error| error.to_string())?;
+    let endpoints = endpoints(&ours.job.server)?;
     let document = if row == Row::Jwks {
         endpoints.jwks_uri
     } else {
@@ -409,12 +483,6 @@ fn machine() -> Option<String> {
     Some(format!("{count} cores, {}", name.trim()))
 }
 
-fn node_version() -> Option<String> {
-    let output = Command::new(node()).arg("--version").output().ok()?;
-    let version = String::from_utf8_lossy(&output.stdout);
-    Some(format!("node-oidc-provider on Node.js {}", version.trim()))
-}
-
 /// Waits a second, and on until the process does nothing any more: a first start makes keys beside its answers, and that is
 /// not what is measured.
 pub(crate) fn settle(pid: u32) {
@@ -455,6 +523,8 @@ fn megabytes(file: &Path) -> Option<f64> {
 }
 
 const WARMUP_SECONDS: f64 = 0.5;
+/// Of each row, for a server that compiles while it runs.
+const LONG_WARMUP_SECONDS: f64 = 5.0;
 const SETTLE: Duration = Duration::from_secs(1);
 /// Quarters of a second in which it must come to rest.
 const PATIENCE: u32 = 80;

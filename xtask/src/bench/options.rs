@@ -10,7 +10,8 @@ const USAGE: &str = "\
 usage: cargo xtask bench [OPTION…]
   --json FILE       write the figures there, too
   --only ROW        only that row, or the rows that begin so; may be repeated
-  --target NAME     only that server (hallpass, limit, node-oidc-provider); may be repeated
+  --target NAME     only that server (hallpass, hallpass-postgres, limit, node-oidc-provider,
+                    hydra, keycloak); may be repeated
   --no-peers        leave out the other providers
   --programs DIR    take the programs from there and build none
   --seconds N       seconds of each run (2)

@@ -22,8 +22,23 @@ pub(crate) struct Report {
     pub(crate) binary_mb: Option<f64>,
     /// What must be reached beside what was.
     pub(crate) budgets: Vec<Verdict>,
+    /// The versions of what was measured, and of what it ran on.
+    pub(crate) versions: BTreeMap<String, String>,
+    /// Which cells are empty, and why.
+    pub(crate) left_out: Vec<LeftOut>,
     /// What a reader must know of the machine and the run.
     pub(crate) notes: Vec<String>,
+}
+
+/// A cell that is empty.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct LeftOut {
+    /// The row's name.
+    pub(crate) work: String,
+    /// The server's name.
+    pub(crate) target: String,
+    /// Why.
+    pub(crate) reason: String,
 }
 
 /// One work at one server: the best of several runs.
@@ -48,6 +63,8 @@ pub(crate) struct Figures {
     pub(crate) first_error: Option<String>,
     /// The median of all runs.
     pub(crate) median_per_second: f64,
+    /// Of the worst run.
+    pub(crate) least_per_second: f64,
     /// For each second of the server's own processor time, in the best run: what disturbances of
     /// the machine change least.
     pub(crate) per_server_cpu_second: Option<f64>,
@@ -120,6 +137,7 @@ impl Figures {
             errors: runs.iter().map(|run| run.errors).sum(),
             first_error: runs.iter().find_map(|run| run.first_error.clone()),
             median_per_second: median.per_second,
+            least_per_second: sorted.first()?.per_second,
             per_server_cpu_second: busy
                 .filter(|busy| *busy > 0.01)
                 .map(|busy| best.per_second / busy),

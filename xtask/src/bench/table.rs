@@ -59,6 +59,16 @@ fn write(text: &mut String, report: &Report) -> std::fmt::Result {
             "{target:<30} first answer after {first} ms, {next} ms on later starts"
         )?;
     }
+    for (name, version) in &report.versions {
+        writeln!(text, "{name:<30} {version}")?;
+    }
+    for empty in &report.left_out {
+        writeln!(
+            text,
+            "{:<30} {:<19} {}",
+            empty.work, empty.target, empty.reason
+        )?;
+    }
     for note in &report.notes {
         writeln!(text, "note: {note}")?;
     }

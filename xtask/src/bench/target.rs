@@ -1,20 +1,18 @@
 //! The servers that are measured.
 
 use std::fs::File;
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use hallpass_load::browser::User;
-use hallpass_load::{Client, ClientKey, Endpoints, Server};
+use hallpass_load::{Client, ClientKey};
 use hallpass_testpg::Cluster;
-use serde::Deserialize;
 
 use super::Result;
 use super::build::{Built, node_oidc_provider};
+use super::peers::{self, Around};
+use super::running::{Running, START_LIMIT, answers, free_port, steady_port};
 use super::work::{RESOURCE_ES256, RESOURCE_RS256};
 
 /// A server.
@@ -28,15 +26,21 @@ pub(crate) enum Target {
     Limit,
     /// The provider of that name from the npm registry.
     NodeOidcProvider,
+    /// Ory Hydra from the Go module proxy, on the same PostgreSQL.
+    Hydra,
+    /// Keycloak from Maven Central, on the same PostgreSQL.
+    Keycloak,
 }
 
 impl Target {
     /// All, in the order in which they take turns.
-    pub(crate) const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Hallpass,
         Self::HallpassPostgres,
         Self::Limit,
         Self::NodeOidcProvider,
+        Self::Hydra,
+        Self::Keycloak,
     ];
 
     /// The name in the table, in the figures and on the command line.
@@ -46,6 +50,8 @@ impl Target {
             Self::HallpassPostgres => "hallpass-postgres",
             Self::Limit => "limit",
             Self::NodeOidcProvider => "node-oidc-provider",
+            Self::Hydra => "hydra",
+            Self::Keycloak => "keycloak",
         }
     }
 
@@ -61,8 +67,28 @@ impl Target {
     /// Whether it is somebody else's provider.
     pub(crate) const fn is_peer(self) -> bool {
         match self {
-            Self::NodeOidcProvider => true,
+            Self::NodeOidcProvider | Self::Hydra | Self::Keycloak => true,
             Self::Hallpass | Self::HallpassPostgres | Self::Limit => false,
+        }
+    }
+
+    /// Whether it keeps its data in PostgreSQL.
+    pub(crate) const fn needs_postgres(self) -> bool {
+        match self {
+            Self::HallpassPostgres | Self::Hydra | Self::Keycloak => true,
+            Self::Hallpass | Self::Limit | Self::NodeOidcProvider => false,
+        }
+    }
+
+    /// Whether it gets faster while it runs, so that it must have worked before anything is counted.
+    pub(crate) const fn compiles_while_it_runs(self) -> bool {
+        match self {
+            Self::Keycloak => true,
+            Self::Hallpass
+            | Self::HallpassPostgres
+            | Self::Limit
+            | Self::NodeOidcProvider
+            | Self::Hydra => false,
         }
     }
 }
@@ -110,6 +136,8 @@ pub(crate) struct Recipe {
     key: Option<ClientKey>,
     /// The program that runs it, with its arguments, where it does not run by itself.
     under: Vec<String>,
+    /// What else it takes.
+    around: Around,
 }
 
 impl Recipe {
@@ -120,17 +148,29 @@ impl Recipe {
     /// The folder or the configuration cannot be written.
     pub(crate) fn new(target: Target, built: &Built, folder: &Path, demo: bool) -> Result<Self> {
         std::fs::create_dir_all(folder).map_err(|error| at(folder, &error))?;
-        let port = free_port()?;
+        let port = if target.is_peer() {
+            steady_port()?
+        } else {
+            free_port()?
+        };
         let key = match target {
-            Target::Hallpass | Target::HallpassPostgres | Target::NodeOidcProvider if demo => {
+            Target::Hallpass
+            | Target::HallpassPostgres
+            | Target::NodeOidcProvider
+            | Target::Keycloak
+                if demo =>
+            {
                 Some(ClientKey::generate())
             }
             Target::Hallpass
             | Target::HallpassPostgres
             | Target::NodeOidcProvider
+            | Target::Keycloak
+            | Target::Hydra
             | Target::Limit => None,
         };
         let key = key.transpose().map_err(|error| error.to_string())?;
+        let mut around = Around::default();
         let (program, arguments) = match target {
             Target::Hallpass | Target::HallpassPostgres => {
                 let config = folder.join("hallpass.toml");
@@ -160,6 +200,16 @@ impl Recipe {
                 arguments.extend(key.as_ref().map(|key| key.public_jwk().to_string()));
                 (node(), arguments)
             }
+            Target::Hydra => {
+                let hydra;
+                (hydra, around) = peers::hydra(built, folder, port, demo)?;
+                hydra
+            }
+            Target::Keycloak => {
+                let keycloak;
+                (keycloak, around) = peers::keycloak(built, folder, port, key.as_ref())?;
+                keycloak
+            }
         };
         Ok(Self {
             target,
@@ -169,6 +219,7 @@ impl Recipe {
             port,
             key,
             under: Vec::new(),
+            around,
         })
     }
 
@@ -216,22 +267,21 @@ impl Recipe {
             .stdin(Stdio::null())
             .stdout(output("stdout")?)
             .stderr(output("stderr")?);
-        let path = match self.target {
-            Target::Limit => "/hello",
-            Target::Hallpass | Target::HallpassPostgres | Target::NodeOidcProvider => {
-                "/.well-known/openid-configuration"
-            }
-        };
         let started = Instant::now();
+        self.prepare()?;
         let child = command
             .spawn()
             .map_err(|error| format!("{}: {error}", self.program.display()))?;
         let mut running = Running {
             target: self.target,
             child,
+            serving: None,
+            beside: None,
             port: self.port,
             folder: self.folder.clone(),
+            said: self.around.said,
         };
+        let path = self.around.path;
         while !answers(self.port, path) {
             if let Ok(Some(status)) = running.child.try_wait() {
                 return Err(running.complain(&format!("ended: {status}")));
@@ -239,154 +289,53 @@ impl Recipe {
             if started.elapsed() > self.patience() {
                 return Err(running.complain("does not answer"));
             }
-            std::thread::sleep(POLL_EVERY);
+            let slow = started.elapsed() > SLOW;
+            std::thread::sleep(if slow { POLL_SLOWLY } else { POLL_EVERY });
         }
-        Ok((running, started.elapsed()))
+        let took = started.elapsed();
+        if self.target == Target::Keycloak {
+            running.find_serving()?;
+        }
+        if let Some((port, (program, arguments))) = &self.around.beside {
+            let child = pinned(GENERATOR_CORE, program)
+                .args(arguments)
+                .stdin(Stdio::null())
+                .stdout(output("beside")?)
+                .stderr(output("beside-errors")?)
+                .spawn()
+                .map_err(|error| format!("{}: {error}", program.display()))?;
+            running.beside = Some((child, *port));
+        }
+        Ok((running, took))
+    }
+
+    /// Does what comes before the very first start.
+    fn prepare(&self) -> Result<()> {
+        let done = self.folder.join("prepared");
+        let Some((program, arguments)) = &self.around.before else {
+            return Ok(());
+        };
+        if done.exists() {
+            return Ok(());
+        }
+        let output = pinned(SERVER_CORE, program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|error| format!("{}: {error}", program.display()))?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            return Err(format!("{}: {said}", self.target.name()));
+        }
+        std::fs::write(&done, "").map_err(|error| at(&done, &error))
     }
 
     fn patience(&self) -> Duration {
-        if self.under.is_empty() {
+        if self.under.is_empty() && self.target != Target::Keycloak {
             START_LIMIT
         } else {
             START_LIMIT.saturating_mul(15)
         }
-    }
-}
-
-/// A running server; it ends when this is dropped.
-#[derive(Debug)]
-pub(crate) struct Running {
-    pub(crate) target: Target,
-    child: Child,
-    port: u16,
-    folder: PathBuf,
-}
-
-/// What a server prints about itself.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Demo {
-    pub(crate) issuer: String,
-    pub(crate) user: User,
-    pub(crate) clients: Vec<Client>,
-}
-
-impl Demo {
-    /// The client with all grants.
-    pub(crate) fn confidential(&self) -> Option<Client> {
-        let all = |client: &&Client| {
-            let has = |grant| client.grant_types.iter().any(|known| known == grant);
-            client.client_secret.is_some() && has("client_credentials")
-        };
-        self.clients.iter().find(all).cloned()
-    }
-
-    /// The client that has no secret: its refresh tokens rotate.
-    pub(crate) fn public(&self) -> Option<Client> {
-        self.clients
-            .iter()
-            .find(|client| client.client_secret.is_none() && !client.redirect_uris.is_empty())
-            .cloned()
-    }
-
-    /// The client that only introspects.
-    pub(crate) fn resource_server(&self) -> Option<Client> {
-        let only =
-            |client: &&Client| client.client_secret.is_some() && client.redirect_uris.is_empty();
-        self.clients.iter().find(only).cloned()
-    }
-}
-
-impl Running {
-    /// The process.
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// The first line of standard output.
-    ///
-    /// # Errors
-    /// There is none, or it is not what it should be.
-    pub(crate) fn demo(&self) -> Result<Demo> {
-        let started = Instant::now();
-        while started.elapsed() < START_LIMIT {
-            let text = std::fs::read_to_string(self.folder.join("stdout")).unwrap_or_default();
-            if let Some((line, _)) = text.split_once('\n') {
-                return serde_json::from_str(line)
-                    .map_err(|error| self.complain(&format!("first line: {error}")));
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Err(self.complain("printed no line"))
-    }
-
-    /// Where the generator finds it.
-    pub(crate) fn server(&self, demo: Option<&Demo>) -> Server {
-        match demo {
-            Some(demo) => Server::Issuer(demo.issuer.clone()),
-            None => {
-                let base = format!("http://127.0.0.1:{}", self.port);
-                Server::Endpoints(Box::new(Endpoints {
-                    discovery: format!("{base}/hello"),
-                    token_endpoint: format!("{base}/token"),
-                    ..Endpoints::default()
-                }))
-            }
-        }
-    }
-
-    /// Makes the bare handler give a document as another server gives it; answers where it does.
-    ///
-    /// # Errors
-    /// It cannot read it there.
-    pub(crate) fn take_over(&self, document: &str) -> Result<String> {
-        let path = "/document";
-        let refused = || self.complain("does not take a document over");
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).map_err(|_| refused())?;
-        let _limit = stream.set_read_timeout(Some(START_LIMIT));
-        let request = format!(
-            "POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{document}",
-            self.port,
-            document.len()
-        );
-        let mut beginning = [0; 12];
-        let asked = stream.write_all(request.as_bytes());
-        if asked.is_err() || stream.read_exact(&mut beginning).is_err() {
-            return Err(refused());
-        }
-        if &beginning != b"HTTP/1.1 204" {
-            return Err(refused());
-        }
-        Ok(format!("http://127.0.0.1:{}{path}", self.port))
-    }
-
-    /// Ends it in order.
-    pub(crate) fn stop(mut self) {
-        let asked = Command::new("kill").arg(self.pid().to_string()).status();
-        if asked.is_ok_and(|status| status.success()) {
-            let started = Instant::now();
-            while started.elapsed() < STOP_LIMIT {
-                if let Ok(Some(_)) = self.child.try_wait() {
-                    return;
-                }
-                std::thread::sleep(Duration::from_millis(10));
-            }
-        }
-    }
-
-    fn complain(&self, what: &str) -> String {
-        let text = std::fs::read_to_string(self.folder.join("stderr")).unwrap_or_default();
-        let lines: Vec<&str> = text.lines().collect();
-        let last = lines
-            .get(lines.len().saturating_sub(10)..)
-            .unwrap_or_default();
-        format!("{} {what}\n{}", self.target.name(), last.join("\n"))
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
     }
 }
 
@@ -414,7 +363,7 @@ signing_alg = "RS256"
 }
 
 /// The database of the measurement, which waits for the disk.
-fn cluster() -> Option<&'static Cluster> {
+pub(crate) fn cluster() -> Option<&'static Cluster> {
     static CLUSTER: OnceLock<Option<Cluster>> = OnceLock::new();
     CLUSTER.get_or_init(|| Cluster::start(&[])).as_ref()
 }
@@ -468,38 +417,18 @@ jwks = {{ keys = [{{ {members} }}] }}
     )
 }
 
-/// Whether a request is answered with 200.
-fn answers(port: u16, path: &str) -> bool {
-    let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else {
-        return false;
-    };
-    let _limit = stream.set_read_timeout(Some(START_LIMIT));
-    let request =
-        format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n");
-    let mut beginning = [0; 12];
-    stream.write_all(request.as_bytes()).is_ok()
-        && stream.read_exact(&mut beginning).is_ok()
-        && &beginning == b"HTTP/1.1 200"
-}
-
-fn free_port() -> Result<u16> {
-    TcpListener::bind("127.0.0.1:0")
-        .and_then(|listener| listener.local_addr())
-        .map(|address| address.port())
-        .map_err(|error| format!("no free port: {error}"))
-}
-
 fn at(path: &Path, error: &std::io::Error) -> String {
     format!("{}: {error}", path.display())
 }
 
 /// The client that signs; the peer's script has the same.
-const KEYED: &str = "keyed";
+pub(crate) const KEYED: &str = "keyed";
 /// Where it is sent back to.
-const CALLBACK: &str = "http://127.0.0.1:9/callback";
-const START_LIMIT: Duration = Duration::from_secs(20);
-const STOP_LIMIT: Duration = Duration::from_secs(10);
+pub(crate) const CALLBACK: &str = "http://127.0.0.1:9/callback";
 const POLL_EVERY: Duration = Duration::from_micros(200);
+/// A server that has not answered by then is not asked so often, since asking takes time from it.
+const SLOW: Duration = Duration::from_secs(1);
+const POLL_SLOWLY: Duration = Duration::from_millis(5);
 
 #[cfg(test)]
 mod tests {

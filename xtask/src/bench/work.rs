@@ -86,10 +86,26 @@ impl Row {
         }
     }
 
+    /// Why another provider has no figures in the row, where it has none.
+    pub(crate) const fn cannot(self, target: Target) -> Option<&'static str> {
+        match (target, self) {
+            (Target::Hydra, Self::CodeParDpopPrivateKeyJwt) => {
+                Some("Hydra 2.3 has no pushed requests and no DPoP")
+            }
+            (Target::Keycloak, Self::ClientCredentialsSealed) => {
+                Some("access tokens of Keycloak are always JWTs")
+            }
+            _ => None,
+        }
+    }
+
     /// Whether the row can be measured against that server.
     pub(crate) const fn fits(self, target: Target) -> bool {
         match target {
-            Target::Hallpass | Target::NodeOidcProvider => true,
+            Target::Hallpass => true,
+            Target::NodeOidcProvider | Target::Hydra | Target::Keycloak => {
+                self.cannot(target).is_none()
+            }
             Target::HallpassPostgres => matches!(
                 self,
                 Self::Refresh | Self::Code | Self::CodeParDpopPrivateKeyJwt

@@ -1,5 +1,7 @@
 //! The code flow with a live session: authorization request, then code for tokens.
 
+use url::Url;
+
 use super::authorization::{Request, TokenStep};
 use super::{Flow, Laps, Prepared};
 use crate::browser::Browser;
@@ -7,9 +9,10 @@ use crate::http::{Connection, Failure, Template};
 use crate::job::{Endpoints, Job, TokenKind, parse};
 
 /// One user's browser and the application, on one connection.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Code {
     request: Request,
+    browser: Browser,
     authorize: Template,
     token: TokenStep,
     seen: bool,
@@ -32,6 +35,7 @@ pub fn prepare(endpoints: &Endpoints, job: &Job) -> Result<Prepared<Code>, Failu
             authorize: Template::get(&url, &headers),
             token: request.token_step()?,
             request: request.clone(),
+            browser,
             seen: false,
         });
     }
@@ -49,11 +53,23 @@ impl Flow for Code {
         let ticket = self.request.ticket(None)?;
         let request = self.authorize.with_query(&ticket.query);
         let response = connection.exchange(request).await?;
+        let location = response.header("location");
+        let code = match location.and_then(|location| ticket.code(location)) {
+            Some(code) => code,
+            None => {
+                // A server that leaves the people to another program sends the browser there, session or not.
+                let location = location.and_then(|location| Url::parse(location).ok());
+                let location =
+                    location.ok_or_else(|| Failure::unexpected("authorize", &response))?;
+                self.browser.take(&response);
+                let redirect_uri = ticket.redirect_uri();
+                let end = self.browser.follow(location, redirect_uri).await?;
+                ticket
+                    .code(end.as_str())
+                    .ok_or_else(|| Failure::step("authorize", end.as_str()))?
+            }
+        };
         laps.mark();
-        let code = response
-            .header("location")
-            .and_then(|location| ticket.code(location))
-            .ok_or_else(|| Failure::unexpected("authorize", &response))?;
 
         let request = self.token.request(&code, &ticket);
         let response = connection.exchange(request).await?;

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::authorization::{Tokens, client, token_request};
 use super::{Flow, Laps, Prepared};
 use crate::http::{Authority, Connection, Failure, Template, encode_form};
-use crate::job::{Endpoints, Job, TokenKind, parse};
+use crate::job::{Endpoints, Job, parse};
 
 /// Looks into one token.
 #[derive(Clone, Debug)]
@@ -14,7 +14,7 @@ pub struct Introspection {
     body: String,
 }
 
-/// Gets an opaque token and makes the flows of a job.
+/// Gets a token for no named resource and makes the flows of a job.
 ///
 /// # Errors
 /// Whatever keeps the token from being issued.
@@ -25,7 +25,7 @@ pub async fn prepare(endpoints: &Endpoints, job: &Job) -> Result<Prepared<Intros
     let body = encode_form([("grant_type", "client_credentials")]);
     let response = connection.exchange(request.with_body(&body)).await?;
     let tokens = Tokens::parse("token", &response)?;
-    if !TokenKind::Opaque.fits(&tokens.access_token) {
+    if !job.plain_token().fits(&tokens.access_token) {
         return Err(Failure::unexpected("token of another kind", &response));
     }
 

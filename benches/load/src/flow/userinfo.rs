@@ -8,7 +8,7 @@ use super::authorization::{Request, SIGN_IN_SCOPE};
 use super::{Flow, Laps, Prepared};
 use crate::browser::Browser;
 use crate::http::{Connection, Failure, Template};
-use crate::job::{Endpoints, Job, TokenKind, parse};
+use crate::job::{Endpoints, Job, parse};
 
 /// Asks for the claims of one user.
 #[derive(Clone, Debug)]
@@ -16,7 +16,7 @@ pub struct Userinfo {
     request: Template,
 }
 
-/// Gets an opaque access token through the code flow and makes the flows of a job.
+/// Gets an access token for no named resource through the code flow and makes the flows of a job.
 ///
 /// # Errors
 /// Whatever keeps the token from being issued.
@@ -27,8 +27,8 @@ pub async fn prepare(endpoints: &Endpoints, job: &Job) -> Result<Prepared<Userin
     let mut browser = Browser::new(&parse(&endpoints.authorization_endpoint)?, cookies)?;
     let request = Request::new(endpoints, job, SIGN_IN_SCOPE)?;
     let tokens = request.tokens(&mut browser, &visitor.user, None).await?;
-    if !TokenKind::Opaque.fits(&tokens.access_token) {
-        return Err(Failure::step("token", "the access token is not opaque"));
+    if !job.plain_token().fits(&tokens.access_token) {
+        return Err(Failure::step("token", "an access token of another kind"));
     }
 
     if let Some(cookies) = browsers.first_mut() {

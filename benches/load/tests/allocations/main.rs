@@ -88,6 +88,7 @@ async fn all() -> Vec<(&'static str, Counted)> {
         concurrency: 1,
         warmup_seconds: 0.0,
         seconds: 0.0,
+        access_token: None,
         server_pid: None,
     };
     let signed_in = hallpass_load::sign_in(&job).await.unwrap();
