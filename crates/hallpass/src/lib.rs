@@ -70,7 +70,41 @@ pub use hallpass_types::{Issuer, Secret, Subject};
 pub use site::{Site, Sites};
 pub use upkeep::upkeep;
 
-/// What an issuer allows.
+/// What an issuer allows. Everything has a safe default; a program changes what it wants by [`Builder::policy`](crate::Builder::policy):
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/support.rs"));
+/// # use std::sync::Arc;
+/// use hallpass::policy::{AuthorizationResponse, OwnMember, OwnMode, OwnParameter, ScopeSpec, Travel};
+///
+/// /// How an answer travels to an application whose router is in the fragment.
+/// fn hash_route(answer: &AuthorizationResponse) -> Travel {
+///     Travel::Redirect(format!("{}#/signed-in?{}", answer.redirect_uri, answer.encoded()))
+/// }
+///
+/// # fn main() { run(async {
+/// let provider = builder()
+///     .await
+///     .policy(|policy| {
+///         policy.lifetimes.access_token = 300;
+///         policy.scopes.push(ScopeSpec::new("orders")); // a scope of one's own
+///         policy.requests.own.push(OwnParameter::new("tenant", |name| name.len() < 20));
+///         policy.requests.modes.push(OwnMode::new("hash_route", hash_route));
+///         policy.client_members.push(OwnMember::new("department", serde_json::Value::is_string));
+///     })
+/// #   .client(job())
+///     .build()
+///     .await
+///     .unwrap();
+/// # let site = hallpass::Site::new(provider);
+/// # let (_, _, metadata) = ask(&site, "GET", "/.well-known/openid-configuration", "").await;
+/// # assert!(metadata.contains("\"orders\"") && metadata.contains("hash_route"), "{metadata}");
+/// # let (_, _, text) = ask(&site, "POST", "/token", "grant_type=client_credentials").await;
+/// # assert!(text.contains("\"expires_in\":300"), "{text}");
+/// # }) }
+/// ```
+///
+/// What a scope says about a person is in [`ScopeSpec::claims`]; for whom tokens are, and in which form, in [`Resource`].
 pub mod policy {
     pub use hallpass_core::{
         authorize::{AuthorizationResponse, OwnMode, Travel},
@@ -79,8 +113,9 @@ pub mod policy {
     };
 }
 
-/// What the engine asks of its surroundings.
+#[doc = include_str!("../doc/ports.md")]
 pub mod ports {
+    #[doc(inline)]
     pub use hallpass_provider::ports::*;
 }
 
@@ -99,12 +134,96 @@ pub mod interaction {
 }
 
 /// Requests and answers: the endpoints as a tower service, and what pages of one's own need.
+///
+/// [`Site`](crate::Site) is what most programs mount. It takes a request, or gives it back when it is not for this issuer:
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/support.rs"));
+/// # use std::sync::Arc;
+/// use hallpass::Site;
+///
+/// # fn main() { run(async {
+/// let site = Site::new(builder().await.build().await.unwrap());
+/// let asked = |path: &str| {
+///     let request = http::Request::get(path).header("host", "login.example.com");
+///     request.body(http_body_util::Full::new(bytes::Bytes::new())).unwrap()
+/// };
+/// let metadata = site.handle(asked("/.well-known/openid-configuration")).await.unwrap();
+/// assert_eq!(metadata.status(), 200);
+/// assert!(site.handle(asked("/shop")).await.is_err()); // for the other routes of the program
+/// # let _ = (job, ask);
+/// # }) }
+/// ```
 pub mod endpoints {
+    #[doc(inline)]
     pub use hallpass_http::*;
 }
 
-/// Grants of one's own.
+/// Grants of one's own: pure functions of what was looked up. The engine looks up, decides, signs and commits.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/support.rs"));
+/// # use std::sync::Arc;
+/// use hallpass::Provider;
+/// use hallpass::store::{BoxFuture, StoreError};
+/// use hallpass::token::{
+///     AccessGrant, Context, Fetch, Grant, Grants, Issuance, Lookup, Reason, Refused, Target,
+/// };
+/// use hallpass::types::{Params, Scope};
+///
+/// /// A voucher is worth an access token.
+/// struct Voucher;
+/// struct VoucherKey(String);
+///
+/// impl Lookup for VoucherKey {
+///     type Found = Option<Scope>;
+/// }
+///
+/// impl Fetch for VoucherKey {
+///     fn fetch(self, _: &Provider) -> BoxFuture<'_, Result<Option<Scope>, StoreError>> {
+///         // A real program asks its database.
+///         let scope = Scope::parse("openid").ok().filter(|_| self.0 == "golden");
+///         Box::pin(async { Ok(scope) })
+///     }
+/// }
+///
+/// impl Grant for Voucher {
+///     const TYPE: &'static str = "urn:example:voucher";
+///     const PARAMS: &'static [&'static str] = &["voucher"];
+///     type Request = String;
+///     type Key = VoucherKey;
+///
+///     fn parse(params: &Params) -> Result<String, Reason> {
+///         params.get("voucher").map(str::to_owned).ok_or(Reason::CodeMissing)
+///     }
+///
+///     fn key(voucher: &String) -> VoucherKey {
+///         VoucherKey(voucher.clone())
+///     }
+///
+///     fn decide(cx: &Context<'_>, _: String, found: Option<Scope>) -> Result<Issuance, Refused> {
+///         let scope = found.ok_or(Reason::CodeUnknown)?;
+///         let client = cx.client.client();
+///         let target = Target::choose(cx.policy, client, &[], None)?;
+///         Ok(Issuance::of(AccessGrant::plain(format!("voucher of {}", client.id), scope, target)))
+///     }
+/// }
+///
+/// # fn main() { run(async {
+/// let builder = builder().await.grants(Grants::builtin().with::<Voucher>());
+/// # let client = hallpass::ports::ClientSpec::new("job", serde_json::json!({"redirect_uris": [], "response_types": [],
+/// #     "grant_types": ["urn:example:voucher"]}));
+/// # let client = client.secret(hallpass::Secret::new("a-secret-that-is-long-enough-0123".into()));
+/// # let site = hallpass::Site::new(builder.client(client).build().await.unwrap());
+/// # let voucher = |name: &str| format!("grant_type=urn:example:voucher&voucher={name}");
+/// # let (status, _, text) = ask(&site, "POST", "/token", &voucher("golden")).await;
+/// # assert_eq!(status, 200, "{text}");
+/// # assert!(ask(&site, "POST", "/token", &voucher("tin")).await.2.contains("invalid_grant"));
+/// # let _ = job;
+/// # }) }
+/// ```
 pub mod token {
+    #[doc(inline)]
     pub use hallpass_core::client::Client;
     pub use hallpass_core::token::{
         AccessGrant, Context, Grant, Issuance, Lookup, Reason, Refused, Target,
@@ -117,8 +236,27 @@ pub mod jose {
     pub use hallpass_jose::*;
 }
 
-/// Where state lives.
+/// Where state lives: [`MemoryStore`], SQLite and PostgreSQL (features `sqlite` and `postgres`), or a store of one's own that
+/// passes the suite of contract tests (feature `contract`):
+///
+/// ```
+/// # #[cfg(feature = "contract")]
+/// # mod suite {
+/// # use hallpass::store;
+/// # use std::sync::Arc;
+/// use hallpass::store::{MemoryStore, Store};
+///
+/// async fn empty() -> (Arc<dyn Store>, ()) {
+///     (Arc::new(MemoryStore::new()), ()) // here: a store of one's own, empty
+/// }
+///
+/// hallpass::store::contract_tests!(50, empty);
+/// # }
+/// ```
+///
+/// `examples/own-store` is a whole one.
 pub mod store {
+    #[doc(inline)]
     pub use hallpass_store::*;
     /// What a store keeps, and how it answers.
     pub mod record {
