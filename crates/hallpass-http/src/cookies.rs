@@ -114,7 +114,14 @@ pub fn browser_of(headers: &HeaderMap, names: &CookieNames) -> Browser {
         known: single(headers, &names.0.known).map(str::to_owned),
         visit: None,
         remember: false,
+        framed: is_framed(headers),
     }
+}
+
+/// Whether a browser says that the answer is for a frame.
+fn is_framed(headers: &HeaderMap) -> bool {
+    let said = headers.get("sec-fetch-dest").map(HeaderValue::as_bytes);
+    matches!(said, Some(b"iframe" | b"frame"))
 }
 
 fn single<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {

@@ -109,6 +109,19 @@ impl Problem {
         response
     }
 
+    /// The HTML response, from which a person may go on to `next`.
+    #[must_use]
+    pub(crate) fn page_before(self, pages: &dyn RenderPages, next: Option<&str>) -> Response {
+        let Some(next) = next else {
+            return self.page(pages);
+        };
+        let status = self.status.as_u16();
+        let rendered = pages.error_before(status, self.code, self.id, &self.text, next);
+        let mut response = headers::html(self.status, rendered);
+        self.extra(&mut response);
+        response
+    }
+
     fn extra(&self, response: &mut Response) {
         if self.code == ErrorCode::InvalidGrant {
             response.extensions_mut().insert(NoSuchToken);

@@ -8,7 +8,7 @@ use hallpass_core::{
 };
 use hallpass_provider::{
     Failure,
-    endpoints::{Answer, Answered, LogoutAnswer, POSTED},
+    endpoints::{Answer, Answered, Held, LogoutAnswer, POSTED},
     ports::Event,
 };
 use hallpass_types::{ErrorCode, Params};
@@ -158,6 +158,10 @@ impl Endpoints {
                     Answer::Respond(response) => respond(&response, self.provider.policy(), pages),
                     Answer::Page(url) => headers::redirect(&url),
                     Answer::Error(error) => Problem::from(error.0).page(&*pages()),
+                    Answer::Held(Held { refusal, back }) => {
+                        let problem = Problem::from(refusal);
+                        problem.page_before(&*pages(), back.as_deref())
+                    }
                 };
                 set_cookies(response.headers_mut(), &cookies, &self.cookies);
                 response

@@ -43,6 +43,8 @@ pub struct Browser {
     pub visit: Option<Box<Visit>>,
     /// The person wants to stay signed in when the browser is closed, as a form says.
     pub remember: bool,
+    /// It says that a page of another site, or ours, asks for this in a frame.
+    pub framed: bool,
 }
 
 impl Browser {

@@ -173,6 +173,7 @@ pub fn same_client(a: &ClientRecord, b: &ClientRecord) -> bool {
         registration_token,
         origin,
         policies,
+        vouched,
         disabled,
         created_at,
         updated_at,
@@ -185,6 +186,7 @@ pub fn same_client(a: &ClientRecord, b: &ClientRecord) -> bool {
         && *registration_token == b.registration_token
         && *origin == b.origin
         && *policies == b.policies
+        && *vouched == b.vouched
         && *disabled == b.disabled
         && *created_at == b.created_at
         && *updated_at == b.updated_at

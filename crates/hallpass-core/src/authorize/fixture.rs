@@ -49,6 +49,7 @@ pub(crate) fn web() -> Client {
         own: serde_json::Map::new(),
         id: ClientId::parse("web").unwrap(),
         origin: ClientOrigin::Administration,
+        stranger: false,
         application_type: ApplicationType::Web,
         redirect_uris: vec![CALLBACK.to_owned(), "https://rp.test/cb?a=1".to_owned()],
         post_logout_redirect_uris: vec!["https://rp.test/bye".to_owned()],

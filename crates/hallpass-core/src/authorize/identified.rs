@@ -8,7 +8,10 @@ use super::{
     Reason, Redirect, Valid, Via,
     rules::{self, Endpoint},
 };
-use crate::{client::Client, policy::Policy};
+use crate::{
+    client::{Client, is_own_machine},
+    policy::Policy,
+};
 
 /// A request of a known client with a redirect URI of its own. From here on an error goes to the client.
 #[derive(Clone, Debug)]
@@ -61,6 +64,20 @@ impl Identified {
     #[must_use]
     pub fn id_token_hint(&self) -> Option<&str> {
         self.params.get("id_token_hint")
+    }
+
+    /// Whether an error of this request is shown to the person before it goes to the client: nobody has acted yet, and anybody
+    /// could have made the client. `framed`: the browser says that it asks for a frame.
+    //= RFC9700#4.11.2 SHOULD: nobody is sent on by itself to where a client that is not trusted wants them
+    //= RFC9700#4.11.2 exception: a frame that asks with prompt=none gets its answer, since nobody would look at a page there
+    //= RFC9700#4.11.2 exception: an answer that stays on the person's own machine goes there
+    #[must_use]
+    pub fn is_held(&self, policy: &Policy, framed: bool) -> bool {
+        let silent = framed && self.params.get("prompt") == Some("none");
+        self.client.stranger
+            && !policy.requests.redirect_strangers
+            && !silent
+            && !is_own_machine(&self.redirect_uri)
     }
 
     /// Refuses the request; the error goes to the client.

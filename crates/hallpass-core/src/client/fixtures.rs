@@ -42,6 +42,7 @@ pub(crate) fn record(
         metadata,
         secret_sealed: None,
         secret_expires_at: None,
+        vouched: false,
         registration_token: None,
         policies: Vec::new(),
         origin,

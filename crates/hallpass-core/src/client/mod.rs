@@ -32,6 +32,11 @@ pub use encryption::{Encryption, Encryptions, Signed};
 pub use metadata::{needs_plain_secret, needs_secret};
 pub use reason::{MetadataError, MetadataReason};
 
+/// Whether what is sent to this redirect URI stays on the machine of whoever sends it.
+pub(crate) fn is_own_machine(uri: &str) -> bool {
+    uri::parse(uri).is_ok_and(|parts| parts.scheme == "http" && parts.is_loopback())
+}
+
 /// A client as it is stored: its metadata in the words of RFC 7591, and what only the server knows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ClientRecord {
@@ -56,6 +61,9 @@ pub struct ClientRecord {
     /// The registration policies that it was registered under, and that its changes are held to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<String>,
+    /// Whether somebody who may gave out an initial access token for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub vouched: bool,
     /// A disabled client is unknown to every endpoint.
     #[serde(default)]
     pub disabled: bool,
@@ -87,6 +95,8 @@ pub struct Client {
     pub id: ClientId,
     /// Where it came from.
     pub origin: ClientOrigin,
+    /// Whether anybody could have made it: nobody who is known stands behind it.
+    pub stranger: bool,
     /// `application_type`.
     pub application_type: ApplicationType,
     /// `redirect_uris`, compared byte for byte.

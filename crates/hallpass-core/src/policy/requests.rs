@@ -31,6 +31,9 @@ pub struct RequestPolicy {
     /// So many requests one network (an IPv4 address, the /64 of an IPv6 address) may push within a minute for clients
     /// that anybody can speak for: public ones and those of client documents.
     pub pushed_per_network_per_minute: u32,
+    /// Whether an error goes at once to a client that anybody could have made, too. Without that it is shown to the person, who
+    /// may go on to the client; else such a client makes of this server a link to wherever it wants.
+    pub redirect_strangers: bool,
     /// Parameters beside those of the protocol.
     pub own: Vec<OwnParameter>,
     /// Response modes beside those of the protocol.
@@ -68,6 +71,7 @@ impl Default for RequestPolicy {
             require_pushed: false,
             max_pushed: 10_000,
             pushed_per_network_per_minute: 120,
+            redirect_strangers: false,
             own: Vec::new(),
             modes: Vec::new(),
         }

@@ -40,6 +40,13 @@ pub trait RenderPages: Send + Sync + 'static {
     /// An error page, with `#error-code` and `#error-id`.
     fn error(&self, status: u16, code: ErrorCode, id: &str, text: &str) -> Html;
 
+    /// An error page from which the person may go on to `next`, a URL of a client that anybody could have made. Pages that do
+    /// not say its host leave the link out, as this one does.
+    fn error_before(&self, status: u16, code: ErrorCode, id: &str, text: &str, next: &str) -> Html {
+        let _: &str = next;
+        self.error(status, code, id, text)
+    }
+
     /// A page that posts `fields` to `action` (OAuth 2.0 Form Post Response Mode §2).
     fn form_post(&self, action: &str, fields: &[(&str, &str)]) -> Html;
 

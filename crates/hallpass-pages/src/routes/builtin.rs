@@ -200,6 +200,19 @@ impl RenderPages for BuiltinPages {
             about: about(status, id),
             id,
             detail: Some(text),
+            next: None,
+            next_host: "",
+        }))
+    }
+
+    fn error_before(&self, status: u16, code: ErrorCode, id: &str, text: &str, next: &str) -> Html {
+        self.render(Page::Error(view::Error {
+            code: code.as_str(),
+            about: about(status, id),
+            id,
+            detail: Some(text),
+            next: Some(next),
+            next_host: host_of(next),
         }))
     }
 

@@ -513,6 +513,8 @@ pub fn all() -> Vec<(&'static str, Page<'static>)> {
                 about: None,
                 id: "01JDA3W9M4X7",
                 detail: Some("redirect_uri is not one that the client registered"),
+                next: None,
+                next_host: "",
             }),
         ),
         (
@@ -522,6 +524,19 @@ pub fn all() -> Vec<(&'static str, Page<'static>)> {
                 about: None,
                 id: "01JDA3W9M4X8",
                 detail: None,
+                next: None,
+                next_host: "",
+            }),
+        ),
+        (
+            "error-held",
+            Page::Error(view::Error {
+                code: "invalid_request",
+                about: None,
+                id: "01JDA3W9M4X9",
+                detail: Some("the scope is empty"),
+                next: Some("https://print.example.net/callback?error=invalid_request"),
+                next_host: "print.example.net",
             }),
         ),
         (

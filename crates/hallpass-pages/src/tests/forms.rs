@@ -176,6 +176,8 @@ fn an_error_page_carries_code_and_id() {
             about: None,
             id,
             detail: None,
+            next: None,
+            next_host: "",
         });
         Pages::new().unwrap().render(page, &chrome("op")).body
     };

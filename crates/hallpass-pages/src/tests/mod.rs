@@ -274,6 +274,8 @@ fn each_page_in(lang: Lang, text: &str, check: impl Fn(&str, Html)) {
                 about: None,
                 id: text,
                 detail: Some(text),
+                next: Some(text),
+                next_host: text,
             }),
         ),
         (

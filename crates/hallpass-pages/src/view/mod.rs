@@ -419,6 +419,11 @@ pub struct Error<'a> {
     /// The fixed text of the reason, for developers. Never anything out of the request.
     #[serde(serialize_with = "text::optional")]
     pub detail: Option<&'a str>,
+    /// Where a link leads: an answer for the client, at a redirect URI that it registered.
+    pub next: Option<&'a str>,
+    /// Whose it is.
+    #[serde(serialize_with = "text::host")]
+    pub next_host: &'a str,
 }
 
 /// See [`Page::FormPost`].

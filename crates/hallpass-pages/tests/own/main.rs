@@ -109,6 +109,8 @@ fn s25_a_template_from_a_folder_takes_the_place_of_ours() {
         about: None,
         id: "x",
         detail: None,
+        next: None,
+        next_host: "",
     });
     let german = Chrome {
         lang: Lang::De,

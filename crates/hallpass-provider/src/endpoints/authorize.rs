@@ -5,11 +5,11 @@ use std::sync::Arc;
 use hallpass_core::{
     access::Directory,
     authorize::{
-        AuthorizationResponse, Reason, Received, Redirect, Unidentified, Valid,
+        AuthorizationResponse, Reason, Received, Unidentified, Valid,
         granted::{By, FrontToken, Granted, Made},
-        hint, respond,
+        hint,
     },
-    client::{Client, Signed},
+    client::Client,
     interaction::{self, Consented, Done, Facts, Next, Prompt, Standing, wish_is_open},
     issue::TokenType,
     record::{ConsentRecord, SessionRecord},
@@ -24,7 +24,7 @@ use crate::{
     Failure, Provider, Refusal,
     browser::{Browser, Pending, PendingDevice, SetCookies, binding_digest, is_binding},
     issue::{self, NoToken},
-    ports::{Account, Event, page_for},
+    ports::{Account, page_for},
 };
 
 /// What the browser gets.
@@ -36,11 +36,22 @@ pub enum Answer {
     Page(String),
     /// An error page: it is not safe to send anything anywhere.
     Error(PageError),
+    /// An error page of a request that anybody could have made up. From it a person may go on to the client.
+    Held(Held),
 }
 
 /// An error that is shown to the person.
 #[derive(Clone, Copy, Debug)]
 pub struct PageError(pub Refusal);
+
+/// An error that a person sees before the client does.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// What is shown.
+    pub refusal: Refusal,
+    /// The answer to the client as a URL, where it can travel as one.
+    pub back: Option<String>,
+}
 
 /// An answer and the cookies that go with it.
 #[derive(Debug)]
@@ -74,7 +85,8 @@ impl Provider {
         let identified = match self.resolve(received, client).await? {
             Ok(identified) => identified,
             Err(Unresolved::Redirect(identified, reason)) => {
-                return self.respond_error(&identified.reject(reason)).await;
+                let held = identified.is_held(&inner.policy, browser.framed);
+                return self.refused(&identified.reject(reason), held).await;
             }
             Err(Unresolved::Page(refusal)) => return Ok(self.page_error(refusal)),
         };
@@ -82,9 +94,10 @@ impl Provider {
             Some(text) => Some(self.open_hint(text, Some(identified.client())).await),
             None => None,
         };
+        let held = identified.is_held(&inner.policy, browser.framed);
         let mut valid = match identified.validate(&inner.policy) {
             Ok(valid) => valid,
-            Err(redirect) => return self.respond_error(&redirect).await,
+            Err(redirect) => return self.refused(&redirect, held).await,
         };
         if let Some(claims) = hint {
             let checked = claims
@@ -92,7 +105,7 @@ impl Provider {
                 .and_then(|claims| hint::check(&claims, valid.client(), &inner.policy));
             match checked {
                 Ok(subject) => valid.require_subject(subject),
-                Err(reason) => return self.respond_error(&valid.reject(reason)).await,
+                Err(reason) => return self.refused(&valid.reject(reason), held).await,
             }
         }
         let now = self.now();
@@ -107,6 +120,7 @@ impl Provider {
             proved: None,
             anew: false,
             adding: false,
+            held,
         };
         self.proceed(flow, browser, SetCookies::default()).await
     }
@@ -163,7 +177,9 @@ impl Provider {
                     return Ok(Answered { answer, cookies });
                 }
                 Next::Refuse(reason) => {
-                    let mut answered = self.refuse(flow.valid, reason).await?;
+                    // Whom the person let in before is no stranger to them.
+                    let held = flow.held && person.consent.is_none();
+                    let mut answered = self.refuse(flow.valid, reason, held).await?;
                     answered.cookies = cookies;
                     return Ok(answered);
                 }
@@ -197,7 +213,8 @@ impl Provider {
                             return Ok(Answered { answer, cookies });
                         }
                         Outcome::Refused(reason) => {
-                            let mut answered = self.refuse(flow.valid, reason).await?;
+                            let held = flow.held && person.consent.is_none();
+                            let mut answered = self.refuse(flow.valid, reason, held).await?;
                             answered.cookies = cookies;
                             return Ok(answered);
                         }
@@ -288,11 +305,16 @@ impl Provider {
         }
     }
 
-    /// Refuses a request that may have been pushed, which consumes it: this is its answer.
-    pub(crate) async fn refuse(&self, valid: Valid, reason: Reason) -> Result<Answered, Failure> {
+    /// Refuses a request that may have been pushed, which consumes it: this is its answer. `held`: a person reads it first.
+    pub(crate) async fn refuse(
+        &self,
+        valid: Valid,
+        reason: Reason,
+        held: bool,
+    ) -> Result<Answered, Failure> {
         let pushed = valid.request().pushed;
         self.finish_pushed(valid.client(), pushed).await?;
-        self.respond_error(&valid.reject(reason)).await
+        self.refused(&valid.reject(reason), held).await
     }
 
     /// Makes what the answer holds and commits it, together with what was allowed.
@@ -476,56 +498,6 @@ impl Provider {
         let plain = serde_json::to_vec(pending).map_err(|e| Failure::Internal(e.to_string()))?;
         Ok(self.inner.secrets.seal_browser("pending", &plain))
     }
-
-    pub(crate) fn page_error(&self, refusal: Refusal) -> Answered {
-        self.emit(&Event::Refused {
-            endpoint: "authorize",
-            reason: refusal.id,
-            client: None,
-        });
-        Answered {
-            answer: Answer::Error(PageError(refusal)),
-            cookies: SetCookies::default(),
-        }
-    }
-
-    pub(crate) async fn respond_error(&self, redirect: &Redirect) -> Result<Answered, Failure> {
-        self.emit(&Event::Refused {
-            endpoint: "authorize",
-            reason: redirect.reason().id(),
-            client: None,
-        });
-        let policy = &self.inner.policy;
-        let mut response = redirect.respond(policy);
-        if response.mode.is_jwt() {
-            // The client went away in this very moment: nobody knows how to sign for it.
-            let Some(client) = self.client(redirect.client_id()).await? else {
-                return Ok(self.page_error(Unidentified::ClientUnknown.into()));
-            };
-            response = self.travelling(response, &client).await?;
-        }
-        Ok(Answered {
-            answer: Answer::Respond(Box::new(response)),
-            cookies: SetCookies::default(),
-        })
-    }
-
-    /// The answer in the form in which it travels: in a mode that signs, its parameters become one. Whatever else goes
-    /// into an answer was added before.
-    async fn travelling(
-        &self,
-        response: AuthorizationResponse,
-        client: &Client,
-    ) -> Result<AuthorizationResponse, Failure> {
-        if !response.mode.is_jwt() {
-            return Ok(response);
-        }
-        let claims = respond::jwt::claims(&response, client, &self.inner.policy, self.now());
-        let jwt = self
-            .sign_and_maybe_encrypt(client, Signed::Authorization, &claims)
-            .await?;
-        Ok(response.sealed(jwt))
-    }
 }
 
 /// The use of a session is noted again after this many seconds.
@@ -560,6 +532,8 @@ pub(crate) struct Flow {
     pub(crate) anew: bool,
     /// The person adds an account.
     pub(crate) adding: bool,
+    /// Nobody has acted yet, and anybody could have made the client: a person reads its errors first.
+    pub(crate) held: bool,
 }
 
 /// Who sits before the browser, and what they allowed the client earlier.

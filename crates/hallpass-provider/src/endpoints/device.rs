@@ -306,6 +306,7 @@ impl Provider {
             proved: None,
             anew: false,
             adding: false,
+            held: false,
         }))
     }
 

@@ -174,6 +174,7 @@ impl Provider {
             proved: pending.proved.clone(),
             anew: pending.anew,
             adding: pending.adding,
+            held: false,
             handle: Some(Key::from_parts(
                 Bucket::holding(pending.expires_at),
                 sha256(handle.as_bytes()),
@@ -501,7 +502,7 @@ impl Provider {
             })
             .await?;
         }
-        self.refuse(flow.valid, hallpass_core::authorize::Reason::Denied)
+        self.refuse(flow.valid, hallpass_core::authorize::Reason::Denied, false)
             .await
     }
 

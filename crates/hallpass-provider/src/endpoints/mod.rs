@@ -3,6 +3,7 @@
 mod acceptance;
 mod account;
 mod admin;
+mod answering;
 mod approvals;
 mod asked;
 mod authenticate;
@@ -51,7 +52,7 @@ pub use approvals::{Approval, Approvals};
 pub use asked::{ResourceView, ScopeView};
 pub use authenticate::Endpoint;
 pub(crate) use authenticate::Urls;
-pub use authorize::{Answer, Answered, PageError};
+pub use authorize::{Answer, Answered, Held, PageError};
 pub(crate) use authorize::{Person, SignedIn};
 pub use backchannel_answer::{BackchannelAnswer, BackchannelOutcome};
 pub use credentials::{Removed, TotpOffer};

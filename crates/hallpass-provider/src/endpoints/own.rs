@@ -94,6 +94,7 @@ pub(crate) fn own_client(policy: &Policy) -> Option<Client> {
         secret: None,
         secret_sealed: None,
         secret_expires_at: None,
+        vouched: false,
         registration_token: None,
         origin,
         policies: Vec::new(),
@@ -177,6 +178,7 @@ impl Provider {
             proved: None,
             anew: false,
             adding: false,
+            held: false,
         };
         let answered = self.proceed(flow, browser, cookies).await?;
         Ok((Visited::SignIn(answered), SetCookies::default()))

@@ -92,6 +92,8 @@ impl Provider {
         let (token, mut record) =
             self.new_record(id, metadata, secret.as_ref(), ClientOrigin::Registration);
         record.policies.clone_from(&access.policies);
+        // What everybody may get is nobody's.
+        record.vouched = bearer.is_some() && fold.is_none();
         // What everybody may get nobody may change.
         let token = Some(token).filter(|_| fold.is_none());
         if token.is_none() {
@@ -158,6 +160,7 @@ impl Provider {
             secret: secret.map(|s| secrets.client_digest(s.expose())),
             secret_sealed: keep.map(|s| secrets.seal_client_secret(client_id.as_str(), s)),
             secret_expires_at: None,
+            vouched: false,
             registration_token: Some(secrets.client_digest(token.expose())),
             origin,
             policies: Vec::new(),

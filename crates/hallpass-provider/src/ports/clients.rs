@@ -90,6 +90,7 @@ impl ClientSpec {
             secret: secret.map(|secret| secrets.client_digest(secret.expose())),
             secret_sealed: None,
             secret_expires_at: None,
+            vouched: false,
             registration_token: None,
             origin,
             policies: Vec::new(),

@@ -164,6 +164,7 @@ fn check_as_a_whole(prefix: &str, client: &Client, policy: &Policy, check: &mut 
             .map(|_| ContentDigest([0; 32])),
         secret_sealed: None,
         secret_expires_at: None,
+        vouched: false,
         registration_token: None,
         policies: Vec::new(),
         origin: ClientOrigin::Configuration,

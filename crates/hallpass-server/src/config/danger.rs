@@ -17,6 +17,9 @@ pub struct Danger {
     pub allow_http_issuer: bool,
     /// Registration without an initial access token: anybody may make a client.
     pub open_registration: bool,
+    /// Sends an error at once to a client that anybody could have made (by open registration or a document of its own), before
+    /// anybody has seen a page: such a client can make of this server a link to anywhere.
+    pub redirect_strangers: bool,
     /// Private or reserved addresses that outgoing requests may reach (`["127.0.0.0/8", "::1"]`), by plain HTTP too.
     pub fetch_private_addresses: Vec<Range>,
     /// Anybody who knows the `auth_req_id` of a backchannel authentication request may answer it at `/backchannel/answer`
@@ -38,6 +41,7 @@ impl Danger {
         let Self {
             allow_http_issuer,
             open_registration,
+            redirect_strangers,
             fetch_private_addresses,
             backchannel_automatic_approval,
             fetch_extra_roots_file,
@@ -53,6 +57,12 @@ impl Danger {
         }
         if *open_registration {
             warnings.push("danger.open_registration: anybody may register a client".to_owned());
+        }
+        if *redirect_strangers {
+            warnings.push(
+                "danger.redirect_strangers: clients that anybody could have made send people on unseen"
+                    .to_owned(),
+            );
         }
         if *backchannel_automatic_approval {
             warnings.push(

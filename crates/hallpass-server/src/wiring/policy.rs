@@ -21,6 +21,7 @@ pub(super) fn apply(
         policy,
     );
     policy.backchannel.automatic_approval = config.danger.backchannel_automatic_approval;
+    policy.requests.redirect_strangers = config.danger.redirect_strangers;
     policy.ui_locales = ui_locales;
     policy.routes = config.routes.policy();
     policy.compatibility = config.compatibility.policy();

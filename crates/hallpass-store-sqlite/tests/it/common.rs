@@ -157,6 +157,7 @@ pub(crate) fn client(n: u32) -> ClientRecord {
         secret: None,
         secret_sealed: None,
         secret_expires_at: None,
+        vouched: false,
         registration_token: None,
         policies: Vec::new(),
         origin: ClientOrigin::Registration,

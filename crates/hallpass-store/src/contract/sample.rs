@@ -157,6 +157,7 @@ pub(super) fn client(id: &str) -> ClientRecord {
         secret: Some(ContentDigest([7; 32])),
         secret_sealed: Some(vec![0, 255]),
         secret_expires_at: None,
+        vouched: false,
         registration_token: Some(ContentDigest([8; 32])),
         policies: Vec::new(),
         origin: ClientOrigin::Administration,

@@ -84,6 +84,7 @@ mod secrets;
 mod session_management;
 mod sign_in;
 mod sourceloop;
+mod strangers;
 mod takeover;
 mod tenants;
 mod tenants_of_one_host;

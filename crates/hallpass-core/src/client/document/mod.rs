@@ -209,6 +209,7 @@ pub fn read(
         secret: None,
         secret_sealed: None,
         secret_expires_at: None,
+        vouched: false,
         registration_token: None,
         policies: Vec::new(),
         origin,

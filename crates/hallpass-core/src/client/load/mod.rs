@@ -248,6 +248,11 @@ impl Client {
         Ok(Self {
             id: record.client_id.clone(),
             origin: record.origin,
+            stranger: match record.origin {
+                ClientOrigin::Document => policy.client_documents.allow_hosts.is_empty(),
+                ClientOrigin::Registration => policy.registration.open && !record.vouched,
+                ClientOrigin::Configuration | ClientOrigin::Administration => false,
+            },
             application_type: ApplicationType::parse(&stored.application_type)
                 .ok_or(MetadataReason::Unsupported.at("application_type"))?,
             sector: sector::sector_of(stored.sector_identifier_uri.as_deref(), &redirect_uris),

@@ -206,6 +206,7 @@ impl World {
             secret: Some(self.provider.secrets().client_digest(SECRET)),
             secret_sealed: None,
             secret_expires_at: None,
+            vouched: false,
             registration_token: None,
             policies: Vec::new(),
             origin,

@@ -515,7 +515,7 @@ impl Provider {
         if flow.device.is_some() || flow.own.is_some() {
             return Err(failure);
         }
-        self.refuse(flow.valid, Refusal::AcrNotReached).await
+        self.refuse(flow.valid, Refusal::AcrNotReached, false).await
     }
 
     /// The page that asks for what is missing.
