@@ -310,6 +310,61 @@ async fn a_proof_works_once_on_every_node_and_at_every_endpoint() {
 }
 
 // TK-46
+#[tokio::test]
+async fn a_proof_of_a_request_that_came_to_nothing_was_shown_all_the_same() {
+    //= test RFC9449#11.1 a proof is spent also when the request that it came with is refused
+    let op = Setup::default().start().await;
+    let node = op.another_node().await;
+    let (mut here, mut there) = (op.browser(), node.browser());
+    let now = op.clock.seconds();
+    let failing: [(&str, &[(&str, &str)]); 3] = [
+        (
+            "web",
+            &[("grant_type", "authorization_code"), ("code", "x")],
+        ),
+        (
+            "web",
+            &[("grant_type", "refresh_token"), ("refresh_token", "x")],
+        ),
+        (
+            "machine",
+            &[
+                ("grant_type", "client_credentials"),
+                ("scope", "unheard-of"),
+            ],
+        ),
+    ];
+    for (client, pairs) in failing {
+        let proof = Prover::default().post("/token", now);
+        let ask = here.ask_as(client, "/token", pairs).header("DPoP", &proof);
+        let answer = here.send(ask.clone()).await;
+        assert_eq!(answer.status, 400, "{}", answer.text());
+        assert_ne!(answer.error(), "invalid_dpop_proof", "{pairs:?}");
+        refused(&there.send(ask).await, 400, "invalid_dpop_proof");
+        let right = machine(&there).header("DPoP", &proof);
+        refused(&there.send(right).await, 400, "invalid_dpop_proof");
+    }
+    // Who did not authenticate uses up nothing.
+    let proof = Prover::default().post("/token", now);
+    let wrong = Ask::form("/token", &[("grant_type", "client_credentials")])
+        .basic("machine", "wrong")
+        .header("DPoP", &proof);
+    refused(&here.send(wrong).await, 401, "invalid_client");
+    let unproved = here
+        .ask_as(
+            "spa",
+            "/token",
+            &[("grant_type", "refresh_token"), ("refresh_token", "x")],
+        )
+        .header("DPoP", &proof);
+    refused(&here.send(unproved).await, 400, "invalid_grant");
+    Tokens::of_type(
+        &here.send(machine(&here).header("DPoP", &proof)).await,
+        "DPoP",
+    );
+}
+
+// TK-46
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_thirty_requests_with_one_proof_at_once_one_gets_a_token() {
     let op = Setup::default().start().await;
