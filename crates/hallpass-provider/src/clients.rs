@@ -18,6 +18,8 @@ pub(crate) const FRESH: i64 = 1;
 const CAPACITY: usize = 10_000;
 /// All clients are looked through for their origins once in this many seconds at most.
 const RESCAN: i64 = 2;
+/// Once in this many where that brought nothing several times.
+const LONGEST_REST: i64 = 32;
 /// An origin that was found is allowed for so many seconds without another look.
 const ORIGIN_HELD: i64 = 60;
 /// A client that cannot be read is logged once in this many seconds.
@@ -47,10 +49,12 @@ struct Held {
 }
 
 /// Origins of the browser applications that were there at one time.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Origins {
     /// When the look began.
     at: Timestamp,
+    /// For so many seconds nobody looks again for one that was not found.
+    rest: i64,
     known: HashSet<String>,
 }
 
@@ -58,8 +62,20 @@ impl Origins {
     /// None when it takes another look to say. What is from the future, by a clock that was set back, says nothing.
     fn allows(&self, origin: &str, now: Timestamp) -> Option<bool> {
         let known = self.known.contains(origin);
-        let held = if known { ORIGIN_HELD } else { RESCAN };
+        let held = if known { ORIGIN_HELD } else { self.rest };
         (0..held).contains(&now.since(self.at)).then_some(known)
+    }
+
+    /// What another look for that origin found. Whoever keeps asking for what is not there makes all clients be looked through
+    /// ever more seldom, until a look brings something.
+    fn next(&self, at: Timestamp, known: HashSet<String>, origin: &str) -> Self {
+        let vain = self.rest > 0 && !known.contains(origin) && known == self.known;
+        let rest = if vain {
+            self.rest.saturating_mul(2).min(LONGEST_REST)
+        } else {
+            RESCAN
+        };
+        Self { at, rest, known }
     }
 }
 
@@ -102,7 +118,16 @@ impl ClientCache {
         true
     }
 
+    /// A client was made or changed: it need not wait for its origins as long as those who ask for nothing.
+    pub(crate) fn look_again_soon(&self) {
+        let mut origins = self.origins.write().unwrap_or_else(PoisonError::into_inner);
+        if origins.rest > RESCAN {
+            Arc::make_mut(&mut origins).rest = RESCAN;
+        }
+    }
+
     pub(crate) fn forget(&self, id: &ClientId) {
+        self.look_again_soon();
         self.held
             .write()
             .unwrap_or_else(PoisonError::into_inner)
@@ -182,6 +207,42 @@ impl Provider {
         if let Some(client) = self.inner.clients.get(id, now, self.inner.cache_bound) {
             return Ok(Some(client));
         }
+        self.look_for_client(id, need).await
+    }
+
+    /// As [`Self::client`], and whether it was held, so that nobody looked for it.
+    ///
+    /// # Errors
+    /// As [`Self::client`].
+    pub(crate) async fn client_or_held(
+        &self,
+        id: &ClientId,
+    ) -> Result<(Option<Arc<Client>>, bool), StoreError> {
+        let held = self
+            .inner
+            .clients
+            .get(id, self.now(), self.inner.cache_bound);
+        match held {
+            Some(client) => Ok((Some(client), true)),
+            None => Ok((self.look_for_client(id, Need::Recent).await?, false)),
+        }
+    }
+
+    /// The look that a client which is held was spared, so that the time of a refusal does not say that there is one.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub(crate) async fn look_in_vain(&self, id: &ClientId) -> Result<(), StoreError> {
+        let inner = &self.inner;
+        inner.store.client(inner.issuer_id, id).await.map(drop)
+    }
+
+    async fn look_for_client(
+        &self,
+        id: &ClientId,
+        need: Need,
+    ) -> Result<Option<Arc<Client>>, StoreError> {
+        let now = self.now();
         if let Some(client) = self.own_client_of_program(id, now).await? {
             return Ok(Some(client));
         }
@@ -302,10 +363,11 @@ impl Provider {
         let at = self.now();
         let known = self.find_origins().await?;
         let found = known.contains(origin);
+        let next = held.next(at, known, origin);
         *cache
             .origins
             .write()
-            .unwrap_or_else(PoisonError::into_inner) = Arc::new(Origins { at, known });
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
         Ok(found)
     }
 
@@ -362,6 +424,7 @@ mod tests {
     fn origins_are_held_and_unknown_ones_are_looked_for_every_other_second() {
         let origins = Origins {
             at: Timestamp(1000),
+            rest: RESCAN,
             known: HashSet::from(["https://app.example".to_owned()]),
         };
         let asks = |origin, at| origins.allows(origin, Timestamp(at));
@@ -371,6 +434,29 @@ mod tests {
         assert_eq!(asks("https://other.example", 1001), Some(false));
         assert_eq!(asks("https://other.example", 1002), None);
         assert_eq!(asks("https://other.example", 999), None, "a clock set back");
+    }
+
+    #[test]
+    fn who_asks_for_origins_that_are_not_there_has_all_clients_looked_through_ever_more_seldom() {
+        let app = || HashSet::from(["https://app.example".to_owned()]);
+        let mut origins = Origins::default();
+        let mut rests = Vec::new();
+        for number in 0..7 {
+            let origin = format!("https://{number}.example");
+            origins = origins.next(Timestamp(1000), app(), &origin);
+            rests.push(origins.rest);
+        }
+        assert_eq!(rests, [2, 4, 8, 16, 32, 32, 32]);
+        assert_eq!(
+            origins.allows("https://x.example", Timestamp(1031)),
+            Some(false)
+        );
+        assert_eq!(origins.allows("https://x.example", Timestamp(1032)), None);
+        // What is found ends it, and so does any change.
+        let found = origins.next(Timestamp(2000), app(), "https://app.example");
+        assert_eq!(found.rest, RESCAN);
+        let changed = origins.next(Timestamp(2000), HashSet::new(), "https://x.example");
+        assert_eq!(changed.rest, RESCAN);
     }
 
     #[test]
@@ -393,6 +479,7 @@ mod tests {
             secret: None,
             secret_sealed: None,
             secret_expires_at: None,
+            vouched: false,
             registration_token: None,
             policies: Vec::new(),
             origin: ClientOrigin::Administration,

@@ -48,6 +48,9 @@ const OF_ALL: Ration = Ration {
 /// So many servers are remembered for having brought nothing.
 const MOST_ORIGINS: usize = 4096;
 
+/// So many documents of one server are nothing out of the ordinary.
+const USUAL: usize = 10;
+
 /// How recent a document has to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Need {
@@ -209,6 +212,13 @@ impl Rations {
 }
 
 impl State {
+    /// Whether as many documents of a server are held as are usual, or as there is room for.
+    fn has_many(&self, origin: &str, capacity: usize) -> bool {
+        let many = USUAL.min(share(capacity));
+        let of_origin = self.held.values().filter(|held| held.origin == origin);
+        of_origin.take(many).count() == many
+    }
+
     fn rations(&mut self, whose: Whose) -> &mut Rations {
         match whose {
             Whose::Strangers => &mut self.strangers,
@@ -219,9 +229,8 @@ impl State {
 
     fn put(&mut self, id: &ClientId, held: Held, capacity: usize, now: Timestamp) {
         if !self.held.contains_key(id) {
-            let share = capacity.div_ceil(SHARE).max(1);
             let of_origin = self.held.values().filter(|h| h.origin == held.origin);
-            if of_origin.count() >= share {
+            if of_origin.count() >= share(capacity) {
                 self.drop_one(now, |h| h.origin == held.origin);
             } else if self.held.len() >= capacity.max(1) {
                 self.held.retain(|_, h| h.is_recent(now));
@@ -245,6 +254,11 @@ impl State {
             self.held.remove(&id);
         }
     }
+}
+
+/// So many documents of one server are held at most.
+fn share(capacity: usize) -> usize {
+    capacity.div_ceil(SHARE).max(1)
 }
 
 /// A place among those who want one document. The last one to leave clears it away, also when the request is broken off.
@@ -395,8 +409,9 @@ impl Provider {
                     used_at: now,
                 };
                 let mut state = inner.documents.state();
-                // A fetch that brought something does not count.
-                if counted.0 {
+                // A fetch that brought something does not count, but for servers that have many documents: behind one there
+                // may be as many as are asked for.
+                if counted.0 && !state.has_many(id.origin(), policy.capacity) {
                     state.strangers.give_back(id.origin());
                 }
                 state.put(id.id(), held, policy.capacity, now);
@@ -519,5 +534,33 @@ mod tests {
         assert!(documents.place(known.id()).is_some());
         drop(places);
         assert!(documents.state().flights.is_empty());
+    }
+
+    #[test]
+    fn a_server_with_many_documents_is_one_whose_fetches_count() {
+        let policy = hallpass_types::Issuer::parse("https://op.test").unwrap();
+        let policy = hallpass_core::policy::Policy::new(policy, Arc::new([0; 32]));
+        let mut state = State::default();
+        for number in 0..12 {
+            let id = ClientId::parse(&format!("https://many.test/{number}")).unwrap();
+            let id = DocumentId::parse(&id).unwrap();
+            let text = serde_json::json!({"client_id": id.id().as_str(), "client_name": "App",
+                "redirect_uris": ["https://many.test/cb"]});
+            let media = Some("application/json");
+            let client = document::read(&id, media, text.to_string().as_bytes(), &policy, NOW);
+            assert_eq!(state.has_many(id.origin(), 100), number >= 10, "{number}");
+            let held = Held {
+                client: Arc::new(client.unwrap()),
+                origin: id.origin().to_owned(),
+                fetched_at: NOW,
+                fresh_until: NOW,
+                tried_at: NOW,
+                used_at: NOW,
+            };
+            state.put(id.id(), held, 100, NOW);
+        }
+        assert!(!state.has_many("https://few.test", 100));
+        assert!(state.has_many("https://many.test", 1));
+        assert!(!state.has_many("https://few.test", 1));
     }
 }

@@ -88,6 +88,8 @@ pub struct TestFetcher {
     peers: Mutex<HashMap<String, SocketAddr>>,
     twisted: Mutex<HashMap<String, (u16, Vec<u8>)>>,
     exchanged: Mutex<Vec<Posted>>,
+    forbidden: Mutex<Vec<String>>,
+    looked_up: Mutex<Vec<String>>,
 }
 
 /// A POST request that went out.
@@ -125,6 +127,16 @@ impl TestFetcher {
             content_type: content_type.map(str::to_owned),
         };
         lock(&self.documents).insert(url.to_owned(), fetched);
+    }
+
+    /// Lets every URL that begins so be one that nobody may fetch from.
+    pub fn forbid(&self, beginning: &str) {
+        lock(&self.forbidden).push(beginning.to_owned());
+    }
+
+    /// Every URL of which was asked whether anybody may fetch from it, which makes a look for its host.
+    pub fn looked_up(&self) -> Vec<String> {
+        lock(&self.looked_up).clone()
     }
 
     /// Takes a document away.
@@ -191,6 +203,16 @@ impl TestFetcher {
 }
 
 impl Fetcher for TestFetcher {
+    fn permits<'a>(&'a self, url: &'a str) -> BoxFuture<'a, bool> {
+        Box::pin(async move {
+            lock(&self.looked_up).push(url.to_owned());
+            let forbidden = lock(&self.forbidden);
+            !forbidden
+                .iter()
+                .any(|beginning| url.starts_with(beginning.as_str()))
+        })
+    }
+
     fn fetch<'a>(
         &'a self,
         request: FetchRequest<'a>,

@@ -15,6 +15,7 @@ use hallpass_jose::{Jwks, JwksPolicy};
 use hallpass_store::{Commit, Committed, Day, Spend, StoreError, Write};
 use hallpass_types::{ContentDigest, InitialAccess, Opaque, Timestamp, sha256};
 use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
 
 use super::register::{Reason, Registered, RegistrationFailure};
 use crate::{
@@ -35,6 +36,9 @@ pub(super) struct Access {
     /// Names of the rules that come with it.
     pub(super) policies: Vec<String>,
 }
+
+/// So many names are looked for at once.
+static LOOKUPS: Semaphore = Semaphore::const_new(16);
 
 /// Members whose URLs the server calls.
 const CALLED: &[&str] = &[
@@ -243,13 +247,26 @@ impl Provider {
     pub(super) async fn check_addresses(
         &self,
         metadata: &Map<String, Value>,
+        whose: Whose,
     ) -> Result<(), Failure> {
+        let documents = &self.inner.documents;
         for name in CALLED {
-            if let Some(url) = metadata.get(*name).and_then(Value::as_str)
-                && !self.inner.fetcher.permits(url).await
-            {
+            let Some(url) = metadata.get(*name).and_then(Value::as_str) else {
+                continue;
+            };
+            // To look for a name is to ask somebody's server.
+            let origin = remote_keys::origin(url);
+            if !documents.ration(whose, &origin, self.now()) {
+                return Err(Failure::Throttled { retry_after: 60 });
+            }
+            let permitted = match LOOKUPS.try_acquire() {
+                Ok(_place) => self.inner.fetcher.permits(url).await,
+                Err(_) => return Err(Failure::Unavailable { retry_after: 1 }),
+            };
+            if !permitted {
                 return Err(Reason::AddressBlocked.into());
             }
+            documents.give_back(whose, &origin);
         }
         Ok(())
     }
@@ -258,13 +275,13 @@ impl Provider {
     pub(super) async fn check_sector(
         &self,
         metadata: &Map<String, Value>,
+        whose: Whose,
     ) -> Result<(), RegistrationFailure> {
         let Some(uri) = sector::needed(metadata) else {
             return Ok(());
         };
-        // Where anybody may register, anybody can name any address here.
         let (documents, origin) = (&self.inner.documents, remote_keys::origin(uri));
-        if !documents.ration(Whose::Strangers, &origin, self.now()) {
+        if !documents.ration(whose, &origin, self.now()) {
             return Err(Failure::Throttled { retry_after: 60 }.into());
         }
         let request = FetchRequest {
@@ -280,7 +297,7 @@ impl Provider {
             .await
             .map_err(|_| Reason::SectorUnavailable)?;
         sector::check_metadata(metadata, &fetched.body).map_err(RegistrationFailure::Metadata)?;
-        documents.give_back(Whose::Strangers, &origin);
+        documents.give_back(whose, &origin);
         Ok(())
     }
 

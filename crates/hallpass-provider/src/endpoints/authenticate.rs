@@ -97,7 +97,7 @@ impl Provider {
     ) -> Result<(AuthenticatedClient, Unspent), Failure> {
         let inner = &self.inner;
         let presented = Presented::read_with(request, inner.policy.compatibility)?;
-        let mut client = self.client(presented.client_id()).await?;
+        let (mut client, held) = self.client_or_held(presented.client_id()).await?;
         let digest = |secret: &str| inner.secrets.client_digest(secret);
         let published = |client: Option<&Arc<Client>>| {
             client
@@ -137,7 +137,12 @@ impl Provider {
             match client_auth::authenticate(&presented, client.as_ref(), &facts) {
                 Ok(authenticated) => break authenticated,
                 Err(client_auth::Reason::KeyMiss) if uri.is_some() && !again => again = true,
-                Err(reason) => return Err(reason.into()),
+                Err(reason) => {
+                    if held {
+                        self.look_in_vain(presented.client_id()).await?;
+                    }
+                    return Err(reason.into());
+                }
             }
         };
         let once = [authenticated.once, authenticated.signal];

@@ -12,7 +12,7 @@ use hallpass_types::{Bucket, ClientId, Opaque, RegistrationAccess, Secret};
 use serde_json::{Map, Value};
 
 use super::acceptance::software_of;
-use crate::{Failure, Provider, ports::Event};
+use crate::{Failure, Provider, documents::Whose, ports::Event};
 
 reasons! {
     /// Why a registration request was refused, beside what its metadata says.
@@ -73,8 +73,10 @@ impl Provider {
         let access = self.initial_access(bearer).await?;
         let input = object(body)?;
         let metadata = self.accepted(input, &access.policies).await?;
-        self.check_addresses(&metadata).await?;
-        self.check_sector(&metadata).await?;
+        // Where anybody may register, anybody can name any address here.
+        let whose = bearer.map_or(Whose::Strangers, |_| Whose::Registered);
+        self.check_addresses(&metadata, whose).await?;
+        self.check_sector(&metadata, whose).await?;
         let fold = self.fold(&metadata, &access.policies);
         if let Some(digest) = fold
             && let Some(registered) = self.folded(digest, &access).await?
@@ -129,6 +131,7 @@ impl Provider {
                 return Err(Failure::Internal(text.to_owned()).into());
             }
         }
+        inner.clients.look_again_soon();
         self.emit(&Event::ClientChanged {
             action: "registered",
             client: &record.client_id,
@@ -254,8 +257,8 @@ impl Provider {
             .map_err(RegistrationFailure::Metadata)?;
         //= RFC7592#2.2 MUST: the update replaces all metadata; what is left out is deleted
         let metadata = self.accepted(input, &record.policies).await?;
-        self.check_addresses(&metadata).await?;
-        self.check_sector(&metadata).await?;
+        self.check_addresses(&metadata, Whose::Registered).await?;
+        self.check_sector(&metadata, Whose::Registered).await?;
         // A secret is kept where there is one that can serve; a method that newly needs one gets a new one.
         let mut secret = self.readable_secret(&record);
         let mut shown = None;

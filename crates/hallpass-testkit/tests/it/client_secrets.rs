@@ -1,9 +1,14 @@
 //! Clients that authenticate with a secret, or name themselves.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hallpass_core::client::ClientRecord;
-use hallpass_store::{Commit, Write};
-use hallpass_testkit::{Answer, Ask, Op, fixture};
+use hallpass_store::{Answer as StoreAnswer, Around, Commit, MemoryStore, Store, Verb, Write};
+use hallpass_testkit::{Answer, Ask, Op, Setup, fixture};
 use hallpass_types::{ClientId, Secret};
 
 const CREDENTIALS: &[(&str, &str)] = &[("grant_type", "client_credentials")];
@@ -251,6 +256,49 @@ async fn an_unknown_a_disabled_and_a_known_client_with_a_wrong_secret_look_alike
     // The right secret of a client that an operator switched off.
     let off = browser.call("off", "/token", CREDENTIALS).await;
     assert_challenged(&off, "off");
+}
+
+/// A store that counts how often it is asked for a client.
+#[derive(Default)]
+struct Counting {
+    store: MemoryStore,
+    asked: AtomicUsize,
+}
+
+impl Around for Counting {
+    fn inner(&self) -> &dyn Store {
+        &self.store
+    }
+
+    fn around<'a, T: Send + 'a>(
+        &'a self,
+        verb: Verb,
+        ask: impl FnOnce() -> StoreAnswer<'a, T>,
+    ) -> StoreAnswer<'a, T> {
+        if verb == Verb::Client {
+            self.asked.fetch_add(1, Ordering::Relaxed);
+        }
+        ask()
+    }
+}
+
+// TK-58: what takes time, apart from its clock
+#[tokio::test]
+async fn a_refusal_costs_one_look_whether_the_client_is_held_in_memory_or_unknown() {
+    let store = Arc::new(Counting::default());
+    let op = Setup::default().store(store.clone()).start().await;
+    let mut browser = op.browser();
+    let looks = || store.asked.swap(0, Ordering::Relaxed);
+    assert_eq!(browser.call("web", "/token", CREDENTIALS).await.status, 200);
+    looks();
+    for client in ["web", "nobody", "web", "off", "web", "pkjwt"] {
+        let wrong = basic(format!("{client}:wrong").as_bytes());
+        assert_challenged(&browser.send(wrong).await, client);
+        assert_eq!(looks(), 1, "{client}");
+    }
+    // Who is right pays for none of it.
+    assert_eq!(browser.call("web", "/token", CREDENTIALS).await.status, 200);
+    assert_eq!(looks(), 0);
 }
 
 #[tokio::test]

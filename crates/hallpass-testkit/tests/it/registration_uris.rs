@@ -1,5 +1,6 @@
 //! URIs in the metadata of a client: where people are sent, and what may be fetched.
 
+use hallpass_testkit::Ask;
 use serde_json::json;
 
 use crate::registration::{assert_refused, open, register, with};
@@ -177,6 +178,42 @@ async fn nobody_has_a_server_asked_for_sector_documents_without_end() {
 }
 
 // RG-07
+// RG-06
+#[tokio::test]
+async fn nobody_has_names_looked_for_without_end() {
+    let op = open().await;
+    op.fetcher.forbid("https://inside.test");
+    op.fetcher.forbid("https://victim");
+    let mut browser = op.browser();
+    let keys = |uri: &str| with("jwks_uri", json!(uri));
+    for number in 0..30 {
+        let answer = register(
+            &mut browser,
+            &keys(&format!("https://inside.test/{number}")),
+        )
+        .await;
+        let expected = if number < 10 { 400 } else { 429 };
+        assert_eq!(answer.status, expected, "{number}: {}", answer.text());
+    }
+    assert_eq!(op.fetcher.looked_up().len(), 10, "one name a few times");
+    for number in 0..300 {
+        let uri = format!("https://victim-{number}.test/jwks");
+        let answer = register(&mut browser, &keys(&uri)).await;
+        assert!(matches!(answer.status, 400 | 429), "{}", answer.text());
+    }
+    assert_eq!(op.fetcher.looked_up().len(), 120, "and all names together");
+    // Whoever was given a token is not kept out by those who were not.
+    let ask = Ask::json("/register", &keys("https://good.test/jwks"));
+    let answer = browser.send(ask.bearer(&op.initial_access_token)).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    // What may be called is not counted.
+    op.clock.advance(60);
+    for _ in 0..30 {
+        let answer = register(&mut browser, &keys("https://good.test/jwks")).await;
+        assert_eq!(answer.status, 201, "{}", answer.text());
+    }
+}
+
 #[tokio::test]
 async fn a_sector_document_lists_every_redirect_uri() {
     let op = open().await;
