@@ -14,6 +14,7 @@ mod doctor;
 mod front;
 mod growth;
 mod guides;
+mod inside;
 mod issuers;
 mod listener;
 mod master_key;

@@ -190,7 +190,27 @@ async fn a_bad_document_makes_no_client() {
             json!({"keys": [{"kty": "oct", "k": "c2VjcmV0c2VjcmV0c2VjcmV0"}]}),
         ),
         ("redirect_uris", json!(["http://app.test/cb"])),
+        ("redirect_uris", json!([CB, "javascript:alert(1)"])),
         ("redirect_uris", json!("https://app.test/cb")),
+        ("redirect_uris", json!([])),
+        ("client_secret_expires_at", json!(0)),
+        ("token_endpoint_auth_method", json!("client_secret_post")),
+        ("token_endpoint_auth_method", json!("client_secret_jwt")),
+        ("jwks_uri", json!("http://app.test/jwks")),
+        ("logo_uri", json!("http://app.test/logo.png")),
+        ("client_uri", json!("javascript:alert(1)")),
+        ("post_logout_redirect_uris", json!(["http://app.test/bye"])),
+        ("backchannel_logout_uri", json!("http://app.test/out")),
+        ("jwks", {
+            let key = SigningKey::generate(JwsAlgorithm::ES256).unwrap();
+            let mut jwk = key.public_jwk().to_public_value();
+            jwk["d"] = json!(hallpass_jose::base64url::encode([7; 32]));
+            json!({"keys": [jwk]})
+        }),
+        ("client_id", json!("HTTPS://app.test/oauth/client.json")),
+        ("client_id", json!("https://app.test/oauth/client.json ")),
+        ("client_id", json!([APP])),
+        ("client_id", Value::Null),
         ("client_name", json!("x".repeat(5200))),
     ] {
         let mut document = document(APP);

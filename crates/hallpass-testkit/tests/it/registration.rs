@@ -540,3 +540,103 @@ async fn an_error_echoes_nothing() {
         );
     }
 }
+
+// RG-13: yes and no, numbers, objects and keys of the wrong kind
+#[tokio::test]
+async fn a_flag_a_number_or_a_key_set_of_the_wrong_type_is_refused() {
+    let op = Op::with(|policy| {
+        policy.registration.open = true;
+        policy.dpop.enabled = true;
+        policy.mtls.enabled = true;
+    })
+    .await;
+    let mut browser = op.browser();
+    for member in [
+        "require_auth_time",
+        "require_pushed_authorization_requests",
+        "dpop_bound_access_tokens",
+        "tls_client_certificate_bound_access_tokens",
+        "backchannel_logout_session_required",
+        "frontchannel_logout_session_required",
+        "require_signed_request_object",
+    ] {
+        for value in [
+            json!("true"),
+            json!(1),
+            json!(0),
+            json!([]),
+            json!([true]),
+            json!({}),
+            json!(fixture::MARKER),
+        ] {
+            let answer = register(&mut browser, &with(member, value.clone())).await;
+            assert_refused(
+                &answer,
+                "invalid_client_metadata",
+                &format!("{member} = {value}"),
+            );
+        }
+    }
+    for value in [
+        json!("{\"keys\":[]}"),
+        json!(7),
+        json!(true),
+        json!([[]]),
+        json!({"keys": {}}),
+        json!({"keys": [[]]}),
+        json!({"keys": ["x"]}),
+        json!({"keys": [{}, null]}),
+    ] {
+        let answer = register(&mut browser, &with("jwks", value.clone())).await;
+        assert_refused(&answer, "invalid_client_metadata", &format!("jwks = {value}"));
+    }
+    for value in [
+        json!(1e300),
+        json!(-0.5),
+        json!(true),
+        json!([1]),
+        json!(u64::MAX),
+    ] {
+        let answer = register(&mut browser, &with("default_max_age", value.clone())).await;
+        assert_refused(&answer, "invalid_client_metadata", &format!("{value}"));
+    }
+}
+
+// RG-04: in the clear, and with a mark for each visitor
+#[tokio::test]
+async fn no_link_of_a_stranger_is_loaded_by_a_page_or_told_who_looks() {
+    let op = open().await;
+    for uri in ["http://new.test/x", "https://new.test/pixel.gif?visitor=1"] {
+        let mut browser = op.browser();
+        let mut metadata = json!({"redirect_uris": ["https://new.test/cb"]});
+        for member in ["logo_uri", "client_uri", "policy_uri", "tos_uri"] {
+            metadata[member] = json!(uri);
+        }
+        let answer = register(&mut browser, &metadata).await;
+        if uri.starts_with("http:") {
+            assert_refused(&answer, "invalid_client_metadata", uri);
+            continue;
+        }
+        let id = answer.json()["client_id"].as_str().unwrap().to_owned();
+        op.knows_client(&id, &metadata);
+        browser.sign_in("alice").await;
+        let request = hallpass_testkit::Request::of("web", "openid")
+            .with("client_id", &id)
+            .with("redirect_uri", "https://new.test/cb");
+        let answer = browser.send(request.get()).await;
+        let page = browser.follow(&answer).await;
+        let policy = page.header("content-security-policy").unwrap();
+        assert!(!policy.contains("new.test"), "{policy}");
+        for tag in hallpass_testkit::html::tags(&page.text()) {
+            for name in ["src", "srcset", "data", "poster", "style", "action"] {
+                let value = tag.get(name).unwrap_or_default();
+                assert!(!value.contains("pixel"), "<{} {name}={value}>", tag.name);
+            }
+            // A link that a person follows tells nobody where they come from.
+            if tag.name == "a" && tag.get("href").is_some_and(|href| href.contains("pixel")) {
+                let rel = tag.get("rel").unwrap_or_default();
+                assert!(rel.contains("noreferrer"), "{rel}");
+            }
+        }
+    }
+}

@@ -8,7 +8,7 @@ use hallpass_core::{
 };
 use hallpass_jose::{Jwks, JwsAlgorithm, SigningKey};
 use hallpass_store::{Commit, InitialAccessRecord, Write};
-use hallpass_testkit::{Answer, Ask, Browser, Op, Setup};
+use hallpass_testkit::{Answer, Ask, Browser, Op, Request, Setup, assertion, fixture};
 use hallpass_types::{Bucket, ClientId, InitialAccess, Opaque, Timestamp};
 use serde_json::{Value, json};
 
@@ -426,4 +426,157 @@ async fn a_client_names_what_it_can_do_and_is_told_what_was_chosen() {
 
 fn object(value: &Value) -> serde_json::Map<String, Value> {
     value.as_object().unwrap().clone()
+}
+
+// RG-15: over, unsigned, signed with what anybody knows, for somebody else
+#[tokio::test]
+async fn a_statement_that_is_over_or_unsigned_vouches_for_nobody() {
+    const VENDOR: &str = "https://vendor.test";
+    let key = SigningKey::generate(JwsAlgorithm::ES256).unwrap();
+    let jwks = Jwks::from_keys([key.public_jwk()]).to_json();
+    let held: Value = serde_json::from_str(&jwks).unwrap();
+    let op = op(move |policy| {
+        policy.statement_issuers = vec![StatementIssuer {
+            issuer: VENDOR.to_owned(),
+            jwks: Some(held),
+            jwks_uri: None,
+        }];
+    })
+    .await;
+    let mut browser = op.browser();
+    let now = op.clock.seconds();
+    let good = json!({"iss": VENDOR, "client_name": "Vouched", "redirect_uris": ["https://vouched.test/cb"]});
+    let with_claim = |name: &str, value: Value| {
+        let mut claims = good.clone();
+        claims[name] = value;
+        assertion::sign(&key, &claims)
+    };
+    let header = json!({"alg": "ES256", "kid": key.kid()});
+    let payload = good.to_string();
+    let sealed = assertion::sign(&key, &good);
+    let (head, _) = sealed.rsplit_once('.').unwrap();
+    for (what, statement) in [
+        ("over", with_claim("exp", json!(now - 61))),
+        ("long over", with_claim("exp", json!(1))),
+        ("over, as a text", with_claim("exp", json!("9999999999"))),
+        ("not yet", with_claim("nbf", json!(now + 61))),
+        ("for another", with_claim("aud", json!("https://other.test"))),
+        ("for nobody", with_claim("aud", json!([]))),
+        ("from nobody", with_claim("iss", json!([VENDOR]))),
+        ("unsigned", assertion::compact(&json!({"alg": "none"}), payload.as_bytes(), b"")),
+        ("signature cut", format!("{head}.")),
+        ("under the public key", assertion::sign_hmac(JwsAlgorithm::HS256, jwks.as_bytes(), &good)),
+        ("an extension", assertion::sign_with_header(&key, &json!({"alg": "ES256", "crit": ["x"]}), payload.as_bytes())),
+        ("no object", assertion::sign_with_header(&key, &header, b"[]")),
+        ("nothing", String::new()),
+        ("text", "x.y.z".to_owned()),
+        ("long", "a".repeat(40_000)),
+    ] {
+        let answer = register(&mut browser, &with("software_statement", json!(statement))).await;
+        assert_refused(&answer, "invalid_software_statement", what);
+    }
+    for value in [json!(1), json!([sealed]), json!({"a": sealed})] {
+        let answer = register(&mut browser, &with("software_statement", value)).await;
+        assert_refused(&answer, "invalid_software_statement", "no text");
+    }
+    // What a statement says of the client is no more than the client could say.
+    for (name, value) in [
+        ("client_id", json!("web")),
+        ("client_secret", json!("mine")),
+        ("skip_consent", json!(true)),
+        ("introspection_resources", json!(["https://api1.test"])),
+        ("registration_access_token", json!("hpm_mine")),
+    ] {
+        let statement = with_claim(name, value.clone());
+        let answer = register(&mut browser, &with("software_statement", json!(statement))).await;
+        assert_eq!(answer.status, 201, "{name}: {}", answer.text());
+        let told = answer.json();
+        assert_ne!(told.get(name), Some(&value), "{name}");
+        assert_eq!(told["client_name"], "Vouched");
+    }
+    let answer = register(&mut browser, &with("software_statement", json!(sealed))).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+}
+
+// RG-10: everything that only an operator decides, at registration and at every change
+#[tokio::test]
+async fn what_an_operator_decides_nobody_decides_for_themselves() {
+    let op = op(|_| ()).await;
+    let mut browser = op.browser();
+    let own = [
+        ("skip_consent", json!(true)),
+        ("require_pkce", json!(false)),
+        ("required_acr", json!("low")),
+        ("sign_in_methods", json!(["password"])),
+        ("second_factor", json!("never")),
+        ("code_lifetime", json!(60)),
+        ("access_token_lifetime", json!(600)),
+        ("id_token_lifetime", json!(600)),
+        ("refresh_token_lifetime", json!(3600)),
+        ("fapi_profile", json!("fapi2-security")),
+        ("allowed_groups", json!(["x"])),
+        ("allowed_roles", json!(["x"])),
+        ("resources", json!([fixture::API1])),
+        ("introspection_resources", json!([fixture::API1, fixture::ISSUER])),
+        ("origin", json!("administration")),
+        ("disabled", json!(false)),
+        ("trusted", json!(true)),
+        ("client_secret_expires_at", json!(0)),
+        ("registration_expires_at", json!(0)),
+        ("owner", json!("root")),
+        ("issuer_id", json!(1)),
+        ("folded", json!(true)),
+        ("instance", json!("x")),
+    ];
+    let mut metadata = json!({"redirect_uris": ["https://new.test/cb"],
+        "grant_types": ["authorization_code", "client_credentials"]});
+    for (name, value) in &own {
+        metadata[*name] = value.clone();
+    }
+    let first = register(&mut browser, &metadata).await;
+    let id = id(&first);
+    let mut client = first.json();
+    let path = format!("/register/{id}");
+    let access = client["registration_access_token"].as_str().unwrap().to_owned();
+    let secret = client["client_secret"].as_str().unwrap().to_owned();
+    let mut update = metadata.clone();
+    update["client_id"] = json!(id);
+    update.as_object_mut().unwrap().remove("client_secret_expires_at");
+    for turn in ["registered", "changed", "read"] {
+        for (name, _) in &own {
+            if *name != "client_secret_expires_at" {
+                assert_eq!(client.get(*name), None, "{turn}: {name}");
+            }
+        }
+        let ask = match turn {
+            "registered" => Ask::json(&path, &update).method("PUT"),
+            _ => Ask::get(&path),
+        };
+        let answer = browser.send(ask.bearer(&access)).await;
+        assert_eq!(answer.status, 200, "{turn}: {}", answer.text());
+        client = answer.json();
+    }
+    // Nor has any of it an effect.
+    let secret = client["client_secret"].as_str().unwrap_or(&secret).to_owned();
+    let pairs = [
+        ("grant_type", "client_credentials"),
+        ("scope", "api:read"),
+        ("resource", fixture::API1),
+    ];
+    let machine = browser.call("web", "/token", &pairs).await.json();
+    let token = machine["access_token"].as_str().unwrap();
+    let ask = Ask::form("/introspect", &[("token", token)]).basic(&id, &secret);
+    let seen = browser.send(ask).await;
+    assert_eq!(seen.body, br#"{"active":false}"#, "{}", seen.text());
+    op.knows_client(&id, &metadata);
+    browser.sign_in("alice").await;
+    let request = Request::of("web", "openid")
+        .with("client_id", &id)
+        .with("redirect_uri", "https://new.test/cb");
+    let silent = request.clone().with("prompt", "none").get();
+    let silent = browser.send(silent).await;
+    assert_eq!(silent.error(), "consent_required");
+    let unproved = request.without("code_challenge").get();
+    let unproved = browser.send(unproved).await;
+    assert_eq!(unproved.error(), "invalid_request");
 }
