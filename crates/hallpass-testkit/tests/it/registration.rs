@@ -588,7 +588,11 @@ async fn a_flag_a_number_or_a_key_set_of_the_wrong_type_is_refused() {
         json!({"keys": [{}, null]}),
     ] {
         let answer = register(&mut browser, &with("jwks", value.clone())).await;
-        assert_refused(&answer, "invalid_client_metadata", &format!("jwks = {value}"));
+        assert_refused(
+            &answer,
+            "invalid_client_metadata",
+            &format!("jwks = {value}"),
+        );
     }
     for value in [
         json!(1e300),

@@ -460,14 +460,33 @@ async fn a_statement_that_is_over_or_unsigned_vouches_for_nobody() {
         ("long over", with_claim("exp", json!(1))),
         ("over, as a text", with_claim("exp", json!("9999999999"))),
         ("not yet", with_claim("nbf", json!(now + 61))),
-        ("for another", with_claim("aud", json!("https://other.test"))),
+        (
+            "for another",
+            with_claim("aud", json!("https://other.test")),
+        ),
         ("for nobody", with_claim("aud", json!([]))),
         ("from nobody", with_claim("iss", json!([VENDOR]))),
-        ("unsigned", assertion::compact(&json!({"alg": "none"}), payload.as_bytes(), b"")),
+        (
+            "unsigned",
+            assertion::compact(&json!({"alg": "none"}), payload.as_bytes(), b""),
+        ),
         ("signature cut", format!("{head}.")),
-        ("under the public key", assertion::sign_hmac(JwsAlgorithm::HS256, jwks.as_bytes(), &good)),
-        ("an extension", assertion::sign_with_header(&key, &json!({"alg": "ES256", "crit": ["x"]}), payload.as_bytes())),
-        ("no object", assertion::sign_with_header(&key, &header, b"[]")),
+        (
+            "under the public key",
+            assertion::sign_hmac(JwsAlgorithm::HS256, jwks.as_bytes(), &good),
+        ),
+        (
+            "an extension",
+            assertion::sign_with_header(
+                &key,
+                &json!({"alg": "ES256", "crit": ["x"]}),
+                payload.as_bytes(),
+            ),
+        ),
+        (
+            "no object",
+            assertion::sign_with_header(&key, &header, b"[]"),
+        ),
         ("nothing", String::new()),
         ("text", "x.y.z".to_owned()),
         ("long", "a".repeat(40_000)),
@@ -517,7 +536,10 @@ async fn what_an_operator_decides_nobody_decides_for_themselves() {
         ("allowed_groups", json!(["x"])),
         ("allowed_roles", json!(["x"])),
         ("resources", json!([fixture::API1])),
-        ("introspection_resources", json!([fixture::API1, fixture::ISSUER])),
+        (
+            "introspection_resources",
+            json!([fixture::API1, fixture::ISSUER]),
+        ),
         ("origin", json!("administration")),
         ("disabled", json!(false)),
         ("trusted", json!(true)),
@@ -537,11 +559,17 @@ async fn what_an_operator_decides_nobody_decides_for_themselves() {
     let id = id(&first);
     let mut client = first.json();
     let path = format!("/register/{id}");
-    let access = client["registration_access_token"].as_str().unwrap().to_owned();
+    let access = client["registration_access_token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let secret = client["client_secret"].as_str().unwrap().to_owned();
     let mut update = metadata.clone();
     update["client_id"] = json!(id);
-    update.as_object_mut().unwrap().remove("client_secret_expires_at");
+    update
+        .as_object_mut()
+        .unwrap()
+        .remove("client_secret_expires_at");
     for turn in ["registered", "changed", "read"] {
         for (name, _) in &own {
             if *name != "client_secret_expires_at" {
@@ -557,7 +585,10 @@ async fn what_an_operator_decides_nobody_decides_for_themselves() {
         client = answer.json();
     }
     // Nor has any of it an effect.
-    let secret = client["client_secret"].as_str().unwrap_or(&secret).to_owned();
+    let secret = client["client_secret"]
+        .as_str()
+        .unwrap_or(&secret)
+        .to_owned();
     let pairs = [
         ("grant_type", "client_credentials"),
         ("scope", "api:read"),
