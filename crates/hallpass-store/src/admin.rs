@@ -19,6 +19,9 @@ pub enum AdminKind {
     Webhook,
     /// What one of these is told: the identifier of the webhook, a slash, and a text that comes the earlier the younger it is.
     WebhookMessage,
+    /// Stands for a list that may not become longer than so much, by its name: whoever adds something raises its revision, so
+    /// that of two who counted the same one comes too late.
+    Bounded,
 }
 
 impl AdminKind {
@@ -29,6 +32,7 @@ impl AdminKind {
             Self::Operator => 1,
             Self::Webhook => 2,
             Self::WebhookMessage => 3,
+            Self::Bounded => 4,
         }
     }
 }

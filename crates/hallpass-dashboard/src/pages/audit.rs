@@ -12,6 +12,9 @@ use crate::{
 /// So many on a page.
 const PAGE: u32 = 50;
 
+/// What `verify` says where the log is looked at from its first line.
+const BEGINNING: &str = "yes";
+
 /// What can be picked from, by what actions begin with.
 const ACTIONS: &[(&str, &str)] = &[
     ("clients.", "Applications"),
@@ -37,14 +40,17 @@ pub(crate) async fn list(visit: &Visit) -> Result<Answer, Stop> {
         ..Default::default()
     };
     let found = visit.call::<audit::List>(input).await?;
-    let checked = if visit.query.get("verify").is_some() {
-        Some(
-            visit
-                .call::<audit::Verify>(audit::verify::Input::default())
-                .await?,
-        )
-    } else {
-        None
+    // Some thousands at a time; what follows is looked at by who wants to know more.
+    let checked = match typed(&visit.query, "verify") {
+        Some(word) => {
+            let cursor = Some(word).filter(|word| word != BEGINNING);
+            let input = audit::verify::Input {
+                cursor,
+                limit: None,
+            };
+            Some(visit.call::<audit::Verify>(input).await?)
+        }
+        None => None,
     };
     let items: Vec<Value> = found
         .items

@@ -25,9 +25,16 @@ pub(super) async fn run(
     let terms = || Terms::project(project);
     match command {
         cli::Audit::Verify => {
-            let input = audit::verify::Input::default();
-            let found = desk.call::<audit::Verify>(&caller, terms(), input).await;
-            let found = found.map_err(|problem| failed(&problem))?;
+            let mut input = audit::verify::Input::default();
+            let found = loop {
+                let found = desk.call::<audit::Verify>(&caller, terms(), input).await;
+                let found = found.map_err(|problem| failed(&problem))?;
+                if found.next.is_none() {
+                    break found;
+                }
+                let (cursor, limit) = (found.next, None);
+                input = audit::verify::Input { cursor, limit };
+            };
             let value = json!({
                 "issuer": project, "intact": found.intact, "lines": found.lines,
                 "broken_at": found.broken_at, "head": found.head,

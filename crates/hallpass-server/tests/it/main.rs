@@ -6,6 +6,7 @@ mod audit;
 mod backups;
 mod code;
 mod code_providers;
+mod commanded;
 mod commands;
 mod crash;
 mod dashboard;

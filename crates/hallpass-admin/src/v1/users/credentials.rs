@@ -110,6 +110,11 @@ impl Operation for RemoveCredential {
             .iter()
             .find(|record| identity(record.id) == input.credential);
         let held = held.ok_or_else(|| Problem::new(Kind::NotFound))?;
+        if matches!(held.data, CredentialData::Email(_)) {
+            // It follows the claims that tell it.
+            let text = "an address is not removed, only replaced";
+            return Err(Problem::new(Kind::WrongState).because(text));
+        }
         let (spends, writes) = cx.provider().removing_credential(held).await?;
         let said = Change::of("user", user.subject.as_str())
             .saying("credential", input.credential)

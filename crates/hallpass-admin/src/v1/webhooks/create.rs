@@ -8,9 +8,10 @@ use hallpass_jose::base64url;
 use hallpass_store::{AdminKind, AdminRecord, Spend};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{WithKey, check_description, check_events, check_url, view};
-use crate::{Change, Context, Info, Kind, Method, Operation, Problem};
+use crate::{Change, Context, Info, Kind, Method, Operation, Problem, Uncommitted};
 
 /// Makes a webhook.
 #[derive(Debug)]
@@ -50,9 +51,6 @@ impl Operation for Create {
         check_events(&input.events)?;
         check_description(input.description.as_deref())?;
         let provider = cx.provider();
-        if provider.webhooks().await?.len() >= MOST {
-            return Err(Problem::new(Kind::WrongState).because("there are too many already"));
-        }
         let id = format!("wh_{}", base64url::encode(provider.random::<16>()));
         let (secret, sealed) = provider.new_webhook_secret(&id);
         let webhook = Webhook {
@@ -75,17 +73,54 @@ impl Operation for Create {
             webhook: view(&record)?,
             secret,
         };
-        let change = Change::of("webhook", &id)
-            .saying("url", webhook.url)
-            .saying("events", webhook.events)
-            .spending([Spend::Admin {
-                kind: AdminKind::Webhook,
-                id: id.clone(),
-                from: None,
-                next: Some(Box::new(record)),
-            }]);
-        cx.commit(change, &made).await?;
-        provider.webhooks_changed();
-        Ok(made)
+        let new = Spend::Admin {
+            kind: AdminKind::Webhook,
+            id: id.clone(),
+            from: None,
+            next: Some(Box::new(record)),
+        };
+        for _ in 0..ROUNDS {
+            let one_more = one_more(cx).await?;
+            let change = Change::of("webhook", &id)
+                .saying("url", webhook.url.as_str())
+                .saying("events", webhook.events.clone())
+                .spending([one_more, new.clone()]);
+            match cx.commit(change, &made).await {
+                Ok(()) => {
+                    provider.webhooks_changed();
+                    return Ok(made);
+                }
+                // Somebody else has made one since they were counted.
+                Err(Uncommitted::TooLate(0)) => {}
+                Err(uncommitted) => return Err(uncommitted.into()),
+            }
+        }
+        Err(Kind::Changed.into())
     }
 }
+
+/// Counts them, and says so in a way that holds while one more is made.
+async fn one_more(cx: &Context) -> Result<Spend, Problem> {
+    let (store, issuer, kind) = (cx.store(), cx.issuer(), AdminKind::Bounded);
+    // First this, then the count: who makes one in between raises it.
+    let held = store.admin_record(issuer, kind, LIST).await?;
+    if cx.provider().webhooks().await?.len() >= MOST {
+        return Err(Problem::new(Kind::WrongState).because("there are too many already"));
+    }
+    let from = held.map(|record| record.revision);
+    Ok(Spend::Admin {
+        kind,
+        id: LIST.to_owned(),
+        from,
+        next: Some(Box::new(AdminRecord {
+            id: LIST.to_owned(),
+            revision: from.unwrap_or_default().saturating_add(1),
+            value: Value::Null,
+        })),
+    })
+}
+
+/// Under which the list of webhooks is kept to its bound.
+const LIST: &str = "webhooks";
+/// Whoever is too late so often had all the others make one before.
+const ROUNDS: usize = 2 * MOST;

@@ -1,5 +1,6 @@
 //! Who changed what.
 
+use hallpass_jose::base64url;
 use serde_json::{Value, json};
 
 use super::Office;
@@ -227,6 +228,47 @@ fn many_changes_at_once_make_one_chain_without_gaps() {
         (&found["intact"], &found["lines"]),
         (&json!(true), &json!(64))
     );
+    // The same is found page by page, and by the command.
+    let (mut pages, mut cursor) = (0, String::new());
+    let last = loop {
+        let path = format!("/projects/acme/audit/verify?limit=10{cursor}");
+        let page = office.get(&path);
+        assert_eq!(page["intact"], true, "{page}");
+        pages += 1;
+        let Some(next) = page["next"].as_str() else {
+            break page;
+        };
+        assert_eq!(page["lines"], pages * 10);
+        cursor = format!("&cursor={next}");
+    };
+    assert_eq!((pages, &last["lines"]), (7, &json!(64)));
+    assert_eq!(last["head"], found["head"]);
+    let told = office.command(&["--issuer", "acme", "audit", "verify"]);
+    assert_eq!(
+        (&told["lines"], &told["head"]),
+        (&json!(64), &found["head"])
+    );
+    // A cursor that leads to another line than there is says so; one that is none is refused.
+    let chain = base64url::encode([7; 32]);
+    for (place, status, broken) in [
+        (format!("10/{chain}"), 200, json!(10)),
+        (format!("65/{chain}"), 200, json!(65)),
+        ("10".to_owned(), 400, Value::Null),
+        (format!("0/{chain}"), 400, Value::Null),
+    ] {
+        let place = base64url::encode(place);
+        let path = format!("/projects/acme/audit/verify?cursor={place}");
+        let answer = office.ask(&office.owner, "GET", &path, &Value::Null);
+        let said = answer.json();
+        assert_eq!((answer.status, &said["broken_at"]), (status, &broken));
+    }
+    let whole = office.ask(
+        &office.owner,
+        "GET",
+        "/projects/acme/audit/verify?limit=5001",
+        &Value::Null,
+    );
+    assert_eq!(whole.status, 400, "{}", whole.body);
 }
 
 #[test]

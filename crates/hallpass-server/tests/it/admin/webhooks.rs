@@ -286,11 +286,33 @@ fn addresses_and_events_that_make_no_sense_are_refused() {
         assert_eq!(answer.json()["field"], member);
     }
     assert_eq!(office.get(HOOKS)["items"], json!([]));
-    for _ in 0..20 {
-        office.post(HOOKS, &good);
-    }
-    let more = office.ask(&office.owner, "POST", HOOKS, &good);
+}
+
+// AD-14
+#[test]
+fn of_many_who_make_webhooks_at_once_twenty_make_one_and_no_more() {
+    let office = Office::open();
+    office.project("acme");
+    let good = json!({"url": "https://rp.test/", "events": ["*"]});
+    let make = || office.ask(&office.owner, "POST", HOOKS, &good);
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let tasks: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| (0..4).map(|_| make().status).collect::<Vec<_>>()))
+            .collect();
+        let done = tasks.into_iter().flat_map(|task| task.join().unwrap());
+        done.collect()
+    });
+    let made = |status: u16| statuses.iter().filter(|s| **s == status).count();
+    assert_eq!((made(201), made(409)), (20, 12), "{statuses:?}");
+    let held = office.get(HOOKS)["items"].as_array().unwrap().clone();
+    assert_eq!(held.len(), 20);
+    let more = make();
     assert_eq!((more.status, kind(&more)), (409, "wrong_state".to_owned()));
+    // Where one goes, there is room for one.
+    let path = format!("{HOOKS}/{}", held[0]["id"].as_str().unwrap());
+    office.change("DELETE", &path, &Value::Null);
+    assert_eq!(make().status, 201);
+    assert_eq!(make().status, 409);
 }
 
 // AD-04
