@@ -229,8 +229,9 @@ impl Provider {
                     Err(FetchError::Busy) => Attempt::Busy,
                 })
             }
-            DeliveryContent::SessionsEnded { sessions } => {
-                self.tell_participants(key, record, sessions).await?;
+            DeliveryContent::SessionsEnded { sessions, after } => {
+                self.tell_participants(key, record, sessions, after.as_ref())
+                    .await?;
                 Ok(Attempt::Resolved)
             }
             // A client that cannot sign its person out now may be able to later, so that no status is final.

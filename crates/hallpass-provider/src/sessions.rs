@@ -9,7 +9,7 @@ use hallpass_core::{
     record::{DeliveryContent, DeliveryRecord, ParticipantRecord, SealedRequest, SessionRecord},
 };
 use hallpass_jose::base64url;
-use hallpass_store::{Commit, Spend, StoreError, Write};
+use hallpass_store::{Commit, MAX_PAGE, Spend, StoreError, Write};
 use hallpass_types::{ClientId, Delivery, GrantId, Key, Session, Sid, Subject};
 use url::form_urlencoded;
 
@@ -85,7 +85,10 @@ impl Provider {
         let mut writes: Vec<_> = sessions.iter().copied().map(Write::EndSession).collect();
         if self.inner.policy.logout.back_channel && !sessions.is_empty() {
             let expires_at = self.now().plus(DELIVERED_WITHIN);
-            let content = DeliveryContent::SessionsEnded { sessions };
+            let content = DeliveryContent::SessionsEnded {
+                sessions,
+                after: None,
+            };
             writes.push(self.delivery(self.delivery_key(expires_at), content, expires_at));
         }
         writes
@@ -119,30 +122,42 @@ impl Provider {
     ) -> Result<Vec<ParticipantRecord>, StoreError> {
         let now = self.now();
         let expires_at = now.plus(DELIVERED_WITHIN);
+        let inner = &self.inner;
         let mut commit = Commit::default();
-        let mut left = Vec::new();
+        let mut left: Vec<ParticipantRecord> = Vec::new();
         let mut revoked = Vec::new();
         for session in sessions {
-            let inner = &self.inner;
-            let all = inner.store.participants(inner.issuer_id, *session).await?;
-            let mut own = all.into_iter().filter(|p| p.client_id == client.id);
-            let Some(record) = own.next() else { continue };
-            let grants: BTreeSet<_> = own.chain([record.clone()]).map(|p| p.grant).collect();
-            // What was written before each grant had a place of its own stands where those without one do.
-            for grant in grants.iter().copied().chain([None]) {
-                let forget = Write::ForgetParticipant(*session, client.id.clone(), grant);
-                commit.writes.push(forget);
+            let mut first = true;
+            loop {
+                let own = inner
+                    .store
+                    .participants(inner.issuer_id, *session, &client.id);
+                let own = own.await?;
+                if let (true, Some(record)) = (first, own.first()) {
+                    if client.backchannel_logout.is_some() {
+                        let key = self.delivery_key(expires_at);
+                        let content = logout_token(record);
+                        commit.writes.push(self.delivery(key, content, expires_at));
+                    }
+                    left.push(record.clone());
+                }
+                first = false;
+                let grants: BTreeSet<_> = own.iter().map(|p| p.grant).collect();
+                // What was written before each grant had a place of its own stands where those without one do.
+                for grant in grants.iter().copied().chain(own.first().map(|_| None)) {
+                    let forget = Write::ForgetParticipant(*session, client.id.clone(), grant);
+                    commit.writes.push(forget);
+                }
+                for grant in grants.into_iter().flatten() {
+                    commit.writes.push(Write::RevokeGrant(grant, now));
+                    revoked.push(grant);
+                }
+                if own.len() < MAX_PAGE {
+                    break;
+                }
+                // There are more, and what is looked at is gone.
+                self.commit(std::mem::take(&mut commit)).await?;
             }
-            for grant in grants.into_iter().flatten() {
-                commit.writes.push(Write::RevokeGrant(grant, now));
-                revoked.push(grant);
-            }
-            if client.backchannel_logout.is_some() {
-                let content = logout_token(&record);
-                let key = self.delivery_key(expires_at);
-                commit.writes.push(self.delivery(key, content, expires_at));
-            }
-            left.push(record);
         }
         if !commit.writes.is_empty() {
             self.commit(commit).await?;
@@ -156,19 +171,30 @@ impl Provider {
         Ok(left)
     }
 
-    /// Turns the end of sessions into one logout token for each client, in one step: either all are in the outbox and
-    /// the end is done with, or nothing happened.
+    /// Turns the end of sessions into one logout token for each client, some hundreds in one step: either all of a step are
+    /// in the outbox and what is left of the end is there in its place, or nothing happened. So nobody is left out, however
+    /// many clients a session has reached.
     pub(crate) async fn tell_participants(
         &self,
         key: Key<Delivery>,
         record: &DeliveryRecord,
         sessions: &[Key<Session>],
+        after: Option<&ClientId>,
     ) -> Result<(), StoreError> {
         let inner = &self.inner;
         let mut told = BTreeSet::new();
         let mut writes = Vec::new();
-        for session in sessions {
-            for participant in inner.store.participating(inner.issuer_id, *session).await? {
+        let (mut left, mut after) = (sessions, after.cloned());
+        let mut looked_at = 0_usize;
+        while let Some((session, others)) = left.split_first()
+            && looked_at < MAX_PAGE
+        {
+            let page = inner
+                .store
+                .participating(inner.issuer_id, *session, after.as_ref());
+            let page = page.await?;
+            looked_at = looked_at.saturating_add(page.len());
+            for participant in &page {
                 let Some(client) = self.client(&participant.client_id).await? else {
                     continue;
                 };
@@ -179,10 +205,20 @@ impl Provider {
                 let of = to.session_required.then(|| participant.sid.clone());
                 if told.insert((participant.client_id.clone(), of)) {
                     let delivery = self.delivery_key(record.expires_at);
-                    let content = logout_token(&participant);
+                    let content = logout_token(participant);
                     writes.push(self.delivery(delivery, content, record.expires_at));
                 }
             }
+            after = page.last().map(|participant| participant.client_id.clone());
+            if page.len() < MAX_PAGE {
+                (left, after) = (others, None);
+            }
+        }
+        if !left.is_empty() {
+            let sessions = left.to_vec();
+            let rest = self.delivery_key(record.expires_at);
+            let content = DeliveryContent::SessionsEnded { sessions, after };
+            writes.push(self.delivery(rest, content, record.expires_at));
         }
         let spends = vec![Spend::Delivery {
             key,

@@ -400,23 +400,21 @@ impl Readers {
         .await
     }
 
-    /// All of a session, or those that `sql` chooses.
+    /// Those between two tags that `sql` chooses.
     pub(crate) async fn participants(
         &self,
         sql: &str,
         issuer: IssuerId,
         session: Key<Session>,
+        tags: [[u8; 16]; 2],
     ) -> Read<Vec<ParticipantRecord>> {
-        let (mut first, mut last) = ([0; 48], [255; 48]);
-        for bound in [&mut first, &mut last] {
-            let (head, _) = bound.split_at_mut(32);
-            head.copy_from_slice(&session.digest);
-        }
+        let [first, last] = tags.map(|tag| [&session.digest[..], &tag].concat());
         let params: Params<'_> = &[
             &number(issuer),
             &i64::from(session.bucket.0),
-            &first.as_slice(),
-            &last.as_slice(),
+            &first,
+            &last,
+            &most(MAX_PAGE),
         ];
         self.all(sql, params, |row| {
             decode_at(issuer, session.bucket, blob(row, 0)?, blob(row, 1)?)

@@ -80,19 +80,20 @@ pub(crate) const KEYS_CHANGED: &str =
     "SELECT issuer FROM signing_keys WHERE changed >= $1 AND +issuer > $2
     UNION SELECT issuer FROM roots WHERE changed >= $1 AND +issuer > $2 ORDER BY issuer LIMIT $3";
 pub(crate) const PARTICIPANTS: &str = "SELECT id, record FROM participants
-    WHERE issuer = $1 AND bucket = $2 AND id >= $3 AND id <= $4";
+    WHERE issuer = $1 AND bucket = $2 AND id >= $3 AND id <= $4 LIMIT $5";
 /// One participation of each client: one look for each, however many it has. Behind the session comes what stands for the
 /// client, in eight bytes, then what stands for its grant.
-pub(crate) const PARTICIPATING: &str = "WITH RECURSIVE found (id, record) AS (
-    (SELECT id, record FROM participants
+pub(crate) const PARTICIPATING: &str = "WITH RECURSIVE found (id, record, n) AS (
+    (SELECT id, record, 1::bigint FROM participants
         WHERE issuer = $1 AND bucket = $2 AND id >= $3 AND id <= $4 ORDER BY id LIMIT 1)
     UNION ALL
-    SELECT next.id, next.record FROM found CROSS JOIN LATERAL (
+    SELECT next.id, next.record, found.n + 1 FROM found CROSS JOIN LATERAL (
         SELECT t.id, t.record FROM participants t
         WHERE t.issuer = $1 AND t.bucket = $2 AND t.id <= $4
             AND t.id > substring(found.id FROM 1 FOR 40) || '\\xffffffffffffffff'::bytea
-        ORDER BY t.id LIMIT 1) next)
-    SELECT id, record FROM found";
+        ORDER BY t.id LIMIT 1) next
+    WHERE found.n < $5)
+    SELECT id, record FROM found ORDER BY n";
 pub(crate) const SESSIONS_OF: &str = "SELECT DISTINCT bucket, substring(id FROM 1 FOR 32)
     FROM participants WHERE issuer = $1 AND subject = $2 LIMIT $3";
 pub(crate) const DUE_DELIVERIES: &str =

@@ -7,7 +7,7 @@ use hallpass_core::{
     client::ClientRecord,
     record::{
         ActivityRecord, ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting,
-        ParticipantRecord, SessionRecord,
+        ParticipantRecord, SessionRecord, participant_tags,
     },
 };
 use hallpass_store::migration::Migration;
@@ -290,26 +290,26 @@ impl Store for PostgresStore {
         Box::pin(self.readers.signing_keys(issuer))
     }
 
-    fn participants(
-        &self,
+    fn participants<'a>(
+        &'a self,
         issuer: IssuerId,
         session: Key<Session>,
-    ) -> Answer<'_, Vec<ParticipantRecord>> {
-        Box::pin(
-            self.readers
-                .participants(sql::PARTICIPANTS, issuer, session),
-        )
+        client: &'a ClientId,
+    ) -> Answer<'a, Vec<ParticipantRecord>> {
+        let tags = participant_tags(client);
+        let readers = &self.readers;
+        Box::pin(readers.participants(sql::PARTICIPANTS, issuer, session, tags))
     }
 
-    fn participating(
-        &self,
+    fn participating<'a>(
+        &'a self,
         issuer: IssuerId,
         session: Key<Session>,
-    ) -> Answer<'_, Vec<ParticipantRecord>> {
-        Box::pin(
-            self.readers
-                .participants(sql::PARTICIPATING, issuer, session),
-        )
+        after: Option<&'a ClientId>,
+    ) -> Answer<'a, Vec<ParticipantRecord>> {
+        let first = after.map_or([0; 16], |client| participant_tags(client)[1]);
+        let readers = &self.readers;
+        Box::pin(readers.participants(sql::PARTICIPATING, issuer, session, [first, [u8::MAX; 16]]))
     }
 
     fn sessions_of<'a>(

@@ -1,6 +1,9 @@
 //! What people see of themselves.
 
-use hallpass_core::record::{ActivityRecord, ConsentRecord, ParticipantRecord, SessionRecord};
+use hallpass_core::record::{
+    ActivityRecord, ConsentRecord, ParticipantRecord, SessionRecord, participant_tag,
+    participant_tags,
+};
 use hallpass_store::{ActivityPlace, MAX_PAGE, MOST_COUNTED, encoding::decode, operator_of_person};
 use hallpass_types::{Bucket, ClientId, IssuerId, Key, Session, Subject, Timestamp};
 use rusqlite::{Connection, Result, params};
@@ -51,37 +54,73 @@ fn seen(mut record: SessionRecord, at: Option<i64>) -> SessionRecord {
     record
 }
 
+/// The place of a participation: its session, then its tag.
+fn place_of(session: Key<Session>, tag: &[u8; 16]) -> [u8; 48] {
+    let mut place = [0; 48];
+    let (head, tail) = place.split_at_mut(32);
+    head.copy_from_slice(&session.digest);
+    tail.copy_from_slice(tag);
+    place
+}
+
+pub(crate) fn participants(
+    db: &Connection,
+    issuer: IssuerId,
+    session: Key<Session>,
+    client: &ClientId,
+) -> Read<Vec<ParticipantRecord>> {
+    let [first, last] = participant_tags(client).map(|tag| place_of(session, &tag));
+    let mut statement = cached(db, sql::PARTICIPANTS)?;
+    let mut rows = statement.query(params![issuer.0, session.bucket.0, first, last, most()])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let id: [u8; 48] = row.get(0)?;
+        found.push(record_of(row, 1, |bytes| {
+            decode_at(issuer, session.bucket, &id, bytes)
+        })?);
+    }
+    Ok(found)
+}
+
 /// One participation of each client: one look for each, however many it has.
 pub(crate) fn participating(
     db: &Connection,
     issuer: IssuerId,
     session: Key<Session>,
+    after: Option<&ClientId>,
 ) -> Read<Vec<ParticipantRecord>> {
-    let (mut first, mut last) = ([0; 48], [255; 48]);
-    for bound in [&mut first, &mut last] {
-        let (head, _) = bound.split_at_mut(32);
-        head.copy_from_slice(&session.digest);
-    }
+    let last = place_of(session, &[u8::MAX; 16]);
+    let first = |tag: [u8; 16]| place_of(session, &tag);
+    let mut next = match after {
+        Some(client) => behind(first(participant_tag(client, None))),
+        None => Some(first([0; 16])),
+    };
     let mut statement = cached(db, sql::NEXT_PARTICIPANT)?;
     let mut found = Vec::new();
-    loop {
+    while let Some(first) = next
+        && found.len() < MAX_PAGE
+    {
         let mut rows = statement.query(params![issuer.0, session.bucket.0, first, last])?;
         let Some(row) = rows.next()? else { break };
         let id: [u8; 48] = row.get(0)?;
         found.push(record_of(row, 1, |bytes| {
             decode_at(issuer, session.bucket, &id, bytes)
         })?);
-        // Behind the session comes what stands for the client, in eight bytes, then what stands for its grant.
-        let of_client = id.get(32..40).and_then(|bytes| bytes.try_into().ok());
-        let next = of_client.and_then(|bytes| u64::from_be_bytes(bytes).checked_add(1));
-        let Some(next) = next else { break };
-        first = id;
-        let (_, tag) = first.split_at_mut(32);
-        let (client, grant) = tag.split_at_mut(8);
-        client.copy_from_slice(&next.to_be_bytes());
-        grant.fill(0);
+        next = behind(id);
     }
     Ok(found)
+}
+
+/// The first place behind those of the same client. Behind the session comes what stands for the client, in eight bytes, then
+/// what stands for its grant.
+fn behind(mut place: [u8; 48]) -> Option<[u8; 48]> {
+    let (_, tag) = place.split_at_mut(32);
+    let (client, grant) = tag.split_at_mut(8);
+    let bytes: &[u8] = client;
+    let next = u64::from_be_bytes(bytes.try_into().ok()?).checked_add(1)?;
+    client.copy_from_slice(&next.to_be_bytes());
+    grant.fill(0);
+    Some(place)
 }
 
 pub(crate) fn count_sessions(db: &Connection, issuer: IssuerId, from: Bucket) -> Read<u64> {

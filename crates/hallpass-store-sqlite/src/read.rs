@@ -9,7 +9,7 @@ use hallpass_core::{
     client::ClientRecord,
     record::{
         CodeRecord, ConsentRecord, DeliveryRecord, FoundCode, FoundGrant, FoundWaiting,
-        GrantRecord, ParticipantRecord, RefreshState, WaitingRecord,
+        GrantRecord, RefreshState, WaitingRecord,
     },
 };
 use hallpass_store::{
@@ -410,28 +410,6 @@ pub(crate) fn signing_keys(db: &Connection, issuer: IssuerId) -> Read<Vec<KeyRec
         keys.push(keyed_record(issuer, row)?);
     }
     Ok(keys)
-}
-
-pub(crate) fn participants(
-    db: &Connection,
-    issuer: IssuerId,
-    session: Key<Session>,
-) -> Read<Vec<ParticipantRecord>> {
-    let (mut first, mut last) = ([0; 48], [255; 48]);
-    for bound in [&mut first, &mut last] {
-        let (head, _) = bound.split_at_mut(32);
-        head.copy_from_slice(&session.digest);
-    }
-    let mut statement = cached(db, sql::PARTICIPANTS)?;
-    let mut rows = statement.query(params![issuer.0, session.bucket.0, first, last])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        let id: [u8; 48] = row.get(0)?;
-        found.push(record_of(row, 1, |bytes| {
-            decode_at(issuer, session.bucket, &id, bytes)
-        })?);
-    }
-    Ok(found)
 }
 
 pub(crate) fn sessions_of(

@@ -60,7 +60,7 @@ statements! {
     DIRECTORY = "SELECT record FROM directories WHERE issuer = ?1";
     ISSUER_NUMBERS = "SELECT id, identifier FROM issuers WHERE id > ?1 ORDER BY id LIMIT ?2";
     PARTICIPANTS = "SELECT id, record FROM participants
-        WHERE issuer = ?1 AND bucket = ?2 AND id >= ?3 AND id <= ?4";
+        WHERE issuer = ?1 AND bucket = ?2 AND id >= ?3 AND id <= ?4 LIMIT ?5";
     NEXT_PARTICIPANT = "SELECT id, record FROM participants
         WHERE issuer = ?1 AND bucket = ?2 AND id >= ?3 AND id <= ?4 ORDER BY id LIMIT 1";
     SESSIONS_OF = "SELECT DISTINCT bucket, substr(id, 1, 32) FROM participants

@@ -364,20 +364,22 @@ impl Store for SqliteStore {
         self.read(move |db| read::signing_keys(db, issuer))
     }
 
-    fn participants(
-        &self,
+    fn participants<'a>(
+        &'a self,
         issuer: IssuerId,
         session: Key<Session>,
-    ) -> Answer<'_, Vec<ParticipantRecord>> {
-        self.read(move |db| read::participants(db, issuer, session))
+        client: &'a ClientId,
+    ) -> Answer<'a, Vec<ParticipantRecord>> {
+        self.read(move |db| people::participants(db, issuer, session, client))
     }
 
-    fn participating(
-        &self,
+    fn participating<'a>(
+        &'a self,
         issuer: IssuerId,
         session: Key<Session>,
-    ) -> Answer<'_, Vec<ParticipantRecord>> {
-        self.read(move |db| people::participating(db, issuer, session))
+        after: Option<&'a ClientId>,
+    ) -> Answer<'a, Vec<ParticipantRecord>> {
+        self.read(move |db| people::participating(db, issuer, session, after))
     }
 
     fn sessions_of<'a>(

@@ -104,8 +104,8 @@ verbs! {
     CountActive count_active(issuer: IssuerId, period: Bucket) -> u64;
     CountSessions count_sessions(issuer: IssuerId, from: Bucket) -> u64;
     Root root(issuer: IssuerId) -> Option<RootRecord>;
-    Participants participants(issuer: IssuerId, session: Key<Session>) -> Vec<ParticipantRecord>;
-    Participating participating(issuer: IssuerId, session: Key<Session>) -> Vec<ParticipantRecord>;
+    Participants participants(issuer: IssuerId, session: Key<Session>, client: &'a ClientId) -> Vec<ParticipantRecord>;
+    Participating participating(issuer: IssuerId, session: Key<Session>, after: Option<&'a ClientId>) -> Vec<ParticipantRecord>;
     SessionsOf sessions_of(issuer: IssuerId, subject: &'a Subject) -> Vec<Key<Session>>;
     AccountSessions account_sessions(issuer: IssuerId, subject: &'a Subject) -> Vec<(Key<Session>, SessionRecord)>;
     ConsentsOf consents_of(issuer: IssuerId, subject: &'a Subject) -> Vec<(ClientId, ConsentRecord)>;

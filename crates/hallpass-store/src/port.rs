@@ -333,19 +333,22 @@ pub trait Store: Send + Sync + 'static {
     /// wrote that; in order of their numbers, after `after`, at most [`MAX_PAGE`]. A key that was deleted leaves no trace
     /// here.
     fn keys_changed(&self, since: Timestamp, after: Option<IssuerId>) -> Answer<'_, Vec<IssuerId>>;
-    /// The clients that take part in a session, or did before it ended, in any order.
-    fn participants(
-        &self,
+    /// What a client got in a session, or did before that ended, in any order; at most [`MAX_PAGE`], and fewer where no
+    /// more are left. There may be very many: one for each grant.
+    fn participants<'a>(
+        &'a self,
         issuer: IssuerId,
         session: Key<Session>,
-    ) -> Answer<'_, Vec<ParticipantRecord>>;
-    /// The clients that take part in a session, with one of the participations of each, in any order. A client may have very
-    /// many: one for each grant.
-    fn participating(
-        &self,
+        client: &'a ClientId,
+    ) -> Answer<'a, Vec<ParticipantRecord>>;
+    /// The clients that take part in a session, with one of the participations of each, in an order of the store's own that
+    /// stays; those behind `after`, at most [`MAX_PAGE`], and fewer where no more are left.
+    fn participating<'a>(
+        &'a self,
         issuer: IssuerId,
         session: Key<Session>,
-    ) -> Answer<'_, Vec<ParticipantRecord>>;
+        after: Option<&'a ClientId>,
+    ) -> Answer<'a, Vec<ParticipantRecord>>;
     /// The sessions of a person in which clients take part, in any order; at most [`MAX_PAGE`].
     fn sessions_of<'a>(
         &'a self,

@@ -257,17 +257,22 @@ impl Store for OwnStore {
         self.read(|rows| rows.keys_changed(since, after))
     }
 
-    fn participants(&self, issuer: IssuerId, session: Key<Session>) -> Answer<'_, Vec<ParticipantRecord>> {
-        self.read(|rows| rows.participants(issuer, session))
+    fn participants<'a>(
+        &'a self,
+        issuer: IssuerId,
+        session: Key<Session>,
+        client: &'a ClientId,
+    ) -> Answer<'a, Vec<ParticipantRecord>> {
+        self.read(|rows| rows.participants(issuer, session, client))
     }
 
-    fn participating(&self, issuer: IssuerId, session: Key<Session>) -> Answer<'_, Vec<ParticipantRecord>> {
-        self.read(|rows| {
-            let mut all = rows.participants(issuer, session)?;
-            all.sort_by(|a, b| a.client_id.cmp(&b.client_id));
-            all.dedup_by(|a, b| a.client_id == b.client_id);
-            Ok(all)
-        })
+    fn participating<'a>(
+        &'a self,
+        issuer: IssuerId,
+        session: Key<Session>,
+        after: Option<&'a ClientId>,
+    ) -> Answer<'a, Vec<ParticipantRecord>> {
+        self.read(|rows| rows.participating(issuer, session, after))
     }
 
     fn sessions_of<'a>(&'a self, issuer: IssuerId, subject: &'a Subject) -> Answer<'a, Vec<Key<Session>>> {

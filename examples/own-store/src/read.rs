@@ -181,8 +181,40 @@ impl<T: ReadableTable<&'static [u8], &'static [u8]>> Rows<T> {
         rows.take(1_000_000).map(|row| row.map(|_| 1)).sum()
     }
 
-    pub fn participants(&self, of: IssuerId, session: Key<Session>) -> Read<Vec<ParticipantRecord>> {
-        self.under(&place(of, Kind::Participant, session))?.map(|row| Ok(row?.1)).collect()
+    pub fn participants(
+        &self,
+        of: IssuerId,
+        session: Key<Session>,
+        client: &ClientId,
+    ) -> Read<Vec<ParticipantRecord>> {
+        // The tag begins with eight bytes that stand for the client.
+        let [first, _] = participant_tags(client);
+        let mut theirs = place(of, Kind::Participant, session);
+        theirs.extend_from_slice(&first[..8]);
+        self.under(&theirs)?.take(MAX_PAGE).map(|row| Ok(row?.1)).collect()
+    }
+
+    pub fn participating(
+        &self,
+        of: IssuerId,
+        session: Key<Session>,
+        after: Option<&ClientId>,
+    ) -> Read<Vec<ParticipantRecord>> {
+        let behind = after.map(|client| participant_tags(client)[1]);
+        let mut found: Vec<ParticipantRecord> = Vec::new();
+        for row in self.under::<ParticipantRecord>(&place(of, Kind::Participant, session))? {
+            let (_, record) = row?;
+            // Those of a client lie together.
+            let again = found.last().is_some_and(|last| last.client_id == record.client_id);
+            let tag = participant_tag(&record.client_id, record.grant);
+            if !again && behind.is_none_or(|behind| tag > behind) {
+                found.push(record);
+            }
+            if found.len() == MAX_PAGE {
+                break;
+            }
+        }
+        Ok(found)
     }
 
     pub fn sessions_of(&self, of: IssuerId, subject: &Subject) -> Read<Vec<Key<Session>>> {

@@ -43,6 +43,9 @@ pub enum DeliveryContent {
     SessionsEnded {
         /// Which.
         sessions: Vec<Key<Session>>,
+        /// Clients of the first of them up to this one have their tokens already.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<ClientId>,
     },
     /// A logout token, which is made anew for every attempt.
     LogoutToken {
@@ -97,9 +100,10 @@ impl fmt::Debug for DeliveryContent {
                 .field("kind", kind)
                 .field("url", url)
                 .finish_non_exhaustive(),
-            Self::SessionsEnded { sessions } => f
+            Self::SessionsEnded { sessions, after } => f
                 .debug_struct("SessionsEnded")
                 .field("sessions", sessions)
+                .field("after", after)
                 .finish(),
             Self::LogoutToken {
                 client_id,

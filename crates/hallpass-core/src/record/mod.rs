@@ -23,7 +23,7 @@ use crate::{
 pub use delivery::{
     DeliveryContent, DeliveryRecord, SealedRequest, is_over, next_attempt, next_turn,
 };
-pub use participant::{ParticipantRecord, participant_tag};
+pub use participant::{ParticipantRecord, participant_tag, participant_tags};
 pub use person::{Activity, ActivityRecord, MailedPurpose, MailedRecord, Visit};
 
 /// What the `claims` parameter asked for (OpenID Connect Core §5.5): claim name to its request object or null.

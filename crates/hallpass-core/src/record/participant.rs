@@ -34,6 +34,18 @@ pub fn participant_tag(client: &ClientId, grant: Option<GrantId>) -> [u8; 16] {
     tag
 }
 
+/// Between which tags all participations of a client lie, and nobody else's.
+#[must_use]
+pub fn participant_tags(client: &ClientId) -> [[u8; 16]; 2] {
+    let tag = participant_tag(client, None);
+    [0, u8::MAX].map(|fill| {
+        let mut bound = tag;
+        let (_, of_grant) = bound.split_at_mut(8);
+        of_grant.fill(fill);
+        bound
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use hallpass_types::Bucket;
@@ -58,5 +70,8 @@ mod tests {
         ];
         all.sort_unstable();
         assert!(all.is_sorted_by(|x, y| x < y), "{all:?}");
+        let [first, last] = participant_tags(&a);
+        let of_a = all.iter().filter(|tag| (first..=last).contains(tag));
+        assert_eq!(of_a.count(), 3);
     }
 }

@@ -9,7 +9,7 @@ use hallpass_core::{
     record::{Activity, SessionRecord},
 };
 use hallpass_jose::UnverifiedJws;
-use hallpass_store::{Commit, Committed, Spend};
+use hallpass_store::{Commit, Committed, MAX_PAGE, Spend};
 use hallpass_types::{ClientId, Key, Opaque, Params, Session, Sid};
 
 use super::{
@@ -224,8 +224,10 @@ impl Provider {
         }
         let inner = &self.inner;
         for session in with_earlier(person.key, &person.session) {
-            let all = inner.store.participating(inner.issuer_id, session).await?;
-            if all.iter().any(|p| p.client_id == client.id) {
+            let own = inner
+                .store
+                .participants(inner.issuer_id, session, &client.id);
+            if !own.await?.is_empty() {
                 return Ok(true);
             }
         }
@@ -346,31 +348,61 @@ impl Provider {
         Ok(Some(inner.interaction.url(PageKind::SignedOut, &handle)))
     }
 
-    /// The frames that tell clients, each once.
+    /// The frames that tell clients, each once. A browser loads so many and no more: whoever has to know is told by the back
+    /// channel, which leaves nobody out.
     async fn frames(&self, pending: &PendingFrames) -> Result<Vec<String>, Failure> {
         let inner = &self.inner;
         let mut frames = Vec::new();
         if !inner.policy.logout.front_channel {
             return Ok(frames);
         }
-        let mut told = Vec::new();
-        for session in &pending.sessions {
-            for participant in inner.store.participating(inner.issuer_id, *session).await? {
-                told.push((participant.client_id, participant.sid));
+        if let Some(id) = &pending.client_id {
+            for sid in &pending.only {
+                self.add_frame(id, sid, &mut frames).await?;
             }
         }
-        if let Some(id) = &pending.client_id {
-            told.extend(pending.only.iter().map(|sid| (id.clone(), sid.clone())));
-        }
-        for (id, sid) in told {
-            if let Some(client) = self.client(&id).await?
-                && let Some(frame) = front_channel::frame(&client, &inner.policy.issuer, &sid)
-                && !frames.contains(&frame)
-            {
-                frames.push(frame);
+        let mut looked_at = 0_usize;
+        for session in &pending.sessions {
+            let mut after = None;
+            loop {
+                let page = inner
+                    .store
+                    .participating(inner.issuer_id, *session, after.as_ref());
+                let page = page.await?;
+                for participant in &page {
+                    if frames.len() >= MOST_FRAMES || looked_at >= MOST_LOOKED_AT {
+                        tracing::warn!(
+                            frames = frames.len(),
+                            "a session has reached more clients than a browser is made to tell"
+                        );
+                        return Ok(frames);
+                    }
+                    looked_at = looked_at.saturating_add(1);
+                    let (id, sid) = (&participant.client_id, &participant.sid);
+                    self.add_frame(id, sid, &mut frames).await?;
+                }
+                if page.len() < MAX_PAGE {
+                    break;
+                }
+                after = page.last().map(|participant| participant.client_id.clone());
             }
         }
         Ok(frames)
+    }
+
+    async fn add_frame(
+        &self,
+        client: &ClientId,
+        sid: &Sid,
+        frames: &mut Vec<String>,
+    ) -> Result<(), Failure> {
+        if let Some(client) = self.client(client).await?
+            && let Some(frame) = front_channel::frame(&client, &self.inner.policy.issuer, sid)
+            && !frames.contains(&frame)
+        {
+            frames.push(frame);
+        }
+        Ok(())
     }
 
     /// What the page for those who have signed out shows.
@@ -426,6 +458,11 @@ impl Provider {
         )
     }
 }
+
+/// So many frames the page has at most, each with its origin in the page's policy.
+const MOST_FRAMES: usize = 100;
+/// So many clients are looked at for it.
+const MOST_LOOKED_AT: usize = 2000;
 
 /// What follows a sign-out.
 struct After {

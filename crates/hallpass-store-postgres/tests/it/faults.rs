@@ -275,6 +275,7 @@ async fn a_delivery_that_nobody_can_read_does_not_hold_up_those_behind_it() {
     let delivery = |n: i64| DeliveryRecord {
         content: DeliveryContent::SessionsEnded {
             sessions: vec![key(n)],
+            after: None,
         },
         attempts: 0,
         put_off: 0,

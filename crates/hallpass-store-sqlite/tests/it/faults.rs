@@ -349,6 +349,7 @@ fn delivery(n: u32) -> DeliveryRecord {
     DeliveryRecord {
         content: DeliveryContent::SessionsEnded {
             sessions: vec![key("session", n)],
+            after: None,
         },
         attempts: 0,
         put_off: 0,

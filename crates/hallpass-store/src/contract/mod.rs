@@ -196,6 +196,8 @@ macro_rules! contract_cases {
             names::any_text_survives_in_records,
             names::listing_after_any_text_works,
             names::any_text_is_an_issuer_and_a_key_identifier,
+            participants::clients_of_a_session_are_listed_in_pages,
+            participants::what_one_client_has_in_a_session_is_found_in_bounded_pieces,
             participants::participants_are_those_of_one_session_by_client_and_grant,
             participants::each_client_of_a_session_is_found_once_however_many_grants_it_has,
             participants::a_participant_is_forgotten_alone,

@@ -321,20 +321,22 @@ impl Store for MemoryStore {
         self.read(issuer, Tenant::signing_keys)
     }
 
-    fn participants(
-        &self,
+    fn participants<'a>(
+        &'a self,
         issuer: IssuerId,
         session: Key<Session>,
-    ) -> Answer<'_, Vec<ParticipantRecord>> {
-        self.read(issuer, |t| t.participants(session))
+        client: &'a ClientId,
+    ) -> Answer<'a, Vec<ParticipantRecord>> {
+        self.read(issuer, |t| t.participants(session, client))
     }
 
-    fn participating(
-        &self,
+    fn participating<'a>(
+        &'a self,
         issuer: IssuerId,
         session: Key<Session>,
-    ) -> Answer<'_, Vec<ParticipantRecord>> {
-        self.read(issuer, |t| t.participating(session))
+        after: Option<&'a ClientId>,
+    ) -> Answer<'a, Vec<ParticipantRecord>> {
+        self.read(issuer, |t| t.participating(session, after))
     }
 
     fn sessions_of<'a>(

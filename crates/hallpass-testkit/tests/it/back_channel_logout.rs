@@ -1,9 +1,12 @@
 //! Back-channel logout.
 
+use hallpass_core::record::ParticipantRecord;
 use hallpass_jose::{HmacKey, JwsAlgorithm, UnverifiedJws};
+use hallpass_store::{Commit, Committed, MAX_PAGE, Write};
 use hallpass_testkit::{
     Answer, Browser, Op, Request, Setup, Tokens, fixture, html, ports::Posted, wire,
 };
+use hallpass_types::{Bucket, ClientId, GrantId};
 use serde_json::{Value, json};
 
 const OUT: &str = "https://rp.test/out?a=b";
@@ -105,6 +108,107 @@ async fn every_client_of_the_session_is_told_once_and_no_other() {
     assert_eq!((of_web2.get("sid"), claims.get("sid")), (None, None));
     op.clock.advance(100_000);
     assert_eq!(op.provider.deliver_due().await.unwrap(), 0, "once");
+}
+
+// LO-09
+#[tokio::test]
+async fn nobody_is_left_out_however_many_clients_a_session_has_reached() {
+    let op = started(setup()).await;
+    let mut browser = op.browser();
+    tokens(&mut browser, "web").await;
+    tokens(&mut browser, "web2").await;
+    // Both have got more in it than is looked at in one step, and there are more clients than that.
+    let many = MAX_PAGE + 20;
+    let others: Vec<String> = (0..many).map(|n| format!("rp-{n}")).collect();
+    join(
+        &op,
+        &others.iter().map(|id| (id.as_str(), 1)).collect::<Vec<_>>(),
+    )
+    .await;
+    join(&op, &[("web", MAX_PAGE + 5), ("web2", MAX_PAGE + 5)]).await;
+    sign_out(&mut browser).await;
+    op.provider.deliver_due().await.unwrap();
+    let mut told: Vec<String> = told(&op)
+        .iter()
+        .map(|(_, claims)| claims["aud"].as_str().unwrap().to_owned())
+        .collect();
+    told.sort();
+    let mut expected = others;
+    expected.extend(["web".to_owned(), "web2".to_owned()]);
+    expected.sort();
+    assert_eq!(told, expected, "each once");
+    op.clock.advance(100_000);
+    assert_eq!(op.provider.deliver_due().await.unwrap(), 0);
+}
+
+/// Grants of clients like `web` in the one session that there is, as if they had been there.
+async fn join(op: &Op, clients: &[(&str, usize)]) {
+    let (store, issuer) = (op.provider.store(), op.provider.issuer_id());
+    let web = ClientId::parse("web").unwrap();
+    let like = store.client(issuer, &web).await.unwrap().unwrap();
+    let subject = store.users(issuer, None, 10).await.unwrap().items;
+    let alice = subject
+        .iter()
+        .find(|user| user.username == "alice")
+        .unwrap();
+    let sessions = store
+        .account_sessions(issuer, &alice.subject)
+        .await
+        .unwrap();
+    let [(session, record)] = &*sessions else {
+        panic!("{sessions:?}");
+    };
+    for (number, (client, grants)) in (0_u32..).zip(clients) {
+        let client_id = ClientId::parse(client).unwrap();
+        let mut writes = Vec::new();
+        if !client.starts_with("web") {
+            let mut client = like.clone();
+            client.client_id = client_id.clone();
+            writes.push(Write::Client(Box::new(client)));
+        }
+        for grant in 0..*grants {
+            let (n, of) = (u32::try_from(grant).unwrap(), number);
+            let mut random = [0; 12];
+            random[..4].copy_from_slice(&n.to_be_bytes());
+            random[4..8].copy_from_slice(&of.to_be_bytes());
+            let participant = ParticipantRecord {
+                client_id: client_id.clone(),
+                subject: record.subject.clone(),
+                sid: record.sid.clone(),
+                grant: Some(GrantId {
+                    bucket: Bucket(1),
+                    random,
+                }),
+            };
+            writes.push(Write::Participant(*session, Box::new(participant)));
+        }
+        let spends = Vec::new();
+        let done = store.commit(issuer, Commit { spends, writes }).await;
+        assert_eq!(done.unwrap(), Committed::Done);
+    }
+}
+
+// LO-09
+#[tokio::test]
+async fn who_leaves_a_client_alone_leaves_all_that_it_got_however_much_that_is() {
+    let op = started(setup()).await;
+    let mut browser = op.browser();
+    let (of_web, _) = tokens(&mut browser, "web").await;
+    tokens(&mut browser, "web2").await;
+    join(&op, &[("web", MAX_PAGE * 2 + 5)]).await;
+    let page = confirmation(&mut browser, "web").await;
+    browser.press(&page, "logout", "logout-client", &[]).await;
+    op.provider.deliver_due().await.unwrap();
+    let told = told(&op);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0].1["aud"], "web");
+    assert_eq!(browser.userinfo(&of_web.access).await.status, 401);
+    // Nothing of it is left to be told of.
+    sign_out(&mut browser).await;
+    op.provider.deliver_due().await.unwrap();
+    let told = self::told(&op);
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert_eq!(told[1].1["aud"], "web2");
 }
 
 // LO-09

@@ -27,6 +27,7 @@ use crate::{
 
 mod admin;
 mod fits;
+mod participants;
 mod people;
 
 #[derive(Debug, Default)]
@@ -164,31 +165,6 @@ impl Tenant {
 
     pub(super) fn root(&self) -> Option<RootRecord> {
         self.root.clone()
-    }
-
-    pub(super) fn participants(&self, session: Key<Session>) -> Vec<ParticipantRecord> {
-        self.participants
-            .range((session, [0; 16])..=(session, [255; 16]))
-            .map(|(_, record)| record.clone())
-            .collect()
-    }
-
-    pub(super) fn participating(&self, session: Key<Session>) -> Vec<ParticipantRecord> {
-        let mut all = self.participants(session);
-        all.sort_by(|a, b| a.client_id.as_str().cmp(b.client_id.as_str()));
-        all.dedup_by(|a, b| a.client_id == b.client_id);
-        all
-    }
-
-    pub(super) fn sessions_of(&self, subject: &Subject) -> Vec<Key<Session>> {
-        let theirs = self.participants.iter();
-        let mut sessions: Vec<_> = theirs
-            .filter(|(_, record)| record.subject == *subject)
-            .map(|((session, _), _)| *session)
-            .collect();
-        sessions.dedup();
-        sessions.truncate(MAX_PAGE);
-        sessions
     }
 
     pub(super) fn due_deliveries(
