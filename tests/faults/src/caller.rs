@@ -1,5 +1,7 @@
 //! The requests of a client.
 
+use std::time::Duration;
+
 use hallpass_load::browser::{Browser, User};
 use hallpass_load::http::{Authority, Connection, Failure, Response, Template, basic, encode_form};
 use hallpass_load::{Client, Endpoints};
@@ -83,6 +85,8 @@ pub(crate) struct Caller {
     connection: Connection,
     /// What the server said when it last answered 429, 500 or 503.
     complaint: String,
+    /// Where the last answer was such a one: when to come back.
+    retry_after: Option<Duration>,
 }
 
 impl Caller {
@@ -100,12 +104,18 @@ impl Caller {
             introspect: post(&endpoints.introspection_endpoint, place.resource_server()?)?,
             connection: Connection::new(place.node.clone()),
             complaint: String::new(),
+            retry_after: None,
         })
     }
 
     /// What the server said when it last answered 429, 500 or 503.
     pub(crate) fn complaint(&self) -> &str {
         &self.complaint
+    }
+
+    /// When the server wants to be asked again, if it said so in its last answer.
+    pub(crate) const fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
     }
 
     /// Forgets the open connection.
@@ -184,10 +194,11 @@ impl Caller {
     pub(crate) async fn introspect(&mut self, token: &str) -> (Outcome, Option<bool>) {
         let request = self.introspect.with_body(&encode_form([("token", token)]));
         match self.connection.exchange(request).await {
-            Ok(response) => (
-                outcome(&response),
-                json(&response).pointer("/active").and_then(Value::as_bool),
-            ),
+            Ok(response) => {
+                self.retry_after = retry_after(&response);
+                let active = json(&response).pointer("/active").and_then(Value::as_bool);
+                (outcome(&response), active)
+            }
             Err(failure) => (self.broken(&failure), None),
         }
     }
@@ -211,6 +222,7 @@ impl Caller {
                     refresh: text("refresh_token"),
                 });
                 let outcome = outcome(&response);
+                self.retry_after = retry_after(&response);
                 if outcome == Outcome::Unavailable {
                     self.complaint = format!("{} {answer}", response.status);
                 }
@@ -221,6 +233,7 @@ impl Caller {
     }
 
     fn broken(&mut self, failure: &Failure) -> Outcome {
+        self.retry_after = None;
         self.connection.reset();
         outcome_of(failure)
     }
@@ -232,6 +245,11 @@ fn outcome(response: &Response<'_>) -> Outcome {
         429 | 500..=599 => Outcome::Unavailable,
         _ => Outcome::Refused,
     }
+}
+
+fn retry_after(response: &Response<'_>) -> Option<Duration> {
+    let seconds = response.header("retry-after")?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
 }
 
 fn outcome_of(failure: &Failure) -> Outcome {

@@ -70,6 +70,7 @@ short! {
     f11_connections_taken "F11";
     f12_key_rotation "F12";
     f13_backup_and_restore "F13";
+    f14_old_backup "F14";
     f15_rolling_upgrade "F15";
     f17_graceful_stop "F17";
     f19_jobs "F19";

@@ -24,6 +24,8 @@ pub(crate) struct Golden {
 pub(crate) struct Watched {
     pub(crate) done: u32,
     pub(crate) failed: u32,
+    /// Those that were told to come back later, and did so once. That time counts in what they took.
+    pub(crate) came_back: u32,
     pub(crate) last: String,
     took: Vec<Duration>,
 }
@@ -46,6 +48,7 @@ impl Watched {
     pub(crate) fn add(&mut self, other: Self) {
         self.done = self.done.saturating_add(other.done);
         self.failed = self.failed.saturating_add(other.failed);
+        self.came_back = self.came_back.saturating_add(other.came_back);
         if other.failed > 0 {
             self.last = other.last;
         }
@@ -98,12 +101,18 @@ impl Golden {
     async fn round(&mut self, watched: &mut Watched) {
         self.rounds = self.rounds.wrapping_add(1);
         let began = Instant::now();
-        let (outcome, tokens) = self.public.refresh(&self.refresh).await;
+        let (mut outcome, mut tokens) = self.public.refresh(&self.refresh).await;
+        if self.comes_back(outcome, watched).await {
+            (outcome, tokens) = self.public.refresh(&self.refresh).await;
+        }
         watched.note(outcome, began.elapsed(), "refresh");
         let Some(tokens) = tokens else { return };
         self.refresh = tokens.refresh.unwrap_or_default();
         let began = Instant::now();
-        let (outcome, active) = self.public.introspect(&tokens.access).await;
+        let (mut outcome, mut active) = self.public.introspect(&tokens.access).await;
+        if self.comes_back(outcome, watched).await {
+            (outcome, active) = self.public.introspect(&tokens.access).await;
+        }
         let outcome = if active == Some(true) {
             outcome
         } else {
@@ -116,8 +125,23 @@ impl Golden {
             let (mut outcome, code) = self.public.code(&mut self.browser, &user, "openid").await;
             if let Some(code) = code {
                 outcome = self.public.exchange(&code).await.0;
+                if self.comes_back(outcome, watched).await {
+                    outcome = self.public.exchange(&code).await.0;
+                }
             }
             watched.note(outcome, began.elapsed(), "code flow");
+        }
+    }
+
+    /// Whoever is told to come back later does so, as a client that behaves.
+    async fn comes_back(&self, outcome: Outcome, watched: &mut Watched) -> bool {
+        match self.public.retry_after() {
+            Some(wait) if outcome == Outcome::Unavailable => {
+                watched.came_back = watched.came_back.saturating_add(1);
+                tokio::time::sleep(wait).await;
+                true
+            }
+            Some(_) | None => false,
         }
     }
 }

@@ -80,6 +80,7 @@ pub(crate) async fn run<A: Attackers>(
         "golden client: done, failed",
         format!("{}, {}", during.done, during.failed),
     );
+    report.figure("told to come back later, and done then", during.came_back);
     let p99 = |watched: &golden::Watched| watched.p99().as_micros();
     report.figure(
         "its p99 before, during, after, µs",
@@ -100,6 +101,9 @@ pub(crate) async fn run<A: Attackers>(
             "the golden client failed {} of {} times: {}",
             during.failed, during.done, during.last
         )
+    })?;
+    require(during.came_back.saturating_mul(50) <= during.done, || {
+        format!("{} of {} were turned away", during.came_back, during.done)
     })?;
     require(after.failed == 0, || {
         format!("afterwards the golden client fails: {}", after.last)

@@ -107,7 +107,8 @@ experiments! {
     "F10" database_hangs::run, "PostgreSQL hangs, and then is slow";
     "F11" connections_taken::run, "others take every connection of PostgreSQL";
     "F12" key_rotation::run, "keys change every five seconds by two nodes and by commands, and both are killed";
-    "F13" backup::run, "backups under load; the last and an old one are restored";
+    "F13" backup::run, "backups under load, of which the last is restored";
+    "F14" backup::old, "an old backup is restored, as it is and made safe";
     "F15" rolling_upgrade::run, "two nodes change from the version before to this one, back, and again, under load";
     "F17" graceful_stop::run, "SIGTERM under load";
     "F19" jobs::run, "two nodes purge, send mail, tell of sign-outs and change keys, and are killed meanwhile";

@@ -18,7 +18,7 @@ use crate::{Failed, Report, Setup};
 pub(super) async fn run(setup: &Setup, mut report: Report) -> Result<Ran, Failed> {
     let scene = Scene::new(setup, "power")?;
     let server = scene.launch.start()?;
-    let load = scene.load(&server.demo, WORKERS).await?;
+    let mut load = scene.load(&server.demo, WORKERS).await?;
     let place = Place::of(&server.demo).await?;
     let cuts = setup.times(4, 200);
     let mut looked_at = 0_usize;
@@ -35,6 +35,8 @@ pub(super) async fn run(setup: &Setup, mut report: Report) -> Result<Ran, Failed
         // Until everything that was under way has its answer: nobody is still waiting who has asked before.
         scene.progress(20, LIMIT).await?;
         scene.past(moment, LIMIT).await?;
+        // What others do while a copy is looked at says nothing about it, and makes looking longer each time.
+        let workers = load.stop().await?;
         let before = scene.history.at(moment);
         if cut % 2 == 1 {
             tear(&copy.join("hallpass.sqlite-wal"))?;
@@ -56,6 +58,7 @@ pub(super) async fn run(setup: &Setup, mut report: Report) -> Result<Ran, Failed
         refuse(&violations)?;
         require(!found.active.is_empty(), || "there was no load".to_owned())?;
         after.kill()?;
+        load = workers.start();
     }
     load.stop().await?;
     report.figure("copies in the middle of the load", cuts);
