@@ -6,6 +6,11 @@ use crate::workspace;
 const CODE: usize = 600;
 /// A file of tests fails above this many lines.
 const TESTS: usize = 800;
+/// Programs that promise to be short.
+const SHORT: &[(&str, usize)] = &[
+    ("examples/minimal/src/main.rs", 60),
+    ("examples/axum-app/src/main.rs", 99),
+];
 
 /// Files that are too long.
 pub(crate) fn problems() -> Result<Vec<String>, String> {
@@ -19,6 +24,12 @@ pub(crate) fn problems() -> Result<Vec<String>, String> {
             (code_lines(&text), CODE)
         };
         if lines > limit {
+            problems.push(format!("{file}: {lines} lines, at most {limit}"));
+        }
+    }
+    for (file, limit) in SHORT {
+        let lines = workspace::read(file)?.lines().count();
+        if lines > *limit {
             problems.push(format!("{file}: {lines} lines, at most {limit}"));
         }
     }

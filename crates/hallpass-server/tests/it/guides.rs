@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::dashboard::person::{Person, location};
 use crate::process::{Folder, Serving};
 
 /// Blocks of code of a guide: their language and their text.
@@ -301,4 +302,96 @@ fn the_guide_to_moving_in_works_as_it_is_written() {
         counts.push(counted(&run(&folder, &line), "users"));
     }
     assert!(counts[0] > 1000 && counts[0] == counts[1], "{counts:?}");
+}
+
+/// The page that asks alice to sign in, and whether it takes her password.
+fn signs_in_on_a_page(server: &Serving, password: &str) -> (String, bool) {
+    let mut alice = Person::default();
+    let asked = alice.get(
+        server,
+        "/authorize?client_id=shop&response_type=code&scope=openid&redirect_uri=http%3A%2F%2Flocalhost%3A8080%2Fcallback\
+         &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256",
+    );
+    assert_eq!(asked.status, 303, "{}", asked.body);
+    let page = location(server, &asked);
+    let shown = alice.get(server, &page).body;
+    let form = [("username", "alice"), ("password", password)];
+    (shown, alice.post(server, &page, &form).status == 303)
+}
+
+/// From the first page of the book to the second: somebody signs in at an application, then on a page with another look, then on
+/// one of the reader's own. All as it stands there.
+#[test]
+fn the_way_to_a_login_page_of_ones_own_works_as_it_is_written() {
+    let first = include_str!("../../../../docs/start/first-client.md");
+    let own = include_str!("../../../../docs/start/login-page.md");
+    let folder = Folder::new();
+    let mut told = Vec::new();
+    for (language, text) in blocks(first) {
+        let lines = text.lines().filter(|_| language == "sh");
+        for line in lines.filter_map(|line| line.strip_prefix("./target/release/hallpass ")) {
+            let words = words(line);
+            let arguments: Vec<&str> = words.iter().map(String::as_str).collect();
+            told.push(folder.json(&[&arguments[..], &["--json"]].concat()));
+        }
+    }
+    assert_eq!(told.len(), 2, "somebody, and an application: {told:?}");
+    let password = told[0]["password"].as_str().unwrap().to_owned();
+    assert!(
+        told[1]["client_secret"]
+            .as_str()
+            .unwrap()
+            .starts_with("hpk_")
+    );
+    let server = Serving::start(&folder, &[]);
+    let (shown, signed_in) = signs_in_on_a_page(&server, &password);
+    assert!(shown.contains("Sign in") && signed_in, "{shown}");
+    assert!(!signs_in_on_a_page(&server, "another").1);
+    drop(server);
+
+    let blocks = blocks(own);
+    let all = |wanted: &str| {
+        let found = blocks.iter().filter(|(language, _)| *language == wanted);
+        found.map(|(_, text)| text.clone()).collect::<Vec<String>>()
+    };
+    let (settings, pages) = (all("toml"), all("html"));
+    assert_eq!((settings.len(), pages.len()), (2, 1));
+    folder.write("hallpass.toml", &settings[0]);
+    assert!(
+        folder
+            .run(&["--config", "hallpass.toml", "config", "check"])
+            .status
+            .success()
+    );
+    let server = Serving::start(&folder, &["--config", "hallpass.toml"]);
+    let (shown, signed_in) = signs_in_on_a_page(&server, &password);
+    assert!(
+        shown.contains("Welcome to the shop") && signed_in,
+        "{shown}"
+    );
+    drop(server);
+
+    folder.write("hallpass.toml", &settings[1]);
+    std::fs::create_dir(folder.0.join("templates")).unwrap();
+    folder.write("templates/sign_in.html", &pages[0]);
+    let server = Serving::start(&folder, &["--config", "hallpass.toml"]);
+    let (shown, signed_in) = signs_in_on_a_page(&server, &password);
+    assert!(
+        shown.contains("<h1>Hello!</h1>") && shown.contains("My shop"),
+        "{shown}"
+    );
+    assert!(signed_in);
+    let (_, signed_in) = signs_in_on_a_page(&server, "another");
+    assert!(!signed_in);
+    drop(server);
+
+    // "A template that is broken ends the start with file and line."
+    folder.write(
+        "templates/sign_in.html",
+        &pages[0].replace("{% endblock %}", "{% endblok %}"),
+    );
+    let output = folder.run(&["--config", "hallpass.toml", "serve"]);
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("sign_in.html"), "{said}");
 }
