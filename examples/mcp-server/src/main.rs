@@ -1,18 +1,20 @@
 //! An MCP server with the authorization that its clients expect: they find the resource's metadata by the challenge, the
 //! authorization server by the metadata, register themselves or are known by the URL of their document, and come back with a
-//! token for this server alone.
+//! token for this server alone, bound to a key of theirs if they have one. A tool that needs more says so when it is called.
 
 use std::{error::Error, net::SocketAddr, sync::Arc};
 
-use axum::{Extension, Json, Router, body::Bytes, http::Request, routing::get, routing::post};
+use axum::extract::{Request as Asked, State};
+use axum::http::{HeaderMap, Request, StatusCode};
+use axum::{Json, Router, body::Bytes, routing::get, routing::post};
 use hallpass::accounts::{BuiltinAccounts, NewUser};
+use hallpass::fetch::{Guard, Settings};
 use hallpass::jose::JwsAlgorithm;
 use hallpass::pages::{BuiltinPages, Pages};
 use hallpass::policy::{Policy, Resource, ScopeSpec, TokenFormat};
 use hallpass::ports::ClientSpec;
 use hallpass::store::{MemoryStore, Store};
 use hallpass::{Issuer, MasterKey, Provider, Secret, Site};
-use hallpass_resource::AccessToken;
 use hallpass_resource::{BoxFuture, Demand, Http, HttpError, Outgoing, Received, ResourceServer};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
@@ -42,32 +44,51 @@ impl Http for Web {
 }
 
 // [mcp]
-/// The one tool: it greets whoever the token stands for.
-async fn answer(Extension(token): Extension<AccessToken>, Json(call): Json<Value>) -> Json<Value> {
-    let result = match call["method"].as_str() {
-        Some("initialize") => json!({"protocolVersion": "2025-06-18", "capabilities": {"tools": {}},
+/// What a call demands. A client that lacks a scope is told which to ask for, with those that it has.
+fn demand(call: &Value) -> Demand {
+    match (call["method"].as_str(), call["params"]["name"].as_str()) {
+        (Some("tools/call"), Some("remember")) => Demand::scope("greet remember"),
+        _ => Demand::scope("greet"),
+    }
+}
+
+/// The tools: one greets whoever the token stands for, the other remembers them.
+async fn answer(
+    State(server): State<ResourceServer>,
+    asked: Asked,
+) -> Result<Json<Value>, (StatusCode, HeaderMap)> {
+    let (head, body) = asked.into_parts();
+    let body = axum::body::to_bytes(body, 65_536).await.unwrap_or_default();
+    let call: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let token = server.check(&head, &demand(&call)).await;
+    let token = token.map_err(|rejected| (rejected.status, rejected.headers))?;
+    let said = |text: String| json!({"content": [{"type": "text", "text": text}]});
+    let result = match (call["method"].as_str(), call["params"]["name"].as_str()) {
+        (Some("initialize"), _) => json!({"protocolVersion": "2025-06-18", "capabilities": {"tools": {}},
             "serverInfo": {"name": "greeter", "version": "1.0.0"}}),
-        Some("tools/list") => json!({"tools": [{"name": "greet", "inputSchema": {"type": "object"}}]}),
-        Some("tools/call") => {
-            json!({"content": [{"type": "text", "text": format!("Hello, {}", token.subject)}]})
-        }
+        (Some("tools/list"), _) => json!({"tools": [
+            {"name": "greet", "inputSchema": {"type": "object"}},
+            {"name": "remember", "inputSchema": {"type": "object"}}]}),
+        (Some("tools/call"), Some("greet")) => said(format!("Hello, {}", token.subject)),
+        (Some("tools/call"), Some("remember")) => said(format!("{} it is", token.subject)),
         _ => {
             let error = json!({"code": -32601, "message": "there is no such method"});
-            return Json(json!({"jsonrpc": "2.0", "id": call["id"], "error": error}));
+            return Ok(Json(json!({"jsonrpc": "2.0", "id": call["id"], "error": error})));
         }
     };
-    Json(json!({"jsonrpc": "2.0", "id": call["id"], "result": result}))
+    Ok(Json(json!({"jsonrpc": "2.0", "id": call["id"], "result": result})))
 }
 
 fn mcp(issuer: &str, resource: &str) -> Fallible<Router> {
     let web = Client::builder(TokioExecutor::new()).build_http();
-    let server = ResourceServer::builder(issuer, resource).scope("greet").build(Arc::new(Web(web)))?;
+    let server = ResourceServer::builder(issuer, resource);
+    let server = server.scope("greet").scope("remember").build(Arc::new(Web(web)))?;
     let (path, document) = (server.metadata_path(), server.metadata().to_string());
     let json = [("content-type", "application/json")];
     Ok(Router::new()
         .route("/mcp", post(answer))
-        .layer(server.layer(Demand::scope("greet")))
-        .route(&path, get(move || async move { (json, document) })))
+        .route(&path, get(move || async move { (json, document) }))
+        .with_state(server))
 }
 // [/mcp]
 
@@ -84,6 +105,8 @@ async fn provider(address: &str, change: impl FnOnce(&mut Policy)) -> Fallible<S
         .interaction(Arc::new(pages.clone()), "main")
         .await?
         .client(ClientSpec::public("app", "http://127.0.0.1:7777/callback"))
+        // The way out, to the documents that describe clients: public addresses alone.
+        .fetcher(Arc::new(Guard::new(Settings::default())?))
         .policy(change)
         .build()
         .await?;
@@ -103,15 +126,15 @@ async fn main() -> Fallible<()> {
     let resource = format!("{address}/mcp");
     // [policy]
     let site = provider(&address, |policy| {
-        // Whoever comes may register. To take clients by their documents, too, the provider needs a way out to the network:
-        // Builder::fetcher, and policy.client_documents.enabled.
+        // Clients are described by the document at their identifier, or register themselves: whoever comes may.
+        policy.client_documents.enabled = true;
         policy.registration.enabled = true;
         policy.registration.open = true;
-        policy.scopes.push(ScopeSpec::new("greet"));
+        policy.scopes.extend([ScopeSpec::new("greet"), ScopeSpec::new("remember")]);
         policy.resources.push(Resource {
             identifier: resource.clone(),
             name: Some("Greeter".into()),
-            scopes: vec!["greet".into()],
+            scopes: vec!["greet".into(), "remember".into()],
             format: TokenFormat::Jwt(JwsAlgorithm::ES256),
             access_token_lifetime: None,
         });

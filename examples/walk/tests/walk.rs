@@ -301,8 +301,12 @@ fn a_bank_gets_a_token_that_is_bound_to_its_key_from_a_request_that_it_pushed() 
 
 /// A proof of possession (RFC 9449).
 fn proof(key: &SigningKey, url: &str, token: Option<&str>, number: u32) -> String {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     let method = if token.is_some() { "GET" } else { "POST" };
+    proof_of(key, method, url, token, number)
+}
+
+fn proof_of(key: &SigningKey, method: &str, url: &str, token: Option<&str>, number: u32) -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     let mut claims = json!({"jti": format!("proof-{now}-{number}"), "htm": method, "htu": url, "iat": now});
     if let Some(token) = token {
         claims["ath"] = json!(base64url::encode(hallpass::types::sha256(token.as_bytes())));
@@ -356,54 +360,160 @@ fn an_api_takes_a_token_with_the_key_that_it_is_bound_to_and_no_other() {
     }
 }
 
+/// An MCP client that has found its way from the challenge to where it asks for tokens.
+struct McpClient<'e> {
+    browser: Browser,
+    example: &'e Example,
+    id: String,
+    resource: String,
+    /// Pages were signed in on before.
+    known: bool,
+}
+
+const JSON: (&str, &str) = ("Content-Type", "application/json");
+
+fn call(method: &str, tool: &str) -> String {
+    json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": {"name": tool}}).to_string()
+}
+
+/// What a challenge says under a name.
+fn said(challenge: &str, name: &str) -> String {
+    let (_, rest) =
+        challenge.split_once(&format!("{name}=\"")).unwrap_or_else(|| panic!("{name}: {challenge}"));
+    rest.split('"').next().unwrap().to_owned()
+}
+
+impl<'e> McpClient<'e> {
+    fn find(example: &'e Example) -> Self {
+        let mut browser = example.browser();
+        let challenge = browser.send("POST", "/mcp", &[JSON], &call("initialize", ""));
+        assert_eq!(challenge.status, 401);
+        let challenge = challenge.header("www-authenticate").unwrap().to_owned();
+        let document = browser.get(&said(&challenge, "resource_metadata")).json();
+        assert_eq!(document["scopes_supported"], json!(["greet", "remember"]));
+        let server = document["authorization_servers"][0].as_str().unwrap().to_owned();
+        let metadata = browser.get("/.well-known/oauth-authorization-server").json();
+        assert_eq!(metadata["issuer"], server);
+        assert_eq!(metadata["code_challenge_methods_supported"], json!(["S256"]));
+        assert_eq!(metadata["client_id_metadata_document_supported"], json!(true));
+        let wanted = json!({"client_name": "Inspector", "redirect_uris": [walk::REDIRECT],
+            "token_endpoint_auth_method": "none", "grant_types": ["authorization_code", "refresh_token"]});
+        let endpoint = metadata["registration_endpoint"].as_str().expect("whoever comes may register");
+        let registered = browser.send("POST", endpoint, &[JSON], &wanted.to_string());
+        assert_eq!(registered.status, 201, "{registered:?}");
+        let id = registered.json()["client_id"].as_str().unwrap().to_owned();
+        let resource = document["resource"].as_str().unwrap().to_owned();
+        Self { browser, example, id, resource, known: false }
+    }
+
+    /// Tokens for these scopes, bound to a key or not.
+    fn tokens(&mut self, scope: &str, key: Option<(&SigningKey, u32)>) -> serde_json::Value {
+        let asked = request("/authorize", scope, &format!("&resource={}", encode(&self.resource)));
+        let asked = asked.replace("client_id=app", &format!("client_id={}", self.id));
+        let mut page = self.browser.get(&asked).location().to_owned();
+        if !self.known {
+            let form = [("username", "alice"), ("password", "wonderland-1865")];
+            page = self.browser.post(&page, &form).location().to_owned();
+            self.known = true;
+        }
+        let boxes: Vec<String> = scope.split(' ').map(|scope| format!("scope.{scope}")).collect();
+        let mut form = vec![("decision", "allow")];
+        form.extend(boxes.iter().map(|name| (name.as_str(), "on")));
+        let code = parameter(self.browser.post(&page, &form).location(), "code");
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("client_id", self.id.as_str()),
+            ("redirect_uri", walk::REDIRECT),
+            ("code_verifier", walk::VERIFIER),
+            ("resource", &self.resource),
+            ("code", &code),
+        ];
+        let url = format!("{}/token", self.example.address);
+        let dpop = key.map(|(key, number)| proof(key, &url, None, number));
+        let headers: Vec<(&str, &str)> = dpop.iter().map(|proof| ("DPoP", proof.as_str())).collect();
+        self.browser.post_with("/token", &form, &headers).json()
+    }
+
+    fn call(&mut self, authorization: &str, method: &str, tool: &str) -> walk::Answer {
+        let headers = [JSON, ("Authorization", authorization)];
+        self.browser.send("POST", "/mcp", &headers, &call(method, tool))
+    }
+}
+
 #[test]
 fn an_mcp_client_finds_its_way_from_the_challenge_to_the_tool() {
     let example = Example::start("mcp-server");
-    let mut browser = example.browser();
-    let call = |method: &str| json!({"jsonrpc": "2.0", "id": 1, "method": method}).to_string();
-    let json_type = ("Content-Type", "application/json");
-    let challenge = browser.send("POST", "/mcp", &[json_type], &call("initialize"));
-    assert_eq!(challenge.status, 401);
-    let challenge = challenge.header("www-authenticate").unwrap().to_owned();
-    let (_, place) = challenge.split_once("resource_metadata=\"").unwrap();
-    let document = browser.get(place.split('"').next().unwrap()).json();
-    let server = document["authorization_servers"][0].as_str().unwrap().to_owned();
-    let metadata = browser.get("/.well-known/oauth-authorization-server").json();
-    assert_eq!(metadata["issuer"], server);
-    assert_eq!(metadata["code_challenge_methods_supported"], json!(["S256"]));
-    let wanted = json!({"client_name": "Inspector", "redirect_uris": [walk::REDIRECT],
-        "token_endpoint_auth_method": "none", "grant_types": ["authorization_code", "refresh_token"]});
-    let endpoint = metadata["registration_endpoint"].as_str().expect("whoever comes may register");
-    let registered = browser.send("POST", endpoint, &[json_type], &wanted.to_string());
-    assert_eq!(registered.status, 201, "{registered:?}");
-    let id = registered.json()["client_id"].as_str().unwrap().to_owned();
-    let resource = document["resource"].as_str().unwrap();
-    let asked = request("/authorize", "greet", &format!("&resource={}", encode(resource)));
-    let page = browser.get(&asked.replace("client_id=app", &format!("client_id={id}")));
-    let page = page.location().to_owned();
-    let consent = browser.post(&page, &[("username", "alice"), ("password", "wonderland-1865")]);
-    let consent = consent.location().to_owned();
-    let answer = browser.post(&consent, &[("decision", "allow"), ("scope.greet", "on")]);
-    let code = parameter(answer.location(), "code");
-    let form = [
-        ("grant_type", "authorization_code"),
-        ("client_id", &id),
-        ("redirect_uri", walk::REDIRECT),
-        ("code_verifier", walk::VERIFIER),
-        ("resource", resource),
-        ("code", &code),
-    ];
-    let tokens = browser.post("/token", &form).json();
+    let mut client = McpClient::find(&example);
+    let tokens = client.tokens("greet", None);
     let bearer = format!("Bearer {}", tokens["access_token"].as_str().unwrap());
-    let headers = [json_type, ("Authorization", bearer.as_str())];
-    let tools = browser.send("POST", "/mcp", &headers, &call("tools/list")).json();
+    let tools = client.call(&bearer, "tools/list", "").json();
     assert_eq!(tools["result"]["tools"][0]["name"], "greet");
-    let greeting = browser.send("POST", "/mcp", &headers, &call("tools/call")).json();
+    let greeting = client.call(&bearer, "tools/call", "greet").json();
     assert!(greeting["result"]["content"][0]["text"].as_str().unwrap().starts_with("Hello, "));
-    let unknown = browser.send("POST", "/mcp", &headers, &call("resources/list")).json();
+    let unknown = client.call(&bearer, "resources/list", "").json();
     assert_eq!(unknown["error"]["code"], -32601);
     // A token for the provider itself is none for the server.
-    let form = [("grant_type", "refresh_token"), ("client_id", &id), ("refresh_token", "nonsense")];
-    assert_eq!(browser.post("/token", &form).json()["error"], "invalid_grant");
-    assert_eq!(browser.send("POST", "/mcp", &[json_type, ("Authorization", "Bearer x")], "{}").status, 401);
+    let id = client.id.clone();
+    let form = [("grant_type", "refresh_token"), ("client_id", id.as_str()), ("refresh_token", "nonsense")];
+    assert_eq!(client.browser.post("/token", &form).json()["error"], "invalid_grant");
+    assert_eq!(client.call("Bearer x", "tools/list", "").status, 401);
+}
+
+#[test]
+fn an_mcp_tool_that_needs_more_says_what_to_ask_for() {
+    // AS-10
+    let example = Example::start("mcp-server");
+    let mut client = McpClient::find(&example);
+    let tokens = client.tokens("greet", None);
+    let bearer = format!("Bearer {}", tokens["access_token"].as_str().unwrap());
+    let refused = client.call(&bearer, "tools/call", "remember");
+    assert_eq!(refused.status, 403, "{refused:?}");
+    let challenge = refused.header("www-authenticate").unwrap().to_owned();
+    assert_eq!(said(&challenge, "error"), "insufficient_scope");
+    let scope = said(&challenge, "scope");
+    assert_eq!(scope, "greet remember", "what it has is not lost");
+    let more = client.tokens(&scope, None);
+    assert_eq!(claims(more["access_token"].as_str().unwrap())["scope"], scope.as_str());
+    let bearer = format!("Bearer {}", more["access_token"].as_str().unwrap());
+    let done = client.call(&bearer, "tools/call", "remember").json();
+    assert!(done["result"]["content"][0]["text"].as_str().unwrap().ends_with(" it is"));
+}
+
+#[test]
+fn an_mcp_client_may_have_its_token_bound_to_its_key() {
+    let example = Example::start("mcp-server");
+    let mut client = McpClient::find(&example);
+    let (key, other) = (walk::key(), walk::key());
+    let tokens = client.tokens("greet", Some((&key, 1)));
+    assert_eq!(tokens["token_type"], "DPoP", "{tokens}");
+    let token = tokens["access_token"].as_str().unwrap().to_owned();
+    let resource = client.resource.clone();
+    let mut ask = |scheme: &str, proof: Option<&str>| {
+        let authorization = format!("{scheme} {token}");
+        let mut headers = vec![JSON, ("Authorization", authorization.as_str())];
+        headers.extend(proof.map(|proof| ("DPoP", proof)));
+        client.browser.send("POST", "/mcp", &headers, &call("tools/call", "greet")).status
+    };
+    let good = proof_of(&key, "POST", &resource, Some(&token), 2);
+    assert_eq!(ask("DPoP", Some(&good)), 200);
+    assert_eq!(ask("DPoP", Some(&good)), 401, "a proof is good once");
+    assert_eq!(ask("Bearer", None), 401);
+    assert_eq!(ask("DPoP", None), 401);
+    let foreign = proof_of(&other, "POST", &resource, Some(&token), 3);
+    assert_eq!(ask("DPoP", Some(&foreign)), 401);
+    let get = proof_of(&key, "GET", &resource, Some(&token), 4);
+    assert_eq!(ask("DPoP", Some(&get)), 401);
+}
+
+#[test]
+fn an_mcp_client_of_a_document_on_this_machine_is_none() {
+    // CI-03
+    let example = Example::start("mcp-server");
+    let mut browser = example.browser();
+    for id in ["https://127.0.0.1/client.json", "https://localhost/client.json", "https://[::1]/client.json"]
+    {
+        let asked = request("/authorize", "greet", "");
+        let answer = browser.get(&asked.replace("client_id=app", &format!("client_id={}", encode(id))));
+        assert!(answer.status == 400 && answer.header("location").is_none(), "{id}: {answer:?}");
+    }
 }
