@@ -7,7 +7,10 @@ use std::{
 
 use serde_json::Value;
 
-use crate::workspace;
+use crate::{
+    minimal::{compatible, versions},
+    workspace,
+};
 
 /// Our crates, from the ground up, and which of our crates each may use.
 const DIRECTIONS: &[(&str, &[&str])] = &[
@@ -203,7 +206,30 @@ pub(crate) fn problems() -> Result<Vec<String>, String> {
             problems.push(format!("hallpass-core reaches {reached}"));
         }
     }
+    problems.extend(out_of_step(
+        &workspace::read("Cargo.lock")?,
+        &workspace::read("examples/Cargo.lock")?,
+    ));
     Ok(problems)
+}
+
+/// Versions that the examples have and we have not, though ours would do: everything that stands on one of those is built twice.
+fn out_of_step(ours: &str, examples: &str) -> Vec<String> {
+    let (ours, examples) = (versions(ours), versions(examples));
+    let mut problems = Vec::new();
+    for (name, there) in examples {
+        for version in there {
+            let mut same = ours.get(&name).into_iter().flatten();
+            let other = same.find(|own| compatible(own) == compatible(&version));
+            if let Some(own) = other.filter(|own| **own != version) {
+                let own = own.split('+').next().unwrap_or(own);
+                problems.push(format!(
+                    "examples/Cargo.lock has another {name}: `cargo update --manifest-path examples/Cargo.toml --package {name}@{version} --precise {own}`"
+                ));
+            }
+        }
+    }
+    problems
 }
 
 /// Every package in the normal dependency tree of a package.
@@ -282,4 +308,24 @@ fn text(value: &Value, name: &str) -> String {
         .and_then(Value::as_str)
         .unwrap_or_default()
         .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_examples_have_the_versions_that_we_have() {
+        let lock = |a: &str| format!("[[package]]\nname = \"a\"\nversion = \"{a}\"\n");
+        assert!(out_of_step(&lock("1.4.0"), &lock("1.4.0")).is_empty());
+        assert!(out_of_step(&lock("1.4.0"), &lock("2.0.0")).is_empty());
+        assert!(out_of_step("", &lock("2.0.0")).is_empty());
+        for (ours, theirs) in [("1.4.0", "1.5.0"), ("1.4.0", "1.3.9"), ("0.3.1", "0.3.2")] {
+            let told = out_of_step(&lock(ours), &lock(theirs));
+            assert!(
+                told.len() == 1 && told[0].contains(&format!("a@{theirs} --precise {ours}")),
+                "{told:?}"
+            );
+        }
+    }
 }

@@ -106,7 +106,7 @@ fn lower(
 }
 
 /// The numbers that must be the same for one version to do in another's place.
-fn compatible(version: &str) -> Vec<&str> {
+pub(crate) fn compatible(version: &str) -> Vec<&str> {
     let mut out = Vec::new();
     for number in version.split('.') {
         out.push(number);
@@ -147,7 +147,7 @@ fn cargo(tree: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Result<
 }
 
 /// The versions of each crate in a lock file.
-fn versions(lock: &str) -> BTreeMap<String, Vec<String>> {
+pub(crate) fn versions(lock: &str) -> BTreeMap<String, Vec<String>> {
     let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut name = "";
     let value = |line: &'_ str| {
