@@ -65,6 +65,8 @@ pub enum Work {
     Code,
     /// The same with a pushed request (RFC 9126), assertions of the client (RFC 7523) and tokens bound to a key (RFC 9449).
     CodeParDpopPrivateKeyJwt,
+    /// The same with the thumbprint of the key in place of the proof when the request is pushed (RFC 9449 §10.1).
+    CodeParDpopJkt,
 }
 
 impl Job {

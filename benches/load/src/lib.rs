@@ -3,10 +3,11 @@
 //!
 //! [`run`] repeats one kind of [`Work`] on a number of open connections and counts how often it
 //! succeeded, how long each step took and how often something went wrong. [`limit`] serves the
-//! least that a token endpoint must do, to compare with.
+//! least that a token endpoint must do, and [`floor`] does the least of a flow whose client signs, to compare with.
 
 pub mod browser;
 mod counted;
+pub mod floor;
 pub mod flow;
 pub mod histogram;
 pub mod html;

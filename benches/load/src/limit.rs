@@ -9,8 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _,
-    ParsedPublicKey, RSA_PKCS1_SHA256, RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
 };
 use axum::Router;
 use axum::body::Bytes;
@@ -132,38 +131,6 @@ pub fn signatures_per_second(algorithm: Algorithm, duration: Duration) -> Result
             let _signature = std::hint::black_box(keys.sign(algorithm, &message)?);
         }
         count += 16.0;
-    }
-    Ok(count / started.elapsed().as_secs_f64())
-}
-
-/// How often one core makes the four verifications and the one signature of a code flow whose client signs (RFC 7523, RFC 9449), all
-/// ES256, with nothing around them. The client's key is held parsed; those of proofs come with each.
-///
-/// # Errors
-/// [`Unsigned`].
-pub fn signed_flows_per_second(duration: Duration) -> Result<f64, Unsigned> {
-    let keys = Keys::generate()?;
-    let message = [b'm'; 320];
-    let signature = keys.es256.sign(&keys.random, &message);
-    let signature = signature.map_err(|_| Unsigned)?;
-    let parse = || {
-        let point = keys.es256.public_key().as_ref();
-        ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).map_err(|_| Unsigned)
-    };
-    let held = parse()?;
-    let verify = |key: &ParsedPublicKey| {
-        key.verify_sig(std::hint::black_box(&message), signature.as_ref())
-            .map_err(|_| Unsigned)
-    };
-    let started = Instant::now();
-    let mut count = 0.0;
-    while started.elapsed() < duration {
-        for _ in 0..2 {
-            verify(&held)?;
-            verify(&parse()?)?;
-        }
-        let _signature = std::hint::black_box(keys.sign(Algorithm::Es256, &message)?);
-        count += 1.0;
     }
     Ok(count / started.elapsed().as_secs_f64())
 }
@@ -305,12 +272,6 @@ mod tests {
         assert!(TokenKind::Es256.fits(&token));
         let token = jwt(&keys, Algorithm::Rs256, "https://api.example").unwrap();
         assert!(TokenKind::Rs256.fits(&token));
-    }
-
-    #[test]
-    fn the_work_of_a_signed_flow_is_counted() {
-        let rate = signed_flows_per_second(Duration::from_millis(20)).unwrap();
-        assert!(rate > 1.0);
     }
 
     #[tokio::test]

@@ -6,9 +6,11 @@
 )]
 
 use std::error::Error;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use hallpass_load::floor::{self, AssertionAlgorithm, SignedFlow};
 use hallpass_load::limit::{self, Algorithm};
 use hallpass_load::{Job, run, sign_in};
 
@@ -17,7 +19,10 @@ usage: hallpass-load run        < JOB.json   measure, print what came out as JSO
        hallpass-load sign-in    < JOB.json   sign the job's browsers in, print their cookies
        hallpass-load limit PORT              serve the reference handlers on 127.0.0.1
        hallpass-load sign es256|rs256 SECONDS   signatures per second, with nothing around them
-       hallpass-load signed-flow SECONDS        the cryptography of flows whose client signs, per second, with nothing around it";
+       hallpass-load signed-flow es256|ps256 proof|jkt SECONDS [FOLDER]
+                                             the cryptography of flows whose client signs its assertions so, per second, with a
+                                             proof or a thumbprint in the pushed request, and with nothing around it; with a
+                                             folder the three commits of each are durable there";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -58,9 +63,26 @@ async fn command(arguments: &[&str]) -> Result<(), Box<dyn Error + Send + Sync>>
             let duration = Duration::try_from_secs_f64(seconds.parse()?)?;
             println!("{}", limit::signatures_per_second(algorithm, duration)?);
         }
-        ["signed-flow", seconds] => {
+        ["signed-flow", algorithm, named, seconds, folder @ ..] => {
+            let flow = SignedFlow {
+                assertions: match *algorithm {
+                    "es256" => AssertionAlgorithm::Es256,
+                    "ps256" => AssertionAlgorithm::Ps256,
+                    _ => return Err(USAGE.into()),
+                },
+                proof_at_push: match *named {
+                    "proof" => true,
+                    "jkt" => false,
+                    _ => return Err(USAGE.into()),
+                },
+                durable_in: match folder {
+                    [] => None,
+                    [folder] => Some(PathBuf::from(folder)),
+                    _ => return Err(USAGE.into()),
+                },
+            };
             let duration = Duration::try_from_secs_f64(seconds.parse()?)?;
-            println!("{}", limit::signed_flows_per_second(duration)?);
+            println!("{}", floor::signed_flows_per_second(&flow, duration)?);
         }
         _ => return Err(USAGE.into()),
     }

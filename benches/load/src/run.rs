@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
 use crate::browser::Cookie;
+use crate::flow::pushed_code::Named;
 use crate::flow::{self, Flow, Laps, Prepared};
 use crate::histogram::Histogram;
 use crate::http::{Authority, Connection, Failure};
@@ -125,7 +126,13 @@ pub(crate) async fn prepared<T: Take>(job: &Job, taker: T) -> Result<T::Answer, 
             taker.take(prepared).await
         }
         Work::CodeParDpopPrivateKeyJwt => {
-            let prepared = flow::pushed_code::prepare(&endpoints, job).await?;
+            let named = Named::ByProof;
+            let prepared = flow::pushed_code::prepare(&endpoints, job, named).await?;
+            taker.take(prepared).await
+        }
+        Work::CodeParDpopJkt => {
+            let named = Named::ByThumbprint;
+            let prepared = flow::pushed_code::prepare(&endpoints, job, named).await?;
             taker.take(prepared).await
         }
     }

@@ -20,24 +20,45 @@ pub struct PushedCode {
     client_id: String,
     assertions: Assertions,
     push: Template,
-    push_proofs: Proofs,
+    push_proofs: PushProofs,
     authorize: Template,
     token: Template,
     token_proofs: Proofs,
     seen: bool,
 }
 
+/// How a pushed request says which key its tokens will be bound to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "RFC 9449 §10.1 knows these two")]
+pub enum Named {
+    /// By a proof that the key is held.
+    ByProof,
+    /// By its thumbprint, as a parameter.
+    ByThumbprint,
+}
+
+#[derive(Clone, Debug)]
+enum PushProofs {
+    Proofs(Proofs),
+    /// The encoded parameter with its `&`.
+    Thumbprint(String),
+}
+
 /// Makes the flows of a job. Each browser goes through the flow once with its pages, so that nothing is left to consent to.
 ///
 /// # Errors
 /// Whatever keeps the browsers from getting tokens, such as a job whose client has no key.
-pub async fn prepare(endpoints: &Endpoints, job: &Job) -> Result<Prepared<PushedCode>, Failure> {
+pub async fn prepare(
+    endpoints: &Endpoints,
+    job: &Job,
+    named: Named,
+) -> Result<Prepared<PushedCode>, Failure> {
     let visitor = job.visitor.clone().unwrap_or_default();
     let url = parse(&endpoints.authorization_endpoint)?;
     let mut browsers = Vec::with_capacity(visitor.browsers.len());
     for cookies in visitor.browsers {
         let mut browser = Browser::new(&url, cookies)?;
-        let mut flow = PushedCode::new(endpoints, job, "")?;
+        let mut flow = PushedCode::new(endpoints, job, "", named)?;
         let mut connection = Connection::new(Authority::of(&url)?);
         let ticket = flow.request.ticket(None)?;
         let mut start = url.clone();
@@ -51,10 +72,15 @@ pub async fn prepare(endpoints: &Endpoints, job: &Job) -> Result<Prepared<Pushed
         flow.redeem(&mut connection, &ticket, &code).await?;
         browsers.push(browser);
     }
-    let mut flows = Vec::with_capacity(job.concurrency);
+    let mut flows: Vec<PushedCode> = Vec::with_capacity(job.concurrency);
     for browser in browsers.iter().cycle().take(job.concurrency) {
         let cookies = browser.cookie_header(url.path());
-        flows.push(PushedCode::new(endpoints, job, &cookies)?);
+        let mut flow = PushedCode::new(endpoints, job, &cookies, named)?;
+        match flows.first() {
+            Some(first) => flow.assertions.clone_from(&first.assertions),
+            None => flow.assertions.sign_ahead(ahead(job))?,
+        }
+        flows.push(flow);
     }
     let browsers = browsers.iter().map(|browser| browser.cookies().to_vec());
     Ok(Prepared {
@@ -65,7 +91,12 @@ pub async fn prepare(endpoints: &Endpoints, job: &Job) -> Result<Prepared<Pushed
 }
 
 impl PushedCode {
-    fn new(endpoints: &Endpoints, job: &Job, cookies: &str) -> Result<Self, Failure> {
+    fn new(
+        endpoints: &Endpoints,
+        job: &Job,
+        cookies: &str,
+        named: Named,
+    ) -> Result<Self, Failure> {
         let Client { client_id, key, .. } = client(job.client.as_ref())?;
         let Some(key) = key.clone() else {
             return Err(Failure::step("job", "the client has no key"));
@@ -79,7 +110,12 @@ impl PushedCode {
             client_id: client_id.clone(),
             assertions: Assertions::new(key, client_id.clone(), endpoints.issuer.clone()),
             push: Template::post_form(&parse(push)?, &accept),
-            push_proofs: Proofs::new(binding.clone(), push.clone()),
+            push_proofs: match named {
+                Named::ByProof => PushProofs::Proofs(Proofs::new(binding.clone(), push.clone())),
+                Named::ByThumbprint => {
+                    PushProofs::Thumbprint(format!("&dpop_jkt={}", binding.thumbprint()))
+                }
+            },
             authorize: Template::get(
                 &parse(&endpoints.authorization_endpoint)?,
                 &[("Accept", "text/html"), ("Cookie", cookies)],
@@ -97,9 +133,17 @@ impl PushedCode {
         ticket: &Ticket,
     ) -> Result<String, Failure> {
         let assertion = self.assertions.next()?;
-        let proof = self.push_proofs.next()?;
-        let body = format!("{}&{}", ticket.query, encode_form(signed(&assertion)));
-        let request = self.push.with_header_and_body((DPOP, &proof), &body);
+        let mut body = format!("{}&{}", ticket.query, encode_form(signed(&assertion)));
+        let request = match &self.push_proofs {
+            PushProofs::Proofs(proofs) => {
+                let proof = proofs.next()?;
+                self.push.with_header_and_body((DPOP, &proof), &body)
+            }
+            PushProofs::Thumbprint(parameter) => {
+                body.push_str(parameter);
+                self.push.with_body(&body)
+            }
+        };
         let response = connection.exchange(request).await?;
         let pushed: Option<Pushed<'_>> = serde_json::from_slice(response.body).ok();
         match (response.status, pushed) {
@@ -159,6 +203,16 @@ impl Flow for PushedCode {
     }
 }
 
+/// How many assertions a job can need: two for each flow.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a number of assertions, and no more than fit a minute"
+)]
+fn ahead(job: &Job) -> usize {
+    ((job.warmup_seconds + job.seconds) * MOST_PER_SECOND).clamp(0.0, MOST_AHEAD) as usize
+}
+
 /// The parameters that authenticate the client.
 fn signed(assertion: &str) -> [(&'static str, &str); 2] {
     [
@@ -180,5 +234,9 @@ struct Pushed<'a> {
 }
 
 const SCOPE: &str = "openid";
+/// More assertions than one core can take in a second.
+const MOST_PER_SECOND: f64 = 7_000.0;
+/// More are signed when they are needed: the first ones must still be good then.
+const MOST_AHEAD: f64 = 40_000.0;
 /// The header of proofs, and the type of tokens that are bound (RFC 9449 §5).
 const DPOP: &str = "DPoP";

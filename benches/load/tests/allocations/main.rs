@@ -18,6 +18,7 @@ mod process;
 
 use std::process::ExitCode;
 
+use hallpass_load::flow::pushed_code::Named;
 use hallpass_load::flow::{self, Flow, Laps, Prepared};
 use hallpass_load::http::{Authority, Connection};
 use hallpass_load::{Client, Job, TokenKind, Visitor, Work};
@@ -127,13 +128,14 @@ async fn all() -> Vec<(&'static str, Counted)> {
     keep(&mut job, &prepared);
     found.push(("refresh", count(&mut server, prepared).await));
     let keyed = with(&job, server.keyed());
-    let prepared = flow::pushed_code::prepare(&endpoints, &keyed)
-        .await
-        .unwrap();
-    found.push((
-        "code_par_dpop_private_key_jwt",
-        count(&mut server, prepared).await,
-    ));
+    for (name, named) in [
+        ("code_par_dpop_private_key_jwt", Named::ByProof),
+        ("code_par_dpop_jkt", Named::ByThumbprint),
+    ] {
+        let prepared = flow::pushed_code::prepare(&endpoints, &keyed, named);
+        let prepared = prepared.await.unwrap();
+        found.push((name, count(&mut server, prepared).await));
+    }
     found
 }
 
