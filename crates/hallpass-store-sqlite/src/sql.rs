@@ -98,6 +98,8 @@ statements! {
     SPEND_ONCE = "INSERT INTO once_keys (issuer, bucket, id) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
     SPEND_NEW_WAITING = "INSERT INTO waiting (issuer, bucket, id, record)
         VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+    TAKE_BACK_ONCE = "DELETE FROM once_keys WHERE issuer = ?1 AND bucket = ?2 AND id = ?3";
+    TAKE_BACK_NEW_WAITING = "DELETE FROM waiting WHERE issuer = ?1 AND bucket = ?2 AND id = ?3";
     SPEND_WAITING = "UPDATE waiting SET revision = ?5, record = ?6
         WHERE issuer = ?1 AND bucket = ?2 AND id = ?3 AND revision = ?4";
     CONSUME_WAITING = "DELETE FROM waiting WHERE issuer = ?1 AND bucket = ?2 AND id = ?3 AND revision = ?4";

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use crate::{
     admin::{self, AdminRow},
     credentials::{ChangeRow, CredentialRow},
-    sql::Expiring,
+    sql::{self, Expiring},
 };
 
 /// Work and where its outcome goes.
@@ -226,6 +226,35 @@ impl<K> From<Key<K>> for Place {
 }
 
 impl SpendRow {
+    /// The statement that takes it back within its transaction, where it has made a row and nothing else.
+    pub(crate) const fn taking_back(&self) -> Option<(&'static str, &Place)> {
+        match self {
+            Self::Once(place) => Some((sql::TAKE_BACK_ONCE, place)),
+            Self::NewWaiting(place, _) => Some((sql::TAKE_BACK_NEW_WAITING, place)),
+            Self::Standing(_)
+            | Self::Session(_)
+            | Self::SigningKeys(_)
+            | Self::IdleClient(..)
+            | Self::Code(_)
+            | Self::Refresh { .. }
+            | Self::Waiting { .. }
+            | Self::NewUser(_)
+            | Self::DeleteUser(..)
+            | Self::NewClient(_)
+            | Self::NewCredential(_)
+            | Self::Credential(_)
+            | Self::NewRegistration(_)
+            | Self::InitialAccess(_)
+            | Self::Admin(_)
+            | Self::Audit(..)
+            | Self::User { .. }
+            | Self::Root { .. }
+            | Self::Directory { .. }
+            | Self::Client { .. }
+            | Self::Delivery { .. } => None,
+        }
+    }
+
     /// Whether it changes anything, so that it must be undone when a later spend is too late.
     pub(crate) const fn changes(&self) -> bool {
         match self {

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,7 +17,7 @@ use tokio::sync::Notify;
 use super::{load, own_issuer};
 use crate::app::{Hallpass, endpoint_names};
 use crate::cli;
-use crate::config::Config;
+use crate::config::{Config, Seconds};
 use crate::data_folder::Purpose;
 use crate::demo::Demo;
 use crate::events::Telling;
@@ -102,6 +103,35 @@ struct Started {
     provider: Provider,
     issuers: Issuers,
     app: Site,
+    jobs: Jobs,
+}
+
+/// What a server does by itself. Made where the stack does not stay, since it is large until it lies on the heap.
+struct Jobs {
+    /// Whether the store answered when it was last asked.
+    healthy: Arc<AtomicBool>,
+    /// Of the configuration's issuer. It ends when the process must.
+    own: Job,
+    /// Of all others.
+    others: Job,
+}
+
+type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Jobs {
+    fn new(provider: Provider, issuers: Issuers, rotation: Seconds) -> Self {
+        let healthy = Arc::new(AtomicBool::new(true));
+        Self {
+            own: Box::pin(jobs::run(
+                provider,
+                rotation,
+                Arc::clone(&healthy),
+                issuers.keys_hinted(),
+            )),
+            others: Box::pin(issuers::jobs::run(issuers, rotation)),
+            healthy,
+        }
+    }
 }
 
 async fn start(
@@ -205,7 +235,9 @@ async fn start(
     };
     ready.announce(output)?;
     tracing::info!(issuer = issuer.as_str(), listen = %address, "ready");
+    let jobs = Jobs::new(provider.clone(), issuers.clone(), config.keys.rotation);
     Ok(Started {
+        jobs,
         config,
         issuer,
         shutdown,
@@ -231,16 +263,13 @@ impl Started {
             provider,
             issuers,
             app,
+            jobs,
         } = *self;
-        let healthy = Arc::new(AtomicBool::new(true));
-        let rotation = config.keys.rotation;
-        let own = jobs::run(
-            provider.clone(),
-            rotation,
-            Arc::clone(&healthy),
-            issuers.keys_hinted(),
-        );
-        let others = issuers::jobs::run(issuers.clone(), rotation);
+        let Jobs {
+            healthy,
+            own,
+            others,
+        } = jobs;
         let ended = Arc::new(Notify::new());
         let end = Arc::clone(&ended);
         let jobs = tokio::spawn(async move {

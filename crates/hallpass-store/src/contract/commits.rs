@@ -4,7 +4,7 @@ use hallpass_types::{Code, Key, Once, Session};
 
 use super::{
     Trial,
-    sample::{NOW, client, code, grant, grant_id, key, session, token_id, user},
+    sample::{NOW, client, code, grant, grant_id, key, session, token_id, user, waiting},
 };
 use crate::{Commit, Committed, Spend, StoreError, Write};
 
@@ -119,6 +119,34 @@ pub async fn earlier_spends_are_taken_back(t: Trial) {
         Some(changed.clone())
     );
     assert!(s.user_by_name(issuer, "here").await.unwrap().is_none());
+}
+
+/// What is only made is taken back, too, where nothing else happens beside it; what was there before stays.
+pub async fn new_rows_are_taken_back_and_older_ones_stay(t: Trial) {
+    let issuer = t.issuer().await;
+    let once = |name: &str| Spend::Once(key(name));
+    let new = |name: &str| Spend::NewWaiting(key(name), Box::new(waiting(name)));
+    assert_eq!(t.spend(once("old")).await, Committed::Done);
+    assert_eq!(t.spend(new("older")).await, Committed::Done);
+    for (spends, index) in [
+        (vec![once("a"), new("w"), once("b"), once("old")], 3),
+        (vec![new("w"), once("a"), new("older")], 2),
+        (vec![once("a"), once("a")], 1),
+        (vec![once("b"), new("older"), once("old")], 1),
+    ] {
+        let label = format!("{spends:?}");
+        let end = t.commit(spends, Vec::new()).await;
+        assert_eq!(end, Committed::TooLate(index), "{label}");
+        assert!(
+            t.store.waiting(issuer, key("w")).await.unwrap().is_none(),
+            "{label}"
+        );
+        let older = t.store.waiting(issuer, key("older")).await.unwrap();
+        assert_eq!(older.unwrap().record, waiting("older"), "{label}");
+        assert_eq!(t.spend(once("old")).await, Committed::TooLate(0), "{label}");
+    }
+    let all = vec![once("a"), once("b"), new("w")];
+    assert_eq!(t.commit(all, Vec::new()).await, Committed::Done);
 }
 
 /// A commit that ends in an error spends and writes nothing either.

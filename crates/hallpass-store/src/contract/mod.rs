@@ -135,6 +135,7 @@ macro_rules! contract_cases {
             commits::the_first_spend_that_is_too_late_is_named,
             commits::nothing_is_written_when_a_spend_is_too_late,
             commits::earlier_spends_are_taken_back,
+            commits::new_rows_are_taken_back_and_older_ones_stay,
             commits::nothing_is_written_when_a_write_fails,
             commits::spends_and_writes_see_earlier_ones,
             commits::an_empty_commit_is_done,
