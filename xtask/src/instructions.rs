@@ -147,9 +147,13 @@ fn plan(row: Row) -> Plan {
     let together = match row {
         Row::Discovery | Row::Jwks | Row::ClientCredentialsSealed => 200,
         Row::ClientCredentialsEs256 | Row::Introspection | Row::Userinfo => 100,
-        Row::ClientCredentialsRs256 | Row::Refresh | Row::Code | Row::CodeParDpopPrivateKeyJwt => {
-            20
-        }
+        Row::ClientCredentialsRs256
+        | Row::Refresh
+        | Row::Code
+        | Row::CodeParDpopPrivateKeyJwt
+        | Row::CodeParDpopPs256
+        | Row::CodeParDpopJkt
+        | Row::CodeParDpopJktPs256 => 20,
     };
     Plan {
         first: 20,

@@ -316,7 +316,11 @@ mod tests {
     fn a_signature_of_another_message_does_not_pass_for_work() {
         let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
         let mut signed = Signed::es256(&key).unwrap();
-        signed.bytes = key.sign(&SystemRandom::new(), b"m").unwrap().as_ref().to_vec();
+        signed.bytes = key
+            .sign(&SystemRandom::new(), b"m")
+            .unwrap()
+            .as_ref()
+            .to_vec();
         assert!(signed.verify().is_err());
         assert!(signed.verify_as_it_comes().is_err());
     }

@@ -277,7 +277,14 @@ mod tests {
 
     #[test]
     fn a_text_that_is_no_key_is_refused() {
-        for text in [r#""""#, r#""AAAA""#, r#""!""#, r#""ES256.AAAA""#, r#""none.AAAA""#, "1"] {
+        for text in [
+            r#""""#,
+            r#""AAAA""#,
+            r#""!""#,
+            r#""ES256.AAAA""#,
+            r#""none.AAAA""#,
+            "1",
+        ] {
             assert!(serde_json::from_str::<ClientKey>(text).is_err(), "{text}");
         }
     }

@@ -12,13 +12,14 @@ use serde::de::DeserializeOwned;
 use super::Result;
 use super::budget;
 use super::build::Built;
+use super::keyed::KeyedClients;
 use super::options::Options;
 use super::peers::{SIGNED, versions};
 use super::report::{Figures, LeftOut, Memory, Report};
 use super::running::{Demo, Running};
 use super::start;
 use super::target::{GENERATOR_CORE, Recipe, SERVER_CORE, Target, can_pin, has_postgres, pinned};
-use super::work::{Row, SIGN_RS256, SIGNED_FLOW, same_bytes};
+use super::work::{Floor, Row, is_floor, same_bytes};
 
 /// Measures everything that the options ask for.
 ///
@@ -74,13 +75,11 @@ pub(crate) fn measure(options: &Options, built: &Built) -> Result<Report> {
     for round in 1..=options.rounds {
         for row in &options.rows {
             eprintln!("round {round} of {}: {}", options.rounds, row.name());
-            if *row == Row::ClientCredentialsRs256 && options.targets.contains(&Target::Limit) {
-                let outcome = bare(built, &["sign", "rs256", "1"])?;
-                Runs::add(&mut runs, SIGN_RS256, Target::Limit, outcome);
-            }
-            if *row == Row::CodeParDpopPrivateKeyJwt && options.targets.contains(&Target::Limit) {
-                let outcome = bare(built, &["signed-flow", "1"])?;
-                Runs::add(&mut runs, SIGNED_FLOW, Target::Limit, outcome);
+            if options.targets.contains(&Target::Limit) {
+                for floor in row.floors() {
+                    let outcome = bare(built, floor, &folder.0)?;
+                    Runs::add(&mut runs, floor.work, Target::Limit, outcome);
+                }
             }
             for contender in &mut contenders {
                 if row.fits(contender.target()) {
@@ -104,9 +103,10 @@ pub(crate) fn measure(options: &Options, built: &Built) -> Result<Report> {
     {
         let figures = Figures::of(work, *target, outcomes);
         report.rows.extend(figures.map(|figures| Figures {
-            concurrency: match *work {
-                SIGN_RS256 | SIGNED_FLOW => 1,
-                _ => options.concurrency,
+            concurrency: if is_floor(work) {
+                1
+            } else {
+                options.concurrency
             },
             ..figures
         }));
@@ -125,6 +125,7 @@ pub(crate) fn measure(options: &Options, built: &Built) -> Result<Report> {
     }
     report.binary_mb = built.hallpass.as_deref().and_then(megabytes);
     report.budgets = budget::judge(&report);
+    report.shares = report.shares_of_limits();
     Ok(report)
 }
 
@@ -153,8 +154,8 @@ impl Runs {
 pub(crate) struct Contender {
     running: Running,
     demo: Option<Demo>,
-    /// The client that signs.
-    keyed: Option<Client>,
+    /// The clients that sign.
+    keyed: Option<KeyedClients>,
     /// The job of each row but for its work.
     job: Job,
     memory: Memory,
@@ -233,7 +234,7 @@ impl Contender {
             },
             running,
             demo,
-            keyed: recipe.keyed_client(),
+            keyed: recipe.keyed_clients(),
             job,
             notes: Vec::new(),
         })
@@ -291,8 +292,9 @@ impl Contender {
         if let Some(name) = signed {
             job.client = self.demo.as_ref().and_then(|demo| demo.named(name));
         }
-        if row == Row::CodeParDpopPrivateKeyJwt {
-            job.client.clone_from(&self.keyed);
+        if let Some(signs) = row.signs() {
+            let keyed = self.keyed.as_ref();
+            job.client = keyed.map(|keyed| keyed.client(signs.ps256));
         }
         job
     }
@@ -337,7 +339,10 @@ impl Contender {
                 | Row::Userinfo
                 | Row::Refresh
                 | Row::Code
-                | Row::CodeParDpopPrivateKeyJwt => {}
+                | Row::CodeParDpopPrivateKeyJwt
+                | Row::CodeParDpopPs256
+                | Row::CodeParDpopJkt
+                | Row::CodeParDpopJktPs256 => {}
             }
         }
         let outcome: Outcome = generate("run", job, built).map_err(|error| {
@@ -366,7 +371,10 @@ fn limit_of(row: Row, job: &mut Job) {
         | Row::Userinfo
         | Row::Refresh
         | Row::Code
-        | Row::CodeParDpopPrivateKeyJwt => return,
+        | Row::CodeParDpopPrivateKeyJwt
+        | Row::CodeParDpopPs256
+        | Row::CodeParDpopJkt
+        | Row::CodeParDpopJktPs256 => return,
     };
     if let Server::Endpoints(endpoints) = &mut job.server {
         endpoints.token_endpoint = format!("{}/{algorithm}", endpoints.token_endpoint);
@@ -435,9 +443,10 @@ fn same_document(contenders: &[Contender], row: Row, built: &Built) -> Result<Op
 }
 
 /// What the generator's program reaches by itself at that, on the servers' core.
-fn bare(built: &Built, arguments: &[&str]) -> Result<Outcome> {
+fn bare(built: &Built, floor: &Floor, folder: &Path) -> Result<Outcome> {
     let output = pinned(SERVER_CORE, &built.load)
-        .args(arguments)
+        .args(floor.command)
+        .args(floor.durable.then_some(folder))
         .output()
         .map_err(|error| format!("generator: {error}"))?;
     let text = String::from_utf8_lossy(&output.stdout);

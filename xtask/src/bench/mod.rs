@@ -5,6 +5,7 @@
 
 mod budget;
 pub(crate) mod build;
+mod keyed;
 pub(crate) mod measure;
 pub(crate) mod options;
 mod peers;

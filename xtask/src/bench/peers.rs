@@ -6,13 +6,13 @@ use std::process::{Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hallpass_load::ClientKey;
 use serde_json::json;
 
 use super::Result;
 use super::build::{Built, modified, node_oidc_provider, npm_ci, peer};
 use super::running::steady_port;
-use super::target::{CALLBACK, Target, cluster, node};
+use super::keyed::{CALLBACK, KeyedClients};
+use super::target::{Target, cluster, node};
 
 /// A program with its arguments.
 pub(crate) type Line = (PathBuf, Vec<String>);
@@ -204,7 +204,7 @@ pub(crate) fn keycloak(
     built: &Built,
     folder: &Path,
     port: u16,
-    key: Option<&ClientKey>,
+    keyed: Option<&KeyedClients>,
 ) -> Result<(Line, Around)> {
     let home = keycloak_home(&built.peers);
     let (database_port, database) = database("keycloak")?;
@@ -225,7 +225,7 @@ pub(crate) fn keycloak(
         "--cache=local".to_owned(),
         "--log-level=warn".to_owned(),
     ];
-    let Some(key) = key else {
+    let Some(keyed) = keyed else {
         drop(std::fs::remove_file(&realm));
         let around = Around {
             path: "/realms/master/.well-known/openid-configuration",
@@ -237,7 +237,7 @@ pub(crate) fn keycloak(
     let secret = secret()?;
     let template = peer("keycloak").join("realm.json");
     let text = std::fs::read_to_string(&template).map_err(|error| at(&template, &error))?;
-    let keys = json!({ "keys": [key.public_jwk()] }).to_string();
+    let keys = json!({ "keys": [keyed.es256_jwk()] }).to_string();
     let text = text
         .replace("$secret", &secret)
         .replace("\"$jwks\"", &json!(keys).to_string());

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::budget::Verdict;
 use super::target::Target;
-use super::work::{SIGN_RS256, SIGNED_FLOW};
+use super::work::{Row, is_floor};
 
 /// Everything that was measured.
 #[derive(Debug, Default, Serialize)]
@@ -26,6 +26,8 @@ pub(crate) struct Report {
     pub(crate) versions: BTreeMap<String, String>,
     /// Which cells are empty, and why.
     pub(crate) left_out: Vec<LeftOut>,
+    /// How near each row comes to what the work needs at least, budget or not.
+    pub(crate) shares: Vec<Share>,
     /// What a reader must know of the machine and the run.
     pub(crate) notes: Vec<String>,
 }
@@ -74,6 +76,19 @@ pub(crate) struct Figures {
     pub(crate) steps: Vec<StepOutcome>,
 }
 
+/// What a row reaches of the least that does the same.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Share {
+    /// The row's name.
+    pub(crate) of: String,
+    /// The name of what it is compared with.
+    pub(crate) floor: &'static str,
+    /// The share of its rate.
+    pub(crate) reached: f64,
+    /// The same by processor time.
+    pub(crate) reached_per_cpu: Option<f64>,
+}
+
 /// Memory of a server (`VmRSS`), in MiB.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(crate) struct Memory {
@@ -102,10 +117,31 @@ impl Report {
     /// The same for each second of its processor time; signing alone does nothing but use it.
     pub(crate) fn per_cpu_second(&self, work: &str, target: Target) -> Option<f64> {
         let row = self.row(work, target)?;
-        match work {
-            SIGN_RS256 | SIGNED_FLOW => Some(row.per_second),
-            _ => row.per_server_cpu_second,
+        if is_floor(work) {
+            Some(row.per_second)
+        } else {
+            row.per_server_cpu_second
         }
+    }
+
+    /// What each row of ours reaches of the least.
+    pub(crate) fn shares_of_limits(&self) -> Vec<Share> {
+        let rows = Row::ALL.into_iter();
+        let pairs = rows.flat_map(|row| row.compared_with().into_iter().map(move |f| (row, f)));
+        pairs
+            .filter_map(|(row, floor)| {
+                let (mine, limit) = (Target::Hallpass, Target::Limit);
+                let reached = self.per_second(row.name(), mine)? / self.per_second(floor, limit)?;
+                let per_cpu = self.per_cpu_second(row.name(), mine);
+                let per_cpu = per_cpu.zip(self.per_cpu_second(floor, limit));
+                Some(Share {
+                    of: row.name().to_owned(),
+                    floor,
+                    reached,
+                    reached_per_cpu: per_cpu.map(|(mine, limit)| mine / limit),
+                })
+            })
+            .collect()
     }
 
     fn row(&self, work: &str, target: Target) -> Option<&Figures> {
@@ -163,6 +199,28 @@ mod tests {
         assert!((figures.per_second - 30.0).abs() < 1e-9);
         assert!((figures.median_per_second - 20.0).abs() < 1e-9);
         assert_eq!(figures.errors, 3);
+    }
+
+    #[test]
+    fn a_row_is_compared_with_the_least_that_was_measured_beside_it() {
+        let figures = |work: &str, target: Target, per_second| Figures {
+            work: work.to_owned(),
+            target: target.name().to_owned(),
+            per_second,
+            ..Figures::default()
+        };
+        let report = Report {
+            rows: vec![
+                figures("discovery", Target::Hallpass, 30.0),
+                figures("discovery", Target::Limit, 80.0),
+                figures("discovery_same_bytes", Target::Limit, 40.0),
+                figures("jwks_same_bytes", Target::Limit, 40.0),
+            ],
+            ..Report::default()
+        };
+        let shares = report.shares_of_limits();
+        let shares: Vec<_> = shares.iter().map(|s| (s.floor, s.reached)).collect();
+        assert_eq!(shares, [("discovery_same_bytes", 0.75)]);
     }
 
     #[test]

@@ -47,6 +47,17 @@ fn write(text: &mut String, report: &Report) -> std::fmt::Result {
         )?;
     }
     writeln!(text)?;
+    if !report.shares.is_empty() {
+        let (reached, per_cpu) = ("reached", "per CPU s");
+        let head = "share of the least that does the same";
+        writeln!(text, "{head:<77} {reached:>10} {per_cpu:>10}")?;
+    }
+    for share in &report.shares {
+        let per_cpu = share.reached_per_cpu.map(short).unwrap_or_default();
+        let (of, floor, reached) = (&share.of, share.floor, short(share.reached));
+        writeln!(text, "{of:<30} {floor:<46} {reached:>10} {per_cpu:>10}")?;
+    }
+    writeln!(text)?;
     for (target, memory) in &report.memory {
         let rest = memory.rest_mb.map_or_else(|| "-".to_owned(), short);
         let load = memory.load_mb.map_or_else(|| "-".to_owned(), short);

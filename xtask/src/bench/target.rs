@@ -6,11 +6,11 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use hallpass_load::{Client, ClientKey};
 use hallpass_testpg::Cluster;
 
 use super::Result;
 use super::build::{Built, node_oidc_provider};
+use super::keyed::KeyedClients;
 use super::peers::{self, Around};
 use super::running::{Running, START_LIMIT, answers, free_port, steady_port};
 use super::work::{RESOURCE_ES256, RESOURCE_RS256};
@@ -132,8 +132,8 @@ pub(crate) struct Recipe {
     arguments: Vec<String>,
     folder: PathBuf,
     port: u16,
-    /// Of the client that signs; a server that is only started has no such client.
-    key: Option<ClientKey>,
+    /// The clients that sign; a server that is only started has no such clients.
+    keyed: Option<KeyedClients>,
     /// The program that runs it, with its arguments, where it does not run by itself.
     under: Vec<String>,
     /// What else it takes.
@@ -142,7 +142,7 @@ pub(crate) struct Recipe {
 
 impl Recipe {
     /// The recipe for a server that keeps its data in that folder; with `demo`, one that prints
-    /// who may sign in, and knows a client that signs.
+    /// who may sign in, and knows clients that sign.
     ///
     /// # Errors
     /// The folder or the configuration cannot be written.
@@ -153,14 +153,14 @@ impl Recipe {
         } else {
             free_port()?
         };
-        let key = match target {
+        let keyed = match target {
             Target::Hallpass
             | Target::HallpassPostgres
             | Target::NodeOidcProvider
             | Target::Keycloak
                 if demo =>
             {
-                Some(ClientKey::generate())
+                Some(KeyedClients::generate()?)
             }
             Target::Hallpass
             | Target::HallpassPostgres
@@ -169,7 +169,6 @@ impl Recipe {
             | Target::Hydra
             | Target::Limit => None,
         };
-        let key = key.transpose().map_err(|error| error.to_string())?;
         let mut around = Around::default();
         let (program, arguments) = match target {
             Target::Hallpass | Target::HallpassPostgres => {
@@ -178,8 +177,8 @@ impl Recipe {
                 if target == Target::HallpassPostgres {
                     text.push_str(&on_postgres()?);
                 }
-                if let Some(key) = &key {
-                    text.push_str(&keyed_client(key));
+                if let Some(keyed) = &keyed {
+                    text.push_str(&keyed.configuration());
                 }
                 std::fs::write(&config, text).map_err(|error| at(&config, &error))?;
                 let program = built.hallpass.clone().ok_or("hallpass was not built")?;
@@ -197,7 +196,7 @@ impl Recipe {
             Target::NodeOidcProvider => {
                 let script = node_oidc_provider().join("server.mjs");
                 let mut arguments = vec![script.display().to_string(), port.to_string()];
-                arguments.extend(key.as_ref().map(|key| key.public_jwk().to_string()));
+                arguments.extend(keyed.as_ref().map(|keyed| keyed.es256_jwk().to_string()));
                 (node(), arguments)
             }
             Target::Hydra => {
@@ -207,7 +206,7 @@ impl Recipe {
             }
             Target::Keycloak => {
                 let keycloak;
-                (keycloak, around) = peers::keycloak(built, folder, port, key.as_ref())?;
+                (keycloak, around) = peers::keycloak(built, folder, port, keyed.as_ref())?;
                 keycloak
             }
         };
@@ -217,7 +216,7 @@ impl Recipe {
             arguments,
             folder: folder.to_owned(),
             port,
-            key,
+            keyed,
             under: Vec::new(),
             around,
         })
@@ -232,15 +231,9 @@ impl Recipe {
         }
     }
 
-    /// The client that signs, where the server knows it.
-    pub(crate) fn keyed_client(&self) -> Option<Client> {
-        Some(Client {
-            client_id: KEYED.to_owned(),
-            client_secret: None,
-            key: Some(self.key.clone()?),
-            redirect_uris: vec![CALLBACK.to_owned()],
-            grant_types: vec!["authorization_code".to_owned()],
-        })
+    /// The clients that sign, where the server knows them.
+    pub(crate) fn keyed_clients(&self) -> Option<KeyedClients> {
+        self.keyed.clone()
     }
 
     /// Starts the server and waits for its first answer; answers how long that took, too.
@@ -392,57 +385,13 @@ master_key = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA"
     ))
 }
 
-/// A client of ours that pushes its requests, authenticates by assertions and binds its tokens to a key.
-fn keyed_client(key: &ClientKey) -> String {
-    let jwk = key.public_jwk();
-    // Its members are plain text, whose JSON is TOML, too.
-    let members = jwk.as_object().into_iter().flatten();
-    let members: Vec<_> = members
-        .map(|(name, value)| format!("{name} = {value}"))
-        .collect();
-    let members = members.join(", ");
-    format!(
-        r#"
-[[clients]]
-client_id = "{KEYED}"
-redirect_uris = ["{CALLBACK}"]
-grant_types = ["authorization_code"]
-scope = "openid"
-token_endpoint_auth_method = "private_key_jwt"
-token_endpoint_auth_signing_alg = "ES256"
-require_pushed_authorization_requests = true
-dpop_bound_access_tokens = true
-jwks = {{ keys = [{{ {members} }}] }}
-"#
-    )
 }
 
 fn at(path: &Path, error: &std::io::Error) -> String {
     format!("{}: {error}", path.display())
 }
 
-/// The client that signs; the peer's script has the same.
-pub(crate) const KEYED: &str = "keyed";
-/// Where it is sent back to.
-pub(crate) const CALLBACK: &str = "http://127.0.0.1:9/callback";
 const POLL_EVERY: Duration = Duration::from_micros(200);
 /// A server that has not answered by then is not asked so often, since asking takes time from it.
 const SLOW: Duration = Duration::from_secs(1);
 const POLL_SLOWLY: Duration = Duration::from_millis(5);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_client_that_signs_is_configured_with_its_public_key_alone() {
-        let key = ClientKey::generate().unwrap();
-        let text = keyed_client(&key);
-        let jwk = key.public_jwk();
-        for name in ["kty", "crv", "x", "y", "kid"] {
-            let value = jwk[name].as_str().unwrap();
-            assert!(text.contains(&format!("{name} = \"{value}\"")), "{text}");
-        }
-        assert!(!text.contains(" d = "), "{text}");
-    }
-}

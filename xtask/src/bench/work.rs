@@ -27,13 +27,28 @@ pub(crate) enum Row {
     Refresh,
     /// The code flow with a live session.
     Code,
-    /// The code flow with everything that is signed by the client.
+    /// The code flow with everything that is signed by the client, with ES256.
     CodeParDpopPrivateKeyJwt,
+    /// The same with assertions that are signed with PS256.
+    CodeParDpopPs256,
+    /// The same with the thumbprint of the key for the tokens in the pushed request, in place of a proof.
+    CodeParDpopJkt,
+    /// Both.
+    CodeParDpopJktPs256,
+}
+
+/// What the client signs in a flow, and with what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Signs {
+    /// Whether its assertions are signed with PS256; they are with ES256 otherwise, as proofs always are.
+    pub(crate) ps256: bool,
+    /// Whether the pushed request comes with a proof.
+    pub(crate) proof_at_push: bool,
 }
 
 impl Row {
     /// All, in the order of the table.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::ClientCredentialsEs256,
         Self::ClientCredentialsRs256,
         Self::ClientCredentialsSealed,
@@ -44,6 +59,9 @@ impl Row {
         Self::Refresh,
         Self::Code,
         Self::CodeParDpopPrivateKeyJwt,
+        Self::CodeParDpopPs256,
+        Self::CodeParDpopJkt,
+        Self::CodeParDpopJktPs256,
     ];
 
     /// The name in the table, in the figures and on the command line.
@@ -59,6 +77,9 @@ impl Row {
             Self::Refresh => "refresh",
             Self::Code => "code",
             Self::CodeParDpopPrivateKeyJwt => "code_par_dpop_private_key_jwt",
+            Self::CodeParDpopPs256 => "code_par_dpop_ps256",
+            Self::CodeParDpopJkt => "code_par_dpop_jkt",
+            Self::CodeParDpopJktPs256 => "code_par_dpop_jkt_ps256",
         }
     }
 
@@ -82,16 +103,27 @@ impl Row {
             Self::Userinfo => Work::Userinfo,
             Self::Refresh => Work::Refresh,
             Self::Code => Work::Code,
-            Self::CodeParDpopPrivateKeyJwt => Work::CodeParDpopPrivateKeyJwt,
+            Self::CodeParDpopPrivateKeyJwt | Self::CodeParDpopPs256 => {
+                Work::CodeParDpopPrivateKeyJwt
+            }
+            Self::CodeParDpopJkt | Self::CodeParDpopJktPs256 => Work::CodeParDpopJkt,
         }
     }
 
     /// Why another provider has no figures in the row, where it has none.
     pub(crate) const fn cannot(self, target: Target) -> Option<&'static str> {
         match (target, self) {
-            (Target::Hydra, Self::CodeParDpopPrivateKeyJwt) => {
-                Some("Hydra 2.3 has no pushed requests and no DPoP")
-            }
+            (
+                Target::Hydra,
+                Self::CodeParDpopPrivateKeyJwt
+                | Self::CodeParDpopPs256
+                | Self::CodeParDpopJkt
+                | Self::CodeParDpopJktPs256,
+            ) => Some("Hydra 2.3 has no pushed requests and no DPoP"),
+            (
+                Target::NodeOidcProvider | Target::Keycloak,
+                Self::CodeParDpopPs256 | Self::CodeParDpopJkt | Self::CodeParDpopJktPs256,
+            ) => Some("one signing client is enough to compare: with ES256, and a proof each time"),
             (Target::Keycloak, Self::ClientCredentialsSealed) => {
                 Some("access tokens of Keycloak are always JWTs")
             }
@@ -106,10 +138,9 @@ impl Row {
             Target::NodeOidcProvider | Target::Hydra | Target::Keycloak => {
                 self.cannot(target).is_none()
             }
-            Target::HallpassPostgres => matches!(
-                self,
-                Self::Refresh | Self::Code | Self::CodeParDpopPrivateKeyJwt
-            ),
+            Target::HallpassPostgres => {
+                matches!(self, Self::Refresh | Self::Code) || self.signs().is_some()
+            }
             Target::Limit => matches!(
                 self,
                 Self::ClientCredentialsEs256 | Self::ClientCredentialsRs256 | Self::Discovery
@@ -119,10 +150,88 @@ impl Row {
 
     /// Whether somebody must be signed in.
     pub(crate) const fn has_user(self) -> bool {
-        matches!(
-            self,
-            Self::Userinfo | Self::Refresh | Self::Code | Self::CodeParDpopPrivateKeyJwt
-        )
+        matches!(self, Self::Userinfo | Self::Refresh | Self::Code) || self.signs().is_some()
+    }
+
+    /// What the client signs, where it does.
+    pub(crate) const fn signs(self) -> Option<Signs> {
+        let (ps256, proof_at_push) = match self {
+            Self::CodeParDpopPrivateKeyJwt => (false, true),
+            Self::CodeParDpopPs256 => (true, true),
+            Self::CodeParDpopJkt => (false, false),
+            Self::CodeParDpopJktPs256 => (true, false),
+            Self::ClientCredentialsEs256
+            | Self::ClientCredentialsRs256
+            | Self::ClientCredentialsSealed
+            | Self::Discovery
+            | Self::Jwks
+            | Self::Introspection
+            | Self::Userinfo
+            | Self::Refresh
+            | Self::Code => return None,
+        };
+        Some(Signs {
+            ps256,
+            proof_at_push,
+        })
+    }
+
+    /// What is measured without a server beside the row, the least that it needs: its name, and what the generator is told.
+    pub(crate) const fn floors(self) -> &'static [Floor] {
+        match self {
+            Self::ClientCredentialsRs256 => &[Floor {
+                work: SIGN_RS256,
+                command: &["sign", "rs256", "1"],
+                durable: false,
+            }],
+            Self::CodeParDpopPrivateKeyJwt => &[
+                Floor {
+                    work: SIGNED_FLOW,
+                    command: &["signed-flow", "es256", "proof", "1"],
+                    durable: false,
+                },
+                Floor {
+                    work: "floor_private_key_jwt",
+                    command: &["signed-flow", "es256", "proof", "1"],
+                    durable: true,
+                },
+            ],
+            Self::CodeParDpopPs256 => &[Floor {
+                work: "floor_ps256",
+                command: &["signed-flow", "ps256", "proof", "1"],
+                durable: true,
+            }],
+            Self::CodeParDpopJkt => &[Floor {
+                work: "floor_jkt",
+                command: &["signed-flow", "es256", "jkt", "1"],
+                durable: true,
+            }],
+            Self::CodeParDpopJktPs256 => &[Floor {
+                work: "floor_jkt_ps256",
+                command: &["signed-flow", "ps256", "jkt", "1"],
+                durable: true,
+            }],
+            Self::ClientCredentialsEs256
+            | Self::ClientCredentialsSealed
+            | Self::Discovery
+            | Self::Jwks
+            | Self::Introspection
+            | Self::Userinfo
+            | Self::Refresh
+            | Self::Code => &[],
+        }
+    }
+
+    /// With what of the bare program's its rate is compared in the report, budget or not.
+    pub(crate) fn compared_with(self) -> Vec<&'static str> {
+        match same_bytes(self) {
+            Some(work) => vec![work],
+            None => {
+                let own = self.fits(Target::Limit).then_some(self.name());
+                let floors = self.floors().iter().map(|floor| floor.work);
+                own.into_iter().chain(floors).collect()
+            }
+        }
     }
 
     /// What must be reached.
@@ -140,7 +249,10 @@ impl Row {
             }
             Self::Refresh => vec![Budget::PerSecond(12_000.0), Budget::TimesPeer(6.0)],
             Self::Code => vec![Budget::PerSecond(7_000.0), Budget::TimesPeer(4.0)],
-            Self::CodeParDpopPrivateKeyJwt => vec![Budget::PerSecond(3_000.0)],
+            Self::CodeParDpopPrivateKeyJwt
+            | Self::CodeParDpopPs256
+            | Self::CodeParDpopJkt
+            | Self::CodeParDpopJktPs256 => vec![Budget::PerSecond(3_000.0)],
         }
     }
 }
@@ -156,11 +268,28 @@ pub(crate) fn rows_named(beginning: &str) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// The work of signing alone, without HTTP around it.
+/// Work of the generator's program alone, without HTTP around it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Floor {
+    /// The name in the table.
+    pub(crate) work: &'static str,
+    /// What the program is told.
+    pub(crate) command: &'static [&'static str],
+    /// Whether the folder of the measurement is told, too, for what must be durable.
+    pub(crate) durable: bool,
+}
+
+/// Whether that work is done without HTTP around it.
+pub(crate) fn is_floor(work: &str) -> bool {
+    let mut floors = Row::ALL.into_iter().flat_map(Row::floors);
+    floors.any(|floor| floor.work == work)
+}
+
+/// The work of signing alone.
 pub(crate) const SIGN_RS256: &str = "sign_rs256";
 
 /// The cryptography of a flow whose client signs, alone.
-pub(crate) const SIGNED_FLOW: &str = "signed_flow";
+const SIGNED_FLOW: &str = "signed_flow";
 
 /// The same document from the bare handler: its bytes with its headers.
 pub(crate) const fn same_bytes(row: Row) -> Option<&'static str> {
@@ -174,7 +303,10 @@ pub(crate) const fn same_bytes(row: Row) -> Option<&'static str> {
         | Row::Userinfo
         | Row::Refresh
         | Row::Code
-        | Row::CodeParDpopPrivateKeyJwt => None,
+        | Row::CodeParDpopPrivateKeyJwt
+        | Row::CodeParDpopPs256
+        | Row::CodeParDpopJkt
+        | Row::CodeParDpopJktPs256 => None,
     }
 }
 

@@ -91,12 +91,7 @@ pub async fn prepare(
 }
 
 impl PushedCode {
-    fn new(
-        endpoints: &Endpoints,
-        job: &Job,
-        cookies: &str,
-        named: Named,
-    ) -> Result<Self, Failure> {
+    fn new(endpoints: &Endpoints, job: &Job, cookies: &str, named: Named) -> Result<Self, Failure> {
         let Client { client_id, key, .. } = client(job.client.as_ref())?;
         let Some(key) = key.clone() else {
             return Err(Failure::step("job", "the client has no key"));
