@@ -1,4 +1,4 @@
-//! How fast the store is: `cargo run --release -p hallpass-store-postgres --example store_rate -- [SECONDS]`.
+//! How fast the store is: `cargo run --release -p hallpass-store-postgres --example store_rate -- [SECONDS [json]]`.
 //!
 //! Sixty-four tasks each run the writes of a code flow (code, redemption with its grant, rotation) and wait for each to
 //! be durable, on a PostgreSQL that is started for it: once grouped as the store does it, once with a statement for each
@@ -30,6 +30,7 @@ const TASKS: u64 = 64;
 #[tokio::main]
 async fn main() {
     let seconds = std::env::args().nth(1).map_or(5, |s| s.parse().unwrap());
+    let json = std::env::args().nth(2).is_some_and(|s| s == "json");
     let Some(cluster) = Cluster::start(&[]) else {
         return;
     };
@@ -60,11 +61,17 @@ async fn main() {
             let stats = store.stats().snapshot();
             let commits = stats.batch_size.sum as f64;
             let statements = stats.batch_size.count() as f64;
-            println!(
-                "round {round}, {name}: {rate:.0} durable commits/s, {:.1} commits per statement, {:.0} bytes of WAL per commit",
-                commits / statements,
-                wal_since(&cluster, &before) / (rate * seconds as f64)
-            );
+            let each = commits / statements;
+            let wal = wal_since(&cluster, &before) / (rate * seconds as f64);
+            if json {
+                println!(
+                    r#"{{"way":"{name}","per_second":{rate},"per_statement":{each},"log_bytes":{wal}}}"#
+                );
+            } else {
+                println!(
+                    "round {round}, {name}: {rate:.0} durable commits/s, {each:.1} commits per statement, {wal:.0} bytes of WAL per commit"
+                );
+            }
         }
     }
 }

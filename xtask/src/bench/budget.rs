@@ -78,6 +78,29 @@ pub(crate) fn judge(report: &Report) -> Vec<Verdict> {
             });
         }
     }
+    verdicts.extend(report.statements.iter().map(|statements| {
+        #[expect(clippy::cast_precision_loss, reason = "a handful of statements")]
+        let (reached, wanted) = (statements.each as f64, statements.most as f64);
+        Verdict {
+            of: statements.of.to_owned(),
+            demand: format!("at most {wanted} statements at PostgreSQL"),
+            reached,
+            reached_per_cpu: None,
+            wanted,
+            hit: reached <= wanted,
+        }
+    }));
+    if let [grouped, plain] = report.commits.as_slice() {
+        let reached = grouped.per_second / plain.per_second;
+        verdicts.push(Verdict {
+            of: "commits at PostgreSQL".to_owned(),
+            demand: format!("{} beat {}", grouped.way, plain.way),
+            reached,
+            reached_per_cpu: None,
+            wanted: 1.0,
+            hit: reached > 1.0,
+        });
+    }
     verdicts
 }
 

@@ -17,6 +17,8 @@ pub(crate) struct Built {
     pub(crate) hallpass: Option<PathBuf>,
     /// The load generator.
     pub(crate) load: PathBuf,
+    /// The program that measures commits on PostgreSQL.
+    pub(crate) store_rate: Option<PathBuf>,
     /// A folder on the disk that the build is on, for data folders.
     pub(crate) work: PathBuf,
     /// Where the peers are installed that are not installed beside their lock files.
@@ -57,10 +59,22 @@ pub(crate) fn build(options: &Options) -> Result<Built> {
     for target in &options.targets {
         peers::install(*target, &peers)?;
     }
+    let store_rate = if options.targets.contains(&Target::HallpassPostgres) {
+        match &options.programs {
+            Some(folder) => {
+                let program = folder.join("examples/store_rate");
+                program.is_file().then_some(program)
+            }
+            None => Some(store_rate()?),
+        }
+    } else {
+        None
+    };
     Ok(Built {
         hallpass,
         work: target.join("bench"),
         load,
+        store_rate,
         peers,
     })
 }
@@ -77,8 +91,30 @@ pub(crate) fn peer(name: &str) -> PathBuf {
         .join(name)
 }
 
+/// By itself, since an example brings features that the server does without.
+fn store_rate() -> Result<PathBuf> {
+    let arguments = [
+        "--package",
+        "hallpass-store-postgres",
+        "--example",
+        "store_rate",
+    ];
+    let built = cargo(&arguments)?;
+    let program = built.into_iter().find(|(name, _)| name == "store_rate");
+    let (_, path) = program.ok_or("cargo built no store_rate")?;
+    Ok(path)
+}
+
 /// Builds packages in release mode; answers the programs with their names.
 pub(crate) fn cargo_build(packages: &[&str]) -> Result<Vec<(String, PathBuf)>> {
+    let packages: Vec<_> = packages
+        .iter()
+        .flat_map(|name| ["--package", name])
+        .collect();
+    cargo(&packages)
+}
+
+fn cargo(arguments: &[&str]) -> Result<Vec<(String, PathBuf)>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args([
@@ -86,10 +122,8 @@ pub(crate) fn cargo_build(packages: &[&str]) -> Result<Vec<(String, PathBuf)>> {
         "--release",
         "--message-format=json-render-diagnostics",
     ]);
-    for package in packages {
-        command.args(["--package", package]);
-    }
     let output = command
+        .args(arguments)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stderr(Stdio::inherit())
         .output()

@@ -15,6 +15,7 @@ use super::build::Built;
 use super::keyed::KeyedClients;
 use super::options::Options;
 use super::peers::{SIGNED, versions};
+use super::postgres;
 use super::report::{Figures, LeftOut, Memory, Report};
 use super::running::{Demo, Running};
 use super::start;
@@ -92,6 +93,20 @@ pub(crate) fn measure(options: &Options, built: &Built) -> Result<Report> {
             {
                 Runs::add(&mut runs, work, Target::Limit, outcome);
             }
+        }
+    }
+
+    if let Some(postgres) = contenders
+        .iter_mut()
+        .find(|contender| contender.target() == Target::HallpassPostgres)
+    {
+        eprintln!("statements and commits of PostgreSQL");
+        report.statements = postgres::statements(postgres, &options.rows)?;
+        match &built.store_rate {
+            Some(program) => report.commits = postgres::commit_rates(program, COMMIT_SECONDS)?,
+            None => report
+                .notes
+                .push("no examples/store_rate: grouped commits were not compared".to_owned()),
         }
     }
 
@@ -537,5 +552,7 @@ const LONG_WARMUP_SECONDS: f64 = 5.0;
 const SETTLE: Duration = Duration::from_secs(1);
 /// Quarters of a second in which it must come to rest.
 const PATIENCE: u32 = 80;
+/// Of each of three rounds of commits, grouped and not.
+const COMMIT_SECONDS: u32 = 2;
 /// Connections take these in turn.
 const BROWSERS: usize = 8;

@@ -9,6 +9,7 @@ mod keyed;
 pub(crate) mod measure;
 pub(crate) mod options;
 mod peers;
+mod postgres;
 mod report;
 mod running;
 mod start;

@@ -10,8 +10,8 @@ use serde_json::json;
 
 use super::Result;
 use super::build::{Built, modified, node_oidc_provider, npm_ci, peer};
-use super::running::steady_port;
 use super::keyed::{CALLBACK, KeyedClients};
+use super::running::steady_port;
 use super::target::{Target, cluster, node};
 
 /// A program with its arguments.

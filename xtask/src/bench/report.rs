@@ -6,6 +6,7 @@ use hallpass_load::{Outcome, StepOutcome};
 use serde::Serialize;
 
 use super::budget::Verdict;
+use super::postgres::{CommitRate, Statements};
 use super::target::Target;
 use super::work::{Row, is_floor};
 
@@ -26,6 +27,10 @@ pub(crate) struct Report {
     pub(crate) versions: BTreeMap<String, String>,
     /// Which cells are empty, and why.
     pub(crate) left_out: Vec<LeftOut>,
+    /// Of rows whose statements at PostgreSQL have a bound.
+    pub(crate) statements: Vec<Statements>,
+    /// Durable commits of the store at PostgreSQL: as it makes them, and each by itself.
+    pub(crate) commits: Vec<CommitRate>,
     /// How near each row comes to what the work needs at least, budget or not.
     pub(crate) shares: Vec<Share>,
     /// What a reader must know of the machine and the run.

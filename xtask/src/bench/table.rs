@@ -58,6 +58,15 @@ fn write(text: &mut String, report: &Report) -> std::fmt::Result {
         writeln!(text, "{of:<30} {floor:<46} {reached:>10} {per_cpu:>10}")?;
     }
     writeln!(text)?;
+    for rate in &report.commits {
+        let (commits, each) = (whole(rate.per_second), short(rate.per_statement));
+        let bytes = whole(rate.log_bytes);
+        writeln!(
+            text,
+            "{:<30} {commits} durable commits/s, {each} to a statement, {bytes} bytes of log each",
+            rate.way
+        )?;
+    }
     for (target, memory) in &report.memory {
         let rest = memory.rest_mb.map_or_else(|| "-".to_owned(), short);
         let load = memory.load_mb.map_or_else(|| "-".to_owned(), short);

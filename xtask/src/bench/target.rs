@@ -385,8 +385,6 @@ master_key = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA"
     ))
 }
 
-}
-
 fn at(path: &Path, error: &std::io::Error) -> String {
     format!("{}: {error}", path.display())
 }
