@@ -115,7 +115,7 @@ impl Assertions {
         }
     }
 
-    /// Signs so many before they are needed, where signing takes so long that it would be what is measured: RSA takes twenty
+    /// Signs so many before they are needed, where signing takes so long that it would be what is measured: with RSA it takes many
     /// times as long as verifying it does. They are good for a minute from now.
     ///
     /// # Errors

@@ -152,6 +152,23 @@ impl<'a> UnverifiedJws<'a> {
         Ok(Some(jwk))
     }
 
+    /// As [`Self::embedded_jwk`], and ready to verify with, parsed no more than once.
+    ///
+    /// # Errors
+    /// As there, or it is not a key for signatures.
+    pub fn embedded_key(&self) -> Result<Option<(Jwk, VerifyingKey)>, JwkError> {
+        let Some(value) = &self.header.jwk else {
+            return Ok(None);
+        };
+        let members = value.as_object().ok_or(JwkError::Malformed)?;
+        let jwk = Jwk::from_map_unparsed(members)?;
+        if jwk.is_private() {
+            return Err(JwkError::PrivateMaterial);
+        }
+        let verifying = VerifyingKey::from_jwk(&jwk)?;
+        Ok(Some((jwk, verifying)))
+    }
+
     /// The payload, which anyone may have written.
     #[must_use]
     pub fn payload_unverified(&self) -> &[u8] {
@@ -170,12 +187,25 @@ impl<'a> UnverifiedJws<'a> {
     ///
     /// # Errors
     /// If the algorithm is not allowed or symmetric, no key fits it, or none verifies.
-    //= RFC8725#3.1 MUST: only algorithms that the application chose are used
     pub fn verify<'k>(
         self,
         allowed: &[JwsAlgorithm],
         keys: impl IntoIterator<Item = &'k VerifyingKey>,
     ) -> Result<VerifiedJws, JwsError> {
+        self.verifies(allowed, keys)?;
+        Ok(self.verified())
+    }
+
+    /// As [`Self::verify`], for who has read what is in it already and needs to know nothing else.
+    ///
+    /// # Errors
+    /// As there.
+    //= RFC8725#3.1 MUST: only algorithms that the application chose are used
+    pub fn verifies<'k>(
+        &self,
+        allowed: &[JwsAlgorithm],
+        keys: impl IntoIterator<Item = &'k VerifyingKey>,
+    ) -> Result<(), JwsError> {
         let algorithm = self.header.algorithm;
         if algorithm.is_symmetric() || !allowed.contains(&algorithm) {
             return Err(JwsError::AlgorithmNotAllowed);
@@ -187,7 +217,7 @@ impl<'a> UnverifiedJws<'a> {
             .take(MAX_TRIES)
         {
             match key.verify(algorithm, self.signing_input.as_bytes(), &self.signature) {
-                Ok(()) => return Ok(self.verified()),
+                Ok(()) => return Ok(()),
                 Err(error) => outcome = error,
             }
         }

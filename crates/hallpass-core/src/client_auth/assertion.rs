@@ -1,6 +1,8 @@
 //! Client assertions, [RFC 7523 §2.2 and §3](https://www.rfc-editor.org/rfc/rfc7523#section-3),
 //! [OpenID Connect Core §9](https://openid.net/specs/openid-connect-core-1_0.html#ClientAuthentication).
 
+use std::sync::Arc;
+
 use hallpass_jose::{Claims, JwsAlgorithm, UnverifiedJws};
 use hallpass_types::{ClientId, Key, Params, Timestamp, sha256};
 use serde_json::Value;
@@ -9,7 +11,7 @@ use super::{Credential, Facts, Found, OnceUse, Reason, Request};
 use crate::{client::Client, fapi::Profile, policy::is_host_of};
 
 /// An assertion whose form is checked and whose claims are read; nothing is verified.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Assertion<'p> {
     pub(super) jws: UnverifiedJws<'p>,
     client_id: ClientId,
@@ -71,10 +73,10 @@ impl<'p> Assertion<'p> {
     }
 
     /// The assertion as a credential of the method that its algorithm belongs to.
-    pub(super) fn found(&self, algs: &[JwsAlgorithm]) -> Option<Found<'p>> {
+    pub(super) fn found(self: &Arc<Self>, algs: &[JwsAlgorithm]) -> Option<Found<'p>> {
         algs.contains(&self.jws.algorithm()).then(|| Found {
             client_id: self.client_id.clone(),
-            credential: Credential::Assertion(self.clone()),
+            credential: Credential::Assertion(Arc::clone(self)),
         })
     }
 

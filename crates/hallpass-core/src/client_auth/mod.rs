@@ -113,7 +113,7 @@ pub enum Kind {
 pub struct Request<'p> {
     params: &'p Params,
     authorization: Option<&'p str>,
-    assertion: Option<Assertion<'p>>,
+    assertion: Option<Arc<Assertion<'p>>>,
     /// Whether the assertion stands where a secret would.
     as_secret: bool,
     attested: Attested<'p>,
@@ -140,7 +140,7 @@ pub enum Credential<'p> {
     /// A secret.
     Secret(PresentedSecret),
     /// A signed assertion, form and claims read, nothing verified.
-    Assertion(Assertion<'p>),
+    Assertion(Arc<Assertion<'p>>),
     /// A certificate whose key the client holds.
     Certificate(&'p Certificate),
     /// An attestation and a proof, nothing read.
@@ -212,7 +212,7 @@ impl<'p> Presented<'p> {
         let request = Request {
             params,
             authorization,
-            assertion,
+            assertion: assertion.map(Arc::new),
             as_secret,
             attested: Attested {
                 attestation: sent.attestation,

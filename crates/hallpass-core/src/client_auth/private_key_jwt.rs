@@ -57,12 +57,8 @@ impl Method for PrivateKeyJwt {
         let (keys, may_be_old) = facts.keys_of(client)?;
         let kid = assertion.jws.kid();
         let named = kid.is_some_and(|kid| has(keys, alg, kid));
-        match assertion
-            .jws
-            .clone()
-            .verify(ALGS, keys.candidates(alg, kid))
-        {
-            Ok(_) => Ok(once),
+        match assertion.jws.verifies(ALGS, keys.candidates(alg, kid)) {
+            Ok(()) => Ok(once),
             // The key may be newer than the set: only a key that the set names has had its say.
             //= OIDC-CORE#10.1.1 SHOULD: an unfamiliar kid makes the verifier fetch the keys again
             Err(JwsError::NoKey | JwsError::Signature) if may_be_old && !named => {

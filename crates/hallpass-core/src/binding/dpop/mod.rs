@@ -1,6 +1,6 @@
 //! Demonstrating Proof of Possession, [RFC 9449](https://www.rfc-editor.org/rfc/rfc9449#section-4.3).
 
-use hallpass_jose::{HeaderPolicy, JwsAlgorithm, ParseOptions, UnverifiedJws, VerifyingKey};
+use hallpass_jose::{HeaderPolicy, JwsAlgorithm, ParseOptions, UnverifiedJws};
 use hallpass_types::{Key, MAX_AHEAD, Thumbprint, Timestamp, sha256};
 use url::Url;
 
@@ -170,12 +170,10 @@ pub fn verify(proof: &str, facts: &Facts<'_>) -> Result<Proved, Reason> {
         }
     }
     //= RFC9449#4.3 MUST: the header carries a public key and nothing private
-    let key = jws.embedded_jwk().map_err(|_| Reason::PublicKey)?;
-    let key = key.ok_or(Reason::PublicKey)?;
-    let verifying = VerifyingKey::from_jwk(&key).map_err(|_| Reason::PublicKey)?;
+    let embedded = jws.embedded_key().map_err(|_| Reason::PublicKey)?;
+    let (key, verifying) = embedded.ok_or(Reason::PublicKey)?;
     //= RFC9449#4.3 MUST: the signature is valid under that key
-    jws.clone()
-        .verify(ALGS, [&verifying])
+    jws.verifies(ALGS, [&verifying])
         .map_err(|_| Reason::Signature)?;
     let thumbprint = Thumbprint::parse(&key.thumbprint()).ok_or(Reason::PublicKey)?;
     Ok(Proved {

@@ -143,6 +143,9 @@ fn the_key_is_public_and_signed_it() {
     let refused = with_header("jwk", secret).unwrap_err();
     assert!(matches!(refused, Reason::PublicKey | Reason::Malformed));
     //= test RFC9449#4.3 the signature is valid under that key
+    let mut elsewhere = key().public_jwk().to_public_value();
+    elsewhere["y"] = elsewhere["x"].clone();
+    assert_eq!(with_header("jwk", elsewhere), Err(Reason::PublicKey));
     let other = SigningKey::generate(JwsAlgorithm::ES256).unwrap();
     let theirs = other.public_jwk().to_public_value();
     assert_eq!(with_header("jwk", theirs), Err(Reason::Signature));
