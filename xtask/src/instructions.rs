@@ -296,7 +296,7 @@ mod tests {
         assert!(wanted.write);
         assert_eq!(wanted.bench.targets, [Target::Hallpass]);
         assert_eq!(wanted.bench.concurrency, 1);
-        assert_eq!(wanted.bench.rows.len(), 2);
+        assert_eq!(wanted.bench.rows.len(), 5);
     }
 
     #[test]

@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn the_beginning_of_a_name_chooses_all_rows_that_begin_so() {
         let options = parse("--only client_credentials --only code --no-peers").unwrap();
-        assert_eq!(options.rows.len(), 5);
+        assert_eq!(options.rows.len(), 8);
         assert_eq!(
             options.targets,
             [Target::Hallpass, Target::HallpassPostgres, Target::Limit]
