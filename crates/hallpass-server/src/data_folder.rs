@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -60,7 +60,7 @@ impl DataFolder {
         if purpose == Purpose::Command {
             return Ok(folder);
         }
-        let lock = private_file(
+        let lock = own_file(
             OpenOptions::new().create(true).truncate(false),
             &folder.file(LOCK),
         )
@@ -168,7 +168,7 @@ impl DataFolder {
         let path = self.file(KEY_LOCK);
         let failed =
             |error: &io::Error| Failure::doing(&format!("cannot lock {}", path.display()), error);
-        let lock = private_file(OpenOptions::new().create(true).truncate(false), &path)
+        let lock = own_file(OpenOptions::new().create(true).truncate(false), &path)
             .map_err(|error| failed(&error))?;
         match lock.try_lock() {
             Ok(()) => Ok(lock),
@@ -244,7 +244,7 @@ impl DataFolder {
         let path = self.file(name);
         let temporary = self.file(&format!(".tmp-{name}-{}", std::process::id()));
         let write = || {
-            let mut file = private_file(OpenOptions::new().create_new(true), &temporary)?;
+            let mut file = own_file(OpenOptions::new().create_new(true), &temporary)?;
             file.write_all(content.as_bytes())?;
             file.sync_all()?;
             match fs::hard_link(&temporary, &path) {
@@ -318,14 +318,14 @@ pub fn write_private(path: &Path, content: &str) -> Result<(), Failure> {
     write().map_err(|error| Failure::doing(&format!("cannot write {}", path.display()), &error))
 }
 
-/// Copies a file into a new one for the owner's eyes only, on the disk when this returns.
+/// Copies a file into a new one for the eyes of the folder's owner only, on the disk when this returns.
 ///
 /// # Errors
 /// There is one already, or one of them cannot be read or written.
 pub fn copy_private(from: &Path, to: &Path) -> Result<(), Failure> {
     let copy = || {
         let mut source = File::open(from)?;
-        let mut file = private_file(OpenOptions::new().create_new(true), to)?;
+        let mut file = own_file(OpenOptions::new().create_new(true), to)?;
         io::copy(&mut source, &mut file)?;
         file.sync_all()
     };
@@ -392,6 +392,20 @@ const OTHERS: u32 = 0o007;
 
 fn private_file(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     options.write(true).mode(0o600).open(path)
+}
+
+/// One in the data folder: it belongs to whom the folder belongs to, so that the service can open what root makes beside it,
+/// such as a restored database or another master key. Nobody else can make a file there that is not theirs.
+fn own_file(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let file = private_file(options, path)?;
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = fs::metadata(folder.unwrap_or(Path::new(".")))?;
+    if file.metadata()?.uid() != folder.uid() {
+        fchown(&file, Some(folder.uid()), Some(folder.gid()))?;
+    }
+    Ok(file)
 }
 
 const VERSION: &str = "1";

@@ -39,7 +39,7 @@ fn what_an_operation_takes_is_an_object_that_knows_the_names_of_its_path() {
     }
 }
 
-// AD-13
+// AD-07
 #[test]
 fn what_only_looks_is_a_get_and_nothing_else_is() {
     for operation in OPERATIONS {

@@ -76,6 +76,12 @@ impl Pages {
     pub(super) fn check(&self, check: &mut Checker<'_>) {
         if self.name.trim().is_empty() || self.name.chars().count() > 64 {
             check.problem("pages.name", "must have 1 to 64 characters");
+        } else if self.name.chars().any(char::is_control) {
+            // It stands in mails, too, whose headers end with a line.
+            check.problem(
+                "pages.name",
+                "must have no line breaks and control characters",
+            );
         }
         if self.languages.is_empty() {
             check.problem("pages.languages", "is empty");

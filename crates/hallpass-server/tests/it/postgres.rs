@@ -53,6 +53,41 @@ impl Place {
     }
 }
 
+/// The status of a path of the second listener once it is that one.
+fn becomes(server: &Serving, path: &str, status: u16) -> String {
+    let since = std::time::Instant::now();
+    loop {
+        let answer = server.operations(path);
+        if answer.status == status {
+            return answer.body;
+        }
+        assert!(since.elapsed() < std::time::Duration::from_secs(60));
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn s44_a_server_whose_database_is_gone_lives_and_is_not_ready_until_it_is_back() {
+    let Some(cluster) = Cluster::start(&[]) else {
+        return;
+    };
+    let folder = Folder::new();
+    let mut command = folder.hallpass(&["serve", "--json"]);
+    command
+        .env("HALLPASS__STORE__KIND", "postgres")
+        .env("HALLPASS__STORE__POSTGRES__URL", cluster.url())
+        .env("HALLPASS__SERVER__ISSUER", "http://127.0.0.1:4000")
+        .env("HALLPASS__KEYS__MASTER_KEY", MASTER_KEY);
+    let server = Serving::spawn(&mut command);
+    becomes(&server, "/health/ready", 200);
+    cluster.stop();
+    let told = becomes(&server, "/health/ready", 503);
+    assert_eq!(told, "not ready: store\n");
+    assert_eq!(server.operations("/health/live").status, 200);
+    cluster.restart();
+    becomes(&server, "/health/ready", 200);
+}
+
 #[test]
 fn every_command_works_on_it_and_no_data_folder_is_made() {
     let Some(place) = Place::new() else { return };

@@ -276,6 +276,7 @@ fn s43_metrics_are_there_by_their_names_on_a_listener_of_their_own() {
         "hallpass_active_sessions 2.0",
         "hallpass_sign_ins_total{outcome=\"success\"} 2",
         "hallpass_sign_ins_total{outcome=\"refused\"} 1",
+        "hallpass_tokens_issued_total{grant_type=\"client_credentials\",format=\"sealed\"} 1",
     ] {
         assert!(metrics.lines().any(|l| l == line), "{line}:\n{metrics}");
     }
@@ -314,6 +315,12 @@ fn s44_health_says_yes_or_no_and_repeats_nothing() {
         for header in ["host:", "user-agent", "cookie", "authorization"] {
             assert!(!told.contains(header), "{path}: {told}");
         }
+        // Whatever is sent along is not in the answer.
+        let sent = "HTTP/1.1\r\ncookie: a=zq-cookie\r\nauthorization: Bearer zq-token\r\nx-zq: zq";
+        let answer = server.operations(&format!("{path}?zq=zq {sent}"));
+        assert_eq!(answer.status, 200, "{path}");
+        let told = format!("{}{}", answer.head, answer.body);
+        assert!(!told.contains("zq"), "{path}: {told}");
     }
 }
 

@@ -54,6 +54,7 @@ mod logout;
 mod mail;
 mod mcp;
 mod mutual_tls;
+mod named_operators;
 mod named_rows;
 mod new_devices;
 mod newcomers;

@@ -111,7 +111,7 @@ fn every_change_leaves_a_line_and_none_says_a_secret() {
     assert_eq!((lines.len(), &lines[0]["seq"]), (2, &json!(2)));
 }
 
-// AD-04, AD-13
+// AD-04
 #[test]
 fn what_is_changed_about_a_project_stands_in_its_own_log_and_in_no_other() {
     let office = Office::open();

@@ -26,7 +26,7 @@ fn token(office: &Office, id: &str, secret: &str) -> u16 {
     office.server.post("/p/acme/token", FORM, &form).status
 }
 
-// S10, L44, AD-07
+// S10, L44
 #[test]
 fn s10_a_client_is_made_changed_and_deleted_with_effect_at_once() {
     let office = office();
@@ -59,6 +59,34 @@ fn s10_a_client_is_made_changed_and_deleted_with_effect_at_once() {
     assert_eq!(token(&office, "shop", secret), 200);
     office.change("DELETE", &format!("{CLIENTS}/shop"), &Value::Null);
     assert_eq!(token(&office, "shop", secret), 401);
+    // An application of people: what is added, edited and switched off counts with the next request for authorization.
+    let begins = |uri: &str| {
+        let challenge =
+            "code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
+        let query =
+            format!("client_id=web&response_type=code&scope=openid&redirect_uri={uri}&{challenge}");
+        office
+            .server
+            .get(&format!("/p/acme/authorize?{query}"))
+            .status
+    };
+    let uris = |uri: &str| json!({"redirect_uris": [uri], "token_endpoint_auth_method": "none"});
+    let (first, second) = ("https://web.test/cb", "https://web.test/other");
+    assert_eq!(begins(first), 400);
+    office.post(
+        CLIENTS,
+        &json!({"client_id": "web", "metadata": uris(first)}),
+    );
+    assert_eq!((begins(first), begins(second)), (303, 400));
+    let web = format!("{CLIENTS}/web");
+    office.change(
+        "PATCH",
+        &web,
+        &json!({"metadata": {"redirect_uris": [second]}}),
+    );
+    assert_eq!((begins(first), begins(second)), (400, 303));
+    office.change("PATCH", &web, &json!({"disabled": true}));
+    assert_eq!(begins(second), 400);
     let gone = office.ask(
         &office.owner,
         "GET",

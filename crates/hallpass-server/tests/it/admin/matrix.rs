@@ -31,7 +31,7 @@ fn placed(path: &str, project: &str) -> String {
     parts.collect::<Vec<_>>().join("/")
 }
 
-// AD-02, AD-04, AD-13
+// AD-02, AD-04
 #[test]
 fn every_operation_is_for_the_roles_that_it_names_and_for_their_project_alone() {
     let office = Office::open();
@@ -75,7 +75,7 @@ fn every_operation_is_for_the_roles_that_it_names_and_for_their_project_alone() 
     }
 }
 
-// AD-02, AD-13
+// AD-02
 #[test]
 fn a_role_for_all_projects_is_good_in_each_and_for_what_is_about_all() {
     let office = Office::open();
@@ -94,7 +94,7 @@ fn a_role_for_all_projects_is_good_in_each_and_for_what_is_about_all() {
     }
 }
 
-// AD-13
+// AD-02
 #[test]
 fn a_token_that_only_looks_changes_nothing_in_the_hands_of_an_owner() {
     let office = Office::open();

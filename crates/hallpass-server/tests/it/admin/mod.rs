@@ -181,7 +181,7 @@ pub(crate) fn kind(answer: &Answer) -> String {
         .to_owned()
 }
 
-// AD-01, AD-03, AD-12
+// AD-01, AD-03
 #[test]
 fn s36_nobody_administers_without_a_token_that_is_meant_for_it() {
     let office = Office::open();

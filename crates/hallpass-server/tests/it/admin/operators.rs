@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Office, kind};
 
-// AD-16
+// AD-19
 #[test]
 fn the_first_operator_gets_a_link_to_choose_a_password_once() {
     let office = Office::open();
@@ -196,7 +196,7 @@ fn a_role_goes_with_the_client_or_the_person_who_has_it() {
     assert_eq!((gone.status, kind(&gone)), (404, "not_found".to_owned()));
 }
 
-// AD-16
+// AD-19
 #[test]
 fn an_account_that_is_there_is_no_operator_because_somebody_wanted_to_make_one() {
     let office = Office::open();

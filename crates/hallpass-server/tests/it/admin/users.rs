@@ -18,7 +18,7 @@ fn names(page: &Value) -> String {
     names.collect::<Vec<_>>().join(" ")
 }
 
-// L40, AD-06, AD-07
+// L40
 #[test]
 fn l40_people_are_made_found_changed_and_deleted() {
     let office = office();
@@ -135,6 +135,44 @@ fn l03_the_same_name_in_two_projects_is_two_people() {
     let answer = office.ask(&office.owner, "DELETE", &foreign, &Value::Null);
     assert_eq!(answer.status, 404);
     assert_eq!(names(&office.get(USERS)), "ann");
+    // An application of the one is unknown at the other, and no key is the key of both.
+    let client = json!({"client_id": "shop", "metadata": {
+        "redirect_uris": ["https://shop.test/cb"], "token_endpoint_auth_method": "none",
+    }});
+    office.post("/projects/acme/clients", &client);
+    let begins = |project: &str| {
+        let query = "client_id=shop&response_type=code&scope=openid&redirect_uri=https://shop.test/cb\
+            &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
+        office
+            .server
+            .get(&format!("/p/{project}/authorize?{query}"))
+    };
+    assert_eq!((begins("acme").status, begins("other").status), (303, 400));
+    let kids = |project: &str| -> std::collections::BTreeSet<String> {
+        let set = office.server.get(&format!("/p/{project}/jwks")).json();
+        let keys = set["keys"].as_array().unwrap().iter();
+        keys.map(|key| key["kid"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let (ours, theirs) = (kids("acme"), kids("other"));
+    assert!(
+        !ours.is_empty() && ours.is_disjoint(&theirs),
+        "{ours:?} {theirs:?}"
+    );
+    // Nor are the cookies of the one those of the other.
+    let begun = begins("acme");
+    let cookies = begun
+        .head
+        .lines()
+        .filter_map(|line| line.strip_prefix("set-cookie: "));
+    let names: Vec<&str> = cookies
+        .filter_map(|cookie| cookie.split('=').next())
+        .collect();
+    assert!(!names.is_empty(), "{}", begun.head);
+    assert!(
+        names.iter().all(|name| name.ends_with(".p.acme")),
+        "{names:?}"
+    );
 }
 
 #[test]

@@ -45,7 +45,30 @@ const SHOP: &[(&str, &str)] = &[
 fn l07_an_application_is_added_with_its_addresses_and_scopes_and_can_be_used_at_once() {
     let desk = Desk::simple();
     let mut owner = Person::operator(&desk.server, "acme-owner");
-    let (id, answer) = add(&desk, &mut owner, SHOP);
+    // A scope of the project's own is there to be chosen, and one that is nobody's is not taken.
+    let scopes = "/dashboard/p/acme/scopes";
+    let revision = hidden(&owner.get(&desk.server, scopes).body, "revision");
+    let scope = [
+        ("do", "scope"),
+        ("revision", revision.as_str()),
+        ("name", "orders:read"),
+        ("title", "Your orders"),
+        ("description", "See what you have ordered"),
+    ];
+    let made = owner.send_form(&desk.server, scopes, scopes, &scope);
+    assert_eq!(made.status, 303, "{}", made.body);
+    let since = std::time::Instant::now();
+    while !owner
+        .get(&desk.server, NEW)
+        .body
+        .contains("name=\"scope.orders:read\"")
+    {
+        assert!(since.elapsed() < std::time::Duration::from_secs(10));
+    }
+    let nobodys = [SHOP, &[("scope.nobodys", "yes")]].concat();
+    assert_eq!(add(&desk, &mut owner, &nobodys).1.status, 422);
+    let own = [SHOP, &[("scope.orders:read", "yes")]].concat();
+    let (id, answer) = add(&desk, &mut owner, &own);
     assert_eq!(id.len(), 22, "128 bits in base64url");
     assert_eq!(
         location(&desk.server, &answer),
@@ -67,7 +90,7 @@ fn l07_an_application_is_added_with_its_addresses_and_scopes_and_can_be_used_at_
     }
     let client = shown(&desk, &id);
     let metadata = &client;
-    assert_eq!(metadata["scope"], "email openid", "{client}");
+    assert_eq!(metadata["scope"], "email openid orders:read", "{client}");
     let ask = format!(
         "/p/acme/authorize?response_type=code&client_id={id}&redirect_uri=https://shop.example/cb&scope=openid&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256"
     );

@@ -1,6 +1,8 @@
 //! The operators' dashboard over sockets.
 
 mod applications;
+mod attacks;
+mod first_run;
 mod logos;
 mod many;
 mod operators;
@@ -130,7 +132,7 @@ fn somebody_with_an_account_and_no_role_sees_nothing() {
     }
 }
 
-// AD-02, AD-05
+// AD-02, AD-07
 #[test]
 fn a_form_of_another_site_or_of_nobody_s_page_changes_nothing() {
     let desk = Desk::simple();
@@ -155,6 +157,51 @@ fn a_form_of_another_site_or_of_nobody_s_page_changes_nothing() {
             "{head}"
         );
     }
+    // Neither does a request that is a form by a name alone, or one that a header wants to be another.
+    let cookies: Vec<String> = owner.cookies().collect();
+    let cookies = cookies.join("; ");
+    let body = format!("form={sealed}&name=evil&confirm=yes");
+    let raw = |head: &str, body: &str| {
+        let head = format!("{head}cookie: {cookies}\r\n");
+        desk.server.send(&head, body)
+    };
+    for media in [
+        "text/plain",
+        "application/json",
+        "multipart/form-data; boundary=x",
+        "",
+    ] {
+        let media = if media.is_empty() {
+            String::new()
+        } else {
+            format!("content-type: {media}\r\n")
+        };
+        let answer = raw(&format!("POST /dashboard/new HTTP/1.1\r\n{media}"), &body);
+        assert!(
+            matches!(answer.status, 400 | 415),
+            "{media}: {}",
+            answer.status
+        );
+    }
+    for over in [
+        "x-http-method-override",
+        "x-http-method",
+        "x-method-override",
+    ] {
+        let head = format!("GET /dashboard/new?{body}&_method=POST HTTP/1.1\r\n{over}: POST\r\n");
+        assert_eq!(raw(&head, "").status, 200, "{over}");
+    }
+    for method in ["PUT", "PATCH", "DELETE"] {
+        let head = format!(
+            "{method} /dashboard/new HTTP/1.1\r\ncontent-type: application/x-www-form-urlencoded\r\n"
+        );
+        assert_eq!(raw(&head, &body).status, 405, "{method}");
+    }
+    let nobody = Person::default().post(&desk.server, "/dashboard/new", &form);
+    assert!(
+        location(&desk.server, &nobody).starts_with("/sign-in?"),
+        "without the cookie"
+    );
     let without = [("name", "evil"), ("confirm", "yes")];
     let answer = owner.post(&desk.server, "/dashboard/new", &without);
     assert_eq!(

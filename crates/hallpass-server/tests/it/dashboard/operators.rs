@@ -272,13 +272,17 @@ fn a_link_for_somebody_leads_into_their_account_once_and_only_administrators_mak
     assert_eq!(disabled.status, 409);
 }
 
-/// The token of somebody who signs in with a password to the console, an application for administration.
-fn token(desk: &Desk, name: &str) -> String {
+/// What the console, an application for administration, gets for somebody who signs in with a password: for a scope and a
+/// resource, both as they stand in a query.
+pub(super) fn granted(desk: &Desk, name: &str, scope: &str, resource: &str) -> serde_json::Value {
     let server = &desk.server;
-    let issuer = server.said["issuer"].as_str().unwrap();
+    let resource = match resource {
+        "" => String::new(),
+        named => format!("&resource={named}"),
+    };
     let ask = format!(
-        "/authorize?client_id=console&response_type=code&scope=hallpass%3Aadmin&redirect_uri=https%3A%2F%2Fconsole.test%2Fcb\
-         &resource={issuer}/admin/v1&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256"
+        "/authorize?client_id=console&response_type=code&scope={scope}&redirect_uri=https%3A%2F%2Fconsole.test%2Fcb\
+         {resource}&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256"
     );
     let mut person = Person::operator(server, name);
     let answer = person.get(server, &ask);
@@ -286,33 +290,45 @@ fn token(desk: &Desk, name: &str) -> String {
     let code = code.split(['&', '\r', '\n']).next().unwrap();
     let form = format!(
         "grant_type=authorization_code&client_id=console&code={code}&redirect_uri=https%3A%2F%2Fconsole.test%2Fcb\
-         &resource={issuer}/admin/v1&code_verifier=dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+         {resource}&code_verifier=dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
     );
     let head = "content-type: application/x-www-form-urlencoded\r\n";
     let answer = server.post("/token", head, &form);
     assert_eq!(answer.status, 200, "{}", answer.body);
-    answer.json()["access_token"].as_str().unwrap().to_owned()
+    answer.json()
 }
 
-// AD-02, AD-12: what the pages demand is not to be had by the interface with less
+/// Their token for administration.
+pub(super) fn token(desk: &Desk, name: &str) -> String {
+    let resource = format!("{}/admin/v1", desk.server.said["issuer"].as_str().unwrap());
+    let granted = granted(desk, name, "hallpass%3Aadmin", &resource);
+    granted["access_token"].as_str().unwrap().to_owned()
+}
+
+/// Makes the console.
+pub(super) fn console(desk: &Desk) {
+    desk.command(&[
+        "client",
+        "create",
+        "--id",
+        "console",
+        "--public",
+        "--redirect-uri",
+        "https://console.test/cb",
+        "--scope",
+        "openid hallpass:admin",
+        "--metadata",
+        r#"{"skip_consent":true}"#,
+    ]);
+}
+
+// AD-02: what the pages demand is not to be had by the interface with less
 #[test]
 fn a_token_of_somebody_who_showed_a_password_alone_looks_and_changes_nothing() {
     //= test RFC9470#3 the challenge says which classes of authentication are good enough
     for (settings, status) in [("", 401), ("dashboard.strong_sign_in = false", 201)] {
         let desk = Desk::open(settings);
-        desk.command(&[
-            "client",
-            "create",
-            "--id",
-            "console",
-            "--public",
-            "--redirect-uri",
-            "https://console.test/cb",
-            "--scope",
-            "hallpass:admin",
-            "--metadata",
-            r#"{"skip_consent":true}"#,
-        ]);
+        console(&desk);
         let token = token(&desk, "owner");
         let ask = |method: &str, path: &str, body: &str| {
             let head = format!(

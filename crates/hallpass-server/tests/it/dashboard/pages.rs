@@ -19,7 +19,7 @@ fn placed(path: &str, project: &str) -> String {
     format!("/dashboard{}", parts.collect::<Vec<_>>().join("/"))
 }
 
-// AD-02, AD-04, AD-13
+// AD-02, AD-04
 #[test]
 fn every_page_is_for_the_roles_that_it_names_and_for_their_project_alone() {
     let desk = Desk::simple();
@@ -70,7 +70,7 @@ fn every_page_is_for_the_roles_that_it_names_and_for_their_project_alone() {
     }
 }
 
-// AD-02, AD-13
+// AD-02
 #[test]
 fn no_form_does_more_than_the_role_of_whoever_sends_it() {
     let desk = Desk::simple();

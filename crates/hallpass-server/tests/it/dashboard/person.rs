@@ -29,6 +29,18 @@ impl Person {
         person
     }
 
+    /// What the browser holds that nobody else has.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.cookies.values().map(String::as_str)
+    }
+
+    /// As the browser sends them.
+    pub(crate) fn cookies(&self) -> impl Iterator<Item = String> {
+        self.cookies
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+    }
+
     pub(crate) fn get(&mut self, server: &Serving, path: &str) -> Answer {
         self.send(server, &format!("GET {path} HTTP/1.1\r\n"), "")
     }

@@ -83,7 +83,7 @@ fn settings_are_the_server_s_until_the_project_has_its_own_and_again_when_they_a
     );
 }
 
-// AD-16
+// AD-13
 #[test]
 fn what_cannot_be_is_refused_at_its_field_and_what_was_typed_stays() {
     let desk = Desk::simple();
@@ -369,7 +369,7 @@ fn a_project_looks_as_its_page_says_and_what_nobody_could_read_is_refused() {
     assert!(!page.contains("Acme"));
 }
 
-// AD-02, AD-13
+// AD-02
 #[test]
 fn who_only_looks_and_who_is_elsewhere_change_no_setting() {
     let desk = Desk::simple();

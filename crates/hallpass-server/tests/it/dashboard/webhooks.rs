@@ -149,7 +149,7 @@ fn one_that_says_that_it_is_gone_is_shown_as_switched_off() {
     assert!(admin.get(&desk.server, HOOKS).body.contains("off: gone"));
 }
 
-// AD-14, AD-16
+// AD-14
 #[test]
 fn what_is_no_address_or_no_event_is_refused_and_what_was_typed_stays() {
     let desk = desk();
@@ -184,7 +184,7 @@ fn what_is_no_address_or_no_event_is_refused_and_what_was_typed_stays() {
     );
 }
 
-// AD-02, AD-13
+// AD-02
 #[test]
 fn who_only_looks_has_no_button_and_no_form_counts() {
     let desk = desk();
