@@ -52,6 +52,9 @@ fn what_is_no_array_of_typed_objects_is_malformed() {
         "{}",
         "[]",
         "null",
+        // What would be good within an array.
+        r#"{"type":"a"}"#,
+        r#""[{\"type\":\"a\"}]""#,
         "[1]",
         "[null]",
         "[[]]",

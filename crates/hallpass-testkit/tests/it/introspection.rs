@@ -1,6 +1,8 @@
 //! Introspection: who may ask, and about what.
 
+use hallpass_store::{Commit, Spend, Write};
 use hallpass_testkit::{Ask, Browser, Op, Request, Tokens, fixture};
+use hallpass_types::{ClientId, Secret};
 
 async fn for_api(browser: &mut Browser, api: &str) -> Tokens {
     let request = Request::of("web", "openid api:read offline_access").with("resource", api);
@@ -220,4 +222,76 @@ async fn garbage_is_inactive_or_refused() {
                 .await
         );
     }
+}
+
+// IN-05, TK-21: a client that was deleted, and made anew under its old name with its old secret
+#[tokio::test]
+async fn what_a_client_had_is_not_what_its_successor_of_the_same_name_has() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let api = for_api(&mut browser, fixture::API1).await;
+    let own = browser.code_flow("web", "openid offline_access").await;
+    let code = browser.code("alice", &Request::of("web", "openid")).await;
+    let machine = [
+        ("grant_type", "client_credentials"),
+        ("scope", "api:read"),
+        ("resource", fixture::API1),
+    ];
+    let machine = Tokens::of(&browser.call("web", "/token", &machine).await).access;
+    let request = Request::of("web", "openid").0;
+    let pairs: Vec<(&str, &str)> = request[1..]
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    let pushed = browser.call("web", "/par", &pairs).await.json();
+    let pushed = pushed["request_uri"].as_str().unwrap().to_owned();
+
+    let (store, issuer) = (op.provider.store(), op.provider.issuer_id());
+    let id = ClientId::parse("web").unwrap();
+    let record = store.client(issuer, &id).await.unwrap().unwrap();
+    op.clock.advance(5);
+    let gone = Commit {
+        spends: Vec::new(),
+        writes: vec![Write::DeleteClient(id.clone())],
+    };
+    store.commit(issuer, gone).await.unwrap();
+    op.clock.advance(5);
+    let secret = Secret::new(fixture::secret("web").to_owned());
+    let (metadata, origin) = (record.metadata, record.origin);
+    let (_, anew) = op.provider.new_record(id, metadata, Some(&secret), origin);
+    let made = Commit {
+        spends: vec![Spend::NewClient(Box::new(anew))],
+        writes: Vec::new(),
+    };
+    store.commit(issuer, made).await.unwrap();
+    op.clock.advance(2);
+
+    for (caller, token) in [
+        ("rs1", &api.access),
+        ("web", &api.access),
+        ("rs1", &machine),
+        ("web", &machine),
+        ("web", &own.access),
+    ] {
+        assert!(!browser.is_active(caller, token).await, "{caller}");
+    }
+    for refresh in [api.refresh(), own.refresh()] {
+        assert!(!browser.is_active("web", refresh).await);
+        let answer = browser.refresh("web", refresh).await;
+        assert_eq!(answer.error(), "invalid_grant", "{}", answer.text());
+    }
+    assert_eq!(browser.userinfo(&own.access).await.status, 401);
+    assert_eq!(browser.redeem("web", &code).await.error(), "invalid_grant");
+    let bring = Ask::query(
+        "/authorize",
+        &[("client_id", "web"), ("request_uri", &pushed)],
+    );
+    let answer = browser.send(bring).await;
+    assert_eq!(answer.status, 400, "{:?}", answer.header("location"));
+    // Nor is it what the person agreed to.
+    let silent = Request::of("web", "openid offline_access").with("prompt", "none");
+    let answer = browser.send(silent.get()).await;
+    assert_eq!(answer.error(), "consent_required");
+    let fresh = browser.code_flow("web", "openid offline_access").await;
+    Tokens::of(&browser.refresh("web", fresh.refresh()).await);
 }

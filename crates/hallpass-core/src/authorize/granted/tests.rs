@@ -1,8 +1,10 @@
 use hallpass_types::RANDOM_LEN;
 
 use super::*;
+use crate::authorization_details::DetailType;
 use crate::authorize::fixture::{
-    CALLBACK, CHALLENGE, ISSUER, NOW, policy, scope, session, valid, validated, web,
+    CALLBACK, CHALLENGE, ISSUER, NOW, identified, policy, scope, session, spa, valid, validated,
+    web,
 };
 
 fn key() -> Key<Session> {
@@ -283,6 +285,44 @@ fn never_more_is_granted_than_was_allowed() {
 }
 
 #[test]
+fn details_are_granted_by_the_answer_to_just_these_and_by_no_earlier_one() {
+    //= test RFC9396#2 details are granted with the person's consent to just these
+    let mut own = policy();
+    own.detail_types = vec![DetailType::new("ride".to_owned())];
+    let mut client = spa();
+    client.requests.detail_types = vec!["ride".to_owned()];
+    let changes = [("authorization_details", r#"[{"type":"ride"}]"#)];
+    let valid = identified(client.clone(), &changes).validate(&own).unwrap();
+    assert_eq!(valid.request().authorization_details.len(), 1);
+    let yes = Consented::of(&valid, None);
+    let no = Consented {
+        details: false,
+        ..yes.clone()
+    };
+    let remembered = earlier("openid", "");
+    for (consented, count) in [(Some(&yes), 1), (Some(&no), 0), (None, 0)] {
+        for remembered in [None, Some(&remembered)] {
+            let granted = grant(&valid, consented, remembered);
+            assert_eq!(
+                granted.grant().authorization_details.len(),
+                count,
+                "{consented:?}"
+            );
+        }
+    }
+    // Where nobody is asked, the operator has answered.
+    client.skip_consent = true;
+    let valid = identified(client, &changes).validate(&own).unwrap();
+    assert_eq!(
+        grant(&valid, None, None)
+            .grant()
+            .authorization_details
+            .len(),
+        1
+    );
+}
+
+#[test]
 fn waived_consent_covers_the_request_but_for_what_was_once_refused() {
     let client = Client {
         skip_consent: true,
@@ -405,7 +445,7 @@ fn hybrid(response: ResponseType, scope: &str) -> (Client, Valid) {
         ("scope", scope),
         ("nonce", "n-1"),
     ];
-    let identified = crate::authorize::fixture::identified(client.clone(), &changes);
+    let identified = identified(client.clone(), &changes);
     (client, identified.validate(&policy).unwrap())
 }
 
