@@ -10,6 +10,7 @@ use hallpass_provider::Provider;
 use hallpass_store::{Hint, StoreError};
 use hallpass_types::IssuerId;
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::Issuers;
@@ -165,10 +166,18 @@ pub async fn write_tallies(issuers: &Issuers) {
     write_tallies_of(all).await;
 }
 
+/// Some at a time: those share a commit of the database. One after the other, ten thousand would write without a pause.
 async fn write_tallies_of(issuers: Vec<Hallpass>) {
-    for issuer in issuers {
-        let kept = issuer.provider().keep_tallies().await;
-        tell("numbers cannot be kept", kept);
+    for some in issuers.chunks(TOGETHER) {
+        let mut writing = JoinSet::new();
+        for issuer in some {
+            let provider = issuer.provider().clone();
+            writing.spawn(async move {
+                let kept = provider.keep_tallies().await;
+                tell("numbers cannot be kept", kept);
+            });
+        }
+        writing.join_all().await;
     }
 }
 
@@ -347,6 +356,8 @@ pub const GRACE: i64 = 120;
 const WATCH: Duration = Duration::from_secs(2);
 /// So many issuers that are in use are looked at one by one every time.
 const FEW: usize = 256;
+/// So many issuers write their numbers at once.
+const TOGETHER: usize = 64;
 /// In so many turns all others are looked at.
 const TURNS: u32 = 30;
 /// Changes of so many seconds are looked for again and again.
