@@ -90,7 +90,7 @@ impl Connection {
 fn serve(folder: &Folder, issuers: u32, max_loaded: u32) -> Serving {
     let text = format!(
         "server.issuer = 'http://localhost:4555'\nprotocol.signing_algs = ['ES256']\n[issuers]\nmax_loaded = {max_loaded}\n[danger]\nopen_registration = true\n\
-         [registration]\nper_address_per_hour = 1000000\n[log]\nlevel = 'error'\n"
+         [registration]\nper_address_per_hour = 1000000\nmax_clients = 1000000\n[log]\nlevel = 'error'\n"
     );
     folder.write("hallpass.toml", &text);
     let server = Serving::start(folder, &["--config", "hallpass.toml"]);

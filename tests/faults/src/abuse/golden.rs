@@ -87,6 +87,12 @@ impl Golden {
         Ok(golden)
     }
 
+    /// Makes new connections: nobody has used these for minutes, and a server closes such.
+    pub(crate) fn reconnect(&mut self) {
+        self.browser.reconnect();
+        self.public.reset();
+    }
+
     /// Goes on for that long.
     pub(crate) async fn watch(&mut self, time: Duration) -> Watched {
         let mut watched = Watched::default();

@@ -75,6 +75,7 @@ pub(crate) async fn hot_row(setup: &Setup, mut report: Report) -> Result<Ran, Fa
         format!("{signed_in} sessions of a disabled account are back")
     })?;
     let deleted = timed(&scene.launch, &["client", "delete", CLIENT])?;
+    golden.reconnect();
     let during = golden.watch(Duration::from_secs(1)).await;
     let most = resident(&server);
 
