@@ -27,6 +27,7 @@ pub(crate) async fn purge(setup: &Setup, mut report: Report) -> Result<Ran, Fail
         .await;
     let rows = u64::from(setup.times(30_000, 10_000_000));
     let expired = tokio::task::block_in_place(|| Expired::put(&nodes.cluster, rows));
+    golden.reconnect();
     let scanned = scans(&nodes.cluster);
     let began = Instant::now();
     let mut during = Watched::default();
