@@ -190,7 +190,7 @@ impl Gate<'_> {
         let (visited, cookies) = provider.visit_page(browser, back, age).await?;
         Ok(match visited {
             Visited::Here(visitor) => Ok((visitor, cookies)),
-            Visited::SignIn(answered) => Err(self.endpoints.answer(Ok(answered))),
+            Visited::SignIn(answered) => Err(self.endpoints.answer(Ok(*answered))),
         })
     }
 

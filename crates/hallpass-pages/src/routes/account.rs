@@ -155,7 +155,7 @@ impl PageRoutes {
         let (visited, cookies) = provider.visit(&browser, &page.path(), recent).await?;
         let visitor = match visited {
             Visited::Here(visitor) => visitor,
-            Visited::SignIn(answered) => return Ok(self.endpoints.answer(Ok(answered))),
+            Visited::SignIn(answered) => return Ok(self.endpoints.answer(Ok(*answered))),
         };
         let done = head.uri.query() == Some("done");
         let shown = Shown {

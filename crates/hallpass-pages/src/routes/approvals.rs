@@ -27,7 +27,7 @@ impl PageRoutes {
             let visited = provider.visit_page(&browser, discovery::APPROVALS, age);
             let visitor = match visited.await?.0 {
                 Visited::Here(visitor) => visitor,
-                Visited::SignIn(answered) => return Ok(self.endpoints.answer(Ok(answered))),
+                Visited::SignIn(answered) => return Ok(self.endpoints.answer(Ok(*answered))),
             };
             let (shown, cookies) = provider.approvals(&browser, &visitor).await?;
             let mut response = self.approvals_page(&shown);

@@ -97,7 +97,7 @@ impl PageRoutes {
         let (visited, cookies) = provider.visit(&browser, &path, true).await?;
         let visitor = match visited {
             Visited::Here(visitor) => visitor,
-            Visited::SignIn(answered) => return Ok(self.endpoints.answer(Ok(answered))),
+            Visited::SignIn(answered) => return Ok(self.endpoints.answer(Ok(*answered))),
         };
         if page == CredentialPage::Phone && !provider.has_texts() {
             let failure = hallpass_provider::Failure::from(Reason::NotOffered);

@@ -293,7 +293,7 @@ impl PageRoutes {
             let path = format!("{LINK}?token={token}");
             let (visited, cookies) = provider.visit(&browser, &path, false).await?;
             if let Visited::SignIn(answered) = visited {
-                return Ok(self.endpoints.answer(Ok(answered)));
+                return Ok(self.endpoints.answer(Ok(*answered)));
             }
             if posted.is_none() {
                 let mut response = self.link_page(token, &details, "", None);

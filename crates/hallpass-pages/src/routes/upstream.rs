@@ -143,7 +143,7 @@ impl PageRoutes {
         let recent = Some(people.recent_sign_in);
         let (visited, _) = self.provider().visit_page(&browser, LINKED, recent).await?;
         if let Visited::SignIn(answered) = visited {
-            return Ok(self.endpoints.answer(Ok(answered)));
+            return Ok(self.endpoints.answer(Ok(*answered)));
         }
         let (linked, cookies) = self.provider().linked(&browser).await?;
         let identities: Vec<(String, &str)> = linked

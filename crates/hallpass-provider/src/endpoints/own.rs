@@ -65,7 +65,7 @@ pub enum Visited {
     /// Somebody who is signed in, recently enough.
     Here(Box<Visitor>),
     /// They must sign in first, and come back then.
-    SignIn(Answered),
+    SignIn(Box<Answered>),
 }
 
 /// What stands in a form of such a page.
@@ -181,7 +181,7 @@ impl Provider {
             held: false,
         };
         let answered = self.proceed(flow, browser, cookies).await?;
-        Ok((Visited::SignIn(answered), SetCookies::default()))
+        Ok((Visited::SignIn(Box::new(answered)), SetCookies::default()))
     }
 
     /// Notes that a session is used, where the last note is old.

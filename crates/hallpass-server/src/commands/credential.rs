@@ -85,11 +85,13 @@ async fn remove(
             user: user.subject.as_str().to_owned(),
             credential: id.to_string(),
         });
-    removed.await.map_err(|problem| match problem.kind() {
-        Kind::WrongState => Failure::new(problem.detail().unwrap_or_default()),
-        _ => refused(&problem, Kind::NotFound, || {
+    removed.await.map_err(|problem| {
+        if problem.kind() == Kind::WrongState {
+            return Failure::new(problem.detail().unwrap_or_default());
+        }
+        refused(&problem, Kind::NotFound, || {
             format!("{} has no credential {id}", user.username)
-        }),
+        })
     })?;
     audited(office, "credential_removed", &user.subject);
     output.say(

@@ -188,7 +188,21 @@ fn undone(problem: &Problem) -> Failure {
             let detail = problem.detail().unwrap_or_default();
             Failure::new(format!("issuer: {detail}"))
         }
-        _ => operator::failed(problem),
+        Kind::InvalidBody
+        | Kind::InvalidParameter
+        | Kind::InvalidHeader
+        | Kind::TokenMissing
+        | Kind::TokenInvalid
+        | Kind::SignInTooWeak
+        | Kind::ScopeMissing
+        | Kind::Forbidden
+        | Kind::MethodNotAllowed
+        | Kind::TooLarge
+        | Kind::UnsupportedMediaType
+        | Kind::KeyReused
+        | Kind::Throttled
+        | Kind::Internal
+        | Kind::Unavailable => operator::failed(problem),
     }
 }
 
