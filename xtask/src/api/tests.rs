@@ -113,7 +113,7 @@ fn what_only_adds_takes_nothing_away() {
     more["name"] = json!("B");
     all["index"]["22"] = more;
     let now = lines::offered(&all).lines;
-    assert_eq!(now.len(), lines().len() + 1);
+    assert_eq!(now.len(), lines().len().saturating_add(1));
     assert!(broken("a", &written("a", "1.2.0", &lines()), "1.3.0", &now).is_empty());
     let told = differences(
         "a.txt",

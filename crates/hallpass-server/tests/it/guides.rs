@@ -395,3 +395,54 @@ fn the_way_to_a_login_page_of_ones_own_works_as_it_is_written() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("sign_in.html"), "{said}");
 }
+
+/// What a Hydra of 2026 lists of a confidential and a public client.
+fn of_hydra(id: &str, method: &str) -> Value {
+    json!({
+        "client_id": id, "client_name": "My shop", "client_secret_expires_at": 0, "client_uri": "",
+        "created_at": "2026-11-30T15:39:35Z", "grant_types": ["authorization_code", "refresh_token"],
+        "jwks": {}, "logo_uri": "", "metadata": {}, "owner": "", "policy_uri": "",
+        "redirect_uris": ["http://localhost:8080/callback"], "request_object_signing_alg": "RS256",
+        "response_types": ["code"], "scope": "openid offline email", "skip_consent": true,
+        "skip_logout_consent": false, "subject_type": "public", "token_endpoint_auth_method": method,
+        "tos_uri": "", "updated_at": "2026-11-30T15:39:34.930609Z",
+        "userinfo_signed_response_alg": "none", "AdditionalProperties": {}
+    })
+}
+
+#[test]
+fn the_guide_from_hydra_works_as_it_is_written() {
+    let guide = include_str!("../../../../docs/guide/from-hydra.md");
+    let commands: Vec<String> = blocks(guide)
+        .into_iter()
+        .filter(|(language, _)| *language == "console")
+        .flat_map(|(_, text)| text.lines().map(str::to_owned).collect::<Vec<_>>())
+        .filter(|line| line.starts_with("hallpass "))
+        .collect();
+    assert_eq!(commands.len(), 2, "{commands:?}");
+    let folder = Folder::new();
+    let mut shop = of_hydra("shop", "client_secret_basic");
+    let other = of_hydra("other", "client_secret_basic");
+    shop["client_secret"] = "the-secret-it-already-has-0123456789".into();
+    let list = json!([shop, other, of_hydra("app", "none")]);
+    folder.write("clients.json", &list.to_string());
+    for command in &commands {
+        let told = run(&folder, command);
+        assert_eq!(counted(&told, "clients"), 2, "{told}");
+        assert!(told.to_string().contains("it needs a secret"), "{told}");
+    }
+    let clients = folder.json(&["client", "list", "--json"]);
+    let known = clients.as_array().unwrap();
+    let ids: Vec<&str> = known
+        .iter()
+        .map(|c| c["client_id"].as_str().unwrap())
+        .collect();
+    assert!(
+        ids.len() == 2 && ids.contains(&"shop") && ids.contains(&"app"),
+        "{ids:?}"
+    );
+    for client in known {
+        assert_eq!(client["scope"], "openid email offline_access");
+        assert_ne!(client["skip_consent"], true, "trust is not imported");
+    }
+}

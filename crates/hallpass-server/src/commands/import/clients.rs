@@ -1,4 +1,4 @@
-//! `hallpass import clients`: metadata as node-oidc-provider and RFC 7591 have it.
+//! `hallpass import clients`: metadata as node-oidc-provider, Ory Hydra and RFC 7591 have it.
 
 use std::path::Path;
 
@@ -75,6 +75,7 @@ fn read(map: &Map<String, Value>) -> Option<Client> {
     ] {
         metadata.remove(name);
     }
+    plain(&mut metadata);
     let names = [("application_type", "web"), ("client_name", id.as_str())];
     for (name, value) in names {
         metadata.entry(name).or_insert_with(|| value.into());
@@ -107,6 +108,29 @@ fn read(map: &Map<String, Value>) -> Option<Client> {
         secret: secret.map(|text| Secret::from(text.to_owned())),
         disabled: false,
     })
+}
+
+/// Programs that write every member they know, Ory Hydra among them, write what was not said as an empty text or object.
+fn plain(metadata: &mut Map<String, Value>) {
+    metadata.retain(|_, value| match value {
+        Value::Null => false,
+        Value::String(text) => !text.is_empty(),
+        Value::Object(members) => !members.is_empty(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) => true,
+    });
+    // UserInfo as plain JSON.
+    if metadata.get("userinfo_signed_response_alg") == Some(&Value::from("none")) {
+        metadata.remove("userinfo_signed_response_alg");
+    }
+    // The older name of the same scope there.
+    if let Some(Value::String(scope)) = metadata.get_mut("scope") {
+        let mut names: Vec<&str> = scope.split(' ').collect();
+        if names.contains(&"offline") {
+            names.retain(|name| !matches!(*name, "offline" | "offline_access"));
+            names.push("offline_access");
+        }
+        *scope = names.join(" ");
+    }
 }
 
 /// A JSON file that is not longer than that.
