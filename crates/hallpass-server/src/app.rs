@@ -10,8 +10,8 @@ use hallpass_http::{ClientAddr, Described, Endpoints, NoSuchToken, Problem, Rout
 use hallpass_pages::{PageRoute, PageRoutes};
 use hallpass_provider::Provider;
 use hallpass_provider::ports::{Event, PasswordSignIn};
-use hallpass_types::{ErrorCode, Issuer};
-use http::header::{HeaderMap, HeaderValue, RETRY_AFTER};
+use hallpass_types::{ErrorCode, Issuer, IssuerId};
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, HeaderValue, ORIGIN, RETRY_AFTER};
 use http::{Method, Request, StatusCode};
 use http_body_util::Full;
 
@@ -32,10 +32,80 @@ struct Inner {
     issuer: Issuer,
     endpoints: Endpoints,
     pages: PageRoutes,
+    limits: Limits,
+    admission: Admission,
+}
+
+/// What one address may do wrong.
+#[derive(Debug)]
+struct Limits {
     registrations: Limit,
     failed_authentications: Limit,
+    /// Clients that windows of browsers name and that have to be looked for elsewhere.
+    wrong_clients: Limit,
+    /// What pages of other sites make browsers do. It costs nobody else's tokens, and nobody's sign-in.
+    of_pages: Limit,
     wrong_tokens: Limit,
-    admission: Admission,
+}
+
+impl Limits {
+    fn new(part: &Part, limits: &RateLimits, registration: &Registration) -> Self {
+        let shared = |limit: Limit, what| limit.with_elsewhere(what, part.shared_limits.clone());
+        let window = limits.window.duration();
+        let clients = |what| shared(Limit::new(limits.client_auth_per_address, window), what);
+        Self {
+            registrations: shared(
+                Limit::new(registration.per_address_per_hour, HOUR),
+                What::Registration,
+            ),
+            failed_authentications: clients(What::ClientAuthentication),
+            wrong_clients: clients(What::WrongClient),
+            of_pages: clients(What::OfPage),
+            wrong_tokens: shared(
+                Limit::new(limits.wrong_tokens_per_address, window),
+                What::WrongToken,
+            ),
+        }
+    }
+
+    /// Those of another issuer, in the same tables.
+    fn beside(&self, issuer: IssuerId, limits: &RateLimits, registration: &Registration) -> Self {
+        let window = limits.window.duration();
+        let clients = |limit: &Limit| limit.beside(issuer, limits.client_auth_per_address, window);
+        Self {
+            registrations: (self.registrations).beside(
+                issuer,
+                registration.per_address_per_hour,
+                HOUR,
+            ),
+            failed_authentications: clients(&self.failed_authentications),
+            wrong_clients: clients(&self.wrong_clients),
+            of_pages: clients(&self.of_pages),
+            wrong_tokens: (self.wrong_tokens).beside(
+                issuer,
+                limits.wrong_tokens_per_address,
+                window,
+            ),
+        }
+    }
+
+    /// For clients that authenticate.
+    fn of_programs(&self, headers: &HeaderMap) -> &Limit {
+        if is_of_a_page(headers) {
+            &self.of_pages
+        } else {
+            &self.failed_authentications
+        }
+    }
+
+    /// For what browsers are sent to.
+    fn of_windows(&self, headers: &HeaderMap) -> &Limit {
+        if is_of_a_page(headers) {
+            &self.of_pages
+        } else {
+            &self.wrong_clients
+        }
+    }
 }
 
 /// The names of everything that can answer, for the metrics.
@@ -64,43 +134,19 @@ impl Hallpass {
         registration: &Registration,
         demo: Option<&Demo>,
     ) -> Self {
-        let elsewhere = || part.shared_limits.clone();
-        let registrations = Limit::new(registration.per_address_per_hour, HOUR)
-            .with_elsewhere(What::Registration, elsewhere());
-        let most = limits.client_auth_per_address;
-        let failed_authentications = Limit::new(most, limits.window.duration())
-            .with_elsewhere(What::ClientAuthentication, elsewhere());
-        let most = limits.wrong_tokens_per_address;
-        let wrong_tokens = Limit::new(most, limits.window.duration())
-            .with_elsewhere(What::WrongToken, elsewhere());
-        let all = (registrations, failed_authentications, wrong_tokens);
-        Self::of(part, demo, all)
+        let limits = Limits::new(part, limits, registration);
+        Self::of(part, demo, limits)
     }
 
     /// Endpoints and pages of another issuer, with limits of its own in the same tables.
     #[must_use]
     pub fn beside(&self, part: &Part, limits: &RateLimits, registration: &Registration) -> Self {
         let issuer = part.provider.issuer_id();
-        let Inner {
-            registrations,
-            failed_authentications,
-            wrong_tokens,
-            ..
-        } = &*self.0;
-        let registrations = registrations.beside(issuer, registration.per_address_per_hour, HOUR);
-        let (most, window) = (limits.client_auth_per_address, limits.window.duration());
-        let failed_authentications = failed_authentications.beside(issuer, most, window);
-        let most = limits.wrong_tokens_per_address;
-        let wrong_tokens = wrong_tokens.beside(issuer, most, window);
-        let all = (registrations, failed_authentications, wrong_tokens);
-        Self::of(part, None, all)
+        let limits = self.0.limits.beside(issuer, limits, registration);
+        Self::of(part, None, limits)
     }
 
-    fn of(
-        part: &Part,
-        demo: Option<&Demo>,
-        (registrations, failed_authentications, wrong_tokens): (Limit, Limit, Limit),
-    ) -> Self {
+    fn of(part: &Part, demo: Option<&Demo>, limits: Limits) -> Self {
         let pages = part.pages.clone();
         let endpoints = Endpoints::new(part.provider.clone()).with_pages(Arc::new(pages.clone()));
         let sign_in: Arc<dyn PasswordSignIn> = Arc::clone(&part.accounts) as _;
@@ -113,9 +159,7 @@ impl Hallpass {
             issuer: part.provider.policy().issuer.clone(),
             endpoints,
             pages,
-            registrations,
-            failed_authentications,
-            wrong_tokens,
+            limits,
             admission: part.admission.clone(),
         }))
     }
@@ -139,7 +183,12 @@ impl Hallpass {
             let response = self.turned_away(endpoint, wait);
             return Answer { response, endpoint };
         }
-        let counted = match self.0.failed_authentications.reserve(client.0) {
+        let counted = match self
+            .0
+            .limits
+            .of_programs(request.headers())
+            .reserve(client.0)
+        {
             Ok(counted) => counted,
             Err(wait) => {
                 let response = self.slow_down(endpoint, wait);
@@ -186,26 +235,21 @@ impl Hallpass {
 
     /// What a request for that endpoint counts against.
     fn limit<B>(&self, request: &Request<B>, route: Route<'_>) -> Option<&Limit> {
-        let Inner {
-            endpoints,
-            registrations,
-            failed_authentications,
-            ..
-        } = &*self.0;
+        let (limits, headers) = (&self.0.limits, request.headers());
         match route {
             Route::Token
             | Route::Introspect
             | Route::Revoke
             | Route::PushedAuthorization
             | Route::DeviceAuthorization
-            | Route::BackchannelAuthentication => Some(failed_authentications),
-            // Whoever names a client that has to be looked for elsewhere counts like one that did not authenticate.
+            | Route::BackchannelAuthentication => Some(limits.of_programs(headers)),
+            // Whoever names a client that has to be looked for elsewhere counts, too.
             Route::Authorize | Route::Logout | Route::Initiate
-                if endpoints.provider().policy().client_documents.enabled =>
+                if self.provider().policy().client_documents.enabled =>
             {
-                Some(failed_authentications)
+                Some(limits.of_windows(headers))
             }
-            Route::Register if *request.method() == Method::POST => Some(registrations),
+            Route::Register if *request.method() == Method::POST => Some(&limits.registrations),
             Route::Register
             | Route::Client(_)
             | Route::Metadata
@@ -254,6 +298,32 @@ impl Hallpass {
         response
     }
 
+    /// Whether a browser says that a page of another site makes it send this as an image, a frame or a form, which is no use of this
+    /// endpoint, or by a script of a page that belongs to no client.
+    async fn is_planted(&self, route: Route<'_>, headers: &HeaderMap) -> bool {
+        let mode = |modes: &[&[u8]]| says(headers, "sec-fetch-mode", modes);
+        if !is_cross_site(headers) {
+            return false;
+        }
+        if matches!(route, Route::Authorize | Route::Logout | Route::Initiate) {
+            return mode(&[b"no-cors", b"websocket"]);
+        }
+        if !is_for_programs(route) {
+            return false;
+        }
+        if mode(&[b"no-cors", b"navigate", b"websocket"]) {
+            return true;
+        }
+        let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
+        match origin.filter(|origin| is_of_the_web(origin)) {
+            // What a preflight asks is answered by CORS.
+            Some(origin) if headers.get(ACCESS_CONTROL_REQUEST_METHOD).is_none() => {
+                !self.provider().origin_allowed(origin).await.unwrap_or(true)
+            }
+            Some(_) | None => false,
+        }
+    }
+
     /// A page of another site has its visitors ask what only programs ask, without reading the answer. Whoever tries
     /// secrets so tries none, and uses up nothing that the visitor's network may try.
     fn not_from_here(&self, endpoint: &'static str) -> hallpass_http::Response {
@@ -297,15 +367,28 @@ fn is_for_programs(route: Route<'_>) -> bool {
     )
 }
 
-/// Whether a browser says that a page of another site makes it send this, as an image, a frame or a form, and that the page does not
-/// read the answer. Where it reads it, CORS decides.
-fn is_planted(headers: &HeaderMap) -> bool {
-    let is = |name: &str, values: &[&[u8]]| {
-        let value = headers.get(name).map(HeaderValue::as_bytes);
-        value.is_some_and(|value| values.contains(&value))
-    };
-    is("sec-fetch-site", &[b"cross-site"])
-        && is("sec-fetch-mode", &[b"no-cors", b"navigate", b"websocket"])
+/// What a browser says of a request, if it is so.
+fn says(headers: &HeaderMap, name: &str, values: &[&[u8]]) -> bool {
+    let value = headers.get(name).map(HeaderValue::as_bytes);
+    value.is_some_and(|value| values.contains(&value))
+}
+
+fn is_cross_site(headers: &HeaderMap) -> bool {
+    says(headers, "sec-fetch-site", &[b"cross-site"])
+}
+
+/// Whether a browser says that a page of another site makes it send this, unseen: as all but the window itself.
+fn is_of_a_page(headers: &HeaderMap) -> bool {
+    let window = says(headers, "sec-fetch-mode", &[b"navigate"])
+        && says(headers, "sec-fetch-dest", &[b"document"]);
+    is_cross_site(headers) && !window
+}
+
+/// Whether an origin is that of a page of the web, or of one that has none.
+fn is_of_the_web(origin: &str) -> bool {
+    ["https://", "http://", "null"]
+        .iter()
+        .any(|beginning| origin.starts_with(beginning))
 }
 
 impl App for Hallpass {
@@ -346,7 +429,7 @@ impl App for Hallpass {
                 request.extensions_mut().insert(client);
             }
             let endpoint = found.label();
-            if is_for_programs(found) && is_planted(request.headers()) {
+            if self.is_planted(found, request.headers()).await {
                 let response = self.not_from_here(endpoint);
                 return Answer { response, endpoint };
             }
@@ -380,7 +463,7 @@ impl App for Hallpass {
             }
             // Whoever guesses hears so; what is right is answered all the same, to whoever shares the address, too.
             if response.extensions().get::<NoSuchToken>().is_some() {
-                match self.0.wrong_tokens.reserve(client.0) {
+                match self.0.limits.wrong_tokens.reserve(client.0) {
                     Ok(counted) => counted.keep(),
                     Err(wait) => {
                         let response = self.slow_down(endpoint, wait);

@@ -36,6 +36,10 @@ pub enum What {
     Registration,
     /// Tokens that nobody has handed out.
     WrongToken,
+    /// Clients that are none, named by people's browsers.
+    WrongClient,
+    /// What pages of other sites make people's browsers do.
+    OfPage,
 }
 
 impl What {
@@ -45,6 +49,8 @@ impl What {
             Self::ClientAuthentication => "client",
             Self::Registration => "register",
             Self::WrongToken => "token",
+            Self::WrongClient => "named",
+            Self::OfPage => "page",
         }
     }
 }

@@ -369,6 +369,13 @@ fn registrations_and_wrong_secrets_from_one_address_are_limited() {
             assert_eq!(planted.status, 403, "{path} {}", planted.body);
         }
     }
+    // Nor does its script, which belongs to no client.
+    for _ in 0..5 {
+        let head = "content-type: application/x-www-form-urlencoded\r\norigin: https://evil.example\r\n\
+            sec-fetch-site: cross-site\r\nsec-fetch-mode: cors\r\n";
+        let form = "grant_type=client_credentials&client_id=nobody&client_secret=x";
+        assert_eq!(server.post("/token", head, form).status, 403);
+    }
     for _ in 0..3 {
         assert_eq!(server.client_credentials("nobody", "x").status, 401);
     }
@@ -376,6 +383,39 @@ fn registrations_and_wrong_secrets_from_one_address_are_limited() {
     assert_eq!(refused.status, 429);
     assert_eq!(refused.json()["error"], "temporarily_unavailable");
     assert_eq!(server.get("/jwks").status, 200);
+    server.stop();
+}
+
+// L10, TK-60: what a page makes its visitors' browsers name costs nobody their sign-in or their tokens
+#[test]
+fn pages_of_other_sites_use_up_nothing_but_what_pages_may_do() {
+    let folder = Folder::new();
+    folder.write(
+        "hallpass.toml",
+        "rate_limits.client_auth_per_address = 3\nclient_documents.enabled = true\nexperimental.client_documents = \"draft-03\"\n",
+    );
+    let server = Serving::start(&folder, &["--config", "hallpass.toml"]);
+    let ask = |head: &str| {
+        let path = "/authorize?client_id=https%3A%2F%2Fnowhere.invalid%2Fapp&response_type=code";
+        server.send(&format!("GET {path} HTTP/1.1\r\n{head}"), "")
+    };
+    let fetched = |mode: &str, dest: &str| {
+        format!(
+            "sec-fetch-site: cross-site\r\nsec-fetch-mode: {mode}\r\nsec-fetch-dest: {dest}\r\n"
+        )
+    };
+    // An image is no use of this endpoint.
+    for _ in 0..5 {
+        assert_eq!(ask(&fetched("no-cors", "image")).status, 403);
+    }
+    // A frame is, but soon has no more to try.
+    let statuses: Vec<u16> = (0..5)
+        .map(|_| ask(&fetched("navigate", "iframe")).status)
+        .collect();
+    assert_eq!(statuses, [400, 400, 400, 429, 429]);
+    // A person who follows a link is not turned away for it, nor is a client.
+    assert_eq!(ask(&fetched("navigate", "document")).status, 400);
+    assert_eq!(server.client_credentials("nobody", "x").status, 401);
     server.stop();
 }
 
