@@ -141,17 +141,17 @@ impl Endpoints {
             dispatch::Route::CheckSession => !policy.logout.session_management,
             dispatch::Route::WebFinger => !policy.webfinger.enabled,
             dispatch::Route::PushedAuthorization => !policy.requests.pushed,
+            dispatch::Route::Introspect => !policy.parts.introspection,
+            dispatch::Route::Revoke => !policy.parts.revocation,
+            dispatch::Route::Initiate => !policy.parts.initiated_login,
             dispatch::Route::Metadata
             | dispatch::Route::Jwks
             | dispatch::Route::Authorize
             | dispatch::Route::Token
             | dispatch::Route::UserInfo
-            | dispatch::Route::Introspect
-            | dispatch::Route::Revoke
             | dispatch::Route::Register
             | dispatch::Route::Client(_)
-            | dispatch::Route::Logout
-            | dispatch::Route::Initiate => false,
+            | dispatch::Route::Logout => false,
         };
         if off {
             return Err(request);

@@ -58,6 +58,12 @@ pub fn method(name: &str) -> Option<&'static dyn Method> {
     METHODS.iter().copied().find(|method| method.name() == name)
 }
 
+/// Whether an issuer with this policy takes clients that authenticate so.
+#[must_use]
+pub fn is_offered(method: &dyn Method, policy: &Policy) -> bool {
+    policy.parts.takes(method.name()) && method.is_offered(policy)
+}
+
 /// One way for a client to show who it is.
 pub trait Method: Sync + fmt::Debug {
     /// Its registered name (`token_endpoint_auth_method`).
@@ -71,7 +77,7 @@ pub trait Method: Sync + fmt::Debug {
         &[]
     }
 
-    /// Whether an issuer with this policy takes it.
+    /// Whether an issuer with this policy is set up for it. [`is_offered`] says whether it takes it.
     fn is_offered(&self, policy: &Policy) -> bool {
         policy.fapi_profile.is_none_or(|p| p.takes(self.kind()))
     }
@@ -280,7 +286,7 @@ impl<'p> Presented<'p> {
         }
         method(&client.auth_method)
             .filter(|method| matches!(method.kind(), Kind::Certificate | Kind::Attested))
-            .filter(|method| method.is_offered(policy))
+            .filter(|method| is_offered(*method, policy))
     }
 
     /// The `jwks_uri` whose keys must be in [`Facts::fetched_jwks`] to decide, if any.
@@ -480,7 +486,8 @@ pub fn authenticate(
         let once = method.verify(&credential, client, facts)?;
         return with_signal(method, once, presented, client, facts);
     }
-    if client.auth_method != presented.method.name() {
+    let taken = facts.policy.parts.takes(presented.method.name());
+    if client.auth_method != presented.method.name() || !taken {
         secret::pretend(&presented.credential, facts);
         presented.credential.check_of_nobody(facts)?;
         return Err(Reason::MethodNotRegistered);

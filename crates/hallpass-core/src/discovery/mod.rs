@@ -15,7 +15,7 @@ use crate::{
     authorize::{Display, Prompts, respond},
     binding::dpop,
     client::metadata::SUBJECT_TYPES,
-    client_auth::{Kind, METHODS, Method, attestation},
+    client_auth::{self, Kind, METHODS, Method, attestation},
     fapi::Profile,
     issue::{external, id_token},
     pkce,
@@ -67,8 +67,13 @@ pub fn metadata(policy: &Policy, endpoints: &Endpoints) -> Map<String, Value> {
     if policy.registration.enabled {
         document.text("registration_endpoint", &endpoints.registration);
     }
-    document.text("introspection_endpoint", &endpoints.introspection);
-    document.text("revocation_endpoint", &endpoints.revocation);
+    let parts = &policy.parts;
+    if parts.introspection {
+        document.text("introspection_endpoint", &endpoints.introspection);
+    }
+    if parts.revocation {
+        document.text("revocation_endpoint", &endpoints.revocation);
+    }
     document.text("end_session_endpoint", &endpoints.end_session);
     //= RFC8628#4 MAY: the metadata names the device authorization endpoint
     if policy.device.enabled {
@@ -117,7 +122,9 @@ pub fn metadata(policy: &Policy, endpoints: &Endpoints) -> Map<String, Value> {
         "acr_values_supported",
         policy.acr_values.iter().map(String::as_str),
     );
-    document.list("subject_types_supported", SUBJECT_TYPES.iter().copied());
+    let types = SUBJECT_TYPES.iter().copied();
+    let types = types.filter(|kind| parts.has_subjects(kind));
+    document.list("subject_types_supported", types);
     for name in [
         "id_token_signing_alg_values_supported",
         "userinfo_signing_alg_values_supported",
@@ -126,11 +133,13 @@ pub fn metadata(policy: &Policy, endpoints: &Endpoints) -> Map<String, Value> {
     }
     document.encryption("id_token", policy);
     document.encryption("userinfo", policy);
-    document.list(
-        "introspection_signing_alg_values_supported",
-        policy.signing_algs.iter().map(|alg| alg.name()),
-    );
-    document.encryption("introspection", policy);
+    if parts.introspection {
+        document.list(
+            "introspection_signing_alg_values_supported",
+            policy.signing_algs.iter().map(|alg| alg.name()),
+        );
+        document.encryption("introspection", policy);
+    }
 
     if policy.jarm {
         document.list(
@@ -140,14 +149,19 @@ pub fn metadata(policy: &Policy, endpoints: &Endpoints) -> Map<String, Value> {
         document.encryption("authorization", policy);
     }
 
-    let methods = || METHODS.iter().copied().filter(|m| m.is_offered(policy));
+    let offered = |method: &&dyn Method| client_auth::is_offered(*method, policy);
+    let methods = || METHODS.iter().copied().filter(offered);
     document.auth_methods(policy, "token", methods());
-    document.auth_methods(policy, "revocation", methods());
+    if parts.revocation {
+        document.auth_methods(policy, "revocation", methods());
+    }
     //= RFC7662#2.1 MUST: introspection is for callers that authenticate
     let proving = |method: &&dyn Method| method.kind() != Kind::Public;
     let anybody = policy.compatibility.loginid;
     let proving = move |method: &&dyn Method| anybody || proving(method);
-    document.auth_methods(policy, "introspection", methods().filter(proving));
+    if parts.introspection {
+        document.auth_methods(policy, "introspection", methods().filter(proving));
+    }
     document.list("hallpass_compatibility", policy.compatibility.names());
     let experiments: Vec<String> = EXPERIMENTS
         .iter()

@@ -31,6 +31,7 @@ mod experimental;
 mod keys;
 mod lifetimes;
 mod own;
+mod parts;
 mod people;
 mod registration;
 mod requests;
@@ -46,6 +47,7 @@ pub use experimental::{EXPERIMENTS, Experiment};
 pub use keys::KeyPolicy;
 pub use lifetimes::Lifetimes;
 pub use own::{OwnMember, OwnParameter};
+pub use parts::{Parts, WebFingerPolicy};
 pub use people::{PeoplePolicy, SignUp, TextPolicy};
 pub use registration::RegistrationPolicy;
 pub use requests::RequestPolicy;
@@ -149,6 +151,8 @@ pub struct Policy {
     pub client_members: Vec<OwnMember>,
     /// How the person of a token must have signed in for UserInfo to answer.
     pub userinfo_step_up: StepUp,
+    /// What is there by itself and can be left out.
+    pub parts: Parts,
 }
 
 /// Roles, groups and organizations.
@@ -229,6 +233,7 @@ impl fmt::Debug for Policy {
             token_claims,
             client_members,
             userinfo_step_up,
+            parts,
         } = self;
         f.debug_struct("Policy")
             .field("issuer", issuer)
@@ -275,6 +280,7 @@ impl fmt::Debug for Policy {
             .field("token_claims", token_claims)
             .field("client_members", client_members)
             .field("userinfo_step_up", userinfo_step_up)
+            .field("parts", parts)
             .finish()
     }
 }
@@ -316,24 +322,6 @@ pub enum TokenFormat {
     Sealed,
     /// A signed JWT (RFC 9068).
     Jwt(JwsAlgorithm),
-}
-
-/// Finding the issuer of a person by WebFinger.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WebFingerPolicy {
-    /// Whether it is answered.
-    pub enabled: bool,
-    /// Hosts beside the issuer's own whose people sign in here, such as the domain of their mail addresses.
-    pub hosts: Vec<String>,
-}
-
-impl Default for WebFingerPolicy {
-    fn default() -> Self {
-        Self {
-            enabled: true,
-            hosts: Vec::new(),
-        }
-    }
 }
 
 /// How clients learn that a session has ended.
@@ -445,6 +433,7 @@ impl Policy {
             token_claims: TokenClaims::default(),
             client_members: Vec::new(),
             userinfo_step_up: StepUp::default(),
+            parts: Parts::default(),
         }
     }
 

@@ -30,6 +30,7 @@ mod mtls;
 mod of_issuer;
 mod operations;
 mod pages;
+mod parts;
 mod passwords;
 mod people;
 pub(crate) mod policy;

@@ -94,6 +94,7 @@ pub(crate) fn apply(
     policy.claim_sources.clone_from(&protocol.claim_sources);
     policy.acr_values.clone_from(&protocol.acr_values);
     policy.device = protocol.device.policy();
+    protocol.parts.apply(policy);
     policy.backchannel = protocol.backchannel.policy();
     // The provider lists the grants that it has; clients of the configuration are checked before there is one.
     for grant in [

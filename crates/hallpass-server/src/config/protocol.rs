@@ -14,6 +14,7 @@ use super::device::Device;
 use super::encryption::Encryption;
 use super::experimental::Experimental;
 use super::jwt_bearer::JwtBearer;
+use super::parts::Parts;
 use super::token_exchange::TokenExchange;
 use super::value::Seconds;
 
@@ -72,6 +73,8 @@ pub struct Protocol {
     pub jwt_bearer: Vec<JwtBearer>,
     /// Client-initiated backchannel authentication.
     pub backchannel: Backchannel,
+    /// What is there by itself, and can be left out.
+    pub parts: Parts,
     /// Page with the documentation for developers, for discovery.
     pub service_documentation: Option<String>,
     /// Page with the policy, for discovery.
@@ -253,6 +256,7 @@ impl Default for Protocol {
             jwt_bearer: Vec::new(),
             device: Device::default(),
             backchannel: Backchannel::default(),
+            parts: Parts::default(),
             service_documentation: None,
             op_policy_uri: None,
             op_tos_uri: None,
@@ -360,6 +364,7 @@ impl Protocol {
         self.encryption.check(check);
         self.device.check(check);
         self.backchannel.check(check);
+        self.parts.check(check);
         let pages = [
             (
                 "protocol.service_documentation",

@@ -135,6 +135,9 @@ impl Draft<'_> {
         };
         self.put(ID_TOKEN_ALG, id_token.name());
         for name in [USERINFO_ALG, INTROSPECTION_ALG, AUTHORIZATION_ALG] {
+            if name == INTROSPECTION_ALG && !self.policy.parts.introspection {
+                continue;
+            }
             if let Some(alg) = self.signing_alg(name, method)? {
                 self.put(name, alg.name());
             }

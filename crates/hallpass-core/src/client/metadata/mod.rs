@@ -185,7 +185,9 @@ impl Draft<'_> {
     fn application_type(&mut self) -> Result<ApplicationType, MetadataError> {
         const NAME: &str = "application_type";
         let text = self.input.text(NAME, SHORT)?.unwrap_or("web");
-        let kind = ApplicationType::parse(text).ok_or(MetadataReason::Unsupported.at(NAME))?;
+        let kind = ApplicationType::parse(text)
+            .filter(|kind| *kind == ApplicationType::Web || self.policy.parts.native_apps)
+            .ok_or(MetadataReason::Unsupported.at(NAME))?;
         self.put(NAME, text);
         Ok(kind)
     }
@@ -198,7 +200,7 @@ impl Draft<'_> {
             .text(NAME, SHORT)?
             .unwrap_or("client_secret_basic");
         let method = client_auth::method(name)
-            .filter(|method| method.is_offered(self.policy))
+            .filter(|method| client_auth::is_offered(*method, self.policy))
             .ok_or(MetadataReason::Unsupported.at(NAME))?;
         self.put(NAME, method.name());
         Ok(method)
@@ -247,7 +249,7 @@ impl Draft<'_> {
         const TYPE: &str = "subject_type";
         const SECTOR: &str = "sector_identifier_uri";
         let text = self.input.text(TYPE, SHORT)?.unwrap_or("public");
-        if !SUBJECT_TYPES.contains(&text) {
+        if !SUBJECT_TYPES.contains(&text) || !self.policy.parts.has_subjects(text) {
             return Err(MetadataReason::Unsupported.at(TYPE));
         }
         self.put(TYPE, text);
@@ -297,7 +299,11 @@ impl Draft<'_> {
     /// Endpoints of the client.
     fn endpoints(&mut self) -> Result<(), MetadataError> {
         //= OIDC-CORE#4 MUST: initiate_login_uri uses https
-        self.https("initiate_login_uri")?;
+        const INITIATE: &str = "initiate_login_uri";
+        let begins = self.https(INITIATE)?.is_some();
+        if begins && !self.policy.parts.initiated_login {
+            self.out.remove(INITIATE);
+        }
         self.frontchannel_logout()?;
         self.web("backchannel_logout_uri")?;
         for name in [

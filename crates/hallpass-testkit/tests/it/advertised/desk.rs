@@ -16,7 +16,7 @@ use hallpass_core::{
 use hallpass_jose::{Jwks, JwsAlgorithm, SigningKey};
 use hallpass_store::{Commit, Spend};
 use hallpass_testkit::{
-    Answer, Ask, Browser, Op, Request,
+    Answer, Ask, Browser, Op, Request, Setup,
     assertion::{self, JWT_BEARER},
     flow, wire,
 };
@@ -61,7 +61,12 @@ impl Desk {
 
     /// With nobody signed in, since that takes a plain request.
     pub(super) async fn empty(change: impl FnOnce(&mut Policy) + Send + 'static) -> Self {
-        let op = Op::with(change).await;
+        Self::of(Setup::default().policy(change)).await
+    }
+
+    /// An issuer of a setup of its own.
+    pub(super) async fn of(setup: Setup) -> Self {
+        let op = setup.start().await;
         let mut alice = op.browser();
         let document = alice.get("/.well-known/openid-configuration").await;
         Self {

@@ -19,6 +19,7 @@ mod objects;
 mod people;
 mod probes;
 mod requests;
+mod switches;
 
 use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc};
 
@@ -220,6 +221,8 @@ const LEFT_ALONE: &[&str] = &[
     "keys",
     "token_claims",
     "userinfo_step_up",
+    // Tried in `switches.rs`.
+    "parts",
     // Tried in `additions.rs`.
     "client_members",
     // Tried in `routes.rs` and `loginid.rs`.
