@@ -536,12 +536,10 @@ fn a_secret_that_was_written_down_before_its_client_was_made_is_used() {
         "[clients.worker]\ngrant_types = ['client_credentials']\n",
     );
     // As after an end between the two.
-    let path = folder.write(
+    folder.write_own(
         "secrets.toml",
         "clients.default.worker = \"hpk_written_down_before\"\n",
     );
-    let own = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-    std::fs::set_permissions(&path, own).unwrap();
     let done = applied(&folder, &["--secrets", "secrets.toml"]);
     assert_eq!(changes(&done), ["create client worker"]);
     let server = Serving::start(&folder, &["--config", "hallpass.toml"]);

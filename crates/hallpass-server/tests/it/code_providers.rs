@@ -27,23 +27,13 @@ client_id = "us at google"
 
 fn secrets(folder: &Folder, work: &str) {
     let text = format!("[providers.acme]\nwork = \"{work}\"\ngoogle = \"another one\"\n");
-    folder.write("secrets.toml", &text);
-    use std::os::unix::fs::PermissionsExt as _;
-    let mode = std::fs::Permissions::from_mode(0o600);
-    std::fs::set_permissions(folder.0.join("secrets.toml"), mode).unwrap();
+    folder.write_own("secrets.toml", &text);
 }
 
 /// What is written down of the project's providers.
 fn held(folder: &Folder) -> Value {
-    let arguments = [
-        "--config",
-        "hallpass.toml",
-        "--json",
-        "issuer",
-        "show",
-        "acme",
-    ];
-    folder.json(&arguments)["settings"]["upstreams"].clone()
+    let (_, shown) = json_of(folder, &["issuer", "show", "acme"]);
+    shown["settings"]["upstreams"].clone()
 }
 
 fn with_secrets(folder: &Folder) -> Vec<String> {

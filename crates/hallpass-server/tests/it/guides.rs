@@ -282,9 +282,7 @@ fn the_guide_to_moving_in_works_as_it_is_written() {
     };
     let (_, pem) = crate::moving::old_key(Some("old-key"));
     cluster.sql(&crate::moving::schema(&pem));
-    let password = folder.write("db-password", "not asked for here\n");
-    let own = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-    std::fs::set_permissions(password, own).unwrap();
+    folder.write_own("db-password", "not asked for here\n");
     let dump = shell(guide, "pg_dump").pop().unwrap();
     let dump = dump.split('#').next().unwrap().replace("--dbname auth", "");
     let dumped = std::process::Command::new("pg_dump")

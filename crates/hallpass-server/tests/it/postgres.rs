@@ -93,10 +93,7 @@ fn every_command_works_on_it_and_no_data_folder_is_made() {
     let Some(place) = Place::new() else { return };
     place
         .folder
-        .write("password", "correct horse battery staple");
-    let file = place.folder.0.join("password");
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-    std::fs::set_permissions(&file, mode).unwrap();
+        .write_own("password", "correct horse battery staple");
     let create = [
         "user",
         "create",

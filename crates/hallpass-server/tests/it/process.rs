@@ -72,6 +72,14 @@ impl Folder {
         std::fs::write(&path, content).unwrap();
         path
     }
+
+    /// A file that only its owner may read.
+    pub(crate) fn write_own(&self, name: &str, content: &str) -> PathBuf {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = self.write(name, content);
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        path
+    }
 }
 
 impl Drop for Folder {

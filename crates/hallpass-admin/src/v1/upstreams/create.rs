@@ -1,21 +1,13 @@
 //! Adds another provider.
 
-use hallpass_core::{
-    admin::Permission,
-    upstream::{SEALED_SECRET, secret_is_for},
-};
-use hallpass_jose::base64url;
-use hallpass_store::IssuerRecord;
+use hallpass_core::admin::Permission;
 use hallpass_types::Secret;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{SECTION, is_named, own};
-use crate::{
-    Change, Context, Info, Kind, Method, Operation, Place, Problem,
-    v1::projects::{change, record},
-};
+use super::{Added, changeable, is_named, own, put, set::sealed, with};
+use crate::{Context, Info, Kind, Method, Operation, Place, Problem};
 
 /// Adds another provider.
 #[derive(Debug)]
@@ -45,15 +37,6 @@ pub struct Input {
     pub first_time: Option<String>,
     /// Whether its `email_verified` is to be believed: of a provider that may reset passwords here.
     pub link_by_email: bool,
-}
-
-/// What was added.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Added {
-    /// Its identifier.
-    pub id: String,
-    /// What is to be registered there.
-    pub redirect_uri: String,
 }
 
 impl Input {
@@ -94,30 +77,18 @@ impl Operation for Create {
     type Output = Added;
 
     async fn run(cx: &Context, input: Input) -> Result<Added, Problem> {
-        let before = record(cx).await?;
-        let project = cx.platform().project(cx.name()).await?;
-        let Some(project) = project else {
-            return Err(Problem::new(Kind::WrongState).because("the project is not enabled"));
-        };
-        let provider = project.provider;
+        let (before, provider) = changeable(cx).await?;
         let id = input.id.clone().or_else(|| input.preset.clone());
         let id = id.ok_or_else(|| Problem::unfit("id", "is missing"))?;
         let mut all = own(&before.settings);
         if all.iter().any(|entry| is_named(entry, &id)) {
             return Err(Kind::Taken.into());
         }
-        let mut entry = input.entry();
-        if let Some(secret) = input.client_secret.filter(|secret| !secret.is_empty()) {
-            let of = secret_is_for(&entry);
-            let sealed = provider.sealed_upstream_secret(&of, &Secret::new(secret));
-            let sealed = base64url::encode(sealed);
-            entry.insert(SEALED_SECRET.to_owned(), sealed.into());
-        }
-        all.push(entry.into());
-        let mut settings = before.settings.clone();
-        settings.insert(SECTION.to_owned(), all.into());
-        cx.platform()
-            .check_settings(&before.identifier, &settings)?;
+        let given = input.client_secret.as_ref();
+        let given = given.filter(|secret| !secret.is_empty());
+        let secret = given.map(|secret| Secret::new(secret.clone()));
+        all.push(sealed(&provider, input.entry(), secret.as_ref()).into());
+        let settings = with(cx, &before, all)?;
         if let Some(issuer) = &input.issuer {
             let answered = provider.probe_upstream(issuer).await;
             answered.map_err(|_| {
@@ -127,16 +98,7 @@ impl Operation for Create {
                 )
             })?;
         }
-        let added = Added {
-            redirect_uri: provider.upstream_redirect_uri(&id),
-            id,
-        };
-        let said = Change::of("upstream", &added.id).saying("project", before.name.as_str());
-        let next = IssuerRecord {
-            settings,
-            ..before.clone()
-        };
-        change(cx, &before, next, said).await?;
-        Ok(added)
+        put(cx, &before, settings, &id).await?;
+        Ok(Added::of(&provider, id))
     }
 }

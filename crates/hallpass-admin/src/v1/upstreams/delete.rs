@@ -1,12 +1,10 @@
 //! Removes another provider.
 
 use hallpass_core::admin::Permission;
-use hallpass_store::IssuerRecord;
 
-use super::{SECTION, Which, is_named, own};
+use super::{Which, is_named, own, put, with};
 use crate::{
-    Change, Context, Info, Kind, Method, Nothing, Operation, Place, Problem,
-    v1::projects::{change, record},
+    Context, Info, Kind, Method, Nothing, Operation, Place, Problem, v1::projects::record,
 };
 
 /// Removes another provider.
@@ -36,20 +34,8 @@ impl Operation for Delete {
         if all.len() == held {
             return Err(Kind::NotFound.into());
         }
-        let mut settings = before.settings.clone();
-        if all.is_empty() {
-            settings.remove(SECTION);
-        } else {
-            settings.insert(SECTION.to_owned(), all.into());
-        }
-        cx.platform()
-            .check_settings(&before.identifier, &settings)?;
-        let said = Change::of("upstream", &input.upstream).saying("project", before.name.as_str());
-        let next = IssuerRecord {
-            settings,
-            ..before.clone()
-        };
-        change(cx, &before, next, said).await?;
+        let settings = with(cx, &before, all)?;
+        put(cx, &before, settings, &input.upstream).await?;
         Ok(Nothing {})
     }
 }

@@ -8,6 +8,7 @@ pub mod test;
 
 use hallpass_core::upstream::{ClientAuthentication, Endpoints, FirstTime, Upstream};
 use hallpass_provider::Provider;
+use hallpass_store::IssuerRecord;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -17,6 +18,11 @@ pub use delete::Delete;
 pub use list::List;
 pub use set::Set;
 pub use test::Test;
+
+use crate::{
+    Change, Context, Kind, Problem,
+    v1::projects::{change, record},
+};
 
 /// The settings of a project in which they stand.
 pub(crate) const SECTION: &str = "upstreams";
@@ -83,6 +89,65 @@ fn view(provider: &Provider, upstream: &Upstream, own: &[Value]) -> UpstreamView
         link_by_email: upstream.link_by_email,
         redirect_uri: provider.upstream_redirect_uri(&upstream.id),
         own: own.iter().any(|entry| is_named(entry, &upstream.id)),
+    }
+}
+
+/// The project that is to be changed, as it is written down, and its provider.
+async fn changeable(cx: &Context) -> Result<(IssuerRecord, Provider), Problem> {
+    let before = record(cx).await?;
+    let project = cx.platform().project(cx.name()).await?;
+    let project = project
+        .ok_or_else(|| Problem::new(Kind::WrongState).because("the project is not enabled"))?;
+    Ok((before, project.provider))
+}
+
+/// The settings of a project with these other providers, if it can have them.
+fn with(
+    cx: &Context,
+    before: &IssuerRecord,
+    all: Vec<Value>,
+) -> Result<Map<String, Value>, Problem> {
+    let mut settings = before.settings.clone();
+    if all.is_empty() {
+        settings.remove(SECTION);
+    } else {
+        settings.insert(SECTION.to_owned(), all.into());
+    }
+    cx.platform()
+        .check_settings(&before.identifier, &settings)?;
+    Ok(settings)
+}
+
+/// Writes the settings of a project, and that it is one of the other providers that is changed.
+async fn put(
+    cx: &Context,
+    before: &IssuerRecord,
+    settings: Map<String, Value>,
+    upstream: &str,
+) -> Result<(), Problem> {
+    let said = Change::of("upstream", upstream).saying("project", before.name.as_str());
+    let next = IssuerRecord {
+        settings,
+        ..before.clone()
+    };
+    change(cx, before, next, said).await.map(drop)
+}
+
+/// What is answered to who adds or changes one.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Added {
+    /// Its identifier.
+    pub id: String,
+    /// What is to be registered there.
+    pub redirect_uri: String,
+}
+
+impl Added {
+    fn of(provider: &Provider, id: String) -> Self {
+        Self {
+            redirect_uri: provider.upstream_redirect_uri(&id),
+            id,
+        }
     }
 }
 

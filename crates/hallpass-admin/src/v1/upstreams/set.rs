@@ -6,17 +6,13 @@ use hallpass_core::{
 };
 use hallpass_jose::base64url;
 use hallpass_provider::Provider;
-use hallpass_store::IssuerRecord;
 use hallpass_types::Secret;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{SECTION, create::Added, is_named, own};
-use crate::{
-    Change, Context, Info, Kind, Method, Operation, Place, Problem,
-    v1::projects::{change, record},
-};
+use super::{Added, changeable, is_named, own, put, with};
+use crate::{Context, Info, Kind, Method, Operation, Place, Problem};
 
 /// Makes another provider what it is to be.
 #[derive(Debug)]
@@ -50,12 +46,7 @@ impl Operation for Set {
     type Output = Added;
 
     async fn run(cx: &Context, input: Input) -> Result<Added, Problem> {
-        let before = record(cx).await?;
-        let project = cx.platform().project(cx.name()).await?;
-        let Some(project) = project else {
-            return Err(Problem::new(Kind::WrongState).because("the project is not enabled"));
-        };
-        let provider = project.provider;
+        let (before, provider) = changeable(cx).await?;
         let id = input.upstream;
         let plain = entry(&id, &input.settings)?;
         let mut all = own(&before.settings);
@@ -68,21 +59,9 @@ impl Operation for Set {
             Some(entry) => *entry = next,
             None => all.push(next),
         }
-        let mut settings = before.settings.clone();
-        settings.insert(SECTION.to_owned(), all.into());
-        cx.platform()
-            .check_settings(&before.identifier, &settings)?;
-        let added = Added {
-            redirect_uri: provider.upstream_redirect_uri(&id),
-            id,
-        };
-        let said = Change::of("upstream", &added.id).saying("project", before.name.as_str());
-        let next = IssuerRecord {
-            settings,
-            ..before.clone()
-        };
-        change(cx, &before, next, said).await?;
-        Ok(added)
+        let settings = with(cx, &before, all)?;
+        put(cx, &before, settings, &id).await?;
+        Ok(Added::of(&provider, id))
     }
 }
 
