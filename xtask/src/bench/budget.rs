@@ -1,6 +1,6 @@
 //! What must be reached, and whether it was.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::report::Report;
 use super::target::Target;
@@ -18,7 +18,7 @@ pub(crate) enum Budget {
 }
 
 /// A demand beside what was measured.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub(crate) struct Verdict {
     /// The row, or the kind of figure.
     pub(crate) of: String,
@@ -82,7 +82,7 @@ pub(crate) fn judge(report: &Report) -> Vec<Verdict> {
         #[expect(clippy::cast_precision_loss, reason = "a handful of statements")]
         let (reached, wanted) = (statements.each as f64, statements.most as f64);
         Verdict {
-            of: statements.of.to_owned(),
+            of: statements.of.clone(),
             demand: format!("at most {wanted} statements at PostgreSQL"),
             reached,
             reached_per_cpu: None,

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use hallpass_load::browser::Cookie;
@@ -16,7 +16,7 @@ use super::keyed::KeyedClients;
 use super::options::Options;
 use super::peers::{SIGNED, versions};
 use super::postgres;
-use super::report::{Figures, LeftOut, Memory, Report};
+use super::report::{Figures, LeftOut, Memory, Report, Taken};
 use super::running::{Demo, Running};
 use super::start;
 use super::target::{GENERATOR_CORE, Recipe, SERVER_CORE, Target, can_pin, has_postgres, pinned};
@@ -30,6 +30,17 @@ use super::work::{Floor, Row, is_floor, same_bytes};
 pub(crate) fn measure(options: &Options, built: &Built) -> Result<Report> {
     let folder = Folder::new(&built.work)?;
     let mut report = Report::default();
+    report.taken = Taken {
+        date: said("date", &["-u", "+%F"]),
+        commit: said("git", &["rev-parse", "--short", "HEAD"]),
+        command: format!("cargo xtask bench {}", options.line)
+            .trim_end()
+            .to_owned(),
+        machine: machine().unwrap_or_default(),
+        concurrency: options.concurrency,
+        seconds: options.seconds,
+        rounds: options.rounds,
+    };
     report.notes.extend(machine());
     if !can_pin() {
         let note = "one core or no taskset: server and generator share the machine";
@@ -505,6 +516,16 @@ fn machine() -> Option<String> {
     let (count, name) = (names.clone().count(), names.next_back()?);
     let (_, name) = name.split_once(':')?;
     Some(format!("{count} cores, {}", name.trim()))
+}
+
+/// What a command prints; nothing where it cannot.
+fn said(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program)
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output();
+    let text = output.map(|output| output.stdout).unwrap_or_default();
+    String::from_utf8_lossy(&text).trim().to_owned()
 }
 
 /// Waits a second, and on until the process does nothing any more: a first start makes keys beside its answers, and that is

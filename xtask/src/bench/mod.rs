@@ -5,11 +5,13 @@
 
 mod budget;
 pub(crate) mod build;
+mod chart;
 mod keyed;
 pub(crate) mod measure;
 pub(crate) mod options;
 mod peers;
 mod postgres;
+mod publish;
 mod report;
 mod running;
 mod start;
@@ -41,12 +43,20 @@ pub(crate) fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
 
 /// Measures, prints, writes; answers how many errors there were.
 fn run(options: &Options) -> Result<u64> {
-    let built = build::build(options)?;
-    let report = measure::measure(options, &built)?;
+    let report = match &options.from {
+        Some(file) => report::Report::read(file)?,
+        None => {
+            let built = build::build(options)?;
+            measure::measure(options, &built)?
+        }
+    };
     print!("{}", table::table(&report));
     if let Some(path) = &options.json {
         let json = serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?;
         std::fs::write(path, json).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    if options.publish {
+        publish::publish(&report)?;
     }
     Ok(report.errors())
 }

@@ -9,6 +9,8 @@ use super::work::{self, Row};
 const USAGE: &str = "\
 usage: cargo xtask bench [OPTION…]
   --json FILE       write the figures there, too
+  --publish         write the figures and a chart into docs/reference/benchmarks.md
+  --from FILE       take the figures from there and measure nothing
   --only ROW        only that row, or the rows that begin so; may be repeated
   --target NAME     only that server (hallpass, hallpass-postgres, limit, node-oidc-provider,
                     hydra, keycloak); may be repeated
@@ -25,6 +27,12 @@ pub(crate) struct Options {
     pub(crate) json: Option<PathBuf>,
     /// Where the programs are, if they are built already.
     pub(crate) programs: Option<PathBuf>,
+    /// Figures that were written earlier.
+    pub(crate) from: Option<PathBuf>,
+    /// Whether the documentation gets the figures.
+    pub(crate) publish: bool,
+    /// The arguments as they were given, but for files of the machine.
+    pub(crate) line: String,
     /// The rows, in the order of the table.
     pub(crate) rows: Vec<Row>,
     /// The servers, in the order in which they take turns.
@@ -42,10 +50,16 @@ impl Options {
     ///
     /// # Errors
     /// An argument that is unknown or has no value.
-    pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self> {
+    pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Self> {
+        let arguments: Vec<String> = arguments.collect();
+        let line = without_files(&arguments);
+        let mut arguments = arguments.into_iter();
         let mut options = Self {
             json: None,
             programs: None,
+            from: None,
+            publish: false,
+            line,
             rows: Vec::new(),
             targets: Vec::new(),
             seconds: 2.0,
@@ -60,6 +74,8 @@ impl Options {
             };
             match argument.as_str() {
                 "--json" => options.json = Some(value()?.into()),
+                "--from" => options.from = Some(value()?.into()),
+                "--publish" => options.publish = true,
                 "--only" => {
                     let rows = work::rows_named(&value()?)?;
                     options.rows.extend(rows);
@@ -86,6 +102,19 @@ impl Options {
         }
         Ok(options)
     }
+}
+
+/// The arguments that somebody else would give to measure the same.
+fn without_files(arguments: &[String]) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    let mut arguments = arguments.iter().map(String::as_str);
+    while let Some(argument) = arguments.next() {
+        match argument {
+            "--json" | "--programs" | "--from" => drop(arguments.next()),
+            _ => kept.push(argument),
+        }
+    }
+    kept.join(" ")
 }
 
 fn number<T: std::str::FromStr>(argument: &str, value: &str) -> Result<T> {
@@ -117,6 +146,12 @@ mod tests {
             options.targets,
             [Target::Hallpass, Target::HallpassPostgres, Target::Limit]
         );
+    }
+
+    #[test]
+    fn no_file_of_the_machine_is_in_the_command_that_is_published() {
+        let options = parse("--programs /here --seconds 1 --json /there --publish").unwrap();
+        assert_eq!(options.line, "--seconds 1 --publish");
     }
 
     #[test]

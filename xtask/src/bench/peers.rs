@@ -281,11 +281,11 @@ pub(crate) fn versions(targets: &[Target], built: &Built) -> BTreeMap<String, St
         match target {
             Target::Hallpass => {
                 let program = built.hallpass.clone().unwrap_or_default();
-                add("hallpass", said(Command::new(program).arg("--version")));
+                add("hallpass", said(Command::new(program).arg("--version"), 1));
             }
             Target::NodeOidcProvider => {
                 add("node-oidc-provider", locked_version());
-                add("Node.js", said(Command::new(node()).arg("--version")));
+                add("Node.js", said(Command::new(node()).arg("--version"), 0));
             }
             Target::Hydra => {
                 let module = "github.com/ory/hydra/v2";
@@ -296,11 +296,11 @@ pub(crate) fn versions(targets: &[Target], built: &Built) -> BTreeMap<String, St
                     .filter_map(|line| line.trim().strip_prefix(module))
                     .find_map(|rest| rest.split_whitespace().next());
                 add("hydra", version.map(str::to_owned));
-                add("Go", said(Command::new("go").arg("version")));
+                add("Go", said(Command::new("go").arg("version"), 2));
             }
             Target::Keycloak => {
                 add("keycloak", Some(KEYCLOAK.to_owned()));
-                add("Java", said(Command::new("java").arg("--version")));
+                add("Java", said(Command::new("java").arg("--version"), 1));
             }
             Target::HallpassPostgres => {
                 add(
@@ -324,11 +324,12 @@ fn locked_version() -> Option<String> {
     Some(version.to_owned())
 }
 
-/// The first line that a command prints.
-fn said(command: &mut Command) -> Option<String> {
+/// That word of the first line that a command prints.
+fn said(command: &mut Command, word: usize) -> Option<String> {
     let output = command.stdin(Stdio::null()).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    text.lines().next().map(str::to_owned)
+    let mut words = text.lines().next()?.split_whitespace();
+    words.nth(word).map(str::to_owned)
 }
 
 /// Something that nobody can guess.

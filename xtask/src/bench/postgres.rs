@@ -13,10 +13,10 @@ use super::target::cluster;
 use super::work::Row;
 
 /// How many statements a piece of work is, with nothing else going on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct Statements {
     /// The row's name.
-    pub(crate) of: &'static str,
+    pub(crate) of: String,
     /// Statements of each piece, transactions not among them.
     pub(crate) each: u64,
     /// As many are allowed.
@@ -83,7 +83,7 @@ pub(crate) fn statements(contender: &mut Contender, rows: &[Row]) -> Result<Vec<
         // The least, since the server's jobs ask now and then.
         let least = each_time.into_iter().min().unwrap_or_default();
         found.push(Statements {
-            of: row.name(),
+            of: row.name().to_owned(),
             each: least.div_euclid(u64::from(PLAN.together)),
             most,
         });

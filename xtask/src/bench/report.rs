@@ -1,18 +1,23 @@
 //! The figures, as they are written.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use hallpass_load::{Outcome, StepOutcome};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::Result;
 use super::budget::Verdict;
 use super::postgres::{CommitRate, Statements};
 use super::target::Target;
 use super::work::{Row, is_floor};
 
 /// Everything that was measured.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Report {
+    /// Where the figures are from.
+    #[serde(default)]
+    pub(crate) taken: Taken,
     /// One for each work and server.
     pub(crate) rows: Vec<Figures>,
     /// By server.
@@ -24,21 +29,45 @@ pub(crate) struct Report {
     /// What must be reached beside what was.
     pub(crate) budgets: Vec<Verdict>,
     /// The versions of what was measured, and of what it ran on.
+    #[serde(default)]
     pub(crate) versions: BTreeMap<String, String>,
     /// Which cells are empty, and why.
+    #[serde(default)]
     pub(crate) left_out: Vec<LeftOut>,
     /// Of rows whose statements at PostgreSQL have a bound.
+    #[serde(default)]
     pub(crate) statements: Vec<Statements>,
     /// Durable commits of the store at PostgreSQL: as it makes them, and each by itself.
+    #[serde(default)]
     pub(crate) commits: Vec<CommitRate>,
     /// How near each row comes to what the work needs at least, budget or not.
+    #[serde(default)]
     pub(crate) shares: Vec<Share>,
     /// What a reader must know of the machine and the run.
     pub(crate) notes: Vec<String>,
 }
 
+/// One run of the whole measurement.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub(crate) struct Taken {
+    /// The day, in UTC.
+    pub(crate) date: String,
+    /// The commit of the source that measured.
+    pub(crate) commit: String,
+    /// The command that was given.
+    pub(crate) command: String,
+    /// The processors.
+    pub(crate) machine: String,
+    /// Open connections.
+    pub(crate) concurrency: usize,
+    /// Of each run.
+    pub(crate) seconds: f64,
+    /// Runs of each row and server.
+    pub(crate) rounds: u32,
+}
+
 /// A cell that is empty.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct LeftOut {
     /// The row's name.
     pub(crate) work: String,
@@ -49,7 +78,7 @@ pub(crate) struct LeftOut {
 }
 
 /// One work at one server: the best of several runs.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Figures {
     /// The row's name.
     pub(crate) work: String,
@@ -66,11 +95,12 @@ pub(crate) struct Figures {
     /// Of all runs.
     pub(crate) errors: u64,
     /// The first error of all runs.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) first_error: Option<String>,
     /// The median of all runs.
     pub(crate) median_per_second: f64,
     /// Of the worst run.
+    #[serde(default)]
     pub(crate) least_per_second: f64,
     /// For each second of the server's own processor time, in the best run: what disturbances of
     /// the machine change least.
@@ -82,12 +112,12 @@ pub(crate) struct Figures {
 }
 
 /// What a row reaches of the least that does the same.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub(crate) struct Share {
     /// The row's name.
     pub(crate) of: String,
     /// The name of what it is compared with.
-    pub(crate) floor: &'static str,
+    pub(crate) floor: String,
     /// The share of its rate.
     pub(crate) reached: f64,
     /// The same by processor time.
@@ -95,7 +125,7 @@ pub(crate) struct Share {
 }
 
 /// Memory of a server (`VmRSS`), in MiB.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Memory {
     /// After the first answer, before any load.
     pub(crate) rest_mb: Option<f64>,
@@ -104,7 +134,7 @@ pub(crate) struct Memory {
 }
 
 /// From the start of the process to its first answer, best of several, in milliseconds.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub(crate) struct Start {
     /// Where there is nothing yet.
     pub(crate) first: f64,
@@ -113,6 +143,16 @@ pub(crate) struct Start {
 }
 
 impl Report {
+    /// Figures that were written earlier.
+    ///
+    /// # Errors
+    /// The file cannot be read, or holds something else.
+    pub(crate) fn read(file: &Path) -> Result<Self> {
+        let name = file.display();
+        let text = std::fs::read_to_string(file).map_err(|error| format!("{name}: {error}"))?;
+        serde_json::from_str(&text).map_err(|error| format!("{name}: {error}"))
+    }
+
     /// What a server reached at that work.
     pub(crate) fn per_second(&self, work: &str, target: Target) -> Option<f64> {
         let rate = self.row(work, target)?.per_second;
@@ -141,7 +181,7 @@ impl Report {
                 let per_cpu = per_cpu.zip(self.per_cpu_second(floor, limit));
                 Some(Share {
                     of: row.name().to_owned(),
-                    floor,
+                    floor: floor.to_owned(),
                     reached,
                     reached_per_cpu: per_cpu.map(|(mine, limit)| mine / limit),
                 })
@@ -149,7 +189,8 @@ impl Report {
             .collect()
     }
 
-    fn row(&self, work: &str, target: Target) -> Option<&Figures> {
+    /// The figures of a server at that work.
+    pub(crate) fn row(&self, work: &str, target: Target) -> Option<&Figures> {
         let wanted = |row: &&Figures| row.work == work && row.target == target.name();
         self.rows.iter().find(wanted)
     }
@@ -224,7 +265,10 @@ mod tests {
             ..Report::default()
         };
         let shares = report.shares_of_limits();
-        let shares: Vec<_> = shares.iter().map(|s| (s.floor, s.reached)).collect();
+        let shares: Vec<_> = shares
+            .iter()
+            .map(|s| (s.floor.as_str(), s.reached))
+            .collect();
         assert_eq!(shares, [("discovery_same_bytes", 0.75)]);
     }
 

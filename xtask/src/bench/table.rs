@@ -54,7 +54,7 @@ fn write(text: &mut String, report: &Report) -> std::fmt::Result {
     }
     for share in &report.shares {
         let per_cpu = share.reached_per_cpu.map(short).unwrap_or_default();
-        let (of, floor, reached) = (&share.of, share.floor, short(share.reached));
+        let (of, floor, reached) = (&share.of, &share.floor, short(share.reached));
         writeln!(text, "{of:<30} {floor:<46} {reached:>10} {per_cpu:>10}")?;
     }
     writeln!(text)?;
@@ -124,7 +124,7 @@ fn figures(text: &mut String, row: &Figures) -> std::fmt::Result {
 }
 
 /// A rate with its thousands set apart.
-fn whole(value: f64) -> String {
+pub(crate) fn whole(value: f64) -> String {
     let digits = format!("{value:.0}");
     let mut grouped = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -136,7 +136,8 @@ fn whole(value: f64) -> String {
     grouped
 }
 
-fn short(value: f64) -> String {
+/// With as many digits as say something.
+pub(crate) fn short(value: f64) -> String {
     if value >= 1000.0 {
         whole(value)
     } else {

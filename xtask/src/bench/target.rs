@@ -327,7 +327,7 @@ impl Recipe {
         if self.under.is_empty() && self.target != Target::Keycloak {
             START_LIMIT
         } else {
-            START_LIMIT.saturating_mul(15)
+            START_LIMIT.saturating_mul(45)
         }
     }
 }

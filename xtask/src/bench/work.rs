@@ -83,6 +83,25 @@ impl Row {
         }
     }
 
+    /// The name for people.
+    pub(crate) const fn title(self) -> &'static str {
+        match self {
+            Self::ClientCredentialsEs256 => "client credentials, ES256",
+            Self::ClientCredentialsRs256 => "client credentials, RS256",
+            Self::ClientCredentialsSealed => "client credentials, sealed or opaque",
+            Self::Discovery => "discovery",
+            Self::Jwks => "key set",
+            Self::Introspection => "introspection",
+            Self::Userinfo => "UserInfo",
+            Self::Refresh => "refresh",
+            Self::Code => "code flow",
+            Self::CodeParDpopPrivateKeyJwt => "code flow, PAR, DPoP, private_key_jwt",
+            Self::CodeParDpopPs256 => "the same, PS256",
+            Self::CodeParDpopJkt => "the same, dpop_jkt",
+            Self::CodeParDpopJktPs256 => "the same, PS256, dpop_jkt",
+        }
+    }
+
     /// What the generator repeats.
     pub(crate) fn work(self) -> Work {
         let client_credentials = |resource: Option<&str>, token| Work::ClientCredentials {

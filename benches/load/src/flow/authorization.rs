@@ -6,6 +6,7 @@ use aws_lc_rs::{digest, rand};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
+use url::Url;
 
 use crate::browser::{Browser, User};
 use crate::http::{Authority, Connection, Failure, Response, Template, basic, encode_form};
@@ -142,6 +143,25 @@ impl Ticket {
             }
         }
         code.filter(|_| state.as_deref() == Some(self.state.as_str()))
+    }
+
+    /// The code out of the answer to this request. A server that leaves the people to another program, or to another page of its
+    /// own, sends the browser there first, session or not.
+    pub(crate) async fn code_behind(
+        &self,
+        response: &Response<'_>,
+        browser: &mut Browser,
+    ) -> Result<String, Failure> {
+        let unexpected = || Failure::unexpected("authorize", response);
+        let location = response.header("location").ok_or_else(unexpected)?;
+        if let Some(code) = self.code(location) {
+            return Ok(code);
+        }
+        let next = Url::parse(location).map_err(|_| unexpected())?;
+        browser.take(response);
+        let end = browser.follow(next, &self.redirect_uri).await?;
+        self.code(end.as_str())
+            .ok_or_else(|| Failure::step("authorize", end.as_str()))
     }
 
     /// Where its answer goes.

@@ -1,7 +1,5 @@
 //! The code flow with a live session: authorization request, then code for tokens.
 
-use url::Url;
-
 use super::authorization::{Request, TokenStep};
 use super::{Flow, Laps, Prepared};
 use crate::browser::Browser;
@@ -53,22 +51,7 @@ impl Flow for Code {
         let ticket = self.request.ticket(None)?;
         let request = self.authorize.with_query(&ticket.query);
         let response = connection.exchange(request).await?;
-        let location = response.header("location");
-        let code = match location.and_then(|location| ticket.code(location)) {
-            Some(code) => code,
-            None => {
-                // A server that leaves the people to another program sends the browser there, session or not.
-                let location = location.and_then(|location| Url::parse(location).ok());
-                let location =
-                    location.ok_or_else(|| Failure::unexpected("authorize", &response))?;
-                self.browser.take(&response);
-                let redirect_uri = ticket.redirect_uri();
-                let end = self.browser.follow(location, redirect_uri).await?;
-                ticket
-                    .code(end.as_str())
-                    .ok_or_else(|| Failure::step("authorize", end.as_str()))?
-            }
-        };
+        let code = ticket.code_behind(&response, &mut self.browser).await?;
         laps.mark();
 
         let request = self.token.request(&code, &ticket);

@@ -14,9 +14,10 @@ use crate::key::{Assertions, ClientKey, Proofs};
 use crate::limit::Unsigned;
 
 /// One user's browser and the application with a key for its tokens, on one connection.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct PushedCode {
     request: Request,
+    browser: Browser,
     client_id: String,
     assertions: Assertions,
     push: Template,
@@ -58,7 +59,8 @@ pub async fn prepare(
     let mut browsers = Vec::with_capacity(visitor.browsers.len());
     for cookies in visitor.browsers {
         let mut browser = Browser::new(&url, cookies)?;
-        let mut flow = PushedCode::new(endpoints, job, "", named)?;
+        let elsewhere = Browser::new(&url, Vec::new())?;
+        let mut flow = PushedCode::new(endpoints, job, elsewhere, named)?;
         let mut connection = Connection::new(Authority::of(&url)?);
         let ticket = flow.request.ticket(None)?;
         let mut start = url.clone();
@@ -74,8 +76,8 @@ pub async fn prepare(
     }
     let mut flows: Vec<PushedCode> = Vec::with_capacity(job.concurrency);
     for browser in browsers.iter().cycle().take(job.concurrency) {
-        let cookies = browser.cookie_header(url.path());
-        let mut flow = PushedCode::new(endpoints, job, &cookies, named)?;
+        let browser = Browser::new(&url, browser.cookies().to_vec())?;
+        let mut flow = PushedCode::new(endpoints, job, browser, named)?;
         match flows.first() {
             Some(first) => flow.assertions.clone_from(&first.assertions),
             None => flow.assertions.sign_ahead(ahead(job))?,
@@ -91,7 +93,12 @@ pub async fn prepare(
 }
 
 impl PushedCode {
-    fn new(endpoints: &Endpoints, job: &Job, cookies: &str, named: Named) -> Result<Self, Failure> {
+    fn new(
+        endpoints: &Endpoints,
+        job: &Job,
+        browser: Browser,
+        named: Named,
+    ) -> Result<Self, Failure> {
         let Client { client_id, key, .. } = client(job.client.as_ref())?;
         let Some(key) = key.clone() else {
             return Err(Failure::step("job", "the client has no key"));
@@ -100,6 +107,8 @@ impl PushedCode {
         let push = &endpoints.pushed_authorization_request_endpoint;
         let token = &endpoints.token_endpoint;
         let binding = ClientKey::generate()?;
+        let url = parse(&endpoints.authorization_endpoint)?;
+        let cookies = browser.cookie_header(url.path());
         Ok(Self {
             request: Request::new(endpoints, job, SCOPE)?,
             client_id: client_id.clone(),
@@ -112,9 +121,10 @@ impl PushedCode {
                 }
             },
             authorize: Template::get(
-                &parse(&endpoints.authorization_endpoint)?,
-                &[("Accept", "text/html"), ("Cookie", cookies)],
+                &url,
+                &[("Accept", "text/html"), ("Cookie", cookies.as_str())],
             ),
+            browser,
             token: Template::post_form(&parse(token)?, &accept),
             token_proofs: Proofs::new(binding, token.clone()),
             seen: false,
@@ -186,11 +196,8 @@ impl Flow for PushedCode {
         let response = connection
             .exchange(self.authorize.with_query(&query))
             .await?;
+        let code = ticket.code_behind(&response, &mut self.browser).await?;
         laps.mark();
-        let code = response
-            .header("location")
-            .and_then(|location| ticket.code(location))
-            .ok_or_else(|| Failure::unexpected("authorize", &response))?;
 
         self.redeem(connection, &ticket, &code).await?;
         laps.mark();
