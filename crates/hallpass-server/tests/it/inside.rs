@@ -139,6 +139,10 @@ fn nobody_registers_an_address_inside_to_be_called() {
 
 // RG-06, RG-18: what an operator wrote, or a client names by its own identifier, is held against the rules at each use
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the server is another process, which goes by the clock of the machine"
+)]
 fn what_is_registered_all_the_same_is_not_called() {
     let canary = Canary::new();
     let port = canary.port();

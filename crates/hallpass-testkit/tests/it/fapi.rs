@@ -509,7 +509,7 @@ async fn a_client_of_the_profile_pushes_with_its_key_and_as_the_profile_says() {
         (
             "for another",
             with(&signed("another", &|c| {
-                c["aud"] = json!("https://op.test/")
+                c["aud"] = json!("https://op.test/");
             })),
         ),
         (
