@@ -174,8 +174,8 @@ fn read(path: &PathBuf, to: &str) -> Option<(SystemTime, String)> {
 /// An application that people sign in to.
 #[derive(Debug)]
 pub(crate) struct Shop {
-    application: Application,
-    client: String,
+    pub(crate) application: Application,
+    pub(crate) client: String,
 }
 
 impl Shop {

@@ -7,6 +7,7 @@ mod elsewhere;
 mod looks;
 mod operated;
 mod operators;
+mod page;
 mod passkeys;
 mod plain;
 mod upstream;

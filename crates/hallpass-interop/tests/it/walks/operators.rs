@@ -397,6 +397,17 @@ async fn axe_finds_no_barrier_on_any_page_of_the_dashboard_and_nothing_is_too_wi
     };
     let project = LONG.get(..63).unwrap();
     let browser = &full.walk.browser;
+    // What says that something is wrong is a page, too. Only where there is a project is there a way into it.
+    for (name, path, inside) in [
+        ("page", "/nothing".to_owned(), false),
+        ("project", "/p/no-such".to_owned(), false),
+        ("thing", format!("/p/{project}/users/nobody"), true),
+    ] {
+        full.walk.open(&format!("/dashboard{path}")).await;
+        assert_eq!(browser.text("#error-id").await, "not_found", "{path}");
+        assert_eq!(browser.sees("[data-nav]").await, inside, "{path}");
+        full.walk.look(&format!("every-error-{name}")).await;
+    }
     for page in PAGES {
         let more: &[&str] = match page.id {
             "projects" => &["", "?q=shop", "?q=nothing-is-called-so"],
