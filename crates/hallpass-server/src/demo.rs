@@ -54,6 +54,8 @@ impl Demo {
         config.dashboard.strong_sign_in = false;
         config.registration.enabled = true;
         config.registration.open = true;
+        // Nobody but those who try things out can reach it, and they read errors at their redirect URIs.
+        config.danger.redirect_strangers = true;
         config.sign_up.mode.get_or_insert(config::SignUpMode::Open);
         // Never two of the same name: who has configured one of these keeps it.
         let theirs = |id: &str| config.clients.iter().any(|client| client.client_id == id);

@@ -75,6 +75,14 @@ fn the_demo_names_what_scripts_need_and_stays_the_same() {
     let metadata = r#"{"redirect_uris":["https://rp.example/cb"]}"#;
     let registered = server.post("/register", "content-type: application/json\r\n", metadata);
     assert_eq!(registered.status, 201, "{}", registered.body);
+    // Whoever tries things here reads errors where they were sent, though anybody could have made the client.
+    let id = registered.json()["client_id"].as_str().unwrap().to_owned();
+    let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+    let silent = server.get(&format!(
+        "/authorize?client_id={id}&redirect_uri=https%3A%2F%2Frp.example%2Fcb&response_type=code&scope=openid&prompt=none&code_challenge={challenge}&code_challenge_method=S256"
+    ));
+    let sent_to = "location: https://rp.example/cb?error=login_required";
+    assert!(silent.head.contains(sent_to), "{}", silent.head);
     let metrics = server.metrics();
     for line in [
         r#"hallpass_tokens_issued_total{grant_type="client_credentials",format="sealed"} 1"#,
