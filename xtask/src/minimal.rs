@@ -94,8 +94,8 @@ fn lower(
             ));
         }
         let fits = |version: &&String| compatible(version) == compatible(lowest);
-        let all = locked.get(name).into_iter().flatten();
-        let version = all.filter(fits).next_back();
+        let mut all = locked.get(name).into_iter().flatten();
+        let version = all.rfind(fits);
         let version = version.ok_or_else(|| format!("the lock file has no {name} {demand}"))?;
         // What follows a plus sign does not count.
         if version.split('+').next() != Some(lowest) {

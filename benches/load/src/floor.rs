@@ -62,9 +62,17 @@ struct Signed {
     key: Vec<u8>,
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a measurement, without the ports of the product"
+)]
+fn random() -> SystemRandom {
+    SystemRandom::new()
+}
+
 impl Signed {
     fn es256(key: &EcdsaKeyPair) -> Result<Self, Unsigned> {
-        let signature = key.sign(&SystemRandom::new(), &MESSAGE);
+        let signature = key.sign(&random(), &MESSAGE);
         let public = key.public_key().as_ref();
         Ok(Self {
             bytes: signature.map_err(|_| Unsigned)?.as_ref().to_vec(),
@@ -75,7 +83,7 @@ impl Signed {
 
     fn ps256(key: &RsaKeyPair) -> Result<Self, Unsigned> {
         let mut bytes = vec![0; key.public_modulus_len()];
-        key.sign(&RSA_PSS_SHA256, &SystemRandom::new(), &MESSAGE, &mut bytes)
+        key.sign(&RSA_PSS_SHA256, &random(), &MESSAGE, &mut bytes)
             .map_err(|_| Unsigned)?;
         let public = key.public_key().as_ref();
         Ok(Self {
@@ -123,7 +131,7 @@ impl Work {
         };
         Ok(Self {
             proof: Signed::es256(&own)?,
-            random: SystemRandom::new(),
+            random: random(),
             assertion,
             own,
             proof_at_push: flow.proof_at_push,
@@ -317,11 +325,7 @@ mod tests {
     fn a_signature_of_another_message_does_not_pass_for_work() {
         let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
         let mut signed = Signed::es256(&key).unwrap();
-        signed.bytes = key
-            .sign(&SystemRandom::new(), b"m")
-            .unwrap()
-            .as_ref()
-            .to_vec();
+        signed.bytes = key.sign(&random(), b"m").unwrap().as_ref().to_vec();
         assert!(signed.verify().is_err());
         assert!(signed.verify_as_it_comes().is_err());
     }

@@ -401,7 +401,7 @@ fn own_file(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
-    let folder = fs::metadata(folder.unwrap_or(Path::new(".")))?;
+    let folder = fs::metadata(folder.unwrap_or_else(|| Path::new(".")))?;
     if file.metadata()?.uid() != folder.uid() {
         fchown(&file, Some(folder.uid()), Some(folder.gid()))?;
     }

@@ -77,7 +77,8 @@ fn each_public_item_has_its_line_at_the_place_where_others_find_it() {
 
 #[test]
 fn what_breaks_others_takes_a_line_away() {
-    let changes: [(&str, fn(&mut Value)); 5] = [
+    type Change = fn(&mut Value);
+    let changes: [(&str, Change); 5] = [
         ("a private field", |all| {
             all["index"]["10"]["inner"]["struct"]["kind"]["plain"]["has_stripped_fields"] =
                 json!(true);
@@ -86,7 +87,7 @@ fn what_breaks_others_takes_a_line_away() {
             all["index"]["32"]["inner"]["function"]["has_body"] = json!(false);
         }),
         ("a method that hides", |all| {
-            all["index"]["16"]["visibility"] = json!("crate")
+            all["index"]["16"]["visibility"] = json!("crate");
         }),
         ("a thread that it must not cross", |all| {
             all["index"]["15"]["inner"]["impl"]["is_negative"] = json!(true);

@@ -29,8 +29,7 @@ use super::work::{Floor, Row, is_floor, same_bytes};
 /// a run is counted instead.
 pub(crate) fn measure(options: &Options, built: &Built) -> Result<Report> {
     let folder = Folder::new(&built.work)?;
-    let mut report = Report::default();
-    report.taken = Taken {
+    let taken = Taken {
         date: said("date", &["-u", "+%F"]),
         commit: said("git", &["rev-parse", "--short", "HEAD"]),
         command: format!("cargo xtask bench {}", options.line)
@@ -40,6 +39,10 @@ pub(crate) fn measure(options: &Options, built: &Built) -> Result<Report> {
         concurrency: options.concurrency,
         seconds: options.seconds,
         rounds: options.rounds,
+    };
+    let mut report = Report {
+        taken,
+        ..Report::default()
     };
     report.notes.extend(machine());
     if !can_pin() {

@@ -86,7 +86,7 @@ fn no_operation_is_there_for_a_token_that_was_given_for_something_else() {
     let mut seen = 0;
     for operation in OPERATIONS {
         let path = operation.info.path.replace("{project}", "acme");
-        let path = path.replace('{', "").replace('}', "");
+        let path = path.replace(['{', '}'], "");
         let method = operation.info.method.as_str();
         for (what, token) in &shown {
             let body = if method == "GET" || method == "DELETE" {
