@@ -104,7 +104,7 @@ pub use upkeep::upkeep;
 /// # }) }
 /// ```
 ///
-/// What a scope says about a person is in [`ScopeSpec::claims`]; for whom tokens are, and in which form, in [`Resource`].
+/// What a scope says about a person is in [`ScopeSpec::claims`](policy::ScopeSpec::claims); for whom tokens are, and in which form, in [`Resource`](policy::Resource).
 pub mod policy {
     pub use hallpass_core::{
         authorize::{AuthorizationResponse, OwnMode, Travel},
@@ -135,7 +135,7 @@ pub mod interaction {
 
 /// Requests and answers: the endpoints as a tower service, and what pages of one's own need.
 ///
-/// [`Site`](crate::Site) is what most programs mount. It takes a request, or gives it back when it is not for this issuer:
+/// [`Site`] is what most programs mount. It takes a request, or gives it back when it is not for this issuer:
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/support.rs"));
@@ -236,7 +236,7 @@ pub mod jose {
     pub use hallpass_jose::*;
 }
 
-/// Where state lives: [`MemoryStore`], SQLite and PostgreSQL (features `sqlite` and `postgres`), or a store of one's own that
+/// Where state lives: [`MemoryStore`](store::MemoryStore), SQLite and PostgreSQL (features `sqlite` and `postgres`), or a store of one's own that
 /// passes the suite of contract tests (feature `contract`):
 ///
 /// ```

@@ -312,7 +312,7 @@ async fn a_proof_works_once_on_every_node_and_at_every_endpoint() {
 // TK-46
 #[tokio::test]
 async fn a_proof_of_a_request_that_came_to_nothing_was_shown_all_the_same() {
-    //= test RFC9449#11.1 a proof is spent also when the request that it came with is refused
+    //= test RFC9449#11.1 a proof that was used is refused when it is shown again
     let op = Setup::default().start().await;
     let node = op.another_node().await;
     let (mut here, mut there) = (op.browser(), node.browser());

@@ -99,7 +99,9 @@ async fn all_go_back(browser: &mut Browser, id: &str) {
 // AZ-17, AZ-02
 #[tokio::test]
 async fn an_error_of_a_client_that_anybody_could_have_made_is_read_by_a_person_first() {
-    //= test RFC9700#4.11.2 nobody is sent automatically to where a client that is not trusted wants them, before they acted
+    //= test RFC9700#4.11.2 nobody is sent on by itself to where a client that is not trusted wants them
+    //= test RFC9700#4.11.2 a frame that asks with prompt=none gets its answer, since nobody would look at a page there
+    //= test RFC9700#4.11.2 the person decides whether to go on
     let op = open(|_| ()).await;
     let document = json!({"client_id": DOCUMENT, "client_name": "The app", "redirect_uris": [CB]});
     op.fetcher.put(DOCUMENT, document.to_string());
@@ -204,6 +206,7 @@ async fn an_answer_that_cannot_be_a_link_is_not_one() {
 // AZ-17
 #[tokio::test]
 async fn an_error_that_stays_on_the_persons_own_machine_goes_there() {
+    //= test RFC9700#4.11.2 an answer that stays on the person's own machine goes there
     const APP: &str = "http://127.0.0.1/callback";
     let op = open(|_| ()).await;
     let metadata = json!({
