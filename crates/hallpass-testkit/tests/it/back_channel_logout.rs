@@ -141,8 +141,8 @@ async fn nobody_is_left_out_however_many_clients_a_session_has_reached() {
     assert_eq!(op.provider.deliver_due().await.unwrap(), 0);
 }
 
-/// Grants of clients like `web` in the one session that there is, as if they had been there.
-async fn join(op: &Op, clients: &[(&str, usize)]) {
+/// Grants of clients like `web` in the one session that there is, as if they had been there. Each has a frame of its own.
+pub(crate) async fn join(op: &Op, clients: &[(&str, usize)]) {
     let (store, issuer) = (op.provider.store(), op.provider.issuer_id());
     let web = ClientId::parse("web").unwrap();
     let like = store.client(issuer, &web).await.unwrap().unwrap();
@@ -164,6 +164,11 @@ async fn join(op: &Op, clients: &[(&str, usize)]) {
         if !client.starts_with("web") {
             let mut client = like.clone();
             client.client_id = client_id.clone();
+            let frame = json!(format!("https://rp.test/out/{}", client_id.as_str()));
+            let known = client.metadata.get_mut("frontchannel_logout_uri");
+            if let Some(known) = known {
+                *known = frame;
+            }
             writes.push(Write::Client(Box::new(client)));
         }
         for grant in 0..*grants {

@@ -3,6 +3,8 @@
 use hallpass_testkit::{Answer, Ask, Browser, Op, Request, Setup, html, wire};
 use serde_json::json;
 
+use crate::back_channel_logout::join;
+
 const BYE: &str = "https://rp.test/bye";
 
 /// `web` wants to know which session ended, `web2` does not.
@@ -83,6 +85,33 @@ async fn every_client_of_the_session_has_its_frame_and_no_other() {
     // The session is over, whether or not anybody looks at the page.
     let silent = Request::of("web", "openid").with("prompt", "none").get();
     assert_eq!(browser.send(silent).await.error(), "login_required");
+}
+
+// LO-10
+#[tokio::test]
+async fn a_session_that_has_reached_very_many_clients_has_a_page_with_some_frames() {
+    let op = setup().start().await;
+    let mut browser = op.browser();
+    let id = browser.code_flow("web", "openid").await.id.unwrap();
+    let others: Vec<String> = (0..150).map(|n| format!("rp-{n}")).collect();
+    for id in &others {
+        let frame = json!({ "frontchannel_logout_uri": format!("https://rp.test/out/{id}") });
+        op.knows_client(id, &frame);
+    }
+    let others: Vec<_> = others.iter().map(|id| (id.as_str(), 1)).collect();
+    join(&op, &others).await;
+    let answer = sign_out(&mut browser, &id).await;
+    let page = browser.follow(&answer).await;
+    assert_eq!(page.status, 200);
+    let mut found = frames(&page.text());
+    assert_eq!(found.len(), 100);
+    found.sort();
+    found.dedup();
+    assert_eq!(found.len(), 100, "each once");
+    assert_eq!(
+        frame_src(&page).as_deref(),
+        Some("frame-src https://rp.test")
+    );
 }
 
 #[tokio::test]

@@ -2,29 +2,13 @@
 
 use hallpass_core::{policy::SignUp, record::Activity};
 use hallpass_store::{AdminKind, AdminRecord, Commit, Committed, Spend};
-use hallpass_testkit::{Answer, Browser, Op};
+use hallpass_testkit::Op;
 use hallpass_types::EmailAddress;
 
-use super::people::{mail_to, target};
+use super::people::{choose, mail_to, recovery_link, target};
 
 const ALICE: &str = "alice@example.test";
 const PASSWORD: &str = "another horse battery";
-
-/// Asks for a link to set another password.
-async fn asks(op: &Op) -> String {
-    let mut browser = op.browser();
-    let page = browser.get("/recover").await.text();
-    browser
-        .press(&page, "recover", "continue", &[("email", ALICE)])
-        .await;
-    let mails = mail_to(op, ALICE).await;
-    target(mails.last().unwrap().link()).to_owned()
-}
-
-async fn chooses(browser: &mut Browser, page: &str) -> Answer {
-    let typed = [("password", PASSWORD), ("again", PASSWORD)];
-    browser.press(page, "link", "confirm", &typed).await
-}
 
 async fn committed(op: &Op, spend: Spend) {
     let commit = Commit {
@@ -39,19 +23,19 @@ async fn committed(op: &Op, spend: Spend) {
 #[tokio::test]
 async fn of_two_links_to_set_a_password_the_one_that_was_asked_for_first_is_over() {
     let op = Op::start().await;
-    let first = asks(&op).await;
+    let first = recovery_link(&op, &mut op.browser()).await;
     let mut thief = op.browser();
     let page = thief.get(&first).await.text();
     op.clock.advance(1);
-    let second = asks(&op).await;
+    let second = recovery_link(&op, &mut op.browser()).await;
     assert_ne!(first, second);
     assert_eq!(thief.get(&first).await.status, 400);
-    let answer = chooses(&mut thief, &page).await;
+    let answer = choose(&mut thief, &page, PASSWORD).await;
     assert_eq!(answer.status, 400, "{}", answer.text());
     assert!(answer.text().contains("link_over"));
     let mut alice = op.browser();
     let page = alice.get(&second).await.text();
-    let answer = chooses(&mut alice, &page).await;
+    let answer = choose(&mut alice, &page, PASSWORD).await;
     assert!(answer.status < 400, "{}", answer.text());
     // Who has an account sees that somebody asked, as often as they did.
     let (store, issuer) = (op.provider.store(), op.provider.issuer_id());
@@ -123,11 +107,11 @@ async fn a_link_from_before_somebody_became_an_operator_opens_no_operator_s_acco
     };
     committed(&op, promoted).await;
     assert_eq!(helper.get(&paths[0]).await.status, 400);
-    let answer = chooses(&mut helper, &page.text()).await;
+    let answer = choose(&mut helper, &page.text(), PASSWORD).await;
     assert!(answer.text().contains("link_over"), "{}", answer.text());
     // One that was made by who may do so is as good as before.
     let page = helper.get(&paths[1]).await.text();
-    let answer = chooses(&mut helper, &page).await;
+    let answer = choose(&mut helper, &page, PASSWORD).await;
     assert!(answer.status < 400, "{}", answer.text());
 }
 
@@ -146,7 +130,7 @@ async fn an_invitation_that_is_handed_over_proves_no_address_and_a_mailed_one_do
         committed(&op, link.spend).await;
         let mut browser = op.browser();
         let page = browser.get(&path).await.text();
-        let answer = chooses(&mut browser, &page).await;
+        let answer = choose(&mut browser, &page, PASSWORD).await;
         assert!(answer.status < 400, "{}", answer.text());
         let (store, issuer) = (op.provider.store(), op.provider.issuer_id());
         let user = store.user_by_name(issuer, address).await.unwrap().unwrap();

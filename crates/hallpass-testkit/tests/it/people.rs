@@ -39,7 +39,7 @@ pub(crate) fn target(link: &str) -> &str {
     link.strip_prefix("https://op.test").unwrap()
 }
 
-async fn choose(browser: &mut Browser, page: &str, password: &str) -> Answer {
+pub(crate) async fn choose(browser: &mut Browser, page: &str, password: &str) -> Answer {
     let typed = [("password", password), ("again", password)];
     browser.press(page, "link", "confirm", &typed).await
 }

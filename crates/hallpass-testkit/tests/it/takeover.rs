@@ -11,7 +11,7 @@ use hallpass_testkit::{Answer, Ask, Browser, Op, Request, Setup, Tokens, fixture
 use hallpass_types::{Opaque, Secret};
 
 use super::{
-    people::{mail_to, target},
+    people::{mail_to, recovery_link, target},
     second_factor::{self, enrolled},
 };
 
@@ -24,17 +24,6 @@ async fn by_mail() -> Op {
         policy.sign_in.methods = vec![Method::Password, Method::EmailCode, Method::MagicLink];
     })
     .await
-}
-
-/// A link to set a new password that lies in alice's mailbox.
-async fn recovery_link(op: &Op) -> String {
-    let mut browser = op.browser();
-    let page = browser.get("/recover").await.text();
-    browser
-        .press(&page, "recover", "continue", &[("email", ALICE)])
-        .await;
-    let mails = mail_to(op, ALICE).await;
-    target(mails.last().unwrap().link()).to_owned()
 }
 
 /// Alice moves to another address.
@@ -74,7 +63,7 @@ fn code_in(text: &str) -> String {
 #[tokio::test]
 async fn a_link_in_the_mailbox_of_before_sets_no_password() {
     let op = Op::start().await;
-    let link = recovery_link(&op).await;
+    let link = recovery_link(&op, &mut op.browser()).await;
     let mut thief = op.browser();
     let page = thief.get(&link).await.text();
     moves(&op).await;
@@ -493,7 +482,7 @@ async fn no_parameter_of_recovery_sign_up_or_a_second_step_leads_away() {
     let sign_up = page.split_once("id=\"to-sign-up\" href=\"").unwrap().1;
     let sign_up = html::decode(sign_up.split('"').next().unwrap());
     let sign_up = sign_up.trim_start_matches(fixture::ISSUER).to_owned();
-    let link = recovery_link(&op).await;
+    let link = recovery_link(&op, &mut op.browser()).await;
     for path in ["/recover", &sign_up, &second, &link, "/account", "/logout"] {
         let joined = if path.contains('?') { '&' } else { '?' };
         for place in [
@@ -612,7 +601,7 @@ async fn a_session_that_nobody_uses_ends_and_one_that_is_used_ends_with_its_time
 #[tokio::test]
 async fn one_link_lets_so_many_passwords_be_hashed_and_no_more() {
     let op = Op::start().await;
-    let link = recovery_link(&op).await;
+    let link = recovery_link(&op, &mut op.browser()).await;
     let mut browser = op.browser();
     let page = browser.get(&link).await.text();
     let mut busy = 0;
