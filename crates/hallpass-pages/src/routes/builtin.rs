@@ -211,7 +211,8 @@ impl RenderPages for BuiltinPages {
             about: about(status, id),
             id,
             detail: Some(text),
-            next: Some(next),
+            // Whatever else a client registered, a link is read as it is written.
+            next: Some(next).filter(|next| next.is_ascii()),
             next_host: host_of(next),
         }))
     }

@@ -274,7 +274,7 @@ fn each_page_in(lang: Lang, text: &str, check: impl Fn(&str, Html)) {
                 about: None,
                 id: text,
                 detail: Some(text),
-                next: Some(text),
+                next: Some("https://rp.example/cb?error=invalid_scope&state=a%20b"),
                 next_host: text,
             }),
         ),
