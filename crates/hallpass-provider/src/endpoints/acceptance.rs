@@ -28,6 +28,13 @@ use crate::{
 /// No more clients can be registered, until some are deleted or expire.
 const FULL: Failure = Failure::Throttled { retry_after: 3600 };
 
+/// Whether the host of an origin is an address, and no name.
+fn is_address(origin: &str) -> bool {
+    let host = origin.split_once("://").map_or(origin, |(_, host)| host);
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    host.starts_with('[') || name.parse::<std::net::Ipv4Addr>().is_ok()
+}
+
 /// What lets a registration in.
 #[derive(Debug, Default)]
 pub(super) struct Access {
@@ -254,9 +261,10 @@ impl Provider {
             let Some(url) = metadata.get(*name).and_then(Value::as_str) else {
                 continue;
             };
-            // To look for a name is to ask somebody's server.
+            // To look for a name is to ask somebody's server. An address has nobody to ask.
             let origin = remote_keys::origin(url);
-            if !documents.ration(whose, &origin, self.now()) {
+            let named = !is_address(&origin);
+            if named && !documents.ration(whose, &origin, self.now()) {
                 return Err(Failure::Throttled { retry_after: 60 });
             }
             let permitted = match LOOKUPS.try_acquire() {
@@ -266,7 +274,9 @@ impl Provider {
             if !permitted {
                 return Err(Reason::AddressBlocked.into());
             }
-            documents.give_back(whose, &origin);
+            if named {
+                documents.give_back(whose, &origin);
+            }
         }
         Ok(())
     }

@@ -487,6 +487,8 @@ pub struct KeyRotate {
 #[derive(Debug, Args)]
 pub struct KeyId {
     /// Its identifier in the list.
+    // It may begin with a hyphen.
+    #[arg(allow_hyphen_values = true)]
     pub kid: String,
 }
 
