@@ -61,7 +61,14 @@ fn documentation() -> Result<(), String> {
 /// endpoints, races on two nodes, and other people's clients.
 pub(crate) fn test(arguments: impl Iterator<Item = String>) -> ExitCode {
     let filter: Vec<String> = arguments.collect();
-    let mut all = vec!["test", "--workspace", "--all-features", "--locked"];
+    // Whoever reads what failed wants to read all of it.
+    let mut all = vec![
+        "test",
+        "--workspace",
+        "--all-features",
+        "--locked",
+        "--no-fail-fast",
+    ];
     all.extend(filter.iter().map(String::as_str));
     let mut done = run(CARGO, &all);
     if filter.is_empty() {
