@@ -402,6 +402,7 @@ impl Builder {
                 own_prompts: self.own_prompts,
                 cache_bound: self.cache_bound,
                 documents: Documents::default(),
+                lookups: tokio::sync::Semaphore::new(16),
                 remote_keys: RemoteKeys::default(),
                 upstream_metadata: UpstreamMetadata::default(),
                 logos: Logos::default(),

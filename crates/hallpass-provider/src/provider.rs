@@ -79,6 +79,8 @@ pub(crate) struct Inner {
     /// For so many seconds a client is believed to be what it was.
     pub(crate) cache_bound: i64,
     pub(crate) documents: Documents,
+    /// So many names of a registration are looked for at once.
+    pub(crate) lookups: tokio::sync::Semaphore,
     pub(crate) remote_keys: RemoteKeys,
     pub(crate) upstream_metadata: UpstreamMetadata,
     pub(crate) logos: Logos,

@@ -15,7 +15,6 @@ use hallpass_jose::{Jwks, JwksPolicy};
 use hallpass_store::{Commit, Committed, Day, Spend, StoreError, Write};
 use hallpass_types::{ContentDigest, InitialAccess, Opaque, Timestamp, sha256};
 use serde_json::{Map, Value};
-use tokio::sync::Semaphore;
 
 use super::register::{Reason, Registered, RegistrationFailure};
 use crate::{
@@ -43,9 +42,6 @@ pub(super) struct Access {
     /// Names of the rules that come with it.
     pub(super) policies: Vec<String>,
 }
-
-/// So many names are looked for at once.
-static LOOKUPS: Semaphore = Semaphore::const_new(16);
 
 /// Members whose URLs the server calls.
 const CALLED: &[&str] = &[
@@ -267,9 +263,15 @@ impl Provider {
             if named && !documents.ration(whose, &origin, self.now()) {
                 return Err(Failure::Throttled { retry_after: 60 });
             }
-            let permitted = match LOOKUPS.try_acquire() {
+            let permitted = match self.inner.lookups.try_acquire() {
                 Ok(_place) => self.inner.fetcher.permits(url).await,
-                Err(_) => return Err(Failure::Unavailable { retry_after: 1 }),
+                Err(_) => {
+                    // Nobody was asked.
+                    if named {
+                        documents.give_back(whose, &origin);
+                    }
+                    return Err(Failure::Unavailable { retry_after: 1 });
+                }
             };
             if !permitted {
                 return Err(Reason::AddressBlocked.into());
