@@ -20,6 +20,9 @@ reasons! {
         /// OpenID Connect Dynamic Client Registration §2, RFC 8252 §7.
         RedirectUriScheme => InvalidRedirectUri, "redirect_uri_scheme",
             "a redirect URI has a scheme or host that this kind of application may not use";
+        /// RFC 6749 §3.1: what an answer brings would stand in it twice.
+        RedirectUriParameter => InvalidRedirectUri, "redirect_uri_parameter",
+            "the query of a redirect URI has a parameter that answers bring";
         /// A bound of this server.
         RedirectUriCount => InvalidRedirectUri, "redirect_uri_count",
             "there are too many redirect URIs";

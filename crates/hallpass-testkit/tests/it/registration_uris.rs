@@ -71,6 +71,31 @@ async fn a_redirect_uri_that_could_hurt_is_refused() {
     assert_eq!(register(&mut browser, &good).await.status, 201);
 }
 
+// AZ-R17: who reads a query with two values of one name takes the first or the last of them.
+#[tokio::test]
+async fn a_redirect_uri_that_brings_what_answers_bring_is_refused() {
+    let op = open().await;
+    let mut browser = op.browser();
+    for query in [
+        "code=x",
+        "state=x",
+        "iss=https://evil.test",
+        "a=1&error=x",
+        "response=e.y.s",
+        "%63ode=x",
+    ] {
+        let uri = format!("https://new.test/cb?{query}");
+        let answer = register(&mut browser, &json!({"redirect_uris": [uri]})).await;
+        assert_refused(&answer, "invalid_redirect_uri", query);
+    }
+    let good = json!({"redirect_uris": ["https://new.test/cb?a=1&b=code"]});
+    let answer = register(&mut browser, &good).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let bye = json!({"redirect_uris": ["https://new.test/cb"], "post_logout_redirect_uris": ["https://new.test/bye?state=x"]});
+    let answer = register(&mut browser, &bye).await;
+    assert_refused(&answer, "invalid_client_metadata", "state after sign-out");
+}
+
 // RG-03
 #[tokio::test]
 async fn other_uris_that_could_hurt_are_refused_too() {

@@ -237,7 +237,10 @@ impl Draft<'_> {
         let after_logout = self.input.each(
             AFTER_LOGOUT,
             (redirect_uri::MAX_COUNT, MetadataReason::OutOfBounds),
-            |text| redirect_uri::validate(text, application_type).map_err(not_a_redirect_uri),
+            |text| {
+                redirect_uri::validate_post_logout(text, application_type)
+                    .map_err(not_a_redirect_uri)
+            },
         )?;
         if let Some(uris) = after_logout {
             self.put(AFTER_LOGOUT, uris);

@@ -8,6 +8,26 @@ mod tests;
 
 use super::{ApplicationType, Client, MetadataReason, uri};
 
+/// What answers of the authorization endpoint bring to a redirect URI.
+const ANSWERS: &[&str] = &[
+    "code",
+    "state",
+    "iss",
+    "error",
+    "error_description",
+    "error_uri",
+    "response",
+    "id_token",
+    "access_token",
+    "token_type",
+    "expires_in",
+    "scope",
+    "session_state",
+];
+
+/// What the answer after a sign-out brings.
+const GOODBYES: &[&str] = &["state"];
+
 /// More redirect URIs than this in one client are refused.
 pub const MAX_COUNT: usize = 100;
 
@@ -77,10 +97,39 @@ fn without_loopback_port(uri: &str) -> Option<(&'static str, &str)> {
 /// application, for development; and for native applications schemes of their own that contain a dot.
 ///
 /// # Errors
-/// [`MetadataReason::RedirectUriFragment`], [`MetadataReason::RedirectUriScheme`], or
-/// [`MetadataReason::RedirectUriMalformed`] for whatever is not an absolute URI in plain form: user
-/// information, wildcards, white space, backslashes, control characters, more than 2048 bytes.
+/// [`MetadataReason::RedirectUriFragment`], [`MetadataReason::RedirectUriScheme`],
+/// [`MetadataReason::RedirectUriParameter`], or [`MetadataReason::RedirectUriMalformed`] for whatever is not an
+/// absolute URI in plain form: user information, wildcards, white space, backslashes, control characters, more
+/// than 2048 bytes.
 pub fn validate(text: &str, application_type: ApplicationType) -> Result<(), MetadataReason> {
+    plain(text, application_type)?;
+    //= RFC6749#3.1 MUST: no parameter of an answer stands in it twice, so a redirect URI brings none of them
+    without(text, ANSWERS)
+}
+
+/// The same for a URI to go to after signing out.
+///
+/// # Errors
+/// Those of [`validate`].
+pub(crate) fn validate_post_logout(
+    text: &str,
+    application_type: ApplicationType,
+) -> Result<(), MetadataReason> {
+    plain(text, application_type)?;
+    without(text, GOODBYES)
+}
+
+/// Names are compared as a reader of the query understands them, decoded.
+fn without(text: &str, names: &[&str]) -> Result<(), MetadataReason> {
+    let (_, query) = text.split_once('?').unwrap_or_default();
+    if url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| names.contains(&&*name)) {
+        Err(MetadataReason::RedirectUriParameter)
+    } else {
+        Ok(())
+    }
+}
+
+fn plain(text: &str, application_type: ApplicationType) -> Result<(), MetadataReason> {
     let parts = uri::parse(text).map_err(|uri::Malformed| MetadataReason::RedirectUriMalformed)?;
     //= RFC6749#3.1.2 MUST: a redirect URI has no fragment, not even an empty one
     if parts.fragment.is_some() {

@@ -448,3 +448,59 @@ fn a_host_is_shown_only_for_what_the_web_knows() {
         assert_eq!(host(none), None, "{none}");
     }
 }
+
+// AZ-R17: two readers of one query may take different ones of two values.
+#[test]
+fn a_redirect_uri_brings_nothing_that_answers_bring() {
+    //= test RFC6749#3.1 no parameter of an answer stands in it twice, so a redirect URI brings none of them
+    for query in [
+        "code=x",
+        "state=",
+        "state",
+        "iss=https://evil.test",
+        "a=1&error=access_denied",
+        "a=1&b=2&response=e.y.s",
+        "%63ode=x",
+        "cod%65=x&a=1",
+        "&&id_token=x",
+        "access_token=x",
+        "a=?&session_state=x",
+    ] {
+        for base in ["https://rp.test/cb", "http://127.0.0.1:8000/cb"] {
+            let uri = format!("{base}?{query}");
+            assert_eq!(
+                validate(&uri, ApplicationType::Web),
+                Err(MetadataReason::RedirectUriParameter),
+                "{uri}"
+            );
+        }
+    }
+    for query in [
+        "",
+        "a=1&b=2",
+        "a=code",
+        "Code=1",
+        "my_code=1",
+        "code.x=1",
+        "code%20=1",
+    ] {
+        let uri = format!("https://rp.test/cb?{query}");
+        assert_eq!(validate(&uri, ApplicationType::Web), Ok(()), "{uri}");
+    }
+}
+
+#[test]
+fn a_uri_for_after_sign_out_brings_no_state() {
+    let bye = |query: &str| {
+        validate_post_logout(
+            &format!("https://rp.test/bye?{query}"),
+            ApplicationType::Web,
+        )
+    };
+    for query in ["state=x", "a=1&st%61te"] {
+        assert_eq!(bye(query), Err(MetadataReason::RedirectUriParameter));
+    }
+    for query in ["a=1", "code=x"] {
+        assert_eq!(bye(query), Ok(()));
+    }
+}
