@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use hallpass_store::{MemoryStore, Store};
-use hallpass_store_postgres::Options;
+use hallpass_store_postgres::{Options, PostgresStore};
 
-use crate::common::open;
+use crate::common::{address, open};
 
 async fn empty() -> (Arc<dyn Store>, ()) {
     with(Options::default()).await
@@ -33,6 +33,33 @@ mod with_little_of_everything {
             ..Options::default()
         };
         with(options).await
+    }
+
+    hallpass_store::contract_tests!(20, empty);
+}
+
+/// Two nodes on one database.
+mod of_two_nodes {
+    use hallpass_store::contract::InTurn;
+
+    use super::*;
+
+    async fn empty() -> (Arc<dyn Store>, ()) {
+        let Some(cluster) = hallpass_testpg::shared() else {
+            return (Arc::new(MemoryStore::new()), ());
+        };
+        let options = Options {
+            schema: cluster.schema(),
+            readers: 2,
+            writers: 2,
+            ..Options::default()
+        };
+        let node = async || {
+            let opened = PostgresStore::open(address(cluster), options.clone());
+            opened.await.unwrap()
+        };
+        let nodes = [node().await, node().await];
+        (Arc::new(InTurn::new(nodes)), ())
     }
 
     hallpass_store::contract_tests!(20, empty);

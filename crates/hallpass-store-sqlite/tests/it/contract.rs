@@ -34,3 +34,18 @@ mod with_little_of_everything {
 
     hallpass_store::contract_tests!(20, empty);
 }
+
+/// A command beside a server has the file open, too.
+mod of_two_programs {
+    use hallpass_store::contract::InTurn;
+
+    use super::*;
+
+    async fn empty() -> (Arc<dyn Store>, Folder) {
+        let folder = Folder::new();
+        let open = || SqliteStore::open(folder.file(), Options::default()).unwrap();
+        (Arc::new(InTurn::new([open(), open()])), folder)
+    }
+
+    hallpass_store::contract_tests!(20, empty);
+}

@@ -6,7 +6,7 @@ use super::{
     Trial,
     sample::{client, client_id},
 };
-use crate::{Committed, MAX_PAGE, Spend, Write};
+use crate::{Commit, Committed, MAX_PAGE, Spend, Write};
 
 async fn found(t: &Trial, id: &str) -> Option<ClientRecord> {
     let issuer = t.issuer().await;
@@ -174,5 +174,38 @@ pub async fn clients_are_listed_in_pages(t: Trial) {
             }
         }
         assert_eq!(listed, ids, "limit {limit}");
+    }
+}
+
+/// Of many that change a client as they have read it, one does; nothing of the others is there.
+pub async fn a_client_that_many_change_is_changed_once(t: Trial) {
+    let named = |name: &str| {
+        let mut record = client("c");
+        record
+            .metadata
+            .insert("client_name".to_owned(), name.into());
+        record
+    };
+    t.write(vec![Write::Client(Box::new(named("first")))]).await;
+    for round in 0..t.rounds.div_ceil(10) {
+        let expected = found(&t, "c").await.unwrap();
+        let change = |task: u8| {
+            std::future::ready(Commit {
+                spends: vec![Spend::Client {
+                    expected: Box::new(expected.clone()),
+                    record: Box::new(named(&format!("{round} {task}"))),
+                }],
+                writes: vec![Write::Client(Box::new(client(&format!("{round} {task}"))))],
+            })
+        };
+        assert_eq!(t.race(8, change).await, 1, "round {round}");
+        let mut won = Vec::new();
+        for task in 0..8 {
+            if found(&t, &format!("{round} {task}")).await.is_some() {
+                won.push(named(&format!("{round} {task}")));
+            }
+        }
+        let now = found(&t, "c").await;
+        assert!(won.len() == 1 && same(won.first(), now.as_ref()));
     }
 }

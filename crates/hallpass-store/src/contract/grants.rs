@@ -1,13 +1,13 @@
 //! Grants and refresh families.
 
 use hallpass_core::record::{FoundGrant, GrantRecord, RefreshState};
-use hallpass_types::{Bucket, GrantId};
+use hallpass_types::{Bucket, Code, GrantId, Key};
 
 use super::{
     Trial,
-    sample::{NOW, grant, grant_id},
+    sample::{NOW, code, grant, grant_id, key},
 };
-use crate::{Committed, Spend, StoreError, Write};
+use crate::{Commit, Committed, Spend, StoreError, Write};
 
 async fn found(t: &Trial, name: &str) -> FoundGrant {
     let issuer = t.issuer().await;
@@ -173,4 +173,37 @@ pub async fn a_grant_identity_that_is_taken_is_a_collision_and_revives_nothing(t
         Err(StoreError::Collision)
     ));
     assert_eq!(found(&t, "a").await.revoked_at, Some(NOW));
+}
+
+/// What needs a grant is written before it is revoked, or not at all: what many write beside its revocation is there as often
+/// as they were told so, and nothing comes afterwards.
+pub async fn nothing_is_written_for_a_grant_once_it_is_revoked(t: Trial) {
+    let issuer = t.issuer().await;
+    for round in 0..t.rounds.div_ceil(4) {
+        let name = format!("r{round}");
+        t.write(vec![Write::Grant(Box::new(grant(&name)))]).await;
+        let written = |task: u8| -> Key<Code> { key(&format!("{name} {task}")) };
+        let act = |task: u8| {
+            std::future::ready(if task == 3 {
+                Commit {
+                    spends: Vec::new(),
+                    writes: vec![Write::RevokeGrant(grant_id(&name), NOW)],
+                }
+            } else {
+                Commit {
+                    spends: vec![Spend::Standing(grant_id(&name))],
+                    writes: vec![Write::Code(written(task), Box::new(code(&name)))],
+                }
+            })
+        };
+        let done = t.race(8, act).await - 1;
+        let mut there = 0;
+        for task in 0..8 {
+            let found = t.store.code(issuer, written(task)).await.unwrap();
+            there += usize::from(found.is_some());
+        }
+        assert_eq!(there, done, "round {round}");
+        let late = Spend::Standing(grant_id(&name));
+        assert_eq!(t.spend(late).await, Committed::TooLate(0));
+    }
 }

@@ -306,3 +306,25 @@ pub async fn of_many_that_change_their_keys_at_once_nobody_is_missed(t: Trial) {
         made
     );
 }
+
+/// Of many that rotate on the same keys, one does, and its new key is the only one.
+pub async fn keys_that_many_rotate_are_rotated_once(t: Trial) {
+    let issuer = t.issuer().await;
+    for round in 0..t.rounds.min(50) {
+        let before = t.store.signing_keys(issuer).await.unwrap();
+        let rotate = |task: u8| {
+            let gone = before.iter().map(|key| key.kid.clone());
+            let mut writes: Vec<Write> = gone.map(Write::DeleteSigningKey).collect();
+            let new = signing_key(&format!("{round} {task}"), KeyPhase::Active);
+            writes.push(Write::SigningKey(Box::new(new)));
+            std::future::ready(Commit {
+                spends: vec![Spend::SigningKeys(before.clone())],
+                writes,
+            })
+        };
+        assert_eq!(t.race(8, rotate).await, 1, "round {round}");
+        let now = t.store.signing_keys(issuer).await.unwrap();
+        let made_now = now.len() == 1 && now[0].kid.starts_with(&format!("{round} "));
+        assert!(made_now, "round {round}: {now:?}");
+    }
+}

@@ -19,10 +19,13 @@ pub mod consents;
 pub mod credentials;
 pub mod deliveries;
 pub mod grants;
+mod in_turn;
 pub mod isolation;
 pub mod issuers;
 pub mod keys;
 pub mod names;
+#[cfg(test)]
+mod once;
 pub mod participants;
 pub mod people;
 pub mod purge;
@@ -38,6 +41,8 @@ pub mod waiting;
 use std::{future::Future, sync::Arc};
 
 use hallpass_types::IssuerId;
+
+pub use in_turn::InTurn;
 
 use crate::{Commit, Committed, Spend, Store, StoreError, Write};
 
@@ -94,11 +99,15 @@ impl Trial {
             let (store, barrier, commit) = (self.store.clone(), barrier.clone(), commit(task));
             running.spawn(async move {
                 let commit = commit.await;
+                #[cfg(test)]
+                once::note(&commit);
                 barrier.wait().await;
                 store.commit(issuer, commit).await.unwrap()
             });
         }
         let ends = running.join_all().await;
+        #[cfg(test)]
+        once::over();
         ends.iter().filter(|end| **end == Committed::Done).count()
     }
 }
@@ -128,6 +137,7 @@ macro_rules! contract_cases {
             clients::a_deleted_client_is_unknown,
             clients::registered_clients_are_counted_and_no_others,
             clients::clients_are_listed_in_pages,
+            clients::a_client_that_many_change_is_changed_once,
             codes::a_code_is_found_until_and_after_it_is_spent,
             codes::a_code_is_spent_once,
             codes::an_unknown_code_is_too_late,
@@ -171,6 +181,7 @@ macro_rules! contract_cases {
             grants::revocation_is_idempotent_and_the_first_time_stands,
             grants::a_grant_stands_until_it_is_revoked,
             grants::a_grant_identity_that_is_taken_is_a_collision_and_revives_nothing,
+            grants::nothing_is_written_for_a_grant_once_it_is_revoked,
             isolation::an_issuer_has_one_number_for_good,
             isolation::issuers_share_nothing,
             isolation::issuers_spend_separately,
@@ -192,6 +203,7 @@ macro_rules! contract_cases {
             keys::numbers_of_issuers_are_listed_in_pages,
             keys::whose_keys_have_changed_is_one_question,
             keys::of_many_that_change_their_keys_at_once_nobody_is_missed,
+            keys::keys_that_many_rotate_are_rotated_once,
             names::any_text_is_a_user_name,
             names::names_that_only_look_alike_are_different,
             names::any_text_survives_in_records,
@@ -238,6 +250,7 @@ macro_rules! contract_cases {
             registrations::an_initial_access_token_is_used_as_often_as_it_allows,
             registrations::initial_access_tokens_are_read_page_by_page,
             registrations::a_use_is_taken_back_with_its_commit,
+            registrations::a_client_is_deleted_once_or_used_when_both_happen_at_once,
             sessions::a_session_is_found_until_it_ends,
             sessions::writing_a_session_replaces_it,
             sessions::an_ended_session_cannot_be_renewed,
@@ -262,6 +275,7 @@ macro_rules! contract_cases {
             waiting::the_last_revision_is_the_end,
             waiting::a_change_is_taken_back_when_a_later_spend_is_too_late,
             waiting::of_many_that_change_or_consume_one_succeeds,
+            waiting::a_handle_that_many_take_is_taken_once,
         }
     };
 }

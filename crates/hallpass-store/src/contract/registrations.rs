@@ -276,3 +276,43 @@ pub async fn initial_access_tokens_are_read_page_by_page(t: Trial) {
     let theirs = t.store.initial_accesses(other, None, 3).await.unwrap();
     assert!(theirs.is_empty());
 }
+
+/// Of many that delete a client which nobody uses, one does; whoever uses it at that moment keeps it or comes too late, and
+/// it is never deleted after it was seen to be used.
+pub async fn a_client_is_deleted_once_or_used_when_both_happen_at_once(t: Trial) {
+    let issuer = t.issuer().await;
+    for round in 0..t.rounds.div_ceil(10) {
+        let id = format!("r{round}");
+        let spends = vec![registered(&id), beside(registration(&id, 10))];
+        assert_eq!(t.commit(spends, Vec::new()).await, Committed::Done);
+        let act = |task: u8| {
+            let client = client_id(&id);
+            std::future::ready(if task == 7 && round % 2 == 0 {
+                Commit {
+                    spends: Vec::new(),
+                    writes: vec![Write::ClientUsed(client, Day(30))],
+                }
+            } else {
+                Commit {
+                    spends: vec![Spend::IdleClient {
+                        client: client.clone(),
+                        before: Day(20),
+                    }],
+                    writes: vec![Write::DeleteClient(client)],
+                }
+            })
+        };
+        let used = usize::from(round % 2 == 0);
+        let deleted = t.race(TASKS, act).await - used;
+        let there = t.store.client(issuer, &client_id(&id)).await.unwrap();
+        assert_eq!(deleted, usize::from(there.is_none()), "round {round}");
+        assert!(used == 1 || deleted == 1, "round {round}");
+        if there.is_some() {
+            let late = Spend::IdleClient {
+                client: client_id(&id),
+                before: Day(20),
+            };
+            assert_eq!(t.spend(late).await, Committed::TooLate(0));
+        }
+    }
+}

@@ -157,3 +157,29 @@ pub async fn of_many_that_change_or_consume_one_succeeds(t: Trial) {
         assert_eq!((made.len(), left), (1, expected), "round {round}");
     }
 }
+
+/// Of many who put something under one handle, one does, and what is there is theirs.
+pub async fn a_handle_that_many_take_is_taken_once(t: Trial) {
+    let issuer = t.issuer().await;
+    for round in 0..t.rounds.div_ceil(4) {
+        let name = format!("r{round}");
+        let take = |task: u8| {
+            let record = Box::new(waiting(&format!("t{task}")));
+            let code_key = key(&format!("{name} {task}"));
+            std::future::ready(Commit {
+                spends: vec![Spend::NewWaiting(key(&name), record)],
+                writes: vec![Write::Code(code_key, Box::new(code("c")))],
+            })
+        };
+        assert_eq!(t.race(8, take).await, 1, "round {round}");
+        let mut made = Vec::new();
+        for task in 0..8_u8 {
+            let code_key: Key<Code> = key(&format!("{name} {task}"));
+            if t.store.code(issuer, code_key).await.unwrap().is_some() {
+                made.push(waiting(&format!("t{task}")));
+            }
+        }
+        let left = found(&t, &name).await.unwrap();
+        assert_eq!((made, left.revision), (vec![left.record], 0));
+    }
+}
