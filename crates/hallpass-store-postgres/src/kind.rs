@@ -66,6 +66,8 @@ pub(crate) struct Spec {
 pub(crate) enum Kind {
     Standing,
     SessionThere,
+    /// As [`Self::SessionThere`], by whoever ends it in the same commit.
+    SessionGoes,
     IdleClient,
     SpendCode,
     SpendRefresh,
@@ -194,13 +196,24 @@ impl Kind {
                     lock: "KEY SHARE",
                 },
             ),
+            // Two that share a row and then delete it would wait for each other.
+            Self::SessionGoes => spec(
+                "sessions",
+                PLACE,
+                &[],
+                Action::Assert {
+                    condition: "",
+                    lock: "UPDATE",
+                },
+            ),
+            // Whoever asserts that deletes it.
             Self::IdleClient => spec(
                 "registrations",
                 CLIENT,
                 &[("used", Int)],
                 Action::Assert {
                     condition: "t.used < i.used",
-                    lock: "SHARE",
+                    lock: "UPDATE",
                 },
             ),
             Self::SpendCode => spec("codes", PLACE, &[], update("spent = true", "NOT t.spent")),

@@ -62,14 +62,24 @@ impl Op {
 
 impl Rows {
     pub(crate) fn of(issuer: IssuerId, commit: Commit) -> Result<Self, StoreError> {
-        let spends = commit.spends.into_iter().map(|s| spend(issuer, s));
+        let ends = |key: &Key<Session>| {
+            let mut writes = commit.writes.iter();
+            writes.any(|write| matches!(write, Write::EndSession(ended) if ended == key))
+        };
+        let spends = commit.spends.into_iter().map(|s| match s {
+            Spend::Session(key) if ends(&key) => {
+                Ok(vec![Step::Row(Place::from(key).op(Kind::SessionGoes, []))])
+            }
+            other => spend(issuer, other),
+        });
+        let spends = spends.collect::<Result<_, _>>()?;
         let mut writes = Vec::with_capacity(commit.writes.len());
         for write in commit.writes {
             push_write(issuer, write, &mut writes)?;
         }
         Ok(Self {
             issuer,
-            spends: spends.collect::<Result<_, _>>()?,
+            spends,
             writes,
         })
     }

@@ -255,6 +255,7 @@ macro_rules! contract_cases {
             sessions::writing_a_session_replaces_it,
             sessions::an_ended_session_cannot_be_renewed,
             sessions::those_who_end_one_session_and_begin_another_are_all_done,
+            sessions::a_session_that_many_end_is_ended_once,
             standing::everything_about_a_token_is_one_answer,
             standing::a_session_that_ended_is_noticed,
             standing::an_unknown_grant_has_no_standing,

@@ -86,3 +86,21 @@ pub async fn those_who_end_one_session_and_begin_another_are_all_done(t: Trial) 
         assert!(one.is_some() || other.is_some(), "round {round}");
     }
 }
+
+/// Of many who sign out of one session at once, one ends it, and the others are told so without waiting for each other.
+pub async fn a_session_that_many_end_is_ended_once(t: Trial) {
+    let issuer = t.issuer().await;
+    for round in 0..t.rounds.div_ceil(5) {
+        let k: Key<Session> = key(&format!("r{round}"));
+        t.write(vec![Write::Session(k, Box::new(session("alice")))])
+            .await;
+        let end = |_| {
+            std::future::ready(Commit {
+                spends: vec![Spend::Session(k)],
+                writes: vec![Write::EndSession(k)],
+            })
+        };
+        assert_eq!(t.race(8, end).await, 1, "round {round}");
+        assert_eq!(t.store.session(issuer, k).await.unwrap(), None);
+    }
+}
