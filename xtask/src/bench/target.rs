@@ -190,6 +190,7 @@ impl Recipe {
                 (program, arguments)
             }
             Target::Limit => {
+                around.path = "/hello";
                 let arguments = vec!["limit".to_owned(), port.to_string()];
                 (built.load.clone(), arguments)
             }
