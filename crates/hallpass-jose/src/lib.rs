@@ -51,4 +51,4 @@ pub use crate::jwk::{EcCurve, Jwk, KeyType, OkpCurve};
 pub use crate::jwks::{Jwks, JwksPolicy};
 pub use crate::jws::{HmacKey, OutsideKey, SigningKey, VerifyingKey};
 pub use crate::mac::constant_time_eq;
-pub use crate::unverified::{HeaderPolicy, ParseOptions, UnverifiedJws, VerifiedJws};
+pub use crate::unverified::{EmbeddedKey, HeaderPolicy, ParseOptions, UnverifiedJws, VerifiedJws};

@@ -1,7 +1,10 @@
 //! Signed objects that were received and not yet verified,
 //! [RFC 7515 section 5.2](https://www.rfc-editor.org/rfc/rfc7515#section-5.2).
 
+mod headers;
+
 use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::{Map, Value};
 
@@ -19,7 +22,7 @@ use crate::jws::{HmacKey, VerifyingKey};
 #[derive(Clone)]
 pub struct UnverifiedJws<'a> {
     signing_input: Cow<'a, str>,
-    header: Header,
+    header: Arc<Header>,
     payload: Vec<u8>,
     signature: Vec<u8>,
 }
@@ -107,7 +110,7 @@ impl<'a> UnverifiedJws<'a> {
         let [header, payload, signature] = split::<3>(text).ok_or(JwsError::NotCompact)?;
         let signing_len = header.len().saturating_add(payload.len()).saturating_add(1);
         let signing_input = text.get(..signing_len).ok_or(JwsError::NotCompact)?;
-        let header = Header::parse(header, options.header)?;
+        let header = headers::parse(header, options.header)?;
         let decode = |part| base64url::decode(part).ok_or(JwsError::NotCompact);
         Ok(Self {
             signing_input: Cow::Borrowed(signing_input),
@@ -152,21 +155,13 @@ impl<'a> UnverifiedJws<'a> {
         Ok(Some(jwk))
     }
 
-    /// As [`Self::embedded_jwk`], and ready to verify with, parsed no more than once.
+    /// As [`Self::embedded_jwk`], and ready to verify with. It is parsed no more than once, and not at all where the same header
+    /// has come a few times lately.
     ///
     /// # Errors
     /// As there, or it is not a key for signatures.
-    pub fn embedded_key(&self) -> Result<Option<(Jwk, VerifyingKey)>, JwkError> {
-        let Some(value) = &self.header.jwk else {
-            return Ok(None);
-        };
-        let members = value.as_object().ok_or(JwkError::Malformed)?;
-        let jwk = Jwk::from_map_unparsed(members)?;
-        if jwk.is_private() {
-            return Err(JwkError::PrivateMaterial);
-        }
-        let verifying = VerifyingKey::from_jwk(&jwk)?;
-        Ok(Some((jwk, verifying)))
+    pub fn embedded_key(&self) -> Result<Option<&EmbeddedKey>, JwkError> {
+        self.header.embedded()
     }
 
     /// The payload, which anyone may have written.
@@ -252,7 +247,7 @@ impl<'a> UnverifiedJws<'a> {
 /// A signed object whose signature was valid.
 #[derive(Debug, Clone)]
 pub struct VerifiedJws {
-    header: Header,
+    header: Arc<Header>,
     payload: Vec<u8>,
 }
 
@@ -303,15 +298,56 @@ impl VerifiedJws {
     }
 }
 
-#[derive(Debug, Clone)]
+/// The public key in a header, ready to verify with.
+#[derive(Debug)]
+pub struct EmbeddedKey {
+    verifying: VerifyingKey,
+    thumbprint: String,
+}
+
+impl EmbeddedKey {
+    /// What verifies with it.
+    #[must_use]
+    pub fn verifying(&self) -> &VerifyingKey {
+        &self.verifying
+    }
+
+    /// Its SHA-256 thumbprint in base64url, RFC 7638.
+    #[must_use]
+    pub fn thumbprint(&self) -> &str {
+        &self.thumbprint
+    }
+}
+
+#[derive(Debug)]
 struct Header {
     algorithm: JwsAlgorithm,
     kid: Option<String>,
     typ: Option<String>,
     jwk: Option<Value>,
+    /// The key of `jwk`, once somebody has asked for it.
+    embedded: OnceLock<Result<EmbeddedKey, JwkError>>,
 }
 
 impl Header {
+    fn embedded(&self) -> Result<Option<&EmbeddedKey>, JwkError> {
+        let Some(value) = &self.jwk else {
+            return Ok(None);
+        };
+        let parsed = self.embedded.get_or_init(|| {
+            let members = value.as_object().ok_or(JwkError::Malformed)?;
+            let jwk = Jwk::from_map_unparsed(members)?;
+            if jwk.is_private() {
+                return Err(JwkError::PrivateMaterial);
+            }
+            Ok(EmbeddedKey {
+                verifying: VerifyingKey::from_jwk(&jwk)?,
+                thumbprint: jwk.thumbprint(),
+            })
+        });
+        parsed.as_ref().map(Some).map_err(|error| *error)
+    }
+
     fn parse(part: &str, policy: HeaderPolicy) -> Result<Self, JwsError> {
         if part.len() > MAX_HEADER_CHARS {
             return Err(JwsError::TooLarge);
@@ -334,6 +370,7 @@ impl Header {
             kid: string(&mut map, "kid")?,
             typ: string(&mut map, "typ")?,
             jwk,
+            embedded: OnceLock::new(),
         })
     }
 }

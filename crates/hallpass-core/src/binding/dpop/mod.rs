@@ -171,11 +171,11 @@ pub fn verify(proof: &str, facts: &Facts<'_>) -> Result<Proved, Reason> {
     }
     //= RFC9449#4.3 MUST: the header carries a public key and nothing private
     let embedded = jws.embedded_key().map_err(|_| Reason::PublicKey)?;
-    let (key, verifying) = embedded.ok_or(Reason::PublicKey)?;
+    let key = embedded.ok_or(Reason::PublicKey)?;
     //= RFC9449#4.3 MUST: the signature is valid under that key
-    jws.verifies(ALGS, [&verifying])
+    jws.verifies(ALGS, [key.verifying()])
         .map_err(|_| Reason::Signature)?;
-    let thumbprint = Thumbprint::parse(&key.thumbprint()).ok_or(Reason::PublicKey)?;
+    let thumbprint = Thumbprint::parse(key.thumbprint()).ok_or(Reason::PublicKey)?;
     Ok(Proved {
         key: Confirmation::Jkt(thumbprint),
         once: Some(OnceUse {
