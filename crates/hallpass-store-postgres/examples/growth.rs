@@ -1,15 +1,17 @@
 //! What a store costs when it is large:
 //! `cargo run --release -p hallpass-store-postgres --example growth -- sqlite|postgres [GRANTS] [EXPIRED]`.
 //!
-//! Users, consents, sessions and grants are written until there are a thousand grants, and then until there are GRANTS (a
-//! million, if nothing is said), with a tenth as many people. Each time reads of a token's standing and refresh rotations
-//! are measured. Then EXPIRED codes (a million) are purged in batches beside the same reads and rotations. It prints bytes
-//! for each row, and the times. PostgreSQL is started for it and ends with it; the file of SQLite is in the working folder.
+//! Two stores are filled: one with a thousand grants, one with GRANTS (a million, if nothing is said) and EXPIRED codes and values
+//! that were used once (a million together). Each has a tenth as many people, who have a session and a consent. In turns, a second
+//! each, reads of a token's standing and refresh rotations are measured at both, a thousand of each a second. Then what has
+//! expired is purged, as a server does it, beside the same reads and rotations; in every fourth second the purge waits, which is
+//! what it is compared with. Of each second the times that half and 99 of a hundred did not exceed are taken, and of these the
+//! one in the middle. It prints them and how large rows are. PostgreSQL is started for it and ends with it; the files of SQLite
+//! are in the working folder.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::arithmetic_side_effects,
-    clippy::cast_precision_loss,
     clippy::indexing_slicing,
     reason = "a measurement prints, and ends when something is wrong"
 )]
@@ -34,7 +36,7 @@ use hallpass_testpg::Cluster;
 use hallpass_types::{
     Bucket, ClientId, GrantId, IssuerId, Key, Scope, Sid, Subject, Timestamp, TokenId, sha256,
 };
-use tokio::task::JoinSet;
+use tokio::{sync::Notify, task::JoinSet};
 
 #[tokio::main]
 async fn main() {
@@ -42,114 +44,143 @@ async fn main() {
     let kind = args.next().unwrap_or_else(|| "sqlite".to_owned());
     let grants: u64 = args.next().map_or(1_000_000, |n| n.parse().unwrap());
     let expired: u64 = args.next().map_or(1_000_000, |n| n.parse().unwrap());
-    let place = Place::open(&kind).await;
-    let issuer = place.store.issuer("https://op.example").await.unwrap();
-    let world = World {
-        store: Arc::clone(&place.store),
-        issuer,
-    };
-
     println!("{kind}");
-    println!("| grants | standing p50 | p99 | rotation p50 | p99 |\n|---|---|---|---|---|");
-    let mut there = 0;
-    for target in [1_000, grants] {
+    let (small, large) = (Place::new(&kind), Place::new(&kind));
+    for (place, grants, expired) in [(&small, 1_000, 0), (&large, grants, expired)] {
+        let world = World::at(place, FILLING_CACHE_KIB, grants).await;
         let began = Instant::now();
-        world.fill(there..target).await;
-        let filled = began.elapsed();
-        there = target;
+        world.fill().await;
+        world.expire(expired).await;
+        let seconds = began.elapsed().as_secs_f64();
+        println!("{grants} grants and {expired} expired rows in {seconds:.0} s");
+        drop(world);
         place.settle();
-        // The first round warms up.
-        world.measure(there).await;
-        let [standing, rotation] = world.measure(there).await;
-        println!("| {target} | {standing} | {rotation} |");
-        if target > 1_000 {
-            println!("\nfilled in {:.0} s", filled.as_secs_f64());
-        }
     }
-    place.sizes(grants);
-
-    let began = Instant::now();
-    world.expire(expired).await;
-    println!(
-        "\n{expired} expired codes in {:.0} s",
-        began.elapsed().as_secs_f64()
-    );
-    place.settle();
-    let stop = Arc::new(AtomicBool::new(false));
-    let gone = Arc::new(AtomicU64::new(0));
-    let purging = tokio::spawn(purge(Arc::clone(&place.store), stop.clone(), gone.clone()));
-    let began = Instant::now();
-    let [standing, rotation] = world.measure(there).await;
-    let meanwhile = gone.load(Relaxed);
-    println!(
-        "\nbeside a purge ({meanwhile} rows meanwhile): standing {standing}, rotation {rotation}"
-    );
-    purging.await.unwrap();
-    let rate = gone.load(Relaxed) as f64 / began.elapsed().as_secs_f64();
-    println!("purged {} rows, {rate:.0} a second", gone.load(Relaxed));
-    drop(stop);
+    large.sizes();
+    let small = (World::at(&small, None, 1_000).await, small);
+    let large = (World::at(&large, None, grants).await, large);
+    grow([&small.0, &large.0]).await;
+    drop(small);
+    purge(&large.0).await;
 }
 
-/// A store and where its bytes are.
-struct Place {
-    store: Arc<dyn Store>,
-    cluster: Option<Cluster>,
-    file: Option<PathBuf>,
+/// What a thousand grants cost, and more of them.
+async fn grow(worlds: [&World; 2]) {
+    let mut found = [Found::default(), Found::default()];
+    for world in worlds {
+        // The first second warms up.
+        world.second().await;
+    }
+    for _ in 0..SECONDS_OF_GROWTH {
+        for (world, found) in worlds.iter().zip(&mut found) {
+            found.add(world.second().await);
+        }
+    }
+    println!("\n{HEAD}");
+    for (world, found) in worlds.iter().zip(&mut found) {
+        println!("| {} grants | {found} |", world.grants);
+    }
+}
+
+/// What a purge costs the others.
+async fn purge(world: &World) {
+    let purging = Purging::default();
+    let task = tokio::spawn(purging.clone().run(Arc::clone(&world.store)));
+    let (mut with, mut without) = (Found::default(), Found::default());
+    for turn in 0_u64.. {
+        let waits = turn % 4 == 3;
+        purging.go(!waits);
+        let second = world.second().await;
+        if purging.over.load(Relaxed) {
+            break;
+        }
+        if waits { &mut without } else { &mut with }.add(second);
+    }
+    task.await.unwrap();
+    let (rows, seconds) = (purging.gone.load(Relaxed), with.seconds());
+    println!("\n{HEAD}");
+    println!("| while the purge waits | {without} |\n| while it is at work | {with} |");
+    println!(
+        "\npurged {rows} rows in {seconds} seconds of work, {} a second",
+        rows / seconds.max(1)
+    );
+}
+
+const HEAD: &str = "| | seconds | standing p50 | p99 | p99 of the worst tenth of seconds | rotation p50 | p99 | p99 of the worst tenth of seconds |
+|---|---|---|---|---|---|---|---|";
+
+/// Where the bytes of a store are.
+enum Place {
+    Cluster(Cluster),
+    File(PathBuf),
 }
 
 impl Place {
-    async fn open(kind: &str) -> Self {
+    fn new(kind: &str) -> Self {
+        static FILE: AtomicU64 = AtomicU64::new(0);
         if kind == "postgres" {
-            let cluster = Cluster::start(&["shared_buffers=512MB", "max_wal_size=1GB"]).unwrap();
-            let address = Address::parse(&cluster.address()).unwrap();
-            let store = PostgresStore::open(address, hallpass_store_postgres::Options::default());
-            return Self {
-                store: Arc::new(store.await.unwrap()),
-                cluster: Some(cluster),
-                file: None,
-            };
+            let settings = ["shared_buffers=512MB", "max_wal_size=1GB"];
+            return Self::Cluster(Cluster::start(&settings).unwrap());
         }
-        let file = PathBuf::from(format!("growth-{}.sqlite", std::process::id()));
-        let store = SqliteStore::open(&file, hallpass_store_sqlite::Options::default());
-        Self {
-            store: Arc::new(store.unwrap()),
-            cluster: None,
-            file: Some(file),
+        let number = FILE.fetch_add(1, Relaxed);
+        let name = format!("growth-{}-{number}.sqlite", std::process::id());
+        Self::File(PathBuf::from(name))
+    }
+
+    /// Opens it, at SQLite with a page cache of that size instead of the usual one.
+    async fn open(&self, cache_kib: Option<u32>) -> Arc<dyn Store> {
+        match self {
+            Self::Cluster(cluster) => {
+                let address = Address::parse(&cluster.address()).unwrap();
+                let options = hallpass_store_postgres::Options::default();
+                Arc::new(PostgresStore::open(address, options).await.unwrap())
+            }
+            Self::File(file) => {
+                let mut options = hallpass_store_sqlite::Options::default();
+                options.writer_cache_kib = cache_kib.unwrap_or(options.writer_cache_kib);
+                Arc::new(SqliteStore::open(file, options).unwrap())
+            }
         }
     }
 
     /// What an idle database does by itself before long.
     fn settle(&self) {
-        if let Some(cluster) = &self.cluster {
+        if let Self::Cluster(cluster) = self {
             cluster.sql("CHECKPOINT");
             cluster.sql("VACUUM ANALYZE");
         }
     }
 
-    fn sizes(&self, grants: u64) {
-        if let Some(cluster) = &self.cluster {
-            println!("\n| table | rows | bytes for each, with its indexes |\n|---|---|---|");
-            for table in ["users", "consents", "sessions", "grants"] {
-                let sql = format!(
-                    "SELECT count(*) || ' | ' || pg_total_relation_size('{table}') / greatest(count(*), 1) FROM {table}"
-                );
-                println!("| {table} | {} |", cluster.sql(&sql));
+    fn sizes(&self) {
+        match self {
+            Self::Cluster(cluster) => {
+                println!("\n| table | rows | bytes for each, with its indexes |\n|---|---|---|");
+                for table in [
+                    "users",
+                    "consents",
+                    "sessions",
+                    "grants",
+                    "codes",
+                    "once_keys",
+                ] {
+                    let sql = format!(
+                        "SELECT count(*) || ' | ' || pg_total_relation_size('{table}') / greatest(count(*), 1) FROM {table}"
+                    );
+                    println!("| {table} | {} |", cluster.sql(&sql));
+                }
             }
-        }
-        if let Some(file) = &self.file {
-            let bytes = std::fs::metadata(file).unwrap().len();
-            println!(
-                "\nfile: {} bytes for each grant with its share of a user, a consent and a session",
-                bytes / grants
-            );
+            Self::File(file) => {
+                let bytes = std::fs::metadata(file).unwrap().len();
+                println!("\nfile: {} MB", bytes / 1_000_000);
+            }
         }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        for end in ["", "-wal", "-shm"] {
-            if let Some(file) = &self.file {
+        if let Self::File(file) = self {
+            for end in ["", "-wal", "-shm"] {
                 let mut path = file.clone().into_os_string();
                 path.push(end);
                 drop(std::fs::remove_file(Path::new(&path)));
@@ -162,15 +193,26 @@ impl Drop for Place {
 struct World {
     store: Arc<dyn Store>,
     issuer: IssuerId,
+    grants: u64,
 }
 
 impl World {
+    async fn at(place: &Place, cache_kib: Option<u32>, grants: u64) -> Self {
+        let store = place.open(cache_kib).await;
+        let issuer = store.issuer("https://op.example").await.unwrap();
+        Self {
+            store,
+            issuer,
+            grants,
+        }
+    }
+
     /// Writes grants, and with every tenth a person with a session and a consent.
-    async fn fill(&self, numbers: std::ops::Range<u64>) {
+    async fn fill(&self) {
         let mut tasks = JoinSet::new();
-        let mut next = numbers.start;
-        while next < numbers.end {
-            let end = (next + BATCH).min(numbers.end);
+        let mut next = 0;
+        while next < self.grants {
+            let end = (next + BATCH).min(self.grants);
             while tasks.len() >= 32 {
                 tasks.join_next().await.unwrap().unwrap();
             }
@@ -201,7 +243,7 @@ impl World {
         tasks.join_all().await;
     }
 
-    /// Writes codes whose time is long over.
+    /// Writes codes and, as many, values that were used once. The time of all of them is long over.
     async fn expire(&self, number: u64) {
         let mut tasks = JoinSet::new();
         for first in (0..number).step_by(usize::try_from(BATCH).unwrap()) {
@@ -214,7 +256,13 @@ impl World {
                 for n in first..(first + BATCH).min(number) {
                     let bucket =
                         Bucket::holding(NOW.plus(-86_400 + i64::try_from(n / 5_000).unwrap()));
-                    let key = Key::from_parts(bucket, sha256(&n.to_be_bytes()));
+                    let digest = sha256(&n.to_be_bytes());
+                    if n % 2 == 0 {
+                        let once = Spend::Once(Key::from_parts(bucket, digest));
+                        commit.spends.push(once);
+                        continue;
+                    }
+                    let key = Key::from_parts(bucket, in_time(n / 32, digest));
                     let code = CodeRecord {
                         grant: grant(n),
                         redirect_uri: "https://client.example.org/callback".to_owned(),
@@ -240,42 +288,35 @@ impl World {
         assert_eq!(end, Committed::Done);
     }
 
-    /// Times of reads and of rotations, at random grants.
-    async fn measure(&self, there: u64) -> [Times; 2] {
+    /// Times of reads and of rotations, at random grants, in a second with a thousand of each.
+    async fn second(&self) -> [Times; 2] {
         static ROUND: AtomicU64 = AtomicU64::new(1);
         let round = ROUND.fetch_add(1, Relaxed);
         let mut tasks = JoinSet::new();
+        let begin = Instant::now();
         for task in 0..TASKS {
             let world = self.clone();
             tasks.spawn(async move {
                 let (mut reads, mut rotations) = (Vec::new(), Vec::new());
                 let mut random = round * 1_000 + task;
+                // Each task has a moment of its own.
+                let mut due = begin + EVERY * u32::try_from(task).unwrap() / 16;
                 for _ in 0..EACH {
                     random = random
                         .wrapping_mul(6_364_136_223_846_793_005)
                         .wrapping_add(1_442_695_040_888_963_407);
                     // Each task has grants of its own, so that nobody else rotates them.
-                    let n = (random >> 20) % (there / TASKS) * TASKS + task;
-                    let began = Instant::now();
-                    let token = TokenId([7; 16]);
-                    let standing =
-                        world
-                            .store
-                            .standing(world.issuer, Some(grant_id(n)), token, NOW);
-                    let found = standing.await.unwrap().grant.unwrap();
+                    let n = (random >> 20) % (world.grants / TASKS) * TASKS + task;
+                    // Who is late because the one before took long has waited since then.
+                    let late = Instant::now() > due;
+                    tokio::time::sleep_until(due.into()).await;
+                    let began = if late { due } else { Instant::now() };
+                    let from = world.standing(n).await;
                     reads.push(began.elapsed());
-                    let from = found.record.refresh.unwrap().generation;
-                    let rotate = Spend::Refresh {
-                        grant: grant_id(n),
-                        from,
-                        at: NOW,
-                        idle_expires_at: NOW.plus(86_400),
-                    };
                     let began = Instant::now();
-                    let spends = vec![rotate];
-                    let writes = Vec::new();
-                    world.commit(Commit { spends, writes }).await;
+                    world.rotate(n, from).await;
                     rotations.push(began.elapsed());
+                    due += EVERY;
                 }
                 (reads, rotations)
             });
@@ -286,6 +327,26 @@ impl World {
             rotations.extend(others);
         }
         [Times::of(reads), Times::of(rotations)]
+    }
+
+    /// Reads what decides about a token; the generation of its grant.
+    async fn standing(&self, n: u64) -> u32 {
+        let token = TokenId([7; 16]);
+        let standing = (self.store).standing(self.issuer, Some(grant_id(n)), token, NOW);
+        let found = standing.await.unwrap().grant.unwrap();
+        found.record.refresh.unwrap().generation
+    }
+
+    async fn rotate(&self, n: u64, from: u32) {
+        let rotate = Spend::Refresh {
+            grant: grant_id(n),
+            from,
+            at: NOW,
+            idle_expires_at: NOW.plus(86_400),
+        };
+        let spends = vec![rotate];
+        let writes = Vec::new();
+        self.commit(Commit { spends, writes }).await;
     }
 }
 
@@ -299,19 +360,82 @@ impl Times {
     }
 }
 
-impl std::fmt::Display for Times {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} µs | {} µs", self.0.as_micros(), self.1.as_micros())
+/// What was found in some seconds: other programs disturb some of them.
+#[derive(Default)]
+struct Found([Vec<Times>; 2]);
+
+impl Found {
+    fn add(&mut self, second: [Times; 2]) {
+        for (all, one) in self.0.iter_mut().zip(second) {
+            all.push(one);
+        }
+    }
+
+    fn seconds(&self) -> u64 {
+        self.0[0].len() as u64
     }
 }
 
-async fn purge(store: Arc<dyn Store>, stop: Arc<AtomicBool>, gone: Arc<AtomicU64>) {
-    while !stop.load(Relaxed) {
-        match store.purge(Bucket::holding(NOW), 1_000).await.unwrap() {
-            0 => return,
-            n => gone.fetch_add(n, Relaxed),
-        };
+impl std::fmt::Display for Found {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.seconds())?;
+        if self.seconds() == 0 {
+            return Ok(());
+        }
+        for times in &self.0 {
+            let at = |which: fn(&Times) -> Duration, tenths: usize| {
+                let mut some: Vec<_> = times.iter().map(which).collect();
+                some.sort();
+                some[some.len() * tenths / 10].as_micros()
+            };
+            let half = at(|times| times.0, 5);
+            let (most, worst) = (at(|times| times.1, 5), at(|times| times.1, 9));
+            write!(f, " | {half} µs | {most} µs | {worst} µs")?;
+        }
+        Ok(())
     }
+}
+
+/// A purge that can be told to wait.
+#[derive(Clone, Default)]
+struct Purging {
+    going: Arc<AtomicBool>,
+    told: Arc<Notify>,
+    gone: Arc<AtomicU64>,
+    over: Arc<AtomicBool>,
+}
+
+impl Purging {
+    fn go(&self, goes: bool) {
+        self.going.store(goes, Relaxed);
+        self.told.notify_one();
+    }
+
+    /// In pieces and with pauses as `hallpass-server/src/jobs.rs` has them.
+    async fn run(self, store: Arc<dyn Store>) {
+        loop {
+            while !self.going.load(Relaxed) {
+                self.told.notified().await;
+            }
+            let began = Instant::now();
+            let gone = store.purge(Bucket::holding(NOW), 5_000).await.unwrap();
+            if gone == 0 {
+                break;
+            }
+            self.gone.fetch_add(gone, Relaxed);
+            let pause = began.elapsed() / 4;
+            let pause = pause.clamp(Duration::from_millis(20), Duration::from_secs(1));
+            tokio::time::sleep(pause).await;
+        }
+        self.over.store(true, Relaxed);
+    }
+}
+
+/// What was made at one time lies together, as it does where servers make it.
+fn in_time(moment: u64, mut digest: [u8; 32]) -> [u8; 32] {
+    let [.., high, low] = moment.to_be_bytes();
+    (digest[0], digest[1]) = (high, low);
+    digest
 }
 
 fn grant_id(n: u64) -> GrantId {
@@ -330,7 +454,7 @@ fn subject(n: u64) -> Subject {
 
 fn session_key(n: u64) -> Key<hallpass_types::Session> {
     let bucket = Bucket::holding(NOW.plus(14 * 86_400));
-    Key::from_parts(bucket, sha256(&(n / 10).to_ne_bytes()))
+    Key::from_parts(bucket, in_time(n / 1_000, sha256(&(n / 10).to_ne_bytes())))
 }
 
 fn authentication() -> Authentication {
@@ -425,4 +549,9 @@ const NOW: Timestamp = Timestamp(1_800_000_000);
 const CLIENT: &str = "s6BhdRkqt3xyz";
 const BATCH: u64 = 200;
 const TASKS: u64 = 16;
-const EACH: u64 = 200;
+/// So many reads and rotations of each task in a second.
+const EACH: u64 = 63;
+const EVERY: Duration = Duration::from_millis(16);
+const SECONDS_OF_GROWTH: u64 = 40;
+/// Rows that were written over months did not come all at once.
+const FILLING_CACHE_KIB: Option<u32> = Some(512 << 10);
