@@ -6,7 +6,7 @@ use crate::dashboard::person::{Person, location};
 use crate::process::{Folder, Serving};
 
 /// Blocks of code of a guide: their language and their text.
-fn blocks(guide: &str) -> Vec<(&str, String)> {
+pub(crate) fn blocks(guide: &str) -> Vec<(&str, String)> {
     let mut blocks = Vec::new();
     let mut lines = guide.lines();
     while let Some(line) = lines.next() {
@@ -19,7 +19,7 @@ fn blocks(guide: &str) -> Vec<(&str, String)> {
 }
 
 /// Words as a shell would split them: quotes of two kinds, nothing else.
-fn words(line: &str) -> Vec<String> {
+pub(crate) fn words(line: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut quote = None;
     for c in line.chars() {
@@ -215,42 +215,6 @@ fn realm() -> String {
 }
 
 #[test]
-fn the_guide_from_keycloak_works_as_it_is_written() {
-    let guide = include_str!("../../../../docs/guide/from-keycloak.md");
-    let export = shell(guide, "kc.sh").pop().unwrap();
-    let file = export.split(' ').next_back().unwrap().to_owned();
-    let folder = Folder::new();
-    folder.write(&file, &realm());
-    let lines = shell(guide, "hallpass");
-    assert_eq!(lines.len(), 2);
-    assert_eq!(counted(&run(&folder, &lines[0]), "users"), 1);
-    assert_eq!(
-        folder.json(&["user", "list", "--json"]),
-        json!([]),
-        "only said"
-    );
-    let told = run(&folder, &lines[1]);
-    assert_eq!(
-        (counted(&told, "users"), counted(&told, "clients")),
-        (1, 1),
-        "{told}"
-    );
-    // What the table promises.
-    let users = folder.json(&["user", "list", "--json"]);
-    assert_eq!(users[0]["subject"], "kc-1");
-    let member = folder.json(&["member", "show", "kay", "--json"]);
-    assert_eq!(member[0]["groups"], json!(["/staff/night"]));
-    assert_eq!(member[0]["roles"], json!(["web/admin"]));
-    let client = folder.json(&["client", "show", "web", "--json"]);
-    assert_eq!(
-        client["redirect_uris"],
-        json!(["https://rp.test/cb"]),
-        "no pattern"
-    );
-    assert_eq!(run(&folder, &lines[1])["users"]["already_there"], 1);
-}
-
-#[test]
 fn the_guide_to_moving_in_works_as_it_is_written() {
     let guide = include_str!("../../../../docs/guide/moving-in.md");
     let folder = Folder::new();
@@ -392,55 +356,4 @@ fn the_way_to_a_login_page_of_ones_own_works_as_it_is_written() {
     assert!(!output.status.success());
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("sign_in.html"), "{said}");
-}
-
-/// What a Hydra of 2026 lists of a confidential and a public client.
-fn of_hydra(id: &str, method: &str) -> Value {
-    json!({
-        "client_id": id, "client_name": "My shop", "client_secret_expires_at": 0, "client_uri": "",
-        "created_at": "2026-11-30T15:39:35Z", "grant_types": ["authorization_code", "refresh_token"],
-        "jwks": {}, "logo_uri": "", "metadata": {}, "owner": "", "policy_uri": "",
-        "redirect_uris": ["http://localhost:8080/callback"], "request_object_signing_alg": "RS256",
-        "response_types": ["code"], "scope": "openid offline email", "skip_consent": true,
-        "skip_logout_consent": false, "subject_type": "public", "token_endpoint_auth_method": method,
-        "tos_uri": "", "updated_at": "2026-11-30T15:39:34.930609Z",
-        "userinfo_signed_response_alg": "none", "AdditionalProperties": {}
-    })
-}
-
-#[test]
-fn the_guide_from_hydra_works_as_it_is_written() {
-    let guide = include_str!("../../../../docs/guide/from-hydra.md");
-    let commands: Vec<String> = blocks(guide)
-        .into_iter()
-        .filter(|(language, _)| *language == "console")
-        .flat_map(|(_, text)| text.lines().map(str::to_owned).collect::<Vec<_>>())
-        .filter(|line| line.starts_with("hallpass "))
-        .collect();
-    assert_eq!(commands.len(), 2, "{commands:?}");
-    let folder = Folder::new();
-    let mut shop = of_hydra("shop", "client_secret_basic");
-    let other = of_hydra("other", "client_secret_basic");
-    shop["client_secret"] = "the-secret-it-already-has-0123456789".into();
-    let list = json!([shop, other, of_hydra("app", "none")]);
-    folder.write("clients.json", &list.to_string());
-    for command in &commands {
-        let told = run(&folder, command);
-        assert_eq!(counted(&told, "clients"), 2, "{told}");
-        assert!(told.to_string().contains("it needs a secret"), "{told}");
-    }
-    let clients = folder.json(&["client", "list", "--json"]);
-    let known = clients.as_array().unwrap();
-    let ids: Vec<&str> = known
-        .iter()
-        .map(|c| c["client_id"].as_str().unwrap())
-        .collect();
-    assert!(
-        ids.len() == 2 && ids.contains(&"shop") && ids.contains(&"app"),
-        "{ids:?}"
-    );
-    for client in known {
-        assert_eq!(client["scope"], "openid email offline_access");
-        assert_ne!(client["skip_consent"], true, "trust is not imported");
-    }
 }

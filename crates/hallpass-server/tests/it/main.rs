@@ -19,6 +19,7 @@ mod inside;
 mod issuers;
 mod listener;
 mod master_key;
+mod moved;
 mod moving;
 mod operated;
 mod operation;

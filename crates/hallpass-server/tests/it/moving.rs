@@ -30,8 +30,12 @@ fn is_good(server: &Serving, token: &str) -> bool {
     let metadata = server.get("/.well-known/openid-configuration").json();
     let issuer = server.said["issuer"].as_str().unwrap();
     let path = metadata["jwks_uri"].as_str().unwrap();
-    let body = server.get(path.strip_prefix(issuer).unwrap()).body;
-    let keys = Jwks::parse(body.as_bytes(), JwksPolicy::Fetched).unwrap();
+    is_signed_by(&server.get(path.strip_prefix(issuer).unwrap()).body, token)
+}
+
+/// Whether a set of keys verifies a token.
+pub(crate) fn is_signed_by(jwks: &str, token: &str) -> bool {
+    let keys = Jwks::parse(jwks.as_bytes(), JwksPolicy::Fetched).unwrap();
     let kid = UnverifiedJws::parse(token)
         .unwrap()
         .kid()

@@ -51,10 +51,13 @@ pub(super) enum Kind {
     Key,
     Client,
     Person,
+    /// What is not taken over but said in the configuration here.
+    Setting,
 }
 
 impl Kind {
-    const ALL: [Self; 4] = [Self::Directory, Self::Key, Self::Client, Self::Person];
+    /// Those that are counted.
+    const COUNTED: [Self; 4] = [Self::Directory, Self::Key, Self::Client, Self::Person];
 
     fn name(self) -> &'static str {
         match self {
@@ -62,6 +65,7 @@ impl Kind {
             Self::Key => "keys",
             Self::Client => "clients",
             Self::Person => "users",
+            Self::Setting => "settings",
         }
     }
 }
@@ -119,7 +123,7 @@ impl Report {
     pub(super) fn value(&self, dry_run: bool) -> Value {
         let mut value = Map::new();
         value.insert("dry_run".to_owned(), dry_run.into());
-        for kind in Kind::ALL {
+        for kind in Kind::COUNTED {
             let count = self.counts.get(&kind).copied().unwrap_or_default();
             let counted = json!({
                 "imported": count.made, "already_there": count.there, "refused": count.refused,
@@ -137,7 +141,7 @@ impl Report {
     pub(super) fn text(&self, dry_run: bool) -> String {
         let mut out = Vec::new();
         let verb = if dry_run { "to import" } else { "imported" };
-        for kind in Kind::ALL {
+        for kind in Kind::COUNTED {
             let count = self.counts.get(&kind).copied().unwrap_or_default();
             let name = kind.name().replace('_', " ");
             out.push(format!(
@@ -145,9 +149,11 @@ impl Report {
                 count.made, count.there, count.refused
             ));
         }
+        let mut cut = false;
         for ((kind, text), names) in &self.notes.0 {
             let shown: Vec<String> = names.iter().take(SHOWN).map(|n| escaped(n)).collect();
             let more = names.len().saturating_sub(SHOWN);
+            cut |= more > 0;
             let more = if more > 0 {
                 format!(" and {more} more")
             } else {
@@ -155,6 +161,9 @@ impl Report {
             };
             let kind = kind.name().replace('_', " ");
             out.push(format!("- {kind}: {text}: {}{more}", shown.join(", ")));
+        }
+        if cut {
+            out.push("With --json all names are there.".to_owned());
         }
         out.join("\n")
     }
@@ -168,7 +177,7 @@ fn escaped(name: &str) -> String {
 }
 
 /// Characters of a name in a report.
-const LONGEST_NAME: usize = 100;
+const LONGEST_NAME: usize = 300;
 /// Names in the text; programs get all.
 const SHOWN: usize = 10;
 

@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 use tokio::task::JoinSet;
 
 use super::arrivals::{Arrivals, Client, Kind, Person, Report};
+use super::fitting::{Misfit, fit};
 use crate::audit::Changed;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -225,11 +226,22 @@ async fn bring_client(
         return Ok(());
     }
     let origin = ClientOrigin::Administration;
-    let normal = match metadata::normalize(&client.metadata, origin, provider.policy()) {
+    let fitted = fit(
+        &client.id,
+        client.metadata,
+        provider.policy(),
+        &mut report.notes,
+    );
+    let normal = match fitted {
         Ok(normal) => normal,
-        Err(error) => {
+        Err(Misfit::Member(error)) => {
             let why = "it asks for what clients cannot have here";
             report.refused(Kind::Client, why, &format!("{}: {error}", client.id));
+            return Ok(());
+        }
+        Err(Misfit::Nothing) => {
+            let why = "nothing of what it did is offered here";
+            report.refused(Kind::Client, why, &client.id);
             return Ok(());
         }
     };
@@ -288,7 +300,7 @@ async fn people(
             report.refused(Kind::Person, why, &person.username);
             continue;
         }
-        fit(&mut person, report, engine);
+        fit_person(&mut person, report, engine);
         let name = person.username.clone();
         let provider = engine.provider.clone();
         let accounts = Arc::clone(&engine.accounts);
@@ -329,7 +341,7 @@ fn count(done: Done, report: &mut Report) -> Result<(), Failure> {
 }
 
 /// Takes away what cannot come along, and says so.
-fn fit(person: &mut Person, report: &mut Report, engine: &Engine) {
+fn fit_person(person: &mut Person, report: &mut Report, engine: &Engine) {
     let notes = &mut report.notes;
     if person
         .hash

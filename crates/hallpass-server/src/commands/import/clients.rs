@@ -3,6 +3,9 @@
 use std::path::Path;
 
 use hallpass_core::admin::is_scope;
+use hallpass_core::client::{ApplicationType, redirect_uri};
+use hallpass_core::policy::Policy;
+use hallpass_jose::JwsAlgorithm;
 use hallpass_types::Secret;
 use serde_json::{Map, Value};
 
@@ -24,23 +27,40 @@ pub(super) async fn run(
     let value = json_file(&options.file, LONGEST)?;
     let list = match &value {
         Value::Array(list) => list,
-        Value::Object(map) => map
-            .get("clients")
-            .and_then(Value::as_array)
-            .ok_or_else(|| Failure::new("the file holds no list of clients"))?,
+        Value::Object(map) => {
+            // Ory Hydra lists page by page.
+            if map.get("is_last_page") == Some(&Value::Bool(false)) {
+                return Err(Failure::new(
+                    "the file holds one page of a longer list; list all with --page-size",
+                ));
+            }
+            ["clients", "items"]
+                .iter()
+                .find_map(|name| map.get(*name)?.as_array())
+                .ok_or_else(|| Failure::new("the file holds no list of clients"))?
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
             return Err(Failure::new("the file holds no list of clients"));
         }
     };
+    let policy = engine.provider.policy();
     let mut arrivals = Arrivals::default();
     for (place, value) in list.iter().enumerate() {
-        let client = value.as_object().and_then(read);
+        let client = value.as_object().and_then(|map| read(map, policy));
         match client {
             Some(client) => {
                 let scope = value.get("scope").and_then(Value::as_str);
                 if scope.is_some_and(|scope| scope.split(' ').any(is_scope)) {
                     let text = "it may not ask for administration here, as it could there";
                     arrivals.notes.say(Kind::Client, text, &client.id);
+                }
+                for name in TRUST {
+                    let said = value.get(*name);
+                    if said.is_some_and(|said| !is_empty(said)) {
+                        let text = "trust is not imported; an operator gives it again";
+                        let name = format!("{}: {name}", client.id);
+                        arrivals.notes.say(Kind::Client, text, &name);
+                    }
                 }
                 arrivals.clients.push(client);
             }
@@ -61,7 +81,16 @@ pub(super) async fn run(
     bring(arrivals, way, engine, output).await
 }
 
-fn read(map: &Map<String, Value>) -> Option<Client> {
+/// Nothing that a client could not have asked for itself.
+const TRUST: &[&str] = &[
+    "skip_consent",
+    "allowed_groups",
+    "allowed_roles",
+    "resources",
+    "introspection_resources",
+];
+
+fn read(map: &Map<String, Value>, policy: &Policy) -> Option<Client> {
     let id = map.get("client_id")?.as_str()?.to_owned();
     let secret = map.get("client_secret").and_then(Value::as_str);
     let mut metadata = map.clone();
@@ -76,10 +105,7 @@ fn read(map: &Map<String, Value>) -> Option<Client> {
         metadata.remove(name);
     }
     plain(&mut metadata);
-    let names = [("application_type", "web"), ("client_name", id.as_str())];
-    for (name, value) in names {
-        metadata.entry(name).or_insert_with(|| value.into());
-    }
+    completed(&mut metadata);
     // What asked for no challenge there must not be locked out here; a public client is.
     let public = metadata.get("token_endpoint_auth_method") == Some(&Value::from("none"));
     if !public {
@@ -87,15 +113,25 @@ fn read(map: &Map<String, Value>) -> Option<Client> {
             .entry("require_pkce")
             .or_insert_with(|| false.into());
     }
-    // Nothing that a client could not have asked for itself: trust is not imported.
-    for name in [
-        "skip_consent",
-        "allowed_groups",
-        "allowed_roles",
-        "resources",
-        "introspection_resources",
-    ] {
-        metadata.remove(name);
+    let kind = if is_native(&metadata, public) {
+        "native"
+    } else {
+        "web"
+    };
+    let names = [("application_type", kind), ("client_name", id.as_str())];
+    for (name, value) in names {
+        metadata.entry(name).or_insert_with(|| value.into());
+    }
+    // What signs ID tokens where nothing is said.
+    //= OIDC-REG#2 MUST: the default algorithm of ID tokens is RS256
+    if policy.signing_algs.contains(&JwsAlgorithm::RS256) {
+        let default = || JwsAlgorithm::RS256.name().into();
+        metadata
+            .entry("id_token_signed_response_alg")
+            .or_insert_with(default);
+    }
+    for name in TRUST {
+        metadata.remove(*name);
     }
     // Nor is the right to ask for administration.
     if let Some(Value::String(scope)) = metadata.get_mut("scope") {
@@ -110,14 +146,20 @@ fn read(map: &Map<String, Value>) -> Option<Client> {
     })
 }
 
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        Value::Array(list) => list.is_empty(),
+        Value::Bool(true) | Value::Number(_) => false,
+    }
+}
+
 /// Programs that write every member they know, Ory Hydra among them, write what was not said as an empty text or object.
 fn plain(metadata: &mut Map<String, Value>) {
-    metadata.retain(|_, value| match value {
-        Value::Null => false,
-        Value::String(text) => !text.is_empty(),
-        Value::Object(members) => !members.is_empty(),
-        Value::Bool(_) | Value::Number(_) | Value::Array(_) => true,
-    });
+    metadata
+        .retain(|_, value| matches!(value, Value::Bool(_) | Value::Array(_)) || !is_empty(value));
     // UserInfo as plain JSON.
     if metadata.get("userinfo_signed_response_alg") == Some(&Value::from("none")) {
         metadata.remove("userinfo_signed_response_alg");
@@ -131,6 +173,43 @@ fn plain(metadata: &mut Map<String, Value>) {
         }
         *scope = names.join(" ");
     }
+}
+
+/// Where the grants are said, response types that none of them completes were of no use there, and must not make a flow here.
+fn completed(metadata: &mut Map<String, Value>) {
+    let Some(grants) = metadata.get("grant_types").and_then(Value::as_array) else {
+        return;
+    };
+    let has = |grant: &str| grants.iter().any(|known| known == grant);
+    let (code, implicit) = (has("authorization_code"), has("implicit"));
+    if let Some(Value::Array(responses)) = metadata.get_mut("response_types") {
+        responses.retain(|response| {
+            let words = || {
+                response
+                    .as_str()
+                    .into_iter()
+                    .flat_map(|text| text.split(' '))
+            };
+            words().all(|word| match word {
+                "code" => code,
+                "id_token" | "token" => implicit,
+                _ => true,
+            })
+        });
+    }
+}
+
+/// Whether it is an application on a device, where nobody says so: it has a scheme of its own, or chooses a port when it listens.
+fn is_native(metadata: &Map<String, Value>, public: bool) -> bool {
+    let uris = metadata.get("redirect_uris").and_then(Value::as_array);
+    let mut uris = uris.into_iter().flatten().filter_map(Value::as_str);
+    uris.any(|uri| {
+        let own_scheme = !uri.starts_with("http://") && !uri.starts_with("https://");
+        let loopback = ["http://127.0.0.1", "http://[::1]"];
+        let loopback = loopback.iter().any(|start| uri.starts_with(start));
+        redirect_uri::validate(uri, ApplicationType::Native).is_ok()
+            && (own_scheme || (public && loopback))
+    })
 }
 
 /// A JSON file that is not longer than that.

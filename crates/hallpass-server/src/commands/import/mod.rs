@@ -8,6 +8,7 @@ mod bring;
 mod clients;
 mod dump;
 mod env;
+mod fitting;
 mod keycloak;
 mod keys;
 mod sourceloop;
