@@ -153,9 +153,10 @@ struct MessageTarget {
 
 /// Installs the locked packages, once.
 pub(crate) fn npm_ci(folder: &Path) -> Result<()> {
-    let lock = modified(&folder.join("package-lock.json"));
-    let installed = modified(&folder.join("node_modules/.package-lock.json"));
-    if installed.is_some() && installed >= lock {
+    let lock = folder.join("package-lock.json");
+    let sources = Sources::read([lock.as_path()])?;
+    let installed = folder.join("node_modules/.hallpass-installed");
+    if sources.are_in(&installed) {
         return Ok(());
     }
     let status = Command::new("npm")
@@ -165,12 +166,68 @@ pub(crate) fn npm_ci(folder: &Path) -> Result<()> {
         .status()
         .map_err(|error| format!("npm: {error}; --no-peers does without it"))?;
     if status.success() {
-        Ok(())
+        sources.write(&installed)
     } else {
         Err("npm ci failed; --no-peers does without it".to_owned())
     }
 }
 
-pub(crate) fn modified(file: &Path) -> Option<std::time::SystemTime> {
-    file.metadata().ok()?.modified().ok()
+/// What something was made of. It is made again when that has changed, and not when a checkout has only written it again.
+pub(crate) struct Sources(Vec<u8>);
+
+impl Sources {
+    /// The contents of these files.
+    ///
+    /// # Errors
+    /// One cannot be read.
+    pub(crate) fn read<'a>(files: impl IntoIterator<Item = &'a Path>) -> Result<Self> {
+        let mut all = Vec::new();
+        for file in files {
+            let bytes = std::fs::read(file).map_err(|error| at(file, &error))?;
+            all.extend(bytes);
+            all.push(0);
+        }
+        Ok(Self(all))
+    }
+
+    /// Whether that file says that it was made of the same.
+    pub(crate) fn are_in(&self, file: &Path) -> bool {
+        std::fs::read(file).is_ok_and(|bytes| bytes == self.0)
+    }
+
+    /// Says so.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(crate) fn write(&self, file: &Path) -> Result<()> {
+        std::fs::write(file, &self.0).map_err(|error| at(file, &error))
+    }
+}
+
+fn at(path: &Path, error: &std::io::Error) -> String {
+    format!("{}: {error}", path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_made_is_known_by_what_it_was_made_of() {
+        let folder = std::env::temp_dir().join(format!("hallpass-sources-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (one, two, made) = (folder.join("1"), folder.join("2"), folder.join("made"));
+        std::fs::write(&one, "a").unwrap();
+        std::fs::write(&two, "b").unwrap();
+        let read = || Sources::read([one.as_path(), two.as_path()]).unwrap();
+        assert!(!read().are_in(&made), "nothing was made");
+        read().write(&made).unwrap();
+        std::fs::write(&one, "a").unwrap();
+        assert!(read().are_in(&made), "written again, and the same");
+        std::fs::write(&one, "ab").unwrap();
+        std::fs::write(&two, "").unwrap();
+        assert!(!read().are_in(&made), "the same bytes in other files");
+        assert!(Sources::read([folder.join("3").as_path()]).is_err());
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 }

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
 use super::Result;
-use super::build::{Built, modified, node_oidc_provider, npm_ci, peer};
+use super::build::{Built, Sources, node_oidc_provider, npm_ci, peer};
 use super::keyed::{CALLBACK, KeyedClients};
 use super::running::steady_port;
 use super::target::{Target, cluster, node};
@@ -59,9 +59,10 @@ pub(crate) fn install(target: Target, folder: &Path) -> Result<()> {
 
 fn install_hydra(folder: &Path) -> Result<()> {
     let source = peer("hydra");
-    let newest = ["go.mod", "go.sum", "login/main.go"].map(|file| modified(&source.join(file)));
-    let oldest = ["hydra", "login"].map(|file| modified(&folder.join(file)));
-    if oldest.iter().min() >= newest.iter().max() {
+    let files = ["go.mod", "go.sum", "login/main.go"].map(|file| source.join(file));
+    let sources = Sources::read(files.iter().map(PathBuf::as_path))?;
+    let built = folder.join("built");
+    if sources.are_in(&built) {
         return Ok(());
     }
     eprintln!("building Ory Hydra, which takes minutes once");
@@ -78,7 +79,8 @@ fn install_hydra(folder: &Path) -> Result<()> {
     .arg("-o")
     .arg(folder)
     .args(["github.com/ory/hydra/v2", "./login"]);
-    run(go.current_dir(source))
+    run(go.current_dir(source))?;
+    sources.write(&built)
 }
 
 fn install_keycloak(folder: &Path) -> Result<()> {
