@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use crate::{
-    api, bench, book, deps, features, generate, named, outgoing, previous, report, size, spec,
+    api, bench, book, deps, documented, features, generate, named, outgoing, previous, report,
+    size, spec,
     workspace::{run, run_with},
 };
 
@@ -34,6 +35,7 @@ pub(crate) fn check() -> ExitCode {
     problems.extend(named::problems().unwrap_or_else(|e| vec![e]));
     problems.extend(outgoing::problems().unwrap_or_else(|e| vec![e]));
     problems.extend(spec::problems().unwrap_or_else(|e| vec![e]));
+    problems.extend(documented::problems().unwrap_or_else(|e| vec![e]));
     problems.extend(book::problems().unwrap_or_else(|e| vec![e]));
     problems.extend(generate::all(true).unwrap_or_else(|e| vec![e]));
     if problems.is_empty() {

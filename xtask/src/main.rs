@@ -12,6 +12,7 @@ mod book;
 mod check;
 mod conformance;
 mod deps;
+mod documented;
 mod features;
 mod generate;
 mod instructions;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         "conformance" => conformance::main(arguments),
         "deps" => report(deps::problems()),
         "dev" => check::dev(arguments),
+        "documented" => report(documented::problems()),
         "faults" => check::faults(arguments),
         "features" => report(features::problems()),
         "generate" => generate::main(arguments),
@@ -64,12 +66,13 @@ fn main() -> ExitCode {
 
 const USAGE: &str = "usage: cargo xtask COMMAND
 
-  check               format, lints, documentation, size, deps, features, links, names, outgoing, generate --check, spec --check
+  check               format, lints, documentation, size, deps, features, links, names, commands and settings, outgoing, generate --check, spec --check
   book                dead links, and the book in target/book
   test [FILTER]       all tests
   generate [--check]  everything that is derived from code, in docs/reference
   spec [--check]      which demands of which specification the code and the tests name
   named               whether the files and functions that ARCHITECTURE.md names are there
+  documented          whether the commands and settings that pages name are there
   features            whether the table beside node-oidc-provider is whole
   api [--write]       what each crate offers, against the lists in xtask/api and the last tag
   size                how long files may be
