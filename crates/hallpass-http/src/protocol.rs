@@ -416,14 +416,20 @@ fn token_failure(failure: Failure, presented: TokenType, policy: &Policy) -> Res
     }
     //= RFC9449#7.1 MUST: the challenge for a token with a proof is of the scheme DPoP and tells the algorithms
     let proof = matches!(code, ErrorCode::InvalidDpopProof | ErrorCode::UseDpopNonce);
-    if proof || (presented == TokenType::DPoP && code == ErrorCode::InvalidToken) {
+    let scope = code == ErrorCode::InsufficientScope;
+    if proof || (presented == TokenType::DPoP && (scope || code == ErrorCode::InvalidToken)) {
         let error = code.as_str();
+        let more = if scope { ", scope=\"openid\"" } else { "" };
         let text = format!(
-            "DPoP realm=\"hallpass\", error=\"{error}\", algs=\"{}\"",
+            "DPoP realm=\"hallpass\", error=\"{error}\"{more}, algs=\"{}\"",
             algs()
         );
         let challenge = HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("DPoP"));
-        return problem.unauthorized(challenge).json();
+        return if scope {
+            problem.challenged(challenge).json()
+        } else {
+            problem.unauthorized(challenge).json()
+        };
     }
     let challenge = if code == ErrorCode::InvalidToken {
         "Bearer realm=\"hallpass\", error=\"invalid_token\""

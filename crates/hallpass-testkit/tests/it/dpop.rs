@@ -122,6 +122,30 @@ async fn a_proof_binds_the_token_and_only_its_key_uses_it() {
     );
 }
 
+// UI-06: a client that speaks DPoP looks for a challenge of that scheme.
+#[tokio::test]
+async fn what_a_bound_token_lacks_is_told_in_its_own_scheme() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let prover = Prover::default();
+    let now = op.clock.seconds();
+    let ask = machine(&browser).header("DPoP", &prover.post("/token", now));
+    let access = Tokens::of_type(&browser.send(ask).await, "DPoP").access;
+    let answer = browser
+        .send(used(&access, &prover.userinfo(&access, now)))
+        .await;
+    refused(&answer, 403, "insufficient_scope");
+    let challenge = answer.header("www-authenticate").unwrap();
+    assert!(challenge.starts_with("DPoP "), "{challenge}");
+    for part in [
+        "error=\"insufficient_scope\"",
+        "scope=\"openid\"",
+        "algs=\"ES256",
+    ] {
+        assert!(challenge.contains(part), "{challenge}");
+    }
+}
+
 // UI-05
 #[tokio::test]
 async fn at_userinfo_a_proof_is_for_one_token_one_request_and_one_use() {
