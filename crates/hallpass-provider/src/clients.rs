@@ -480,6 +480,7 @@ mod tests {
             secret_sealed: None,
             secret_expires_at: None,
             vouched: false,
+            decided: serde_json::Map::new(),
             registration_token: None,
             policies: Vec::new(),
             origin: ClientOrigin::Administration,

@@ -174,6 +174,7 @@ pub fn same_client(a: &ClientRecord, b: &ClientRecord) -> bool {
         origin,
         policies,
         vouched,
+        decided,
         disabled,
         created_at,
         updated_at,
@@ -187,6 +188,7 @@ pub fn same_client(a: &ClientRecord, b: &ClientRecord) -> bool {
         && *origin == b.origin
         && *policies == b.policies
         && *vouched == b.vouched
+        && *decided == b.decided
         && *disabled == b.disabled
         && *created_at == b.created_at
         && *updated_at == b.updated_at

@@ -43,6 +43,7 @@ pub(crate) fn record(
         secret_sealed: None,
         secret_expires_at: None,
         vouched: false,
+        decided: Map::new(),
         registration_token: None,
         policies: Vec::new(),
         origin,

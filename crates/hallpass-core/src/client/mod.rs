@@ -64,6 +64,10 @@ pub struct ClientRecord {
     /// Whether somebody who may gave out an initial access token for it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub vouched: bool,
+    /// Members of the metadata as an operator has set them, null for one that was taken away. What the client says of them
+    /// later changes nothing.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub decided: Map<String, Value>,
     /// A disabled client is unknown to every endpoint.
     #[serde(default)]
     pub disabled: bool,

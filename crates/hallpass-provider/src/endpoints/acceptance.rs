@@ -5,7 +5,7 @@ use std::time::Duration;
 use hallpass_core::client::{
     ClientOrigin, metadata, needs_secret,
     registration::{
-        choices,
+        self, choices,
         rules::{self, Rules},
         statement::{self, StatementIssuer},
     },
@@ -94,6 +94,7 @@ impl Provider {
         &self,
         mut input: Map<String, Value>,
         names: &[String],
+        decided: &Map<String, Value>,
     ) -> Result<Map<String, Value>, RegistrationFailure> {
         let policy = &self.inner.policy;
         let rules = self.rules(names)?;
@@ -107,6 +108,7 @@ impl Provider {
             return Err(RegistrationFailure::Metadata(statement::missing()));
         }
         rules::force(&rules, &mut input);
+        registration::keep_decided(decided, &mut input);
         let origin = ClientOrigin::Registration;
         let input =
             choices::choose(input, origin, policy).map_err(RegistrationFailure::Metadata)?;

@@ -95,6 +95,7 @@ pub(crate) fn own_client(policy: &Policy) -> Option<Client> {
         secret_sealed: None,
         secret_expires_at: None,
         vouched: false,
+        decided: serde_json::Map::new(),
         registration_token: None,
         origin,
         policies: Vec::new(),

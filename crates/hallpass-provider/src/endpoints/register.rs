@@ -72,7 +72,7 @@ impl Provider {
         let inner = &self.inner;
         let access = self.initial_access(bearer).await?;
         let input = object(body)?;
-        let metadata = self.accepted(input, &access.policies).await?;
+        let metadata = self.accepted(input, &access.policies, &Map::new()).await?;
         // Where anybody may register, anybody can name any address here.
         let whose = bearer.map_or(Whose::Strangers, |_| Whose::Registered);
         self.check_addresses(&metadata, whose).await?;
@@ -164,6 +164,7 @@ impl Provider {
             secret_sealed: keep.map(|s| secrets.seal_client_secret(client_id.as_str(), s)),
             secret_expires_at: None,
             vouched: false,
+            decided: Map::new(),
             registration_token: Some(secrets.client_digest(token.expose())),
             origin,
             policies: Vec::new(),
@@ -256,7 +257,9 @@ impl Provider {
         registration::check_update(&input, &record, &digest)
             .map_err(RegistrationFailure::Metadata)?;
         //= RFC7592#2.2 MUST: the update replaces all metadata; what is left out is deleted
-        let metadata = self.accepted(input, &record.policies).await?;
+        let metadata = self
+            .accepted(input, &record.policies, &record.decided)
+            .await?;
         self.check_addresses(&metadata, Whose::Registered).await?;
         self.check_sector(&metadata, Whose::Registered).await?;
         // A secret is kept where there is one that can serve; a method that newly needs one gets a new one.

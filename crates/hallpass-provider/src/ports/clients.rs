@@ -91,6 +91,7 @@ impl ClientSpec {
             secret_sealed: None,
             secret_expires_at: None,
             vouched: false,
+            decided: Map::new(),
             registration_token: None,
             origin,
             policies: Vec::new(),

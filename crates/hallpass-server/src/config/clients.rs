@@ -165,6 +165,7 @@ fn check_as_a_whole(prefix: &str, client: &Client, policy: &Policy, check: &mut 
         secret_sealed: None,
         secret_expires_at: None,
         vouched: false,
+        decided: Map::new(),
         registration_token: None,
         policies: Vec::new(),
         origin: ClientOrigin::Configuration,

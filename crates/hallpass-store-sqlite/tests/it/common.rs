@@ -158,6 +158,7 @@ pub(crate) fn client(n: u32) -> ClientRecord {
         secret_sealed: None,
         secret_expires_at: None,
         vouched: false,
+        decided: serde_json::Map::new(),
         registration_token: None,
         policies: Vec::new(),
         origin: ClientOrigin::Registration,

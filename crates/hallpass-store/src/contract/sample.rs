@@ -158,6 +158,7 @@ pub(super) fn client(id: &str) -> ClientRecord {
         secret_sealed: Some(vec![0, 255]),
         secret_expires_at: None,
         vouched: false,
+        decided: serde_json::Map::new(),
         registration_token: Some(ContentDigest([8; 32])),
         policies: Vec::new(),
         origin: ClientOrigin::Administration,

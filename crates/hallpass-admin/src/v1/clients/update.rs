@@ -1,6 +1,9 @@
 //! Changes an application.
 
-use hallpass_core::{admin::Permission, client::metadata};
+use hallpass_core::{
+    admin::Permission,
+    client::{ClientOrigin, metadata, registration::statement},
+};
 use hallpass_store::Spend;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -51,6 +54,9 @@ impl Operation for Update {
         let names: Vec<String> = input.metadata.keys().cloned().collect();
         if !names.is_empty() {
             let mut given = before.metadata.clone();
+            // It says nothing about the client itself, and was believed before.
+            let statement = (given.remove(statement::MEMBER))
+                .filter(|_| !input.metadata.contains_key(statement::MEMBER));
             for (name, value) in input.metadata {
                 if value.is_null() {
                     given.remove(&name);
@@ -59,6 +65,17 @@ impl Operation for Update {
                 }
             }
             record.metadata = normalized(cx, &given, before.origin)?;
+            if let Some(statement) = statement {
+                record
+                    .metadata
+                    .insert(statement::MEMBER.to_owned(), statement);
+            }
+            if before.origin == ClientOrigin::Registration {
+                for name in &names {
+                    let value = record.metadata.get(name).cloned().unwrap_or_default();
+                    record.decided.insert(name.clone(), value);
+                }
+            }
             may_change(cx, &record.client_id, &record.metadata).await?;
         }
         if let Some(disabled) = input.disabled {

@@ -210,6 +210,7 @@ pub fn read(
         secret_sealed: None,
         secret_expires_at: None,
         vouched: false,
+        decided: Map::new(),
         registration_token: None,
         policies: Vec::new(),
         origin,

@@ -67,6 +67,18 @@ pub fn client_uri(registration_endpoint: &str, client_id: &ClientId) -> String {
     uri
 }
 
+/// Puts what operators decided in the place of what a client says, see [`ClientRecord::decided`].
+//= RFC7592#2.2 MAY: the server puts values of its own in the place of those that were sent
+pub fn keep_decided(decided: &Map<String, Value>, input: &mut Map<String, Value>) {
+    for (name, value) in decided {
+        if value.is_null() {
+            input.remove(name);
+        } else {
+            input.insert(name.clone(), value.clone());
+        }
+    }
+}
+
 /// Checks what an update says of the client itself. Its metadata is checked like that of a registration.
 ///
 /// `secret_digest` makes the keyed digest of a secret under which the record holds it.

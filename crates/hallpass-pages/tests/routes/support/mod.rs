@@ -207,6 +207,7 @@ impl World {
             secret_sealed: None,
             secret_expires_at: None,
             vouched: false,
+            decided: Map::new(),
             registration_token: None,
             policies: Vec::new(),
             origin,

@@ -434,3 +434,86 @@ fn a_member_that_is_there_twice_is_refused_at_every_level() {
         serde_json::json!([])
     );
 }
+
+// RG-11, R8.4
+#[test]
+fn what_an_operator_decided_is_not_undone_by_the_client_itself() {
+    let office = Office::with(
+        "registration = { enabled = true, initial_access_tokens = ['let-me-in-0123456789abcdef0123456789'] }",
+    );
+    let managed = |method: &str, path: &str, bearer: &str, body: &Value| {
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nauthorization: Bearer {bearer}\r\n\
+             content-type: application/json\r\n"
+        );
+        let answer = office.server.send(&head, &body.to_string());
+        assert!(answer.status < 300, "{} {}", answer.status, answer.body);
+        answer.json()
+    };
+    let wanted = json!({
+        "redirect_uris": ["https://new.test/cb"],
+        "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
+        "scope": "openid profile email offline_access",
+        "client_name": "First",
+        "policy_uri": "https://new.test/policy",
+    });
+    let made = managed(
+        "POST",
+        "/register",
+        "let-me-in-0123456789abcdef0123456789",
+        &wanted,
+    );
+    let text = |name: &str| made[name].as_str().unwrap().to_owned();
+    let (id, token) = (text("client_id"), text("registration_access_token"));
+    let own = format!("/register/{id}");
+    let path = format!("/projects/default/clients/{id}");
+    office.change(
+        "PATCH",
+        &path,
+        &json!({"metadata": {
+            "scope": "openid",
+            "grant_types": ["authorization_code"],
+            "policy_uri": null,
+        }}),
+    );
+    let mut update = wanted.clone();
+    update["client_id"] = json!(id);
+    update["client_name"] = json!("Second");
+    for _ in 0..2 {
+        let changed = managed("PUT", &own, &token, &update);
+        assert_eq!(changed["client_name"], "Second", "the rest is the client's");
+        assert_eq!(changed["scope"], "openid");
+        assert_eq!(changed["grant_types"], json!(["authorization_code"]));
+        assert_eq!(changed.get("policy_uri"), None);
+        assert_eq!(office.get(&path)["metadata"]["scope"], "openid");
+    }
+    // Left out is as good as another value.
+    update.as_object_mut().unwrap().remove("scope");
+    assert_eq!(managed("PUT", &own, &token, &update)["scope"], "openid");
+    // Another decision takes the place of the one before.
+    office.change(
+        "PATCH",
+        &path,
+        &json!({"metadata": {"scope": "openid email"}}),
+    );
+    assert_eq!(
+        managed("PUT", &own, &token, &update)["scope"],
+        "openid email"
+    );
+    // One who has nothing decided about them does as they like.
+    let other = managed(
+        "POST",
+        "/register",
+        "let-me-in-0123456789abcdef0123456789",
+        &json!({"redirect_uris": ["https://new.test/cb"], "scope": "openid"}),
+    );
+    let mut update = wanted;
+    update["client_id"] = other["client_id"].clone();
+    let changed = managed(
+        "PUT",
+        &format!("/register/{}", other["client_id"].as_str().unwrap()),
+        other["registration_access_token"].as_str().unwrap(),
+        &update,
+    );
+    assert_eq!(changed["scope"], "openid profile email offline_access");
+}
