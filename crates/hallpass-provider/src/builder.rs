@@ -16,8 +16,8 @@ use crate::{
     outstanding::Outstanding,
     ports::{
         Accounts, BackchannelDevice, ClientSpec, Clients, Clock, Entropy, Events, Fetcher,
-        Interaction, Letters, Mailer, NoDevice, NoEvents, NoFetcher, OwnClients, OwnPrompts,
-        People, Signer, SystemClock, SystemEntropy, TokenClaims, UnfitClient,
+        Interaction, Letters, Mailer, NoDevice, NoFetcher, OwnClients, OwnPrompts, People, Signer,
+        SystemClock, SystemEntropy, TokenClaims, UnfitClient,
     },
     provider::Inner,
     referenced::Referenced,
@@ -84,7 +84,7 @@ pub struct Builder {
     backchannel_device: Arc<dyn BackchannelDevice>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-    events: Arc<dyn Events>,
+    events: Vec<Arc<dyn Events>>,
     grants: Grants,
     secrets: Secrets,
     outside: Vec<Outside>,
@@ -192,7 +192,7 @@ impl WantsInteraction {
             backchannel_device: Arc::new(NoDevice),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
-            events: Arc::new(NoEvents),
+            events: Vec::new(),
             grants: Grants::builtin(),
             policy: Policy::new(self.issuer, salt),
             outside: Vec::new(),
@@ -294,10 +294,10 @@ impl Builder {
         self
     }
 
-    /// Who listens to events.
+    /// Who listens to events. Called more than once, each of them is told everything, in this order.
     #[must_use]
     pub fn events(mut self, events: Arc<dyn Events>) -> Self {
-        self.events = events;
+        self.events.push(events);
         self
     }
 

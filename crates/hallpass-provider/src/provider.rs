@@ -70,7 +70,7 @@ pub(crate) struct Inner {
     pub(crate) newcomers: Tries,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
-    pub(crate) events: Arc<dyn Events>,
+    pub(crate) events: Vec<Arc<dyn Events>>,
     pub(crate) tallies: Tallies,
     pub(crate) grants: Grants,
     pub(crate) clients: ClientCache,
@@ -182,7 +182,9 @@ impl Provider {
     /// Tells listeners.
     pub fn emit(&self, event: &Event<'_>) {
         self.inner.tallies.hear(event);
-        self.inner.events.on(event);
+        for listener in &self.inner.events {
+            listener.on(event);
+        }
     }
 
     /// The signing keys as they are held, with the published key set (RFC 7517 §5).

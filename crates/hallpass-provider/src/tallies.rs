@@ -37,7 +37,16 @@ impl Tallies {
             Event::SignIn { outcome, .. } => self.count("sign_in", outcome),
             Event::SignedOut => self.count("sign_out", "all"),
             Event::ClientChanged { action, .. } => self.count("client", action),
-            Event::Refused { .. }
+            Event::RequestAccepted { .. }
+            | Event::Asked { .. }
+            | Event::Answered { .. }
+            | Event::Authorized { .. }
+            | Event::Pushed { .. }
+            | Event::Waiting { .. }
+            | Event::Decided { .. }
+            | Event::SessionBegan { .. }
+            | Event::TokenRevoked { .. }
+            | Event::Refused { .. }
             | Event::GrantRevoked { .. }
             | Event::Delivery { .. }
             | Event::Webhook { .. }

@@ -102,6 +102,47 @@ impl Events for Telling {
                 // Whoever answers the request logs the error.
                 tracing::debug!(endpoint, error, "internal error");
             }
+            // Steps on the way: who wants each of them in the log asks for that.
+            Event::RequestAccepted { client } => {
+                tracing::debug!(client.id = client.as_str(), "request accepted");
+            }
+            Event::Asked { page, client } => {
+                let page = page.as_str();
+                tracing::debug!(page, client.id = client.as_str(), "asked");
+            }
+            Event::Answered { page, client } => {
+                let page = page.as_str();
+                tracing::debug!(page, client.id = client.as_str(), "answered");
+            }
+            Event::Authorized {
+                client,
+                account,
+                response_type,
+            } => {
+                tracing::debug!(
+                    response_type,
+                    client.id = client.as_str(),
+                    account.id = account.as_str(),
+                    "authorized"
+                );
+            }
+            Event::Pushed { client } => {
+                tracing::debug!(client.id = client.as_str(), "request pushed");
+            }
+            Event::Waiting { grant_type, client } => {
+                tracing::debug!(grant.type = grant_type, client.id = client.as_str(), "waiting for a person");
+            }
+            Event::Decided {
+                grant_type,
+                client,
+                allowed,
+            } => {
+                tracing::info!(grant.type = grant_type, client.id = client.as_str(), allowed, "decided");
+            }
+            Event::SessionBegan { account } => {
+                tracing::debug!(account.id = account.as_str(), "session began");
+            }
+            Event::TokenRevoked { reason } => tracing::info!(reason, "token revoked"),
             other => tracing::info!(event = ?other, "event"),
         }
     }

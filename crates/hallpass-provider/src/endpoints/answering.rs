@@ -50,7 +50,7 @@ impl Provider {
         self.emit(&Event::Refused {
             endpoint: "authorize",
             reason: redirect.reason().id(),
-            client: None,
+            client: Some(redirect.client_id()),
         });
         let policy = &self.inner.policy;
         let mut response = redirect.respond(policy);

@@ -24,7 +24,7 @@ use crate::{
     Failure, Provider, Refusal,
     browser::{Browser, Pending, PendingDevice, SetCookies, binding_digest, is_binding},
     issue::{self, NoToken},
-    ports::{Account, page_for},
+    ports::{Account, Event, PageKind, page_for},
 };
 
 /// What the browser gets.
@@ -108,9 +108,13 @@ impl Provider {
                 Err(reason) => return self.refused(&valid.reject(reason), held).await,
             }
         }
+        self.emit(&Event::RequestAccepted {
+            client: &valid.client().id,
+        });
         let now = self.now();
         let flow = Flow {
             valid,
+            asked: None,
             done: Done::default(),
             started_at: now,
             consented: None,
@@ -149,6 +153,7 @@ impl Provider {
         browser: &Browser,
         mut cookies: SetCookies,
     ) -> Result<Answered, Failure> {
+        self.told_of_answer(&mut flow);
         let presented = browser.session.as_ref().map(Opaque::key);
         // Once more when something was too late: the facts are looked up again, and the answer that was already
         // used does not count.
@@ -289,7 +294,22 @@ impl Provider {
             adding: flow.adding,
             remember: false,
         };
-        Ok(inner.interaction.url(page, &self.seal_pending(&pending)?))
+        let url = inner.interaction.url(page, &self.seal_pending(&pending)?);
+        self.emit(&Event::Asked {
+            page,
+            client: &pending.request.client_id,
+        });
+        Ok(url)
+    }
+
+    /// Tells listeners, once, that the page was answered from which a request goes on.
+    pub(crate) fn told_of_answer(&self, flow: &mut Flow) {
+        if let Some(page) = flow.asked.take() {
+            self.emit(&Event::Answered {
+                page,
+                client: &flow.valid.client().id,
+            });
+        }
     }
 
     /// The browser's binding, made when it has none.
@@ -398,6 +418,11 @@ impl Provider {
         });
         match self.commit(Commit { spends, writes }).await? {
             Committed::Done => {
+                self.emit(&Event::Authorized {
+                    client: &client.id,
+                    account: &signed_in.account.subject,
+                    response_type: flow.valid.request().response_type.as_str(),
+                });
                 self.client_used(client).await;
                 if let Some(pushed) = pushed {
                     inner
@@ -517,6 +542,8 @@ enum Outcome {
 #[derive(Debug)]
 pub(crate) struct Flow {
     pub(crate) valid: Valid,
+    /// The page whose answer this is, until listeners were told of it.
+    pub(crate) asked: Option<PageKind>,
     pub(crate) done: Done,
     pub(crate) started_at: Timestamp,
     pub(crate) consented: Option<Consented>,

@@ -27,7 +27,7 @@ use hallpass_types::{
 use super::{Endpoint, backchannel_answer::Notification};
 use crate::{
     Failure, Provider,
-    ports::{Account, BackchannelNotice, HintedPerson},
+    ports::{Account, BackchannelNotice, Event, HintedPerson},
     tries::By,
 };
 
@@ -92,6 +92,10 @@ impl Provider {
             instance: client.instance(),
         };
         let (auth_req_id, entry) = self.wait_for_answer(&valid, &asked, &person, once).await?;
+        self.emit(&Event::Waiting {
+            grant_type: ciba::Ciba::TYPE,
+            client: &client.client().id,
+        });
         let name = client.client().name.as_deref();
         let notice = BackchannelNotice {
             issuer: inner.issuer_id,

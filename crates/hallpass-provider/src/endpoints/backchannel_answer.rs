@@ -132,7 +132,8 @@ impl Provider {
                 }
             };
             let expiry = record.expiry_is_told.then(|| expiry_key(key, &record));
-            let mut commit = self
+            let allowed = granted.is_some();
+            let (mut commit, pushed) = self
                 .answer_of(&valid, key, (record, revision), granted)
                 .await?;
             // Who is told of the answer is not told that there was none.
@@ -145,6 +146,19 @@ impl Provider {
             match self.commit(commit).await? {
                 Committed::Done => {
                     inner.outbox.notify_one();
+                    let client = &valid.client().id;
+                    self.emit(&Event::Decided {
+                        grant_type,
+                        client,
+                        allowed,
+                    });
+                    if let Some(jwt) = pushed {
+                        self.emit(&Event::TokensIssued {
+                            grant_type,
+                            jwt,
+                            client,
+                        });
+                    }
                     return Ok(BackchannelOutcome::Done);
                 }
                 // The client polled in this very moment.
@@ -226,14 +240,15 @@ impl Provider {
         }))
     }
 
-    /// The commit that writes an answer and what the client is told of it. The change of the request stands first.
+    /// The commit that writes an answer and what the client is told of it. The change of the request stands first. With
+    /// whether the access token is a JWT, where tokens are pushed.
     async fn answer_of(
         &self,
         valid: &Valid,
         key: Key<Waiting>,
         (record, revision): (BackchannelRecord, u32),
         granted: Option<GrantRecord>,
-    ) -> Result<Commit, Failure> {
+    ) -> Result<(Commit, Option<bool>), Failure> {
         let inner = &self.inner;
         let told = match (&record.notification, &valid.client().backchannel.endpoint) {
             (Some(sealed), Some(endpoint)) => {
@@ -256,9 +271,9 @@ impl Provider {
                     })
                     .to_string(),
                     Some(grant) => {
-                        return self
-                            .push_tokens(valid, (key, revision), &record, grant, (&told, endpoint))
-                            .await;
+                        let told = (&told, endpoint);
+                        let made = self.push_tokens(valid, (key, revision), &record, grant, told);
+                        return made.await.map(|(commit, jwt)| (commit, Some(jwt)));
                     }
                 };
                 let write = self.tell(
@@ -268,14 +283,13 @@ impl Provider {
                     (endpoint, body),
                     expires_at,
                 )?;
-                Ok(Commit {
-                    spends: vec![Spend::Waiting {
-                        key,
-                        revision,
-                        next: None,
-                    }],
-                    writes: vec![write],
-                })
+                let spends = vec![Spend::Waiting {
+                    key,
+                    revision,
+                    next: None,
+                }];
+                let writes = vec![write];
+                Ok((Commit { spends, writes }, None))
             }
             (DeliveryMode::Push | DeliveryMode::Ping | DeliveryMode::Poll, told) => {
                 let verdict =
@@ -294,14 +308,12 @@ impl Provider {
                     },
                     ..record
                 };
-                Ok(Commit {
-                    spends: vec![Spend::Waiting {
-                        key,
-                        revision,
-                        next: Some(Box::new(WaitingRecord::Backchannel(Box::new(next)))),
-                    }],
-                    writes,
-                })
+                let spends = vec![Spend::Waiting {
+                    key,
+                    revision,
+                    next: Some(Box::new(WaitingRecord::Backchannel(Box::new(next)))),
+                }];
+                Ok((Commit { spends, writes }, None))
             }
         }
     }
@@ -337,7 +349,7 @@ impl Provider {
         Ok(Some(write))
     }
 
-    /// Makes the tokens and puts them into the outbox.
+    /// Makes the tokens and puts them into the outbox. With whether the access token is a JWT.
     async fn push_tokens(
         &self,
         valid: &Valid,
@@ -345,7 +357,7 @@ impl Provider {
         record: &BackchannelRecord,
         grant: GrantRecord,
         (told, endpoint): (&Notification, &str),
-    ) -> Result<Commit, Failure> {
+    ) -> Result<(Commit, bool), Failure> {
         let now = self.now();
         let client = AuthenticatedClient::of_backchannel(Arc::clone(valid.client()), record)
             .ok_or_else(|| Failure::Internal("a request of another client".to_owned()))?;
@@ -378,12 +390,7 @@ impl Provider {
         commit
             .writes
             .push(self.tell(valid, "backchannel_push", told, body, expires_at)?);
-        self.emit(&Event::TokensIssued {
-            grant_type: ciba::Ciba::TYPE,
-            jwt: issued.jwt,
-            client: &valid.client().id,
-        });
-        Ok(commit)
+        Ok((commit, issued.jwt))
     }
 
     //= CIBA#10.2 MUST: the client_notification_token authenticates the notification, sent to the registered endpoint

@@ -119,6 +119,10 @@ impl Provider {
         let polled = Polled::new(valid.to_record().clone(), now, lifetime, policy.interval)
             .of_instance(client.instance());
         let (device_code, user_code) = self.wait_for_person(polled).await?;
+        self.emit(&Event::Waiting {
+            grant_type: device_code::DeviceCode::TYPE,
+            client: &client.client().id,
+        });
         Ok(DeviceAuthorization {
             device_code: device_code.expose().to_owned(),
             user_code: user_code.shown(),
@@ -294,6 +298,7 @@ impl Provider {
         let client = client.filter(|c| c.was_there(record.polled.issued_at));
         Ok(self.resume_device(request, client).ok().map(|valid| Flow {
             valid,
+            asked: None,
             done: Done::default(),
             started_at: now,
             consented: None,
@@ -368,7 +373,10 @@ impl Provider {
             spends.push(Spend::Session(signed_in.key));
             spends.extend(flow.handle.map(Spend::Once));
             match self.commit(Commit { spends, writes }).await? {
-                Committed::Done => return self.device_ended(flow, true).map(Some),
+                Committed::Done => {
+                    self.device_decided(flow, true);
+                    return self.device_ended(flow, true).map(Some);
+                }
                 // The device polled in this very moment.
                 Committed::TooLate(0) => {}
                 Committed::TooLate(_) => return Ok(None),
@@ -407,12 +415,23 @@ impl Provider {
                 writes: Vec::new(),
             };
             match self.commit(commit).await? {
-                Committed::Done => return self.device_ended(flow, false),
+                Committed::Done => {
+                    self.device_decided(flow, false);
+                    return self.device_ended(flow, false);
+                }
                 Committed::TooLate(0) => {}
                 Committed::TooLate(_) => break,
             }
         }
         Err(Failure::Unavailable { retry_after: 1 })
+    }
+
+    fn device_decided(&self, flow: &Flow, allowed: bool) {
+        self.emit(&Event::Decided {
+            grant_type: device_code::DeviceCode::TYPE,
+            client: &flow.valid.client().id,
+            allowed,
+        });
     }
 
     /// The page that says how it ended.

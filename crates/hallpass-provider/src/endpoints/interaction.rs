@@ -19,7 +19,7 @@ use super::details::DetailView;
 use crate::{
     Failure, Provider,
     browser::{Browser, Pending, PendingLogout, Reason, SetCookies, binding_digest},
-    ports::{Account, PageKind},
+    ports::{Account, Event, PageKind},
     sessions::with_earlier,
 };
 
@@ -166,6 +166,7 @@ impl Provider {
         };
         let flow = Flow {
             valid,
+            asked: Some(pending.page),
             done: pending.done.clone(),
             started_at: pending.started_at,
             consented: None,
@@ -397,7 +398,12 @@ impl Provider {
             .writes
             .extend(self.noted_sign_in(account, browser).await?);
         match self.commit(commit).await? {
-            Committed::Done => Ok(Begun::Session(session, lifetime, sid)),
+            Committed::Done => {
+                self.emit(&Event::SessionBegan {
+                    account: &account.subject,
+                });
+                Ok(Begun::Session(session, lifetime, sid))
+            }
             Committed::TooLate(at) if at < given => Ok(Begun::TooLate),
             Committed::TooLate(_) => Ok(Begun::OldEnded),
         }
@@ -478,7 +484,8 @@ impl Provider {
     }
 
     /// The person said no. Once somebody is signed in, the page that was answered cannot be answered again.
-    async fn denied(&self, flow: Flow, browser: &Browser) -> Result<Answered, Failure> {
+    async fn denied(&self, mut flow: Flow, browser: &Browser) -> Result<Answered, Failure> {
+        self.told_of_answer(&mut flow);
         if flow.own.is_some() {
             return Ok(Answered {
                 answer: Answer::Page(self.inner.policy.issuer.url("/")),

@@ -170,6 +170,7 @@ impl Provider {
         let age = if enough { age } else { Some(0) };
         let flow = Flow {
             valid: Valid::own(Arc::clone(self.own()?), age),
+            asked: None,
             done: Done::default(),
             started_at: self.now(),
             consented: None,

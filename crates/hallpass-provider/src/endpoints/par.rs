@@ -14,7 +14,7 @@ use hallpass_types::{Bucket, Opaque, Params, Waiting};
 use serde_json::json;
 
 use super::Endpoint;
-use crate::{Failure, Provider, outstanding::Whose, unspent::Unspent};
+use crate::{Failure, Provider, outstanding::Whose, ports::Event, unspent::Unspent};
 
 impl Provider {
     /// Takes a pushed authorization request; answers the body of the 201 response.
@@ -128,6 +128,9 @@ impl Provider {
                 return Err(error.into());
             }
         }
+        self.emit(&Event::Pushed {
+            client: &client.client().id,
+        });
         //= RFC9126#2.2 MUST: request_uri cannot be guessed and has a lifetime
         Ok(json!({
             "request_uri": format!("{PUSHED_URI}{}", handle.expose()),

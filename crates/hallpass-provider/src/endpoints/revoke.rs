@@ -8,7 +8,7 @@ use hallpass_jose::json;
 use hallpass_store::{Commit, Write};
 
 use super::{Endpoint, presented::Presented};
-use crate::{Failure, Provider};
+use crate::{Failure, Provider, ports::Event};
 
 impl Provider {
     /// Answers a revocation request. Unknown tokens and those of others are no error.
@@ -94,6 +94,7 @@ impl Provider {
                     writes,
                 })
                 .await?;
+                self.emit(&Event::TokenRevoked { reason: why });
                 Ok(())
             }
         }

@@ -4,10 +4,62 @@ use std::net::IpAddr;
 
 use hallpass_types::{ClientId, GrantId, Subject};
 
+use super::PageKind;
+
 /// One thing that happened. Never carries a secret.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
+    /// An authorization request passed its checks. What comes of it is told by the events below; nothing, where its person
+    /// goes away.
+    RequestAccepted {
+        /// Who asks.
+        client: &'a ClientId,
+    },
+    /// A person is led to a page that asks them something, within an authorization request or a device's.
+    Asked {
+        /// Which page.
+        page: PageKind,
+        /// Who asks; the provider itself, where somebody signs in to their account page.
+        client: &'a ClientId,
+    },
+    /// A person answered that page, or left it, and the request goes on.
+    Answered {
+        /// Which page.
+        page: PageKind,
+        /// Who asks.
+        client: &'a ClientId,
+    },
+    /// An authorization request ended with what it asked for: its answer is committed, with a code or tokens.
+    Authorized {
+        /// Who gets it.
+        client: &'a ClientId,
+        /// Whose account it is.
+        account: &'a Subject,
+        /// `response_type` of the request.
+        response_type: &'static str,
+    },
+    /// A client pushed an authorization request.
+    Pushed {
+        /// Who.
+        client: &'a ClientId,
+    },
+    /// A device, or a client by backchannel authentication (CIBA), waits for its person.
+    Waiting {
+        /// The grant type by which it will ask for tokens.
+        grant_type: &'static str,
+        /// Who.
+        client: &'a ClientId,
+    },
+    /// The person of such a request decided.
+    Decided {
+        /// The grant type.
+        grant_type: &'static str,
+        /// Who waits.
+        client: &'a ClientId,
+        /// Whether they allowed it.
+        allowed: bool,
+    },
     /// A token response was sent.
     TokensIssued {
         /// `grant_type`.
@@ -33,6 +85,16 @@ pub enum Event<'a> {
         /// Why, as a stable identifier.
         reason: &'static str,
     },
+    /// A single access token was revoked; what else there is of its grant goes on.
+    TokenRevoked {
+        /// Why, as a stable identifier.
+        reason: &'static str,
+    },
+    /// A session began: somebody signed in, or proved themselves once more.
+    SessionBegan {
+        /// Whose account it is.
+        account: &'a Subject,
+    },
     /// Somebody tried to sign in.
     SignIn {
         /// `success`, `refused`, `throttled` or `busy`.
@@ -53,7 +115,7 @@ pub enum Event<'a> {
         /// The network address, where it is known.
         address: Option<&'a str>,
     },
-    /// A session ended.
+    /// A person signed out: sessions of theirs ended.
     SignedOut,
     /// A client was registered, changed or deleted.
     ClientChanged {
@@ -98,12 +160,4 @@ pub enum Event<'a> {
 pub trait Events: Send + Sync + 'static {
     /// Something happened.
     fn on(&self, event: &Event<'_>);
-}
-
-/// Listens to nothing.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoEvents;
-
-impl Events for NoEvents {
-    fn on(&self, _: &Event<'_>) {}
 }

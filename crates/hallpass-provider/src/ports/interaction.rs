@@ -27,6 +27,24 @@ pub enum PageKind {
     DeviceDone,
 }
 
+impl PageKind {
+    /// Its name, for logs and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SignUp => "sign_up",
+            Self::Login => "login",
+            Self::SelectAccount => "select_account",
+            Self::Organization => "organization",
+            Self::Own => "own",
+            Self::Consent => "consent",
+            Self::Logout => "logout",
+            Self::SignedOut => "signed_out",
+            Self::DeviceDone => "device_done",
+        }
+    }
+}
+
 /// The page that asks a question.
 #[must_use]
 pub fn page_for(prompt: Prompt) -> PageKind {

@@ -23,7 +23,7 @@ pub(crate) use clients::OwnClients;
 pub use clients::{ClientSpec, Clients, UnfitClient};
 pub use clock::{Clock, SystemClock};
 pub use entropy::{Entropy, SystemEntropy};
-pub use events::{Event, Events, NoEvents};
+pub use events::{Event, Events};
 pub use fetcher::{
     ExchangeRequest, Exchanged, FetchError, FetchRequest, Fetched, Fetcher, NoFetcher, PostRequest,
 };

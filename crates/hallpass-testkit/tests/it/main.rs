@@ -34,6 +34,7 @@ mod device_limits;
 mod discovery;
 mod dpop;
 mod encryption;
+mod events;
 mod external_claims;
 mod fapi;
 mod faults;
