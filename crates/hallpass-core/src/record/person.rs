@@ -39,6 +39,14 @@ pub struct ActivityRecord {
     /// The application that it was about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<ClientId>,
+    /// Which of several of one second came later, where that decides something.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub turn: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_first(turn: &u64) -> bool {
+    *turn == 0
 }
 
 /// What happened with an account.
@@ -172,6 +180,9 @@ pub struct MailedRecord {
     pub tries: u32,
     /// When it was asked for.
     pub issued_at: Timestamp,
+    /// Which of several that were asked for within one second it is: the line about it in the history has the same.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub turn: u64,
     /// Until when it is good.
     pub expires_at: Timestamp,
 }
@@ -254,6 +265,7 @@ mod tests {
             code: None,
             tries: 0,
             issued_at: Timestamp(0),
+            turn: 0,
             expires_at: Timestamp(1),
         };
         assert!(!format!("{mailed:?}").contains("zq"));

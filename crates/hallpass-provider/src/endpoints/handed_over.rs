@@ -62,6 +62,7 @@ impl Provider {
             code: None,
             tries: 0,
             issued_at: now,
+            turn: 0,
             expires_at,
         };
         let waiting = WaitingRecord::Mailed(Box::new(record));

@@ -526,7 +526,8 @@ impl Provider {
             MailedPurpose::Recover => {
                 let happened = store.activity_of(issuer, subject, LATELY).await?;
                 Ok(happened.iter().any(|activity| {
-                    activity.what == Activity::RecoveryAsked && activity.at > record.issued_at
+                    activity.what == Activity::RecoveryAsked
+                        && (activity.at, activity.turn) > (record.issued_at, record.turn)
                 }))
             }
             MailedPurpose::SignIn | MailedPurpose::SignUp | MailedPurpose::Invitation | _ => {
@@ -548,4 +549,4 @@ impl Provider {
 }
 
 /// Of what happened of late, so much is looked at.
-const LATELY: usize = 100;
+pub(super) const LATELY: usize = 100;

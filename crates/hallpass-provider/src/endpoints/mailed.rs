@@ -10,8 +10,9 @@ use hallpass_core::{
     record::{Activity, ActivityRecord, MailedPurpose, MailedRecord, WaitingRecord},
 };
 use hallpass_store::{Commit, Committed, Spend, StoreError, Write};
-use hallpass_types::{Bucket, EmailAddress, Key, Opaque, Subject, Waiting};
+use hallpass_types::{Bucket, EmailAddress, Key, Opaque, Subject, Timestamp, Waiting};
 
+use super::link::LATELY;
 use crate::{
     Failure, Provider,
     browser::{Browser, Reason as BrowserReason, binding_digest},
@@ -178,6 +179,7 @@ impl Provider {
             code: digest,
             tries: 0,
             issued_at: now,
+            turn: 0,
             expires_at,
         };
         let order = Order {
@@ -266,6 +268,10 @@ impl Provider {
                 // It ends the links that were asked for before. Written when the mail is, once, and of the moment in which it was
                 // asked for.
                 let first = before.0.is_none() && record.purpose == MailedPurpose::Recover;
+                let line = self.random();
+                if let Some(subject) = record.subject.as_ref().filter(|_| first) {
+                    record.turn = self.turn_of(subject, record.issued_at, &line).await?;
+                }
                 let asked = record.subject.as_ref().filter(|_| first).map(|subject| {
                     let kept = record.issued_at.plus(inner.policy.people.activity_kept);
                     let kept = kept.max(record.expires_at);
@@ -275,8 +281,9 @@ impl Provider {
                         what: Activity::RecoveryAsked,
                         visit: None,
                         client: None,
+                        turn: record.turn,
                     };
-                    Write::Activity(Bucket::holding(kept), self.random(), Box::new(activity))
+                    Write::Activity(Bucket::holding(kept), line, Box::new(activity))
                 });
                 let message = match (record.purpose, code) {
                     (MailedPurpose::Recover, _) => Message::Recover { link },
@@ -299,6 +306,26 @@ impl Provider {
             }
             (_, _) => None,
         })
+    }
+
+    /// Which of the links that were asked for at this moment comes now: later than those whose mail was written before. Of two that
+    /// are written in the same instant one is later all the same.
+    async fn turn_of(
+        &self,
+        subject: &Subject,
+        at: Timestamp,
+        line: &[u8; 16],
+    ) -> Result<u64, StoreError> {
+        let inner = &self.inner;
+        let happened = inner.store.activity_of(inner.issuer_id, subject, LATELY);
+        let turns = happened.await?.into_iter().filter_map(|activity| {
+            let is_one = activity.what == Activity::RecoveryAsked && activity.at == at;
+            is_one.then_some(activity.turn >> 32)
+        });
+        let before = turns.max().unwrap_or(0);
+        let [a, b, c, d, ..] = *line;
+        let chance = u64::from(u32::from_be_bytes([a, b, c, d]));
+        Ok((before.saturating_add(1) << 32) | chance)
     }
 
     /// Asks for a code to sign in with, to be typed in this browser within ten minutes. Answers the handle that comes
@@ -457,6 +484,7 @@ mod tests {
             code: None,
             tries: 0,
             issued_at: Timestamp(0),
+            turn: 0,
             expires_at: Timestamp(1),
         };
         let browser = |binding: Option<&str>| Browser {

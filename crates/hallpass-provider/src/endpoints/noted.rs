@@ -48,6 +48,7 @@ impl Provider {
             what,
             visit: browser.visit.as_deref().cloned(),
             client: client.cloned(),
+            turn: 0,
         };
         Write::Activity(Bucket::holding(kept), self.random(), Box::new(record))
     }

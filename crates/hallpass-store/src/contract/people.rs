@@ -170,6 +170,7 @@ fn happened(who: &str, at: i64, bucket: Bucket, name: u8) -> Write {
         what: Activity::SignedIn,
         visit: None,
         client: None,
+        turn: 0,
     };
     Write::Activity(bucket, [name; 16], Box::new(record))
 }

@@ -381,7 +381,7 @@ async fn s51_recovery_sets_a_password_once_and_ends_everything_from_before() {
     assert_ne!(link, second);
     // On the telephone, where the mail is read.
     let mut phone = op.browser();
-    let page = phone.get(&link).await.text();
+    let page = phone.get(&second).await.text();
     let typed = [("password", PASSWORD), ("again", "another")];
     let answer = phone.press(&page, "link", "confirm", &typed).await;
     assert!(answer.text().contains("data-error=\"mismatch\""));
