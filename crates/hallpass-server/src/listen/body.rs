@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -9,12 +10,26 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::Sleep;
 
+use super::open::OpenConnection;
+
 /// A request's body that fails if it has not ended some time after it first made us wait.
 #[derive(Debug)]
 pub struct RequestBody {
     inner: Incoming,
     limit: Duration,
     deadline: Option<Pin<Box<Sleep>>>,
+    /// Whom to tell if it was not read to its end.
+    connection: Option<Arc<OpenConnection>>,
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take()
+            && !self.inner.is_end_stream()
+        {
+            connection.leave_body();
+        }
+    }
 }
 
 /// Why a body could not be read.
@@ -27,11 +42,16 @@ pub enum BodyError {
 }
 
 impl RequestBody {
-    pub(super) fn new(inner: Incoming, limit: Duration) -> Self {
+    pub(super) fn new(
+        inner: Incoming,
+        limit: Duration,
+        connection: Option<Arc<OpenConnection>>,
+    ) -> Self {
         Self {
             inner,
             limit,
             deadline: None,
+            connection,
         }
     }
 }

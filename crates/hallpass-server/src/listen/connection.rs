@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::app::App;
 use super::front::{Door, Front};
+use super::heads::Heads;
 use super::open::{OpenConnection, Told};
 
 /// HTTP/1.1 and HTTP/2 with bounds on everything that a client can make grow.
@@ -70,7 +71,7 @@ pub(super) async fn serve<I, S>(
         app,
     });
     let service = service_fn(move |request| Arc::clone(&door).answer(request));
-    let mut serving = std::pin::pin!(http.serve_connection(TokioIo::new(io), service));
+    let mut serving = std::pin::pin!(http.serve_connection(TokioIo::new(Heads::new(io)), service));
     let mut watch = std::pin::pin!(tokio::time::sleep(IDLE));
     let mut closing = false;
     loop {

@@ -10,7 +10,7 @@ use hallpass_http::PeerCertificate;
 use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::{Either, Full};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 
 use super::app::{Answer, App};
 use super::body::RequestBody;
@@ -67,6 +67,7 @@ impl<S: App> Door<S> {
             Some((traces, live))
         });
         let http1 = request.version() <= Version::HTTP_11;
+        let with_body = http1 && !request.body().is_end_stream();
         let mut last = http1 && is_chunked(request.headers());
         let checked = check(&request).and_then(|()| self.certificate(&request));
         let (mut response, endpoint) = match checked {
@@ -85,14 +86,20 @@ impl<S: App> Door<S> {
                     self.app.at_once(&request)
                 };
                 let Answer { response, endpoint } = match at_once {
-                    Some(answer) => answer,
+                    Some(answer) => {
+                        last |= with_body;
+                        answer
+                    }
                     None => {
-                        let answered = REQUEST_ID.scope(id, self.pass_on(request, begin));
-                        match &trace {
+                        let answered = self.pass_on(request, with_body, begin);
+                        let answered = REQUEST_ID.scope(id, answered);
+                        let answer = match &trace {
                             None => answered.await,
                             // On the heap, so that nobody else carries its size about.
                             Some((_, live)) => Box::pin(live.within(answered)).await,
-                        }
+                        };
+                        last |= with_body && self.connection.body_left();
+                        answer
                     }
                 };
                 (response.map(Either::Left), endpoint)
@@ -120,9 +127,16 @@ impl<S: App> Door<S> {
             .map_err(|_| StatusCode::BAD_REQUEST)
     }
 
-    async fn pass_on(&self, request: Request<Incoming>, begin: Instant) -> Answer<S::Body> {
+    async fn pass_on(
+        &self,
+        request: Request<Incoming>,
+        with_body: bool,
+        begin: Instant,
+    ) -> Answer<S::Body> {
         let client = self.front.trust.client(self.peer, request.headers());
-        let request = request.map(|body| RequestBody::new(body, self.front.body_time));
+        // Who does not read it ends the connection, and so says it: whoever sends the next request there would wait for nothing.
+        let connection = with_body.then(|| Arc::clone(&self.connection));
+        let request = request.map(|body| RequestBody::new(body, self.front.body_time, connection));
         if !tracing::enabled!(tracing::Level::DEBUG) {
             return self.app.answer(request, client).await;
         }

@@ -4,6 +4,7 @@ mod app;
 mod body;
 mod connection;
 mod front;
+mod heads;
 mod open;
 
 use std::io;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -40,6 +40,8 @@ struct State {
     told: AtomicU8,
     /// It was told something.
     notice: Notify,
+    /// A body was not read to its end.
+    body_left: AtomicBool,
 }
 
 /// How a connection was told to come to an end.
@@ -109,6 +111,7 @@ impl OpenConnections {
             idle_since: AtomicU64::new(self.now()),
             told: AtomicU8::new(NOTHING),
             notice: Notify::new(),
+            body_left: AtomicBool::new(false),
         });
         table.open.insert(id, Arc::clone(&state));
         if let Some(address) = address {
@@ -173,6 +176,17 @@ impl OpenConnection {
             all: Arc::clone(&self.all),
             state: Arc::clone(&self.state),
         }
+    }
+
+    /// Notes that a request's body was not read to its end.
+    pub fn leave_body(&self) {
+        self.state.body_left.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the body of a request was not read to its end.
+    #[must_use]
+    pub fn body_left(&self) -> bool {
+        self.state.body_left.load(Ordering::Relaxed)
     }
 
     /// How long no request has been worked on. Nothing while there is one.

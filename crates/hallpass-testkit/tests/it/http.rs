@@ -13,6 +13,7 @@ use hallpass_server::{
 };
 use hallpass_testkit::{Answer, App, Ask, Browser, Op, Request, Setup, fixture, wire};
 use hyper::service::Service as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::JoinHandle;
 
 /// The program of the tests behind the accept loop of the binary.
@@ -478,26 +479,65 @@ async fn ambiguous_framing_never_becomes_a_second_request() {
     );
     for framing in [
         "Content-Length: 4\r\nTransfer-Encoding: chunked",
-        "Transfer-Encoding: chunked\r\nContent-Length: 4",
         "Content-Length: 0\r\nContent-Length: 5",
+        "Content-Length: 0\r\nContent-Length: 0",
         "Content-Length: +0",
         "Content-Length: 0, 0",
         "Content-Length: 18446744073709551616",
         "Transfer-Encoding: chunked, identity",
+        "Transfer-Encoding: chunked, chunked",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
         "Transfer-Encoding: xchunked",
         "Transfer-Encoding : chunked",
         "Transfer-Encoding: chunked\r\n ",
         "Content-Length: 0x5",
+        "Content-Length: 0\nX: y",
+        "X: y\n",
     ] {
         let bytes = format!(
             "POST /introspect HTTP/1.1\r\nHost: op.test\r\n{framing}\r\n\r\n0\r\n\r\n{smuggled}"
         );
         let all = String::from_utf8_lossy(&wire::exchange(real.address, bytes.as_bytes()).await)
             .into_owned();
-        assert!(all.matches("HTTP/1.1 ").count() <= 1, "{framing:?}: {all}");
+        assert!(all.starts_with("HTTP/1.1 400 "), "{framing:?}: {all}");
+        assert_eq!(all.matches("HTTP/1.1 ").count(), 1, "{framing:?}: {all}");
         assert!(!all.contains("access_token"), "{framing:?}: {all}");
     }
 }
+
+// HT-07: who is refused before the body is read is told that the connection ends, and sends nothing more into it
+#[tokio::test]
+async fn an_answer_that_leaves_a_body_unread_says_that_the_connection_ends() {
+    let op = Op::start().await;
+    let real = accept_loop(&op, "");
+    let unread = [
+        ("/account/profile", "Origin: https://evil.test\r\n", 403),
+        ("/jwks", "", 405),
+        ("/register", "Content-Type: text/plain\r\n", 415),
+    ];
+    let read = [("/token", FORM, 401), ("/introspect", FORM, 401)];
+    for (cases, ends) in [(&unread[..], true), (&read[..], false)] {
+        for (path, headers, status) in cases {
+            let mut stream = tokio::net::TcpStream::connect(real.address).await.unwrap();
+            let head = format!(
+                "POST {path} HTTP/1.1\r\nHost: op.test\r\n{headers}Content-Length: 3\r\n\r\n"
+            );
+            stream.write_all(head.as_bytes()).await.unwrap();
+            if !ends {
+                stream.write_all(b"a=b").await.unwrap();
+            }
+            let mut answer = Vec::new();
+            while !answer.windows(4).any(|end| end == b"\r\n\r\n") {
+                assert_ne!(stream.read_buf(&mut answer).await.unwrap(), 0, "{path}");
+            }
+            let answer = String::from_utf8_lossy(&answer).to_ascii_lowercase();
+            assert!(answer.contains(&format!(" {status} ")), "{path}: {answer}");
+            assert_eq!(answer.contains("connection: close"), ends, "{path}");
+        }
+    }
+}
+
+const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
 
 // HT-11, HT-12
 #[tokio::test]
