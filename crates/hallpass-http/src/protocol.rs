@@ -133,6 +133,9 @@ fn client_failure(failure: Failure, used_header: bool) -> Response {
 
 macro_rules! client_endpoint {
     ($name:ident, $call:ident, $ok:expr) => {
+        client_endpoint!($name, $call, $ok, client_failure);
+    };
+    ($name:ident, $call:ident, $ok:expr, $failed:ident) => {
         pub(crate) async fn $name<B>(endpoints: &Endpoints, request: Request<B>) -> Response
         where
             B: Body + Send,
@@ -158,7 +161,7 @@ macro_rules! client_endpoint {
                         let request = client_request(&parts, &params, header);
                         match provider.$call(&request).await {
                             Ok(answer) => $ok(answer),
-                            Err(failure) => client_failure(failure, header.is_some()),
+                            Err(failure) => $failed(failure, header.is_some()),
                         }
                     }
                     (Err(problem), _) | (_, Err(problem)) => problem.json(),
@@ -261,8 +264,20 @@ client_endpoint!(
     backchannel_authentication,
     |answer: hallpass_core::backchannel::Acknowledgement| {
         headers::json(StatusCode::OK, answer.to_json())
-    }
+    },
+    unasked
 );
+
+/// A failure of the backchannel authentication endpoint, where nobody was asked yet.
+//= CIBA#13 MUST: what is denied before anybody was asked is answered with 403
+fn unasked(failure: Failure, used_header: bool) -> Response {
+    let denied = matches!(&failure, Failure::Refused(refusal) if refusal.code == ErrorCode::AccessDenied);
+    let mut response = client_failure(failure, used_header);
+    if denied {
+        *response.status_mut() = StatusCode::FORBIDDEN;
+    }
+    response
+}
 
 /// A challenge for the proof of a client attestation. Anybody gets one: it says nothing but when it was made.
 //= ATTESTATION#6.1 MUST: a POST is answered with the challenge as JSON, which nobody keeps

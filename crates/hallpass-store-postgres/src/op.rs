@@ -331,9 +331,13 @@ fn admin(
 
 /// Whoever goes administers nothing any more.
 fn forget_operator(id: &str) -> Op {
+    forget_admin(AdminKind::Operator, id)
+}
+
+fn forget_admin(kind: AdminKind, id: &str) -> Op {
     Op {
         kind: Kind::ForgetAdmin,
-        values: vec![int(AdminKind::Operator.number()), bytes(id)],
+        values: vec![int(kind.number()), bytes(id)],
     }
 }
 
@@ -379,6 +383,7 @@ fn push_write(issuer: IssuerId, write: Write, out: &mut Vec<Op>) -> Result<(), S
             out.push(forget(Kind::ForgetCredentials));
             out.push(forget(Kind::ForgetConsents));
             out.push(forget_operator(&operator_of_person(&subject)));
+            out.push(forget_admin(AdminKind::Refusals, subject.as_str()));
             forget(Kind::ForgetActivity)
         }
         Write::Tally(day, name, n) => Place {

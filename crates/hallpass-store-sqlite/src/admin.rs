@@ -71,8 +71,11 @@ pub(crate) fn change(db: &Connection, issuer: u32, row: &AdminRow) -> Result<boo
 
 /// Whoever goes administers nothing any more.
 pub(crate) fn forget_operator(db: &Connection, issuer: u32, id: &str) -> Result<usize> {
-    let kind = AdminKind::Operator.number();
-    run(db, sql::FORGET_ADMIN, params![issuer, kind, id])
+    forget(db, issuer, AdminKind::Operator, id)
+}
+
+pub(crate) fn forget(db: &Connection, issuer: u32, kind: AdminKind, id: &str) -> Result<usize> {
+    run(db, sql::FORGET_ADMIN, params![issuer, kind.number(), id])
 }
 
 /// Whether nobody has written a line of that number.

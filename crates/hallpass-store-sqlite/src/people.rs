@@ -4,7 +4,7 @@ use hallpass_core::record::{
     ActivityRecord, ConsentRecord, ParticipantRecord, SessionRecord, participant_tag,
     participant_tags,
 };
-use hallpass_store::{ActivityPlace, MAX_PAGE, MOST_COUNTED, encoding::decode, operator_of_person};
+use hallpass_store::{ActivityPlace, AdminKind, MAX_PAGE, MOST_COUNTED, encoding::decode, operator_of_person};
 use hallpass_types::{Bucket, ClientId, IssuerId, Key, Session, Subject, Timestamp};
 use rusqlite::{Connection, Result, params};
 
@@ -237,7 +237,8 @@ pub(crate) fn forget(db: &Connection, issuer: u32, subject: &Subject) -> Result<
         gone = gone.saturating_add(rows);
     }
     let rows = admin::forget_operator(db, issuer, &operator_of_person(subject))?;
-    Ok(gone.saturating_add(rows))
+    let refusals = admin::forget(db, issuer, AdminKind::Refusals, subject.as_str())?;
+    Ok(gone.saturating_add(rows).saturating_add(refusals))
 }
 
 fn most() -> i64 {

@@ -22,6 +22,8 @@ pub enum AdminKind {
     /// Stands for a list that may not become longer than so much, by its name: whoever adds something raises its revision, so
     /// that of two who counted the same one comes too late.
     Bounded,
+    /// The clients that a person does not want to be asked by, under their subject. It goes with the person.
+    Refusals,
 }
 
 impl AdminKind {
@@ -33,6 +35,7 @@ impl AdminKind {
             Self::Webhook => 2,
             Self::WebhookMessage => 3,
             Self::Bounded => 4,
+            Self::Refusals => 5,
         }
     }
 }

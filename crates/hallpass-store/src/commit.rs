@@ -227,8 +227,9 @@ pub enum Write {
     SessionSeen(Key<Session>, Timestamp),
     /// Notes what happened with an account, until the bucket is over.
     Activity(Bucket, [u8; 16], Box<ActivityRecord>),
-    /// Deletes what a person allowed, what they prove who they are with, what happened with their account, and what they
-    /// may administer ([`operator_of_person`](crate::operator_of_person)). Their account, sessions and grants end by
+    /// Deletes what a person allowed, what they prove who they are with, what happened with their account, what they
+    /// may administer ([`operator_of_person`](crate::operator_of_person)), and by whom they do not want to be asked
+    /// ([`AdminKind::Refusals`]). Their account, sessions and grants end by
     /// themselves or by writes of their own.
     ForgetPerson(Subject),
     /// Adds to a number of a day. The place is that of [`Day::tally_bucket`].

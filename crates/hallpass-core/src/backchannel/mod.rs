@@ -5,6 +5,7 @@
 //! What one person is asked stands in an inbox under a keyed digest of their subject, so that they can be shown it and nobody
 //! can be flooded. Inboxes stand in hours, as the pointers of user codes do ([`device`](crate::device)).
 
+mod refusals;
 mod request;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{policy::DeliveryMode, polling::Polled, reasons};
 
+pub use refusals::{Refusals, Refused};
 pub use request::{Hint, NotificationToken, PARAMETERS, Request, is_authentication};
 
 reasons! {
@@ -56,6 +58,8 @@ reasons! {
         HintExpired => ExpiredLoginHintToken, "login_hint_token_expired", "login_hint_token has expired";
         /// CIBA Core §7.2: not a genuine ID token for this client.
         IdTokenHintInvalid => InvalidRequest, "backchannel_id_token_hint_invalid", "id_token_hint is not valid";
+        /// CIBA Core §13: the person said that this client may not ask them.
+        PersonRefuses => AccessDenied, "backchannel_person_refuses", "the person does not want to be asked by this client";
         /// CIBA Core §13.
         UserCodeMissing => MissingUserCode, "backchannel_user_code_missing", "user_code is missing";
         /// CIBA Core §13.

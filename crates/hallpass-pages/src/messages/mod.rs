@@ -319,6 +319,15 @@ pub(crate) struct Approvals {
     pub(crate) left: &'static str,
     pub(crate) again: &'static str,
     pub(crate) sign_in_again: &'static str,
+    pub(crate) stop: &'static str,
+    pub(crate) stop_text: &'static str,
+    pub(crate) stop_day: &'static str,
+    pub(crate) stop_always: &'static str,
+    pub(crate) stopped: &'static str,
+    pub(crate) stopped_until: &'static str,
+    pub(crate) stopped_always: &'static str,
+    pub(crate) admit: &'static str,
+    pub(crate) admit_named: &'static str,
 }
 
 #[derive(Debug, Serialize)]

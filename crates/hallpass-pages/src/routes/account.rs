@@ -20,7 +20,9 @@ use http_body_util::Full;
 use serde_json::Value;
 
 use super::{
-    PageRoutes, consent, is_answer,
+    PageRoutes,
+    approvals::ends_of,
+    consent, is_answer,
     path::ACCOUNT,
     posted::undecided,
     sign_up::{Again, new_password, peer},
@@ -241,6 +243,10 @@ impl PageRoutes {
                 _ => return Err(undecided()),
             },
             AccountPage::Apps => {
+                if let Some(client) = form.get("admit") {
+                    provider.client_admitted(sealed, &browser, client).await?;
+                    return Ok(Outcome::Done(here, SetCookies::default()));
+                }
                 let client = form.get("client").ok_or_else(undecided)?;
                 let done = provider.disconnected(sealed, &browser, client).await?;
                 sorted(done, here)
@@ -274,11 +280,15 @@ impl PageRoutes {
         let base = self.pages.issuer().path();
         let overview = shown.page == AccountPage::Overview;
         let (mut sessions, mut apps, mut happened) = (Vec::new(), Vec::new(), Vec::new());
+        let mut refused = Vec::new();
         if overview || shown.page == AccountPage::Sessions {
             sessions = provider.sessions(visitor).await?;
         }
         if overview || shown.page == AccountPage::Apps {
             apps = provider.connections(visitor).await?;
+        }
+        if shown.page == AccountPage::Apps {
+            refused = provider.refused_clients(&visitor.account().subject).await?;
         }
         if shown.page == AccountPage::Activity {
             happened = provider.activity(visitor).await?;
@@ -312,6 +322,7 @@ impl PageRoutes {
                 since,
             })
             .collect();
+        let until = ends_of(&refused);
         let mut clients = Vec::new();
         for record in &happened {
             clients.push(match &record.client {
@@ -376,6 +387,7 @@ impl PageRoutes {
             fields: &fields,
             sessions: &rows,
             apps: &app_rows,
+            refused: &self.refused_rows(&refused, &until),
             activity: &activity,
         });
         let status = shown.again.map_or(StatusCode::OK, |again| again.status);

@@ -2,16 +2,18 @@
 
 use hallpass_http::{Problem, Response, redirect, set_cookies};
 use hallpass_provider::endpoints::{
-    Approval, Approvals, BackchannelOutcome, ConsentDecision, Visited, discovery,
+    Approval, Approvals, BackchannelOutcome, ConsentDecision, RefusedClient, Visited, discovery,
 };
 use http::{StatusCode, request::Parts as Head};
 use http_body::Body;
 
-use super::{PageRoutes, consent, handle_of, is_answer};
-use crate::{Page, view};
+use super::{PageRoutes, consent, handle_of, is_answer, posted::undecided};
+use crate::{Page, time, view};
 
 /// The query with which a signed-in person is sent to sign in again.
 const AGAIN: &str = "sign_in=again";
+/// The shorter time for which a client can be kept from asking, in seconds.
+const A_DAY: i64 = 86_400;
 
 impl PageRoutes {
     pub(super) async fn approvals<B>(&self, head: &Head, body: B) -> Result<Response, Problem>
@@ -30,12 +32,26 @@ impl PageRoutes {
                 Visited::SignIn(answered) => return Ok(self.endpoints.answer(Ok(*answered))),
             };
             let (shown, cookies) = provider.approvals(&browser, &visitor).await?;
-            let mut response = self.approvals_page(&shown);
+            let mut response = self.approvals_page(&shown, &visitor.form);
             set_cookies(response.headers_mut(), &cookies, self.endpoints.cookies());
             return Ok(response);
         }
         let form = self.posted(head, body).await?;
+        if let Some(client) = form.get("admit") {
+            let sealed = form.get("form").ok_or_else(undecided)?;
+            provider.client_admitted(sealed, &browser, client).await?;
+            return Ok(redirect(&self.approvals_url()));
+        }
         let handle = handle_of(head)?;
+        let until = match form.get("decision") {
+            Some("deny_day") => Some(Some(provider.now().plus(A_DAY))),
+            Some("deny_always") => Some(None),
+            Some(_) | None => None,
+        };
+        if let Some(until) = until {
+            provider.approval_refused(handle, &browser, until).await?;
+            return Ok(redirect(&self.approvals_url()));
+        }
         let decision: ConsentDecision = consent::decision(&form)?;
         let decided = provider
             .approval_decided(handle, &browser, decision)
@@ -52,7 +68,7 @@ impl PageRoutes {
         self.pages.issuer().url(discovery::APPROVALS)
     }
 
-    fn approvals_page(&self, shown: &Approvals) -> Response {
+    fn approvals_page(&self, shown: &Approvals, form: &str) -> Response {
         let path = format!("{}{}", self.pages.issuer().path(), discovery::APPROVALS);
         let action = |handle: &str| format!("{path}?handle={handle}");
         let now = self.provider().now();
@@ -80,14 +96,41 @@ impl PageRoutes {
                 left: u64::try_from(parts.request.expires_at.since(now)).unwrap_or_default(),
             })
             .collect();
+        let until = ends_of(&shown.refused);
         self.page(
             StatusCode::OK,
             Page::Approvals(view::Approvals {
                 account: &shown.account,
                 requests: &requests,
+                lift: &path,
+                form,
+                refused: &self.refused_rows(&shown.refused, &until),
             }),
         )
     }
+
+    /// Clients that may not ask, with the times of [`ends_of`].
+    pub(super) fn refused_rows<'a>(
+        &self,
+        refused: &'a [RefusedClient],
+        until: &'a [Option<String>],
+    ) -> Vec<view::RefusedRow<'a>> {
+        refused
+            .iter()
+            .zip(until)
+            .map(|(refused, until)| view::RefusedRow {
+                id: &refused.id,
+                client: self.pages.client(&refused.client),
+                until: until.as_deref(),
+            })
+            .collect()
+    }
+}
+
+/// Until when clients may not ask, for reading.
+pub(super) fn ends_of(refused: &[RefusedClient]) -> Vec<Option<String>> {
+    let end = |refused: &RefusedClient| refused.until.map(time::minute);
+    refused.iter().map(end).collect()
 }
 
 /// What a request's part of the page borrows from.

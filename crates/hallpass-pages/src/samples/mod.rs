@@ -385,6 +385,9 @@ pub fn all() -> Vec<(&'static str, Page<'static>)> {
                         left: 30,
                     },
                 ],
+                lift: "/approvals",
+                form: "sample",
+                refused: people::REFUSED,
             }),
         ),
         (
@@ -392,6 +395,9 @@ pub fn all() -> Vec<(&'static str, Page<'static>)> {
             Page::Approvals(Approvals {
                 account: "ada",
                 requests: &[],
+                lift: "/approvals",
+                form: "sample",
+                refused: &[],
             }),
         ),
         (

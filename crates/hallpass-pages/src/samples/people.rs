@@ -1,10 +1,10 @@
 //! The pages on which people make accounts and look after them.
 
-use super::{CLIENT, PRINT, SIGN_IN, scope};
+use super::{CLIENT, PRINT, SIGN_IN, TELEVISION, scope};
 use crate::{
     Page,
     view::{
-        self, ActivityRow, AppRow, AskMail, Field, LinkDone, MailSent, MyAccount, PeopleError,
+        self, ActivityRow, AppRow, AskMail, Client, Field, LinkDone, MailSent, MyAccount, PeopleError, RefusedRow,
         Scope, Section, SessionRow, SignIn, SignInError, WayRow,
     },
 };
@@ -32,6 +32,23 @@ const MAIL_LINK: view::MailLink<'static> = view::MailLink {
     offer: "sample",
     error: None,
 };
+
+pub(super) const REFUSED: &[RefusedRow<'static>] = &[
+    RefusedRow {
+        id: "shop",
+        client: Client {
+            name: "Corner Shop",
+            host: "shop.example.net",
+            ..CLIENT
+        },
+        until: Some("2027-01-15 08:00 UTC"),
+    },
+    RefusedRow {
+        id: "tv",
+        client: TELEVISION,
+        until: None,
+    },
+];
 
 const ALLOWED: &[Scope<'static>] = &[
     scope("openid"),
@@ -130,6 +147,7 @@ const ACCOUNT: MyAccount<'static> = MyAccount {
         scopes: ALLOWED,
         since: "2027-01-02",
     }],
+    refused: REFUSED,
     activity: &[
         ActivityRow {
             what: "disconnected",
@@ -306,6 +324,7 @@ pub(super) fn people() -> Vec<(&'static str, Page<'static>)> {
             Page::Account(MyAccount {
                 section: "apps",
                 apps: &[],
+                refused: &[],
                 ..ACCOUNT
             }),
         ),

@@ -247,6 +247,23 @@ pub struct Approvals<'a> {
     /// What waits for an answer; may be nothing.
     #[serde(skip)]
     pub requests: &'a [Approval<'a>],
+    /// Where the forms behind `refused` are posted to.
+    pub lift: &'a str,
+    /// Comes back with those forms.
+    pub form: &'a str,
+    /// Clients that may not ask this person.
+    pub refused: &'a [RefusedRow<'a>],
+}
+
+/// A client that may not ask a person.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct RefusedRow<'a> {
+    /// Comes back when it may ask again.
+    pub id: &'a str,
+    /// Who it is.
+    pub client: Client<'a>,
+    /// Until when; none for good.
+    pub until: Option<&'a str>,
 }
 
 /// One request on the [`Approvals`] page.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Client, Scope};
+use super::{Client, RefusedRow, Scope};
 use crate::text;
 
 /// Why a page of this kind is shown again. None of it depends on whether an account exists.
@@ -152,6 +152,8 @@ pub struct MyAccount<'a> {
     /// Connected applications.
     #[serde(skip)]
     pub apps: &'a [AppRow<'a>],
+    /// Applications that may not ask for approval.
+    pub refused: &'a [RefusedRow<'a>],
     /// What happened, the newest first.
     pub activity: &'a [ActivityRow<'a>],
 }

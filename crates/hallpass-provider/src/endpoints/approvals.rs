@@ -2,7 +2,7 @@
 
 use hallpass_core::backchannel::Reason;
 use hallpass_store::Spend;
-use hallpass_types::{Key, Opaque, Scope, Sid, Timestamp, Waiting};
+use hallpass_types::{ClientId, Key, Opaque, Scope, Sid, Timestamp, Waiting};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -12,6 +12,7 @@ use super::{
     backchannel_answer::{BackchannelAnswer, BackchannelOutcome},
     details::DetailView,
     interaction::{ClientView, ConsentDecision, client_view},
+    refusing::RefusedClient,
 };
 use crate::{
     Failure, Provider,
@@ -25,6 +26,8 @@ pub struct Approvals {
     pub account: String,
     /// What waits for this person, oldest first.
     pub requests: Vec<Approval>,
+    /// Clients that the person does not want to be asked by, the latest first.
+    pub refused: Vec<RefusedClient>,
 }
 
 /// A request that waits for its person.
@@ -65,6 +68,9 @@ struct SealedForm {
     /// The request that it answers.
     #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
     key: Option<Key<Waiting>>,
+    /// Who asks.
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    client: Option<ClientId>,
 }
 
 impl Provider {
@@ -83,16 +89,21 @@ impl Provider {
             expires_at: self.now().plus(self.inner.policy.lifetimes.interaction),
             shown_to: Some(visitor.signed_in.session.sid.clone()),
             key: None,
+            client: None,
         };
         let mut requests = Vec::new();
-        for (key, record) in self
-            .open_backchannel(&visitor.signed_in.account.subject)
-            .await?
-        {
+        let subject = &visitor.signed_in.account.subject;
+        let (refusals, _) = self.refusals(subject).await?;
+        for (key, record) in self.open_backchannel(subject).await? {
+            // It asked in the very moment in which the person refused it.
+            if refusals.holds(&record.polled.request.client_id, self.now()) {
+                continue;
+            }
             let Some(client) = self.client(&record.polled.request.client_id).await? else {
                 continue;
             };
             form.key = Some(key);
+            form.client = Some(client.id.clone());
             let signed_in_at = visitor.signed_in.session.authentication.auth_time;
             let sign_in_again = !record.is_recent(signed_in_at, self.now());
             let request = &record.polled.request;
@@ -116,6 +127,7 @@ impl Provider {
         let approvals = Approvals {
             account: visitor.signed_in.account.display_name.clone(),
             requests,
+            refused: self.refused_clients(subject).await?,
         };
         Ok((approvals, cookies))
     }
@@ -181,6 +193,25 @@ impl Provider {
             outcome @ (BackchannelOutcome::Done | BackchannelOutcome::SignInAgain) => Ok(outcome),
             BackchannelOutcome::Over => Err(Reason::RequestOver.into()),
         }
+    }
+
+    /// The person does not want to be asked by the client of a request, until that time or for good: this request and others
+    /// of the same client are denied, and further ones without asking. It does not matter whether the request is over.
+    ///
+    /// # Errors
+    /// The form was not made for this browser and session, or the store fails.
+    pub async fn approval_refused(
+        &self,
+        handle: &str,
+        browser: &Browser,
+        until: Option<Timestamp>,
+    ) -> Result<(), Failure> {
+        let (form, signed_in) = self.open_form(handle, browser).await?;
+        let signed_in = signed_in.ok_or(BrowserReason::NotSignedIn)?;
+        let client = form.client.ok_or(BrowserReason::StateUnknown)?;
+        let guard = Some(Spend::Session(signed_in.key));
+        self.refusing(&signed_in.account.subject, &client, until, guard)
+            .await
     }
 
     /// Answers a request at the call of whoever knows its `auth_req_id`. For tests: only where the policy has switched it

@@ -21,6 +21,7 @@ impl Provider {
         let subject = &signed_in.account.subject;
         let person = self.personal(&signed_in.account).await?;
         let sessions = self.living_sessions(&signed_in.account).await?;
+        let refused = self.refused_clients(subject).await?;
         let consents = inner.store.consents_of(inner.issuer_id, subject).await?;
         let credentials = inner.store.credentials(inner.issuer_id, subject).await?;
         let activity = inner
@@ -63,6 +64,11 @@ impl Provider {
                 "claims": consent.claims,
                 "resources": consent.resources,
                 "allowed_at": consent.at.0,
+            })).collect::<Vec<_>>(),
+            "refused_applications": refused.iter().map(|refused| json!({
+                "client_id": refused.id,
+                "since": refused.since.0,
+                "until": refused.until.map(|at| at.0),
             })).collect::<Vec<_>>(),
             "activity": activity.iter().map(|record| json!({
                 "at": record.at.0,

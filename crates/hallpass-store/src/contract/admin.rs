@@ -95,6 +95,44 @@ pub async fn whoever_goes_administers_nothing_any_more(t: Trial) {
     assert!(webhook.await.unwrap().is_some());
 }
 
+/// With a person goes by whom they do not want to be asked, and nobody else's.
+pub async fn whoever_goes_refuses_nobody_any_more(t: Trial) {
+    let (issuer, kind) = (t.issuer().await, AdminKind::Refusals);
+    for id in ["ann", "anna", "user:ann"] {
+        let made = t.spend(put(kind, None, record(id, 1, "one"))).await;
+        assert_eq!(made, Committed::Done);
+    }
+    let forget = vec![Write::ForgetPerson(subject("ann"))];
+    assert_eq!(t.commit(Vec::new(), forget).await, Committed::Done);
+    let left = t.store.admin_records(issuer, kind, None, 9).await.unwrap();
+    let left: Vec<String> = left.items.into_iter().map(|record| record.id).collect();
+    assert_eq!(left, ["anna", "user:ann"]);
+}
+
+/// Of many who change what a person refuses at once, one does; the others read it again.
+pub async fn of_many_changes_of_what_a_person_refuses_one_is_written(t: Trial) {
+    let (issuer, kind) = (t.issuer().await, AdminKind::Refusals);
+    for round in 0..t.rounds {
+        let id = format!("ann{round}");
+        let race = async |from: Option<u64>, revision: u64| {
+            t.race(8, |task| {
+                let change = put(kind, from, record(&id, revision, &format!("{task}")));
+                async move {
+                    Commit {
+                        spends: vec![change],
+                        writes: Vec::new(),
+                    }
+                }
+            })
+            .await
+        };
+        assert_eq!(race(None, 1).await, 1);
+        assert_eq!(race(Some(1), 2).await, 1);
+        let kept = t.store.admin_record(issuer, kind, &id).await.unwrap();
+        assert_eq!(kept.map(|record| record.revision), Some(2));
+    }
+}
+
 /// Whoever makes an operator asserts that the account is as they have read it: of that and its deletion one comes first, and
 /// either way nobody administers without an account.
 pub async fn nobody_becomes_an_operator_while_they_are_deleted(t: Trial) {

@@ -120,6 +120,8 @@ macro_rules! contract_cases {
         $($each)+! { $($args)*;
             admin::a_record_changes_when_its_revision_is_current,
             admin::whoever_goes_administers_nothing_any_more,
+            admin::whoever_goes_refuses_nobody_any_more,
+            admin::of_many_changes_of_what_a_person_refuses_one_is_written,
             admin::nobody_becomes_an_operator_while_they_are_deleted,
             admin::records_are_listed_in_pages_by_kind,
             admin::a_record_that_many_make_or_change_is_one,

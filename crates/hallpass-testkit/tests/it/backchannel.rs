@@ -105,12 +105,13 @@ pub(crate) async fn at_approvals(op: &Op, person: &str) -> Browser {
     browser
 }
 
-/// The actions of the forms on the page, in order.
+/// The actions of the forms on the page that answer requests, in order.
 pub(crate) async fn actions(browser: &mut Browser) -> Vec<String> {
     let page = browser.get("/approvals").await.text();
     html::forms(&page)
         .into_iter()
         .map(|form| form.action)
+        .filter(|action| action.contains("?handle="))
         .collect()
 }
 

@@ -20,6 +20,7 @@ mod authorization_requests;
 mod back_channel_logout;
 mod backchannel;
 mod backchannel_people;
+mod backchannel_refused;
 mod backchannel_signed;
 mod client_assertions;
 mod client_documents;

@@ -137,7 +137,11 @@ impl Administration {
 
     /// Whoever goes administers nothing any more.
     pub(super) fn forget_operator(&mut self, id: String) {
-        self.records.remove(&(AdminKind::Operator, id));
+        self.forget(AdminKind::Operator, id);
+    }
+
+    pub(super) fn forget(&mut self, kind: AdminKind, id: String) {
+        self.records.remove(&(kind, id));
     }
 
     /// None when there is a line of that number.

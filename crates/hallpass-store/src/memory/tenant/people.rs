@@ -4,7 +4,7 @@ use hallpass_core::record::{ActivityRecord, ConsentRecord, SessionRecord};
 use hallpass_types::{Bucket, ClientId, Key, Session, Subject, Timestamp};
 
 use super::{Tenant, Undo};
-use crate::{ActivityPlace, MAX_PAGE, MOST_COUNTED, UserRecord, operator_of_person};
+use crate::{ActivityPlace, AdminKind, MAX_PAGE, MOST_COUNTED, UserRecord, operator_of_person};
 
 impl Tenant {
     /// Inserts or replaces a user whose name is known to be free or its own.
@@ -108,5 +108,7 @@ impl Tenant {
         self.credentials.forget(subject);
         self.administration
             .forget_operator(operator_of_person(subject));
+        self.administration
+            .forget(AdminKind::Refusals, subject.as_str().to_owned());
     }
 }
