@@ -271,7 +271,8 @@ client_endpoint!(
 /// A failure of the backchannel authentication endpoint, where nobody was asked yet.
 //= CIBA#13 MUST: what is denied before anybody was asked is answered with 403
 fn unasked(failure: Failure, used_header: bool) -> Response {
-    let denied = matches!(&failure, Failure::Refused(refusal) if refusal.code == ErrorCode::AccessDenied);
+    let denied =
+        matches!(&failure, Failure::Refused(refusal) if refusal.code == ErrorCode::AccessDenied);
     let mut response = client_failure(failure, used_header);
     if denied {
         *response.status_mut() = StatusCode::FORBIDDEN;

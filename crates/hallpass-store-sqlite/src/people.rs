@@ -4,7 +4,9 @@ use hallpass_core::record::{
     ActivityRecord, ConsentRecord, ParticipantRecord, SessionRecord, participant_tag,
     participant_tags,
 };
-use hallpass_store::{ActivityPlace, AdminKind, MAX_PAGE, MOST_COUNTED, encoding::decode, operator_of_person};
+use hallpass_store::{
+    ActivityPlace, AdminKind, MAX_PAGE, MOST_COUNTED, encoding::decode, operator_of_person,
+};
 use hallpass_types::{Bucket, ClientId, IssuerId, Key, Session, Subject, Timestamp};
 use rusqlite::{Connection, Result, params};
 

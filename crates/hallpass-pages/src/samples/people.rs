@@ -4,8 +4,8 @@ use super::{CLIENT, PRINT, SIGN_IN, TELEVISION, scope};
 use crate::{
     Page,
     view::{
-        self, ActivityRow, AppRow, AskMail, Client, Field, LinkDone, MailSent, MyAccount, PeopleError, RefusedRow,
-        Scope, Section, SessionRow, SignIn, SignInError, WayRow,
+        self, ActivityRow, AppRow, AskMail, Client, Field, LinkDone, MailSent, MyAccount,
+        PeopleError, RefusedRow, Scope, Section, SessionRow, SignIn, SignInError, WayRow,
     },
 };
 

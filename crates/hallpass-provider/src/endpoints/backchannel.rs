@@ -84,7 +84,10 @@ impl Provider {
         )?;
         let person = self.hinted(&asked, client.client()).await?;
         //= CIBA#13 MAY: a client that a person does not want to hear from is denied before anybody is asked
-        if self.is_refused(&person.subject, &client.client().id).await? {
+        if self
+            .is_refused(&person.subject, &client.client().id)
+            .await?
+        {
             return Err(Reason::PersonRefuses.into());
         }
         let code = self

@@ -2,7 +2,7 @@
 
 use hallpass_core::{
     authorize::{Endpoint as Rules, PUSHED_URI, Pushed, Reason, Received},
-    binding::dpop,
+    binding::{Proved, dpop},
     client::Client,
     client_auth::{self, AuthenticatedClient},
     client_request::ClientRequest,
@@ -43,6 +43,24 @@ impl Provider {
         let inner = &self.inner;
         let most = inner.policy.requests.pushed_per_network_per_minute;
         self.count_strangers(&inner.pushes, client, request.peer, most)?;
+        let proof = self.proof_by(Place::PushedAuthorization, request, client)?;
+        match self.keep_proved(params, client, unspent, proof).await {
+            Ok(kept) => Ok(kept),
+            Err(failure) => {
+                self.spend_proof(client, proof, &failure).await?;
+                Err(failure)
+            }
+        }
+    }
+
+    async fn keep_proved(
+        &self,
+        params: &Params,
+        client: &AuthenticatedClient,
+        unspent: &Unspent,
+        proof: Option<Proved>,
+    ) -> Result<String, Failure> {
+        let inner = &self.inner;
         let known = inner.policy.requests.parameters();
         let repeated = |name: &String| known.contains(&name.as_str());
         if params.duplicated().iter().any(repeated) {
@@ -65,7 +83,6 @@ impl Provider {
             .validate_at(&inner.policy, Rules::PushedAuthorization)
             .map_err(|redirect| Failure::from(redirect.reason()))?;
         //= RFC9449#10.1 MUST: a proof along with a pushed request binds its code; dpop_jkt names no other key
-        let proof = self.proof_by(Place::PushedAuthorization, request, client)?;
         if let Some(Confirmation::Jkt(key)) = proof.map(|proof| proof.key) {
             match valid.request().dpop_jkt {
                 None => kept.push(("dpop_jkt".to_owned(), key.to_string())),

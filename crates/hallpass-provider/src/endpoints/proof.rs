@@ -8,6 +8,7 @@ use hallpass_core::{
     fapi::Profile,
     policy::{DpopNonce, Place},
 };
+use hallpass_store::{Commit, Committed, Spend};
 use hallpass_types::Timestamp;
 
 use crate::{Failure, Provider};
@@ -90,6 +91,32 @@ impl Provider {
             },
         };
         binding::read_proof(request.dpop, &facts)
+    }
+
+    /// A proof that was shown with a request that came to nothing was shown all the same. Whoever did not authenticate writes
+    /// nothing: their proof ends by itself.
+    //= RFC9449#11.1 SHOULD: a proof that was used is refused when it is shown again
+    pub(crate) async fn spend_proof(
+        &self,
+        client: &AuthenticatedClient,
+        proved: Option<Proved>,
+        failure: &Failure,
+    ) -> Result<(), Failure> {
+        let once = proved.and_then(|proved| proved.once);
+        let (Some(once), Failure::Refused(_)) = (once, failure) else {
+            return Ok(());
+        };
+        if !client.is_confidential() {
+            return Ok(());
+        }
+        let commit = Commit {
+            spends: vec![Spend::Once(once.key)],
+            writes: Vec::new(),
+        };
+        match self.commit(commit).await? {
+            Committed::Done => Ok(()),
+            Committed::TooLate(_) => Err(dpop::Reason::Replayed.into()),
+        }
     }
 
     /// The challenge that belongs into the next proof of a client attestation, where proofs need one. It is made as nonces

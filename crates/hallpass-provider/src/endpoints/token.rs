@@ -1,15 +1,9 @@
 //! The token endpoint, [RFC 6749 §3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2).
 
 use hallpass_core::{
-    binding::{Proved, dpop},
-    client_auth::AuthenticatedClient,
-    client_request::ClientRequest,
-    issue::TokenResponse,
-    policy::Place,
-    token::Reason,
+    client_auth::AuthenticatedClient, client_request::ClientRequest, issue::TokenResponse,
+    policy::Place, token::Reason,
 };
-
-use hallpass_store::{Commit, Committed, Spend};
 
 use super::Endpoint;
 use crate::{Call, Failure, Provider, ports::Event, unspent::Unspent};
@@ -89,31 +83,5 @@ impl Provider {
             client: &client.client().id,
         });
         Ok(issued.response)
-    }
-
-    /// A proof that was shown with a request that came to nothing was shown all the same. Whoever did not authenticate writes
-    /// nothing: their proof ends by itself.
-    //= RFC9449#11.1 SHOULD: a proof that was used is refused when it is shown again
-    async fn spend_proof(
-        &self,
-        client: &AuthenticatedClient,
-        proved: Option<Proved>,
-        failure: &Failure,
-    ) -> Result<(), Failure> {
-        let once = proved.and_then(|proved| proved.once);
-        let (Some(once), Failure::Refused(_)) = (once, failure) else {
-            return Ok(());
-        };
-        if !client.is_confidential() {
-            return Ok(());
-        }
-        let commit = Commit {
-            spends: vec![Spend::Once(once.key)],
-            writes: Vec::new(),
-        };
-        match self.commit(commit).await? {
-            Committed::Done => Ok(()),
-            Committed::TooLate(_) => Err(dpop::Reason::Replayed.into()),
-        }
     }
 }

@@ -1,8 +1,8 @@
 //! Pushed authorization requests: RFC 9126.
 
 use hallpass_testkit::{
-    Answer, Ask, Browser, Op, fixture,
-    flow::{Request, Tokens, VERIFIER},
+    Answer, Ask, Browser, Op, Prover, Setup, fixture,
+    flow::{Request, Tokens, VERIFIER, challenge},
     wire,
 };
 use serde_json::json;
@@ -521,7 +521,7 @@ async fn nothing_of_a_pushed_request_is_in_the_clear_on_the_way() {
 #[tokio::test]
 async fn a_request_pushed_to_one_issuer_is_unknown_to_another() {
     let op = Op::start().await;
-    let other = hallpass_testkit::Setup::default()
+    let other = Setup::default()
         .beside(&op, "https://other.test", "other")
         .start()
         .await;
@@ -586,4 +586,62 @@ async fn where_pushing_is_switched_off_there_is_no_endpoint() {
         .await
         .json();
     assert_eq!(metadata.get("pushed_authorization_request_endpoint"), None);
+}
+
+// TK-46: pushed requests as token requests
+#[tokio::test]
+async fn a_proof_of_a_pushed_request_that_came_to_nothing_was_shown_all_the_same() {
+    //= test RFC9449#11.1 a proof is spent also when the pushed request that it came with is refused
+    let op = Setup::default().start().await;
+    let node = op.another_node().await;
+    let (mut here, mut there) = (op.browser(), node.browser());
+    let now = op.clock.seconds();
+    let other = challenge("of-another-key");
+    let good = Request::of("web", "openid");
+    for wrong in [
+        good.clone().with("scope", "unheard-of"),
+        good.clone().with("response_type", "nothing"),
+        good.clone().with("redirect_uri", "https://evil.test/cb"),
+        good.clone().with("dpop_jkt", &other),
+        good.clone().with("request_uri", "https://rp.test/request"),
+        good.clone().with("request", "x"),
+    ] {
+        let proof = Prover::default().post("/par", now);
+        let push = |browser: &Browser, request: &Request| {
+            let pairs: Vec<(&str, &str)> = request
+                .0
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str()))
+                .collect();
+            browser.ask_as("web", "/par", &pairs).header("DPoP", &proof)
+        };
+        let answer = here.send(push(&here, &wrong)).await;
+        assert_eq!(answer.status, 400, "{wrong:?}: {}", answer.text());
+        let other_key = wrong.0.iter().any(|(name, _)| name == "dpop_jkt");
+        assert_eq!(
+            answer.error() == "invalid_dpop_proof",
+            other_key,
+            "{wrong:?}"
+        );
+        for request in [&wrong, &good] {
+            let again = there.send(push(&there, request)).await;
+            assert_eq!(
+                (again.status, again.error().as_str()),
+                (400, "invalid_dpop_proof")
+            );
+        }
+    }
+    // Who did not authenticate uses up nothing.
+    let proof = Prover::default().post("/par", now);
+    let wrong = Ask::form("/par", &[("client_id", "web"), ("client_secret", "wrong")])
+        .header("DPoP", &proof);
+    assert_eq!(here.send(wrong).await.status, 401);
+    let pairs: Vec<(&str, &str)> = good
+        .0
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    let right = here.ask_as("web", "/par", &pairs).header("DPoP", &proof);
+    let answer = here.send(right).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
 }
