@@ -34,6 +34,6 @@ pub use form::form;
 pub use headers::{CSP_NONE, html, json, no_store, redirect, same_origin, secure};
 pub use own_page::OwnPage;
 pub use problem::{NoSuchToken, Problem, failure_page};
-pub use render::{DefaultPages, Html, RenderPages, Wanted, accept_language};
+pub use render::{DefaultPages, Html, Onward, RenderPages, Wanted, accept_language};
 pub use resource::{NoCaller, caller};
 pub use service::{Endpoints, Response, ResponseBody};

@@ -9,7 +9,7 @@ use http::{
     header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
-use crate::{RenderPages, Response, headers};
+use crate::{Onward, RenderPages, Response, headers};
 
 /// Stands with a response to whoever named a code, a token or an assertion that is none, or none any more: who tries many may
 /// be guessing.
@@ -111,7 +111,7 @@ impl Problem {
 
     /// The HTML response, from which a person may go on to `next`.
     #[must_use]
-    pub(crate) fn page_before(self, pages: &dyn RenderPages, next: Option<&str>) -> Response {
+    pub(crate) fn page_before(self, pages: &dyn RenderPages, next: Option<Onward<'_>>) -> Response {
         let Some(next) = next else {
             return self.page(pages);
         };

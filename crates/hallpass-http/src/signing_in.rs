@@ -8,7 +8,7 @@ use hallpass_core::{
 };
 use hallpass_provider::{
     Failure,
-    endpoints::{Answer, Answered, Held, LogoutAnswer, POSTED},
+    endpoints::{Answer, Answered, Back, Held, LogoutAnswer, POSTED},
     ports::Event,
 };
 use hallpass_types::{ErrorCode, Params};
@@ -16,8 +16,8 @@ use http::{HeaderValue, Method, Request, StatusCode, header::ACCEPT_LANGUAGE};
 use http_body::Body;
 
 use crate::{
-    Endpoints, Html, Problem, RenderPages, Response, Wanted, browser_of, failure_page, form,
-    headers, set_cookies,
+    Endpoints, Html, Onward, Problem, RenderPages, Response, Wanted, browser_of, failure_page,
+    form, headers, set_cookies,
 };
 
 /// A posted authorization request that is longer than this when it is sealed is not turned into a GET.
@@ -159,8 +159,7 @@ impl Endpoints {
                     Answer::Page(url) => headers::redirect(&url),
                     Answer::Error(error) => Problem::from(error.0).page(&*pages()),
                     Answer::Held(Held { refusal, back }) => {
-                        let problem = Problem::from(refusal);
-                        problem.page_before(&*pages(), back.as_deref())
+                        held_page(Problem::from(refusal), back.as_ref(), &*pages())
                     }
                 };
                 set_cookies(response.headers_mut(), &cookies, &self.cookies);
@@ -197,6 +196,25 @@ impl Endpoints {
             self.provider.emit(&Event::Internal { endpoint, error });
         }
         failure_page(failure, pages)
+    }
+}
+
+/// An error that a person reads first.
+fn held_page(problem: Problem, back: Option<&Back>, pages: &dyn RenderPages) -> Response {
+    match back {
+        Some(Back::Link(url)) => problem.page_before(pages, Some(Onward::Link(url))),
+        Some(Back::Form(response)) => {
+            let fields: Vec<(&str, &str)> = response
+                .fields()
+                .unwrap_or_default()
+                .iter()
+                .map(|(name, value)| (*name, value.as_str()))
+                .collect();
+            let action = response.redirect_uri.as_str();
+            let fields = fields.as_slice();
+            problem.page_before(pages, Some(Onward::Form { action, fields }))
+        }
+        Some(_) | None => problem.page_before(pages, None),
     }
 }
 

@@ -316,8 +316,12 @@ impl Pages {
                     .catalog(chrome.lang)
                     .map(|catalog| catalog.error(view.about.unwrap_or(view.code)))
                     .unwrap_or_default();
+                let forms = match view.next_fields {
+                    Some(_) => Forms::Client,
+                    None => Forms::Own,
+                };
                 let view = context! { title, text, ..Value::from(Serde(view)) };
-                ("error.html", view, Scripts::None, Forms::Own)
+                ("error.html", view, Scripts::None, forms)
             }
             Page::FormPost(view) => {
                 let view = context! { script => Value::from_safe_string(FORM_POST_SCRIPT.to_owned()), ..Value::from(Serde(view)) };

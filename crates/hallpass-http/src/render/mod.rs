@@ -29,6 +29,31 @@ pub fn accept_language(headers: &HeaderMap) -> Option<&str> {
     headers.get(ACCEPT_LANGUAGE)?.to_str().ok()
 }
 
+/// How a person goes on from an error page to a client.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub enum Onward<'a> {
+    /// By a link.
+    Link(&'a str),
+    /// By a form that posts these fields to `action` (OAuth 2.0 Form Post Response Mode §2).
+    Form {
+        /// The client's redirect URI.
+        action: &'a str,
+        /// Names and values.
+        fields: &'a [(&'a str, &'a str)],
+    },
+}
+
+/// What goes to the client is not printed.
+impl std::fmt::Debug for Onward<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Link(_) => "Link",
+            Self::Form { .. } => "Form",
+        })
+    }
+}
+
 /// Renders pages.
 pub trait RenderPages: Send + Sync + 'static {
     /// The same pages in the language that is wanted most; none where there is one language only.
@@ -40,10 +65,17 @@ pub trait RenderPages: Send + Sync + 'static {
     /// An error page, with `#error-code` and `#error-id`.
     fn error(&self, status: u16, code: ErrorCode, id: &str, text: &str) -> Html;
 
-    /// An error page from which the person may go on to `next`, a URL of a client that anybody could have made. Pages that do
-    /// not say its host leave the link out, as this one does.
-    fn error_before(&self, status: u16, code: ErrorCode, id: &str, text: &str, next: &str) -> Html {
-        let _: &str = next;
+    /// An error page from which the person may go on to a client that anybody could have made. Pages that do not say its host
+    /// leave that out, as this one does.
+    fn error_before(
+        &self,
+        status: u16,
+        code: ErrorCode,
+        id: &str,
+        text: &str,
+        next: Onward<'_>,
+    ) -> Html {
+        let _: Onward<'_> = next;
         self.error(status, code, id, text)
     }
 

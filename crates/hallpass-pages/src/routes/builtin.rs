@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hallpass_http::{Html, RenderPages, Wanted};
+use hallpass_http::{Html, Onward, RenderPages, Wanted};
 use hallpass_provider::{
     endpoints::{ClientView, UpstreamView},
     ports::{Interaction, Letter, Letters, MailCode, Message, PageKind},
@@ -201,11 +201,24 @@ impl RenderPages for BuiltinPages {
             id,
             detail: Some(text),
             next: None,
+            next_fields: None,
             next_host: "",
         }))
     }
 
-    fn error_before(&self, status: u16, code: ErrorCode, id: &str, text: &str, next: &str) -> Html {
+    fn error_before(
+        &self,
+        status: u16,
+        code: ErrorCode,
+        id: &str,
+        text: &str,
+        next: Onward<'_>,
+    ) -> Html {
+        let (next, fields) = match next {
+            Onward::Link(url) => (url, None),
+            Onward::Form { action, fields } => (action, Some(fields)),
+            _ => return self.error(status, code, id, text),
+        };
         self.render(Page::Error(view::Error {
             code: code.as_str(),
             about: about(status, id),
@@ -213,6 +226,7 @@ impl RenderPages for BuiltinPages {
             detail: Some(text),
             // Whatever else a client registered, a link is read as it is written.
             next: Some(next).filter(|next| next.is_ascii()),
+            next_fields: fields,
             next_host: host_of(next),
         }))
     }

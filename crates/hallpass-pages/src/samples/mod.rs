@@ -516,33 +516,40 @@ pub fn all() -> Vec<(&'static str, Page<'static>)> {
             "error",
             Page::Error(view::Error {
                 code: "invalid_redirect_uri",
-                about: None,
                 id: "01JDA3W9M4X7",
                 detail: Some("redirect_uri is not one that the client registered"),
-                next: None,
-                next_host: "",
+                ..people::ERROR
             }),
         ),
         (
             "error-bare",
             Page::Error(view::Error {
                 code: "not_found",
-                about: None,
                 id: "01JDA3W9M4X8",
-                detail: None,
-                next: None,
-                next_host: "",
+                ..people::ERROR
             }),
         ),
         (
             "error-held",
             Page::Error(view::Error {
                 code: "invalid_request",
-                about: None,
                 id: "01JDA3W9M4X9",
                 detail: Some("the scope is empty"),
                 next: Some("https://print.example.net/callback?error=invalid_request"),
                 next_host: "print.example.net",
+                ..people::ERROR
+            }),
+        ),
+        (
+            "error-held-form",
+            Page::Error(view::Error {
+                code: "invalid_scope",
+                id: "01JDA3W9M4XA",
+                detail: Some("the scope is not one that the client may ask for"),
+                next: Some("https://print.example.net/callback"),
+                next_fields: Some(&[("error", "invalid_scope"), ("state", "sample")]),
+                next_host: "print.example.net",
+                ..people::ERROR
             }),
         ),
         (

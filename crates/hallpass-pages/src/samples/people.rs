@@ -50,6 +50,16 @@ pub(super) const REFUSED: &[RefusedRow<'static>] = &[
     },
 ];
 
+pub(super) const ERROR: view::Error<'static> = view::Error {
+    code: "",
+    about: None,
+    id: "",
+    detail: None,
+    next: None,
+    next_fields: None,
+    next_host: "",
+};
+
 const ALLOWED: &[Scope<'static>] = &[
     scope("openid"),
     scope("profile"),

@@ -177,6 +177,7 @@ fn an_error_page_carries_code_and_id() {
             id,
             detail: None,
             next: None,
+            next_fields: None,
             next_host: "",
         });
         Pages::new().unwrap().render(page, &chrome("op")).body
@@ -192,4 +193,38 @@ fn an_error_page_carries_code_and_id() {
         "{body}"
     );
     assert!(error("something_new", "1").contains("That did not work"));
+}
+
+#[test]
+fn an_answer_that_is_held_goes_on_by_a_button_of_its_own() {
+    one_page("error_form", |Html { body, csp }| {
+        assert!(tag_with_id(body, "form", "go-back").contains("method=\"post\""));
+        tag_with_id(body, "button", "back");
+        assert!(!body.contains("<script"), "{body}");
+        assert!(
+            !csp.contains("script-src") && !csp.contains("form-action"),
+            "{csp}"
+        );
+    });
+    one_page("error", |Html { body, csp }| {
+        tag_with_id(body, "a", "back");
+        assert!(
+            !body.contains("go-back") && csp.contains("form-action 'self'"),
+            "{csp}"
+        );
+    });
+}
+
+#[test]
+fn whoever_may_not_ask_is_listed_with_a_way_to_let_them_again() {
+    one_page("approvals", |Html { body, .. }| {
+        for number in ["1", "2"] {
+            let form = tag_with_id(body, "form", &format!("refused-{number}"));
+            assert!(form.contains("method=\"post\""));
+            tag_with_id(body, "button", &format!("admit-{number}"));
+        }
+        for decision in ["deny_day", "deny_always"] {
+            assert!(body.contains(&format!("value=\"{decision}\"")), "{body}");
+        }
+    });
 }

@@ -9,8 +9,8 @@ use crate::{
     view::{
         Account, Approval, Approvals, Client, ConfirmLogout, Consent, Demo, Detail, DetailRow,
         Device, DeviceDone, DeviceError, Error, FormPost, Home, Identity, Link, Linked,
-        Organization, Resource, Scope, SelectAccount, SelectOrganization, SignIn, SignInError,
-        SignedOut, Upstream,
+        Organization, RefusedRow, Resource, Scope, SelectAccount, SelectOrganization, SignIn,
+        SignInError, SignedOut, Upstream,
     },
 };
 
@@ -126,6 +126,11 @@ fn each_page_in(lang: Lang, text: &str, check: impl Fn(&str, Html)) {
         sign_in_again: false,
         left: 60,
     }];
+    let refused = [Some(text), None].map(|until| RefusedRow {
+        id: text,
+        client: client(text),
+        until,
+    });
     let consent = Consent {
         action: text,
         hidden: &hidden,
@@ -275,6 +280,19 @@ fn each_page_in(lang: Lang, text: &str, check: impl Fn(&str, Html)) {
                 id: text,
                 detail: Some(text),
                 next: Some("https://rp.example/cb?error=invalid_scope&state=a%20b"),
+                next_fields: None,
+                next_host: text,
+            }),
+        ),
+        (
+            "error_form",
+            Page::Error(Error {
+                code: text,
+                about: None,
+                id: text,
+                detail: Some(text),
+                next: Some(text),
+                next_fields: Some(&hidden),
                 next_host: text,
             }),
         ),
@@ -309,6 +327,9 @@ fn each_page_in(lang: Lang, text: &str, check: impl Fn(&str, Html)) {
             Page::Approvals(Approvals {
                 account: text,
                 requests: &approvals,
+                lift: text,
+                form: text,
+                refused: &refused,
             }),
         ),
         (

@@ -438,6 +438,8 @@ pub struct Error<'a> {
     pub detail: Option<&'a str>,
     /// Where a link leads: an answer for the client, at a redirect URI that it registered.
     pub next: Option<&'a str>,
+    /// What is posted there, where the answer does not travel by a link.
+    pub next_fields: Option<Hidden<'a>>,
     /// Whose it is.
     #[serde(serialize_with = "text::host")]
     pub next_host: &'a str,

@@ -5,7 +5,7 @@ use hallpass_core::{
     client::{Client, Signed},
 };
 
-use super::authorize::{Answer, Answered, Held, PageError};
+use super::authorize::{Answer, Answered, Back, Held, PageError};
 use crate::{Failure, Provider, Refusal, browser::SetCookies, ports::Event};
 
 impl Provider {
@@ -37,9 +37,15 @@ impl Provider {
             answered.answer = Answer::Held(Held {
                 refusal: redirect.reason().into(),
                 back: match response.carried(&self.inner.policy) {
-                    Some(Ready::Redirect(url)) => Some(url),
+                    Some(Ready::Redirect(url)) => Some(Back::Link(url)),
                     Some(_) => None,
-                    None => response.location(),
+                    None => match response.location() {
+                        Some(url) => Some(Back::Link(url)),
+                        None => response
+                            .fields()
+                            .is_some()
+                            .then(|| Back::Form(response.clone())),
+                    },
                 },
             });
         }

@@ -49,8 +49,18 @@ pub struct PageError(pub Refusal);
 pub struct Held {
     /// What is shown.
     pub refusal: Refusal,
-    /// The answer to the client as a URL, where it can travel as one.
-    pub back: Option<String>,
+    /// The answer to the client, where a person can send it.
+    pub back: Option<Back>,
+}
+
+/// An answer to a client that a person sends on.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Back {
+    /// By following this link.
+    Link(String),
+    /// By posting its [fields](AuthorizationResponse::fields) to the redirect URI.
+    Form(Box<AuthorizationResponse>),
 }
 
 /// An answer and the cookies that go with it.

@@ -53,7 +53,7 @@ pub use approvals::{Approval, Approvals};
 pub use asked::{ResourceView, ScopeView};
 pub use authenticate::Endpoint;
 pub(crate) use authenticate::Urls;
-pub use authorize::{Answer, Answered, Held, PageError};
+pub use authorize::{Answer, Answered, Back, Held, PageError};
 pub(crate) use authorize::{Person, SignedIn};
 pub use backchannel_answer::{BackchannelAnswer, BackchannelOutcome};
 pub use credentials::{Removed, TotpOffer};

@@ -2,7 +2,7 @@
 
 use hallpass_core::policy::Policy;
 use hallpass_testkit::{
-    Answer, Ask, Browser, Op, Request,
+    Answer, Ask, Browser, Op, Request, fixture,
     flow::{VERIFIER, challenge},
     html, wire,
 };
@@ -186,21 +186,72 @@ async fn an_error_goes_straight_to_a_client_that_somebody_vouched_for() {
     all_go_back(&mut op.browser(), &id).await;
 }
 
+/// What a signed answer says.
+fn claims_of(op: &Op, jwt: &str) -> serde_json::Value {
+    let jws = hallpass_jose::UnverifiedJws::parse(jwt).unwrap();
+    let (algorithm, keys) = (jws.algorithm(), op.provider.signing_keys());
+    let verified = jws.verify(&[algorithm], keys.public()).expect("it is ours");
+    serde_json::Value::Object(verified.claims().unwrap().into_map())
+}
+
 // AZ-17
 #[tokio::test]
-async fn an_answer_that_cannot_be_a_link_is_not_one() {
-    let op = open(|_| ()).await;
+async fn an_answer_that_cannot_be_a_link_is_a_form_that_the_person_sends() {
+    let op = open(|policy| policy.jarm = true).await;
     let id = registered(&op, None).await;
-    let request = request(&id)
-        .with("response_mode", "form_post")
-        .with("scope", "unheard-of");
-    let answer = op.browser().send(request.get()).await;
-    let page = answer.text();
-    assert_eq!(answer.status, 400, "{page}");
-    assert!(
-        !page.contains("id=\"back\"") && !page.contains("new.test"),
-        "{page}"
-    );
+    for mode in ["form_post", "form_post.jwt"] {
+        let request = request(&id)
+            .with("response_mode", mode)
+            .with("scope", "unheard-of");
+        let mut signed_in = op.browser();
+        signed_in.sign_in("alice").await;
+        for mut browser in [op.browser(), signed_in] {
+            let answer = browser.send(request.get()).await;
+            let page = answer.text();
+            assert_eq!(
+                (answer.status, answer.media()),
+                (400, "text/html"),
+                "{page}"
+            );
+            assert_eq!(answer.header("location"), None);
+            // It goes nowhere by itself.
+            assert!(
+                !page.contains("<script") && !page.contains("http-equiv"),
+                "{page}"
+            );
+            let policy = answer.header("content-security-policy").unwrap();
+            assert!(!policy.contains("script-src"), "{policy}");
+            let form = html::form(&page, "go-back");
+            assert_eq!(form.action, CB);
+            let sent = |name: &str| {
+                let mut all = form.fields.iter().filter(|(field, _)| field == name);
+                (all.next().map(|(_, value)| value.clone()), all.count())
+            };
+            if mode == "form_post" {
+                assert_eq!(sent("error"), (Some("invalid_scope".to_owned()), 0));
+                assert_eq!(sent("state"), (Some("the-state".to_owned()), 0));
+                assert_eq!(sent("iss"), (Some(fixture::ISSUER.to_owned()), 0));
+            } else {
+                let (jwt, more) = sent("response");
+                let claims = claims_of(&op, &jwt.unwrap());
+                assert_eq!(claims["aud"], *id);
+                assert_eq!(claims["error"], "invalid_scope");
+                assert_eq!((&claims["state"], more), (&json!("the-state"), 0));
+            }
+            let (_, shown) = page.split_once("<span>Return to ").unwrap();
+            let (shown, _) = shown.split_once("</button>").unwrap();
+            assert!(shown.contains("new.test"), "whose it is: {shown}");
+        }
+        // After the person said no it goes by itself, as ever.
+        let mut browser = op.browser();
+        browser.sign_in("alice").await;
+        let good = crate::strangers::request(&id).with("response_mode", mode);
+        let page = browser.send(good.get()).await;
+        let page = browser.follow(&page).await.text();
+        let answer = browser.press(&page, "consent", "deny", &[]).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(html::form(&answer.text(), "form-post").action, CB);
+    }
 }
 
 // AZ-17
