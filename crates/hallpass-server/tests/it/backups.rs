@@ -170,6 +170,83 @@ fn what_was_revoked_after_the_backup_stays_dead_when_it_is_restored_with_after()
     }
 }
 
+/// What the database says of a person.
+async fn person(folder: &Folder, name: &str) -> hallpass_store::UserRecord {
+    let path = folder.0.join("hallpass-data/hallpass.sqlite");
+    let store = SqliteStore::open(path, hallpass_store_sqlite::Options::default()).unwrap();
+    let found = hallpass_store::Store::user_by_name(&store, IssuerId(1), name).await;
+    found.unwrap().unwrap()
+}
+
+// F14, I3: what was taken from somebody after the backup
+#[tokio::test]
+async fn whoever_lost_something_after_the_backup_does_not_get_it_back() {
+    let folder = Folder::new();
+    let leaked = posting_client(&folder);
+    for name in ["ada", "bob", "dora"] {
+        let made = folder.run_with(&["user", "create", name], "correct horse zq\n");
+        assert!(made.status.success(), "{}", stderr(&made));
+    }
+    for arguments in [
+        &["operator", "set", "name:bob"][..],
+        &["operator", "set", "name:dora"],
+        &["backup", "old"],
+        &["user", "disable", "ada"],
+        &["client", "delete", "worker"],
+        &["key", "rotate", "--now"],
+    ] {
+        let output = folder.run(arguments);
+        assert!(output.status.success(), "{arguments:?} {}", stderr(&output));
+    }
+    let operators = folder.json(&["operator", "list", "--json"]);
+    let mut all = operators.as_array().unwrap().iter();
+    let dora = all.find(|one| one["name"] == "dora").unwrap()["id"].as_str();
+    let removed = folder.run(&["operator", "remove", dora.unwrap()]);
+    assert!(removed.status.success(), "{}", stderr(&removed));
+    let operators = folder.json(&["operator", "list", "--json"]);
+    let changed = folder.run_with(&["user", "set-password", "bob"], "another horse zq\n");
+    assert!(changed.status.success(), "{}", stderr(&changed));
+    let client = posting_client(&folder);
+    let password = person(&folder, "bob").await.password;
+    let keys = folder.json(&["key", "list", "--json"]);
+    let restored = folder.json(&["restore", "old", "--after", "--json"]);
+    assert_eq!(restored["unknown"], serde_json::json!([]), "{restored}");
+    assert_eq!(restored["carried"]["accounts"], 2, "{restored}");
+    assert!(person(&folder, "ada").await.disabled);
+    let (bob, dora) = (person(&folder, "bob").await, person(&folder, "dora").await);
+    assert!(bob.password == password && !bob.disabled && !dora.disabled);
+    assert_eq!(folder.json(&["operator", "list", "--json"]), operators);
+    assert_eq!(folder.json(&["key", "list", "--json"]), keys);
+    let server = Serving::start(&folder, &[]);
+    post_token(&server, &client);
+    let head = "content-type: application/x-www-form-urlencoded\r\n";
+    let (id, secret) = &leaked;
+    let body = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
+    assert_eq!(server.post("/token", head, &body).status, 401);
+    drop(server.stop());
+
+    // On a new machine nobody knows, and that is told.
+    let elsewhere = Folder::new();
+    let data = elsewhere.0.join("hallpass-data");
+    elsewhere.run(&["user", "list"]);
+    std::fs::remove_file(data.join("hallpass.sqlite")).unwrap();
+    std::fs::copy(
+        folder.0.join("hallpass-data/master.key"),
+        data.join("master.key"),
+    )
+    .unwrap();
+    let old = folder.0.join("old");
+    let arguments = ["restore", old.to_str().unwrap(), "--after"];
+    let output = elsewhere.run(&arguments);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        said.contains("WARNING") && said.contains("disabled"),
+        "{said}"
+    );
+    assert!(!person(&elsewhere, "ada").await.disabled);
+}
+
 #[test]
 fn a_backup_that_is_damaged_or_under_another_master_key_changes_nothing() {
     let folder = Folder::new();

@@ -1,5 +1,7 @@
 //! `hallpass restore` and `hallpass invalidate`
 
+mod since;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,6 +14,7 @@ use hallpass_store_sqlite::{Options, SqliteStore};
 use hallpass_types::{IssuerId, Timestamp};
 use serde_json::json;
 
+use self::since::{Before, Carried, Known};
 use super::backup::{put_in_place, with_suffix};
 use super::only_sqlite;
 use crate::cli::{self, Moment};
@@ -50,9 +53,11 @@ pub(super) fn restore(
         drop(fs::remove_file(with_suffix(&new, suffix)));
     }
     copy_private(file, &new)?;
-    let prepared = prepare(&new, &ground.master_key(), after, now);
-    let ended = match prepared {
-        Ok(ended) => ended,
+    let before = Replaced::open(&database);
+    let prepared = prepare(&new, &ground.master_key(), (after, &before), now);
+    drop(before);
+    let (ended, since) = match prepared {
+        Ok(prepared) => prepared,
         Err(failure) => {
             for suffix in ["", "-wal", "-shm"] {
                 drop(fs::remove_file(with_suffix(&new, suffix)));
@@ -68,7 +73,7 @@ pub(super) fn restore(
         text.push_str(&format!("; what was there before is {kept}"));
     }
     match ended.records {
-        Some(records) => text.push_str(&format!(".\n{}", told(records))),
+        Some(records) => text.push_str(&format!(".\n{}{}", told(records), since.told())),
         None => text.push_str(
             ".\nWARNING: what was used, revoked or ended since the backup was made works again. Unless the backup is of \
              this very moment, run: hallpass invalidate",
@@ -80,17 +85,22 @@ pub(super) fn restore(
             "restored": file,
             "kept": kept,
             "ended": ended.records,
+            "carried": since.carried,
+            "unknown": since.unknown,
             "unreadable": ended.unreadable,
         }),
         text,
     )
 }
 
+/// Behind the name of a database that a backup has taken the place of, before the moment.
+const BEFORE: &str = ".before-restore-";
+
 /// A name for what was there before.
 fn free_name(database: &Path, now: Timestamp) -> PathBuf {
     let mut at = now;
     loop {
-        let name = with_suffix(database, &format!(".before-restore-{}", at.0));
+        let name = with_suffix(database, &format!("{BEFORE}{}", at.0));
         if !name.exists() {
             return name;
         }
@@ -109,25 +119,153 @@ fn checked(after: Moment, now: Timestamp) -> Result<Timestamp, Failure> {
     Ok(at)
 }
 
-/// Brings the copy to this version, looks whether the master key opens it, and ends what was handed out, where it was asked
-/// for. Nothing of it is left in a log afterwards.
+/// The database whose place a backup takes, or why it tells nothing.
+struct Replaced {
+    store: Result<SqliteStore, String>,
+    /// Whether a backup has been put in place before.
+    restored: bool,
+}
+
+impl Replaced {
+    fn open(database: &Path) -> Self {
+        Self {
+            store: Self::sound(database),
+            restored: was_restored(database),
+        }
+    }
+
+    /// It is only read. One that is damaged may lack anything.
+    fn sound(database: &Path) -> Result<SqliteStore, String> {
+        if !database.exists() {
+            return Err("there was none".to_owned());
+        }
+        let found = SqliteStore::inspect(database).map_err(|error| error.to_string())?;
+        if !found.problems.is_empty() {
+            return Err("it is damaged".to_owned());
+        }
+        let options = Options {
+            migrate: false,
+            ..Options::default()
+        };
+        SqliteStore::open(database, options).map_err(|error| error.to_string())
+    }
+}
+
+/// Whether there is a database that an earlier backup has taken the place of.
+fn was_restored(database: &Path) -> bool {
+    let aside = with_suffix(database, BEFORE);
+    let (Some(folder), Some(name)) = (aside.parent(), aside.file_name()) else {
+        return true;
+    };
+    let Ok(entries) = fs::read_dir(folder) else {
+        return true;
+    };
+    let name = name.as_encoded_bytes();
+    entries
+        .flatten()
+        .any(|entry| entry.file_name().as_encoded_bytes().starts_with(name))
+}
+
+/// What ended since the backup was made.
+#[derive(Debug, Default)]
+struct Since {
+    carried: Carried,
+    /// Why the database before does not tell all of it.
+    unknown: Vec<String>,
+}
+
+impl Since {
+    /// Carries over what the database before knows. What nobody can say anything about is over, or told.
+    async fn carry(
+        store: &dyn Store,
+        before: &Replaced,
+        (master, now): (&MasterKey, Timestamp),
+    ) -> Result<Self, StoreError> {
+        let mut since = Self::default();
+        let last = match &before.store {
+            Ok(last) => last,
+            Err(why) => {
+                since.unknown.push(why.clone());
+                for issuer in roots::known(store).await? {
+                    since::without_recovery_codes(store, issuer, &mut since.carried).await?;
+                }
+                return Ok(since);
+            }
+        };
+        let before = Before {
+            store: last,
+            restored: before.restored,
+        };
+        let mut known = Vec::new();
+        for issuer in roots::known(store).await? {
+            let with = (master, now);
+            let carried = since::carry(&before, store, issuer, with, &mut since.carried).await;
+            known.push((issuer, carried));
+        }
+        let same = known
+            .iter()
+            .any(|(_, carried)| matches!(carried, Ok(Known::Same)));
+        for (issuer, carried) in known {
+            let why = match carried {
+                Ok(Known::Same) => continue,
+                // Deleted since, where others are the same; it is disabled below.
+                Ok(Known::Gone) if same => continue,
+                Ok(Known::Gone) => format!("it has no issuer {}", issuer.0),
+                Ok(Known::Other) => format!("its issuer {} is another one", issuer.0),
+                Err(error) => format!("issuer {}: {error}", issuer.0),
+            };
+            since.unknown.push(why);
+            since::without_recovery_codes(store, issuer, &mut since.carried).await?;
+        }
+        if same {
+            since::issuers(&before, store, now, &mut since.carried).await?;
+        }
+        Ok(since)
+    }
+
+    fn told(&self) -> String {
+        let mut text = format!(". {}", self.carried.told());
+        if !self.unknown.is_empty() {
+            text.push_str(&format!(
+                ".\nWARNING: the database before does not tell all that ended since the backup ({}). Recovery codes of {} \
+                 people are over. Look again at accounts that were disabled or deleted, passwords and secrets that were replaced, \
+                 and consents that were taken back",
+                self.unknown.join("; "),
+                self.carried.recovery_codes()
+            ));
+        }
+        text
+    }
+}
+
+/// Brings the copy to this version, looks whether the master key opens it, and ends what was handed out and what has ended
+/// since, where it was asked for. Nothing of it is left in a log afterwards.
 fn prepare(
     new: &Path,
     master: &MasterKey,
-    after: Option<Timestamp>,
+    (after, before): (Option<Timestamp>, &Replaced),
     now: Timestamp,
-) -> Result<Ended, Failure> {
+) -> Result<(Ended, Since), Failure> {
     let opened = SqliteStore::open(new, Options::default());
     let store = opened.map_err(|error| Failure::doing("the backup cannot be opened", &error))?;
     let store: Arc<dyn Store> = Arc::new(store);
     let ended = block_on(async {
         let unreadable = opens(&*store, master, now).await?;
         match after {
-            None => Ok(Ended {
-                records: None,
-                unreadable,
-            }),
-            Some(after) => end_all(&*store, master, after, now).await,
+            None => {
+                let records = None;
+                let ended = Ended {
+                    records,
+                    unreadable,
+                };
+                Ok::<_, Failure>((ended, Since::default()))
+            }
+            Some(after) => {
+                let since = Since::carry(&*store, before, (master, now)).await;
+                let since = since.map_err(of_store)?;
+                let ended = end_all(&*store, master, after, now).await?;
+                Ok((ended, since))
+            }
         }
     })??;
     drop(store);
@@ -157,7 +295,7 @@ pub(super) fn invalidate(
     let records = ended.records.unwrap_or_default();
     output.say(
         &json!({ "ended": records, "unreadable": ended.unreadable }),
-        told(records),
+        format!("{}. {AS_IN_THE_DATABASE}", told(records)),
     )?;
     match &*passed_over(&ended.unreadable) {
         "" => Ok(()),
@@ -245,10 +383,12 @@ fn of_store(error: StoreError) -> Failure {
 fn told(records: u64) -> String {
     format!(
         "Everything that was handed out is over: codes, tokens, sessions, what waited for an answer ({records} records). \
-         People sign in again. Accounts, clients, consents and keys are as they are in the database: what was changed in \
-         them since the backup is lost, such as passwords, disabled accounts and revoked consents"
+         People sign in again"
     )
 }
+
+const AS_IN_THE_DATABASE: &str = "Accounts, clients, consents and keys are as they are in the database: where that is from a backup, what was \
+     changed in them since is lost, such as passwords, used recovery codes, disabled accounts and revoked consents";
 
 /// Says which issuers were passed over.
 pub(super) fn passed_over(unreadable: &[String]) -> String {
