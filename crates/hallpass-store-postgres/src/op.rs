@@ -66,11 +66,14 @@ impl Rows {
             let mut writes = commit.writes.iter();
             writes.any(|write| matches!(write, Write::EndSession(ended) if ended == key))
         };
-        let spends = commit.spends.into_iter().map(|s| match s {
-            Spend::Session(key) if ends(&key) => {
-                Ok(vec![Step::Row(Place::from(key).op(Kind::SessionGoes, []))])
+        let spends = commit.spends.into_iter().map(|s| {
+            if let Spend::Session(key) = s
+                && ends(&key)
+            {
+                let row = Place::from(key).op(Kind::SessionGoes, []);
+                return Ok(vec![Step::Row(row)]);
             }
-            other => spend(issuer, other),
+            spend(issuer, s)
         });
         let spends = spends.collect::<Result<_, _>>()?;
         let mut writes = Vec::with_capacity(commit.writes.len());
