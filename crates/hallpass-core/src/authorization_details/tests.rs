@@ -167,10 +167,17 @@ fn a_token_has_no_more_than_what_was_granted_and_is_still_permitted() {
         []
     );
     let more = one(json!({"type": "payment", "amount": {"value": 2}}));
-    for asked in [vec![more.clone()], vec![all, more]] {
+    // AZ-28: one that was granted once is not taken twice.
+    let twice = vec![all.clone(), all.clone()];
+    for asked in [vec![more.clone()], vec![all, more], twice.clone()] {
         assert_eq!(
             narrowed(&granted, Some(&asked), around, &[]),
             Err(NotGranted)
         );
     }
+    assert_eq!(
+        narrowed(&twice, Some(&twice), around, &[]).unwrap(),
+        twice,
+        "two were granted"
+    );
 }

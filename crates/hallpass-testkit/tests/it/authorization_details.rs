@@ -395,6 +395,8 @@ async fn a_token_request_narrows_and_never_widens() {
     for wrong in [
         json!([payment("3.00")]),
         json!([payment("1.00"), payment("3.00")]),
+        // AZ-28: one payment that was allowed is not two.
+        json!([payment("1.00"), payment("1.00")]),
     ] {
         let answer = redeem(
             &mut browser,
