@@ -93,6 +93,16 @@ pub(super) fn parse(list: Vec<Raw>, policy: &Policy, check: &mut Checker<'_>) ->
             let message = format!("is shorter than {SHORTEST_SECRET} characters");
             check.problem(&setting, message);
         }
+        // Who presents another one is refused before it is compared.
+        if client_secret.as_ref().is_some_and(|secret| {
+            let secret = secret.expose();
+            secret.len() > LONGEST_SECRET || !secret.bytes().all(|b| matches!(b, 0x20..=0x7E))
+        }) {
+            let message = format!(
+                "may hold at most {LONGEST_SECRET} letters, digits, signs and spaces of ASCII"
+            );
+            check.problem(&setting, message);
+        }
         let metadata = check_metadata(&prefix, &metadata, policy, check);
         let client = Client {
             client_id,
@@ -183,3 +193,4 @@ fn check_as_a_whole(prefix: &str, client: &Client, policy: &Policy, check: &mut 
 }
 
 const SHORTEST_SECRET: usize = 16;
+const LONGEST_SECRET: usize = 1024;

@@ -243,6 +243,8 @@ fn a_bad_setting_is_refused_with_its_line_and_name() {
         ("[[clients]]\ngrant_types = ['client_credentials']\nclient_secret = '0123456789abcdef'\nclient_id = \"a\"\n[[clients]]\ngrant_types = ['client_credentials']\nclient_secret = '0123456789abcdef'\nclient_id = \"a\"", "hallpass.toml:8: clients[1].client_id: there are two clients with the id \"a\""),
         ("[[clients]]\ngrant_types = ['client_credentials']\nclient_id = \"a\"\nclient_secret = \"\"", "hallpass.toml:4: clients[0].client_secret: is empty"),
         ("[[clients]]\ngrant_types = ['client_credentials']\nclient_id = \"a\"\nclient_secret = \"0123456789abcde\"", "hallpass.toml:4: clients[0].client_secret: is shorter than 16"),
+        ("[[clients]]\ngrant_types = ['client_credentials']\nclient_id = \"a\"\nclient_secret = \"0123456789abcdefé\"", "hallpass.toml:4: clients[0].client_secret: may hold at most 1024"),
+        ("[[clients]]\ngrant_types = ['client_credentials']\nclient_id = \"a\"\nclient_secret = \"0123456789\\tabcdef\"", "hallpass.toml:4: clients[0].client_secret: may hold at most 1024"),
         ("[[users]]\nusername = \"a\"\npassword = \"12345678\"\nclaims.when = 1979-05-27", "hallpass.toml:4: users[0].claims.when: holds a date"),
         ("[[users]]\nusername = \"a\"", "hallpass.toml:1: users[0].password: is missing"),
         ("[[users]]\nusername = \"a\"\npassword = \"1234567\"", "hallpass.toml:3: users[0].password: is shorter than passwords.min_length"),
