@@ -325,8 +325,9 @@ impl Recipe {
     }
 
     fn patience(&self) -> Duration {
+        // Others may keep the machine busy while it starts; that costs time, and no figure.
         if self.under.is_empty() && self.target != Target::Keycloak {
-            START_LIMIT
+            START_LIMIT.saturating_mul(6)
         } else {
             START_LIMIT.saturating_mul(45)
         }

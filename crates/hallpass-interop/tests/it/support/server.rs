@@ -84,6 +84,16 @@ impl Server {
 
     /// A server with a folder of its own that holds these files, `hallpass.toml` among them.
     pub(crate) fn start_from(name: &str, files: &[(&str, &str)]) -> Self {
+        Self::start_from_at(name, files, Ports::free(), &[])
+    }
+
+    /// The same with further settings, on ports that were chosen before.
+    pub(crate) fn start_from_at(
+        name: &str,
+        files: &[(&str, &str)],
+        ports: Ports,
+        settings: &[(&str, &str)],
+    ) -> Self {
         use std::os::unix::fs::OpenOptionsExt as _;
 
         let folder = Folder::new(name);
@@ -93,7 +103,7 @@ impl Server {
             let mut file = options.open(folder.path().join(file)).unwrap();
             file.write_all(content.as_bytes()).unwrap();
         }
-        let mut server = Self::start_configured(folder.path(), Ports::free(), &[]);
+        let mut server = Self::start_configured(folder.path(), ports, settings);
         server.folder = Some(folder);
         server
     }
