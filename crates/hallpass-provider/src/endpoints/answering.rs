@@ -5,8 +5,27 @@ use hallpass_core::{
     client::{Client, Signed},
 };
 
-use super::authorize::{Answer, Answered, Back, Held, PageError};
+use super::authorize::{Answer, Answered, PageError};
 use crate::{Failure, Provider, Refusal, browser::SetCookies, ports::Event};
+
+/// An error that a person sees before the client does.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// What is shown.
+    pub refusal: Refusal,
+    /// The answer to the client, where a person can send it.
+    pub back: Option<Back>,
+}
+
+/// An answer to a client that a person sends on.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Back {
+    /// By following this link.
+    Link(String),
+    /// By posting its [fields](AuthorizationResponse::fields) to the redirect URI.
+    Form(Box<AuthorizationResponse>),
+}
 
 impl Provider {
     pub(crate) fn page_error(&self, refusal: Refusal) -> Answered {

@@ -19,7 +19,7 @@ use hallpass_jose::{Claims, HmacKey, UnverifiedJws};
 use hallpass_store::{Commit, Committed, Spend, StoreError, Write};
 use hallpass_types::{Bucket, ClientId, Code, Key, Once, Opaque, Params, Session, Timestamp};
 
-use super::{Proved, par::spend_of, resolve::Unresolved};
+use super::{Proved, answering::Held, par::spend_of, resolve::Unresolved};
 use crate::{
     Failure, Provider, Refusal,
     browser::{Browser, Pending, PendingDevice, SetCookies, binding_digest, is_binding},
@@ -43,25 +43,6 @@ pub enum Answer {
 /// An error that is shown to the person.
 #[derive(Clone, Copy, Debug)]
 pub struct PageError(pub Refusal);
-
-/// An error that a person sees before the client does.
-#[derive(Clone, Debug)]
-pub struct Held {
-    /// What is shown.
-    pub refusal: Refusal,
-    /// The answer to the client, where a person can send it.
-    pub back: Option<Back>,
-}
-
-/// An answer to a client that a person sends on.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Back {
-    /// By following this link.
-    Link(String),
-    /// By posting its [fields](AuthorizationResponse::fields) to the redirect URI.
-    Form(Box<AuthorizationResponse>),
-}
 
 /// An answer and the cookies that go with it.
 #[derive(Debug)]
