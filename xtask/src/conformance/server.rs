@@ -43,6 +43,7 @@ pub(crate) fn words(suite: &str) -> Result<Words> {
         "secret_two",
         "secret_post",
         "secret_resource",
+        "registration_token",
     ] {
         words.set(name, random()?);
     }
