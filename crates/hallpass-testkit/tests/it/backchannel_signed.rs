@@ -203,6 +203,18 @@ async fn clients_register_for_it_completely_or_not_at_all() {
             "in the clear",
         ),
         (
+            json!({"backchannel_client_notification_endpoint": "http://127.0.0.1/notify"}),
+            "in the clear, though on this machine",
+        ),
+        (
+            json!({"backchannel_client_notification_endpoint": "http://localhost/notify"}),
+            "in the clear, though on this machine",
+        ),
+        (
+            json!({"backchannel_client_notification_endpoint": "http://[::1]/notify"}),
+            "in the clear, though on this machine",
+        ),
+        (
             json!({"token_endpoint_auth_method": "none"}),
             "a public client",
         ),

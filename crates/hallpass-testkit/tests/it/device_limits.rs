@@ -247,3 +247,55 @@ async fn a_person_who_ends_everything_meanwhile_has_no_device_connected() {
         );
     }
 }
+
+// DV-10, TK-21: guesses lock whoever guesses, and end nothing that the person allowed
+#[tokio::test]
+async fn who_guesses_a_password_connects_no_device_and_takes_none_away() {
+    let op = start().await;
+    let device = begin(&op, "openid offline_access").await;
+    let mut alice = op.browser();
+    alice.sign_in("alice").await;
+    super::device::allow(&mut alice, &device.user_code).await;
+    let theirs = begin(&op, "openid").await;
+    let mut stranger = op.browser();
+    let answer = stranger.send(entry(&theirs.user_code)).await;
+    let page = stranger.follow(&answer).await.text();
+    let mut statuses = Vec::new();
+    for number in 0..12 {
+        let guess = format!("wrong password {number}");
+        let typed = [("username", "alice"), ("password", &*guess)];
+        let answer = stranger.press(&page, "login", "sign-in", &typed).await;
+        statuses.push(answer.status);
+    }
+    assert!(statuses.ends_with(&[429, 429]), "{statuses:?}");
+    // The account is locked for them: nothing is looked at, not even what is right.
+    let right = [
+        ("username", "alice"),
+        ("password", fixture::password("alice")),
+    ];
+    let answer = stranger.press(&page, "login", "sign-in", &right).await;
+    assert_eq!(answer.status, 429);
+    let answer = op.browser().send(poll_of("tv", &theirs.code)).await;
+    assert_eq!(answer.error(), "authorization_pending");
+    // What she allowed before, proved by her own sign-in, is not the strangers' to end.
+    let answer = op.browser().send(poll_of("tv", &device.code)).await;
+    let tokens = hallpass_testkit::Tokens::of(&answer);
+    let pairs = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", tokens.refresh()),
+        ("client_id", "tv"),
+    ];
+    let answer = op.browser().send(Ask::form("/token", &pairs)).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    // An operator's lock ends it at once.
+    let issuer = op.provider.issuer_id();
+    let off = op.accounts.set_disabled(issuer, op.subject("alice"), true);
+    off.await.unwrap();
+    let again = hallpass_testkit::Tokens::of(&answer);
+    let pairs = [pairs[0], ("refresh_token", again.refresh()), pairs[2]];
+    let answer = op.browser().send(Ask::form("/token", &pairs)).await;
+    assert_eq!(
+        (answer.status, answer.error().as_str()),
+        (400, "invalid_grant")
+    );
+}

@@ -8,14 +8,16 @@ use std::{
     time::{Duration, Instant},
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hallpass_accounts::{
     BuiltinAccounts, NewUser, Surroundings,
     hash::{Cost, HashPool, Options},
     throttle::Limits,
 };
-use hallpass_core::{client_request::ClientRequest, sign_in::Method};
+use hallpass_core::{client_request::ClientRequest, introspect::INACTIVE, sign_in::Method};
 use hallpass_provider::{
-    endpoints::CodeRefused,
+    Failure,
+    endpoints::{CodeRefused, Introspection},
     ports::{Entropy as _, PasswordSignIn as _, SignInAttempt, SignInOutcome},
 };
 use hallpass_testkit::{Ask, Op, Setup, fixture, html, ports::SeededEntropy};
@@ -286,10 +288,18 @@ async fn a_sign_in_takes_as_long_whatever_made_the_hash() {
         let user = accounts.import(op.provider.issuer_id(), new, hash, false);
         user.await.unwrap();
     }
-    // Without the wait they are told apart, so that this would be seen.
-    let bare = refusals(&op, &accounts, 12).await;
-    assert!(bare[3].abs_diff(bare[2]) > bare[2] / 2, "{bare:?}");
-    assert!(bare[6].abs_diff(bare[2]) > bare[2] / 4, "{bare:?}");
+    // Without the wait they are told apart, so that this would be seen; on a very busy machine not always at once.
+    let mut bare = Vec::new();
+    let told_apart = |bare: &[Duration; 7]| {
+        bare[3].abs_diff(bare[2]) > bare[2] / 2 && bare[6].abs_diff(bare[2]) > bare[2] / 4
+    };
+    for _ in 0..5 {
+        bare.push(refusals(&op, &accounts, 12).await);
+        if bare.last().is_some_and(told_apart) {
+            break;
+        }
+    }
+    assert!(bare.last().is_some_and(told_apart), "{bare:?}");
     let wait = Duration::from_millis(120);
     let accounts = accounts.with_refusal(wait);
     let classes = ["known", "again", "unknown", "bcrypt", "pbkdf2", "scrypt"];
@@ -337,6 +347,81 @@ async fn wrong_secrets_take_as_long(op: &Op) {
         assert!(op.provider.token(&request).await.is_err());
     });
     assert_alike(classes, times.await, Duration::from_micros(50));
+}
+
+// IN-07: the time tells neither whether a token was nearly right nor where it was wrong
+#[tokio::test]
+async fn a_token_that_is_none_takes_as_long_wherever_it_is_wrong() {
+    for op in [Op::start().await, Setup::default().sqlite().start().await] {
+        let caller = basic("rs1", fixture::secret("rs1"));
+        let mut browser = op.browser();
+        let tokens = browser.code_flow("web", "openid offline_access").await;
+        for genuine in [tokens.access.as_str(), tokens.refresh()] {
+            let near = |place: usize| {
+                let mut bytes = genuine.as_bytes().to_vec();
+                bytes[place] = if bytes[place] == b'A' { b'B' } else { b'A' };
+                String::from_utf8(bytes).unwrap()
+            };
+            let (late, early) = (near(genuine.len() - 4), near(genuine.len() / 2));
+            let prefix = genuine.split_once('_').unwrap().0;
+            let made_up = "Q".repeat(genuine.len() - prefix.len() - 1);
+            let made_up = format!("{prefix}_{made_up}");
+            let classes = ["wrong at the end", "again", "wrong before", "made up"];
+            let texts = [&late, &late, &early, &made_up];
+            let times = quartiles(1000, async |class, _| {
+                let params = Params::from_pairs([("token", texts[class].as_str())]);
+                let request = ClientRequest::new(&params, Some(&caller));
+                let answer = op.provider.introspect(&request).await.unwrap();
+                assert!(matches!(&answer, Introspection::Json(body) if body == INACTIVE));
+            });
+            assert_alike(classes, times.await, Duration::from_micros(50));
+        }
+    }
+}
+
+// CB-02: whom nobody can ask is answered in the same time whether they are nobody or switched off; and a client that looks for
+// people learns nothing any more
+#[tokio::test]
+async fn a_hint_that_names_nobody_takes_as_long_whoever_it_names() {
+    let setup = || {
+        super::backchannel::setup().policy(|policy| policy.backchannel.unknown_people = 1_000_000)
+    };
+    for op in [setup().start().await, setup().sqlite().start().await] {
+        let classes = ["unknown", "unknown again", "switched off"];
+        let times = quartiles(1000, async |class, round| {
+            let unknown = format!("nobody-{round}");
+            let name = if class == 2 { "carol" } else { &unknown };
+            let refused = asked(&op, name).await;
+            assert!(
+                matches!(&refused, Failure::Refused(r) if r.id == "backchannel_person_unknown")
+            );
+        });
+        assert_alike(classes, times.await, Duration::from_micros(50));
+    }
+    let op = super::backchannel::setup()
+        .policy(|policy| policy.backchannel.unknown_people = 1)
+        .start()
+        .await;
+    while !matches!(asked(&op, "nobody").await, Failure::Throttled { .. }) {}
+    let classes = ["known", "known again", "unknown", "switched off"];
+    let times = quartiles(1000, async |class, _| {
+        let name = ["alice", "alice", "nobody", "carol"][class];
+        assert!(matches!(asked(&op, name).await, Failure::Throttled { .. }));
+    });
+    assert_alike(classes, times.await, Duration::from_micros(50));
+}
+
+fn basic(id: &str, secret: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")))
+}
+
+/// Why a person cannot be asked.
+async fn asked(op: &Op, name: &str) -> Failure {
+    let params = Params::from_pairs([("scope", "openid"), ("login_hint", name)]);
+    let caller = basic("bank", super::backchannel::SECRET);
+    let request = ClientRequest::new(&params, Some(&caller));
+    let answer = op.provider.backchannel_authentication(&request).await;
+    answer.unwrap_err()
 }
 
 // LG-06: neither a page nor its time tells whether an address has an account
