@@ -5,10 +5,11 @@ use std::{
     io::ErrorKind,
     path::Path,
     sync::Mutex,
+    time::{Duration, Instant},
 };
 
 use hallpass_store::StoreError;
-use rusqlite::{Connection, OpenFlags, config::DbConfig};
+use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 
 use crate::{Options, failure::store_error};
 
@@ -45,8 +46,7 @@ pub(crate) fn writer(path: &Path, options: &Options) -> Result<Connection, Store
         common(&db, options, options.writer_cache_kib)?;
         // Before the first page is written, or it has no effect.
         db.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
-        let mode: String =
-            db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+        let mode = with_log(&db, options.busy_timeout)?;
         // Every commit is on the disk before it is acknowledged.
         db.pragma_update(None, "synchronous", "FULL")?;
         db.pragma_update(None, "wal_autocheckpoint", 0)?;
@@ -61,6 +61,22 @@ pub(crate) fn writer(path: &Path, options: &Options) -> Result<Connection, Store
         _ => Err(StoreError::unavailable(
             "the database cannot have a write-ahead log where it lies",
         )),
+    }
+}
+
+/// Gives the database a write-ahead log, unless it has one. That needs the file alone for a moment, and is not waited for as
+/// other locks are: of two processes that make a database at once one would be told that it is busy.
+fn with_log(db: &Connection, patience: Duration) -> rusqlite::Result<String> {
+    let until = Instant::now().checked_add(patience);
+    loop {
+        let mode = db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0));
+        let busy = mode.as_ref().is_err_and(|error: &rusqlite::Error| {
+            error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+        });
+        if !busy || until.is_none_or(|until| Instant::now() >= until) {
+            return mode;
+        }
+        std::thread::sleep(AGAIN);
     }
 }
 
@@ -102,6 +118,8 @@ pub(crate) fn unavailable(error: std::io::Error) -> StoreError {
     StoreError::Unavailable(error.into())
 }
 
+/// How soon a log is asked for again.
+const AGAIN: Duration = Duration::from_millis(5);
 /// More than there are statements.
 const STATEMENTS: usize = 64;
 /// The log's file is cut to this size when it starts again.

@@ -39,6 +39,33 @@ async fn a_store_that_was_closed_leaves_one_file() {
     assert_eq!(files.count(), 1);
 }
 
+// Two processes make a database at once: one has it for a moment, and the other waits instead of giving up.
+#[test]
+fn a_database_that_another_process_is_making_is_waited_for() {
+    let folder = Folder::new();
+    std::fs::File::create(folder.file()).unwrap();
+    let other = rusqlite::Connection::open(folder.file()).unwrap();
+    other
+        .execute_batch("CREATE TABLE t (x); DROP TABLE t; BEGIN IMMEDIATE")
+        .unwrap();
+    let refused = SqliteStore::open(
+        folder.file(),
+        Options {
+            busy_timeout: std::time::Duration::from_millis(20),
+            ..Options::default()
+        },
+    );
+    assert!(matches!(refused, Err(StoreError::Busy { .. })));
+    std::thread::scope(|scope| {
+        let opening = scope.spawn(|| SqliteStore::open(folder.file(), Options::default()));
+        for _ in 0..1000 {
+            std::thread::yield_now();
+        }
+        other.execute_batch("COMMIT").unwrap();
+        opening.join().unwrap().unwrap();
+    });
+}
+
 #[tokio::test]
 async fn two_stores_on_one_file_see_each_other_at_once() {
     let folder = Folder::new();
