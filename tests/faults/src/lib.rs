@@ -18,5 +18,5 @@ mod audit;
 mod caller;
 mod report;
 
-pub use report::{Failed, Kept, Report, kept_with, page, page_with};
+pub use report::{Failed, Kept, Report, kept_with, page};
 pub use server::Setup;

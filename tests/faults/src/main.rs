@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use hallpass_faults::experiment::{ALL, Ran};
-use hallpass_faults::{Kept, Report, Setup, kept_with, page, page_with};
+use hallpass_faults::{Kept, Report, Setup, kept_with, page};
 
 fn main() -> ExitCode {
     let options = match Options::read(std::env::args().skip(1)) {
@@ -75,27 +75,26 @@ async fn run(options: &Options) -> bool {
     good
 }
 
-/// The page, and what is kept of long runs.
+/// What is kept, and the page.
 fn write_down(options: &Options, reports: &[Report]) -> Result<(), Box<dyn std::error::Error>> {
-    let mut kept: Vec<Kept> =
-        serde_json::from_slice(&std::fs::read(KEPT).unwrap_or_default()).unwrap_or_default();
+    let read = |path: &str| -> Result<Vec<Kept>, Box<dyn std::error::Error>> {
+        Ok(serde_json::from_slice(&std::fs::read(path)?)?)
+    };
     if let Some(run) = &options.keep {
-        kept = kept_with(kept, reports, run);
+        let path = if options.long { LONG } else { SHORT };
+        let kept = kept_with(read(path)?, reports, run);
         let mut text = serde_json::to_string_pretty(&kept)?;
         text.push('\n');
-        std::fs::write(KEPT, text)?;
+        std::fs::write(path, text)?;
     }
     if let Some(path) = &options.page {
-        let rest = match &options.keep {
-            Some(_) => std::fs::read_to_string(path)?,
-            None => page(reports, options.long),
-        };
-        std::fs::write(path, page_with(&rest, &kept))?;
+        std::fs::write(path, page(&read(SHORT)?, &read(LONG)?))?;
     }
     Ok(())
 }
 
-const KEPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/long.json");
+const SHORT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/short.json");
+const LONG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/long.json");
 
 struct Options {
     binary: PathBuf,

@@ -55,27 +55,7 @@ impl Report {
     }
 }
 
-/// The page that keeps the results.
-#[must_use]
-pub fn page(reports: &[Report], long: bool) -> String {
-    let mut page = String::from(HEAD);
-    let length = if long {
-        "full length"
-    } else {
-        "the short form"
-    };
-    page.push_str(&format!("\nLast run: {length}.\n"));
-    for report in reports {
-        page.push_str(&format!("\n## {}: {}\n\n", report.experiment, report.fault));
-        page.push_str("| what | figure |\n|---|---|\n");
-        for (name, value) in &report.figures {
-            page.push_str(&format!("| {name} | {value} |\n"));
-        }
-    }
-    page
-}
-
-/// A result of the long form that is kept, since it takes hours.
+/// A result that is kept: of the short form, or of the long one, which takes hours.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Kept {
@@ -105,24 +85,32 @@ pub fn kept_with(mut kept: Vec<Kept>, reports: &[Report], run: &str) -> Vec<Kept
     kept
 }
 
-/// The page, with what is kept in the place of what it had of that.
+/// The page: what is kept of the short forms, and of the long ones.
 #[must_use]
-pub fn page_with(page: &str, kept: &[Kept]) -> String {
-    let rest = page.split_once(KEPT_HEAD).map_or(page, |(rest, _)| rest);
-    let mut page = format!("{rest}{KEPT_HEAD}");
-    for kept in kept {
-        page.push_str(&format!(
-            "\n### {}: {}\n\n{}\n\n| what | figure |\n|---|---|\n",
-            kept.experiment, kept.fault, kept.run
-        ));
-        for (name, value) in &kept.figures {
-            page.push_str(&format!("| {name} | {value} |\n"));
+pub fn page(short: &[Kept], long: &[Kept]) -> String {
+    let mut page = HEAD.to_owned();
+    for (head, kept) in [(SHORT_HEAD, short), (LONG_HEAD, long)] {
+        page.push_str(head);
+        for kept in kept {
+            page.push_str(&format!(
+                "\n### {}: {}\n\n{}\n\n| what | figure |\n|---|---|\n",
+                kept.experiment, kept.fault, kept.run
+            ));
+            for (name, value) in &kept.figures {
+                page.push_str(&format!("| {name} | {value} |\n"));
+            }
         }
     }
     page
 }
 
-const KEPT_HEAD: &str = "
+const SHORT_HEAD: &str = "
+## In the short form
+
+What the tests run, too. Kept in `tests/faults/short.json` by `--keep`.
+";
+
+const LONG_HEAD: &str = "
 ## At full length
 
 What was run in the long form, by release builds. Kept in `tests/faults/long.json` by `--keep`.
@@ -139,11 +127,10 @@ violation fails the experiment; a page is written only with what held.
 ```
 cargo xtask faults                    # all, in the short form that the tests run too
 cargo xtask faults --long F01 F03     # some, at full length
-cargo xtask faults --page docs/reference/faults.md
 cargo xtask faults --long F03 --keep 'when, and what else ran' --page docs/reference/faults.md
 ```
 
-The last one replaces only what the page says of long runs.
+The last one replaces what this page says of that experiment and that form, and nothing else.
 ";
 
 impl Display for Report {
@@ -183,27 +170,44 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_run_takes_the_place_of_the_one_before_and_of_nothing_else() {
+    fn a_run_takes_the_place_of_the_one_before_and_of_nothing_else() {
         let mut first = Report::new("F02", "two");
         first.figure("times", 1);
         let mut again = Report::new("F02", "two");
         again.figure("times", 2);
         let kept = kept_with(Vec::new(), &[Report::new("F03", "three"), first], "then");
         let kept = kept_with(kept, &[again], "now");
-        let short = page(&[Report::new("F01", "one")], false);
-        let text = page_with(&page_with(&short, &kept), &kept);
-        assert!(text.starts_with(&short), "{text}");
-        let (_, long) = text.split_once(KEPT_HEAD).unwrap_or_default();
+        let short = kept_with(Vec::new(), &[Report::new("F01", "one")], "before");
+        let text = page(&short, &kept);
+        let (before, long) = text.split_once(LONG_HEAD).unwrap_or_default();
+        assert!(before.contains("### F01: one\n\nbefore\n"), "{before}");
         assert!(!long.contains("| times | 1 |"), "{long}");
         assert!(long.contains("### F02: two\n\nnow\n"), "{long}");
         assert!(long.contains("### F03: three\n\nthen\n"), "{long}");
-        assert_eq!(text.matches("## At full length").count(), 1);
     }
 
+    /// Every experiment has both, and the page is what they say.
     #[test]
-    fn what_is_kept_can_be_read() {
-        let kept: Vec<Kept> =
-            serde_json::from_str(include_str!("../long.json")).unwrap_or_default();
-        assert!(!kept.is_empty());
+    fn the_page_has_every_experiment_in_both_forms_with_its_run() {
+        let kept = |text| -> Vec<Kept> { serde_json::from_str(text).unwrap_or_default() };
+        let (short, long) = (
+            kept(include_str!("../short.json")),
+            kept(include_str!("../long.json")),
+        );
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../docs/reference/faults.md"
+        );
+        let written = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(written == page(&short, &long), "{path} is not what is kept");
+        for experiment in crate::experiment::ALL {
+            for kept in [&short, &long] {
+                let found = kept
+                    .iter()
+                    .find(|kept| kept.experiment == experiment.number);
+                let dated = found.is_some_and(|kept| kept.run.starts_with("20"));
+                assert!(dated, "{}", experiment.number);
+            }
+        }
     }
 }
