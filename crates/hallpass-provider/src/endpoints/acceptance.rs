@@ -108,6 +108,7 @@ impl Provider {
             return Err(RegistrationFailure::Metadata(statement::missing()));
         }
         rules::force(&rules, &mut input);
+        rules::bound(&rules, &mut input).map_err(RegistrationFailure::Metadata)?;
         registration::keep_decided(decided, &mut input);
         let origin = ClientOrigin::Registration;
         let input =

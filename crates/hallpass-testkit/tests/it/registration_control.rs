@@ -176,6 +176,41 @@ async fn the_policies_of_a_token_hold_for_the_registration_and_for_every_change(
     assert_refused(&refused, "invalid_client_metadata", "a wider scope");
 }
 
+// RG-10, R8.2: no scope in its metadata means every scope, which is not for who may have two of them.
+#[tokio::test]
+async fn a_scope_that_is_left_out_is_no_way_around_a_policy() {
+    let rules = Rules {
+        allowed: BTreeMap::from([(
+            "scope".to_owned(),
+            vec!["openid".to_owned(), "email".to_owned()],
+        )]),
+        ..Rules::default()
+    };
+    let op = op(|policy| {
+        policy.rules = BTreeMap::from([("all".to_owned(), rules)]);
+        policy.rules_for_all = vec!["all".to_owned()];
+    })
+    .await;
+    let mut browser = op.browser();
+    for scope in [json!(null), json!("")] {
+        let client = register(&mut browser, &with("scope", scope)).await.json();
+        assert_eq!(client["scope"], "openid email");
+        let path = format!("/register/{}", client["client_id"].as_str().unwrap());
+        let access = client["registration_access_token"].as_str().unwrap();
+        let update =
+            json!({"client_id": client["client_id"], "redirect_uris": client["redirect_uris"]});
+        let changed = browser
+            .send(Ask::json(&path, &update).method("PUT").bearer(access))
+            .await;
+        assert_eq!(
+            changed.json()["scope"],
+            "openid email",
+            "{}",
+            changed.text()
+        );
+    }
+}
+
 // RG-10: what the operator set is not to be chosen, also when it cannot be had
 #[tokio::test]
 async fn a_list_of_the_client_does_not_stand_in_for_what_a_policy_sets() {

@@ -16,7 +16,8 @@ pub struct Rules {
     pub forced: Map<String, Value>,
     /// Members that have these values when the client says nothing.
     pub defaults: Map<String, Value>,
-    /// Members that may have these values and no others; of a list, and of `scope`, each entry.
+    /// Members that may have these values and no others; of a list, and of `scope`, each entry. Where a client that has
+    /// nothing may do everything (`scope`, `response_modes`), one that says nothing has these.
     pub allowed: BTreeMap<String, Vec<String>>,
     /// Members that the client must have in the end.
     pub required: Vec<String>,
@@ -47,6 +48,48 @@ pub fn force(rules: &[&Rules], input: &mut Map<String, Value>) {
     }
 }
 
+/// Gives a client what it may have of members without which it could have everything. After [`force`].
+///
+/// # Errors
+/// [`MetadataReason::NotAllowed`] when the rules leave nothing.
+pub fn bound(rules: &[&Rules], input: &mut Map<String, Value>) -> Result<(), MetadataError> {
+    for name in OPEN_WITHOUT {
+        let says_nothing = match input.get(*name) {
+            None | Some(Value::Null) => true,
+            Some(Value::String(text)) => text.is_empty(),
+            Some(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => false,
+        };
+        // Who has to say something is refused without it.
+        let must_say = rules.iter().any(|rules| is_in(&rules.required, name));
+        let mut lists = rules.iter().filter_map(|rules| rules.allowed.get(*name));
+        let Some(first) = lists.next().filter(|_| says_nothing && !must_say) else {
+            continue;
+        };
+        let others: Vec<_> = lists.collect();
+        let all = first.iter().map(String::as_str);
+        let all: Vec<&str> = all
+            .filter(|value| others.iter().all(|list| is_in(list, value)))
+            .collect();
+        if all.is_empty() {
+            return Err(MetadataReason::NotAllowed.at(PLACE));
+        }
+        let value = if *name == "scope" {
+            Value::from(all.join(" "))
+        } else {
+            Value::from(all)
+        };
+        input.insert((*name).to_owned(), value);
+    }
+    Ok(())
+}
+
+fn is_in(list: &[String], value: &str) -> bool {
+    list.iter().any(|entry| entry == value)
+}
+
+/// A client without these has no bounds.
+const OPEN_WITHOUT: &[&str] = &["scope", "response_modes"];
+
 /// Checks what came out, defaults included.
 ///
 /// # Errors
@@ -62,7 +105,7 @@ pub fn check(rules: &[&Rules], metadata: &Map<String, Value>) -> Result<(), Meta
             return Err(refused());
         }
         for (name, allowed) in &rules.allowed {
-            let is_allowed = |text: &str| allowed.iter().any(|value| value == text);
+            let is_allowed = |text: &str| is_in(allowed, text);
             let fits = match metadata.get(name) {
                 None => true,
                 Some(Value::String(text)) if name == "scope" => text.split(' ').all(is_allowed),

@@ -435,3 +435,49 @@ fn lists_of_what_does_not_exist_end_before_they_cost_much() {
     let refused = chosen(&lists).unwrap_err();
     assert_eq!(refused.reason, MetadataReason::Unsupported);
 }
+
+// RG-10, R8.2
+#[test]
+fn who_leaves_a_bounded_member_out_has_what_is_allowed_and_not_everything() {
+    let rules = |name: &str, values: &[&str], required: &[&str]| Rules {
+        allowed: [(name.to_owned(), texts(values))].into(),
+        required: texts(required),
+        ..Rules::default()
+    };
+    fn texts(values: &[&str]) -> Vec<String> {
+        values.iter().map(|value| (*value).to_owned()).collect()
+    }
+    let bounded = |all: &[&Rules], input: Value| {
+        let mut input = object(&input);
+        rules::bound(all, &mut input).map(|()| Value::Object(input))
+    };
+    let one = rules("scope", &["openid", "profile", "email"], &[]);
+    let two = rules("scope", &["email", "openid", "phone"], &[]);
+    let none = rules("scope", &["orders"], &[]);
+    let modes = rules("response_modes", &["query", "form_post"], &[]);
+    for silent in [json!({}), json!({"scope": null}), json!({"scope": ""})] {
+        assert_eq!(
+            bounded(&[&one], silent.clone()),
+            Ok(json!({"scope": "openid profile email"}))
+        );
+        assert_eq!(
+            bounded(&[&one, &modes, &two], silent.clone()),
+            Ok(json!({"scope": "openid email", "response_modes": ["query", "form_post"]}))
+        );
+        assert!(bounded(&[&one, &none], silent.clone()).is_err());
+        assert_eq!(bounded(&[], silent.clone()), Ok(silent));
+    }
+    for said in [
+        json!({"scope": "openid phone"}),
+        json!({"scope": ["a"]}),
+        json!({"scope": 1}),
+    ] {
+        assert_eq!(
+            bounded(&[&one], said.clone()),
+            Ok(said),
+            "that is checked later"
+        );
+    }
+    let demanded = rules("scope", &["openid"], &["scope"]);
+    assert_eq!(bounded(&[&demanded], json!({})), Ok(json!({})));
+}
