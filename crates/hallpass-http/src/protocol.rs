@@ -403,6 +403,10 @@ where
         (Some(token), None) | (None, Some(token)) => Ok(token),
         //= RFC6750#2 MUST: a client does not use more than one way to send the token
         (Some(_), Some(_)) => Err(refused("the access token is presented more than once")),
+        // A token in the address, or in the body of a GET (RFC 6750 §2.2), is not taken; whoever sent it is told why.
+        (None, None) if misplaced(parts) => Err(refused(
+            "the access token belongs into the header, or into the form of a POST",
+        )),
         //= RFC6750#3.1 SHOULD: without any token the challenge carries no error code
         (None, None) => {
             let mut response = no_store(StatusCode::UNAUTHORIZED, "application/json", "{}");
@@ -421,6 +425,24 @@ where
             Err(response)
         }
     }
+}
+
+/// Whether a request without a token seems to have one where none is looked for.
+fn misplaced(parts: &http::request::Parts) -> bool {
+    let query = parts.uri.query().unwrap_or_default();
+    let in_query = query
+        .split('&')
+        .any(|pair| pair.starts_with("access_token="));
+    let headers = &parts.headers;
+    let form = headers.get(CONTENT_TYPE).is_some_and(|value| {
+        value
+            .as_bytes()
+            .starts_with(b"application/x-www-form-urlencoded")
+    });
+    let length = headers.get(http::header::CONTENT_LENGTH);
+    let body = headers.contains_key(http::header::TRANSFER_ENCODING)
+        || length.is_some_and(|value| value.as_bytes() != b"0");
+    in_query || (parts.method == Method::GET && form && body)
 }
 
 fn token_failure(failure: Failure, presented: TokenType, policy: &Policy) -> Response {

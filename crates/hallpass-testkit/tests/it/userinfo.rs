@@ -162,6 +162,21 @@ async fn s05_a_token_is_presented_once_by_get_or_post_and_never_in_the_address()
             answer.text()
         );
         assert!(!answer.text().contains("sub"), "{what}");
+        if matches!(what, "query" | "query of a POST" | "body of a GET") {
+            assert_eq!(answer.status, 400, "{what}");
+            assert_eq!(answer.error(), "invalid_request", "{what}");
+            let challenge = answer.header("www-authenticate").unwrap_or_default();
+            assert!(challenge.contains("invalid_request"), "{what}: {challenge}");
+        }
+    }
+    // Whoever has sent nothing is asked for a token, as before.
+    for ask in [
+        Ask::get("/userinfo"),
+        Ask::get("/userinfo?access_tokens=x&a=access_token"),
+        Ask::get("/userinfo").header("Content-Type", "application/x-www-form-urlencoded"),
+    ] {
+        let answer = browser.send(ask).await;
+        assert_eq!((answer.status, answer.error().as_str()), (401, ""));
     }
     for ask in [
         Ask::form("/userinfo", &form),
