@@ -15,9 +15,10 @@ use crate::workspace;
 /// # Errors
 /// The page has no place for them, or something cannot be written.
 pub(crate) fn publish(report: &Report) -> Result<()> {
-    let page = workspace::read(PAGE)?;
-    let page = replaced(&page, &section(report))?;
-    workspace::write(PAGE, &page, false)?;
+    for (name, section) in [(PAGE, section(report)), (FRONT, front(report))] {
+        let page = replaced(name, &workspace::read(name)?, &section)?;
+        workspace::write(name, &page, false)?;
+    }
     workspace::write(PICTURE, &chart::chart(report), false)?;
     let json = serde_json::to_string_pretty(report).map_err(|error| error.to_string())?;
     workspace::write(FIGURES, &format!("{json}\n"), false)?;
@@ -25,8 +26,8 @@ pub(crate) fn publish(report: &Report) -> Result<()> {
 }
 
 /// The page with another section between its two markers.
-fn replaced(page: &str, section: &str) -> Result<String> {
-    let missing = || format!("{PAGE} has no markers for the figures");
+fn replaced(name: &str, page: &str, section: &str) -> Result<String> {
+    let missing = || format!("{name} has no markers for the figures");
     let (before, rest) = page.split_once(BEGIN).ok_or_else(missing)?;
     let (_, after) = rest.split_once(END).ok_or_else(missing)?;
     Ok(format!("{before}{BEGIN}\n{section}\n{END}{after}"))
@@ -38,6 +39,49 @@ fn section(report: &Report) -> String {
     let _infallible = write(&mut text, report);
     text.trim_end().to_owned()
 }
+
+/// What the first page shows of it.
+fn front(report: &Report) -> String {
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    let _infallible = write_front(&mut text, report);
+    text.trim_end().to_owned()
+}
+
+fn write_front(text: &mut String, report: &Report) -> Written {
+    writeln!(
+        text,
+        "One core for the server, the same work for each, requests or flows a second; {}. The median of {} runs:\n",
+        report.taken.machine, report.taken.rounds
+    )?;
+    let measured = |target: &Target| report.rows.iter().any(|row| row.target == target.name());
+    let targets = Target::ALL.into_iter().filter(measured);
+    let targets: Vec<Target> = targets.filter(|t| *t != Target::Limit).collect();
+    head(text, "", &targets)?;
+    for row in IN_FRONT {
+        line(text, row.title(), &targets, |target| {
+            let row = report.row(row.name(), target)?;
+            Some(whole(row.median_per_second))
+        })?;
+    }
+    line(text, "memory under load, MB", &targets, |target| {
+        report.memory.get(target.name())?.load_mb.map(short)
+    })?;
+    writeln!(
+        text,
+        "\nAn empty cell was not measured or does not exist there. [All rows, spread, versions and method](docs/reference/benchmarks.md); \
+         [as bars](docs/reference/benchmarks.svg)."
+    )
+}
+
+/// The work that the first page shows.
+const IN_FRONT: [Row; 5] = [
+    Row::ClientCredentialsEs256,
+    Row::Introspection,
+    Row::Userinfo,
+    Row::Refresh,
+    Row::Code,
+];
 
 fn write(text: &mut String, report: &Report) -> Written {
     let taken = &report.taken;
@@ -171,6 +215,7 @@ fn line(
 }
 
 const PAGE: &str = "docs/reference/benchmarks.md";
+const FRONT: &str = "README.md";
 const PICTURE: &str = "docs/reference/benchmarks.svg";
 const FIGURES: &str = "docs/reference/benchmarks.json";
 const BEGIN: &str = "<!-- figures: written by cargo xtask bench --publish -->";
@@ -182,12 +227,14 @@ mod tests {
     use crate::bench::report::Figures;
 
     #[test]
-    fn the_page_has_a_place_for_the_figures_and_keeps_the_rest() {
-        let page = workspace::read(PAGE).unwrap();
-        let renewed = replaced(&page, "new").unwrap();
-        assert!(renewed.contains(&format!("{BEGIN}\nnew\n{END}")));
-        assert!(renewed.ends_with(page.split_once(END).unwrap().1));
-        assert!(replaced("nothing", "new").is_err());
+    fn both_pages_have_a_place_for_the_figures_and_keep_the_rest() {
+        for name in [PAGE, FRONT] {
+            let page = workspace::read(name).unwrap();
+            let renewed = replaced(name, &page, "new").unwrap();
+            assert!(renewed.contains(&format!("{BEGIN}\nnew\n{END}")));
+            assert!(renewed.ends_with(page.split_once(END).unwrap().1));
+            assert!(replaced(name, "nothing", "new").is_err());
+        }
     }
 
     #[test]
@@ -210,6 +257,9 @@ mod tests {
             ],
             ..Report::default()
         };
+        let first = front(&report);
+        assert!(first.contains("| code flow |  | 2,000 |"), "{first}");
+        assert!(!first.contains("key set"), "{first}");
         let text = section(&report);
         assert!(
             text.contains("| key set | 2,000 (1,000–3,000) |  |"),
