@@ -15,9 +15,9 @@ use crate::{
     mail::Post,
     outstanding::Outstanding,
     ports::{
-        Accounts, BackchannelDevice, ClientSpec, Clients, Clock, Entropy, Events, Fetcher,
-        Interaction, Letters, Mailer, NoDevice, NoFetcher, OwnClients, OwnPrompts, People, Signer,
-        SystemClock, SystemEntropy, TokenClaims, UnfitClient,
+        Accounts, BackchannelDevice, ClientSpec, Clients, Clock, Consents, Entropy, Events,
+        Fetcher, Interaction, Letters, Mailer, NoDevice, NoFetcher, OwnClients, OwnPrompts, People,
+        Signer, SystemClock, SystemEntropy, TokenClaims, UnfitClient,
     },
     provider::Inner,
     referenced::Referenced,
@@ -95,6 +95,7 @@ pub struct Builder {
     cache_bound: i64,
     own_clients: Vec<ClientSpec>,
     own_prompts: Option<Arc<dyn OwnPrompts>>,
+    consents: Option<Arc<dyn Consents>>,
     asked_clients: Option<Arc<dyn Clients>>,
 }
 
@@ -203,6 +204,7 @@ impl WantsInteraction {
             cache_bound: FRESH,
             own_clients: Vec::new(),
             own_prompts: None,
+            consents: None,
             asked_clients: None,
         })
     }
@@ -333,6 +335,13 @@ impl Builder {
         self
     }
 
+    /// Who knows what people allowed before.
+    #[must_use]
+    pub fn consents(mut self, consents: Arc<dyn Consents>) -> Self {
+        self.consents = Some(consents);
+        self
+    }
+
     /// Who knows further clients.
     #[must_use]
     pub fn clients(mut self, clients: Arc<dyn Clients>) -> Self {
@@ -400,6 +409,7 @@ impl Builder {
                 clients: ClientCache::default(),
                 own_clients,
                 own_prompts: self.own_prompts,
+                consents: self.consents,
                 cache_bound: self.cache_bound,
                 documents: Documents::default(),
                 lookups: tokio::sync::Semaphore::new(16),

@@ -349,6 +349,9 @@ impl Provider {
         if self.inner.policy.client_documents.enabled && is_web_origin(origin) {
             return Ok(true);
         }
+        if self.inner.policy.choices.allows_origin(origin) {
+            return Ok(true);
+        }
         let cache = &self.inner.clients;
         let before = cache.origins();
         if let Some(allowed) = before.allows(origin, self.now()) {

@@ -20,7 +20,7 @@ use crate::{
     mail::Post,
     outstanding::Outstanding,
     ports::{
-        Accounts, BackchannelDevice, Clock, Entropy, Event, Events, Fetcher, Interaction,
+        Accounts, BackchannelDevice, Clock, Consents, Entropy, Event, Events, Fetcher, Interaction,
         OwnClients, OwnPrompts, People, TokenClaims,
     },
     referenced::Referenced,
@@ -76,6 +76,7 @@ pub(crate) struct Inner {
     pub(crate) clients: ClientCache,
     pub(crate) own_clients: OwnClients,
     pub(crate) own_prompts: Option<Arc<dyn OwnPrompts>>,
+    pub(crate) consents: Option<Arc<dyn Consents>>,
     /// For so many seconds a client is believed to be what it was.
     pub(crate) cache_bound: i64,
     pub(crate) documents: Documents,

@@ -91,6 +91,9 @@ pub use upkeep::upkeep;
 ///         policy.requests.own.push(OwnParameter::new("tenant", |name| name.len() < 20));
 ///         policy.requests.modes.push(OwnMode::new("hash_route", hash_route));
 ///         policy.client_members.push(OwnMember::new("department", serde_json::Value::is_string));
+///         // Decisions that specifications leave to the server.
+///         policy.choices.rotate_refresh_tokens(|client| client.own.contains_key("department"));
+///         policy.choices.allow_origins(|origin| origin == "https://tools.example.com");
 ///     })
 /// #   .client(job())
 ///     .build()
@@ -104,6 +107,8 @@ pub use upkeep::upkeep;
 /// # }) }
 /// ```
 ///
+/// Who gets refresh tokens and which rotate, who needs PKCE, how sectors know people, and who may read across origins, is for
+/// functions of the program to say: [`Choices`](policy::Choices).
 /// What a scope says about a person is in [`ScopeSpec::claims`](policy::ScopeSpec::claims); for whom tokens are, and in which form, in [`Resource`](policy::Resource).
 pub mod policy {
     pub use hallpass_core::{

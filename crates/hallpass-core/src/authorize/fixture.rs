@@ -87,6 +87,7 @@ pub(crate) fn web() -> Client {
         dpop_bound_access_tokens: false,
         certificate_bound_access_tokens: false,
         rotate_refresh_tokens: false,
+        refreshes: crate::client::Refreshes::default(),
         backchannel_logout: None,
         frontchannel_logout: None,
         backchannel: ClientBackchannel::default(),

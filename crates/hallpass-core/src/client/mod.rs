@@ -92,6 +92,19 @@ pub enum ClientOrigin {
     Document,
 }
 
+/// When a client that registered the grant gets refresh tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Refreshes {
+    /// For access that lasts when the person has gone, which they allowed: with `offline_access`, and in plain OAuth.
+    #[default]
+    Asked,
+    /// With OpenID Connect also without `offline_access`. These end with the person's session, so that they need no more
+    /// consent than access itself does (OpenID Connect Core §11).
+    WithSession,
+    /// Never.
+    Never,
+}
+
 /// A client as the rules see it: every member checked and typed, keys parsed. Made once per change, then shared.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -167,8 +180,11 @@ pub struct Client {
     pub skip_consent: bool,
     /// For whom it is; only an operator says so (`allowed_groups`, `allowed_roles`).
     pub restriction: Restriction,
-    /// Whether its refresh tokens are rotated: public clients without a key binding.
+    /// Whether its refresh tokens are rotated: public clients without a key binding, and those of which an embedding
+    /// program says so.
     pub rotate_refresh_tokens: bool,
+    /// When it gets refresh tokens, where it registered their grant.
+    pub refreshes: Refreshes,
     /// Whom its certificate names, for `tls_client_auth`.
     pub tls_subject: Option<certificate::Subject>,
     /// The security profile that it is held to; only an operator says so (`fapi_profile`).

@@ -28,7 +28,8 @@ impl Client {
             SubjectType::Pairwise => {
                 // Every pairwise client has a sector; the identifier of the client is the narrowest one.
                 let sector = self.sector.as_deref().unwrap_or_else(|| self.id.as_str());
-                subject(&policy.pairwise_salt, sector, account.as_str())
+                let own = policy.choices.pairwise(sector, account);
+                own.unwrap_or_else(|| subject(&policy.pairwise_salt, sector, account.as_str()))
             }
         }
     }

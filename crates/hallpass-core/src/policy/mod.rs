@@ -24,6 +24,7 @@ use crate::{
 };
 
 mod binding;
+mod choices;
 mod compatibility;
 mod decoupled;
 mod encryption;
@@ -40,6 +41,7 @@ mod tokens;
 mod trust;
 
 pub use binding::{AttestationPolicy, Attester, DpopNonce, DpopPolicy, MtlsPolicy, Roots, Signal};
+pub use choices::Choices;
 pub use compatibility::{Compatibility, is_host_of};
 pub use decoupled::{BackchannelPolicy, DeliveryMode, DevicePolicy};
 pub use encryption::EncryptionPolicy;
@@ -153,6 +155,8 @@ pub struct Policy {
     pub userinfo_step_up: StepUp,
     /// What is there by itself and can be left out.
     pub parts: Parts,
+    /// What an embedding program decides by functions of its own.
+    pub choices: Choices,
 }
 
 /// Roles, groups and organizations.
@@ -234,6 +238,7 @@ impl fmt::Debug for Policy {
             client_members,
             userinfo_step_up,
             parts,
+            choices,
         } = self;
         f.debug_struct("Policy")
             .field("issuer", issuer)
@@ -281,6 +286,7 @@ impl fmt::Debug for Policy {
             .field("client_members", client_members)
             .field("userinfo_step_up", userinfo_step_up)
             .field("parts", parts)
+            .field("choices", choices)
             .finish()
     }
 }
@@ -434,6 +440,7 @@ impl Policy {
             client_members: Vec::new(),
             userinfo_step_up: StepUp::default(),
             parts: Parts::default(),
+            choices: Choices::default(),
         }
     }
 

@@ -234,6 +234,7 @@ impl Provider {
         let client = flow.valid.client();
         let (signed_in, consent) = self.signed_in_with(session, Some(&client.id)).await?;
         let consent = consent.filter(|consent| client.was_there(consent.at));
+        let consent = self.allowed_elsewhere(flow, &signed_in, consent).await?;
         let directory = match &signed_in {
             Some(_) => self.directory().await?,
             None => None,

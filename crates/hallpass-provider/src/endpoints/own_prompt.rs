@@ -3,14 +3,16 @@
 use hallpass_core::{
     authorize::Reason as Refusal,
     interaction::{Ask, Next, Prompt},
+    record::ConsentRecord,
 };
-use hallpass_types::Opaque;
+use hallpass_store::StoreError;
+use hallpass_types::{Opaque, Scope};
 
-use super::authorize::{Answered, Flow, Person};
+use super::authorize::{Answered, Flow, Person, SignedIn};
 use crate::{
     Failure, Provider,
     browser::{Browser, Reason, SetCookies},
-    ports::{PageKind, PromptAbout},
+    ports::{ConsentAbout, PageKind, PromptAbout},
 };
 
 impl Provider {
@@ -50,6 +52,38 @@ impl Provider {
                 (Next::Refuse(Refusal::InteractionRequired), None)
             }
             Some(name) => (Next::Ask(Ask::own()), Some(name)),
+        })
+    }
+
+    /// What the person allowed the client, when the program knows better than what was remembered here.
+    pub(super) async fn allowed_elsewhere(
+        &self,
+        flow: &Flow,
+        signed_in: &Option<SignedIn>,
+        remembered: Option<ConsentRecord>,
+    ) -> Result<Option<ConsentRecord>, StoreError> {
+        let client = flow.valid.client();
+        let (Some(port), Some(signed_in), None) = (&self.inner.consents, signed_in, &flow.own)
+        else {
+            return Ok(remembered);
+        };
+        let known = port.allowed(ConsentAbout {
+            issuer: self.inner.issuer_id,
+            client,
+            account: &signed_in.account,
+            request: flow.valid.request(),
+        });
+        Ok(match known.await? {
+            None => remembered,
+            Some(allowed) => Some(ConsentRecord {
+                scope: allowed.scope,
+                refused: Scope::default(),
+                claims: allowed.claims,
+                refused_claims: Vec::new(),
+                resources: allowed.resources,
+                redirect_uris: Some(client.redirect_uris_digest),
+                at: self.now(),
+            }),
         })
     }
 

@@ -4,6 +4,7 @@ mod accounts;
 mod backchannel;
 mod clients;
 mod clock;
+mod consents;
 mod entropy;
 mod events;
 mod fetcher;
@@ -22,6 +23,7 @@ pub use backchannel::{BackchannelDevice, BackchannelNotice, HintedPerson, NoDevi
 pub(crate) use clients::OwnClients;
 pub use clients::{ClientSpec, Clients, UnfitClient};
 pub use clock::{Clock, SystemClock};
+pub use consents::{AllowedBefore, ConsentAbout, Consents};
 pub use entropy::{Entropy, SystemEntropy};
 pub use events::{Event, Events};
 pub use fetcher::{

@@ -22,6 +22,7 @@ mod backchannel;
 mod backchannel_people;
 mod backchannel_refused;
 mod backchannel_signed;
+mod choices;
 mod client_assertions;
 mod client_documents;
 mod client_secrets;

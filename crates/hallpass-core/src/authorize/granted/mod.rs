@@ -9,7 +9,7 @@ use super::{AuthorizationResponse, Reason, RequestRecord, ResponseMode, Response
 use crate::{
     authorization_details::Detail,
     claims_request,
-    client::Client,
+    client::{Client, Refreshes},
     fapi::Profile,
     interaction::{Consented, acr},
     issue::{IdTokenRequest, TokenType, id_token::Hashes},
@@ -104,9 +104,14 @@ impl fmt::Debug for Made {
 #[must_use]
 pub fn wants_refresh(client: &Client, request: &RequestRecord) -> bool {
     //= OIDC-CORE#11 MUST: a response type without a code never leads to access that lasts
+    may_refresh(client, request) && (request.scope.contains(OFFLINE) || !request.is_openid())
+}
+
+/// Whether there could be refresh tokens at all.
+fn may_refresh(client: &Client, request: &RequestRecord) -> bool {
     client.may_use(Refresh::TYPE)
+        && client.refreshes != Refreshes::Never
         && request.response_type.has_code()
-        && (request.scope.contains(OFFLINE) || !request.is_openid())
 }
 
 /// What the person is asked to allow: the scope of the request, and `offline_access` wherever access lasts, whether the
@@ -158,7 +163,10 @@ impl Granted {
             .consented
             .map(|answer| remember(valid, &allowed, answer, by.remembered, now));
         let lifetimes = client.lifetimes.within(&policy.lifetimes);
-        let refresh = allowed.lasting.then(|| RefreshState {
+        let with_session = client.refreshes == Refreshes::WithSession
+            && request.is_openid()
+            && may_refresh(client, request);
+        let refresh = (allowed.lasting || with_session).then(|| RefreshState {
             generation: 0,
             rotated_at: now,
             idle_expires_at: now.plus(lifetimes.refresh_idle.min(lifetimes.refresh_absolute)),

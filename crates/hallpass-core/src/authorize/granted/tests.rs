@@ -135,6 +135,35 @@ fn access_lasts_by_offline_access_or_in_plain_oauth_for_a_client_that_refreshes(
 }
 
 #[test]
+fn refresh_tokens_without_offline_access_end_with_the_session_and_ask_for_nothing_more() {
+    let of = |refreshes| Client { refreshes, ..web() };
+    for asked in ["openid email", "openid"] {
+        let valid = validated(of(Refreshes::WithSession), &[("scope", asked)]).unwrap();
+        assert_eq!(shown_scope(valid.client(), valid.request()), scope(asked));
+        let granted = allowed(&valid).grant().clone();
+        assert!(granted.session_bound && granted.refresh.is_some());
+        assert!(granted.expires_at <= session(5).expires_at);
+        let valid = validated(of(Refreshes::Asked), &[("scope", asked)]).unwrap();
+        assert_eq!(allowed(&valid).grant().clone().refresh, None, "{asked}");
+    }
+    // Where access lasts, it lasts as it does otherwise.
+    let asked = [("scope", "openid offline_access")];
+    let valid = validated(of(Refreshes::WithSession), &asked).unwrap();
+    assert!(!allowed(&valid).grant().session_bound);
+    for asked in ["openid offline_access", "api:read", "openid"] {
+        let valid = validated(of(Refreshes::Never), &[("scope", asked)]).unwrap();
+        assert_eq!(allowed(&valid).grant().clone().refresh, None, "{asked}");
+        assert_eq!(shown_scope(valid.client(), valid.request()), scope(asked));
+    }
+    let unable = Client {
+        grant_types: vec!["authorization_code".to_owned()],
+        ..of(Refreshes::WithSession)
+    };
+    let valid = validated(unable, &[("scope", "openid")]).unwrap();
+    assert_eq!(allowed(&valid).grant().clone().refresh, None);
+}
+
+#[test]
 fn plain_oauth_refreshes_and_has_no_session() {
     let plain = valid(&[("scope", "api:read"), ("resource", "https://api1.test")]);
     let granted = allowed(&plain);

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::{
     ApplicationType, Client, ClientBackchannel, ClientLifetimes, ClientLinks, ClientOrigin,
     ClientRecord, ClientRequests, ClientSecret, LogoutUri, MetadataError, MetadataReason,
-    SubjectType, metadata, needs_secret, redirect_uri, sector,
+    Refreshes, SubjectType, metadata, needs_secret, redirect_uri, sector,
 };
 use crate::{
     access::Restriction,
@@ -186,6 +186,7 @@ impl Client {
                 return Err(MetadataReason::ProfileUnmet.at(lack.field));
             }
         }
+        policy.choices.apply(&mut client);
         Ok(client)
     }
 
@@ -331,6 +332,7 @@ impl Client {
             },
             //= RFC9700#4.14.2 MUST: refresh tokens of public clients rotate or are bound to a key
             rotate_refresh_tokens: public,
+            refreshes: Refreshes::default(),
             tls_subject: tls_subject(record),
             fapi: None,
             dpop_bound_access_tokens: stored.dpop_bound_access_tokens,
