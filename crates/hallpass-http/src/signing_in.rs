@@ -192,8 +192,10 @@ impl Endpoints {
         failure: Failure,
         pages: &dyn RenderPages,
     ) -> Response {
-        if let Failure::Internal(error) = &failure {
-            self.provider.emit(&Event::Internal { endpoint, error });
+        match &failure {
+            Failure::Internal(error) => self.provider.emit(&Event::Internal { endpoint, error }),
+            Failure::Unavailable { .. } => self.provider.emit(&Event::Unavailable { endpoint }),
+            Failure::Refused(_) | Failure::Throttled { .. } => {}
         }
         failure_page(failure, pages)
     }

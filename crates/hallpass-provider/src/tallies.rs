@@ -52,6 +52,7 @@ impl Tallies {
             | Event::Webhook { .. }
             | Event::Mail { .. }
             | Event::Account { .. }
+            | Event::Unavailable { .. }
             | Event::Internal { .. } => {}
         }
     }

@@ -97,6 +97,7 @@ impl Events for Telling {
             Event::ClientChanged { action, client } => {
                 tracing::info!(action, client.id = client.as_str(), "client changed");
             }
+            Event::Unavailable { endpoint } => tracing::debug!(endpoint, "unavailable"),
             Event::Internal { endpoint, error } => {
                 self.metrics.error("internal");
                 // Whoever answers the request logs the error.

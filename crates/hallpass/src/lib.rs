@@ -113,6 +113,7 @@ pub use upkeep::upkeep;
 pub mod policy {
     pub use hallpass_core::{
         authorize::{AuthorizationResponse, OwnMode, Travel},
+        client::{Client, Refreshes},
         fapi::Profile,
         policy::*,
     };

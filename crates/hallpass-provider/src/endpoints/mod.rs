@@ -98,7 +98,7 @@ impl Provider {
                 reason: "throttled",
                 client,
             }),
-            Failure::Unavailable { .. } => {}
+            Failure::Unavailable { .. } => self.emit(&Event::Unavailable { endpoint }),
         }
         failure
     }

@@ -147,6 +147,11 @@ pub enum Event<'a> {
         /// `delivered`, `failed` (it will be tried again), `refused` or `given_up`.
         outcome: &'static str,
     },
+    /// A request could not be answered now: the store did not answer, or too many did the same at once. It may be sent again.
+    Unavailable {
+        /// Which endpoint.
+        endpoint: &'static str,
+    },
     /// Something of ours failed; the identifier stands on the error page or in the log.
     Internal {
         /// Which endpoint.

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use hallpass_provider::ports::{Event, Events, PageKind};
-use hallpass_testkit::{Ask, Browser, Op, Request, Setup, Tokens, html};
+use hallpass_store::MemoryStore;
+use hallpass_testkit::{Ask, Browser, Op, Request, Setup, Tokens, fault::Breakable, html};
 use serde_json::json;
 
 use crate::{backchannel, device, registration};
@@ -43,6 +44,8 @@ impl Events for Heard {
                 let client = client.map_or("nobody", |client| client.as_str());
                 format!("refused {endpoint} {client}")
             }
+            Event::Unavailable { endpoint } => format!("unavailable {endpoint}"),
+            Event::Internal { endpoint, .. } => format!("failed {endpoint}"),
             Event::ClientChanged { action, .. } => (*action).to_owned(),
             Event::SignIn { outcome, .. } => format!("sign-in {outcome}"),
             _ => return,
@@ -260,6 +263,78 @@ async fn leaves(op: &Op, heard: &Heard) {
     // Who is gone cannot leave once more.
     browser.query("/logout", &[("id_token_hint", &id)]).await;
     assert_eq!(heard.take(), [""; 0]);
+}
+
+#[tokio::test]
+async fn every_endpoint_tells_what_it_refuses_and_no_more() {
+    let setup = Setup::default().policy(|policy| {
+        policy.registration.open = true;
+        policy.device.enabled = true;
+        policy.backchannel.enabled = true;
+    });
+    let (op, heard) = listened(setup).await;
+    let mut browser = op.browser();
+    let metadata = json!({"redirect_uris": ["https://new.test/cb"]});
+    let made = registration::register(&mut browser, &metadata).await.json();
+    let managed = made["registration_client_uri"].as_str().unwrap();
+    let managed = managed.strip_prefix("https://op.test").unwrap().to_owned();
+    heard.take();
+    let nobody = [("client_id", "nobody"), ("token", "x")];
+    let manage = |method| Ask::get(&managed).method(method).bearer("wrong");
+    for (ask, endpoint) in [
+        (Ask::form("/token", &nobody), "token"),
+        (Ask::form("/par", &nobody), "par"),
+        (Ask::form("/introspect", &nobody), "introspect"),
+        (Ask::form("/revoke", &nobody), "revoke"),
+        (Ask::form("/device/auth", &nobody), "device_authorization"),
+        (
+            Ask::form("/backchannel", &nobody),
+            "backchannel_authentication",
+        ),
+        (Ask::get("/userinfo").bearer("wrong"), "userinfo"),
+        (Ask::json("/register", &json!([])), "register"),
+        (manage("GET"), "register"),
+        (manage("DELETE"), "register"),
+        (
+            Ask::json(&managed, &json!({}))
+                .method("PUT")
+                .bearer("wrong"),
+            "register",
+        ),
+        (
+            Ask::query("/logout", &[("client_id", "a"), ("id_token_hint", "b")]),
+            "logout",
+        ),
+        (Ask::query("/authorize", &nobody), "authorize"),
+    ] {
+        let shown = format!("{} {}", ask.method, ask.target);
+        let answer = browser.send(ask).await;
+        assert!(
+            (400..500).contains(&answer.status),
+            "{shown}: {}",
+            answer.status
+        );
+        let told = heard.take();
+        assert_eq!(told, [format!("refused {endpoint} nobody")], "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn what_could_not_be_answered_is_told_as_that_and_as_no_refusal() {
+    let store = Breakable::new(Arc::new(MemoryStore::new()));
+    let setup = Setup::default().store(store.clone());
+    let (op, heard) = listened(setup).await;
+    let mut browser = op.browser();
+    let code = browser.code("alice", &Request::of("web", "openid")).await;
+    heard.take();
+    store.set(false, true);
+    let answer = browser.redeem("web", &code).await;
+    store.set(false, false);
+    assert!(answer.status >= 500, "{}", answer.status);
+    assert_told(&heard, &["unavailable token"]);
+    // Nothing was given by it.
+    Tokens::of(&browser.redeem("web", &code).await);
+    assert_told(&heard, &["tokens authorization_code web"]);
 }
 
 #[tokio::test]
