@@ -36,7 +36,7 @@ impl Grant for Voucher {
     type Key = VoucherKey;
 
     fn parse(params: &Params) -> Result<String, Reason> {
-        params.get("voucher").map(str::to_owned).ok_or(Reason::CodeMissing)
+        params.get("voucher").map(str::to_owned).ok_or(Reason::OwnParameterMissing)
     }
 
     fn key(voucher: &String) -> VoucherKey {
@@ -44,7 +44,7 @@ impl Grant for Voucher {
     }
 
     fn decide(cx: &Context<'_>, _: String, found: Option<Scope>) -> Result<Issuance, Refused> {
-        let scope = found.ok_or(Reason::CodeUnknown)?;
+        let scope = found.ok_or(Reason::OwnGrantInvalid)?;
         let client = cx.client.client();
         let target = Target::choose(cx.policy, client, &[], None)?;
         Ok(Issuance::of(AccessGrant::plain(format!("voucher of {}", client.id), scope, target)))

@@ -146,6 +146,12 @@ reasons! {
         AssertionNotForClient => UnauthorizedClient, "assertion_not_for_client", "the client may not use this grant type";
         /// RFC 9449 §10.
         CodeOfAnotherKey => InvalidGrant, "code_of_another_key", "the grant is not valid";
+        /// For grants of an embedding program: a parameter is not there.
+        OwnParameterMissing => InvalidRequest, "own_grant_parameter_missing", "a parameter of this grant type is missing";
+        /// For grants of an embedding program: one text for everything that is worth nothing, so that nothing is told about it.
+        OwnGrantInvalid => InvalidGrant, "own_grant_invalid", "the grant is not valid";
+        /// For grants of an embedding program: this client does not get this.
+        OwnGrantNotForClient => UnauthorizedClient, "own_grant_not_for_client", "the client may not use this grant";
         /// RFC 9449 §5, RFC 8705 §4.
         RefreshTokenOfAnotherKey => InvalidGrant, "refresh_token_of_another_key", "the grant is not valid";
     }
