@@ -54,7 +54,7 @@ async function signInThere(start) {
 }
 
 const discover = (issuer, client) =>
-  oidc.discovery(new URL(issuer), client, SECRETS[client], oidc.ClientSecretBasic(SECRETS[client]), insecure);
+  oidc.discovery(new URL(issuer), client, { id_token_signed_response_alg: "RS256" }, oidc.ClientSecretBasic(SECRETS[client]), insecure);
 
 /** What the clients of the guide do, at any issuer. */
 async function useIt(issuer, signIn, step) {
@@ -69,7 +69,9 @@ async function useIt(issuer, signIn, step) {
     code_challenge_method: "S256",
   }));
   const tokens = await oidc.authorizationCodeGrant(web, answer, { expectedState: state, pkceCodeVerifier: verifier });
-  const person = await oidc.fetchUserInfo(web, tokens.access_token, tokens.claims().sub);
+  // Who she was, she stays.
+  assert.equal(tokens.claims().sub, "alice");
+  const person = await oidc.fetchUserInfo(web, tokens.access_token, "alice");
   assert.equal(person.name, "Alice Example");
   assert.equal(person.email, "alice@example.com");
   assert.equal(person.email_verified, true);

@@ -83,7 +83,7 @@ pub enum SourceloopSub {
 /// Options of `import keycloak`.
 #[derive(Debug, Args)]
 pub struct ImportKeycloak {
-    /// The export: one realm, with its users (`kc.sh export --users same_file`).
+    /// The export: one realm, with its users (`kc.sh export --realm NAME --users same_file --file FILE`).
     pub file: PathBuf,
     /// So long imported keys are published, for what they signed.
     #[arg(long, value_name = "TIME", default_value = "30d", value_parser = Seconds::from_argument)]
@@ -96,8 +96,14 @@ pub struct ImportKeycloak {
 /// Options of `import clients`.
 #[derive(Debug, Args)]
 pub struct ImportClients {
-    /// A JSON array of clients, or an object with one in `clients`.
+    /// A JSON array of clients, or an object with one in `clients` or `items`.
     pub file: PathBuf,
+    /// File with the signing keys of before as a JSON Web Key or a set of them, for what they signed. Can be repeated.
+    #[arg(long, value_name = "FILE")]
+    pub jwk_file: Vec<PathBuf>,
+    /// So long imported keys are published.
+    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = Seconds::from_argument)]
+    pub publish_keys: Seconds,
     /// Only say what would be imported.
     #[arg(long)]
     pub dry_run: bool,

@@ -55,8 +55,8 @@ pub struct CredentialRemove {
 /// Options of `user import`.
 #[derive(Debug, Args)]
 pub struct UserImport {
-    /// One account a line, as JSON (`username`, `password_hash`, `disabled`, `must_change`, `claims`); or CSV with a header (file.csv),
-    /// whose other columns are claims.
+    /// One account a line, as JSON (`username`, `subject`, `password_hash`, `disabled`, `must_change`, `claims`); or CSV with a header
+    /// (file.csv), whose other columns are claims. `subject` is the `sub` that clients know somebody by; without one it is made here.
     pub file: PathBuf,
     /// Only look whether all of it can be imported.
     #[arg(long)]

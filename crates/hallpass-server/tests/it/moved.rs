@@ -424,3 +424,42 @@ fn the_clients_that_hydra_listed_come_by_the_guide() {
     let wrong = server.client_credentials(&id("Batch"), "virOKo5.o1tutm8xn.4LsjlUi3");
     assert_eq!(wrong.json()["error"], "invalid_client");
 }
+
+/// The keys of another provider come with its clients: published for a while, and no more than their public halves.
+#[test]
+fn keys_of_before_come_with_the_clients() {
+    const KEY: &str = include_str!("../../../hallpass-interop/moved/keyed.jwk.json");
+    let folder = Folder::new();
+    folder.write("clients.json", "[]");
+    folder.write_own("jwks.json", &format!("{{\"keys\":[{KEY}]}}"));
+    let import = "hallpass import clients clients.json --jwk-file jwks.json";
+    let dry = told(&folder, &format!("{import} --dry-run"));
+    let first = told(&folder, import);
+    assert_eq!(imported(&dry, "keys"), (1, 0, 0), "{dry}");
+    assert_eq!(imported(&first, "keys"), (1, 0, 0), "{first}");
+    assert_eq!(imported(&told(&folder, import), "keys"), (0, 1, 0));
+    let private: Value = serde_json::from_str(KEY).unwrap();
+    let private = private["d"].as_str().unwrap();
+    assert!(!first.to_string().contains(private));
+    let server = Serving::start(&folder, &[]);
+    let keys = server.get("/jwks");
+    assert!(!keys.body.contains(private));
+    let keys = keys.json();
+    let mut keys = keys["keys"].as_array().unwrap().iter();
+    assert!(
+        keys.any(
+            |key| key["kid"] == "k1" && key["x"] == "2A0e-5xM7qFyuF91B0tf-HdsV-YXancy8dkp8p30hqQ"
+        )
+    );
+    server.stop();
+    // A public key alone signs nothing and is no key of before.
+    folder.write("jwks.json", &KEY.replace("\"d\"", "\"e\""));
+    let refused = folder.run(&[
+        "import",
+        "clients",
+        "clients.json",
+        "--jwk-file",
+        "jwks.json",
+    ]);
+    assert_eq!(refused.status.code(), Some(1));
+}

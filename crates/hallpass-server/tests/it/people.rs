@@ -28,12 +28,14 @@ fn accounts_of_another_system_are_imported_once_and_all_or_none_of_a_bad_file() 
     );
     assert!(!stderr(&output).contains("$31$"));
     let tried = folder.json(&["user", "import", "good.jsonl", "--dry-run", "--json"]);
-    assert_eq!(tried["would_import"], 2);
+    assert_eq!(tried, json!({"would_import": 2, "already_there": 0}));
     assert_eq!(folder.json(&["user", "list", "--json"]), json!([]));
     let told = folder.json(&["user", "import", "good.jsonl", "--json"]);
     assert_eq!(told, json!({"imported": 2, "already_there": 0}));
     let told = folder.json(&["user", "import", "good.jsonl", "--json"]);
     assert_eq!(told, json!({"imported": 0, "already_there": 2}));
+    let tried = folder.json(&["user", "import", "good.jsonl", "--dry-run", "--json"]);
+    assert_eq!(tried, json!({"would_import": 0, "already_there": 2}));
     folder.write(
         "more.csv",
         &format!("username,password_hash,name\ncarol,{HASH},\"Carol, C.\"\n"),
@@ -56,6 +58,65 @@ fn accounts_of_another_system_are_imported_once_and_all_or_none_of_a_bad_file() 
         .collect();
     assert_eq!(kinds, ["password", "email"]);
     assert!(!held.to_string().contains("$2b$"), "no hash is told");
+}
+
+/// Whom clients know by a `sub`, they go on to know by it; nobody becomes somebody else who is here.
+#[test]
+fn people_keep_the_subject_that_they_had() {
+    let folder = Folder::new();
+    let line = |username: &str, subject: &str| {
+        json!({"username": username, "subject": subject}).to_string()
+    };
+    let write = |lines: &[String]| drop(folder.write("people.jsonl", &lines.join("\n")));
+    let import = ["import", "users", "people.jsonl", "--json"];
+    write(&[line("ada", "23121d3c"), line("bob", "legacy|7")]);
+    assert_eq!(
+        folder.json(&import),
+        json!({"imported": 2, "already_there": 0})
+    );
+    let subjects = || {
+        let users = folder.json(&["user", "list", "--json"]);
+        let all = users.as_array().unwrap().clone();
+        let pairs = all
+            .iter()
+            .map(|user| format!("{} {}", user["username"], user["subject"]));
+        pairs.collect::<Vec<_>>()
+    };
+    let before = subjects();
+    assert!(
+        before.contains(&"\"ada\" \"23121d3c\"".to_owned()),
+        "{before:?}"
+    );
+    // Another name for somebody who is there, and another person with a name that is there.
+    write(&[
+        line("eve", "23121d3c"),
+        line("ada", "other"),
+        line("carol", "c-1"),
+    ]);
+    let output = folder.run(&import);
+    assert_eq!(output.status.code(), Some(1));
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&told["imported"], &told["already_there"]),
+        (&json!(1), &json!(1)),
+        "{told}"
+    );
+    assert_eq!(told["refused"][0]["line"], 2, "{told}");
+    assert!(stderr(&output).contains("line 2: the name belongs to another account"));
+    let after = subjects();
+    assert!(
+        before.iter().all(|known| after.contains(known)),
+        "{after:?}"
+    );
+    // R9.9: nobody's token is taken for a client's.
+    write(&[line("mallory", "client:robot")]);
+    let output = folder.run(&import);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("line 1: subject"),
+        "{}",
+        stderr(&output)
+    );
 }
 
 #[test]

@@ -280,7 +280,7 @@ async fn bring_client(
 }
 
 /// What came of one person.
-enum Came {
+pub(super) enum Came {
     Made { left_out: usize },
     There,
     Refused(&'static str),
@@ -384,7 +384,8 @@ fn fit_person(person: &mut Person, report: &mut Report, engine: &Engine) {
     }
 }
 
-async fn bring_person(
+/// One person, whole or not at all.
+pub(super) async fn bring_person(
     person: Person,
     dry_run: bool,
     provider: &hallpass_provider::Provider,

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::arrivals::{Arrivals, Client, Kind};
 use super::bring::{Way, bring};
+use super::keys;
 use crate::cli;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -73,9 +74,12 @@ pub(super) async fn run(
             }
         }
     }
+    for file in &options.jwk_file {
+        arrivals.keys.extend(keys::from_jwk_file(file)?);
+    }
     let way = Way {
         dry_run: options.dry_run,
-        publish_keys: 0,
+        publish_keys: i64::try_from(options.publish_keys.0).unwrap_or(i64::MAX),
         from: "clients",
     };
     bring(arrivals, way, engine, output).await

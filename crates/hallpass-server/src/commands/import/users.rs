@@ -6,15 +6,15 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use hallpass_accounts::{AccountError, NewUser, hash::Stored};
-use hallpass_core::record::Activity;
+use hallpass_accounts::hash::Stored;
+use hallpass_types::Subject;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::task::JoinSet;
 
-use super::bring::begun;
+use super::arrivals::Person;
+use super::bring::{Came, begun, bring_person};
 use crate::cli;
-use crate::commands::user::{failed, told};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::wiring::Engine;
@@ -24,6 +24,9 @@ use crate::wiring::Engine;
 #[serde(deny_unknown_fields)]
 struct Line {
     username: String,
+    /// Who they were to clients, and stay.
+    #[serde(default, alias = "sub")]
+    subject: Option<String>,
     #[serde(default)]
     password_hash: Option<String>,
     #[serde(default)]
@@ -67,62 +70,130 @@ pub(in crate::commands) async fn run(
             problems.join("\n")
         )));
     }
-    if options.dry_run {
-        let value = json!({ "would_import": lines.len() });
-        return output.say(&value, format!("{} accounts can be imported", lines.len()));
+    if !options.dry_run {
+        begun("a file", &[("users", lines.len())], engine).await?;
     }
-    begun("a file", &[("users", lines.len())], engine).await?;
-    let (mut made, mut there) = (0_usize, 0_usize);
+    let mut came = Count::default();
     for piece in lines.chunks(TOGETHER) {
         let mut tasks = JoinSet::new();
         for (place, line) in piece {
-            let (place, line) = (*place, line.clone());
-            let accounts = Arc::clone(&engine.accounts);
-            let issuer = engine.provider.issuer_id();
+            let (place, person) = (*place, Person::from(line.clone()));
+            let (provider, accounts) = (engine.provider.clone(), Arc::clone(&engine.accounts));
+            let dry_run = options.dry_run;
             tasks.spawn(async move {
-                let new = NewUser {
-                    username: line.username,
-                    password: None,
-                    must_change: line.must_change,
-                    claims: line.claims,
-                };
-                let imported = accounts.import(issuer, new, line.password_hash, line.disabled);
-                (place, imported.await)
+                let came = bring_person(person, dry_run, &provider, &accounts).await;
+                (place, came)
             });
         }
         while let Some(done) = tasks.join_next().await {
-            let (place, imported) =
-                done.map_err(|error| Failure::new(format!("the import stopped: {error}")))?;
-            match imported {
-                Ok(user) => {
-                    made = made.saturating_add(1);
-                    told(&engine.provider.policy().issuer, "imported", &user.subject);
-                    let noted = engine
-                        .provider
-                        .note(&user.subject, Activity::Imported)
-                        .await;
-                    noted.map_err(|error| failed(error.into()))?;
-                }
-                Err(AccountError::NameTaken) => there = there.saturating_add(1),
-                Err(error) => {
-                    let why = failed(error);
-                    return Err(Failure::new(format!("line {place}: {why}")));
-                }
-            }
+            let (place, done) =
+                done.map_err(|error| Failure::doing("the import stopped in the middle", &error))?;
+            let done = done.map_err(|error| Failure::doing("store", &error));
+            came.add(place, done?);
         }
     }
-    let value = json!({ "imported": made, "already_there": there });
-    output.say(
-        &value,
-        format!("{made} accounts are imported; {there} were there already"),
-    )
+    came.say(options.dry_run, output)
+}
+
+/// What came of the lines.
+#[derive(Default)]
+struct Count {
+    made: usize,
+    there: usize,
+    /// An address or an identity of theirs is another account's already.
+    without: Vec<usize>,
+    refused: Vec<(usize, &'static str)>,
+}
+
+impl Count {
+    fn add(&mut self, place: usize, came: Came) {
+        match came {
+            Came::Made { left_out } => {
+                self.made = self.made.saturating_add(1);
+                if left_out > 0 {
+                    self.without.push(place);
+                }
+            }
+            Came::There => self.there = self.there.saturating_add(1),
+            Came::Refused(why) => self.refused.push((place, why)),
+        }
+    }
+
+    /// Says it; lines that were refused are a failure, after all others.
+    fn say(mut self, dry_run: bool, output: Output) -> Result<(), Failure> {
+        self.without.sort_unstable();
+        self.refused.sort_unstable();
+        let Self {
+            made,
+            there,
+            without,
+            refused,
+        } = self;
+        let (name, verb) = if dry_run {
+            ("would_import", "can be imported")
+        } else {
+            ("imported", "are imported")
+        };
+        let mut value = Map::new();
+        value.insert(name.to_owned(), made.into());
+        value.insert("already_there".to_owned(), there.into());
+        let mut text = format!("{made} accounts {verb}; {there} were there already");
+        if !without.is_empty() {
+            let lines: Vec<String> = without.iter().map(ToString::to_string).collect();
+            let lines = lines.join(", ");
+            text.push_str(&format!(
+                "\nlines {lines}: an address of theirs belongs to another account already, and was left out"
+            ));
+            value.insert("without_address".to_owned(), without.into());
+        }
+        if refused.is_empty() {
+            return output.say(&Value::Object(value), text);
+        }
+        let lines: Vec<Value> = refused
+            .iter()
+            .map(|(place, why)| json!({"line": place, "why": why}))
+            .collect();
+        value.insert("refused".to_owned(), lines.into());
+        output.say(&Value::Object(value), text)?;
+        let lines: Vec<String> = refused
+            .iter()
+            .map(|(place, why)| format!("line {place}: {why}"))
+            .collect();
+        Err(Failure::new(lines.join("\n")))
+    }
+}
+
+impl From<Line> for Person {
+    fn from(line: Line) -> Self {
+        Self {
+            subject: line.subject,
+            username: line.username,
+            hash: line.password_hash,
+            must_change: line.must_change,
+            disabled: line.disabled,
+            claims: line.claims,
+            ..Self::default()
+        }
+    }
 }
 
 /// What keeps a line from being imported, before anything is written.
 fn check(lines: &[(usize, Line)]) -> Vec<String> {
     let mut names = BTreeSet::new();
+    let mut subjects = BTreeSet::new();
     let mut problems = Vec::new();
     for (place, line) in lines {
+        if let Some(subject) = &line.subject {
+            if Subject::parse(subject).is_err() {
+                let message = "subject is none that a person can have (printable ASCII, at most 255 characters, not beginning with client:)";
+                problems.push(format!("line {place}: {message}"));
+            }
+            if !subjects.insert(subject) {
+                problems.push(format!(
+                    "line {place}: the subject stands in the file twice"
+                ));
+            }
+        }
         if !names.insert(hallpass_accounts::username_key(&line.username)) {
             problems.push(format!("line {place}: the name stands in the file twice"));
         }
@@ -160,7 +231,7 @@ fn without_input(error: &serde_json::Error) -> String {
     format!("{kind} (column {})", error.column())
 }
 
-/// Columns `username`, `password_hash`, `disabled`, `must_change`; every other one is a claim.
+/// Columns `username`, `subject`, `password_hash`, `disabled`, `must_change`; every other one is a claim.
 fn csv(text: &str) -> Result<Vec<(usize, Line)>, Failure> {
     let mut rows = rows(text)?.into_iter();
     let (_, header) = rows
@@ -182,6 +253,7 @@ fn csv(text: &str) -> Result<Vec<(usize, Line)>, Failure> {
         }
         let mut line = Line {
             username: String::new(),
+            subject: None,
             password_hash: None,
             disabled: false,
             must_change: false,
@@ -197,6 +269,7 @@ fn csv(text: &str) -> Result<Vec<(usize, Line)>, Failure> {
             };
             match name.as_str() {
                 "username" => line.username = field,
+                "subject" | "sub" => line.subject = Some(field).filter(|f| !f.is_empty()),
                 "password_hash" => line.password_hash = Some(field).filter(|f| !f.is_empty()),
                 "disabled" => line.disabled = flag()?,
                 "must_change" => line.must_change = flag()?,
@@ -286,6 +359,7 @@ mod tests {
         for (text, says) in [
             ("{\"username\":\"a\",\"password\":\"hunter2\"}", "line 1"),
             ("{\"username\":\"a\"}\nnonsense hunter2", "line 2"),
+            ("{\"username\":\"a\",\"subject\":[\"hunter2\"]}", "line 1"),
             ("[1]", "line 1"),
         ] {
             let error = json_lines(text).unwrap_err().to_string();
@@ -311,6 +385,18 @@ mod tests {
                 .iter()
                 .all(|p| p.starts_with("line 2") && !p.contains("$31$"))
         );
+    }
+
+    #[test]
+    fn nobody_comes_as_a_client_or_as_two() {
+        for (subject, problems) in [("24400320", 0), ("client:web", 1), ("a\u{7f}b", 1), ("", 1)] {
+            let line = json!({"username": "a", "subject": subject}).to_string();
+            let lines = json_lines(&line).unwrap();
+            assert_eq!(check(&lines).len(), problems, "{subject:?}");
+        }
+        let twice = csv("username,sub\na,1\nb,1\nc,\nd,\n").unwrap();
+        let problems = check(&twice);
+        assert_eq!(problems, ["line 3: the subject stands in the file twice"]);
     }
 
     #[test]
