@@ -53,6 +53,7 @@ fn an_app(id: &str) -> ClientRecord {
         origin: ClientOrigin::Administration,
         policies: Vec::new(),
         vouched: false,
+        decided: serde_json::Map::new(),
         disabled: false,
         created_at: THEN,
         updated_at: THEN,
