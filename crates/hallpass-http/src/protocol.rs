@@ -41,10 +41,7 @@ fn document<B>(request: &Request<B>, document: &Document, media: &'static str) -
     if request.method() != Method::GET && request.method() != Method::HEAD {
         return Problem::method("GET, HEAD, OPTIONS").json();
     }
-    let unchanged = request
-        .headers()
-        .get(IF_NONE_MATCH)
-        .is_some_and(|v| v.as_bytes() == document.etag);
+    let unchanged = is_known(request.headers(), document.etag.as_ref());
     let body = if unchanged {
         Bytes::new()
     } else {
@@ -425,6 +422,17 @@ where
             Err(response)
         }
     }
+}
+
+/// Whether who asks has what bears this tag. What was packed on its way has a weak one.
+// RFC 9110 §13.1.2: a list, or a star, compared weakly.
+fn is_known(headers: &HeaderMap, etag: &[u8]) -> bool {
+    headers.get_all(IF_NONE_MATCH).iter().any(|value| {
+        value.as_bytes().split(|byte| *byte == b',').any(|tag| {
+            let tag = tag.trim_ascii();
+            tag == b"*" || tag.strip_prefix(b"W/").unwrap_or(tag) == etag
+        })
+    })
 }
 
 /// Whether a request without a token seems to have one where none is looked for.

@@ -50,6 +50,22 @@ async fn no_header_of_a_request_changes_what_is_published() {
             .send(Ask::get(path).header("If-None-Match", tag))
             .await;
         assert_eq!((unchanged.status, unchanged.body.len()), (304, 0));
+        // A proxy that packs what it passes on makes the tag a weak one.
+        let weak = format!("W/{tag}");
+        let listed = format!("\"other\", {weak} ,\"x\"");
+        for known in [weak.as_str(), &listed, "*"] {
+            let ask = Ask::get(path).header("If-None-Match", known);
+            assert_eq!(browser.send(ask).await.status, 304, "{known}");
+        }
+        for other in [
+            tag.trim_matches('"'),
+            &format!("w/{tag}"),
+            &format!("{tag}x"),
+            "\"*\"",
+        ] {
+            let ask = Ask::get(path).header("If-None-Match", other);
+            assert_eq!(browser.send(ask).await.status, 200, "{other}");
+        }
     }
 }
 
