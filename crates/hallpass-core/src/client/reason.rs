@@ -41,6 +41,9 @@ reasons! {
         /// A URI other than a redirect URI is not an absolute URI in plain form.
         UriMalformed => InvalidClientMetadata, "metadata_uri_malformed",
             "a URI in the metadata is not an absolute URI in its plain form";
+        /// Who reads it would see two values of one name.
+        UriParameter => InvalidClientMetadata, "metadata_uri_parameter",
+            "the query of a URI in the metadata has a parameter that this server adds";
         /// A URI other than a redirect URI has a scheme that may not stand there.
         UriScheme => InvalidClientMetadata, "metadata_uri_scheme",
             "a URI in the metadata must use https";

@@ -91,9 +91,31 @@ async fn a_redirect_uri_that_brings_what_answers_bring_is_refused() {
     let good = json!({"redirect_uris": ["https://new.test/cb?a=1&b=code"]});
     let answer = register(&mut browser, &good).await;
     assert_eq!(answer.status, 201, "{}", answer.text());
-    let bye = json!({"redirect_uris": ["https://new.test/cb"], "post_logout_redirect_uris": ["https://new.test/bye?state=x"]});
-    let answer = register(&mut browser, &bye).await;
-    assert_refused(&answer, "invalid_client_metadata", "state after sign-out");
+    // What this server adds elsewhere: at the end of a session, in frames, and where others begin a login.
+    for (member, uri) in [
+        (
+            "post_logout_redirect_uris",
+            json!(["https://new.test/bye?state=x"]),
+        ),
+        (
+            "frontchannel_logout_uri",
+            json!("https://new.test/out?sid=x"),
+        ),
+        (
+            "frontchannel_logout_uri",
+            json!("https://new.test/out?a=1&i%73s=x"),
+        ),
+        ("initiate_login_uri", json!("https://new.test/in?iss=x")),
+        (
+            "initiate_login_uri",
+            json!("https://new.test/in?target_link_uri=x"),
+        ),
+    ] {
+        let answer = register(&mut browser, &with(member, uri.clone())).await;
+        assert_refused(&answer, "invalid_client_metadata", &uri.to_string());
+        let text = answer.json()["error_description"].to_string();
+        assert!(text.contains("this server adds"), "{text}");
+    }
 }
 
 // RG-03

@@ -303,9 +303,13 @@ impl Draft<'_> {
     fn endpoints(&mut self) -> Result<(), MetadataError> {
         //= OIDC-CORE#4 MUST: initiate_login_uri uses https
         const INITIATE: &str = "initiate_login_uri";
-        let begins = self.https(INITIATE)?.is_some();
-        if begins && !self.policy.parts.initiated_login {
-            self.out.remove(INITIATE);
+        if let Some(uri) = self.https(INITIATE)? {
+            if redirect_uri::brings_any(&uri, &["iss", "login_hint", "target_link_uri"]) {
+                return Err(MetadataReason::UriParameter.at(INITIATE));
+            }
+            if !self.policy.parts.initiated_login {
+                self.out.remove(INITIATE);
+            }
         }
         self.frontchannel_logout()?;
         self.web("backchannel_logout_uri")?;
@@ -373,6 +377,9 @@ impl Draft<'_> {
         let redirects = strings(self.out.get("redirect_uris"));
         if wanted.is_none() || !redirects.iter().any(|known| origin(known) == wanted) {
             return Err(MetadataReason::FrameOrigin.at(NAME));
+        }
+        if redirect_uri::brings_any(&uri, &["iss", "sid"]) {
+            return Err(MetadataReason::UriParameter.at(NAME));
         }
         Ok(())
     }
@@ -562,6 +569,8 @@ fn check_web(text: &str) -> Result<(), MetadataReason> {
 fn not_a_redirect_uri(reason: MetadataReason) -> MetadataReason {
     if reason == MetadataReason::RedirectUriScheme {
         MetadataReason::UriScheme
+    } else if reason == MetadataReason::RedirectUriParameter {
+        MetadataReason::UriParameter
     } else {
         MetadataReason::UriMalformed
     }

@@ -119,14 +119,18 @@ pub(crate) fn validate_post_logout(
     without(text, GOODBYES)
 }
 
-/// Names are compared as a reader of the query understands them, decoded.
 fn without(text: &str, names: &[&str]) -> Result<(), MetadataReason> {
-    let (_, query) = text.split_once('?').unwrap_or_default();
-    if url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| names.contains(&&*name)) {
+    if brings_any(text, names) {
         Err(MetadataReason::RedirectUriParameter)
     } else {
         Ok(())
     }
+}
+
+/// Whether the query of a URI has one of these parameters. Names are compared as its reader understands them, decoded.
+pub(super) fn brings_any(text: &str, names: &[&str]) -> bool {
+    let (_, query) = text.split_once('?').unwrap_or_default();
+    url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| names.contains(&&*name))
 }
 
 fn plain(text: &str, application_type: ApplicationType) -> Result<(), MetadataReason> {
