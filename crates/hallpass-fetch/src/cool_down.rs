@@ -39,7 +39,12 @@ pub(crate) enum Held {
 
 impl CoolDown {
     /// Lets a request go out, unless there are too many of them or the last one failed just now.
-    pub(crate) fn enter(self: &Arc<Self>, origin: String, url: &str) -> Result<Ticket, Held> {
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        origin: String,
+        url: &str,
+        most_per_origin: u32,
+    ) -> Result<Ticket, Held> {
         let now = Instant::now();
         let mut entries = self.entries();
         let cold = |entry: &Entry| entry.until.is_some_and(|until| until > now);
@@ -56,7 +61,7 @@ impl CoolDown {
             return Err(Held::Busy);
         }
         let entry = entries.entry(origin.clone()).or_default();
-        if entry.in_flight >= MOST_PER_ORIGIN {
+        if entry.in_flight >= most_per_origin {
             return Err(Held::Busy);
         }
         entry.in_flight = entry.in_flight.saturating_add(1);
@@ -116,6 +121,11 @@ impl Ticket {
         self.all.failed(url);
     }
 
+    /// The server answered, with something that is of no use and says nothing about what else is asked there.
+    pub(crate) fn answered(&self) {
+        self.all.succeeded(&self.origin);
+    }
+
     /// The answer was good.
     pub(crate) fn good(&self, url: &str) {
         self.all.succeeded(&self.origin);
@@ -138,7 +148,10 @@ impl Drop for Ticket {
 /// So many requests in a row that found the server and got no answer are its fault as a whole.
 const SEVERAL: u32 = 5;
 const MOST_AT_ONCE: u32 = 64;
-const MOST_PER_ORIGIN: u32 = 4;
+/// Of what strangers may have named.
+pub(crate) const MOST_PER_ORIGIN: u32 = 4;
+/// Of providers that operators have set up, of whom every sign-in asks something: half of what there is room for.
+pub(crate) const MOST_PER_PROVIDER: u32 = 32;
 const MOST_ENTRIES: usize = 4096;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -148,7 +161,7 @@ mod tests {
     use super::*;
 
     fn enter(all: &Arc<CoolDown>, origin: &str, url: &str) -> Option<Ticket> {
-        all.enter(origin.to_owned(), url).ok()
+        all.enter(origin.to_owned(), url, MOST_PER_ORIGIN).ok()
     }
 
     #[tokio::test(start_paused = true)]

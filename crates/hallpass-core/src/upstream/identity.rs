@@ -77,7 +77,9 @@ pub fn check_id_token(claims: &Claims, expected: &Expected<'_>) -> Result<String
     let (exp, iat) = (time("exp")?, time("iat")?);
     let now = expected.now.0;
     let is_late = exp.saturating_add(SKEW) <= now;
-    let is_early = iat.saturating_sub(SKEW) > now;
+    //= RFC7519#4.1.5 MUST: before nbf a token is refused
+    let begins = claims.int_seconds("nbf").map_err(wrong)?.unwrap_or(iat);
+    let is_early = iat.max(begins).saturating_sub(SKEW) > now;
     let is_old = iat.saturating_add(OLDEST) <= now;
     if is_late || is_early || is_old {
         return Err(Reason::IdToken);

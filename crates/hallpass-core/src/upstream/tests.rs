@@ -172,6 +172,7 @@ fn checked(token: &Value) -> Result<String, Reason> {
 //= test OIDC-CORE#3.1.3.7 azp, where it is there, is us
 //= test OIDC-CORE#3.1.3.7 the token has not expired
 //= test OIDC-CORE#3.1.3.7 the nonce is the one that was sent
+//= test RFC7519#4.1.5 before nbf a token is refused
 #[test]
 fn an_id_token_is_for_us_and_for_this_sign_in() {
     assert_eq!(checked(&id_token()).as_deref(), Ok("ada"));
@@ -181,6 +182,8 @@ fn an_id_token_is_for_us_and_for_this_sign_in() {
         ("exp", json!(941)),
         ("iat", json!(1059)),
         ("iat", json!(401)),
+        ("nbf", json!(1059)),
+        ("nbf", json!(0)),
         ("sub", json!("x".repeat(255))),
         ("extra", json!({"a": [1]})),
     ] {
@@ -206,6 +209,8 @@ fn an_id_token_is_for_us_and_for_this_sign_in() {
         ("iat", json!(400)),
         ("iat", json!("1000")),
         ("iat", Value::Null),
+        ("nbf", json!(1061)),
+        ("nbf", json!("1000")),
         ("nonce", json!("other")),
         ("nonce", json!(["n"])),
         ("nonce", Value::Null),

@@ -16,11 +16,12 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 
 use crate::address::is_public;
 use crate::cidr::Cidr;
-use crate::cool_down::{CoolDown, Held};
+use crate::cool_down::{CoolDown, Held, MOST_PER_ORIGIN, MOST_PER_PROVIDER, Ticket};
 use crate::exchange::{Failure, ask_for, exchange, hand_in};
 use crate::target::{Target, TargetHost};
 
@@ -115,6 +116,7 @@ impl Guard {
         &'a self,
         url: &str,
         timeout: Duration,
+        speaks_for: SpeaksFor,
         attempt: impl AsyncFnOnce(&Target, &AtomicBool) -> Result<T, Outcome>,
     ) -> Result<T, FetchError> {
         let target = Target::parse(url)?;
@@ -124,7 +126,11 @@ impl Guard {
         {
             return Err(FetchError::Blocked);
         }
-        let ticket = match self.cool_down.enter(target.origin(), url) {
+        let ticket = match speaks_for {
+            SpeaksFor::Url => self.cool_down.enter(target.origin(), url, MOST_PER_ORIGIN),
+            SpeaksFor::Itself => self.wait_for_place(&target, url).await,
+        };
+        let ticket = match ticket {
             Ok(ticket) => ticket,
             Err(held) => {
                 tracing::debug!(fetch.origin = target.origin(), "left alone for a while");
@@ -152,9 +158,27 @@ impl Guard {
         match failure {
             Failure::Unreachable(_) if reached.load(Ordering::Relaxed) => ticket.silent(url),
             Failure::Unreachable(_) => ticket.unreachable(),
-            Failure::Useless(_) => ticket.useless(url),
+            Failure::Useless(_) => match speaks_for {
+                SpeaksFor::Url => ticket.useless(url),
+                SpeaksFor::Itself => ticket.answered(),
+            },
         }
         Err(FetchError::Failed)
+    }
+
+    /// Waits for a while where too many are under way: somebody looks at the page that this is for.
+    async fn wait_for_place(&self, target: &Target, url: &str) -> Result<Ticket, Held> {
+        let deadline = Instant::now().checked_add(PATIENCE);
+        loop {
+            let entered = self
+                .cool_down
+                .enter(target.origin(), url, MOST_PER_PROVIDER);
+            let late = deadline.is_none_or(|deadline| Instant::now() >= deadline);
+            match entered {
+                Err(Held::Busy) if !late => tokio::time::sleep(BETWEEN).await,
+                Ok(_) | Err(Held::Busy | Held::Cold) => return entered,
+            }
+        }
     }
 
     /// A connection to an allowed address, with TLS where the target wants it. `reached` tells that it is there.
@@ -242,6 +266,7 @@ impl Fetcher for Guard {
         Box::pin(self.within(
             request.url,
             request.timeout,
+            SpeaksFor::Url,
             async move |target, reached| {
                 let stream = self.connect(target, reached).await?;
                 Ok(exchange(stream, target, &request).await?)
@@ -253,6 +278,7 @@ impl Fetcher for Guard {
         Box::pin(self.within(
             request.url,
             request.timeout,
+            SpeaksFor::Url,
             async move |target, reached| {
                 let stream = self.connect(target, reached).await?;
                 Ok(hand_in(stream, target, &request).await?)
@@ -267,6 +293,7 @@ impl Fetcher for Guard {
         Box::pin(self.within(
             request.url,
             request.timeout,
+            SpeaksFor::Itself,
             async move |target, reached| {
                 let stream = self.connect(target, reached).await?;
                 Ok(ask_for(stream, target, &request).await?)
@@ -291,6 +318,15 @@ trait Duplex: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send {}
 impl<T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send> Duplex for T {}
 type Stream = Box<dyn Duplex>;
 
+/// What an answer that is of no use says about the next one.
+#[derive(Clone, Copy, Debug)]
+enum SpeaksFor {
+    /// The next one from the same URL is of no use either.
+    Url,
+    /// Nothing: it is about one person, who may have seen to it that it is too long.
+    Itself,
+}
+
 /// How an attempt can end without a document.
 #[derive(Debug)]
 enum Outcome {
@@ -312,6 +348,10 @@ fn unreachable(error: impl fmt::Display) -> Failure {
 const MOST_ADDRESSES: usize = 4;
 
 const CONNECT: Duration = Duration::from_secs(2);
+
+/// So long somebody waits for others who are at the same provider, and looks this often whether there is room.
+const PATIENCE: Duration = Duration::from_secs(3);
+const BETWEEN: Duration = Duration::from_millis(20);
 
 #[cfg(test)]
 mod post_tests;

@@ -88,3 +88,61 @@ async fn nothing_is_posted_to_an_address_inside() {
     }
     assert_eq!(server.count(), 0);
 }
+
+// UP-09: one person's answer that is too long shuts nobody else off
+#[tokio::test]
+async fn an_answer_about_one_person_says_nothing_about_the_next() {
+    let long = format!(
+        "HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n{}",
+        "x".repeat(5_000)
+    );
+    let server = Server::plain(long).await;
+    let guard = lenient();
+    let url = server.url("/token");
+    let ask = || ExchangeRequest {
+        url: &url,
+        form: Some("code=a"),
+        accept: "application/json",
+        authorization: None,
+        max_bytes: 1_000,
+        timeout: Duration::from_secs(5),
+    };
+    for count in 1..=3 {
+        let answer = guard.exchange(ask()).await;
+        assert_eq!(answer.unwrap_err(), FetchError::Failed);
+        assert_eq!(server.count(), count);
+    }
+    let long_enough = ExchangeRequest {
+        max_bytes: 10_000,
+        ..ask()
+    };
+    assert_eq!(guard.exchange(long_enough).await.unwrap().status, 200);
+}
+
+// UP-13
+#[tokio::test]
+async fn many_who_come_from_one_provider_at_once_wait_for_each_other() {
+    let server = Server::plain(OK).await;
+    let guard = Arc::new(lenient());
+    let url = server.url("/token");
+    let tasks: Vec<_> = (0..100)
+        .map(|number| {
+            let (guard, url) = (Arc::clone(&guard), url.clone());
+            tokio::spawn(async move {
+                let ask = ExchangeRequest {
+                    url: &url,
+                    form: Some(&format!("code={number}")),
+                    accept: "application/json",
+                    authorization: None,
+                    max_bytes: 1_000,
+                    timeout: Duration::from_secs(5),
+                };
+                guard.exchange(ask).await.map(|answer| answer.status)
+            })
+        })
+        .collect();
+    for task in tasks {
+        assert_eq!(task.await.unwrap(), Ok(200));
+    }
+    assert_eq!(server.count(), 100);
+}

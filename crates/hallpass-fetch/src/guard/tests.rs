@@ -350,7 +350,7 @@ async fn the_whole_exchange_has_one_deadline() {
         "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n...",
     ] {
         let server = Server::plain(answer).await;
-        let begin = tokio::time::Instant::now();
+        let begin = Instant::now();
         let error = lenient()
             .fetch(request(&server.url("/")))
             .await

@@ -247,6 +247,18 @@ impl Provider {
         browser: &Browser,
         peer: Option<IpAddr>,
     ) -> Result<UpstreamOutcome, Failure> {
+        self.upstream_outcome(id, params, browser, peer)
+            .await
+            .map_err(|failure| self.failed("upstream", None, failure))
+    }
+
+    async fn upstream_outcome(
+        &self,
+        id: &str,
+        params: &Params,
+        browser: &Browser,
+        peer: Option<IpAddr>,
+    ) -> Result<UpstreamOutcome, Failure> {
         let upstream = self.upstream(id)?;
         let state = params.get("state").ok_or(Reason::State)?;
         let away = self.upstream_state(id, state, browser)?;
