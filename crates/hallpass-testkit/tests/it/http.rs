@@ -494,14 +494,14 @@ async fn ambiguous_framing_never_becomes_a_second_request() {
         "Content-Length: 0\nX: y",
         "X: y\n",
     ] {
-        let bytes = format!(
-            "POST /introspect HTTP/1.1\r\nHost: op.test\r\n{framing}\r\n\r\n0\r\n\r\n{smuggled}"
-        );
-        let all = String::from_utf8_lossy(&wire::exchange(real.address, bytes.as_bytes()).await)
-            .into_owned();
-        assert!(all.starts_with("HTTP/1.1 400 "), "{framing:?}: {all}");
-        assert_eq!(all.matches("HTTP/1.1 ").count(), 1, "{framing:?}: {all}");
-        assert!(!all.contains("access_token"), "{framing:?}: {all}");
+        for rest in ["", &format!("0\r\n\r\n{smuggled}")] {
+            let bytes =
+                format!("POST /introspect HTTP/1.1\r\nHost: op.test\r\n{framing}\r\n\r\n{rest}");
+            let all = wire::exchange(real.address, bytes.as_bytes()).await;
+            let all = String::from_utf8_lossy(&all);
+            assert!(all.starts_with("HTTP/1.1 400 "), "{framing:?}: {all}");
+            assert_eq!(all.matches("HTTP/1.1 ").count(), 1, "{framing:?}: {all}");
+        }
     }
 }
 
