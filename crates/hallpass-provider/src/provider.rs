@@ -170,6 +170,12 @@ impl Provider {
         out
     }
 
+    /// Whether requests may be sent to a URL, as far as can be said without connecting: asked when an operator names it, so that
+    /// one that leads inside is refused at once. Every request decides again.
+    pub async fn may_call(&self, url: &str) -> bool {
+        self.inner.fetcher.permits(url).await
+    }
+
     /// Fresh random bytes, of which the first two rise with time.
     pub(crate) fn random_in_order<const N: usize>(&self) -> [u8; N] {
         let mut out = self.random();

@@ -22,7 +22,8 @@ reasons! {
         /// RFC 6750 §3.1.
         TokenRevoked => InvalidToken, "admin_token_revoked", "the access token is not valid";
         /// The token is for somebody else.
-        WrongAudience => InvalidToken, "admin_token_wrong_audience", "the access token is not valid";
+        WrongAudience => InvalidToken, "admin_token_wrong_audience",
+            "the access token is not for administration: it was asked for without this resource";
         /// The client was not made by an operator, or not for this.
         ClientNotMeant => InsufficientScope, "admin_client_not_meant",
             "the client is not one that operators have made for administration";

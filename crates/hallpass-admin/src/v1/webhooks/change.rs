@@ -4,7 +4,7 @@ use hallpass_core::{admin::Permission, webhook::Off};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{WebhookView, changeable, check_description, check_events, check_url, next, view};
+use super::{WebhookView, changeable, check_callable, check_description, check_events, next, view};
 use crate::{Change, Context, Info, Kind, Method, Operation, Problem};
 
 /// Changes a webhook.
@@ -47,7 +47,7 @@ impl Operation for Update {
         let (record, mut webhook) = changeable(cx, &input.webhook).await?;
         let mut change = Change::of("webhook", &record.id);
         if let Some(url) = input.url {
-            check_url(&url)?;
+            check_callable(cx, &url).await?;
             change = change.saying("url", url.as_str());
             webhook.url = url;
         }

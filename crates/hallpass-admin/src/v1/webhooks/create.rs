@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{WithKey, check_description, check_events, check_url, view};
+use super::{WithKey, check_callable, check_description, check_events, view};
 use crate::{Change, Context, Info, Kind, Method, Operation, Problem, Uncommitted};
 
 /// Makes a webhook.
@@ -47,7 +47,7 @@ impl Operation for Create {
     type Output = WithKey;
 
     async fn run(cx: &Context, input: Input) -> Result<WithKey, Problem> {
-        check_url(&input.url)?;
+        check_callable(cx, &input.url).await?;
         check_events(&input.events)?;
         check_description(input.description.as_deref())?;
         let provider = cx.provider();

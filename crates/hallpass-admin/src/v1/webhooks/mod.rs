@@ -144,6 +144,16 @@ pub(crate) fn check_url(url: &str) -> Result<(), Problem> {
     Err(Problem::unfit("url", text))
 }
 
+/// Whether something may be sent there, as far as can be said before it is.
+async fn check_callable(cx: &Context, url: &str) -> Result<(), Problem> {
+    check_url(url)?;
+    if cx.provider().may_call(url).await {
+        return Ok(());
+    }
+    let text = "leads to an address inside, to which nothing is sent";
+    Err(Problem::unfit("url", text))
+}
+
 pub(crate) fn check_events(events: &[String]) -> Result<(), Problem> {
     if events.is_empty() || events.len() > 100 {
         return Err(Problem::unfit("events", "has 1 to 100 entries"));

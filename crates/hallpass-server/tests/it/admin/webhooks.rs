@@ -243,15 +243,50 @@ fn a_webhook_is_no_way_to_what_only_the_server_reaches() {
     let mut office = Office::open();
     office.project("acme");
     let canary = Told::listen();
-    let made = office.post(HOOKS, &json!({"url": canary.url, "events": ["nothing.*"]}));
+    let port = canary.url.rsplit(':').next().unwrap().to_owned();
+    let good = json!({"url": "https://rp.test/hook", "events": ["nothing.*"]});
+    let made = office.post(HOOKS, &good);
     let hook = format!("{HOOKS}/{}", made["id"].as_str().unwrap());
+    let tail = format!(":{}", port.trim_end_matches('/'));
+    for host in [
+        "https://127.0.0.1",
+        "https://127.1",
+        "https://2130706433",
+        "https://0x7f000001",
+        "https://0177.0.0.1",
+        "https://0.0.0.0",
+        "https://[::1]",
+        "https://[::ffff:127.0.0.1]",
+        "https://[64:ff9b::7f00:1]",
+        "https://10.0.0.1",
+        "https://169.254.169.254",
+        "https://[fd00:ec2::254]",
+        "https://[fe80::1]",
+        "https://100.64.0.1",
+        "https://localhost",
+        "http://127.0.0.1",
+        "http://localhost",
+    ] {
+        let url = format!("{host}{tail}/");
+        let mut input = good.clone();
+        input["url"] = json!(url);
+        for (method, path) in [("POST", HOOKS), ("PATCH", hook.as_str())] {
+            if method == "PATCH" {
+                input = json!({"url": url});
+            }
+            let answer = office.ask(&office.owner, method, path, &input);
+            assert_eq!(answer.status, 422, "{method} {url}: {}", answer.body);
+            assert_eq!(answer.json()["field"], "url");
+        }
+    }
+    assert_eq!(office.get(&hook)["url"], "https://rp.test/hook");
+    assert!(canary.requests.try_recv().is_err());
+    // A name that leads nowhere yet is looked at again whenever something is sent there. What waits is not sent twice.
     office.post(&format!("{hook}/test"), &json!({}));
     office.server.logs(&["webhook", "failed"]);
     let list = office.get(&format!("{hook}/deliveries?state=waiting"));
     assert_eq!(list["items"][0]["attempts"], 1, "{list}");
     assert_eq!(list["items"][0]["status"], Value::Null);
-    assert!(canary.requests.try_recv().is_err());
-    // What waits is not sent twice.
     let id = list["items"][0]["id"].as_str().unwrap();
     let replay = format!("{hook}/deliveries/{id}/replay");
     let replay = office.ask(&office.owner, "POST", &replay, &json!({}));
