@@ -2,7 +2,7 @@
 
 use std::fmt::{Result as Written, Write as _};
 
-use super::report::Report;
+use super::report::{FAILED, Report};
 use super::table::{short, whole};
 use super::target::Target;
 use super::work::Row;
@@ -77,6 +77,9 @@ fn groups(report: &Report) -> Vec<Group> {
             .filter_map(|target| {
                 let reason = row.cannot(target).map(|reason| Err(reason.to_owned()));
                 let length = report.row(row.name(), target).map(|row| {
+                    if !row.is_sound() {
+                        return Err(FAILED.to_owned());
+                    }
                     Ok(Length {
                         value: row.median_per_second,
                         spread: Some((row.least_per_second, row.per_second)),
@@ -313,6 +316,18 @@ mod tests {
         assert!(text.contains("class=\"none\" x=\"180\""), "{text}");
         assert!(text.contains(reason), "{text}");
         assert_eq!(text.matches("<rect class=\"peer\"").count(), 1, "{text}");
+    }
+
+    #[test]
+    fn work_that_failed_is_no_bar_of_nothing() {
+        let mut report = report();
+        for row in &mut report.rows {
+            row.errors = u64::from(row.target == Target::Keycloak.name());
+        }
+        let text = chart(&report);
+        assert!(!text.contains(">250<"), "{text}");
+        // A group of which nobody has a figure is not drawn.
+        assert_eq!(words(&report).len(), 1, "{text}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt::{Result as Written, Write as _};
 
 use super::Result;
 use super::chart::{self, title};
-use super::report::{Report, Start};
+use super::report::{FAILED, Figures, Report, Start};
 use super::table::{short, whole};
 use super::target::Target;
 use super::work::Row;
@@ -109,7 +109,7 @@ fn write(text: &mut String, report: &Report) -> Written {
     let measured = |target: &Target| report.rows.iter().any(|row| row.target == target.name());
     let targets: Vec<Target> = Target::ALL.into_iter().filter(measured).collect();
     head(text, "work", &targets)?;
-    for row in Row::ALL {
+    for row in &Row::ALL {
         if targets
             .iter()
             .all(|target| report.row(row.name(), *target).is_none())
@@ -117,7 +117,7 @@ fn write(text: &mut String, report: &Report) -> Written {
             continue;
         }
         line(text, row.title(), &targets, |target| {
-            let row = report.row(row.name(), target)?;
+            let row = sound(report, *row, target)?;
             let (median, least, best) =
                 (row.median_per_second, row.least_per_second, row.per_second);
             Some(format!(
@@ -133,7 +133,7 @@ fn write(text: &mut String, report: &Report) -> Written {
         "\nLatency at that rate, half of all and all but one in a hundred, in ms:\n"
     )?;
     head(text, "work", &targets)?;
-    for row in Row::ALL {
+    for row in &Row::ALL {
         if targets
             .iter()
             .all(|target| report.row(row.name(), *target).is_none())
@@ -141,7 +141,7 @@ fn write(text: &mut String, report: &Report) -> Written {
             continue;
         }
         line(text, row.title(), &targets, |target| {
-            let row = report.row(row.name(), target)?;
+            let row = sound(report, *row, target)?;
             Some(format!("{}, {}", short(row.p50_ms), short(row.p99_ms)))
         })?;
     }
@@ -180,6 +180,9 @@ fn write(text: &mut String, report: &Report) -> Written {
             empty.work, empty.target, empty.reason
         )?;
     }
+    for failed in report.rows.iter().filter(|row| !row.is_sound()) {
+        writeln!(text, "- `{}` of {}: {FAILED}.", failed.work, failed.target)?;
+    }
     for note in &report.notes {
         writeln!(text, "- {note}.")?;
     }
@@ -193,6 +196,11 @@ fn write(text: &mut String, report: &Report) -> Written {
         writeln!(text, "| {of} | {demand} | {reached} | {word} |")?;
     }
     Ok(())
+}
+
+/// The figures of work that went well.
+fn sound(report: &Report, row: Row, target: Target) -> Option<&Figures> {
+    report.row(row.name(), target).filter(|row| row.is_sound())
 }
 
 fn head(text: &mut String, first: &str, targets: &[Target]) -> Written {
@@ -224,7 +232,6 @@ const END: &str = "<!-- end of figures -->";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::report::Figures;
 
     #[test]
     fn both_pages_have_a_place_for_the_figures_and_keep_the_rest() {
@@ -260,6 +267,17 @@ mod tests {
         let first = front(&report);
         assert!(first.contains("| code flow |  | 2,000 |"), "{first}");
         assert!(!first.contains("key set"), "{first}");
+        let mut failed = report.rows.clone();
+        failed.iter_mut().for_each(|row| row.errors = 1);
+        let failed = section(&Report {
+            rows: failed,
+            ..Report::default()
+        });
+        assert!(failed.contains("| key set |  |  |"), "{failed}");
+        assert!(
+            failed.contains(&format!("- `code` of hydra: {FAILED}.")),
+            "{failed}"
+        );
         let text = section(&report);
         assert!(
             text.contains("| key set | 2,000 (1,000–3,000) |  |"),

@@ -201,7 +201,15 @@ impl Report {
     }
 }
 
+/// What is said of work that did not go well, in the place of a figure.
+pub(crate) const FAILED: &str = "a run of it failed, or none was done in time";
+
 impl Figures {
+    /// Whether the work went well, so that its figures say something about the server.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.errors == 0 && self.median_per_second > 0.0
+    }
+
     /// The figures of several runs of the same work; `None` without a run.
     pub(crate) fn of(work: &str, target: Target, runs: &[Outcome]) -> Option<Self> {
         let mut sorted: Vec<&Outcome> = runs.iter().collect();
