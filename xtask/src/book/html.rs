@@ -45,6 +45,12 @@ pub(super) fn entries(summary: &str, path: &str) -> Vec<Entry> {
     entries
 }
 
+/// A long name that may be broken behind its separators, so that a table of such names is no wider than its page.
+fn breakable(name: &str) -> String {
+    let pieces = name.split_inclusive(['_', '.', '/', ':', '-']);
+    pieces.map(escaped).collect::<Vec<_>>().join("<wbr>")
+}
+
 /// Where a file of the repository is in the book.
 pub(super) fn place(path: &str) -> String {
     if path == "README.md" {
@@ -167,6 +173,7 @@ fn body(page: &Page) -> String {
     let options =
         Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_FOOTNOTES;
     let mut anchors = page.anchors.iter();
+    let mut in_table = false;
     let mut events = Vec::new();
     for event in Parser::new_ext(&page.text, options) {
         if let Event::Start(Tag::Heading {
@@ -211,10 +218,15 @@ fn body(page: &Page) -> String {
                 title,
                 id,
             }));
+        } else if let (Event::Code(text), true) = (&event, in_table) {
+            let code = format!("<code>{}</code>", breakable(text));
+            events.push(Event::InlineHtml(code.into()));
         } else if let Event::Start(Tag::Table(columns)) = event {
+            in_table = true;
             events.push(Event::Html("<div class=\"wide\">\n".into()));
             events.push(Event::Start(Tag::Table(columns)));
         } else if let Event::End(TagEnd::Table) = event {
+            in_table = false;
             events.push(event);
             events.push(Event::Html("</div>\n".into()));
         } else if let Event::Html(text) = event {
@@ -315,6 +327,17 @@ mod tests {
     }
 
     const SUMMARY: &str = "# Summary\n\n[Hallpass](../README.md)\n\n# Guides\n\n- [A](guide/a.md)\n  - [B](guide/b.md)\n- [C](c.md)\n";
+
+    #[test]
+    fn names_in_tables_break_behind_their_separators_and_elsewhere_not() {
+        let html = body(&read(
+            "docs/a.md",
+            "`a_b<c`\n\n| x |\n|---|\n| `a_b<c` `D::e` |\n",
+        ));
+        assert!(html.contains("<p><code>a_b&lt;c</code></p>"), "{html}");
+        let cell = "<td><code>a_<wbr>b&lt;c</code> <code>D:<wbr>:<wbr>e</code></td>";
+        assert!(html.contains(cell), "{html}");
+    }
 
     #[test]
     fn links_lead_to_where_pages_are_in_the_book() {

@@ -48,7 +48,11 @@ impl Events for Heard {
             Event::Internal { endpoint, .. } => format!("failed {endpoint}"),
             Event::ClientChanged { action, .. } => (*action).to_owned(),
             Event::SignIn { outcome, .. } => format!("sign-in {outcome}"),
-            _ => return,
+            Event::Account { .. }
+            | Event::Delivery { .. }
+            | Event::Webhook { .. }
+            | Event::Mail { .. }
+            | _ => return,
         };
         self.0.lock().unwrap().push(line);
     }
