@@ -44,6 +44,8 @@ struct Pool {
     idle: Vec<Connection>,
     /// How many exist, idle or lent.
     open: usize,
+    /// How many wait for one.
+    waiting: usize,
 }
 
 /// Gives a borrowed connection back, or makes room for another if it was lost.
@@ -62,6 +64,7 @@ impl Readers {
             pool: Mutex::new(Pool {
                 idle: vec![first],
                 open: 1,
+                waiting: 0,
             }),
             returned: Condvar::new(),
         })
@@ -106,10 +109,12 @@ impl Readers {
                 borrowed.db = Some(connection::reader(&self.path, &self.options)?);
                 return Ok(borrowed);
             }
+            pool.waiting = pool.waiting.saturating_add(1);
             pool = self
                 .returned
                 .wait(pool)
                 .unwrap_or_else(PoisonError::into_inner);
+            pool.waiting = pool.waiting.saturating_sub(1);
         }
     }
 }
@@ -125,8 +130,12 @@ impl Drop for Borrowed<'_> {
             Some(db) => pool.idle.push(db),
             None => pool.open = pool.open.saturating_sub(1),
         }
+        let awaited = pool.waiting > 0;
         drop(pool);
-        self.readers.returned.notify_one();
+        // To wake nobody would be a call of the kernel, too.
+        if awaited {
+            self.readers.returned.notify_one();
+        }
     }
 }
 

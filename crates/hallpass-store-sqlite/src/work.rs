@@ -22,7 +22,38 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) work: Work,
-    pub(crate) reply: oneshot::Sender<Result<Outcome, StoreError>>,
+    pub(crate) reply: oneshot::Sender<Reply>,
+}
+
+/// The outcome of some work, and of what shared a transaction with it.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) outcome: Result<Outcome, StoreError>,
+    /// Whoever gets this gives it on by dropping it.
+    pub(crate) rest: Rest,
+}
+
+impl Reply {
+    pub(crate) const fn alone(outcome: Result<Outcome, StoreError>) -> Self {
+        Self {
+            outcome,
+            rest: Rest(Vec::new()),
+        }
+    }
+}
+
+/// Outcomes that are still to be handed out, which happens when this is dropped, wherever that is. To wake a task from another
+/// thread is a call of the kernel for each; the first of a crowd wakes the others from among them.
+#[derive(Debug)]
+pub(crate) struct Rest(pub(crate) Vec<(oneshot::Sender<Reply>, Outcome)>);
+
+impl Drop for Rest {
+    fn drop(&mut self) {
+        for (reply, outcome) in self.0.drain(..) {
+            // Whoever asked may have gone.
+            drop(reply.send(Reply::alone(Ok(outcome))));
+        }
+    }
 }
 
 #[derive(Debug)]

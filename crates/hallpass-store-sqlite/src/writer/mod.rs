@@ -1,5 +1,7 @@
 //! The thread that writes. All jobs that wait share one transaction; each is answered when it is on the disk.
 
+mod crowd;
+
 use std::{
     cell::Cell,
     path::PathBuf,
@@ -16,12 +18,14 @@ use hallpass_store::StoreError;
 use rusqlite::{Connection, ErrorCode, Result};
 use tokio::sync::oneshot;
 
+use crowd::Crowd;
+
 use crate::{
     Options, Stats,
     apply::{apply, run},
     connection,
     failure::{Failure, is_of_one_statement},
-    work::{Job, Outcome, Work},
+    work::{Job, Outcome, Reply, Rest, Work},
 };
 
 /// The way to the thread. The thread ends, after what waits, when this is dropped.
@@ -77,7 +81,9 @@ impl Writer {
             }
             Err(TrySendError::Disconnected(_)) => return Err(gone()),
         }
-        outcome.await.map_err(|_| gone())?
+        let Reply { outcome, rest } = outcome.await.map_err(|_| gone())?;
+        drop(rest);
+        outcome
     }
 
     /// Whether the last transaction reached the disk.
@@ -119,29 +125,45 @@ enum Lost {
 
 impl Thread {
     fn run(&mut self, jobs: &Receiver<Job>) {
-        let mut before = 0;
+        let mut crowd = Crowd::default();
         while let Ok(first) = jobs.recv() {
             let mut batch = vec![first];
-            let room = self.options.batch.saturating_sub(1);
-            batch.extend(jobs.try_iter().take(room));
-            // While many come, a moment more makes fewer transactions, each of which costs a write to the disk. Who is
-            // alone does not wait.
-            if before >= CROWD && batch.len() < before {
-                std::thread::sleep(GATHER);
-                let room = self.options.batch.saturating_sub(batch.len());
-                batch.extend(jobs.try_iter().take(room));
+            self.take(jobs, &mut batch);
+            for pause in crowd.pauses() {
+                let had = batch.len();
+                if had >= self.options.batch {
+                    break;
+                }
+                std::thread::sleep(pause);
+                self.take(jobs, &mut batch);
+                if !crowd.has_grown(batch.len().saturating_sub(had)) {
+                    break;
+                }
             }
-            before = batch.len();
+            crowd.was(batch.len());
             self.serve(batch);
             self.checkpoint();
         }
     }
 
+    /// Adds what waits, as far as it has room in one transaction.
+    fn take(&self, jobs: &Receiver<Job>, batch: &mut Vec<Job>) {
+        let room = self.options.batch.saturating_sub(batch.len());
+        batch.extend(jobs.try_iter().take(room));
+    }
+
     fn serve(&mut self, batch: Vec<Job>) {
         match self.transact(&batch) {
             Ok(outcomes) => {
-                for (job, outcome) in batch.into_iter().zip(outcomes) {
-                    answer(job, Ok(outcome));
+                let replies = batch.into_iter().map(|job| job.reply);
+                let mut all = replies.zip(outcomes);
+                if let Some((reply, outcome)) = all.next() {
+                    let told = Reply {
+                        outcome: Ok(outcome),
+                        rest: Rest(all.collect()),
+                    };
+                    // If whoever asked has gone, the rest is handed out here and now.
+                    drop(reply.send(told));
                 }
             }
             // Find the one that fails: each in a transaction of its own. Rare, so it may be slow.
@@ -303,17 +325,12 @@ thread_local! {
 
 fn answer(job: Job, outcome: Result<Outcome, StoreError>) {
     // Whoever asked may have gone.
-    let _gone = job.reply.send(outcome);
+    drop(job.reply.send(Reply::alone(outcome)));
 }
 
 fn gone() -> StoreError {
     StoreError::unavailable("the thread that writes has ended")
 }
-
-/// So many commits in one transaction are a crowd.
-const CROWD: usize = 4;
-/// How long a crowd is waited for.
-const GATHER: Duration = Duration::from_micros(200);
 
 const READERS_WAIT: Duration = Duration::from_millis(20);
 

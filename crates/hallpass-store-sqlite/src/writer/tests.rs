@@ -1,4 +1,4 @@
-use std::sync::atomic::AtomicU32;
+use std::{sync::atomic::AtomicU32, task::Poll};
 
 use hallpass_store::{Commit, Committed, Spend};
 use hallpass_types::{Bucket, IssuerId, Key};
@@ -84,6 +84,60 @@ fn every_commit_of_a_transaction_that_fails_gets_the_failure() {
                 Committed::TooLate(0)
             };
             assert_eq!(again, Outcome::Committed(expected), "{n}");
+        }
+    });
+}
+
+#[test]
+fn outcomes_reach_everybody_though_whoever_was_to_hand_them_out_has_gone() {
+    let (first, first_asked) = oneshot::channel();
+    let (second, mut second_asked) = oneshot::channel();
+    let (third, third_asked) = oneshot::channel();
+    drop(third_asked);
+    let rest = Rest(vec![
+        (third, Outcome::Number(3)),
+        (second, Outcome::Number(2)),
+    ]);
+    let told = Reply {
+        outcome: Ok(Outcome::Number(1)),
+        rest,
+    };
+    drop(first.send(told));
+    assert!(second_asked.try_recv().is_err());
+    // It was told, and does not look.
+    drop(first_asked);
+    let second = second_asked.try_recv().unwrap();
+    assert_eq!(second.outcome.unwrap(), Outcome::Number(2));
+}
+
+#[test]
+fn commits_that_nobody_waits_for_any_more_keep_nobody_else_from_an_answer() {
+    with_failing_commits("gone", 0, async |writer| {
+        for round in 0..20_u8 {
+            let all: Vec<u8> = (0..8).map(|n| round * 8 + n).collect();
+            let mut asked: Vec<_> = all
+                .iter()
+                .map(|n| (Box::pin(writer.submit(once(*n))), None))
+                .collect();
+            // All are queued; then every second one goes, the first among them.
+            std::future::poll_fn(|context| {
+                for (one, outcome) in &mut asked {
+                    *outcome = match one.as_mut().poll(context) {
+                        Poll::Ready(outcome) => Some(outcome),
+                        Poll::Pending => None,
+                    };
+                }
+                Poll::Ready(())
+            })
+            .await;
+            let staying = asked.into_iter().skip(1).step_by(2);
+            for (one, outcome) in staying {
+                let outcome = match outcome {
+                    Some(outcome) => outcome,
+                    None => one.await,
+                };
+                assert_eq!(outcome.unwrap(), Outcome::Committed(Committed::Done));
+            }
         }
     });
 }
