@@ -457,6 +457,31 @@ fn keys_are_listed_and_rotated() {
 }
 
 #[test]
+fn of_commands_that_rotate_at_once_none_fails() {
+    let folder = Folder::new();
+    let before = folder.json(&["key", "list", "--json"]);
+    let rotate = || {
+        let mut command = folder.hallpass(&["key", "rotate", "--alg", "ES256", "--now", "--json"]);
+        command.stdout(std::process::Stdio::piped());
+        command.stderr(std::process::Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let running = [rotate(), rotate(), rotate()];
+    for child in running {
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+    }
+    let after = folder.json(&["key", "list", "--json"]);
+    let active = |keys: &Value| {
+        let mut keys = keys.as_array().unwrap().iter();
+        let of = keys.find(|key| key["alg"] == "ES256" && key["phase"] == "active");
+        of.unwrap()["kid"].clone()
+    };
+    assert_ne!(active(&after), active(&before));
+}
+
+#[test]
 fn migrate_says_what_it_does() {
     let folder = Folder::new();
     let planned = folder.json(&["migrate", "--dry-run", "--json"]);

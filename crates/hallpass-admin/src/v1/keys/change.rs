@@ -2,11 +2,15 @@
 
 use hallpass_core::admin::Permission;
 use hallpass_provider::keys::{KeyAlgorithm, Rotate as When};
+use hallpass_store::{Commit, KeyPhase, Spend};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::list::{KeyView, views};
-use crate::{Change, Context, Info, Kind, Method, Nothing, Operation, Problem};
+use crate::{Change, Context, Info, Kind, Method, Nothing, Operation, Problem, Uncommitted};
+
+/// How often something is tried again when others are faster.
+const ATTEMPTS: usize = 8;
 
 /// Lets the next keys sign.
 #[derive(Debug)]
@@ -90,35 +94,75 @@ impl Operation for Rotate {
             return Err(unknown());
         }
         let when = if input.now { When::Forced } else { When::Ripe };
-        let (rotated, commit) = provider.rotating_keys(only, when).await?;
-        let done = Rotated {
-            rotated: rotated.done.iter().map(|a| a.name().to_owned()).collect(),
-            waiting: rotated
-                .waiting
-                .iter()
-                .map(|(alg, seconds)| Waiting {
-                    alg: alg.name().to_owned(),
-                    seconds: *seconds,
-                })
-                .collect(),
-        };
-        if !done.rotated.is_empty() {
-            let said = Change::default()
-                .saying("algorithms", done.rotated.clone())
-                .spending(commit.spends)
-                .writing(commit.writes);
-            let kept = WithKeys {
-                done: done.clone(),
-                items: Vec::new(),
+        let mut before = None;
+        for _ in 0..ATTEMPTS {
+            let (mut rotated, mut commit) = provider.rotating_keys(only, when).await?;
+            let signing = signing(&commit);
+            let first = before.get_or_insert_with(|| signing.clone());
+            // What others let sign since the first look is what was wanted, and not replaced by a key that nobody has seen.
+            let others: Vec<String> = signing
+                .into_iter()
+                .filter(|(alg, _)| only.is_none_or(|only| only.name() == alg))
+                .filter(|key| !first.contains(key))
+                .map(|(alg, _)| alg)
+                .collect();
+            if !others.is_empty() {
+                (rotated, commit) = provider.rotating_keys(only, When::Ripe).await?;
+            }
+            let by_others = |alg: &KeyAlgorithm| others.iter().any(|other| other == alg.name());
+            let own = rotated.done.iter().filter(|alg| !by_others(alg));
+            let done = Rotated {
+                rotated: own
+                    .map(|alg| alg.name().to_owned())
+                    .chain(others.iter().cloned())
+                    .collect(),
+                waiting: rotated
+                    .waiting
+                    .iter()
+                    .filter(|(alg, _)| !by_others(alg))
+                    .map(|(alg, seconds)| Waiting {
+                        alg: alg.name().to_owned(),
+                        seconds: *seconds,
+                    })
+                    .collect(),
             };
-            cx.commit(said, &kept).await?;
+            if !rotated.done.is_empty() {
+                let said = Change::default()
+                    .saying("algorithms", done.rotated.clone())
+                    .spending(commit.spends)
+                    .writing(commit.writes);
+                let kept = WithKeys {
+                    done: done.clone(),
+                    items: Vec::new(),
+                };
+                match cx.commit(said, &kept).await {
+                    Ok(()) => {}
+                    // The server itself, or somebody else, changed the keys in this very moment.
+                    Err(Uncommitted::TooLate(_)) => continue,
+                    Err(error @ Uncommitted::Problem(_)) => return Err(error.into()),
+                }
+            }
             provider.reload_keys().await?;
+            return Ok(WithKeys {
+                done,
+                items: views(cx),
+            });
         }
-        Ok(WithKeys {
-            done,
-            items: views(cx),
-        })
+        Err(Kind::Changed.into())
     }
+}
+
+/// The keys that sign, by their algorithms, as a change of keys has read them.
+fn signing(commit: &Commit) -> Vec<(String, String)> {
+    let read = commit.spends.iter().find_map(|spend| match spend {
+        Spend::SigningKeys(records) => Some(records),
+        _ => None,
+    });
+    let active = read.into_iter().flatten();
+    let active = active.filter(|record| record.phase == KeyPhase::Active);
+    active
+        .map(|record| (record.alg.clone(), record.kid.clone()))
+        .collect()
 }
 
 impl Operation for Retire {
@@ -142,13 +186,26 @@ impl Operation for Retire {
             let text = "the key is elsewhere: take it out of the configuration, and its service";
             return Err(Problem::new(Kind::WrongState).because(text));
         }
-        let commit = provider.retiring_key(&input.kid).await?;
-        let commit = commit.ok_or_else(|| Problem::new(Kind::NotFound))?;
-        let said = Change::of("key", &input.kid)
-            .spending(commit.spends)
-            .writing(commit.writes);
-        cx.commit(said, &Nothing {}).await?;
-        provider.reload_keys().await?;
-        Ok(Nothing {})
+        for attempt in 0..ATTEMPTS {
+            let Some(commit) = provider.retiring_key(&input.kid).await? else {
+                // Somebody else did it since the first look.
+                return match attempt {
+                    0 => Err(Kind::NotFound.into()),
+                    _ => Ok(Nothing {}),
+                };
+            };
+            let said = Change::of("key", &input.kid)
+                .spending(commit.spends)
+                .writing(commit.writes);
+            match cx.commit(said, &Nothing {}).await {
+                Ok(()) => {
+                    provider.reload_keys().await?;
+                    return Ok(Nothing {});
+                }
+                Err(Uncommitted::TooLate(_)) => {}
+                Err(error @ Uncommitted::Problem(_)) => return Err(error.into()),
+            }
+        }
+        Err(Kind::Changed.into())
     }
 }

@@ -4,6 +4,50 @@ use serde_json::{Value, json};
 
 use super::{Office, kind};
 
+/// Sixteen at once find that the keys change under their hands: each is told that they were rotated, and each rotation stands in
+/// the log once.
+#[test]
+fn of_many_who_rotate_keys_at_once_nobody_is_turned_away() {
+    let office = Office::open();
+    office.project("acme");
+    let active = || {
+        let all = office.get("/projects/acme/keys");
+        let mut items = all["items"].as_array().unwrap().iter();
+        let of = items.find(|key| key["phase"] == "active" && key["alg"] == "ES256");
+        of.unwrap()["kid"].as_str().unwrap().to_owned()
+    };
+    let before = active();
+    let now = json!({"alg": "ES256", "now": true});
+    let path = "/projects/acme/keys/rotate";
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let all: Vec<_> = (0..16)
+            .map(|_| scope.spawn(|| office.ask(&office.owner, "POST", path, &now)))
+            .collect();
+        all.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    for answer in &answers {
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert_eq!(answer.json()["rotated"], json!(["ES256"]), "{}", answer.body);
+    }
+    assert_ne!(active(), before);
+    let all = office.get("/projects/acme/keys");
+    let retiring = all["items"].as_array().unwrap().iter();
+    let retiring = retiring.filter(|key| key["phase"] == "retiring" && key["alg"] == "ES256");
+    let log = office.get("/projects/acme/audit?action=keys.rotate");
+    assert_eq!(log["items"].as_array().unwrap().len(), retiring.count());
+    // A key that leaked goes, however many say so at once.
+    let path = format!("/projects/acme/keys/{before}");
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let all: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| office.ask(&office.owner, "DELETE", &path, &Value::Null)))
+            .collect();
+        all.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    assert!(answers.iter().all(|a| matches!(a.status, 200 | 204 | 404)));
+    assert!(answers.iter().any(|a| a.status < 300));
+    assert!(!office.server.get("/p/acme/jwks").body.contains(&before));
+}
+
 // S34, S35, S36
 #[test]
 fn s35_keys_are_rotated_and_the_old_one_stays_published() {
