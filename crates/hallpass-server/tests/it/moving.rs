@@ -112,6 +112,8 @@ fn imports_twice(folder: &Folder, import: &[&str]) {
     assert_eq!(folder.json(&["user", "list", "--json"]), json!([]));
     let first = folder.json(&[import, &["--json"]].concat());
     assert_eq!(counts(&first, "users"), (people, 0, 0), "{first}");
+    let web = folder.json(&["client", "show", "web", "--json"]);
+    assert_eq!(web["id_token_signed_response_alg"], "RS256", "{web}");
     assert_eq!(counts(&first, "clients"), (2, 0, 1), "{first}");
     assert_eq!(counts(&first, "keys"), (1, 0, 0), "{first}");
     assert_eq!(
@@ -339,4 +341,46 @@ fn clients_of_node_oidc_provider_move_in_and_bring_no_trust() {
             );
         }
     }
+}
+
+/// What a client gets that never said how its ID tokens are signed: the same as where it was, whatever is first here.
+#[test]
+fn a_client_that_moves_in_is_signed_for_as_it_was() {
+    //= test OIDC-REG#2 the default algorithm of ID tokens is RS256
+    let folder = Folder::new();
+    let client = |id: &str| json!({"client_id": id, "client_secret": "plain secret", "redirect_uris": ["https://rp.test/cb"]});
+    let mut named = client("named");
+    named["id_token_signed_response_alg"] = json!("ES256");
+    let clients = json!([client("silent"), named]);
+    folder.write("clients.json", &clients.to_string());
+    let told = folder.json(&["import", "clients", "clients.json", "--json"]);
+    assert_eq!(counts(&told, "clients"), (2, 0, 0), "{told}");
+    for (id, alg) in [("silent", "RS256"), ("named", "ES256")] {
+        let shown = folder.json(&["client", "show", id, "--json"]);
+        assert_eq!(shown["id_token_signed_response_alg"], alg, "{shown}");
+    }
+    // One that an operator makes here gets what this issuer signs with first.
+    let made = folder.json(&[
+        "client",
+        "create",
+        "--id",
+        "own",
+        "--redirect-uri",
+        "https://rp.test/cb",
+        "--json",
+    ]);
+    let shown = folder.json(&["client", "show", "own", "--json"]);
+    assert_eq!(shown["id_token_signed_response_alg"], "ES256", "{made}");
+    // Where there is no such key, the report says so.
+    let folder = Folder::new();
+    folder.write("hallpass.toml", "protocol.signing_algs = ['ES256']\n");
+    folder.write("clients.json", &json!([client("silent")]).to_string());
+    let import = ["import", "clients", "clients.json"];
+    let told = folder.json(&[&import[..], &["--config", "hallpass.toml", "--json"]].concat());
+    assert_eq!(counts(&told, "clients"), (1, 0, 0), "{told}");
+    let notes = told["notes"].as_array().unwrap();
+    let about = notes
+        .iter()
+        .find(|note| note["text"].as_str().unwrap().contains("RS256"));
+    assert_eq!(about.unwrap()["names"], json!(["silent"]), "{told}");
 }

@@ -4,6 +4,7 @@
 use hallpass_core::authorize::ResponseType;
 use hallpass_core::client::{ClientOrigin, MetadataError, metadata};
 use hallpass_core::policy::Policy;
+use hallpass_jose::JwsAlgorithm;
 use serde_json::{Map, Value};
 
 use super::arrivals::{Kind, Notes};
@@ -26,6 +27,9 @@ const SOFT: &[&str] = &[
 /// What other systems write about a client beside its metadata, and nobody misses.
 const BOOKKEEPING: &[&str] = &["created_at", "updated_at"];
 
+/// What signs ID tokens.
+const ID_TOKEN_ALG: &str = "id_token_signed_response_alg";
+
 /// Why a client does not come.
 pub(super) enum Misfit {
     /// Of what it did, nothing is offered here.
@@ -42,6 +46,7 @@ pub(super) fn fit(
     notes: &mut Notes,
 ) -> Result<Map<String, Value>, Misfit> {
     flows(id, &mut input, policy, notes)?;
+    signed_as_there(id, &mut input, policy, notes);
     let normal = loop {
         match metadata::normalize(&input, ClientOrigin::Administration, policy) {
             Ok(normal) => break normal,
@@ -73,6 +78,22 @@ pub(super) fn fit(
 /// The name without a language.
 fn of_member(name: &str) -> &str {
     name.split('#').next().unwrap_or(name)
+}
+
+/// Where nothing is said of what signs its ID tokens it was RS256, and applications often take nothing else.
+//= OIDC-REG#2 MUST: the default algorithm of ID tokens is RS256
+fn signed_as_there(id: &str, input: &mut Map<String, Value>, policy: &Policy, notes: &mut Notes) {
+    // The profiles of FAPI do not allow RS256.
+    if input.contains_key(ID_TOKEN_ALG) || input.contains_key("fapi_profile") {
+        return;
+    }
+    if policy.signing_algs.contains(&JwsAlgorithm::RS256) {
+        input.insert(ID_TOKEN_ALG.to_owned(), JwsAlgorithm::RS256.name().into());
+    } else {
+        let text =
+            "its ID tokens were signed with RS256, which is not among protocol.signing_algs here";
+        notes.say(Kind::Client, text, id);
+    }
 }
 
 /// Takes away response types and grants that nobody has here. A client of which nothing is left does not come.
