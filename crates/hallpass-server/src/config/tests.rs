@@ -354,6 +354,32 @@ fn a_client_is_checked_whole() {
 }
 
 #[test]
+fn what_a_client_is_told_travels_encrypted() {
+    //= test CIBA#4 the endpoint of a client that is told uses https
+    let client = |mode: &str, url: &str| {
+        format!(
+            "[protocol.backchannel]\nenabled = true\ndelivery_modes = ['ping', 'push']\n\
+             [[clients]]\nclient_id = 'a'\nclient_secret = '0123456789abcdef'\n\
+             grant_types = ['urn:openid:params:grant-type:ciba']\nresponse_types = []\n\
+             backchannel_token_delivery_mode = '{mode}'\nbackchannel_client_notification_endpoint = '{url}'"
+        )
+    };
+    for mode in ["ping", "push"] {
+        parse(&client(mode, "https://client.example/notify")).unwrap();
+        for url in [
+            "http://127.0.0.1/notify",
+            "http://localhost/notify",
+            "http://[::1]/notify",
+            "http://client.example/notify",
+        ] {
+            let problem = problem(&client(mode, url));
+            let expected = "clients[0].backchannel_client_notification_endpoint: ";
+            assert!(problem.contains(expected), "{url}: {problem}");
+        }
+    }
+}
+
+#[test]
 fn a_master_key_has_32_bytes() {
     let config = parse("keys.master_key = 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE'").unwrap();
     let key = config.keys.master_key.as_ref().unwrap();

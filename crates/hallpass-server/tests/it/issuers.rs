@@ -147,6 +147,12 @@ fn an_issuer_that_is_made_answers_soon_at_its_path_and_nobody_else_does() {
         assert_eq!(server.get(place).status, 404, "{place}");
     }
     assert_eq!(token().status, 404);
+    // TK-21: nor is anything refreshed.
+    let refresh = format!(
+        "client_id=app&client_secret={secret}&grant_type=refresh_token&refresh_token=hpr_x"
+    );
+    let refused = server.at(host, "POST", "/p/acme/token", &refresh);
+    assert_eq!(refused.status, 404);
     assert_eq!(server.get("/p/acme/").status, 404);
     command(&folder, &server, &["issuer", "enable", "acme"]);
     until("enabled", token, 200);

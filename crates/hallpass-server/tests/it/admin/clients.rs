@@ -213,6 +213,35 @@ fn s13_what_a_client_cannot_be_is_refused_with_the_member_that_is_wrong() {
     assert_eq!(answer.status, 422, "{}", answer.body);
 }
 
+#[test]
+fn what_a_client_is_told_goes_to_an_https_address() {
+    //= test CIBA#4 the endpoint of a client that is told uses https
+    let settings = "protocol.backchannel = { enabled = true, delivery_modes = ['ping'] }\n";
+    let office = Office::with(settings);
+    office.project("acme");
+    let metadata = |url: &str| {
+        json!({"metadata": {
+            "grant_types": ["urn:openid:params:grant-type:ciba"], "response_types": [], "redirect_uris": [],
+            "backchannel_token_delivery_mode": "ping", "backchannel_client_notification_endpoint": url,
+        }})
+    };
+    let made = office.post(CLIENTS, &metadata("https://client.example/notify"));
+    let path = format!("{CLIENTS}/{}", made["client_id"].as_str().unwrap());
+    for url in [
+        "http://127.0.0.1/notify",
+        "http://localhost/notify",
+        "http://[::1]/notify",
+        "http://client.example/notify",
+    ] {
+        for (method, path) in [("POST", CLIENTS), ("PATCH", path.as_str())] {
+            let answer = office.ask(&office.owner, method, path, &metadata(url));
+            assert_eq!(answer.status, 422, "{method} {url}: {}", answer.body);
+            let field = "metadata.backchannel_client_notification_endpoint";
+            assert_eq!(answer.json()["field"], field, "{method} {url}");
+        }
+    }
+}
+
 // L12
 #[test]
 fn keys_of_a_client_are_added_and_taken_away() {

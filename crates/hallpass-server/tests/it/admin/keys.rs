@@ -27,7 +27,12 @@ fn of_many_who_rotate_keys_at_once_nobody_is_turned_away() {
     });
     for answer in &answers {
         assert_eq!(answer.status, 200, "{}", answer.body);
-        assert_eq!(answer.json()["rotated"], json!(["ES256"]), "{}", answer.body);
+        assert_eq!(
+            answer.json()["rotated"],
+            json!(["ES256"]),
+            "{}",
+            answer.body
+        );
     }
     assert_ne!(active(), before);
     let all = office.get("/projects/acme/keys");
