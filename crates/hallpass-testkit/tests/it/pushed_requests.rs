@@ -591,7 +591,7 @@ async fn where_pushing_is_switched_off_there_is_no_endpoint() {
 // TK-46: pushed requests as token requests
 #[tokio::test]
 async fn a_proof_of_a_pushed_request_that_came_to_nothing_was_shown_all_the_same() {
-    //= test RFC9449#11.1 a proof is spent also when the pushed request that it came with is refused
+    //= test RFC9449#11.1 a proof that was used is refused when it is shown again
     let op = Setup::default().start().await;
     let node = op.another_node().await;
     let (mut here, mut there) = (op.browser(), node.browser());
