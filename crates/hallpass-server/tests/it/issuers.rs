@@ -151,8 +151,8 @@ fn an_issuer_that_is_made_answers_soon_at_its_path_and_nobody_else_does() {
     let refresh = format!(
         "client_id=app&client_secret={secret}&grant_type=refresh_token&refresh_token=hpr_x"
     );
-    let refused = server.at(host, "POST", "/p/acme/token", &refresh);
-    assert_eq!(refused.status, 404);
+    let turned_away = server.at(host, "POST", "/p/acme/token", &refresh);
+    assert_eq!(turned_away.status, 404);
     assert_eq!(server.get("/p/acme/").status, 404);
     command(&folder, &server, &["issuer", "enable", "acme"]);
     until("enabled", token, 200);
