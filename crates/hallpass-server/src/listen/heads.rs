@@ -160,7 +160,7 @@ impl Watch {
         let room = LONGEST.saturating_sub(whole.len());
         let text = line.strip_suffix(b"\n").unwrap_or(line);
         whole.extend(text.iter().take(room));
-        let ends = text.last().or(whole.last()) == Some(&b'\r');
+        let ends = text.last().or_else(|| whole.last()) == Some(&b'\r');
         if whole.last() == Some(&b'\r') {
             whole.pop();
         }
