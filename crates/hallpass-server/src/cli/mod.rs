@@ -523,6 +523,9 @@ pub struct Invalidate {
     /// that were ahead.
     #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "now")]
     pub after: Option<Moment>,
+    /// End recovery codes as well: those that were used since the backup would be good again. People make new ones.
+    #[arg(long)]
+    pub recovery_codes: bool,
 }
 
 /// Options of `migrate`.

@@ -5,8 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use hallpass_jose::base64url;
 use hallpass_provider::secrets::{MasterKey, Secrets};
+use hallpass_store::{
+    Commit, Committed, CredentialData, CredentialRecord, RecoveryCodes, Spend, Store,
+};
 use hallpass_store_sqlite::SqliteStore;
-use hallpass_types::{IssuerId, Timestamp};
+use hallpass_types::{ContentDigest, CredentialId, IssuerId, Timestamp};
 use serde_json::Value;
 
 use crate::process::{Folder, Serving, mode};
@@ -245,6 +248,50 @@ async fn whoever_lost_something_after_the_backup_does_not_get_it_back() {
         "{said}"
     );
     assert!(!person(&elsewhere, "ada").await.disabled);
+}
+
+// F14: a backup of a database that is restored with its own tools does not know which of them were used since
+#[tokio::test]
+async fn recovery_codes_end_by_invalidate_when_that_is_said_and_not_otherwise() {
+    let folder = Folder::new();
+    let made = folder.run_with(&["user", "create", "ada"], "correct horse zq\n");
+    assert!(made.status.success(), "{}", stderr(&made));
+    let subject = person(&folder, "ada").await.subject;
+    let open = || -> Arc<dyn Store> {
+        let path = folder.0.join("hallpass-data/hallpass.sqlite");
+        let store = SqliteStore::open(path, hallpass_store_sqlite::Options::default());
+        Arc::new(store.unwrap())
+    };
+    let codes = RecoveryCodes {
+        left: vec![ContentDigest([1; 32])],
+        of: 2,
+    };
+    let spend = Spend::NewCredential(Box::new(CredentialRecord {
+        subject: subject.clone(),
+        id: CredentialId([1; 16]),
+        data: CredentialData::RecoveryCodes(codes),
+        lookup: None,
+        name: String::new(),
+        created_at: Timestamp(1),
+        last_used_at: None,
+        revision: 1,
+    }));
+    let commit = Commit {
+        spends: vec![spend],
+        writes: Vec::new(),
+    };
+    let done = open().commit(IssuerId(1), commit).await.unwrap();
+    assert_eq!(done, Committed::Done);
+    for (arguments, ended, left) in [
+        (&["invalidate", "--json"][..], 0, 1),
+        (&["invalidate", "--recovery-codes", "--json"], 1, 0),
+        (&["invalidate", "--recovery-codes", "--json"], 0, 0),
+    ] {
+        assert_eq!(folder.json(arguments)["recovery_codes"], ended);
+        let held = open().credentials(IssuerId(1), &subject).await.unwrap();
+        assert_eq!(held.len(), left, "{arguments:?}");
+    }
+    assert!(person(&folder, "ada").await.password.is_some());
 }
 
 #[test]

@@ -288,14 +288,29 @@ pub(super) fn invalidate(
     let now = SystemClock.now();
     let after = checked(options.after.unwrap_or(Moment::Now), now)?;
     let master = ground.master_key();
-    let ended = block_on(async {
+    let (ended, without) = block_on(async {
         let store = open_any_store(config, &ground).await?;
-        end_all(&*store, &master, after, now).await
+        let ended = end_all(&*store, &master, after, now).await?;
+        let mut carried = Carried::default();
+        if options.recovery_codes {
+            for issuer in roots::known(&*store).await.map_err(of_store)? {
+                let done = since::without_recovery_codes(&*store, issuer, &mut carried).await;
+                done.map_err(of_store)?;
+            }
+        }
+        Ok::<_, Failure>((ended, carried.recovery_codes()))
     })??;
     let records = ended.records.unwrap_or_default();
     output.say(
-        &json!({ "ended": records, "unreadable": ended.unreadable }),
-        format!("{}. {AS_IN_THE_DATABASE}", told(records)),
+        &json!({
+            "ended": records,
+            "recovery_codes": without,
+            "unreadable": ended.unreadable,
+        }),
+        format!(
+            "{}. Recovery codes of {without} people are over. {AS_IN_THE_DATABASE}",
+            told(records)
+        ),
     )?;
     match &*passed_over(&ended.unreadable) {
         "" => Ok(()),
