@@ -263,6 +263,7 @@ pub struct RefusedRow<'a> {
     /// Who it is.
     pub client: Client<'a>,
     /// Until when; none for good.
+    #[serde(serialize_with = "text::optional")]
     pub until: Option<&'a str>,
 }
 
