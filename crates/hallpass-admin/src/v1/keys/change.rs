@@ -154,9 +154,12 @@ impl Operation for Rotate {
 
 /// The keys that sign, by their algorithms, as a change of keys has read them.
 fn signing(commit: &Commit) -> Vec<(String, String)> {
-    let read = commit.spends.iter().find_map(|spend| match spend {
-        Spend::SigningKeys(records) => Some(records),
-        _ => None,
+    let read = commit.spends.iter().find_map(|spend| {
+        if let Spend::SigningKeys(records) = spend {
+            Some(records)
+        } else {
+            None
+        }
     });
     let active = read.into_iter().flatten();
     let active = active.filter(|record| record.phase == KeyPhase::Active);
