@@ -177,7 +177,7 @@ fn what_was_revoked_after_the_backup_stays_dead_when_it_is_restored_with_after()
 async fn person(folder: &Folder, name: &str) -> hallpass_store::UserRecord {
     let path = folder.0.join("hallpass-data/hallpass.sqlite");
     let store = SqliteStore::open(path, hallpass_store_sqlite::Options::default()).unwrap();
-    let found = hallpass_store::Store::user_by_name(&store, IssuerId(1), name).await;
+    let found = Store::user_by_name(&store, IssuerId(1), name).await;
     found.unwrap().unwrap()
 }
 
@@ -401,7 +401,7 @@ async fn private_keys_are_in_no_backup_and_no_log() {
         data.join("hallpass.sqlite"),
         hallpass_store_sqlite::Options::default(),
     );
-    let store: Arc<dyn hallpass_store::Store> = Arc::new(store.unwrap());
+    let store: Arc<dyn Store> = Arc::new(store.unwrap());
     let issuer = IssuerId(1);
     let master = MasterKey::new(master);
     let root = hallpass_provider::roots::open(&*store, issuer, &master, Timestamp(0));
