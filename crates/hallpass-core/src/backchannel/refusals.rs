@@ -92,7 +92,7 @@ mod tests {
     fn refused(since: i64, lasts: Option<i64>) -> Refused {
         Refused {
             since: NOW.plus(since),
-            until: lasts.map(|lasts| NOW.plus(since + lasts)),
+            until: lasts.map(|lasts| NOW.plus(since).plus(lasts)),
         }
     }
 

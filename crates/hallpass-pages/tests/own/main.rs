@@ -111,6 +111,7 @@ fn s25_a_template_from_a_folder_takes_the_place_of_ours() {
         detail: None,
         next: None,
         next_host: "",
+        next_fields: None,
     });
     let german = Chrome {
         lang: Lang::De,

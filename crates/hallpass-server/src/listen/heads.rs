@@ -298,6 +298,8 @@ mod tests {
     // HT-01
     #[test]
     fn framing_that_can_be_read_in_two_ways_is_spoilt_at_its_line() {
+        //= test RFC9112#6.1 a request with a length beside its chunks is refused
+        //= test RFC9112#6.3 a length that is none, or stands twice, makes the request one that is refused
         for fields in [
             "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
             "transfer-encoding: chunked\r\ncontent-length: 4\r\n",

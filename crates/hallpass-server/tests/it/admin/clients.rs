@@ -467,6 +467,7 @@ fn a_member_that_is_there_twice_is_refused_at_every_level() {
 // RG-11, R8.4
 #[test]
 fn what_an_operator_decided_is_not_undone_by_the_client_itself() {
+    //= test RFC7592#2.2 the server puts values of its own in the place of those that were sent
     let office = Office::with(
         "registration = { enabled = true, initial_access_tokens = ['let-me-in-0123456789abcdef0123456789'] }",
     );
