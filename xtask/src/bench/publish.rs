@@ -195,6 +195,51 @@ fn write(text: &mut String, report: &Report) -> Written {
         let reached = short(verdict.reached);
         writeln!(text, "| {of} | {demand} | {reached} | {word} |")?;
     }
+    write_beneath(text, report)
+}
+
+/// What the work needs at least, and what the database says of it.
+fn write_beneath(text: &mut String, report: &Report) -> Written {
+    if !report.shares.is_empty() {
+        writeln!(
+            text,
+            "\n| work | the least that does the same | reached of it | for each second of processor time |\n|---|---|---|---|"
+        )?;
+    }
+    for share in &report.shares {
+        let per_cpu = share.reached_per_cpu.map(short).unwrap_or_default();
+        let (of, floor, reached) = (&share.of, &share.floor, short(share.reached));
+        writeln!(text, "| {of} | {floor} | {reached} | {per_cpu} |")?;
+    }
+    if !report.statements.is_empty() {
+        writeln!(
+            text,
+            "\n| work at PostgreSQL | statements for each | at most |\n|---|---|---|"
+        )?;
+    }
+    for counted in &report.statements {
+        writeln!(
+            text,
+            "| {} | {} | {} |",
+            counted.of, counted.each, counted.most
+        )?;
+    }
+    if !report.commits.is_empty() {
+        writeln!(
+            text,
+            "\n| durable commits at PostgreSQL, 64 at a time | a second | commits to a statement | bytes of log each |\n|---|---|---|---|"
+        )?;
+    }
+    for rate in &report.commits {
+        writeln!(
+            text,
+            "| {} | {} | {} | {} |",
+            rate.way,
+            whole(rate.per_second),
+            short(rate.per_statement),
+            whole(rate.log_bytes)
+        )?;
+    }
     Ok(())
 }
 
@@ -231,6 +276,7 @@ const END: &str = "<!-- end of figures -->";
 
 #[cfg(test)]
 mod tests {
+    use super::super::postgres::{CommitRate, Statements};
     use super::*;
 
     #[test]
@@ -277,6 +323,25 @@ mod tests {
         assert!(
             failed.contains(&format!("- `code` of hydra: {FAILED}.")),
             "{failed}"
+        );
+        let of_database = section(&Report {
+            statements: vec![Statements {
+                of: Row::Refresh.name().to_owned(),
+                each: 1,
+                most: 2,
+            }],
+            commits: vec![CommitRate {
+                way: "grouped".to_owned(),
+                per_second: 20_000.0,
+                per_statement: 32.0,
+                log_bytes: 400.0,
+            }],
+            ..Report::default()
+        });
+        assert!(of_database.contains("| refresh | 1 | 2 |"), "{of_database}");
+        assert!(
+            of_database.contains("| grouped | 20,000 | 32"),
+            "{of_database}"
         );
         let text = section(&report);
         assert!(
