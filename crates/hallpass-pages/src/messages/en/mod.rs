@@ -399,7 +399,7 @@ pub(super) static MESSAGES: Messages = Messages {
         stopped_until: "Until {time}",
         stopped_always: "Until you let it ask again",
         admit: "Let it ask again",
-        admit_named: "Let {client} ask again",
+        admit_named: "Let it ask again: {client}",
     },
     people: people::PEOPLE,
     account: people::ACCOUNT,
