@@ -216,6 +216,7 @@ const LEFT_ALONE: &[&str] = &[
     "fapi_profile",
     // No member tells of it.
     "access",
+    "choices",
     "upstreams",
     "consent",
     "keys",
