@@ -306,10 +306,11 @@ async fn a_sign_in_takes_as_long_whatever_made_the_hash() {
     let all: [&str; 7] = std::array::from_fn(|of| classes.get(of).copied().unwrap_or("argon2"));
     // A difference that is there is there each time; one that a busy machine makes is not.
     let mut problem = None;
-    for _ in 0..3 {
+    for _ in 0..5 {
         let times = refusals(&op, &accounts, 20).await;
         assert!(times.iter().all(|time| *time >= wait), "{times:?}");
-        problem = unlike(all, times, Duration::from_millis(2));
+        // Two milliseconds, or as many more as the machine is slower.
+        problem = unlike(all, times, Duration::from_millis(2).max(times[2] / 60));
         if problem.is_none() {
             break;
         }
