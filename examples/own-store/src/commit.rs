@@ -270,7 +270,7 @@ impl Writing<'_> {
             }
             Write::DeleteClient(client) => {
                 self.delete(&key(of, Kind::Registration, &[client.as_str().as_bytes()]))?;
-                self.delete_operator(of, &operator_of_client(&client))?;
+                self.delete_admin(of, AdminKind::Operator, &operator_of_client(&client))?;
                 self.delete(&key(of, Kind::Client, &[client.as_str().as_bytes()])).map(drop)
             }
             Write::ClientUsed(client, day) => {
@@ -323,13 +323,13 @@ impl Writing<'_> {
         self.delete(&of_person(of, Kind::Credential, &record.subject, &record.id.0)).map(drop)
     }
 
-    fn delete_operator(&mut self, of: IssuerId, id: &str) -> Read<()> {
-        let kind = AdminKind::Operator.number();
-        self.delete(&key(of, Kind::Admin, &[&[kind], id.as_bytes()])).map(drop)
+    fn delete_admin(&mut self, of: IssuerId, kind: AdminKind, id: &str) -> Read<()> {
+        self.delete(&key(of, Kind::Admin, &[&[kind.number()], id.as_bytes()])).map(drop)
     }
 
     fn forget(&mut self, of: IssuerId, subject: &Subject) -> Read<()> {
-        self.delete_operator(of, &operator_of_person(subject))?;
+        self.delete_admin(of, AdminKind::Operator, &operator_of_person(subject))?;
+        self.delete_admin(of, AdminKind::Refusals, subject.as_str())?;
         for record in self.credentials(of, subject)? {
             self.delete_credential(of, &record)?;
         }
