@@ -60,7 +60,7 @@ fn write_front(text: &mut String, report: &Report) -> Written {
     head(text, "", &targets)?;
     for row in IN_FRONT {
         line(text, row.title(), &targets, |target| {
-            let row = report.row(row.name(), target)?;
+            let row = sound(report, row, target)?;
             Some(whole(row.median_per_second))
         })?;
     }
@@ -69,7 +69,7 @@ fn write_front(text: &mut String, report: &Report) -> Written {
     })?;
     writeln!(
         text,
-        "\nAn empty cell was not measured or does not exist there. [All rows, spread, versions and method](docs/reference/benchmarks.md); \
+        "\nAn empty cell was not measured, failed, or does not exist there. [All rows, spread, versions and method](docs/reference/benchmarks.md); \
          [as bars](docs/reference/benchmarks.svg)."
     )
 }
@@ -315,10 +315,12 @@ mod tests {
         assert!(!first.contains("key set"), "{first}");
         let mut failed = report.rows.clone();
         failed.iter_mut().for_each(|row| row.errors = 1);
-        let failed = section(&Report {
+        let failed = Report {
             rows: failed,
             ..Report::default()
-        });
+        };
+        assert!(!front(&failed).contains("2,000"));
+        let failed = section(&failed);
         assert!(failed.contains("| key set |  |  |"), "{failed}");
         assert!(
             failed.contains(&format!("- `code` of hydra: {FAILED}.")),
