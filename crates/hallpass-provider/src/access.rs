@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use hallpass_core::{access::Directory, policy::Policy, record::GrantRecord};
+use hallpass_core::{access::Directory, client::Client, policy::Policy, record::GrantRecord};
 use hallpass_store::StoreError;
 use hallpass_types::{Scope, Subject};
 use serde_json::{Map, Value};
@@ -94,6 +94,25 @@ impl Provider {
         };
         let member = directory.effective(&account.memberships, organization);
         Ok(member.is_some_and(|member| client.restriction.admits(&member)))
+    }
+
+    /// Whether a client is for the person of a grant that begins now. Nobody looked them up before: they are asked for where
+    /// that matters.
+    pub(crate) async fn admits(
+        &self,
+        client: &Client,
+        grant: &GrantRecord,
+    ) -> Result<bool, StoreError> {
+        let inner = &self.inner;
+        let open = client.restriction.is_open() && grant.organization.is_none();
+        if !inner.policy.access.enabled || open {
+            return Ok(true);
+        }
+        let account = inner.accounts.account(inner.issuer_id, &grant.subject);
+        match account.await? {
+            Some(account) => self.stays_admitted(&account, grant).await,
+            None => Ok(false),
+        }
     }
 
     /// Whether ID tokens of this scope carry what the person is and may do.

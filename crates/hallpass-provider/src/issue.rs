@@ -34,6 +34,12 @@ pub(crate) async fn prepare(
     issuance.access.confirmation = issuance.access.confirmation.or_else(|| call.binding());
     let client = call.client.client();
     let inner = &provider.inner;
+    if let Some(grant) = &issuance.new_grant
+        && !names_what_was_looked_up(issuance.spend)
+        && !provider.admits(client, grant).await?
+    {
+        return Err(Reason::AccountGone.into());
+    }
     let format = issuance.access.format();
     let issued_token_type = issuance.access.issued_as;
     let details = &issuance.access.details;
@@ -115,6 +121,14 @@ pub(crate) async fn prepare(
         },
         commit,
     ))
+}
+
+/// Whether a grant begins with what was found under its key, together with its person.
+const fn names_what_was_looked_up(spend: Option<Decided>) -> bool {
+    match spend {
+        Some(Decided::Code(_) | Decided::CodeOf { .. } | Decided::Waiting { .. }) => true,
+        Some(Decided::Once(_) | Decided::Refresh { .. } | Decided::Standing(_)) | None => false,
+    }
 }
 
 /// What a client shows that works once.

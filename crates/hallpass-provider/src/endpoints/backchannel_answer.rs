@@ -128,7 +128,13 @@ impl Provider {
                         return Ok(BackchannelOutcome::Over);
                     };
                     let ticked = (only.as_deref(), claims.as_deref());
-                    self.backchannel_grant(&valid, &record, &account, authentication, ticked)?
+                    let grant =
+                        self.backchannel_grant(&valid, &record, &account, authentication, ticked)?;
+                    // A client that is not for this person is told that they did not allow it.
+                    match grant {
+                        Some(grant) if self.stays_admitted(&account, &grant).await? => Some(grant),
+                        Some(_) | None => None,
+                    }
                 }
             };
             let expiry = record.expiry_is_told.then(|| expiry_key(key, &record));

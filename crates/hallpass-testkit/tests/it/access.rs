@@ -8,6 +8,8 @@ use hallpass_store::{Commit, Committed, Spend};
 use hallpass_testkit::{Ask, Browser, Op, Request, Setup, fixture, html, wire};
 use serde_json::{Value, json};
 
+use crate::{backchannel, jwt_bearer};
+
 fn names(list: &str) -> std::collections::BTreeSet<String> {
     list.split_whitespace().map(str::to_owned).collect()
 }
@@ -218,6 +220,64 @@ async fn s31_a_client_for_some_is_not_for_others() {
         let again = alice.refresh("web", tokens.refresh()).await;
         assert_eq!(again.error(), "invalid_grant");
     }
+}
+
+/// Switches groups on, for the provider of somebody else's setup.
+fn with_groups(setup: Setup) -> Setup {
+    setup.policy(|policy| policy.access.enabled = true)
+}
+
+async fn with_staff(setup: Setup) -> Op {
+    let op = with_groups(setup).start().await;
+    write(&op, |directory| {
+        directory.groups.insert("staff".to_owned(), Group::default());
+    })
+    .await;
+    op
+}
+
+async fn is_staff(op: &Op, person: &str) {
+    let mut staff = membership(None, "");
+    staff.groups = names("staff");
+    joins(op, person, std::slice::from_ref(&staff)).await;
+}
+
+#[tokio::test]
+async fn a_client_for_some_gets_nothing_for_others_who_answer_it_elsewhere() {
+    for client in ["poll", "push"] {
+        let mut seed = backchannel::bank("some", client);
+        seed.metadata["allowed_groups"] = json!(["staff"]);
+        let op = with_staff(backchannel::setup().client(seed)).await;
+        op.fetcher.answer_posts(backchannel::ENDPOINT, 204);
+        let token = [("client_notification_token", backchannel::TOKEN)];
+        let token = if client == "push" { &token[..] } else { &[] };
+        let answer = async |op: &Op| {
+            let id = backchannel::begin(op, "some", token).await;
+            backchannel::answer_all(op, "alice", "allow").await;
+            if client == "push" {
+                op.provider.deliver_due().await.unwrap();
+                let posted = op.fetcher.posted();
+                return serde_json::from_str(&posted.last().unwrap().body).unwrap();
+            }
+            backchannel::poll(op, "some", &id).await.json()
+        };
+        let refused: Value = answer(&op).await;
+        assert_eq!(refused["error"], "access_denied", "{client}: {refused}");
+        assert_eq!(refused.get("id_token"), None, "{client}: {refused}");
+        is_staff(&op, "alice").await;
+        let answered: Value = answer(&op).await;
+        assert!(answered["id_token"].is_string(), "{client}: {answered}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_for_some_gets_nothing_for_others_on_the_word_of_somebody_else() {
+    let op = with_staff(jwt_bearer::setup_for(&json!({"allowed_groups": ["staff"]}))).await;
+    let refused = jwt_bearer::present_new(&op, "first").await;
+    assert_eq!(refused.error(), "invalid_grant", "{}", refused.text());
+    is_staff(&op, "alice").await;
+    let answered = jwt_bearer::present_new(&op, "second").await;
+    assert_eq!(answered.status, 200, "{}", answered.text());
 }
 
 // TK-21: the client is narrowed, not the person

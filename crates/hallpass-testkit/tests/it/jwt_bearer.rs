@@ -62,6 +62,17 @@ fn claims(op: &Op, jti: &str) -> Value {
         "iat": now, "exp": now + 60, "jti": jti})
 }
 
+/// The setup whose client `shop` has this metadata, too.
+pub(crate) fn setup_for(metadata: &Value) -> Setup {
+    setup(|_| ()).metadata("shop", metadata)
+}
+
+/// The client `shop` presents a good assertion about alice.
+pub(crate) async fn present_new(op: &Op, jti: &str) -> Answer {
+    let jwt = assertion::sign(partner_key(), &claims(op, jti));
+    present(&mut op.browser(), "shop", &jwt).await
+}
+
 async fn present(browser: &mut Browser, client: &str, jwt: &str) -> Answer {
     let pairs = [
         ("grant_type", TYPE),
