@@ -53,7 +53,8 @@ impl DocumentId {
         }
         let (authority, path) = rest.split_once('/')?;
         let url = Url::parse(text).ok().filter(|url| url.as_str() == text)?;
-        if path.is_empty() || url.domain().is_none() {
+        // A host has a second spelling, with the dot of the root behind it. It would be another client, and on no list.
+        if path.is_empty() || parts.host.ends_with('.') || url.domain().is_none() {
             return None;
         }
         Some(Self {

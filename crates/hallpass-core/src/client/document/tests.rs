@@ -75,6 +75,8 @@ fn only_plain_https_urls_with_a_path_are_documents() {
         "https://app.example/a b",
         "https://app.example/%zz",
         "https://app.example/%00",
+        "https://app.example./client",
+        "https://app.example.:8443/client",
         "c_abc",
         "urn:app",
     ] {
@@ -118,6 +120,10 @@ fn host_lists_decide_which_documents_are_taken() {
     assert!(!asks(&[], &["A.EXAMPLE"], true, "a.example"));
     assert!(!asks(&["*.example"], &["*.a.example"], true, "b.a.example"));
     assert!(asks(&["*.example"], &["*.a.example"], true, "b.example"));
+    // One name in two spellings.
+    for host in ["a.example.", "b.a.example.", "a.example.:8443", "a.example.."] {
+        assert!(!asks(&[], &["a.example", "*.a.example"], true, host), "{host}");
+    }
 }
 
 //= test CIMD#5.2 cache headers are respected, within bounds of our own
