@@ -230,7 +230,9 @@ fn with_groups(setup: Setup) -> Setup {
 async fn with_staff(setup: Setup) -> Op {
     let op = with_groups(setup).start().await;
     write(&op, |directory| {
-        directory.groups.insert("staff".to_owned(), Group::default());
+        directory
+            .groups
+            .insert("staff".to_owned(), Group::default());
     })
     .await;
     op

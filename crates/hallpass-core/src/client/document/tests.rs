@@ -121,8 +121,16 @@ fn host_lists_decide_which_documents_are_taken() {
     assert!(!asks(&["*.example"], &["*.a.example"], true, "b.a.example"));
     assert!(asks(&["*.example"], &["*.a.example"], true, "b.example"));
     // One name in two spellings.
-    for host in ["a.example.", "b.a.example.", "a.example.:8443", "a.example.."] {
-        assert!(!asks(&[], &["a.example", "*.a.example"], true, host), "{host}");
+    for host in [
+        "a.example.",
+        "b.a.example.",
+        "a.example.:8443",
+        "a.example..",
+    ] {
+        assert!(
+            !asks(&[], &["a.example", "*.a.example"], true, host),
+            "{host}"
+        );
     }
 }
 
