@@ -146,7 +146,7 @@ pub struct Client {
     pub jwks_uri: Option<String>,
     /// `subject_type`.
     pub subject_type: SubjectType,
-    /// Host that stands for the client's sector (OpenID Connect Core §8.1).
+    /// Host that stands for the client's sector (OpenID Connect Core §8.1). None: the client is a sector of its own.
     pub sector: Option<String>,
     /// `id_token_signed_response_alg`.
     pub id_token_signed_response_alg: JwsAlgorithm,

@@ -6,6 +6,7 @@ use hallpass_jose::json;
 use serde_json::{Map, Value};
 
 use super::{MetadataError, MetadataReason, redirect_uri};
+use crate::token::{Grant as _, ciba::Ciba, device_code::DeviceCode};
 
 /// A document at `sector_identifier_uri` has at most so many bytes.
 pub const MAX_DOCUMENT: usize = 256 * 1024;
@@ -69,6 +70,18 @@ pub fn sector_of<U: AsRef<str>>(
     hosts
         .all(|host| host.as_ref() == Some(&first))
         .then_some(first)
+}
+
+/// Whether a client with these grant types gets tokens without anybody being sent to one of its redirect URIs. What hosts it
+/// names proves nothing then: anybody can register those of somebody else. Unless an operator made it, such a client is a
+/// sector of its own.
+//= OIDC-CORE#8.1 implication: only who gets its answers at the hosts of a sector is of that sector
+#[must_use]
+pub(super) fn is_reached_directly<G: AsRef<str>>(grant_types: &[G]) -> bool {
+    let direct = [DeviceCode::TYPE, Ciba::TYPE];
+    grant_types
+        .iter()
+        .any(|grant| direct.contains(&grant.as_ref()))
 }
 
 const FIELD: &str = "sector_identifier_uri";

@@ -10,7 +10,7 @@ use hallpass_testkit::{
 use serde_json::json;
 use tokio::task::JoinSet;
 
-const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+pub(super) const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 pub(super) fn setup() -> Setup {
     let television = |id, name: &str| Seed {

@@ -1,9 +1,12 @@
 //! URIs in the metadata of a client: where people are sent, and what may be fetched.
 
-use hallpass_testkit::Ask;
-use serde_json::json;
+use hallpass_testkit::{Ask, Op, Request, Tokens};
+use serde_json::{Value, json};
 
-use crate::registration::{assert_refused, open, register, with};
+use crate::{
+    device,
+    registration::{assert_refused, open, register, with},
+};
 
 /// URIs that must never be registered to be redirected to.
 #[rustfmt::skip]
@@ -329,4 +332,56 @@ async fn a_sector_document_lists_every_redirect_uri() {
             .status,
         201
     );
+}
+
+/// The subject of the person in an ID token that a client which registered itself gets for a device.
+async fn subject_of_registered(op: &Op, metadata: &Value) -> String {
+    let mut browser = op.browser();
+    let answer = register(&mut browser, metadata).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let id = answer.json()["client_id"].as_str().unwrap().to_owned();
+    let pairs = [("client_id", &*id), ("scope", "openid")];
+    let body = browser.form("/device/auth", &pairs).await.json();
+    let mut alice = op.browser();
+    alice.sign_in("alice").await;
+    device::allow(&mut alice, body["user_code"].as_str().unwrap()).await;
+    let code = body["device_code"].as_str().unwrap();
+    let tokens = Tokens::of(&browser.send(device::poll_of(&id, code)).await);
+    tokens.claims()["sub"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn who_needs_no_redirect_learns_the_subjects_of_no_sector_by_naming_it() {
+    //= test OIDC-CORE#8.1 only who gets its answers at the hosts of a sector is of that sector
+    let op = device::setup()
+        .policy(|policy| {
+            policy.registration.enabled = true;
+            policy.registration.open = true;
+        })
+        .start()
+        .await;
+    let request = Request::of("pair", "openid");
+    let pair = op.browser().flow_of("alice", "pair", &request).await;
+    let own = pair.claims()["sub"].as_str().unwrap().to_owned();
+    op.fetcher.put(
+        "https://pair.test/sector",
+        br#"["https://pair.test/cb"]"#.to_vec(),
+    );
+    let mut seen = vec![own, op.subject("alice").as_str().to_owned()];
+    for more in [
+        json!({"redirect_uris": ["https://pair.test/cb"], "grant_types": ["authorization_code", device::GRANT]}),
+        json!({"redirect_uris": ["https://pair.test/cb"], "grant_types": ["authorization_code", device::GRANT],
+            "sector_identifier_uri": "https://pair.test/sector"}),
+        json!({"redirect_uris": [], "grant_types": [device::GRANT], "sector_identifier_uri": "https://pair.test/sector"}),
+    ] {
+        let mut metadata =
+            json!({"subject_type": "pairwise", "token_endpoint_auth_method": "none"});
+        metadata
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        let sub = subject_of_registered(&op, &metadata).await;
+        assert!(!seen.contains(&sub), "{metadata}");
+        seen.push(sub);
+    }
 }

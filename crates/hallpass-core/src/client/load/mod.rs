@@ -256,7 +256,8 @@ impl Client {
             },
             application_type: ApplicationType::parse(&stored.application_type)
                 .ok_or(MetadataReason::Unsupported.at("application_type"))?,
-            sector: sector::sector_of(stored.sector_identifier_uri.as_deref(), &redirect_uris),
+            sector: sector::sector_of(stored.sector_identifier_uri.as_deref(), &redirect_uris)
+                .filter(|_| trusted || !sector::is_reached_directly(&stored.grant_types)),
             redirect_uris_digest: digest(&redirect_uris),
             cors_origins: origins(&redirect_uris),
             redirect_uris,
