@@ -8,10 +8,7 @@ use super::{
     Reason, Redirect, Valid, Via,
     rules::{self, Endpoint},
 };
-use crate::{
-    client::{Client, is_own_machine},
-    policy::Policy,
-};
+use crate::{client::Client, policy::Policy};
 
 /// A request of a known client with a redirect URI of its own. From here on an error goes to the client.
 #[derive(Clone, Debug)]
@@ -74,10 +71,7 @@ impl Identified {
     #[must_use]
     pub fn is_held(&self, policy: &Policy, framed: bool) -> bool {
         let silent = framed && self.params.get("prompt") == Some("none");
-        self.client.stranger
-            && !policy.requests.redirect_strangers
-            && !silent
-            && !is_own_machine(&self.redirect_uri)
+        !silent && self.client.leads_unseen(&self.redirect_uri, policy)
     }
 
     /// Refuses the request; the error goes to the client.

@@ -16,7 +16,7 @@ reasons! {
         ClientMissing => InvalidRequest, "initiate_client_missing", "client_id is missing";
         /// Unknown, disabled or deleted.
         ClientUnknown => InvalidRequest, "initiate_client_unknown", "the client is unknown";
-        /// The client registered no `initiate_login_uri`.
+        /// The client registered no `initiate_login_uri`, or anybody could have made it.
         NotOffered => InvalidRequest, "initiate_not_offered", "the client does not start logins for others";
         /// `target_link_uri` is no page of the client.
         TargetForeign => InvalidRequest, "initiate_target_foreign", "target_link_uri does not belong to the client";
@@ -46,6 +46,8 @@ pub fn location(params: &Params, client: &Client, policy: &Policy) -> Result<Str
     let start = client
         .initiate_login_uri
         .as_deref()
+        //= RFC9700#4.11.2 SHOULD: nobody is sent on by itself to where a client that is not trusted wants them
+        .filter(|start| !client.leads_unseen(start, policy))
         .ok_or(Reason::NotOffered)?;
     //= OIDC-CORE#4 MUST: iss is there
     let mut sent = vec![("iss", policy.issuer.as_str().to_owned())];

@@ -23,7 +23,7 @@ use crate::{
     access::Restriction,
     client_auth::certificate,
     fapi::Profile,
-    policy::{DeliveryMode, Lifetimes, Resource, canonical},
+    policy::{DeliveryMode, Lifetimes, Policy, Resource, canonical},
     request_object::Demands,
     sign_in::ClientSignIn,
 };
@@ -33,7 +33,7 @@ pub use metadata::{needs_plain_secret, needs_secret};
 pub use reason::{MetadataError, MetadataReason};
 
 /// Whether what is sent to this redirect URI stays on the machine of whoever sends it.
-pub(crate) fn is_own_machine(uri: &str) -> bool {
+fn is_own_machine(uri: &str) -> bool {
     uri::parse(uri).is_ok_and(|parts| parts.scheme == "http" && parts.is_loopback())
 }
 
@@ -358,6 +358,11 @@ pub enum SubjectType {
 }
 
 impl Client {
+    /// Whether a link of ours that leads to `to`, before a person did anything here, is one that anybody could have made.
+    pub(crate) fn leads_unseen(&self, to: &str, policy: &Policy) -> bool {
+        self.stranger && !policy.requests.redirect_strangers && !is_own_machine(to)
+    }
+
     /// What its request objects must have beside what every one must have.
     #[must_use]
     pub fn request_object_demands(&self) -> Demands {

@@ -2,7 +2,7 @@
 
 use hallpass_core::policy::Policy;
 use hallpass_testkit::{
-    Answer, Ask, Browser, Op, Request, fixture,
+    Answer, Ask, Browser, Op, Request, Tokens, fixture,
     flow::{VERIFIER, challenge},
     html, wire,
 };
@@ -184,6 +184,92 @@ async fn an_error_goes_straight_to_a_client_that_somebody_vouched_for() {
     let op = open(|policy| policy.requests.redirect_strangers = true).await;
     let id = registered(&op, None).await;
     all_go_back(&mut op.browser(), &id).await;
+}
+
+const BYE: &str = "https://new.test/bye";
+const START: &str = "https://new.test/start";
+
+/// The identifier of a client with addresses at which people arrive who were not sent by the authorization endpoint.
+async fn registered_with_ways(op: &Op, token: Option<&str>) -> String {
+    let metadata = json!({"redirect_uris": [CB], "token_endpoint_auth_method": "none",
+        "post_logout_redirect_uris": [BYE], "initiate_login_uri": START});
+    let ask = Ask::json("/register", &metadata);
+    let ask = match token {
+        Some(token) => ask.bearer(token),
+        None => ask,
+    };
+    let answer = op.browser().send(ask).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let id = answer.json()["client_id"].as_str().unwrap().to_owned();
+    op.knows_client(&id, &metadata);
+    id
+}
+
+// LO-13
+#[tokio::test]
+async fn nobody_is_sent_to_a_stranger_by_a_link_that_signs_out() {
+    let op = open(|_| ()).await;
+    let id = registered_with_ways(&op, None).await;
+    let without = [
+        ("client_id", &*id),
+        ("post_logout_redirect_uri", BYE),
+        ("state", "s"),
+    ];
+    // A hint that the stranger has from an account of their own makes no difference.
+    let mut theirs = op.browser();
+    let code = theirs.code("bob", &request(&id)).await;
+    let redemption = [
+        ("grant_type", "authorization_code"),
+        ("code", &*code),
+        ("redirect_uri", CB),
+        ("code_verifier", VERIFIER),
+        ("client_id", &*id),
+    ];
+    let tokens = Tokens::of(&theirs.form("/token", &redemption).await);
+    let hint = tokens.id.unwrap();
+    let with = [
+        without[0],
+        without[1],
+        without[2],
+        ("id_token_hint", &*hint),
+    ];
+    for pairs in [&without[..], &with[..]] {
+        let mut browser = op.browser();
+        let answer = browser.query("/logout", pairs).await;
+        let asked = answer.location().to_owned();
+        assert!(
+            asked.starts_with("https://op.test/logout/confirm?handle="),
+            "{asked}"
+        );
+        // Who says yes goes there.
+        let page = browser.follow(&answer).await.text();
+        let gone = browser.press(&page, "logout", "logout-yes", &[]).await;
+        assert_eq!(gone.location(), format!("{BYE}?state=s"));
+    }
+    // Who is signed in there goes back at once.
+    let back = theirs.query("/logout", &with).await;
+    assert_eq!(back.location(), format!("{BYE}?state=s"));
+    // A client that somebody vouched for is trusted to send people back.
+    let token = op.initial_access_token.clone();
+    let id = registered_with_ways(&op, Some(&token)).await;
+    let pairs = [("client_id", &*id), ("post_logout_redirect_uri", BYE)];
+    let answer = op.browser().query("/logout", &pairs).await;
+    assert_eq!(answer.location(), BYE);
+}
+
+// LO-13
+#[tokio::test]
+async fn nobody_is_sent_to_a_stranger_to_be_signed_in_there() {
+    let op = open(|policy| policy.parts.initiated_login = true).await;
+    let token = op.initial_access_token.clone();
+    for (token, sent) in [(None, false), (Some(&*token), true)] {
+        let id = registered_with_ways(&op, token).await;
+        let mut browser = op.browser();
+        let answer = browser.query("/initiate", &[("client_id", &*id)]).await;
+        let location = answer.header("location").map(str::to_owned);
+        assert_eq!(answer.status, if sent { 303 } else { 400 }, "{location:?}");
+        assert_eq!(location.is_some_and(|l| l.starts_with(START)), sent);
+    }
 }
 
 /// What a signed answer says.

@@ -1,7 +1,8 @@
 //! A client asks that its person be signed out,
 //! [OpenID Connect RP-Initiated Logout 1.0](https://openid.net/specs/openid-connect-rpinitiated-1_0.html).
 //!
-//! - The person is asked, unless an ID token of this issuer proves that the client means the person who is signed in.
+//! - The person is asked, unless an ID token of this issuer proves that the client means the person who is signed in. Where
+//!   nobody is signed in they are asked only before they go to a client that anybody could have made.
 //! - A redirect goes only to a URI that an identified client registered for this purpose.
 //! - A hint that proves nothing (broken, foreign, of somebody else, of a client that is gone) is not an error: the person who
 //!   is signed in is asked, and stays here afterwards.
@@ -197,7 +198,16 @@ pub fn decide(request: &Request, facts: &Facts<'_>) -> Result<Step, Reason> {
     //= OIDC-RPINITIATED#4 MUST: what failed validation is not used, nor anything that needs it
     let redirect = redirect.filter(|_| trust != Trust::Misplaced);
     //= OIDC-RPINITIATED#2 MUST: the person is asked when there is no hint, or it is about somebody else
-    let proven = facts.session.is_none() || (trust == Trust::Proven && client.is_some());
+    // Where nobody is signed in there is nothing to ask about, unless the link only leads to somebody whom nobody knows: a
+    // hint proves nothing then, since whoever made the client can have one of their own.
+    //= RFC9700#4.11.2 SHOULD: nobody is sent on by itself to where a client that is not trusted wants them
+    let unseen = client
+        .zip(redirect.as_deref())
+        .is_some_and(|(client, to)| client.leads_unseen(to, facts.policy));
+    let proven = match facts.session {
+        None => !unseen,
+        Some(_) => trust == Trust::Proven && client.is_some(),
+    };
     Ok(if proven {
         Step::Proceed { redirect }
     } else {
