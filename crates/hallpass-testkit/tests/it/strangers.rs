@@ -1,8 +1,9 @@
 //! Clients that anybody could have made: what they may not make of this server.
 
 use hallpass_core::policy::Policy;
+use hallpass_jose::JwsAlgorithm;
 use hallpass_testkit::{
-    Answer, Ask, Browser, Op, Request, Tokens, fixture,
+    Answer, Ask, Browser, Op, Request, Tokens, assertion, fixture,
     flow::{VERIFIER, challenge},
     html, wire,
 };
@@ -255,6 +256,39 @@ async fn nobody_is_sent_to_a_stranger_by_a_link_that_signs_out() {
     let pairs = [("client_id", &*id), ("post_logout_redirect_uri", BYE)];
     let answer = op.browser().query("/logout", &pairs).await;
     assert_eq!(answer.location(), BYE);
+}
+
+// LO-05
+#[tokio::test]
+async fn a_strangers_own_word_signs_nobody_out() {
+    let op = open(|policy| policy.signing_algs.push(JwsAlgorithm::HS256)).await;
+    let metadata = json!({"redirect_uris": [CB], "id_token_signed_response_alg": "HS256",
+        "post_logout_redirect_uris": [BYE]});
+    let answer = op
+        .browser()
+        .send(Ask::json("/register", &metadata))
+        .await
+        .json();
+    let text = |name: &str| answer[name].as_str().unwrap().to_owned();
+    let (id, secret) = (text("client_id"), text("client_secret"));
+    op.knows_client(&id, &metadata);
+    let mut alice = op.browser();
+    alice.sign_in("alice").await;
+    // Whoever made the client has the key of its hints, and has heard of alice elsewhere.
+    let now = op.clock.seconds();
+    let forged = json!({"iss": fixture::ISSUER, "aud": id, "sub": op.subject("alice").as_str(),
+        "iat": now, "exp": now + 60});
+    let hint = assertion::sign_hmac(JwsAlgorithm::HS256, secret.as_bytes(), &forged);
+    let pairs = [("id_token_hint", &*hint), ("post_logout_redirect_uri", BYE)];
+    let answer = alice.query("/logout", &pairs).await;
+    let asked = answer.location();
+    assert!(
+        asked.starts_with("https://op.test/logout/confirm?handle="),
+        "{asked}"
+    );
+    let silent = Request::of("web", "openid").with("prompt", "none");
+    let still = alice.send(silent.get()).await;
+    assert_ne!(still.error(), "login_required");
 }
 
 // LO-13

@@ -237,11 +237,17 @@ enum Trust {
 
 impl Trust {
     fn of(facts: &Facts<'_>, hint: Option<&Genuine<'_>>) -> Self {
+        // Whoever holds the secret of a client can sign hints of it. Where anybody could have made that client, a subject that
+        // they heard of somewhere says nothing; the name of the session was told to those alone who took part in it.
+        let own_word = facts
+            .client
+            .is_some_and(|c| c.stranger && c.id_token_signed_response_alg.is_symmetric());
+        let subject = facts.subject.filter(|_| !own_word);
         match (facts.hint, hint) {
             (Hint::Absent, _) => Self::None,
             (Hint::Broken | Hint::Verified(_), None) => Self::Misplaced,
             (Hint::Broken | Hint::Verified(_), Some(hint)) => match facts.session {
-                Some(session) if !hint.is_about(session, facts.subject) => Self::Misplaced,
+                Some(session) if !hint.is_about(session, subject) => Self::Misplaced,
                 Some(_) | None => Self::Proven,
             },
         }
