@@ -3,7 +3,8 @@
 //!
 //! [`run`] repeats one kind of [`Work`] on a number of open connections and counts how often it
 //! succeeded, how long each step took and how often something went wrong. [`limit`] serves the
-//! least that a token endpoint must do, and [`floor`] does the least of a flow whose client signs, to compare with.
+//! least that a token endpoint must do, and [`floor`] does the least of a flow whose client signs and of a refresh, to compare
+//! with.
 
 pub mod browser;
 mod counted;

@@ -6,7 +6,7 @@
 )]
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -22,7 +22,8 @@ usage: hallpass-load run        < JOB.json   measure, print what came out as JSO
        hallpass-load signed-flow es256|ps256 proof|jkt SECONDS [FOLDER]
                                              the cryptography of flows whose client signs its assertions so, per second, with a
                                              proof or a thumbprint in the pushed request, and with nothing around it; with a
-                                             folder the three commits of each are durable there";
+                                             folder the three commits of each are durable there
+       hallpass-load refresh SECONDS FOLDER  what rotations of a refresh token take at least, per second, each durable there";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -83,6 +84,11 @@ async fn command(arguments: &[&str]) -> Result<(), Box<dyn Error + Send + Sync>>
             };
             let duration = Duration::try_from_secs_f64(seconds.parse()?)?;
             println!("{}", floor::signed_flows_per_second(&flow, duration)?);
+        }
+        ["refresh", seconds, folder] => {
+            let duration = Duration::try_from_secs_f64(seconds.parse()?)?;
+            let rate = floor::refresh::rotations_per_second(Path::new(folder), duration)?;
+            println!("{rate}");
         }
         _ => return Err(USAGE.into()),
     }

@@ -203,6 +203,11 @@ impl Row {
                 command: &["sign", "rs256", "1"],
                 durable: false,
             }],
+            Self::Refresh => &[Floor {
+                work: "floor_refresh",
+                command: &["refresh", "1"],
+                durable: true,
+            }],
             Self::CodeParDpopPrivateKeyJwt => &[
                 Floor {
                     work: SIGNED_FLOW,
@@ -236,7 +241,6 @@ impl Row {
             | Self::Jwks
             | Self::Introspection
             | Self::Userinfo
-            | Self::Refresh
             | Self::Code => &[],
         }
     }

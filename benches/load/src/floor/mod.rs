@@ -1,12 +1,12 @@
-//! The least that a code flow must do whose client signs: the verifications, one signature and three durable commits.
+//! The least that durable work must do: its cryptography, and its commits. Here a code flow whose client signs, with the
+//! verifications, one signature and three commits; in [`refresh`] the rotation of a refresh token.
 //!
 //! No request is read and no answer is written; nothing is looked up. What a server reaches is compared with this.
 
-use std::fs::File;
-use std::io::{Seek as _, SeekFrom, Write as _};
-use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
+mod disk;
+pub mod refresh;
+
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::rand::SystemRandom;
@@ -17,6 +17,8 @@ use aws_lc_rs::signature::{
 };
 
 use crate::limit::Unsigned;
+
+use self::disk::Stepwise;
 
 /// Which flow.
 #[derive(Clone, Debug)]
@@ -137,8 +139,20 @@ impl Work {
             proof_at_push: flow.proof_at_push,
         })
     }
+}
 
-    /// What comes before the commit of a step.
+impl Stepwise for Work {
+    type Step = Step;
+    const FIRST: Step = Step::Push;
+
+    fn next(step: Step) -> Option<Step> {
+        match step {
+            Step::Push => Some(Step::Authorize),
+            Step::Authorize => Some(Step::Token),
+            Step::Token => None,
+        }
+    }
+
     fn before(&self, step: Step) -> Result<(), Unsigned> {
         match step {
             Step::Push => {
@@ -167,16 +181,6 @@ enum Step {
     Token,
 }
 
-impl Step {
-    const fn next(self) -> Option<Self> {
-        match self {
-            Self::Push => Some(Self::Authorize),
-            Self::Authorize => Some(Self::Token),
-            Self::Token => None,
-        }
-    }
-}
-
 /// How often one core does the work of a flow in each second. Flows that must be durable are 64 at a time, as connections are.
 ///
 /// # Errors
@@ -184,7 +188,7 @@ impl Step {
 pub fn signed_flows_per_second(flow: &SignedFlow, duration: Duration) -> Result<f64, NoFloor> {
     let work = Work::new(flow)?;
     match &flow.durable_in {
-        Some(folder) => durable(&work, folder, duration),
+        Some(folder) => disk::per_second(&work, folder, duration),
         None => {
             let started = Instant::now();
             let mut count = 0.0;
@@ -199,93 +203,8 @@ pub fn signed_flows_per_second(flow: &SignedFlow, duration: Duration) -> Result<
     }
 }
 
-fn durable(work: &Work, folder: &Path, duration: Duration) -> Result<f64, NoFloor> {
-    let path = folder.join("floor");
-    let written = write_ahead(&path).and_then(|file| {
-        let (to_disk, waiting) = channel();
-        let (done, on_disk) = channel();
-        let writer = thread::spawn(move || write(file, &waiting, &done));
-        let rate = flows(work, (&to_disk, &on_disk), duration);
-        drop(to_disk);
-        // What waits there still is written, and goes nowhere.
-        let ended = writer.join();
-        ended.unwrap_or_else(|_| Err(std::io::Error::other("the writer ended")))?;
-        Ok(rate)
-    });
-    drop(std::fs::remove_file(&path));
-    Ok(written??)
-}
-
-/// Does steps as they come from the disk, until the time is over.
-fn flows(
-    work: &Work,
-    (to_disk, on_disk): (&Sender<Step>, &Receiver<Step>),
-    duration: Duration,
-) -> Result<f64, Unsigned> {
-    let start = |step| {
-        work.before(step)?;
-        // A writer that has ended says itself why.
-        let _sent = to_disk.send(step);
-        Ok(())
-    };
-    for _ in 0..AT_A_TIME {
-        start(Step::Push)?;
-    }
-    let started = Instant::now();
-    let mut count = 0.0;
-    // One at least, however slow the disk is.
-    while started.elapsed() < duration || count < 1.0 {
-        let Ok(step) = on_disk.recv() else { break };
-        if let Some(next) = step.next() {
-            start(next)?;
-        } else {
-            count += 1.0;
-            start(Step::Push)?;
-        }
-    }
-    Ok(count / started.elapsed().as_secs_f64())
-}
-
-/// A file with room for many commits, as a log has that is used again.
-fn write_ahead(path: &Path) -> std::io::Result<File> {
-    let mut file = File::create(path)?;
-    let zeros = vec![0; COMMIT_BYTES * AT_A_TIME];
-    for _ in 0..ROOM {
-        file.write_all(&zeros)?;
-    }
-    file.sync_all()?;
-    file.rewind()?;
-    Ok(file)
-}
-
-/// Writes what waits together, synchronises, and says that it is done.
-fn write(mut file: File, waiting: &Receiver<Step>, done: &Sender<Step>) -> std::io::Result<()> {
-    let bytes = vec![1; COMMIT_BYTES * AT_A_TIME];
-    let mut groups = 0_u64;
-    while let Ok(first) = waiting.recv() {
-        let group: Vec<_> = std::iter::once(first).chain(waiting.try_iter()).collect();
-        let length = group.len().saturating_mul(COMMIT_BYTES);
-        file.write_all(bytes.get(..length).unwrap_or(&bytes))?;
-        file.sync_data()?;
-        groups = groups.saturating_add(1);
-        if groups.is_multiple_of(ROOM) {
-            file.seek(SeekFrom::Start(0))?;
-        }
-        for step in group {
-            let _sent = done.send(step);
-        }
-    }
-    Ok(())
-}
-
 /// Assertions and proofs have about this length.
 const MESSAGE: [u8; 320] = [b'm'; 320];
-/// What a commit of a flow puts into a log, at least: a record of some hundred bytes, and what was used once.
-const COMMIT_BYTES: usize = 512;
-/// Flows that are under way.
-const AT_A_TIME: usize = 64;
-/// Groups that the file has room for.
-const ROOM: u64 = 256;
 
 #[cfg(test)]
 mod tests {
