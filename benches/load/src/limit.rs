@@ -3,7 +3,8 @@
 //! What a provider reaches is compared with this. It checks no client, knows no grant and keeps
 //! nothing.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock, mpsc};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::rand::SystemRandom;
@@ -22,7 +23,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
+use crate::floor::{disk, refresh};
 use crate::http::{Authority, Connection, Failure, Template};
 use crate::job::parse;
 
@@ -96,12 +99,12 @@ struct Document {
 }
 
 /// Serves the handlers on the loopback address until the process ends: `GET /hello`, `GET /document`, `POST /token/es256` and
-/// `POST /token/rs256`. `POST /document` with an address makes the answer from there, with its headers, the one that
+/// `POST /token/rs256`, and with a folder `POST /token/refresh`, whose answers wait for a file in that folder. `POST /document` with an address makes the answer from there, with its headers, the one that
 /// `GET /document` gives.
 ///
 /// # Errors
-/// Whatever keeps the port from being opened.
-pub async fn serve(port: u16) -> std::io::Result<()> {
+/// Whatever keeps the port from being opened or the file from being written.
+pub async fn serve(port: u16, folder: Option<&Path>) -> std::io::Result<()> {
     let keys = Arc::new(Keys::generate().map_err(std::io::Error::other)?);
     let router = Router::new()
         .route("/hello", get(hello))
@@ -109,6 +112,10 @@ pub async fn serve(port: u16) -> std::io::Result<()> {
         .route("/token/rs256", post(rs256))
         .with_state(keys)
         .merge(documents());
+    let router = match folder {
+        Some(folder) => router.merge(refreshes(folder)?),
+        None => router,
+    };
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     let listener = listener.tap_io(|stream| {
         // Without it a measurement shows the delay of small segments.
@@ -133,6 +140,56 @@ pub fn signatures_per_second(algorithm: Algorithm, duration: Duration) -> Result
         count += 16.0;
     }
     Ok(count / started.elapsed().as_secs_f64())
+}
+
+/// What rotates refresh tokens. It remembers none: only that each rotation is on the disk before its answer is as it must be.
+struct Refreshes {
+    keys: refresh::Keys,
+    to_disk: mpsc::Sender<oneshot::Sender<()>>,
+}
+
+fn refreshes(folder: &Path) -> std::io::Result<Router> {
+    let state = Refreshes {
+        keys: refresh::Keys::new().map_err(std::io::Error::other)?,
+        to_disk: disk::commits(folder)?,
+    };
+    Ok(Router::new()
+        .route("/token/refresh", post(rotate))
+        .with_state(Arc::new(state)))
+}
+
+async fn rotate(
+    State(state): State<Arc<Refreshes>>,
+    body: Bytes,
+) -> Result<impl IntoResponse, StatusCode> {
+    // How a family begins is not what is measured.
+    let tokens = if body.starts_with(b"grant_type=authorization_code") {
+        let mut grant = [0; 16];
+        aws_lc_rs::rand::fill(&mut grant).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+        state.keys.first(u128::from_be_bytes(grant))
+    } else {
+        state.keys.rotate(&body)
+    };
+    let tokens = tokens.map_err(|_| StatusCode::BAD_REQUEST)?;
+    let (done, on_disk) = oneshot::channel();
+    // A writer that has ended drops it.
+    let _sent = state.to_disk.send(done);
+    on_disk
+        .await
+        .map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    let headers = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    let refresh::Tokens {
+        access,
+        id,
+        refresh,
+    } = tokens;
+    let body = format!(
+        r#"{{"access_token":"{access}","token_type":"Bearer","expires_in":600,"id_token":"{id}","refresh_token":"{refresh}"}}"#
+    );
+    Ok((headers, body))
 }
 
 fn documents() -> Router {
@@ -263,7 +320,8 @@ struct Claims<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::TokenKind;
+    use crate::job::{Client, Endpoints, Job, Server, TokenKind, Work};
+    use crate::run::run;
 
     #[test]
     fn the_handlers_give_tokens_of_the_algorithm_they_are_named_for() {
@@ -304,6 +362,43 @@ mod tests {
             (given.headers.get(header::ETAG), given.body),
             (document.headers.get(header::ETAG), document.body)
         );
+        server.abort();
+    }
+
+    #[tokio::test]
+    async fn a_chain_of_refresh_tokens_can_be_followed_and_leaves_nothing_behind() {
+        let folder = std::env::temp_dir().join(format!("limit-refresh-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let router = refreshes(&folder).unwrap();
+        let server = tokio::spawn(async { axum::serve(listener, router).await });
+        let job = Job {
+            work: Work::Refresh,
+            server: Server::Endpoints(Box::new(Endpoints {
+                token_endpoint: format!("{base}/token/refresh"),
+                ..Endpoints::default()
+            })),
+            client: Some(Client {
+                client_id: "public".to_owned(),
+                client_secret: None,
+                key: None,
+                redirect_uris: Vec::new(),
+                grant_types: Vec::new(),
+            }),
+            resource_server: None,
+            visitor: None,
+            access_token: None,
+            concurrency: 2,
+            warmup_seconds: 0.0,
+            seconds: 0.2,
+            server_pid: None,
+        };
+        let outcome = run(job).await.unwrap();
+        assert_eq!((outcome.errors, outcome.first_error), (0, None));
+        assert!(outcome.count > 0);
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
+        std::fs::remove_dir(&folder).unwrap();
         server.abort();
     }
 

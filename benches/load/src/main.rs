@@ -17,7 +17,7 @@ use hallpass_load::{Job, run, sign_in};
 const USAGE: &str = "\
 usage: hallpass-load run        < JOB.json   measure, print what came out as JSON
        hallpass-load sign-in    < JOB.json   sign the job's browsers in, print their cookies
-       hallpass-load limit PORT              serve the reference handlers on 127.0.0.1
+       hallpass-load limit PORT [FOLDER]     serve the reference handlers on 127.0.0.1, with a folder that of durable refreshes, too
        hallpass-load sign es256|rs256 SECONDS   signatures per second, with nothing around them
        hallpass-load signed-flow es256|ps256 proof|jkt SECONDS [FOLDER]
                                              the cryptography of flows whose client signs its assertions so, per second, with a
@@ -54,7 +54,8 @@ async fn command(arguments: &[&str]) -> Result<(), Box<dyn Error + Send + Sync>>
             let signed_in = sign_in(&read_job()?).await?;
             println!("{}", serde_json::to_string(&signed_in)?);
         }
-        ["limit", port] => limit::serve(port.parse()?).await?,
+        ["limit", port] => limit::serve(port.parse()?, None).await?,
+        ["limit", port, folder] => limit::serve(port.parse()?, Some(Path::new(folder))).await?,
         ["sign", algorithm, seconds] => {
             let algorithm = match *algorithm {
                 "es256" => Algorithm::Es256,

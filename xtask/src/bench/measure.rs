@@ -390,15 +390,15 @@ impl Contender {
 
 /// Sends a job to the handler that stands for the row.
 fn limit_of(row: Row, job: &mut Job) {
-    let algorithm = match row {
+    let handler = match row {
         Row::ClientCredentialsEs256 => "es256",
         Row::ClientCredentialsRs256 => "rs256",
+        Row::Refresh => "refresh",
         Row::ClientCredentialsSealed
         | Row::Discovery
         | Row::Jwks
         | Row::Introspection
         | Row::Userinfo
-        | Row::Refresh
         | Row::Code
         | Row::CodeParDpopPrivateKeyJwt
         | Row::CodeParDpopPs256
@@ -406,11 +406,12 @@ fn limit_of(row: Row, job: &mut Job) {
         | Row::CodeParDpopJktPs256 => return,
     };
     if let Server::Endpoints(endpoints) = &mut job.server {
-        endpoints.token_endpoint = format!("{}/{algorithm}", endpoints.token_endpoint);
+        endpoints.token_endpoint = format!("{}/{handler}", endpoints.token_endpoint);
     }
+    let secret = "0123456789012345678901234567890123456789012";
     job.client = Some(Client {
         client_id: "confidential".to_owned(),
-        client_secret: Some("0123456789012345678901234567890123456789012".to_owned()),
+        client_secret: (row != Row::Refresh).then(|| secret.to_owned()),
         key: None,
         redirect_uris: Vec::new(),
         grant_types: Vec::new(),

@@ -191,7 +191,8 @@ impl Recipe {
             }
             Target::Limit => {
                 around.path = "/hello";
-                let arguments = vec!["limit".to_owned(), port.to_string()];
+                let arguments = ["limit".to_owned(), port.to_string()].into_iter();
+                let arguments = arguments.chain([folder.display().to_string()]).collect();
                 (built.load.clone(), arguments)
             }
             Target::NodeOidcProvider => {

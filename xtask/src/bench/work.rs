@@ -162,7 +162,10 @@ impl Row {
             }
             Target::Limit => matches!(
                 self,
-                Self::ClientCredentialsEs256 | Self::ClientCredentialsRs256 | Self::Discovery
+                Self::ClientCredentialsEs256
+                    | Self::ClientCredentialsRs256
+                    | Self::Discovery
+                    | Self::Refresh
             ),
         }
     }

@@ -8,6 +8,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tokio::sync::oneshot;
+
 use super::NoFloor;
 use crate::limit::Unsigned;
 
@@ -35,7 +37,11 @@ pub(super) fn per_second<W: Stepwise>(
     let written = write_ahead(&path).and_then(|file| {
         let (to_disk, waiting) = channel();
         let (done, on_disk) = channel();
-        let writer = thread::spawn(move || write(file, &waiting, &done));
+        let writer = thread::spawn(move || {
+            write(file, &waiting, |step| {
+                let _sent = done.send(step);
+            })
+        });
         let rate = pieces(work, (&to_disk, &on_disk), duration);
         drop(to_disk);
         // What waits there still is written, and goes nowhere.
@@ -45,6 +51,21 @@ pub(super) fn per_second<W: Stepwise>(
     });
     drop(std::fs::remove_file(&path));
     Ok(written??)
+}
+
+/// A thread that tells for each sender that comes when a commit is on the disk, with a file in that folder that nobody else sees.
+pub(crate) fn commits(folder: &Path) -> std::io::Result<Sender<oneshot::Sender<()>>> {
+    let path = folder.join("floor");
+    let file = write_ahead(&path)?;
+    std::fs::remove_file(&path)?;
+    let (to_disk, waiting) = channel::<oneshot::Sender<()>>();
+    // When it fails, those that wait are dropped.
+    let _ended = thread::spawn(move || {
+        write(file, &waiting, |done| {
+            let _told = done.send(());
+        })
+    });
+    Ok(to_disk)
 }
 
 /// Does steps as they come from the disk, until the time is over.
@@ -89,8 +110,8 @@ fn write_ahead(path: &Path) -> std::io::Result<File> {
     Ok(file)
 }
 
-/// Writes what waits together, synchronises, and says that it is done.
-fn write<S>(mut file: File, waiting: &Receiver<S>, done: &Sender<S>) -> std::io::Result<()> {
+/// Writes what waits together, synchronises, and tells for each that it is done.
+fn write<S>(mut file: File, waiting: &Receiver<S>, done: impl Fn(S)) -> std::io::Result<()> {
     let bytes = vec![1; COMMIT_BYTES * AT_A_TIME];
     let mut groups = 0_u64;
     while let Ok(first) = waiting.recv() {
@@ -102,9 +123,7 @@ fn write<S>(mut file: File, waiting: &Receiver<S>, done: &Sender<S>) -> std::io:
         if groups.is_multiple_of(ROOM) {
             file.seek(SeekFrom::Start(0))?;
         }
-        for step in group {
-            let _sent = done.send(step);
-        }
+        group.into_iter().for_each(&done);
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 //!
 //! No request is read and no answer is written; nothing is looked up. What a server reaches is compared with this.
 
-mod disk;
+pub(crate) mod disk;
 pub mod refresh;
 
 use std::path::PathBuf;

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::authorization::{Request, Tokens, client, token_request};
 use super::{Flow, Laps, Prepared};
 use crate::browser::Browser;
-use crate::http::{Connection, Failure, Template, encode_form};
+use crate::http::{Authority, Connection, Failure, Template, encode_form};
 use crate::job::{Endpoints, Job, parse};
 
 /// Exchanges its refresh token for the next one.
@@ -21,6 +21,9 @@ pub struct Refresh {
 /// # Errors
 /// Whatever keeps the tokens from being issued.
 pub async fn prepare(endpoints: &Endpoints, job: &Job) -> Result<Prepared<Refresh>, Failure> {
+    if endpoints.authorization_endpoint.is_empty() {
+        return prepare_bare(endpoints, job).await;
+    }
     let visitor = job.visitor.clone().unwrap_or_default();
     let server = parse(&endpoints.authorization_endpoint)?;
     let authorization = Request::new(endpoints, job, SCOPE)?;
@@ -54,6 +57,33 @@ pub async fn prepare(endpoints: &Endpoints, job: &Job) -> Result<Prepared<Refres
         server: endpoints.token_endpoint.clone(),
         flows,
         browsers: browsers.collect(),
+    })
+}
+
+/// The same from a handler that gives the first token to whoever asks.
+async fn prepare_bare(endpoints: &Endpoints, job: &Job) -> Result<Prepared<Refresh>, Failure> {
+    let client = client(job.client.as_ref())?;
+    let request = token_request(&endpoints.token_endpoint, client)?;
+    let mut connection = Connection::new(Authority::of(&parse(&endpoints.token_endpoint)?)?);
+    let mut flows = Vec::with_capacity(job.concurrency);
+    for _ in 0..job.concurrency {
+        let mut first = request.clone();
+        let body = encode_form([("grant_type", "authorization_code")]);
+        let response = connection.exchange(first.with_body(&body)).await?;
+        let tokens = Tokens::parse("token", &response)?;
+        let Some(refresh_token) = tokens.refresh_token else {
+            return Err(Failure::step("token", "no refresh token"));
+        };
+        flows.push(Refresh {
+            request: request.clone(),
+            refresh_token: refresh_token.into_owned(),
+            client_id: client.client_id.clone(),
+        });
+    }
+    Ok(Prepared {
+        server: endpoints.token_endpoint.clone(),
+        flows,
+        browsers: Vec::new(),
     })
 }
 
