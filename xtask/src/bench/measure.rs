@@ -3,7 +3,6 @@
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use hallpass_load::browser::Cookie;
 use hallpass_load::{Client, Endpoints, Job, Outcome, Server, SignedIn, TokenKind, Visitor};
@@ -17,6 +16,7 @@ use super::options::Options;
 use super::peers::{SIGNED, versions};
 use super::postgres;
 use super::report::{Figures, LeftOut, Memory, Report, Taken};
+use super::rest;
 use super::running::{Demo, Running};
 use super::start;
 use super::target::{GENERATOR_CORE, Recipe, SERVER_CORE, Target, can_pin, has_postgres, pinned};
@@ -222,7 +222,8 @@ impl Contender {
     /// It does not start.
     pub(crate) fn fresh(recipe: &Recipe, options: &Options) -> Result<Self> {
         let (running, _took) = recipe.start()?;
-        let demo = match running.target {
+        let target = running.target;
+        let demo = match target {
             Target::Limit => None,
             Target::Hallpass
             | Target::HallpassPostgres
@@ -230,8 +231,12 @@ impl Contender {
             | Target::Hydra
             | Target::Keycloak => Some(running.demo()?),
         };
-        settle(running.pid());
         let mut server = running.server(demo.as_ref());
+        if matches!(target, Target::Hallpass | Target::HallpassPostgres) {
+            rest::await_successors(&endpoints(&server)?.jwks_uri)
+                .map_err(|what| running.complain(&what))?;
+        }
+        rest::settle(running.pid());
         let elsewhere = demo
             .as_ref()
             .and_then(|demo| demo.introspection_endpoint.clone());
@@ -532,30 +537,6 @@ fn said(program: &str, arguments: &[&str]) -> String {
     String::from_utf8_lossy(&text).trim().to_owned()
 }
 
-/// Waits a second, and on until the process does nothing any more: a first start makes keys beside its answers, and that is
-/// not what is measured.
-pub(crate) fn settle(pid: u32) {
-    std::thread::sleep(SETTLE);
-    for _ in 0..PATIENCE {
-        let before = ticks(pid);
-        std::thread::sleep(SETTLE.div_f32(4.0));
-        if ticks(pid) == before {
-            return;
-        }
-    }
-}
-
-/// Processor time that a process has used, in ticks of the kernel.
-fn ticks(pid: u32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // Its name may hold spaces; what follows it does not.
-    let (_, rest) = stat.rsplit_once(')')?;
-    let mut fields = rest.split_whitespace().skip(11);
-    let user: u64 = fields.next()?.parse().ok()?;
-    let system: u64 = fields.next()?.parse().ok()?;
-    Some(user.saturating_add(system))
-}
-
 /// Memory of a process now (`VmRSS`), in MiB.
 pub(crate) fn resident_mb(pid: u32) -> Option<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
@@ -574,9 +555,6 @@ fn megabytes(file: &Path) -> Option<f64> {
 const WARMUP_SECONDS: f64 = 0.5;
 /// Of each row, for a server that compiles while it runs.
 const LONG_WARMUP_SECONDS: f64 = 5.0;
-const SETTLE: Duration = Duration::from_secs(1);
-/// Quarters of a second in which it must come to rest.
-const PATIENCE: u32 = 80;
 /// Of each of three rounds of commits, grouped and not.
 const COMMIT_SECONDS: u32 = 2;
 /// Connections take these in turn.

@@ -13,6 +13,7 @@ mod peers;
 mod postgres;
 mod publish;
 mod report;
+mod rest;
 mod running;
 mod start;
 mod table;

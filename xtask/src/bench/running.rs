@@ -208,6 +208,19 @@ impl Drop for Running {
     }
 }
 
+/// What is given at an address of this machine with 200.
+pub(crate) fn read(address: &str) -> Option<String> {
+    let (authority, path) = address.strip_prefix("http://")?.split_once('/')?;
+    let mut stream = TcpStream::connect(authority).ok()?;
+    stream.set_read_timeout(Some(START_LIMIT)).ok()?;
+    let request = format!("GET /{path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    head.starts_with("HTTP/1.1 200").then(|| body.to_owned())
+}
+
 /// Whether a request is answered with 200.
 pub(crate) fn answers(port: u16, path: &str) -> bool {
     let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else {

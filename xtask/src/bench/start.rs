@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::Result;
 use super::build::Built;
-use super::measure::{resident_mb, settle};
+use super::measure::resident_mb;
 use super::report::Start;
+use super::rest::settle;
 use super::target::{Recipe, Target};
 
 /// Starts a server several times, on nothing and on what an earlier start has left. Answers the times and the memory
