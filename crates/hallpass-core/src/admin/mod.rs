@@ -7,7 +7,7 @@ use crate::{
     client::{Client, ClientOrigin},
     reasons,
     record::AccessToken,
-    sign_in::{Strength, strength_of_words},
+    sign_in::{Strength, strength_told},
     token::standing,
     userinfo::Facts,
 };
@@ -110,7 +110,7 @@ pub fn holder(
         now,
     )
     .map_err(|_| Reason::TokenRevoked)?;
-    let strength = strength_of_words(&found.record.authentication.amr);
+    let strength = strength_told(&found.record.authentication.amr);
     Ok(Holder::Person(found.record.subject.clone(), strength))
 }
 

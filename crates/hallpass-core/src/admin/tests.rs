@@ -53,6 +53,8 @@ fn a_token_stands_for_its_person_or_for_its_client() {
     for (amr, strength) in [
         (&[][..], None),
         (&["pwd"], Some(Strength::Single)),
+        // A code that was mailed to confirm a new browser is a word and no factor.
+        (&["pwd", "otp"], Some(Strength::Single)),
         (&["pwd", "otp", "mfa"], Some(Strength::Multi)),
         (&["hwk", "user", "mfa"], Some(Strength::PhishingResistant)),
     ] {

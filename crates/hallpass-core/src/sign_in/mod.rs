@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::policy::Policy;
 pub use rules::{ClientSignIn, Remember, SecondFactor, SignInPolicy};
+pub(crate) use strength::strength_told;
 pub use strength::{
     Strength, acr_of, classes_of, required_by, strength_of, strength_of_words, wished_by,
 };

@@ -84,6 +84,15 @@ pub fn strength_of_words(amr: &[String]) -> Option<Strength> {
     }
 }
 
+/// How strong a sign-in was that was told in our own words, as [`amr_of`](super::amr_of) makes them. They say `mfa` wherever two factors
+/// were proved, so that without it there was one: a mailbox beside a password is `otp` beside `pwd`, and no second factor.
+#[must_use]
+pub(crate) fn strength_told(amr: &[String]) -> Option<Strength> {
+    let of_words = strength_of_words(amr)?;
+    let several = amr.iter().any(|word| word == "mfa");
+    Some(if several { of_words } else { Strength::Single })
+}
+
 const KNOWLEDGE: &[&str] = &["kba", "pin", "pwd"];
 const POSSESSION: &[&str] = &["hwk", "otp", "pop", "sc", "sms", "swk", "tel"];
 const INHERENCE: &[&str] = &["face", "fpt", "iris", "retina", "vbm"];

@@ -2,7 +2,7 @@
 
 use super::{
     Desk, error,
-    person::{Person, hidden, location},
+    person::{PASSWORD, Person, hidden, location},
     users::add,
 };
 
@@ -275,6 +275,16 @@ fn a_link_for_somebody_leads_into_their_account_once_and_only_administrators_mak
 /// What the console, an application for administration, gets for somebody who signs in with a password: for a scope and a
 /// resource, both as they stand in a query.
 pub(super) fn granted(desk: &Desk, name: &str, scope: &str, resource: &str) -> serde_json::Value {
+    let mut person = Person::operator(&desk.server, name);
+    granted_to(desk, &mut person, (scope, resource))
+}
+
+/// The same for somebody who is signed in.
+fn granted_to(
+    desk: &Desk,
+    person: &mut Person,
+    (scope, resource): (&str, &str),
+) -> serde_json::Value {
     let server = &desk.server;
     let resource = match resource {
         "" => String::new(),
@@ -284,7 +294,6 @@ pub(super) fn granted(desk: &Desk, name: &str, scope: &str, resource: &str) -> s
         "/authorize?client_id=console&response_type=code&scope={scope}&redirect_uri=https%3A%2F%2Fconsole.test%2Fcb\
          {resource}&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256"
     );
-    let mut person = Person::operator(server, name);
     let answer = person.get(server, &ask);
     let (_, code) = answer.head.split_once("code=").unwrap();
     let code = code.split(['&', '\r', '\n']).next().unwrap();
@@ -346,6 +355,77 @@ fn a_token_of_somebody_who_showed_a_password_alone_looks_and_changes_nothing() {
             assert!(answer.head.contains(challenge), "{}", answer.head);
         }
     }
+}
+
+/// The code in the mail that is in the folder by now, or soon.
+fn mailed_code(desk: &Desk) -> String {
+    let folder = desk.folder.0.join("mail-of-people");
+    let since = std::time::Instant::now();
+    loop {
+        let mails = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+        let texts = mails.filter_map(|mail| std::fs::read_to_string(mail.path()).ok());
+        let lines: Vec<String> = texts
+            .flat_map(|text| {
+                text.lines()
+                    .map(|line| line.trim().to_owned())
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        let is_code = |line: &&String| line.len() == 8 && line.bytes().all(|b| b.is_ascii_digit());
+        if let Some(code) = lines.iter().find(is_code) {
+            return code.clone();
+        }
+        assert!(since.elapsed() < std::time::Duration::from_secs(20));
+    }
+}
+
+// AD-02, LG-19: a mailbox that confirms a new browser is no second factor, whatever its words (`otp`) look like beside `pwd`
+#[test]
+fn a_token_of_somebody_whose_new_browser_was_confirmed_by_mail_changes_nothing() {
+    let desk = Desk::open(&format!(
+        "mail.folder = 'mail-of-people'\n[[users]]\nusername = 'ada'\npassword = '{PASSWORD}'\n\
+         claims = {{ email = 'ada@ada.test', email_verified = true }}\n"
+    ));
+    let server = &desk.server;
+    desk.command(&["operator", "set", "name:ada"]);
+    console(&desk);
+    let mut ada = Person::default();
+    let sign_in = |person: &mut Person| {
+        let asked = person.get(server, "/account/recovery-codes");
+        let page = location(server, &asked);
+        let answer = person.post(
+            server,
+            &page,
+            &[("username", "ada"), ("password", PASSWORD)],
+        );
+        location(server, &answer)
+    };
+    let own = sign_in(&mut ada);
+    assert_eq!(own, "/account/recovery-codes");
+    let made = ada.send_form(server, &own, &own, &[("do", "new")]);
+    assert_eq!(made.status, 200, "{}", made.body);
+    // Whoever knows the password and reads the mail, in a browser of their own.
+    let mut thief = Person::default();
+    let second = sign_in(&mut thief);
+    assert!(second.starts_with("/sign-in?"), "{second}");
+    let asked = thief.post(server, &second, &[("way", "email_code")]);
+    let waiting = hidden(&asked.body, "waiting");
+    let code = mailed_code(&desk);
+    let typed = [("waiting", waiting.as_str()), ("mail_code", code.as_str())];
+    let done = thief.post(server, &second, &typed);
+    assert_eq!(location(server, &done), "/account/recovery-codes");
+    let weak = thief.get(server, "/dashboard/new?type=oidc");
+    assert_eq!(error(&weak.body), Some("sign_in_too_weak"));
+    let resource = format!("{}/admin/v1", server.said["issuer"].as_str().unwrap());
+    let granted = granted_to(&desk, &mut thief, ("hallpass%3Aadmin", &resource));
+    let token = granted["access_token"].as_str().unwrap();
+    let head = format!(
+        "POST /admin/v1/projects HTTP/1.1\r\nauthorization: Bearer {token}\r\n\
+         content-type: application/json\r\n"
+    );
+    let answer = server.send(&head, r#"{"name":"third"}"#);
+    assert_eq!(answer.status, 401, "{}", answer.body);
+    assert!(answer.body.contains("sign_in_too_weak"), "{}", answer.body);
 }
 
 // AD-04: a name that somebody had when they became an operator may be another's by now
