@@ -179,6 +179,8 @@ impl Provider {
             Activity::TotpRemoved
         } else if matches!(record.data, CredentialData::Upstream(_)) {
             Activity::IdentityUnlinked
+        } else if matches!(record.data, CredentialData::Phone(_)) {
+            Activity::PhoneRemoved
         } else {
             Activity::PasskeyRemoved
         };

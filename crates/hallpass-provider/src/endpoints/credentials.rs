@@ -332,7 +332,8 @@ impl Provider {
         Ok(records)
     }
 
-    /// Removes a credential, unless the person could not sign in any more then.
+    /// Removes a passkey or an authenticator app, unless the person could not sign in any more then. Everything else is removed where
+    /// more goes with it, such as claims that tell it ([`Self::remove_phone`], [`Self::unlink_upstream`]), or not at all.
     ///
     /// # Errors
     /// The store fails.
@@ -348,14 +349,13 @@ impl Provider {
             let Some(held) = records.iter().find(|record| record.id == id) else {
                 return Ok(Removed::Unknown);
             };
-            let Some(spends) = self.removal(held, &records).await? else {
-                return Ok(Removed::LastWay);
-            };
             let what = match &held.data {
                 CredentialData::Totp(_) => Activity::TotpRemoved,
-                CredentialData::Phone(_) => Activity::PhoneRemoved,
-                CredentialData::Upstream(_) => Activity::IdentityUnlinked,
-                CredentialData::Passkey(_) | _ => Activity::PasskeyRemoved,
+                CredentialData::Passkey(_) => Activity::PasskeyRemoved,
+                _ => return Ok(Removed::Unknown),
+            };
+            let Some(spends) = self.removal(held, &records).await? else {
+                return Ok(Removed::LastWay);
             };
             let writes = self.ways_changed(subject, what, browser).await?;
             let session = visitor.signed_in.key;
@@ -425,7 +425,7 @@ impl Provider {
         }
     }
 
-    /// Gives a credential another name; whether there is one. Names are cut at a sensible length.
+    /// Gives a passkey another name; whether there is one. Names are cut at a sensible length.
     ///
     /// # Errors
     /// The store fails.
@@ -445,7 +445,10 @@ impl Provider {
             .collect();
         for _ in 0..ROUNDS {
             let records = self.credentials_of(subject).await?;
-            let Some(held) = records.iter().find(|record| record.id == id) else {
+            let is_it = |record: &&CredentialRecord| {
+                record.id == id && matches!(record.data, CredentialData::Passkey(_))
+            };
+            let Some(held) = records.iter().find(is_it) else {
                 return Ok(false);
             };
             let next = CredentialRecord {

@@ -165,6 +165,46 @@ async fn a_confirmed_number_is_told_as_verified_and_one_that_is_gone_is_not_told
     assert!(page.contains("id=\"phone-none\""), "{page}");
 }
 
+// PK-13: what has a page of its own is told of in claims, which go with it there
+#[tokio::test]
+async fn the_form_that_removes_passkeys_removes_no_number_no_address_and_no_codes() {
+    let op = op(TextPolicy::default(), true).await;
+    let subject = op.subject("alice").clone();
+    let mut browser = confirmed(&op).await;
+    let page = browser.get("/account/recovery-codes").await.text();
+    let made = browser.press(&page, "new-codes", "make-codes", &[]).await;
+    assert_eq!(made.status, 200, "{}", made.text());
+    let kinds = async || {
+        let held = op.provider.credentials(&subject).await.unwrap();
+        let mut kinds: Vec<&str> = held.iter().map(|one| one.data.kind()).collect();
+        kinds.sort_unstable();
+        (kinds.join(" "), held.clone())
+    };
+    let (before, held) = kinds().await;
+    assert_eq!(before, "email phone recovery_codes");
+    for credential in &held {
+        for does in ["remove", "rename"] {
+            let page = browser.get("/account/passkeys").await.text();
+            let sealed = html::form(&page, "add-passkey")
+                .field("form")
+                .unwrap()
+                .to_owned();
+            let id = credential.id.to_string();
+            let pairs = [
+                ("form", sealed.as_str()),
+                ("id", &id),
+                ("name", "mine"),
+                ("do", does),
+            ];
+            let ask = Ask::form("/account/passkeys", &pairs).header("Origin", fixture::ISSUER);
+            browser.send(ask).await;
+        }
+    }
+    let (after, held) = kinds().await;
+    assert_eq!(after, before);
+    assert!(held.iter().all(|one| one.name.is_empty()));
+}
+
 #[tokio::test]
 async fn the_service_gets_a_signed_request_and_a_text_that_browsers_bind_to_this_host() {
     let op = usual().await;
