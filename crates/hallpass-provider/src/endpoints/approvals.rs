@@ -183,13 +183,15 @@ impl Provider {
         let answer = match decision {
             ConsentDecision::Deny => BackchannelAnswer::Deny,
             ConsentDecision::Allow { only, claims } => BackchannelAnswer::Allow {
-                authentication: signed_in.session.authentication,
+                authentication: signed_in.session.authentication.clone(),
                 only,
                 claims,
             },
         };
-        let guard = Some(Spend::Session(signed_in.key));
-        match self.decide_backchannel(key, &answer, guard).await? {
+        match self
+            .decide_backchannel(key, &answer, Some(&signed_in))
+            .await?
+        {
             outcome @ (BackchannelOutcome::Done | BackchannelOutcome::SignInAgain) => Ok(outcome),
             BackchannelOutcome::Over => Err(Reason::RequestOver.into()),
         }

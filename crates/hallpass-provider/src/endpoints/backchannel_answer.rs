@@ -23,6 +23,7 @@ use hallpass_types::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::SignedIn;
 use crate::{
     Call, Failure, Provider, issue,
     outbox::Outgoing,
@@ -89,12 +90,13 @@ impl Provider {
         self.decide_backchannel(key, answer, None).await
     }
 
-    /// As [`Self::backchannel_decided`]; `guard` must hold at the moment of the commit.
+    /// As [`Self::backchannel_decided`], where the person answers in a session: what they proved in it counts, and it must be there at
+    /// the moment of the commit.
     pub(crate) async fn decide_backchannel(
         &self,
         key: Key<Waiting>,
         answer: &BackchannelAnswer,
-        guard: Option<Spend>,
+        here: Option<&SignedIn>,
     ) -> Result<BackchannelOutcome, Failure> {
         let inner = &self.inner;
         for _ in 0..ATTEMPTS {
@@ -128,8 +130,9 @@ impl Provider {
                         return Ok(BackchannelOutcome::Over);
                     };
                     let ticked = (only.as_deref(), claims.as_deref());
+                    let proved = (authentication, here.map(|here| &here.session));
                     let grant =
-                        self.backchannel_grant(&valid, &record, &account, authentication, ticked)?;
+                        self.backchannel_grant(&valid, &record, &account, proved, ticked)?;
                     // A client that is not for this person is told that they did not allow it.
                     match grant {
                         Some(grant) if self.stays_admitted(&account, &grant).await? => Some(grant),
@@ -148,7 +151,9 @@ impl Provider {
                 attempts: 0,
                 next_at: None,
             }));
-            commit.spends.extend(guard.clone());
+            commit
+                .spends
+                .extend(here.map(|here| Spend::Session(here.key)));
             match self.commit(commit).await? {
                 Committed::Done => {
                     inner.outbox.notify_one();
@@ -182,7 +187,7 @@ impl Provider {
         valid: &Valid,
         record: &BackchannelRecord,
         account: &Account,
-        authentication: &Authentication,
+        (authentication, here): (&Authentication, Option<&SessionRecord>),
         (only, claims): (Option<&[String]>, Option<&[String]>),
     ) -> Result<Option<GrantRecord>, Failure> {
         let inner = &self.inner;
@@ -201,12 +206,12 @@ impl Provider {
             created_at: now,
             expires_at: far,
             superseded: false,
-            proofs: Vec::new(),
+            proofs: here.map(|here| here.proofs.clone()).unwrap_or_default(),
             earlier: Vec::new(),
             visit: None,
             seen_at: now,
             fleeting: false,
-            lowered: false,
+            lowered: here.is_some_and(|here| here.lowered),
         };
         let consented = Consented::ticked(valid, &inner.policy, only, claims);
         //= OIDC-CORE#5.5.1.1 MUST: an essential acr that was not reached fails the authentication

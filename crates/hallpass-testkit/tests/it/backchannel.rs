@@ -86,7 +86,7 @@ pub(crate) fn assert_error(answer: &Answer, error: &str) {
 }
 
 /// The sign-in page that leads to the page with requests.
-async fn before_approvals(browser: &mut Browser) -> String {
+pub(crate) async fn before_approvals(browser: &mut Browser) -> String {
     let answer = browser.get("/approvals").await;
     assert_eq!(answer.status, 303);
     browser.follow(&answer).await.text()

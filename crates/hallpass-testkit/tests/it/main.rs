@@ -19,6 +19,7 @@ mod authorization_hints;
 mod authorization_requests;
 mod back_channel_logout;
 mod backchannel;
+mod backchannel_demands;
 mod backchannel_people;
 mod backchannel_refused;
 mod backchannel_signed;
