@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::policy::Policy;
 pub use rules::{ClientSignIn, Remember, SecondFactor, SignInPolicy};
+use strength::is_alike;
 pub(crate) use strength::strength_told;
 pub use strength::{
     Strength, acr_of, classes_of, required_by, strength_of, strength_of_words, wished_by,
@@ -335,19 +336,26 @@ fn confirmations(
     proofs: &[Proof],
     enrolled: Enrolled,
 ) -> Vec<Method> {
-    let [only] = proofs else { return Vec::new() };
+    let Some(first) = proofs.first() else {
+        return Vec::new();
+    };
+    // Two of one kind are one: whoever reads the mail of an account elsewhere signs in at both.
+    let is_one = proofs
+        .iter()
+        .all(|proof| is_alike(proof.method, first.method));
     let off = rules.second_factor_for(demand.client) == SecondFactor::Off;
+    let shown = |method| proofs.iter().any(|proof| proof.method == method);
     // A recovery code is for those who have lost the rest.
-    let enough = matches!(only.method, Method::Passkey | Method::RecoveryCode);
-    if !demand.confirm || off || enough || !enrolled.has_second() {
+    let enough = shown(Method::Passkey) || shown(Method::RecoveryCode);
+    if !demand.confirm || !is_one || off || enough || !enrolled.has_second() {
         return Vec::new();
     }
     let offered = rules.second.iter().copied();
     let mut ways: Vec<Method> = offered
-        .filter(|method| enrolled.has(*method) && *method != only.method)
+        .filter(|method| enrolled.has(*method) && !shown(*method))
         .collect();
     // Whoever lost the rest reads mail; but not whoever came by it.
-    let by_mail = only.method == Method::Password && enrolled.email;
+    let by_mail = shown(Method::Password) && enrolled.email;
     ways.retain(|method| *method != Method::EmailCode);
     if by_mail {
         ways.push(Method::EmailCode);

@@ -38,6 +38,11 @@ const fn kind(method: Method) -> Option<Kind> {
     }
 }
 
+/// Whether these are factors of one kind.
+pub(super) fn is_alike(one: Method, other: Method) -> bool {
+    one == other || (kind(one).is_some() && kind(one) == kind(other))
+}
+
 /// How strong these proofs are together; none where nothing is proved.
 #[must_use]
 pub fn strength_of(policy: &Policy, proofs: &[Proof]) -> Option<Strength> {

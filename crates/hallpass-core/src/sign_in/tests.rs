@@ -546,6 +546,12 @@ fn an_unusual_sign_in_is_confirmed_by_whoever_has_set_up_more_than_a_password() 
     let by_mail = proofs(&[Method::MagicLink]);
     assert_eq!(ask(key_and_mail, &by_mail), Step::Done);
     assert_eq!(ask(codes, &by_mail), held);
+    for alike in [
+        &[Method::EmailCode, Method::Upstream][..],
+        &[Method::Upstream, Method::MagicLink, Method::EmailCode],
+    ] {
+        assert_eq!(ask(codes, &proofs(alike)), held, "{alike:?} are one");
+    }
     let off = with(SecondFactor::Off);
     assert_eq!(step(&off, confirm, &password, key_and_mail), Step::Done);
     let usual = Demand::default();

@@ -77,7 +77,7 @@ impl World {
         Self::changed(|_| {}, more).await
     }
 
-    async fn changed(
+    pub(super) async fn changed(
         change: impl FnOnce(&mut Upstream) + Send + 'static,
         more: impl FnOnce(&mut Policy) + Send + 'static,
     ) -> Self {

@@ -1,12 +1,16 @@
 //! How far another provider is believed: when it saw somebody, whose address it has checked, and what follows from its word.
 
-use hallpass_core::upstream::{ClaimSource, Endpoints};
+use hallpass_core::{
+    sign_in::Method,
+    upstream::{ClaimSource, Endpoints},
+};
 use hallpass_jose::base64url;
-use hallpass_testkit::{Ask, Browser, Request, wire};
+use hallpass_testkit::{Ask, Browser, Request, fixture, wire};
 use hallpass_types::Subject;
 use serde_json::json;
 
 use super::{
+    people::mail_to,
     second_factor::{code, enrolled},
     upstream::{IDP, WANTED, World, depart_for, refused, told},
 };
@@ -211,6 +215,50 @@ async fn an_identity_becomes_an_accounts_when_everything_is_proved_and_not_befor
         .await;
     assert_eq!(told(&mut browser, answer).await.0["sub"], alice.as_str());
     assert_eq!(identities(&world, &alice).await, 1);
+}
+
+/// The code of the newest mail to alice.
+async fn mailed_code(world: &World) -> String {
+    let mails = mail_to(&world.us, "alice@example.test").await;
+    let lines = mails.iter().rev().flat_map(|mail| mail.text.lines());
+    let is_code = |line: &&str| line.len() == 8 && line.bytes().all(|b| b.is_ascii_digit());
+    lines.map(str::trim).find(is_code).unwrap().to_owned()
+}
+
+// LG-19: who has somebody's account elsewhere, with the mailbox in it, proves one thing however often
+#[tokio::test]
+async fn a_mailbox_and_an_identity_elsewhere_confirm_no_new_browser_for_each_other() {
+    let world = World::changed(
+        |idp| idp.link_by_email = true,
+        |policy| policy.sign_in.methods.push(Method::EmailCode),
+    )
+    .await;
+    let mut owner = world.us.browser();
+    let answer = owner.get("/account/recovery-codes").await;
+    let page = owner.through_pages("alice", answer).await.text();
+    let made = owner.press(&page, "new-codes", "make-codes", &[]).await;
+    assert_eq!(made.status, 200, "{}", made.text());
+
+    let mut thief = world.us.browser();
+    let asked = thief.send(Request::of("web", WANTED).get()).await;
+    let form = [("username", "alice@example.test"), ("way", "email_code")];
+    let target = asked.location().strip_prefix("https://op.test").unwrap();
+    thief.follow(&asked).await;
+    let ask = Ask::form(target, &form).header("Origin", fixture::ISSUER);
+    let waits = thief.send(ask).await.text();
+    let code = mailed_code(&world).await;
+    let typed = [("mail_code", code.as_str())];
+    let answer = thief.press(&waits, "mail-code", "send-code", &typed).await;
+    let page = thief.follow(&answer).await.text();
+    assert!(page.contains("name=\"recovery\""), "{page}");
+    let handle = wire::param(answer.location(), "handle").unwrap();
+    let ask = Ask::form(&format!("/upstream/idp?handle={handle}"), &[]);
+    let away = thief.send(ask.header("Origin", fixture::ISSUER)).await;
+    let back = world.at("idp", away.location(), "alice").await;
+    let answer = thief.get(&back).await;
+    assert_eq!(thief.cookie("session"), None, "{}", answer.text());
+    let page = thief.follow(&answer).await.text();
+    assert!(page.contains("name=\"recovery\""), "{page}");
 }
 
 // Calls that strangers make us make
