@@ -179,11 +179,8 @@ impl Provider {
             return Ok(writes);
         }
         let person = people.person(inner.issuer_id, &account.subject).await?;
-        // Of the very first sign-in nobody needs to be told. What is not noted any more may have been one.
-        let noted_all = |since: Timestamp| {
-            let age = self.now().since(since);
-            age < inner.policy.people.activity_kept && history.len() < HISTORY
-        };
+        // Of the very first sign-in nobody needs to be told.
+        let noted_all = |since| self.notes_reach(since, history.len());
         if let Some(person) = person.filter(|p| p.address_verified)
             && !(signed_in.is_empty() && noted_all(person.created_at))
             && let Some(address) = &person.address
@@ -199,7 +196,7 @@ impl Provider {
         Ok(writes)
     }
 
-    /// Whether somebody signed in before, and never from this browser.
+    /// Whether somebody signed in before, or may have, and never from this browser as far as that is noted.
     pub(crate) async fn is_new_device(
         &self,
         subject: &Subject,
@@ -218,9 +215,23 @@ impl Provider {
             .filter(|a| matches!(a.what, Activity::SignedIn | Activity::SignedUp))
             .filter_map(|a| a.visit.as_ref())
             .collect();
-        let known =
-            visit.known_by.is_some() && signed_in.iter().any(|v| v.known_by == visit.known_by);
-        Ok(!known && !signed_in.is_empty())
+        if !signed_in.is_empty() {
+            let by = visit.known_by;
+            return Ok(by.is_none() || !signed_in.iter().any(|visit| visit.known_by == by));
+        }
+        // It may be the very first, which is none to wonder about.
+        let person = match inner.people.as_deref() {
+            Some(people) => people.person(inner.issuer_id, subject).await?,
+            None => None,
+        };
+        let first = |since| self.notes_reach(since, history.len());
+        Ok(person.is_some_and(|person| !first(person.created_at)))
+    }
+
+    /// Whether everything is noted that happened since then, of which so much is. What is not noted any more may have been a sign-in.
+    fn notes_reach(&self, since: Timestamp, noted: usize) -> bool {
+        let age = self.now().since(since);
+        age < self.inner.policy.people.activity_kept && noted < HISTORY
     }
 
     /// Notes that something happened with an account, where nothing else is written.

@@ -1,9 +1,14 @@
 //! A browser that was not seen before: whoever has set up more than a password is asked for more.
 
-use hallpass_core::sign_in::{Method, SecondFactor};
+use hallpass_core::{
+    record::Activity,
+    sign_in::{Method, SecondFactor},
+};
+use hallpass_store::{Commit, CredentialData, CredentialRecord, RecoveryCodes, Spend};
 use hallpass_testkit::{
     Answer, Ask, Authenticator, Browser, Op, Request, Tokens, fixture, html, wire,
 };
+use hallpass_types::ContentDigest;
 use serde_json::json;
 
 use crate::people::mail_to;
@@ -116,6 +121,54 @@ async fn a_code_by_mail_confirms_a_new_browser_and_is_no_second_factor() {
         (&claims["acr"], &claims["amr"]),
         (&json!("one"), &json!(["pwd", "otp"]))
     );
+}
+
+// LG-19: whoever comes after a long time, or after much has happened, is no safer than who comes the next day
+#[tokio::test]
+async fn a_new_browser_is_confirmed_also_when_no_sign_in_is_noted_any_more() {
+    const DAY: i64 = 86_400;
+    let asked = async |op: &Op| {
+        let page = after_password(&mut op.browser(), "alice").await.text();
+        page.contains("id=\"use-passkey\"")
+    };
+    let op = Op::start().await;
+    with_passkey(&op, "alice").await;
+    op.clock.advance(91 * DAY);
+    while op.provider.purge().await.unwrap() > 0 {}
+    assert!(asked(&op).await, "after what is noted is over");
+    // Links that strangers ask for are noted, too.
+    let op = Op::start().await;
+    with_passkey(&op, "alice").await;
+    for _ in 0..100 {
+        let subject = op.subject("alice");
+        let noted = Activity::RecoveryAsked;
+        op.clock.advance(1);
+        op.provider.note(subject, noted).await.unwrap();
+    }
+    assert!(asked(&op).await, "behind much else");
+}
+
+#[tokio::test]
+async fn the_very_first_sign_in_is_none_to_wonder_about() {
+    let op = Op::start().await;
+    let subject = op.subject("alice");
+    let codes = op.provider.totp_from_elsewhere(subject, &[1; 20]);
+    let codes = CredentialRecord {
+        data: CredentialData::RecoveryCodes(RecoveryCodes {
+            left: vec![ContentDigest([1; 32])],
+            of: 1,
+        }),
+        ..codes
+    };
+    let commit = Commit {
+        spends: vec![Spend::NewCredential(Box::new(codes))],
+        writes: Vec::new(),
+    };
+    op.provider.commit_change(commit).await.unwrap();
+    let mut browser = op.browser();
+    assert!(is_signed_in(&after_password(&mut browser, "alice").await));
+    let page = after_password(&mut op.browser(), "alice").await.text();
+    assert!(page.contains("name=\"recovery\""), "{page}");
 }
 
 #[tokio::test]
