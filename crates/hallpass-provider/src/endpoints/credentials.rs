@@ -352,7 +352,12 @@ impl Provider {
             let what = match &held.data {
                 CredentialData::Totp(_) => Activity::TotpRemoved,
                 CredentialData::Passkey(_) => Activity::PasskeyRemoved,
-                _ => return Ok(Removed::Unknown),
+                CredentialData::RecoveryCodes(_)
+                | CredentialData::Email(_)
+                | CredentialData::Upstream(_)
+                | CredentialData::Phone(_)
+                | CredentialData::Unknown(_)
+                | _ => return Ok(Removed::Unknown),
             };
             let Some(spends) = self.removal(held, &records).await? else {
                 return Ok(Removed::LastWay);
