@@ -8,6 +8,7 @@ use aws_lc_rs::signature::{
     self as alg, ParsedPublicKey, PqdsaVerificationAlgorithm, RsaParameters,
 };
 
+use super::der::EcdsaSignature;
 use crate::algorithm::JwsAlgorithm;
 use crate::error::JwkError;
 use crate::jwk::EcCurve;
@@ -66,7 +67,12 @@ impl PublicKey {
                 Some(key) => key,
                 None => return false,
             },
-            Self::Ec(_, key) | Self::Ed25519(key) | Self::MlDsa(_, key) => key,
+            Self::Ec(curve, key) => {
+                // Given the two numbers, the backend would ask for memory five times to do the same.
+                let der = EcdsaSignature::from_fixed(signature, curve.coordinate_len());
+                return der.is_some_and(|der| key.verify_sig(message, der.as_bytes()).is_ok());
+            }
+            Self::Ed25519(key) | Self::MlDsa(_, key) => key,
         };
         key.verify_sig(message, signature).is_ok()
     }
@@ -114,9 +120,9 @@ pub(crate) fn check_ec(curve: EcCurve, point: &[u8]) -> Result<(), JwkError> {
 
 fn parse_ec(curve: EcCurve, point: &[u8]) -> Result<ParsedPublicKey, JwkError> {
     let algorithm = match curve {
-        EcCurve::P256 => &alg::ECDSA_P256_SHA256_FIXED,
-        EcCurve::P384 => &alg::ECDSA_P384_SHA384_FIXED,
-        EcCurve::P521 => &alg::ECDSA_P521_SHA512_FIXED,
+        EcCurve::P256 => &alg::ECDSA_P256_SHA256_ASN1,
+        EcCurve::P384 => &alg::ECDSA_P384_SHA384_ASN1,
+        EcCurve::P521 => &alg::ECDSA_P521_SHA512_ASN1,
     };
     ParsedPublicKey::new(algorithm, point).map_err(|_| JwkError::Invalid)
 }
