@@ -10,6 +10,7 @@ use hallpass_store::{
     encoding::{Record, encode},
 };
 use hallpass_types::{Bucket, ClientId, GrantId, IssuerId, Key, Session, Subject};
+use rusqlite::{ToSql, types::ToSqlOutput};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -25,18 +26,34 @@ pub(crate) struct Job {
     pub(crate) reply: oneshot::Sender<Reply>,
 }
 
+impl Job {
+    /// Tells who asked that it is done, and gives them the rest to hand out.
+    pub(crate) fn answer(self, outcome: Outcome, rest: Rest) {
+        let reply = Reply {
+            outcome: Ok(outcome),
+            done: Some(self.work),
+            rest,
+        };
+        // Whoever asked may have gone; then the rest is handed out here and now.
+        drop(self.reply.send(reply));
+    }
+}
+
 /// The outcome of some work, and of what shared a transaction with it.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) outcome: Result<Outcome, StoreError>,
+    /// What was done. Its memory is given back by the thread that asked for it, which is cheaper than by another one.
+    pub(crate) done: Option<Work>,
     /// Whoever gets this gives it on by dropping it.
     pub(crate) rest: Rest,
 }
 
 impl Reply {
-    pub(crate) const fn alone(outcome: Result<Outcome, StoreError>) -> Self {
+    pub(crate) const fn failed(error: StoreError) -> Self {
         Self {
-            outcome,
+            outcome: Err(error),
+            done: None,
             rest: Rest(Vec::new()),
         }
     }
@@ -45,13 +62,12 @@ impl Reply {
 /// Outcomes that are still to be handed out, which happens when this is dropped, wherever that is. To wake a task from another
 /// thread is a call of the kernel for each; the first of a crowd wakes the others from among them.
 #[derive(Debug)]
-pub(crate) struct Rest(pub(crate) Vec<(oneshot::Sender<Reply>, Outcome)>);
+pub(crate) struct Rest(pub(crate) Vec<(Job, Outcome)>);
 
 impl Drop for Rest {
     fn drop(&mut self) {
-        for (reply, outcome) in self.0.drain(..) {
-            // Whoever asked may have gone.
-            drop(reply.send(Reply::alone(Ok(outcome))));
+        for (job, outcome) in self.0.drain(..) {
+            job.answer(outcome, Self(Vec::new()));
         }
     }
 }
@@ -96,7 +112,31 @@ pub(crate) enum Outcome {
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     pub(crate) bucket: u32,
-    pub(crate) id: Vec<u8>,
+    pub(crate) id: Id,
+}
+
+/// Most are digests, for which no memory needs to be asked for.
+#[derive(Clone, Debug)]
+pub(crate) enum Id {
+    Digest([u8; 32]),
+    Other(Vec<u8>),
+}
+
+impl std::ops::Deref for Id {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Digest(digest) => digest,
+            Self::Other(bytes) => bytes,
+        }
+    }
+}
+
+impl ToSql for Id {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        (**self).to_sql()
+    }
 }
 
 #[derive(Debug)]
@@ -231,19 +271,21 @@ impl Place {
     pub(crate) fn of_grant(id: GrantId) -> Self {
         Self {
             bucket: id.bucket.0,
-            id: id.random.to_vec(),
+            id: Id::Other(id.random.to_vec()),
         }
     }
 
     fn of_participant(session: Key<Session>, client: &ClientId, grant: Option<GrantId>) -> Self {
-        let mut place = Self::from(session);
-        place.id.extend_from_slice(&participant_tag(client, grant));
-        place
+        let tag = participant_tag(client, grant);
+        Self {
+            bucket: session.bucket.0,
+            id: Id::Other([&session.digest[..], &tag[..]].concat()),
+        }
     }
 
     /// Encodes a record that lies at this place.
     fn encode<R: Record>(&self, issuer: IssuerId, record: &R) -> Result<Vec<u8>, StoreError> {
-        encode(issuer, &[&self.bucket.to_be_bytes(), &self.id], record)
+        encode(issuer, &[&self.bucket.to_be_bytes(), &*self.id], record)
     }
 }
 
@@ -251,7 +293,7 @@ impl<K> From<Key<K>> for Place {
     fn from(key: Key<K>) -> Self {
         Self {
             bucket: key.bucket.0,
-            id: key.digest.to_vec(),
+            id: Id::Digest(key.digest),
         }
     }
 }
@@ -429,7 +471,7 @@ fn write_row(issuer: IssuerId, write: Write) -> Result<WriteRow, StoreError> {
         Write::RevokeGrant(grant, at) => WriteRow::RevokeGrant(Place::of_grant(grant), at.0),
         Write::DenyToken(token, expires_at) => WriteRow::DenyToken(Place {
             bucket: Bucket::holding(expires_at).0,
-            id: token.0.to_vec(),
+            id: Id::Other(token.0.to_vec()),
         }),
         Write::Session(key, record) => {
             let place = Place::from(key);
@@ -440,7 +482,7 @@ fn write_row(issuer: IssuerId, write: Write) -> Result<WriteRow, StoreError> {
         Write::Activity(bucket, id, record) => {
             let place = Place {
                 bucket: bucket.0,
-                id: id.to_vec(),
+                id: Id::Other(id.to_vec()),
             };
             let encoded = place.encode(issuer, &*record)?;
             WriteRow::Activity(place, record.subject, record.at.0, encoded)
@@ -449,13 +491,13 @@ fn write_row(issuer: IssuerId, write: Write) -> Result<WriteRow, StoreError> {
         Write::Tally(day, name, n) => {
             let place = Place {
                 bucket: day.tally_bucket().0,
-                id: name.into_bytes(),
+                id: Id::Other(name.into_bytes()),
             };
             WriteRow::Tally(place, i64::try_from(n).unwrap_or(i64::MAX))
         }
         Write::Active(bucket, id) => WriteRow::Active(Place {
             bucket: bucket.0,
-            id: id.to_vec(),
+            id: Id::Other(id.to_vec()),
         }),
         Write::EndSession(key) => WriteRow::EndSession(key.into()),
         Write::Participant(session, record) => {

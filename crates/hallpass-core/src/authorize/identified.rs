@@ -37,9 +37,10 @@ impl Identified {
     /// The parameters of client and request alone, to keep while the browser is awaited (RFC 9126).
     #[must_use]
     pub fn to_pushed(&self, policy: &Policy) -> Vec<(String, String)> {
+        let known = policy.requests.parameters();
         self.params
-            .only(&policy.requests.parameters())
             .iter()
+            .filter(|(name, _)| known.contains(name))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect()
     }

@@ -81,9 +81,11 @@ impl Writer {
             }
             Err(TrySendError::Disconnected(_)) => return Err(gone()),
         }
-        let Reply { outcome, rest } = outcome.await.map_err(|_| gone())?;
-        drop(rest);
-        outcome
+        let told = outcome.await.map_err(|_| gone())?;
+        // First of all the others are told.
+        drop(told.rest);
+        drop(told.done);
+        told.outcome
     }
 
     /// Whether the last transaction reached the disk.
@@ -155,15 +157,9 @@ impl Thread {
     fn serve(&mut self, batch: Vec<Job>) {
         match self.transact(&batch) {
             Ok(outcomes) => {
-                let replies = batch.into_iter().map(|job| job.reply);
-                let mut all = replies.zip(outcomes);
-                if let Some((reply, outcome)) = all.next() {
-                    let told = Reply {
-                        outcome: Ok(outcome),
-                        rest: Rest(all.collect()),
-                    };
-                    // If whoever asked has gone, the rest is handed out here and now.
-                    drop(reply.send(told));
+                let mut all = batch.into_iter().zip(outcomes);
+                if let Some((job, outcome)) = all.next() {
+                    job.answer(outcome, Rest(all.collect()));
                 }
             }
             // Find the one that fails: each in a transaction of its own. Rare, so it may be slow.
@@ -178,7 +174,8 @@ impl Thread {
                     Lost::Statement(failure) | Lost::Connection(failure) => failure,
                 };
                 for job in batch {
-                    answer(job, Err(failure.clone().into()));
+                    // Whoever asked may have gone.
+                    drop(job.reply.send(Reply::failed(failure.clone().into())));
                 }
             }
         }
@@ -321,11 +318,6 @@ fn wal_pages() -> u64 {
 thread_local! {
     /// Pages in the log, as the hook of this thread's connection saw it last.
     static WAL_PAGES: Cell<u64> = const { Cell::new(0) };
-}
-
-fn answer(job: Job, outcome: Result<Outcome, StoreError>) {
-    // Whoever asked may have gone.
-    drop(job.reply.send(Reply::alone(outcome)));
 }
 
 fn gone() -> StoreError {

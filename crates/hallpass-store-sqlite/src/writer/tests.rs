@@ -94,20 +94,22 @@ fn outcomes_reach_everybody_though_whoever_was_to_hand_them_out_has_gone() {
     let (second, mut second_asked) = oneshot::channel();
     let (third, third_asked) = oneshot::channel();
     drop(third_asked);
-    let rest = Rest(vec![
-        (third, Outcome::Number(3)),
-        (second, Outcome::Number(2)),
-    ]);
-    let told = Reply {
-        outcome: Ok(Outcome::Number(1)),
-        rest,
+    let job = |reply| Job {
+        work: once(1),
+        reply,
     };
-    drop(first.send(told));
+    let rest = Rest(vec![
+        (job(third), Outcome::Number(3)),
+        (job(second), Outcome::Number(2)),
+    ]);
+    job(first).answer(Outcome::Number(1), rest);
     assert!(second_asked.try_recv().is_err());
     // It was told, and does not look.
     drop(first_asked);
     let second = second_asked.try_recv().unwrap();
     assert_eq!(second.outcome.unwrap(), Outcome::Number(2));
+    // What was asked for comes back to who asked.
+    assert!(matches!(second.done, Some(Work::Commit(..))));
 }
 
 #[test]
