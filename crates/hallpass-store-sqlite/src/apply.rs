@@ -8,9 +8,10 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, Resu
 
 use crate::{
     admin, credentials, issuers, people,
+    place::Place,
     read::{self, ReadError},
     sql,
-    work::{ClientRow, Outcome, Place, SpendRow, UserRow, Work, WriteRow},
+    work::{ClientRow, Outcome, SpendRow, UserRow, Work, WriteRow},
 };
 
 /// Does the work. When it fails, what it did so far is still in the transaction.

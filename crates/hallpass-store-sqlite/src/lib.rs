@@ -15,6 +15,7 @@ mod issuers;
 mod migration;
 mod options;
 mod people;
+mod place;
 mod purge;
 mod read;
 mod roots;

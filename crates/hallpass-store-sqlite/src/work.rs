@@ -2,20 +2,19 @@
 
 use hallpass_core::{
     client::{ClientOrigin, ClientRecord},
-    record::{GrantRecord, RefreshState, participant_tag},
+    record::{GrantRecord, RefreshState},
 };
 use hallpass_store::{
     Commit, Committed, Day, IssuerDone, IssuerRecord, IssuerWork, KeyRecord, NewIssuer,
-    Registration, Spend, StoreError, UserRecord, Write,
-    encoding::{Record, encode},
+    Registration, Spend, StoreError, UserRecord, Write, encoding::encode,
 };
-use hallpass_types::{Bucket, ClientId, GrantId, IssuerId, Key, Session, Subject};
-use rusqlite::{ToSql, types::ToSqlOutput};
+use hallpass_types::{Bucket, ClientId, IssuerId, Subject};
 use tokio::sync::oneshot;
 
 use crate::{
     admin::{self, AdminRow},
     credentials::{ChangeRow, CredentialRow},
+    place::{Id, Place},
     sql::{self, Expiring},
 };
 
@@ -106,37 +105,6 @@ pub(crate) enum Outcome {
     /// An issuer that was made; none when its name or place is taken.
     Issuer(Option<Box<IssuerRecord>>),
     IssuerDone(IssuerDone),
-}
-
-/// The second and third part of an expiring row's key.
-#[derive(Clone, Debug)]
-pub(crate) struct Place {
-    pub(crate) bucket: u32,
-    pub(crate) id: Id,
-}
-
-/// Most are digests, for which no memory needs to be asked for.
-#[derive(Clone, Debug)]
-pub(crate) enum Id {
-    Digest([u8; 32]),
-    Other(Vec<u8>),
-}
-
-impl std::ops::Deref for Id {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            Self::Digest(digest) => digest,
-            Self::Other(bytes) => bytes,
-        }
-    }
-}
-
-impl ToSql for Id {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        (**self).to_sql()
-    }
 }
 
 #[derive(Debug)]
@@ -264,37 +232,6 @@ impl Work {
             spends.collect::<Result<_, _>>()?,
             writes.collect::<Result<_, _>>()?,
         ))
-    }
-}
-
-impl Place {
-    pub(crate) fn of_grant(id: GrantId) -> Self {
-        Self {
-            bucket: id.bucket.0,
-            id: Id::Other(id.random.to_vec()),
-        }
-    }
-
-    fn of_participant(session: Key<Session>, client: &ClientId, grant: Option<GrantId>) -> Self {
-        let tag = participant_tag(client, grant);
-        Self {
-            bucket: session.bucket.0,
-            id: Id::Other([&session.digest[..], &tag[..]].concat()),
-        }
-    }
-
-    /// Encodes a record that lies at this place.
-    fn encode<R: Record>(&self, issuer: IssuerId, record: &R) -> Result<Vec<u8>, StoreError> {
-        encode(issuer, &[&self.bucket.to_be_bytes(), &*self.id], record)
-    }
-}
-
-impl<K> From<Key<K>> for Place {
-    fn from(key: Key<K>) -> Self {
-        Self {
-            bucket: key.bucket.0,
-            id: Id::Digest(key.digest),
-        }
     }
 }
 
