@@ -64,6 +64,10 @@ pub(crate) fn apply(db: &Connection, work: &Work) -> Result<Outcome> {
             while steps.next()?.is_some() {}
             Ok(Outcome::Number(0))
         }
+        Work::Version => {
+            let version = cached(db, sql::VERSION)?.query_row([], |row| row.get(0))?;
+            Ok(Outcome::Number(i64::cast_unsigned(version)))
+        }
         Work::Probe => run(db, sql::PROBE, []).map(|rows| Outcome::Number(rows as u64)),
     }
 }

@@ -10,6 +10,7 @@ mod backup;
 mod check;
 mod connection;
 mod credentials;
+mod due;
 mod failure;
 mod issuers;
 mod migration;

@@ -78,6 +78,7 @@ statements! {
     ISSUERS_CHANGED = "SELECT issuer, revision, change, record, name FROM issuer_records
         WHERE change > ?1 ORDER BY change LIMIT ?2";
     DUE_ISSUER = "SELECT issuer, next_at FROM deliveries WHERE issuer > ?1 ORDER BY issuer, next_at LIMIT 1";
+    VERSION = "PRAGMA data_version";
     ALIVE = "SELECT n FROM probe WHERE id = 1";
 
     NEW_ISSUER = "INSERT INTO issuers (identifier) VALUES (?1) ON CONFLICT DO NOTHING";
@@ -189,6 +190,8 @@ statements! {
 pub(crate) struct Expiring {
     /// The next issuer that has any rows, and its lowest bucket.
     pub(crate) next_issuer: &'static str,
+    /// The lowest bucket of an issuer that has any rows.
+    pub(crate) lowest: &'static str,
     /// The key of the row at an offset among the expired ones of an issuer.
     pub(crate) boundary: &'static str,
     /// Deletes the expired rows of an issuer before a key.
@@ -198,10 +201,17 @@ pub(crate) struct Expiring {
 }
 
 macro_rules! expiring {
-    ($($table:literal),+) => {
+    ($($kind:ident $table:literal;)+) => {
+        /// A table of expiring records; as a number its place in [`EXPIRING`].
+        #[derive(Clone, Copy, Debug)]
+        pub(crate) enum Expires {
+            $($kind),+
+        }
+
         pub(crate) const EXPIRING: &[Expiring] = &[$(Expiring {
             next_issuer: concat!("SELECT issuer, bucket FROM ", $table,
                 " WHERE issuer > ?1 ORDER BY issuer, bucket LIMIT 1"),
+            lowest: concat!("SELECT bucket FROM ", $table, " WHERE issuer = ?1 ORDER BY bucket LIMIT 1"),
             boundary: concat!("SELECT bucket, id FROM ", $table,
                 " WHERE issuer = ?1 AND bucket < ?2 ORDER BY bucket, id LIMIT 1 OFFSET ?3"),
             delete_before: concat!("DELETE FROM ", $table, " WHERE issuer = ?1 AND (bucket, id) < (?2, ?3)"),
@@ -211,19 +221,19 @@ macro_rules! expiring {
 }
 
 // What others are made of goes first, for the end of everything that was handed out.
-expiring!(
-    "sessions",
-    "waiting",
-    "codes",
-    "grants",
-    "deliveries",
-    "participants",
-    "activity",
-    "tallies",
-    "active_people",
-    "denied_tokens",
-    "once_keys"
-);
+expiring! {
+    Sessions "sessions";
+    Waiting "waiting";
+    Codes "codes";
+    Grants "grants";
+    Deliveries "deliveries";
+    Participants "participants";
+    Activity "activity";
+    Tallies "tallies";
+    ActivePeople "active_people";
+    DeniedTokens "denied_tokens";
+    OnceKeys "once_keys";
+}
 
 macro_rules! erasing {
     ($($table:literal $key:literal;)+) => {
@@ -271,9 +281,15 @@ mod tests {
     fn no_statement_scans() {
         let db = Connection::open_in_memory().unwrap();
         db.execute_batch(&crate::migration::schema()).unwrap();
-        let purging = EXPIRING
-            .iter()
-            .flat_map(|e| [e.next_issuer, e.boundary, e.delete_before, e.delete_all]);
+        let purging = EXPIRING.iter().flat_map(|e| {
+            [
+                e.next_issuer,
+                e.lowest,
+                e.boundary,
+                e.delete_before,
+                e.delete_all,
+            ]
+        });
         let all = ALL.iter().chain(ERASING).copied();
         for sql in all.chain(purging) {
             let mut plan = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();

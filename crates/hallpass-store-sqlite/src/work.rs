@@ -93,6 +93,8 @@ pub(crate) enum Work {
     },
     /// Gives so many free pages back to the file system.
     Vacuum(u32),
+    /// A number that another process changes when it writes, and this connection does not.
+    Version,
     /// Finds out whether the database can be written.
     Probe,
 }

@@ -24,6 +24,7 @@ use crate::{
     Options, Stats,
     apply::{apply, run},
     connection,
+    due::Due,
     failure::{Failure, is_of_one_statement},
     work::{Job, Outcome, Reply, Rest, Work},
 };
@@ -35,6 +36,7 @@ pub(crate) struct Writer {
     thread: Option<JoinHandle<()>>,
     healthy: Arc<AtomicBool>,
     stats: Arc<Stats>,
+    due: Arc<Due>,
 }
 
 impl Writer {
@@ -49,12 +51,14 @@ impl Writer {
         let (queue, jobs) = sync_channel(options.queue.max(1));
         let healthy = Arc::new(AtomicBool::new(true));
         let checkpoint_at = options.checkpoint_pages.max(1).into();
+        let due = Arc::new(Due::default());
         let mut state = Thread {
             path,
             options,
             db: Some(db),
             healthy: healthy.clone(),
             stats: stats.clone(),
+            due: due.clone(),
             checkpoint_at,
         };
         let thread = Builder::new()
@@ -66,6 +70,7 @@ impl Writer {
             thread: Some(thread),
             healthy,
             stats,
+            due,
         })
     }
 
@@ -86,6 +91,11 @@ impl Writer {
         drop(told.rest);
         drop(told.done);
         told.outcome
+    }
+
+    /// Who has what to purge.
+    pub(crate) fn due(&self) -> &Due {
+        &self.due
     }
 
     /// Whether the last transaction reached the disk.
@@ -111,6 +121,7 @@ struct Thread {
     db: Option<Connection>,
     healthy: Arc<AtomicBool>,
     stats: Arc<Stats>,
+    due: Arc<Due>,
     /// At how many pages of log it is copied into the database next.
     checkpoint_at: u64,
 }
@@ -188,6 +199,8 @@ impl Thread {
             Ok(db) => transaction(db, batch),
             Err(failure) => Err(Lost::Connection(failure)),
         };
+        // Once it can be read, and even if it is not sure that it can: nobody would look for it otherwise.
+        self.due.made(batch.iter().map(|job| &job.work));
         match &ended {
             Ok(_) => {
                 self.stats.committed(batch.len(), started.elapsed());

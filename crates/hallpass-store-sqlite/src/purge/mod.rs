@@ -6,32 +6,40 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::{
     apply::cached,
+    due::Due,
     read::{ReadError, Readers},
     sql::{EXPIRING, Expiring},
     work::{Outcome, Work},
     writer::Writer,
 };
 
-/// Deletes at most `limit` rows below a bucket. Each bite is a job among the others that wait, so commits go on.
+/// Deletes at most `limit` rows below a bucket. Each bite is a job among the others that wait, so commits go on. Only issuers that
+/// have such rows are asked, unless another process has written.
 pub(crate) async fn purge(
     readers: &Readers,
     writer: &Writer,
     below: Bucket,
     limit: usize,
 ) -> Result<u64, StoreError> {
+    let due = writer.due();
+    if limit > 0
+        && let Outcome::Number(version) = writer.submit(Work::Version).await?
+        && !due.is_whole(version)
+    {
+        walk(readers, due).await?;
+        due.walked(version);
+    }
     let mut left = limit;
-    for table in EXPIRING {
-        let mut issuer = BEFORE_ALL;
+    for (place, table) in EXPIRING.iter().enumerate() {
         while left > 0 {
-            let Some((next, lowest)) = readers.ask(|db| next_issuer(db, table, issuer))? else {
+            let Some(turn) = due.next(place, below) else {
                 break;
             };
-            issuer = next;
-            if lowest < below.0 {
-                left = purge_one(writer, table, issuer, below, left).await?;
+            let issuer = i64::from(turn.issuer);
+            left = purge_one(writer, table, issuer, below, left).await?;
+            if left > 0 {
+                turn.over(readers.ask(|db| lowest(db, table, issuer))?);
             }
-            // Issuers may be many, and looking is not waiting.
-            tokio::task::yield_now().await;
         }
     }
     let gone = limit.saturating_sub(left);
@@ -40,6 +48,20 @@ pub(crate) async fn purge(
         writer.submit(Work::Vacuum(VACUUM_PAGES)).await?;
     }
     Ok(gone as u64)
+}
+
+/// Notes the lowest bucket of every issuer in every table.
+async fn walk(readers: &Readers, due: &Due) -> Result<(), StoreError> {
+    for (place, table) in EXPIRING.iter().enumerate() {
+        let mut after = BEFORE_ALL;
+        while let Some((issuer, bucket)) = readers.ask(|db| next_issuer(db, table, after))? {
+            after = issuer.into();
+            due.note(place, issuer, bucket);
+            // Issuers may be many, and looking is not waiting.
+            tokio::task::yield_now().await;
+        }
+    }
+    Ok(())
 }
 
 /// Deletes at most `limit` rows of what an issuer has handed out, whenever it expires.
@@ -96,9 +118,16 @@ fn next_issuer(
     db: &Connection,
     table: &Expiring,
     after: i64,
-) -> Result<Option<(i64, u32)>, ReadError> {
+) -> Result<Option<(u32, u32)>, ReadError> {
     let found = cached(db, table.next_issuer)?
         .query_row([after], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    Ok(found)
+}
+
+fn lowest(db: &Connection, table: &Expiring, issuer: i64) -> Result<Option<u32>, ReadError> {
+    let found = cached(db, table.lowest)?
+        .query_row([issuer], |row| row.get(0))
         .optional()?;
     Ok(found)
 }
@@ -109,3 +138,6 @@ const BITE: usize = 500;
 /// Rows for which pages are given back at once.
 const VACUUMED: usize = 1000;
 const VACUUM_PAGES: u32 = 256;
+
+#[cfg(test)]
+mod tests;
