@@ -507,9 +507,10 @@ pub(crate) fn standing_of(issuer: IssuerId, grant: Option<GrantId>, row: &Row) -
         Some(_) | None => None,
     };
     Ok(Standing {
-        session_alive: match grant {
-            None => true,
-            Some(_) => found.is_some() && flag(row, 5)?,
+        session_alive: match (grant, &found) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(_), Some(found)) => !found.record.session_bound || flag(row, 5)?,
         },
         grant: found,
         token_denied: flag(row, 6)?,

@@ -1,7 +1,7 @@
 //! What people see of themselves.
 
 use hallpass_core::record::{
-    ActivityRecord, ConsentRecord, ParticipantRecord, SessionRecord, participant_tag,
+    ActivityRecord, ConsentRecord, GrantRecord, ParticipantRecord, SessionRecord, participant_tag,
     participant_tags,
 };
 use hallpass_store::{
@@ -26,7 +26,15 @@ pub(crate) fn session(
 }
 
 /// Whether a session is there.
-pub(crate) fn has_session(db: &Connection, issuer: IssuerId, key: Key<Session>) -> Read<bool> {
+/// Whether the session that a grant is bound to is there, or it is bound to none: then the pages where sessions are stay unread.
+pub(crate) fn is_session_alive(
+    db: &Connection,
+    issuer: IssuerId,
+    grant: &GrantRecord,
+) -> Read<bool> {
+    let Some(key) = grant.session.filter(|_| grant.session_bound) else {
+        return Ok(true);
+    };
     let values = params![issuer.0, key.bucket.0, key.digest];
     Ok(cached(db, sql::SESSION)?.exists(values)?)
 }

@@ -27,7 +27,7 @@ use crate::{
     apply::cached,
     connection,
     failure::{Failure, store_error},
-    sql,
+    people, sql,
 };
 
 /// A few connections that callers borrow for the length of one read, which is some microseconds.
@@ -357,10 +357,11 @@ pub(crate) fn standing_and<T>(
             session_alive: false,
         });
     };
+    let found = found_grant(issuer, id, row)?;
     and(Standing {
-        grant: Some(found_grant(issuer, id, row)?),
-        session_alive: row.get(5)?,
-        token_denied: row.get(6)?,
+        session_alive: people::is_session_alive(db, issuer, &found.record)?,
+        grant: Some(found),
+        token_denied: row.get(5)?,
     })
 }
 

@@ -23,11 +23,8 @@ statements! {
     GRANT = "SELECT revoked_at, generation, rotated_at, idle_expires_at, record
         FROM grants WHERE issuer = ?1 AND bucket = ?2 AND id = ?3";
     STANDING = "SELECT g.revoked_at, g.generation, g.rotated_at, g.idle_expires_at, g.record,
-            g.session_id IS NULL OR s.issuer IS NOT NULL,
             EXISTS (SELECT 1 FROM denied_tokens AS d WHERE d.issuer = ?1 AND d.bucket = ?4 AND d.id = ?5)
-        FROM grants AS g
-        LEFT JOIN sessions AS s ON s.issuer = ?1 AND s.bucket = g.session_bucket AND s.id = g.session_id
-        WHERE g.issuer = ?1 AND g.bucket = ?2 AND g.id = ?3";
+        FROM grants AS g WHERE g.issuer = ?1 AND g.bucket = ?2 AND g.id = ?3";
     DENIED = "SELECT 1 FROM denied_tokens WHERE issuer = ?1 AND bucket = ?2 AND id = ?3";
     SESSION = "SELECT record, seen FROM sessions WHERE issuer = ?1 AND bucket = ?2 AND id = ?3";
     ACCOUNT_SESSIONS = "SELECT bucket, id, record, seen FROM sessions

@@ -18,10 +18,7 @@ pub(crate) fn code(
     read::code_and(db, issuer, key, |code| {
         let grant = &code.record.grant;
         let user = read::user(db, issuer, &grant.subject)?;
-        let session_alive = match grant.session {
-            Some(session) if grant.session_bound => people::has_session(db, issuer, session)?,
-            Some(_) | None => true,
-        };
+        let session_alive = people::is_session_alive(db, issuer, grant)?;
         Ok(CodeWithUser {
             code,
             user,

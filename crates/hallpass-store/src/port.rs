@@ -142,7 +142,7 @@ pub struct Standing {
     pub grant: Option<FoundGrant>,
     /// Whether the token itself was revoked.
     pub token_denied: bool,
-    /// Whether the session that the grant names is still there; true when no grant was asked for or it names
+    /// Whether the session that the grant is bound to is still there; true when no grant was asked for or it is bound to
     /// none, false when the grant is unknown.
     pub session_alive: bool,
 }

@@ -46,9 +46,11 @@ impl<T: ReadableTable<&'static [u8], &'static [u8]>> Rows<T> {
             return Ok(Standing { grant: None, token_denied, session_alive: true });
         };
         let grant = self.grant(of, grant)?;
-        let session_alive = match grant.as_ref().map(|found| found.record.session) {
-            Some(Some(session)) => self.has(&place(of, Kind::Session, session))?,
-            Some(None) => true,
+        let session_alive = match grant.as_ref().map(|found| &found.record) {
+            Some(GrantRecord { session: Some(session), session_bound: true, .. }) => {
+                self.has(&place(of, Kind::Session, *session))?
+            }
+            Some(_) => true,
             None => false,
         };
         Ok(Standing { grant, token_denied, session_alive })

@@ -87,6 +87,7 @@ pub(super) fn grant(name: &str) -> GrantRecord {
 pub(super) fn grant_of_session(name: &str, session: Key<Session>) -> GrantRecord {
     GrantRecord {
         session: Some(session),
+        session_bound: true,
         ..grant(name)
     }
 }

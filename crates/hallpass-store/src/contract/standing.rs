@@ -49,27 +49,38 @@ pub async fn everything_about_a_token_is_one_answer(t: Trial) {
     assert_eq!(found.record.refresh, Some(rotated));
 }
 
-/// The grant names its session by key.
+/// The grant names its session by key. One that is not bound to it does not ask.
 pub async fn a_session_that_ended_is_noticed(t: Trial) {
     let issuer = t.issuer().await;
     let k: Key<Session> = key("s");
-    let alive = || async {
-        let answer = t
-            .store
-            .standing(issuer, Some(grant_id("g")), token_id("t"), NOW);
-        answer.await.unwrap().session_alive
+    let alive_of = |name| {
+        let store = &t.store;
+        async move {
+            let (grant, token) = (Some(grant_id(name)), token_id("t"));
+            let apart = store.standing(issuer, grant, token, NOW).await.unwrap();
+            let together = store.standing_with_user(issuer, grant, token, NOW).await;
+            assert_eq!(together.unwrap().0, apart);
+            apart.session_alive
+        }
+    };
+    let alive = || alive_of("g");
+    let unbound = GrantRecord {
+        session_bound: false,
+        ..grant_of_session("unbound", k)
     };
     t.write(vec![
         Write::Session(k, Box::new(session("alice"))),
         Write::Session(key("another"), Box::new(session("alice"))),
         Write::Grant(Box::new(grant_of_session("g", k))),
+        Write::Grant(Box::new(unbound)),
     ])
     .await;
-    assert!(alive().await);
+    assert!(alive().await && alive_of("unbound").await);
     let found = t.store.grant(issuer, grant_id("g")).await.unwrap();
     assert_eq!(found.unwrap().record, grant_of_session("g", k));
     t.write(vec![Write::EndSession(k)]).await;
     assert!(!alive().await);
+    assert!(alive_of("unbound").await);
 }
 
 /// Nothing is known, so nothing stands; a token without a grant has no session to lose.

@@ -112,8 +112,8 @@ impl Tenant {
             (None, _) => true,
             (Some(_), None) => false,
             (Some(_), Some(found)) => match &found.record.session {
-                Some(session) => self.sessions.contains_key(session),
-                None => true,
+                Some(session) if found.record.session_bound => self.sessions.contains_key(session),
+                Some(_) | None => true,
             },
         };
         Standing {
