@@ -1,13 +1,14 @@
 //! What a store costs when it is large:
-//! `cargo run --release -p hallpass-store-postgres --example growth -- sqlite|postgres [GRANTS] [EXPIRED]`.
+//! `cargo run --release -p hallpass-store-postgres --example growth -- sqlite|postgres [GRANTS] [EXPIRED] [FOLDER]`.
 //!
 //! Two stores are filled: one with a thousand grants, one with GRANTS (a million, if nothing is said) and EXPIRED codes and values
 //! that were used once (a million together). Each has a tenth as many people, who have a session and a consent. In turns, a second
 //! each, reads of a token's standing and refresh rotations are measured at both, a thousand of each a second. Then what has
 //! expired is purged, as a server does it, beside the same reads and rotations; in every fourth second the purge waits, which is
 //! what it is compared with. Of each second the times that half and 99 of a hundred did not exceed are taken, and of these the
-//! one in the middle. It prints them and how large rows are. PostgreSQL is started for it and ends with it; the files of SQLite
-//! are in the working folder.
+//! one in the middle. It prints them, how large rows are, and on Linux how often the program called the kernel to read in a second
+//! and how much of that came from the disk. PostgreSQL is started for it and ends with it. The files of SQLite are in the working
+//! folder and go in the end; in a FOLDER they stay, and are not filled again next time.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -44,9 +45,14 @@ async fn main() {
     let kind = args.next().unwrap_or_else(|| "sqlite".to_owned());
     let grants: u64 = args.next().map_or(1_000_000, |n| n.parse().unwrap());
     let expired: u64 = args.next().map_or(1_000_000, |n| n.parse().unwrap());
+    let folder = args.next().map(PathBuf::from);
     println!("{kind}");
-    let (small, large) = (Place::new(&kind), Place::new(&kind));
+    let place = |grants, expired| Place::new(&kind, folder.as_deref(), (grants, expired));
+    let (small, large) = (place(1_000, 0), place(grants, expired));
     for (place, grants, expired) in [(&small, 1_000, 0), (&large, grants, expired)] {
+        if place.is_filled() {
+            continue;
+        }
         let world = World::at(place, FILLING_CACHE_KIB, grants).await;
         let began = Instant::now();
         world.fill().await;
@@ -61,7 +67,9 @@ async fn main() {
     let large = (World::at(&large, None, grants).await, large);
     grow([&small.0, &large.0]).await;
     drop(small);
-    purge(&large.0).await;
+    if expired > 0 {
+        purge(&large.0).await;
+    }
 }
 
 /// What a thousand grants cost, and more of them.
@@ -73,12 +81,28 @@ async fn grow(worlds: [&World; 2]) {
     }
     for _ in 0..SECONDS_OF_GROWTH {
         for (world, found) in worlds.iter().zip(&mut found) {
-            found.add(world.second().await);
+            let before = Kernel::now();
+            let second = world.second().await;
+            found.asked.push(Kernel::now().since(&before));
+            found.add(second);
         }
     }
     println!("\n{HEAD}");
     for (world, found) in worlds.iter().zip(&mut found) {
         println!("| {} grants | {found} |", world.grants);
+    }
+    for (world, found) in worlds.iter().zip(&found) {
+        let middle = |number: fn(&Kernel) -> u64| {
+            let mut numbers: Vec<_> = found.asked.iter().map(number).collect();
+            numbers.sort_unstable();
+            numbers[numbers.len() / 2]
+        };
+        println!(
+            "{} grants, in a second: {} calls to read, {} kB from the disk",
+            world.grants,
+            middle(|io| io.reads),
+            middle(|io| io.from_disk) / 1_000,
+        );
     }
 }
 
@@ -112,22 +136,27 @@ const HEAD: &str = "| | seconds | standing p50 | p99 | p99 of the worst tenth of
 /// Where the bytes of a store are.
 enum Place {
     Cluster(Cluster),
-    File(PathBuf),
+    File { file: PathBuf, stays: bool },
 }
 
 impl Place {
-    fn new(kind: &str) -> Self {
-        static FILE: AtomicU64 = AtomicU64::new(0);
+    fn new(kind: &str, folder: Option<&Path>, (grants, expired): (u64, u64)) -> Self {
         if kind == "postgres" {
             let settings = ["shared_buffers=512MB", "max_wal_size=1GB"];
             return Self::Cluster(Cluster::start(&settings).unwrap());
         }
-        let number = FILE.fetch_add(1, Relaxed);
-        let name = format!("growth-{}-{number}.sqlite", std::process::id());
-        Self::File(PathBuf::from(name))
+        let name = format!("growth-{grants}-{expired}.sqlite");
+        let file = folder.unwrap_or_else(|| Path::new(".")).join(name);
+        let stays = folder.is_some();
+        Self::File { file, stays }
     }
 
-    /// Opens it, at SQLite with a page cache of that size instead of the usual one.
+    /// By an earlier run.
+    fn is_filled(&self) -> bool {
+        matches!(self, Self::File { file, stays: true } if file.exists())
+    }
+
+    /// Opens it, at SQLite with a page cache of that size instead of the usual one and a long log.
     async fn open(&self, cache_kib: Option<u32>) -> Arc<dyn Store> {
         match self {
             Self::Cluster(cluster) => {
@@ -135,9 +164,12 @@ impl Place {
                 let options = hallpass_store_postgres::Options::default();
                 Arc::new(PostgresStore::open(address, options).await.unwrap())
             }
-            Self::File(file) => {
+            Self::File { file, .. } => {
                 let mut options = hallpass_store_sqlite::Options::default();
-                options.writer_cache_kib = cache_kib.unwrap_or(options.writer_cache_kib);
+                if let Some(cache_kib) = cache_kib {
+                    options.writer_cache_kib = cache_kib;
+                    options.checkpoint_pages = 50_000;
+                }
                 Arc::new(SqliteStore::open(file, options).unwrap())
             }
         }
@@ -169,7 +201,7 @@ impl Place {
                     println!("| {table} | {} |", cluster.sql(&sql));
                 }
             }
-            Self::File(file) => {
+            Self::File { file, .. } => {
                 let bytes = std::fs::metadata(file).unwrap().len();
                 println!("\nfile: {} MB", bytes / 1_000_000);
             }
@@ -179,7 +211,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if let Self::File(file) = self {
+        if let Self::File { file, stays: false } = self {
             for end in ["", "-wal", "-shm"] {
                 let mut path = file.clone().into_os_string();
                 path.push(end);
@@ -219,24 +251,18 @@ impl World {
             let world = self.clone();
             let batch = next..end;
             tasks.spawn(async move {
-                let mut grants = Commit::default();
-                let mut people = JoinSet::new();
+                let mut commit = Commit::default();
                 for n in batch {
-                    grants.writes.push(Write::Grant(Box::new(grant(n))));
+                    commit.writes.push(Write::Grant(Box::new(grant(n))));
                     if n % 10 == 0 {
-                        let world = world.clone();
-                        people.spawn(async move {
-                            let session = Write::Session(session_key(n), Box::new(session(n)));
-                            let client = ClientId::parse(CLIENT).unwrap();
-                            let consent = Write::Consent(subject(n), client, Box::new(consent()));
-                            let spends = vec![Spend::NewUser(Box::new(user(n)))];
-                            let writes = vec![session, consent];
-                            world.commit(Commit { spends, writes }).await;
-                        });
+                        let session = Write::Session(session_key(n), Box::new(session(n)));
+                        let client = ClientId::parse(CLIENT).unwrap();
+                        let consent = Write::Consent(subject(n), client, Box::new(consent()));
+                        commit.spends.push(Spend::NewUser(Box::new(user(n))));
+                        commit.writes.extend([session, consent]);
                     }
                 }
-                world.commit(grants).await;
-                people.join_all().await;
+                world.commit(commit).await;
             });
             next = end;
         }
@@ -362,17 +388,20 @@ impl Times {
 
 /// What was found in some seconds: other programs disturb some of them.
 #[derive(Default)]
-struct Found([Vec<Times>; 2]);
+struct Found {
+    times: [Vec<Times>; 2],
+    asked: Vec<Kernel>,
+}
 
 impl Found {
     fn add(&mut self, second: [Times; 2]) {
-        for (all, one) in self.0.iter_mut().zip(second) {
+        for (all, one) in self.times.iter_mut().zip(second) {
             all.push(one);
         }
     }
 
     fn seconds(&self) -> u64 {
-        self.0[0].len() as u64
+        self.times[0].len() as u64
     }
 }
 
@@ -382,7 +411,7 @@ impl std::fmt::Display for Found {
         if self.seconds() == 0 {
             return Ok(());
         }
-        for times in &self.0 {
+        for times in &self.times {
             let at = |which: fn(&Times) -> Duration, tenths: usize| {
                 let mut some: Vec<_> = times.iter().map(which).collect();
                 some.sort();
@@ -393,6 +422,35 @@ impl std::fmt::Display for Found {
             write!(f, " | {half} µs | {most} µs | {worst} µs")?;
         }
         Ok(())
+    }
+}
+
+/// What the program has asked of the kernel so far; nothing where that is not told.
+#[derive(Default)]
+struct Kernel {
+    reads: u64,
+    from_disk: u64,
+}
+
+impl Kernel {
+    fn now() -> Self {
+        let told = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
+        let number = |name: &str| {
+            let mut lines = told.lines().filter_map(|line| line.split_once(": "));
+            let found = lines.find(|(key, _)| *key == name);
+            found.map_or(0, |(_, number)| number.parse().unwrap())
+        };
+        Self {
+            reads: number("syscr"),
+            from_disk: number("read_bytes"),
+        }
+    }
+
+    fn since(self, before: &Self) -> Self {
+        Self {
+            reads: self.reads - before.reads,
+            from_disk: self.from_disk - before.from_disk,
+        }
     }
 }
 
