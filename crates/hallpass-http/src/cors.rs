@@ -1,5 +1,6 @@
 //! Cross-origin requests: public documents for everybody, token and UserInfo endpoints for registered browser
-//! applications only, the authorization endpoint for nobody. Never with credentials.
+//! applications only, registration for these and, where anybody may register, for every page, the authorization endpoint
+//! for nobody. Never with credentials.
 
 use hallpass_provider::Provider;
 use http::{
@@ -14,15 +15,30 @@ use crate::{Response, headers::no_store};
 
 /// The origin of a request, when it is one that may read the answer.
 pub(crate) async fn allowed(provider: &Provider, headers: &HeaderMap) -> Option<HeaderValue> {
+    let (value, origin) = named(headers)?;
+    match provider.origin_allowed(origin).await {
+        Ok(true) => Some(value.clone()),
+        Ok(false) | Err(_) => None,
+    }
+}
+
+/// The same at the registration endpoint and for registered clients.
+pub(crate) async fn registers(provider: &Provider, headers: &HeaderMap) -> Option<HeaderValue> {
+    let (value, origin) = named(headers)?;
+    match provider.origin_may_register(origin).await {
+        Ok(true) => Some(value.clone()),
+        Ok(false) | Err(_) => None,
+    }
+}
+
+/// The origin of a request that names one.
+fn named(headers: &HeaderMap) -> Option<(&HeaderValue, &str)> {
     let mut all = headers.get_all(ORIGIN).iter();
     let (Some(value), None) = (all.next(), all.next()) else {
         return None;
     };
     let origin = value.to_str().ok().filter(|o| *o != "null")?;
-    match provider.origin_allowed(origin).await {
-        Ok(true) => Some(value.clone()),
-        Ok(false) | Err(_) => None,
-    }
+    Some((value, origin))
 }
 
 /// Lets the origin read the answer.

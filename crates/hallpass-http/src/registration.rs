@@ -7,12 +7,16 @@ use hallpass_provider::{
     ports::Event,
 };
 use hallpass_types::ErrorCode;
-use http::{HeaderValue, Method, Request, StatusCode, header::CONTENT_TYPE};
+use http::{
+    HeaderMap, HeaderValue, Method, Request, StatusCode,
+    header::{CONTENT_TYPE, ORIGIN},
+};
 use http_body::Body;
 
 use crate::{
     Endpoints, MAX_JSON, Problem, Response,
     bearer::{self, Bearer},
+    cors,
     headers::{self, no_store},
     read_body,
 };
@@ -31,6 +35,8 @@ fn nothing_here() -> Response {
     .json()
 }
 
+/// The registration endpoint, for browser applications, too: they register themselves, as RFC 7591 has it, before any
+/// origin of theirs is known.
 pub(crate) async fn register<B>(endpoints: &Endpoints, request: Request<B>) -> Response
 where
     B: Body + Send,
@@ -39,8 +45,52 @@ where
     if !enabled(endpoints) {
         return nothing_here();
     }
+    let (cross, origin) = origin(endpoints, request.headers()).await;
+    if request.method() == Method::OPTIONS {
+        return cors::preflight(origin, "POST");
+    }
+    let mut response = registered(endpoints, request).await;
+    if cross {
+        cors::permit(&mut response, origin);
+    }
+    response
+}
+
+/// One client, by the token that it got.
+pub(crate) async fn client<B>(endpoints: &Endpoints, id: &str, request: Request<B>) -> Response
+where
+    B: Body + Send,
+    B::Data: Send,
+{
+    if !enabled(endpoints) {
+        return nothing_here();
+    }
+    let (cross, origin) = origin(endpoints, request.headers()).await;
+    if request.method() == Method::OPTIONS {
+        return cors::preflight(origin, "GET, PUT, DELETE");
+    }
+    let mut response = managed(endpoints, id, request).await;
+    if cross {
+        cors::permit(&mut response, origin);
+    }
+    response
+}
+
+/// Whether a browser says where a request is from, and that origin if it may read the answer.
+async fn origin(endpoints: &Endpoints, headers: &HeaderMap) -> (bool, Option<HeaderValue>) {
+    if !headers.contains_key(ORIGIN) {
+        return (false, None);
+    }
+    (true, cors::registers(&endpoints.provider, headers).await)
+}
+
+async fn registered<B>(endpoints: &Endpoints, request: Request<B>) -> Response
+where
+    B: Body + Send,
+    B::Data: Send,
+{
     if request.method() != Method::POST {
-        return Problem::method("POST").json();
+        return Problem::method("POST, OPTIONS").json();
     }
     let (parts, body) = request.into_parts();
     let token = match token(&parts.headers) {
@@ -59,14 +109,11 @@ where
     )
 }
 
-pub(crate) async fn client<B>(endpoints: &Endpoints, id: &str, request: Request<B>) -> Response
+async fn managed<B>(endpoints: &Endpoints, id: &str, request: Request<B>) -> Response
 where
     B: Body + Send,
     B::Data: Send,
 {
-    if !enabled(endpoints) {
-        return nothing_here();
-    }
     let (parts, body) = request.into_parts();
     let token = match token(&parts.headers) {
         Ok(token) => token,
@@ -103,11 +150,11 @@ where
                 RegistrationFailure::Other(failure),
             ),
         },
-        _ => Problem::method("GET, HEAD, PUT, DELETE").json(),
+        _ => Problem::method("GET, HEAD, PUT, DELETE, OPTIONS").json(),
     }
 }
 
-fn token(headers: &http::HeaderMap) -> Result<Option<&str>, Problem> {
+fn token(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     match bearer::of(headers) {
         Bearer::Token(TokenType::Bearer, token) => Ok(Some(token)),
         Bearer::Token(TokenType::DPoP, _) | Bearer::None => Ok(None),
@@ -123,7 +170,7 @@ fn token(headers: &http::HeaderMap) -> Result<Option<&str>, Problem> {
     }
 }
 
-async fn json_body<B>(headers: &http::HeaderMap, body: B) -> Result<bytes::Bytes, Response>
+async fn json_body<B>(headers: &HeaderMap, body: B) -> Result<bytes::Bytes, Response>
 where
     B: Body + Send,
     B::Data: Send,

@@ -374,6 +374,18 @@ impl Provider {
         Ok(found)
     }
 
+    /// Whether a page at `origin` may call the registration endpoint, and manage what it registered. Where anybody may
+    /// register, every origin of the web may; where a token is needed, those of [`Self::origin_allowed`].
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn origin_may_register(&self, origin: &str) -> Result<bool, StoreError> {
+        if self.inner.policy.registration.open && is_web_origin(origin) {
+            return Ok(true);
+        }
+        self.origin_allowed(origin).await
+    }
+
     async fn find_origins(&self) -> Result<HashSet<String>, StoreError> {
         let mut origins = HashSet::new();
         for client in self.inner.own_clients.named.values() {

@@ -308,7 +308,8 @@ impl Hallpass {
         if matches!(route, Route::Authorize | Route::Logout | Route::Initiate) {
             return mode(&[b"no-cors", b"websocket"]);
         }
-        if !is_for_programs(route) {
+        let registers = matches!(route, Route::Register | Route::Client(_));
+        if !is_for_programs(route) && !registers {
             return false;
         }
         if mode(&[b"no-cors", b"navigate", b"websocket"]) {
@@ -318,7 +319,13 @@ impl Hallpass {
         match origin.filter(|origin| is_of_the_web(origin)) {
             // What a preflight asks is answered by CORS.
             Some(origin) if headers.get(ACCESS_CONTROL_REQUEST_METHOD).is_none() => {
-                !self.provider().origin_allowed(origin).await.unwrap_or(true)
+                let provider = self.provider();
+                let may = if registers {
+                    provider.origin_may_register(origin).await
+                } else {
+                    provider.origin_allowed(origin).await
+                };
+                !may.unwrap_or(true)
             }
             Some(_) | None => false,
         }

@@ -148,6 +148,7 @@ fn headers(view: &View<'_>, ask: &Ask, answer: &Answer, found: &mut Vec<String>)
         "/introspect",
         "/revoke",
         "/challenge",
+        "/register",
     ];
     let cross = answer
         .headers

@@ -352,7 +352,31 @@ fn registrations_and_wrong_secrets_from_one_address_are_limited() {
         let metadata = r#"{"redirect_uris":["https://rp.example/cb"]}"#;
         server.post("/register", "content-type: application/json\r\n", metadata)
     };
-    assert_eq!((register().status, register().status), (201, 201));
+    // What a page of another site has its visitors send unseen, or where it has no origin, registers nobody and uses up nothing.
+    for (origin, mode) in [
+        ("https://evil.example", "no-cors"),
+        ("https://evil.example", "navigate"),
+        ("null", "cors"),
+        ("http://evil.example", "cors"),
+    ] {
+        for _ in 0..2 {
+            let head = format!(
+                "content-type: application/json\r\norigin: {origin}\r\nsec-fetch-site: cross-site\r\nsec-fetch-mode: {mode}\r\n"
+            );
+            let metadata = r#"{"redirect_uris":["https://rp.example/cb"]}"#;
+            let planted = server.post("/register", &head, metadata);
+            assert_eq!(planted.status, 403, "{origin} {mode} {}", planted.body);
+        }
+    }
+    // An application of the browser registers itself.
+    let head = "content-type: application/json\r\norigin: https://app.example\r\n\
+        sec-fetch-site: cross-site\r\nsec-fetch-mode: cors\r\n";
+    let metadata = r#"{"redirect_uris":["https://app.example/cb"],"token_endpoint_auth_method":"none"}"#;
+    let browser = server.post("/register", head, metadata);
+    assert_eq!(browser.status, 201, "{}", browser.body);
+    let allowed = "\r\naccess-control-allow-origin: https://app.example\r\n";
+    assert!(browser.head.contains(allowed), "{}", browser.head);
+    assert_eq!(register().status, 201);
     let refused = register();
     assert_eq!(refused.status, 429, "{}", refused.body);
     assert!(

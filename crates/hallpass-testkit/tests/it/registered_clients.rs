@@ -1,6 +1,6 @@
 //! The management of clients that registered themselves.
 
-use hallpass_testkit::{Ask, fixture};
+use hallpass_testkit::{Ask, Browser, Op, fixture};
 use serde_json::{Value, json};
 
 use crate::registration::{open, register};
@@ -97,7 +97,7 @@ async fn a_registration_is_managed_with_its_own_token_only() {
     );
     assert_eq!(changed.json().get("skip_consent"), None);
     assert_eq!(changed.json().get("resources"), None);
-    for method in ["POST", "PATCH", "OPTIONS"] {
+    for method in ["POST", "PATCH", "TRACE"] {
         assert_eq!(
             browser
                 .send(Ask::new(method, &path).bearer(&token))
@@ -170,4 +170,124 @@ async fn a_client_that_asks_for_what_is_no_longer_offered_is_unknown_and_no_fail
     let path = format!("/authorize?client_id={id}&response_type=code&scope=openid");
     let answer = browser.get(&path).await;
     assert_eq!(answer.status, 400, "{}", answer.text());
+}
+
+/// What a page at `origin` may read of the answers to a preflight and to the request itself.
+async fn readable(browser: &mut Browser, origin: &str, ask: Ask) -> [Option<String>; 2] {
+    let preflight = Ask::new("OPTIONS", ask.path())
+        .header("Origin", origin)
+        .header("Access-Control-Request-Method", &ask.method)
+        .header(
+            "Access-Control-Request-Headers",
+            "authorization,content-type",
+        );
+    let mut may = [None, None];
+    for (ask, may) in [preflight, ask.header("Origin", origin)]
+        .into_iter()
+        .zip(&mut may)
+    {
+        let method = ask.method.clone();
+        let answer = browser.send(ask).await;
+        assert_eq!(
+            answer.header("access-control-allow-credentials"),
+            None,
+            "{origin}"
+        );
+        assert_eq!(answer.header("vary"), Some("Origin"), "{method} {origin}");
+        let allowed = answer.header("access-control-allow-origin");
+        *may = allowed.map(str::to_owned);
+        if method == "OPTIONS" {
+            assert_eq!(answer.status, 204);
+            let named = |name: &str| answer.header(name).unwrap_or_default().to_owned();
+            let headers = named("access-control-allow-headers");
+            let known = headers.contains("Authorization") && headers.contains("Content-Type");
+            assert_eq!(known, may.is_some(), "{origin} {headers}");
+            let methods = named("access-control-allow-methods");
+            assert!(!methods.contains('*'), "{methods}");
+        }
+    }
+    may
+}
+
+// UI-09
+#[tokio::test]
+async fn browser_applications_register_themselves_where_anybody_may() {
+    let op = open().await;
+    let mut browser = op.browser();
+    let metadata = json!({
+        "redirect_uris": ["http://localhost:6274/oauth/callback"], "token_endpoint_auth_method": "none",
+    });
+    for (origin, may) in [
+        ("http://localhost:6274", true),
+        ("https://unheard-of.test", true),
+        ("http://unheard-of.test", false),
+        ("https://unheard-of.test/", false),
+        ("null", false),
+        ("*", false),
+        ("https://a.test, https://b.test", false),
+        ("chrome-extension://abcdefghijklmnop", false),
+    ] {
+        let ask = Ask::json("/register", &metadata);
+        let expected = may.then(|| origin.to_owned());
+        let read = readable(&mut browser, origin, ask).await;
+        assert_eq!(read, [expected.clone(), expected], "{origin}");
+    }
+    // What it got it can read, change and give up, and it gets on to the token endpoint.
+    let origin = "http://localhost:6274";
+    let answer = register(&mut browser, &metadata).await.json();
+    let path = format!("/register/{}", answer["client_id"].as_str().unwrap());
+    let token = answer["registration_access_token"].as_str().unwrap();
+    let update = json!({
+        "client_id": answer["client_id"], "redirect_uris": metadata["redirect_uris"],
+        "token_endpoint_auth_method": "none",
+    });
+    for ask in [
+        Ask::get(&path).bearer(token),
+        Ask::json(&path, &update).method("PUT").bearer("hpm_wrong"),
+        Ask::new("DELETE", &path),
+    ] {
+        let read = readable(&mut browser, origin, ask).await;
+        assert_eq!(read, [Some(origin.to_owned()), Some(origin.to_owned())]);
+    }
+    op.clock.advance(2);
+    let tried = Ask::form("/token", &[("client_id", "nobody")]);
+    let read = readable(&mut browser, origin, tried).await;
+    assert_eq!(read, [Some(origin.to_owned()), Some(origin.to_owned())]);
+    // Without the header nothing is said of origins.
+    let plain = register(&mut browser, &metadata).await;
+    assert_eq!(plain.header("access-control-allow-origin"), None);
+}
+
+// UI-09
+#[tokio::test]
+async fn where_a_token_is_needed_only_known_browser_applications_read_registrations() {
+    let op = Op::start().await;
+    let mut browser = op.browser();
+    let metadata = json!({"redirect_uris": ["https://new.test/cb"]});
+    for (origin, may) in [
+        ("https://spa.test", true),
+        ("https://rp.test", false),
+        ("https://evil.test", false),
+        ("null", false),
+    ] {
+        let expected = may.then(|| origin.to_owned());
+        for ask in [
+            Ask::json("/register", &metadata).bearer(&op.initial_access_token),
+            Ask::json("/register", &metadata),
+            Ask::get("/register/web").bearer("hpm_x"),
+        ] {
+            let read = readable(&mut browser, origin, ask).await;
+            assert_eq!(read, [expected.clone(), expected.clone()], "{origin}");
+        }
+    }
+    // Where nobody registers there is nothing to preflight either.
+    let off = Op::with(|policy| policy.registration.enabled = false).await;
+    for path in ["/register", "/register/web"] {
+        let preflight = Ask::new("OPTIONS", path)
+            .header("Origin", "https://spa.test")
+            .header("Access-Control-Request-Method", "POST");
+        let answer = off.browser().send(preflight).await;
+        assert_eq!(answer.status, 404, "{path}");
+        assert_eq!(answer.header("access-control-allow-origin"), None);
+    }
 }
