@@ -120,7 +120,7 @@ impl Stop {
 
     pub(crate) fn late(back: &str) -> Self {
         let mut stop = Self::of(
-            400,
+            403,
             "form_over",
             "The page was open for too long, or somebody else signed in since. Nothing was changed. Open it again and send it once more.",
         );

@@ -131,7 +131,7 @@ impl OwnPage<'_> {
                 set_cookies(response.headers_mut(), &cookies, self.endpoints.cookies());
                 self.finished(response)
             }
-            Err(failure) => self.failed(failure),
+            Err(failure) => self.unanswered(failure),
         }
     }
 
@@ -142,8 +142,16 @@ impl OwnPage<'_> {
         if !self.ours {
             return self.foreign();
         }
-        let response = self.endpoints.answer(answered.await);
-        self.finished(response)
+        match answered.await {
+            Err(failure @ Failure::Refused(_)) => self.unanswered(failure),
+            answered => self.finished(self.endpoints.answer(answered)),
+        }
+    }
+
+    /// A form that cannot be taken.
+    fn unanswered(&self, failure: Failure) -> Response {
+        let problem = Problem::from(failure).of_form();
+        self.finished(problem.page(&**self.endpoints.pages()))
     }
 
     fn foreign(&self) -> Response {

@@ -70,6 +70,16 @@ impl Problem {
         self.challenged(challenge)
     }
 
+    /// The same as the answer to a form: one that was not made for this browser and session, or is over, is no form of ours
+    /// (403). A page that is only asked for says that the address is none (400).
+    #[must_use]
+    pub fn of_form(mut self) -> Self {
+        if self.status == StatusCode::BAD_REQUEST && NO_FORM_OF_OURS.contains(&self.id) {
+            self.status = StatusCode::FORBIDDEN;
+        }
+        self
+    }
+
     /// The status.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
@@ -188,6 +198,16 @@ impl From<Failure> for Problem {
         }
     }
 }
+
+/// Why what a form carries does not show that a page of ours was shown to this browser and for this session.
+const NO_FORM_OF_OURS: &[&str] = &[
+    "page_without_request",
+    "interaction_unknown",
+    "interaction_expired",
+    "interaction_other_browser",
+    "interaction_other_session",
+    "upstream_form",
+];
 
 /// Seconds after which it may be worth to come back to something that is full.
 const LATER: u32 = 300;

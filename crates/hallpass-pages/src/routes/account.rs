@@ -179,7 +179,9 @@ impl PageRoutes {
     ) -> Result<Outcome, Problem> {
         let browser = self.browser(head);
         let provider = self.provider();
-        let sealed = form.get("form").ok_or_else(undecided)?;
+        let sealed = form.get("form").unwrap_or_default();
+        // Whose form it is comes before what it says.
+        provider.own_form(sealed, &browser).await?;
         let here = self.pages.issuer().url(&format!("{}?done", page.path()));
         let signed_out = || self.pages.issuer().url("/signed-out");
         let sorted = |done: AccountDone, target: String| match done {

@@ -7,7 +7,7 @@ use hallpass_provider::endpoints::{
 use http::{StatusCode, request::Parts as Head};
 use http_body::Body;
 
-use super::{PageRoutes, consent, handle_of, is_answer, posted::undecided};
+use super::{PageRoutes, consent, handle_of, is_answer};
 use crate::{Page, time, view};
 
 /// The query with which a signed-in person is sent to sign in again.
@@ -38,7 +38,7 @@ impl PageRoutes {
         }
         let form = self.posted(head, body).await?;
         if let Some(client) = form.get("admit") {
-            let sealed = form.get("form").ok_or_else(undecided)?;
+            let sealed = form.get("form").unwrap_or_default();
             provider.client_admitted(sealed, &browser, client).await?;
             return Ok(redirect(&self.approvals_url()));
         }

@@ -212,6 +212,11 @@ impl PageRoutes {
                 reason: problem.id(),
                 client: None,
             });
+            let problem = if head.method == Method::POST {
+                problem.of_form()
+            } else {
+                problem
+            };
             problem.page(&**self.endpoints.pages())
         });
         self.finished(response, &head.method)

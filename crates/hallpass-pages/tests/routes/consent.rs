@@ -161,7 +161,7 @@ async fn consent_of_another_site_or_browser_is_refused() {
     let mut other = browser.same();
     other.cookies.remove("hallpass_browser");
     let answer = other.post(&form.action, &fields).await;
-    answer.refused(400, "interaction_other_browser");
+    answer.refused(403, "interaction_other_browser");
     // Nor is the binding without the session.
     let mut other = browser.same();
     other.cookies.remove("hallpass_session");

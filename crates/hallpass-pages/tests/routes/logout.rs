@@ -118,14 +118,14 @@ async fn a_yes_of_another_site_or_browser_does_nothing() {
     browser
         .post("/logout/confirm", &fields)
         .await
-        .refused(400, "page_without_request");
+        .refused(403, "page_without_request");
     let (mut other, _) = signed_in(&world).await;
     other
         .get(&action)
         .await
         .refused(400, "interaction_other_browser");
     let answer = other.post(&action, &fields).await;
-    answer.refused(400, "interaction_other_browser");
+    answer.refused(403, "interaction_other_browser");
     assert!(is_signed_in(&browser).await && is_signed_in(&other).await);
     for fields in [
         &[][..],
@@ -141,7 +141,7 @@ async fn a_yes_of_another_site_or_browser_does_nothing() {
     browser
         .post(&action, &fields)
         .await
-        .refused(400, "interaction_expired");
+        .refused(403, "interaction_expired");
     assert!(is_signed_in(&browser).await);
 }
 
@@ -157,6 +157,6 @@ async fn a_yes_does_not_end_a_later_session() {
     let page = browser.open(&world.request(&[])).await;
     browser.sign_in(&page, "alice").await.code();
     let answer = browser.submit(&form).await;
-    answer.refused(400, "interaction_other_session");
+    answer.refused(403, "interaction_other_session");
     assert!(is_signed_in(&browser).await);
 }

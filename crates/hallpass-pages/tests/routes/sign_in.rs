@@ -229,13 +229,13 @@ async fn a_request_belongs_to_the_browser_that_started_it() {
         .refused(400, "interaction_other_browser");
     let fields = [("username", "alice"), ("password", PASSWORD)];
     let answer = other.post(&form.action, &fields).await;
-    answer.refused(400, "interaction_other_browser");
+    answer.refused(403, "interaction_other_browser");
     assert!(world.sign_ins().is_empty());
     for path in ["select-account", "consent"] {
         let action = form.action.replace("sign-in", path);
         let fields = [("account", "current"), ("decision", "allow")];
         let answer = other.post(&action, &fields).await;
-        answer.refused(400, "interaction_other_browser");
+        answer.refused(403, "interaction_other_browser");
     }
 }
 

@@ -229,7 +229,7 @@ async fn a_handle_that_is_changed_old_or_missing_says_what_to_do() {
         browser
             .post(path, &[])
             .await
-            .refused(400, "page_without_request");
+            .refused(403, "page_without_request");
     }
     let twice = format!("{action}&handle={handle}");
     browser
@@ -248,7 +248,7 @@ async fn a_handle_that_is_changed_old_or_missing_says_what_to_do() {
     browser
         .post(&action, &fields)
         .await
-        .refused(400, "interaction_expired");
+        .refused(403, "interaction_expired");
     assert!(world.sign_ins().is_empty());
 }
 

@@ -135,7 +135,7 @@ async fn forms_are_for_one_browser_one_session_and_one_person() {
     let evil = send(sealed.clone(), everywhere(), "https://evil.test");
     assert_eq!(alice.send(evil).await.status, 403);
     let bare = send(String::new(), everywhere(), fixture::ISSUER);
-    assert_eq!(alice.send(bare).await.status, 400);
+    assert_eq!(alice.send(bare).await.status, 403);
     for ask in [
         send(bobs_form.clone(), everywhere(), fixture::ISSUER),
         send("x".to_owned(), everywhere(), fixture::ISSUER),

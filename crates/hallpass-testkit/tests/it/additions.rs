@@ -310,7 +310,7 @@ async fn a_question_of_the_program_is_asked_before_consent_and_cannot_be_skipped
     // Another browser answers nothing, nor does a form of another site.
     let (_, strangers) = seen_by(&op, &op.browser());
     let stranger = endpoints.page(&strangers, &handle).answered().await;
-    assert_eq!(stranger.status(), 400);
+    assert_eq!(stranger.status(), 403);
     let mut foreign = headers.clone();
     foreign.insert("sec-fetch-site", HeaderValue::from_static("cross-site"));
     let foreign = endpoints.page(&foreign, &handle).answered().await;

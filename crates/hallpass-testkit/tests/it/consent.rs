@@ -80,7 +80,7 @@ async fn nobody_else_can_allow_and_no_form_can_widen() {
     let (mut bob, bobs, _) = at_consent(&op, &request).await;
     for (browser, target) in [(&mut browser, &bobs), (&mut bob, &target)] {
         let answer = browser.send(Ask::form(target, &allow)).await;
-        assert_eq!((answer.status, code_of(&answer)), (400, None));
+        assert_eq!((answer.status, code_of(&answer)), (403, None));
     }
     // More than was asked for.
     let wider = [
@@ -338,7 +338,7 @@ async fn a_request_is_finished_where_it_was_started() {
     let answer = victim.get(&target).await;
     assert_eq!((answer.status, answer.header("location")), (400, None));
     let answer = victim.press(&page, "consent", "allow", &[]).await;
-    assert_eq!((answer.status, code_of(&answer)), (400, None));
+    assert_eq!((answer.status, code_of(&answer)), (403, None));
 }
 
 // AZ-19 for pages: they are over after an hour
@@ -349,7 +349,7 @@ async fn a_page_that_waited_too_long_is_over() {
     op.clock.advance(3_600);
     assert_eq!(browser.get(&target).await.status, 400);
     let answer = browser.press(&page, "consent", "allow", &[]).await;
-    assert_eq!((answer.status, code_of(&answer)), (400, None));
+    assert_eq!((answer.status, code_of(&answer)), (403, None));
 }
 
 // AZ-08 with consent: the form-action of a page lets the response through

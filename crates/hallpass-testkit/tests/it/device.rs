@@ -383,7 +383,7 @@ async fn only_a_click_on_our_own_page_connects_a_device() {
     bob.sign_in("bob").await;
     let allow = [("decision", "allow"), ("scope.openid", "yes")];
     let stolen = Ask::form(&target, &allow).header("Origin", fixture::ISSUER);
-    assert_eq!(bob.send(stolen).await.status, 400);
+    assert_eq!(bob.send(stolen).await.status, 403);
     op.clock.advance(10);
     assert_error(&poll(&op, &device.code).await, "authorization_pending");
     let page = browser.follow(&next).await.text();

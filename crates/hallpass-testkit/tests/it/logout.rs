@@ -108,28 +108,24 @@ async fn nobody_else_can_say_yes() {
             .header("Sec-Fetch-Site", site)
             .header("Origin", origin)
     };
-    for ask in [
-        from("cross-site", "https://evil.test"),
-        from("cross-site", fixture::ISSUER),
-        from("same-site", fixture::ISSUER),
-        from("same-origin", "https://evil.test"),
-        from("same-origin", "null"),
-        Ask::post(&target, "text/plain", "logout=yes"),
-        Ask::json(&target, &json!({"logout": "yes"})),
-        Ask::get(&format!("{target}&logout=yes")),
-        Ask::form("/logout/confirm", &yes),
-        Ask::form("/logout/confirm?handle=x", &yes),
-        Ask::form(&target, &[]),
-        Ask::form(&target, &[("logout", "x")]),
-        Ask::form(&target, &[yes[0], yes[0]]),
+    for (ask, status) in [
+        (from("cross-site", "https://evil.test"), 403),
+        (from("cross-site", fixture::ISSUER), 403),
+        (from("same-site", fixture::ISSUER), 403),
+        (from("same-origin", "https://evil.test"), 403),
+        (from("same-origin", "null"), 403),
+        (Ask::post(&target, "text/plain", "logout=yes"), 415),
+        (Ask::json(&target, &json!({"logout": "yes"})), 415),
+        (Ask::get(&format!("{target}&logout=yes")), 200),
+        (Ask::form("/logout/confirm", &yes), 403),
+        (Ask::form("/logout/confirm?handle=x", &yes), 403),
+        (Ask::form(&target, &[]), 400),
+        (Ask::form(&target, &[("logout", "x")]), 400),
+        (Ask::form(&target, &[yes[0], yes[0]]), 400),
     ] {
         let shown = format!("{:?} {}", ask.headers, ask.target.len());
         let answer = browser.send(ask).await;
-        assert!(
-            matches!(answer.status, 200 | 400 | 403 | 415),
-            "{shown}: {}",
-            answer.status
-        );
+        assert_eq!(answer.status, status, "{shown}");
         assert!(has_session(&mut browser).await, "{shown}");
     }
     // A page that another browser was given.
@@ -486,6 +482,79 @@ async fn the_end_session_endpoint_takes_get_and_post_only() {
         )
         .await;
     assert_eq!(answer.location(), BYE);
+}
+
+// LO-02, LG-10
+#[tokio::test]
+async fn no_form_of_any_page_is_taken_without_what_its_page_gave_it() {
+    let op = Op::with(|policy| policy.backchannel.enabled = true).await;
+    let (mut browser, _) = signed_in(&op).await;
+    let all = [
+        ("logout", "yes"),
+        ("decision", "allow"),
+        ("account", "current"),
+        ("organization", "x"),
+        ("username", "bob"),
+        ("password", fixture::password("bob")),
+        ("unlink", "x"),
+    ];
+    for page in [
+        "/sign-in",
+        "/select-account",
+        "/consent",
+        "/logout/confirm",
+        "/approvals",
+    ] {
+        for handle in ["", "?handle=", "?handle=x", "?handle=x&handle=x"] {
+            let answer = browser
+                .send(Ask::form(&format!("{page}{handle}"), &all))
+                .await;
+            assert_eq!(answer.status, 403, "{page}{handle}: {}", answer.text());
+        }
+        // Who only asks for the page has a wrong address and nothing that is forbidden.
+        if page != "/approvals" {
+            let shown = browser.get(&format!("{page}?handle=x")).await;
+            assert_eq!(shown.status, 400, "{page}");
+        }
+    }
+    // What a page of an account carries stands in the form.
+    let profile = browser.get("/account/sessions").await.text();
+    let forms = html::forms(&profile);
+    let own = forms
+        .iter()
+        .find_map(|form| form.field("form"))
+        .unwrap()
+        .to_owned();
+    let (mut other, _) = signed_in(&op).await;
+    for page in [
+        "/account/profile",
+        "/account/password",
+        "/account/sessions",
+        "/account/apps",
+        "/account/export",
+        "/account/delete",
+    ] {
+        let sent = |form: Option<&str>| {
+            let mut fields = vec![("session", "others"), ("client", "web")];
+            fields.extend(form.map(|form| ("form", form)));
+            Ask::form(page, &fields)
+        };
+        for form in [None, Some(""), Some("x")] {
+            let answer = browser.send(sent(form)).await;
+            assert_eq!(answer.status, 403, "{page} {form:?}: {}", answer.text());
+        }
+        let foreign = other.send(sent(Some(&own))).await;
+        assert_eq!(foreign.status, 403, "{page}");
+    }
+    let admitted = Ask::form("/approvals", &[("admit", "web")]);
+    assert_eq!(browser.send(admitted).await.status, 403);
+    assert!(has_session(&mut browser).await && has_session(&mut other).await);
+    op.clock.advance(3600);
+    let late = Ask::form(
+        "/account/sessions",
+        &[("session", "others"), ("form", &own)],
+    );
+    assert_eq!(browser.send(late).await.status, 403);
 }
 
 // LO-02: a page that was answered is not answered again

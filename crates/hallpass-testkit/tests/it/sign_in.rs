@@ -437,7 +437,7 @@ async fn a_form_that_our_page_did_not_send_signs_nobody_in() {
     // The page of one browser in another.
     let mut other = op.browser();
     let answer = try_password(&mut other, &target, "alice", fixture::password("alice")).await;
-    assert_eq!(answer.status, 400);
+    assert_eq!(answer.status, 403);
     assert_stays(&answer, &other, "without the cookie");
     let (mut third, _, _) = at_sign_in(&op).await;
     let answer = try_password(&mut third, &target, "alice", fixture::password("alice")).await;

@@ -206,13 +206,13 @@ fn a_form_of_another_site_or_of_nobody_s_page_changes_nothing() {
     let answer = owner.post(&desk.server, "/dashboard/new", &without);
     assert_eq!(
         (answer.status, error(&answer.body)),
-        (400, Some("form_over"))
+        (403, Some("form_over"))
     );
     let mut other = Person::operator(&desk.server, "owner");
     let answer = other.post(&desk.server, "/dashboard/new", &form);
     assert_eq!(
         (answer.status, error(&answer.body)),
-        (400, Some("form_over")),
+        (403, Some("form_over")),
         "of another browser"
     );
     let listed = owner.get(&desk.server, "/dashboard?q=evil");
