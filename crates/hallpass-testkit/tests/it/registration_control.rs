@@ -140,15 +140,25 @@ async fn the_policies_of_a_token_hold_for_the_registration_and_for_every_change(
     .await;
     let mut browser = op.browser();
     let token = token(&op, |record| record.policies = vec!["partner".to_owned()]).await;
-    for bad in [
-        json!({}),
-        json!({"scope": "openid phone"}),
-        json!({"scope": "openid", "token_endpoint_auth_method": "client_secret_basic"}),
+    for (bad, member) in [
+        (json!({}), "scope"),
+        (json!({"scope": "openid phone"}), "scope"),
+        (
+            json!({"scope": "openid", "token_endpoint_auth_method": "client_secret_basic"}),
+            "token_endpoint_auth_method",
+        ),
     ] {
         let mut metadata = json!({"redirect_uris": ["https://new.test/cb"]});
         metadata.as_object_mut().unwrap().extend(object(&bad));
         let answer = register_with(&mut browser, &token, &metadata).await;
         assert_refused(&answer, "invalid_client_metadata", &bad.to_string());
+        // The member is named, and neither what was sent nor what would have been taken.
+        let told = answer.json()["error_description"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        assert!(told.starts_with(&format!("{member}: ")), "{told}");
+        assert!(!told.contains("phone") && !told.contains("email"), "{told}");
     }
     let metadata = json!({"redirect_uris": ["https://new.test/cb"], "scope": "openid", "client_name": "Mine", "subject_type": "public"});
     let answer = register_with(&mut browser, &token, &metadata).await;

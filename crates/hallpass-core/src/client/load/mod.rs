@@ -388,6 +388,11 @@ fn own(record: &ClientRecord, policy: &Policy) -> Map<String, Value> {
 
 /// Whether a member of that name means something to a rule.
 pub(super) fn is_known(name: &str) -> bool {
+    registered(name).is_some()
+}
+
+/// The name of a member that means something to a rule.
+pub(super) fn registered(name: &str) -> Option<&'static str> {
     const OTHERS: &[&str] = &[
         "client_id",
         "client_secret",
@@ -395,7 +400,8 @@ pub(super) fn is_known(name: &str) -> bool {
         "contacts",
         "software_id",
     ];
-    KNOWN.contains(&name) || OTHERS.contains(&name) || certificate::MEMBERS.contains(&name)
+    let mut all = [KNOWN, OTHERS, certificate::MEMBERS].into_iter().flatten();
+    all.find(|known| **known == name).copied()
 }
 
 /// The secret of a client that has one, long enough for every HMAC that uses it.

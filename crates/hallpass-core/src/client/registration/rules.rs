@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::{
-    super::{MetadataError, MetadataReason},
+    super::{MetadataError, MetadataReason, load},
     choices,
 };
 
@@ -23,8 +23,14 @@ pub struct Rules {
     pub required: Vec<String>,
 }
 
-/// Where the rules of a registration are not the client's business, the place that is named.
+/// What is named where a rule is about a member that the embedding program added.
 const PLACE: &str = "metadata";
+
+/// A member that does not fit. It is named, so that whoever registers knows what to change; which values would fit is not said.
+fn refused(name: &str) -> MetadataError {
+    let name = name.split('#').next().unwrap_or_default();
+    MetadataReason::NotAllowed.at(load::registered(name).unwrap_or(PLACE))
+}
 
 /// Fills in what the client left open. Before anything else is looked at.
 pub fn complete(rules: &[&Rules], input: &mut Map<String, Value>) {
@@ -71,7 +77,7 @@ pub fn bound(rules: &[&Rules], input: &mut Map<String, Value>) -> Result<(), Met
             .filter(|value| others.iter().all(|list| is_in(list, value)))
             .collect();
         if all.is_empty() {
-            return Err(MetadataReason::NotAllowed.at(PLACE));
+            return Err(refused(name));
         }
         let value = if *name == "scope" {
             Value::from(all.join(" "))
@@ -95,14 +101,10 @@ const OPEN_WITHOUT: &[&str] = &["scope", "response_modes"];
 /// # Errors
 /// [`MetadataReason::NotAllowed`] when a member has another value than those allowed, or one that is required is missing.
 pub fn check(rules: &[&Rules], metadata: &Map<String, Value>) -> Result<(), MetadataError> {
-    let refused = || MetadataReason::NotAllowed.at(PLACE);
     for rules in rules {
-        if rules
-            .required
-            .iter()
-            .any(|name| !metadata.contains_key(name))
-        {
-            return Err(refused());
+        let mut required = rules.required.iter();
+        if let Some(missing) = required.find(|name| !metadata.contains_key(*name)) {
+            return Err(refused(missing));
         }
         for (name, allowed) in &rules.allowed {
             let is_allowed = |text: &str| is_in(allowed, text);
@@ -118,7 +120,7 @@ pub fn check(rules: &[&Rules], metadata: &Map<String, Value>) -> Result<(), Meta
                 Some(Value::Null | Value::Object(_)) => false,
             };
             if !fits {
-                return Err(refused());
+                return Err(refused(name));
             }
         }
     }
