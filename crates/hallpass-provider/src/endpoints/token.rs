@@ -6,7 +6,7 @@ use hallpass_core::{
 };
 
 use super::Endpoint;
-use crate::{Call, Failure, Provider, ports::Event, unspent::Unspent};
+use crate::{Call, Failure, GrantHandler, Provider, ports::Event, unspent::Unspent};
 
 impl Provider {
     /// Answers a token request.
@@ -34,30 +34,45 @@ impl Provider {
         self.authenticate_unspent(Endpoint::Token, request).await
     }
 
+    /// What grants a request of this client.
+    fn handler(
+        &self,
+        request: &ClientRequest<'_>,
+        client: &AuthenticatedClient,
+    ) -> Result<&dyn GrantHandler, Reason> {
+        let grant_type = request.params.get("grant_type");
+        let grant_type = grant_type.ok_or(Reason::GrantTypeMissing)?;
+        let handler = self.inner.grants.get(grant_type);
+        let handler = handler.ok_or(Reason::GrantTypeUnsupported)?;
+        //= RFC6749#5.2 MUST: a client uses only the grant types that it is authorized for
+        if !client.client().may_use(grant_type) {
+            return Err(Reason::GrantTypeNotAllowed);
+        }
+        //= RFC9396#6 MUST: details that cannot be granted are refused and not passed over
+        let details = "authorization_details";
+        if request.params.get(details).is_some() && !handler.params().contains(&details) {
+            return Err(Reason::DetailsNotTaken);
+        }
+        Ok(handler)
+    }
+
     async fn grant_tokens(
         &self,
         request: &ClientRequest<'_>,
         client: &AuthenticatedClient,
         unspent: &Unspent,
     ) -> Result<TokenResponse, Failure> {
-        let grant_type = request
-            .params
-            .get("grant_type")
-            .ok_or(Reason::GrantTypeMissing)?;
-        let handler = self
-            .inner
-            .grants
-            .get(grant_type)
-            .ok_or(Reason::GrantTypeUnsupported)?;
-        //= RFC6749#5.2 MUST: a client uses only the grant types that it is authorized for
-        if !client.client().may_use(grant_type) {
-            return Err(Reason::GrantTypeNotAllowed.into());
-        }
-        //= RFC9396#6 MUST: details that cannot be granted are refused and not passed over
-        let details = "authorization_details";
-        if request.params.get(details).is_some() && !handler.params().contains(&details) {
-            return Err(Reason::DetailsNotTaken.into());
-        }
+        let handler = match self.handler(request, client) {
+            Ok(handler) => handler,
+            Err(reason) => {
+                let failure = reason.into();
+                // A proof that is not good ends by itself.
+                let proof = self.proof_by(Place::Token, request, client);
+                self.spend_proof(client, proof.ok().flatten(), &failure)
+                    .await?;
+                return Err(failure);
+            }
+        };
         let proved = self.proved(Place::Token, request, client)?;
         let call = Call {
             client,

@@ -341,7 +341,11 @@ async fn a_proof_of_a_request_that_came_to_nothing_was_shown_all_the_same() {
     let node = op.another_node().await;
     let (mut here, mut there) = (op.browser(), node.browser());
     let now = op.clock.seconds();
-    let failing: [(&str, &[(&str, &str)]); 3] = [
+    let failing: [(&str, &[(&str, &str)]); 6] = [
+        // Neither is what grants it looked for any further.
+        ("web", &[("grant_type", "unheard-of")]),
+        ("web", &[]),
+        ("machine", &[("grant_type", "password")]),
         (
             "web",
             &[("grant_type", "authorization_code"), ("code", "x")],
