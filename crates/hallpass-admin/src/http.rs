@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use hallpass_core::{
     admin::{READ_SCOPE, SCOPE},
+    binding::dpop::ALGS,
     sign_in::{Strength, classes_of},
 };
 use hallpass_http::{
@@ -209,6 +210,10 @@ impl AdminApi {
             format!("{scheme} realm=\"hallpass\", error=\"insufficient_user_authentication\"");
         if !classes.is_empty() {
             text.push_str(&format!(", acr_values=\"{}\"", classes.join(" ")));
+        }
+        if bound {
+            let algs: Vec<&str> = ALGS.iter().map(|alg| alg.name()).collect();
+            text.push_str(&format!(", algs=\"{}\"", algs.join(" ")));
         }
         Refused {
             challenge: HeaderValue::from_str(&text).ok(),

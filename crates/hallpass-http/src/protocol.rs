@@ -507,11 +507,15 @@ fn step_up(presented: TokenType, wanted: &StepUp) -> HeaderValue {
     if let Some(seconds) = wanted.max_age {
         text.push_str(&format!(", max_age=\"{seconds}\""));
     }
+    //= RFC9449#7.1 MUST: the challenge for a token with a proof is of the scheme DPoP and tells the algorithms
+    if presented == TokenType::DPoP {
+        text.push_str(&format!(", algs=\"{}\"", algs()));
+    }
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("Bearer"))
 }
 
 /// The algorithms of proofs as a challenge tells them.
-fn algs() -> String {
+pub(crate) fn algs() -> String {
     let names: Vec<&str> = ALGS.iter().map(|alg| alg.name()).collect();
     names.join(" ")
 }

@@ -8,6 +8,7 @@ use http::{HeaderValue, request::Parts};
 use crate::{
     bearer::{self, Bearer},
     client_request::client_request,
+    protocol::algs,
 };
 
 /// Why nobody calls.
@@ -60,11 +61,15 @@ impl NoCaller {
                     | Failure::Throttled { .. }
                     | Failure::Internal(_) => ErrorCode::InvalidToken,
                 };
-                let more = if code == ErrorCode::InsufficientScope {
+                let mut more = if code == ErrorCode::InsufficientScope {
                     format!(", scope=\"{scope}\"")
                 } else {
                     String::new()
                 };
+                //= RFC9449#7.1 MUST: the challenge for a token with a proof is of the scheme DPoP and tells the algorithms
+                if *presented == TokenType::DPoP {
+                    more.push_str(&format!(", algs=\"{}\"", algs()));
+                }
                 let scheme = presented.as_str();
                 format!(
                     "{scheme} realm=\"hallpass\", error=\"{}\"{more}",

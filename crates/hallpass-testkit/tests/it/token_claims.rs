@@ -9,7 +9,10 @@ use hallpass_core::policy::TokenFormat;
 use hallpass_jose::{JwsAlgorithm, base64url};
 use hallpass_provider::ports::{TokenAbout, TokenClaims};
 use hallpass_store::{BoxFuture, StoreError};
-use hallpass_testkit::{Ask, Browser, Op, Request, Setup, fixture};
+use hallpass_testkit::{
+    Ask, Browser, Op, Prover, Request, Setup, Tokens, fixture,
+    flow::{VERIFIER, redirect_uri},
+};
 use serde_json::{Map, Value, json};
 
 fn object(value: Value) -> Map<String, Value> {
@@ -148,6 +151,33 @@ async fn userinfo_asks_for_a_step_up_where_the_sign_in_is_too_weak_or_too_old() 
             && challenge.contains("error=\"insufficient_user_authentication\"")
             && challenge.contains("acr_values=\"low\"")
             && challenge.contains("max_age=\"300\""),
+        "{challenge}"
+    );
+    assert!(!challenge.contains("algs="), "{challenge}");
+    // Who shows a proof is told with which algorithms.
+    //= test RFC9449#7.1 the challenge for a token with a proof is of the scheme DPoP and tells the algorithms
+    let prover = Prover::default();
+    let code = browser.code("alice", &Request::of("web", "openid")).await;
+    let pairs = [
+        ("grant_type", "authorization_code"),
+        ("code", code.as_str()),
+        ("redirect_uri", redirect_uri("web")),
+        ("code_verifier", VERIFIER),
+    ];
+    let proof = prover.post("/token", op.clock.seconds());
+    let ask = browser
+        .ask_as("web", "/token", &pairs)
+        .header("DPoP", &proof);
+    let bound = Tokens::of_type(&browser.send(ask).await, "DPoP").access;
+    op.clock.advance(301);
+    let ask = Ask::get("/userinfo")
+        .header("Authorization", &format!("DPoP {bound}"))
+        .header("DPoP", &prover.userinfo(&bound, op.clock.seconds()));
+    let answer = browser.send(ask).await;
+    assert_eq!(answer.error(), "insufficient_user_authentication");
+    let challenge = answer.header("www-authenticate").unwrap();
+    assert!(
+        challenge.starts_with("DPoP ") && challenge.contains("algs=\"ES256"),
         "{challenge}"
     );
     // What the client then asks for helps.
