@@ -19,6 +19,7 @@ pub mod fapi;
 pub mod interaction;
 pub mod introspect;
 pub mod issue;
+mod jwt_type;
 pub mod logout;
 pub mod pkce;
 pub mod policy;

@@ -8,7 +8,7 @@ use hallpass_types::{ClientId, Key, Params, Timestamp, sha256};
 use serde_json::Value;
 
 use super::{Credential, Facts, Found, OnceUse, Reason, Request};
-use crate::{client::Client, fapi::Profile, policy::is_host_of};
+use crate::{client::Client, fapi::Profile, jwt_type, policy::is_host_of};
 
 /// An assertion whose form is checked and whose claims are read; nothing is verified.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl<'p> Assertion<'p> {
 
     fn of(jws: UnverifiedJws<'p>) -> Result<Self, Reason> {
         //= RFC8725#3.11 SHOULD: a token that says it is for something else is not used here
-        if !jws.typ().is_none_or(is_for_this) {
+        if !jwt_type::is_any_or(jws.typ(), Some("client-authentication+jwt")) {
             return Err(Reason::Claims);
         }
         let claims = jws.claims_unverified().map_err(|_| Reason::Malformed)?;
@@ -213,13 +213,6 @@ impl<'p> Assertion<'p> {
         }
         Ok(expires_at)
     }
-}
-
-/// A `typ` says that it is any JWT, or one for client authentication. Without one it is any.
-fn is_for_this(typ: &str) -> bool {
-    let typ = typ.to_ascii_lowercase();
-    let typ = typ.strip_prefix("application/").unwrap_or(&typ);
-    matches!(typ, "jwt" | "client-authentication+jwt")
 }
 
 /// The length keeps identifier and `jti` apart.

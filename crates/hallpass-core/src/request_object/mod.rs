@@ -16,7 +16,7 @@ use hallpass_jose::{
 };
 use hallpass_types::{ClientId, Params, Timestamp};
 
-use crate::{authorize::Reason, client::Client, policy::Policy};
+use crate::{authorize::Reason, client::Client, jwt_type, policy::Policy};
 
 pub use reference::Reference;
 
@@ -101,7 +101,8 @@ impl<'t> RequestObject<'t> {
         let jws = UnverifiedJws::parse_with_limit(text, MAX_LEN)
             .map_err(|_| Reason::RequestObjectMalformed)?;
         //= RFC9101#10.8 MAY: explicit typing keeps other JWTs of the client away
-        if jws.typ().is_some_and(is_for_something_else) {
+        //= RFC9101#4 MUST: where typ is there it is oauth-authz-req+jwt, or says nothing but JWT
+        if !jwt_type::is_any_or(jws.typ(), Some("oauth-authz-req+jwt")) {
             return Err(Reason::RequestObjectType);
         }
         Ok(Self { jws })
@@ -240,13 +241,6 @@ pub fn hints(text: &str) -> Params {
 pub fn has_form(text: &str) -> bool {
     text.len() <= MAX_LEN
         && (text.split('.').count() == 5 || UnverifiedJws::parse_with_limit(text, MAX_LEN).is_ok())
-}
-
-//= RFC9101#4 MUST: where typ is there it is oauth-authz-req+jwt, or says nothing but JWT
-fn is_for_something_else(typ: &str) -> bool {
-    let typ = typ.to_ascii_lowercase();
-    let typ = typ.strip_prefix("application/").unwrap_or(&typ);
-    typ != "jwt" && typ != "oauth-authz-req+jwt"
 }
 
 /// Longer objects are not read.

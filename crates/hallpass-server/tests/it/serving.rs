@@ -371,7 +371,8 @@ fn registrations_and_wrong_secrets_from_one_address_are_limited() {
     // An application of the browser registers itself.
     let head = "content-type: application/json\r\norigin: https://app.example\r\n\
         sec-fetch-site: cross-site\r\nsec-fetch-mode: cors\r\n";
-    let metadata = r#"{"redirect_uris":["https://app.example/cb"],"token_endpoint_auth_method":"none"}"#;
+    let metadata =
+        r#"{"redirect_uris":["https://app.example/cb"],"token_endpoint_auth_method":"none"}"#;
     let browser = server.post("/register", head, metadata);
     assert_eq!(browser.status, 201, "{}", browser.body);
     let allowed = "\r\naccess-control-allow-origin: https://app.example\r\n";

@@ -48,6 +48,7 @@ mod imported;
 mod introspection;
 mod introspection_jwt;
 mod jwt_bearer;
+mod jwt_types;
 mod key_life;
 mod keys;
 mod languages;

@@ -326,6 +326,8 @@ async fn an_id_token_is_believed_with_the_providers_key_and_for_this_sign_in_alo
         "missing",
         "other sign-in",
         "garbage",
+        "an access token",
+        "a logout token",
     ] {
         let (mut browser, url) = world.away("idp").await;
         let back = world.at("idp", &url, "alice").await;
@@ -348,6 +350,9 @@ async fn an_id_token_is_believed_with_the_providers_key_and_for_this_sign_in_alo
             }
             "stranger" => Some(stranger.sign_compact(None, claims.as_bytes()).unwrap()),
             "other sign-in" => Some(genuine(&world).await),
+            // What the provider signs with the same key.
+            "an access token" => Some(typed(&world, "at+jwt", &claims)),
+            "a logout token" => Some(typed(&world, "logout+jwt", &claims)),
             "garbage" => Some("a.b.c".to_owned()),
             _ => None,
         };
@@ -359,6 +364,13 @@ async fn an_id_token_is_believed_with_the_providers_key_and_for_this_sign_in_alo
         refused(&browser.get(&back).await, "upstream_id_token");
         world.us.fetcher.untwist(TOKEN);
     }
+}
+
+/// Claims that the provider signed as another kind of token than an ID token.
+fn typed(world: &World, typ: &str, claims: &str) -> String {
+    let keys = world.idp.provider.signing_keys();
+    let key = keys.active(JwsAlgorithm::ES256).unwrap();
+    key.sign_compact(Some(typ), claims.as_bytes()).unwrap()
 }
 
 /// A genuine ID token of the provider, for another sign-in and another client.
@@ -500,9 +512,9 @@ async fn only_a_page_of_ours_sends_anybody_away() {
     assert_eq!(browser.get(&target).await.status, 405);
     let mut other = world.us.browser();
     let ask = Ask::form(&target, &[]).header("Origin", fixture::ISSUER);
-    assert!(other.send(ask).await.status >= 400);
+    assert_eq!(other.send(ask).await.status, 403);
     let ask = Ask::form("/upstream/idp", &[]).header("Origin", fixture::ISSUER);
-    assert_eq!(browser.send(ask).await.status, 400);
+    assert_eq!(browser.send(ask).await.status, 403);
 }
 
 /// The page of linked accounts: its handle and text.

@@ -9,6 +9,7 @@ use super::{
     super::{MetadataError, MetadataReason},
     choices,
 };
+use crate::jwt_type;
 
 /// The member of registration requests and responses.
 pub const MEMBER: &str = "software_statement";
@@ -73,6 +74,10 @@ pub fn apply(
 ) -> Result<(), MetadataError> {
     let invalid = || MetadataReason::StatementInvalid.at(MEMBER);
     let jws = UnverifiedJws::parse(text).map_err(|_| invalid())?;
+    //= RFC8725#3.11 SHOULD: a token that says it is for something else is no statement
+    if !jwt_type::is_any_or(jws.typ(), None) {
+        return Err(invalid());
+    }
     let algorithm = jws.algorithm();
     if algorithm.is_symmetric() {
         return Err(invalid());

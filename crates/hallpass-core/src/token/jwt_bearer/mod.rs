@@ -15,6 +15,7 @@ use super::{
     target,
 };
 use crate::{
+    jwt_type,
     policy::{Place, Policy, TrustedIssuer, canonical},
     record::{Authentication, ClaimsRequest, GrantRecord},
 };
@@ -68,7 +69,7 @@ impl Lookup for AssertionKey {
 #[must_use]
 pub fn issuer_of<'p>(jws: &UnverifiedJws<'_>, policy: &'p Policy) -> Option<&'p TrustedIssuer> {
     //= RFC8725#3.11 SHOULD: a token that says it is for something else is not used here
-    if jws.typ().is_some_and(is_for_something_else) {
+    if !jwt_type::is_any_or(jws.typ(), Some("authorization-grant+jwt")) {
         return None;
     }
     let claims = jws.claims_unverified().ok()?;
@@ -87,13 +88,6 @@ pub fn account_of(entry: &TrustedIssuer, claims: &Claims) -> Option<Subject> {
         Some(known) => known.get(sub).and_then(|s| Subject::parse(s).ok()),
         None => Subject::parse(sub).ok(),
     }
-}
-
-/// Media types that end in `+jwt` name one use; only that of grants is this one.
-fn is_for_something_else(typ: &str) -> bool {
-    let typ = typ.to_ascii_lowercase();
-    let typ = typ.strip_prefix("application/").unwrap_or(&typ);
-    typ != "jwt" && typ != "authorization-grant+jwt"
 }
 
 impl Grant for JwtBearer {
