@@ -115,6 +115,20 @@ impl Ticket {
         }
     }
 
+    /// As [`Self::silent`], where what is asked differs with each person: that it took too long for one of them says little
+    /// about the next, and whoever comes from there may be able to make it take long. Only several in a row, with no answer
+    /// between them, are the server's fault, and then the pause is short and does not grow: who makes them cannot shut the
+    /// others off.
+    pub(crate) fn late(&self) {
+        let mut entries = self.all.entries();
+        let entry = entries.entry(self.origin.clone()).or_default();
+        entry.silent = entry.silent.saturating_add(1);
+        if entry.silent >= SEVERAL {
+            entry.silent = 0;
+            entry.until = Instant::now().checked_add(FIRST_PAUSE);
+        }
+    }
+
     /// The server answered, with something that is of no use. Other URLs of it may be in order.
     pub(crate) fn useless(&self, url: &str) {
         self.all.succeeded(&self.origin);
@@ -138,7 +152,8 @@ impl Drop for Ticket {
         let mut entries = self.all.entries();
         if let Some(entry) = entries.get_mut(&self.origin) {
             entry.in_flight = entry.in_flight.saturating_sub(1);
-            if entry.in_flight == 0 && entry.failures == 0 && entry.silent == 0 {
+            let cold = entry.until.is_some_and(|until| until > Instant::now());
+            if entry.in_flight == 0 && entry.failures == 0 && entry.silent == 0 && !cold {
                 entries.remove(&self.origin);
             }
         }
@@ -204,6 +219,30 @@ mod tests {
         tokio::time::advance(Duration::from_secs(2)).await;
         enter(&all, "a", "a/good").unwrap().good("a/good");
         assert!(enter(&all, "a", "a/good").is_some());
+    }
+
+    // UP-09
+    #[tokio::test(start_paused = true)]
+    async fn who_makes_answers_late_shuts_nobody_else_off_for_long() {
+        let all = Arc::new(CoolDown::default());
+        // One after the other, with an answer for somebody else between them.
+        for _ in 0..20 {
+            for _ in 0..4 {
+                enter(&all, "a", "a/1").unwrap().late();
+            }
+            enter(&all, "a", "a/1").unwrap().answered();
+        }
+        assert!(enter(&all, "a", "a/1").is_some());
+        // With none between them the server has a rest, which does not grow.
+        for _ in 0..10 {
+            for _ in 0..5 {
+                enter(&all, "a", "a/1").unwrap().late();
+            }
+            assert!(enter(&all, "a", "a/1").is_none());
+            tokio::time::advance(Duration::from_millis(1001)).await;
+        }
+        enter(&all, "a", "a/1").unwrap().good("a/1");
+        assert!(all.entries().is_empty());
     }
 
     #[test]

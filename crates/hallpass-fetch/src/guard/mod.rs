@@ -156,7 +156,10 @@ impl Guard {
         };
         tracing::debug!(fetch.origin = target.origin(), error = %failure, "fetch failed");
         match failure {
-            Failure::Unreachable(_) if reached.load(Ordering::Relaxed) => ticket.silent(url),
+            Failure::Unreachable(_) if reached.load(Ordering::Relaxed) => match speaks_for {
+                SpeaksFor::Url => ticket.silent(url),
+                SpeaksFor::Itself => ticket.late(),
+            },
             Failure::Unreachable(_) => ticket.unreachable(),
             Failure::Useless(_) => match speaks_for {
                 SpeaksFor::Url => ticket.useless(url),

@@ -146,3 +146,30 @@ async fn many_who_come_from_one_provider_at_once_wait_for_each_other() {
     }
     assert_eq!(server.count(), 100);
 }
+
+// UP-09: one person's answer that is late shuts nobody else off
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_late_for_one_person_is_not_late_for_the_next() {
+    let server = Server::plain("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n...").await;
+    let guard = lenient();
+    let url = server.url("/token");
+    let ask = || ExchangeRequest {
+        url: &url,
+        form: Some("code=a"),
+        accept: "application/json",
+        authorization: None,
+        max_bytes: 1_000,
+        timeout: Duration::from_secs(5),
+    };
+    for count in 1..=5 {
+        let answer = guard.exchange(ask()).await;
+        assert_eq!(answer.unwrap_err(), FetchError::Failed);
+        assert_eq!(server.count(), count, "everybody's code is asked about");
+    }
+    // After several with nothing between them it has a rest.
+    assert_eq!(guard.exchange(ask()).await.unwrap_err(), FetchError::Failed);
+    assert_eq!(server.count(), 5);
+    tokio::time::advance(Duration::from_millis(1_001)).await;
+    assert_eq!(guard.exchange(ask()).await.unwrap_err(), FetchError::Failed);
+    assert_eq!(server.count(), 6);
+}
