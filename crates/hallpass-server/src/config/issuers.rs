@@ -15,7 +15,8 @@ pub struct Issuers {
     /// One for which no request has come for so long is let go.
     pub idle: Seconds,
     /// Whether the issuer of this file answers requests for hosts that no issuer has. Without a value: as long as no other
-    /// issuer has a host of its own.
+    /// issuer has a host of its own, for addresses and for names that nobody has on the Internet (no dot, `.localhost`,
+    /// `.local`, `.internal`, `.home.arpa`). What nobody answers for gets 421.
     pub unknown_hosts: Option<bool>,
 }
 

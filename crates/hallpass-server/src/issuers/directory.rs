@@ -1,6 +1,6 @@
 //! Where issuers are: what tells of each request whose it is, without a read of the store.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, net::Ipv4Addr};
 
 use hallpass_store::{IssuerRecord, IssuerState};
 use hallpass_types::{Issuer, IssuerId, Timestamp};
@@ -23,6 +23,8 @@ pub enum Where {
     Other(Known),
     /// Nobody's.
     Nowhere,
+    /// That of a host for which nobody answers here.
+    OtherHost,
 }
 
 /// Everything by host and path. Hosts are in lower case, with their port unless it is the scheme's own.
@@ -35,7 +37,8 @@ pub(super) struct Directory {
     going: HashMap<IssuerId, Timestamp>,
     /// The host of the configuration's issuer.
     own: Box<str>,
-    /// Whether the configuration's issuer answers for hosts that nobody has; without a value, while nobody else has a host.
+    /// Whether the configuration's issuer answers for hosts that nobody has; without a value for those that are inside, while
+    /// nobody else has a host.
     unknown_hosts: Option<bool>,
     /// Hosts that somebody has, beside that one.
     other_hosts: usize,
@@ -188,7 +191,7 @@ impl Directory {
 
     /// Whose a request for that host and path is. Neither is ever made into anything.
     pub(super) fn find(&self, host: Option<&str>, path: &str) -> Where {
-        if self.places.is_empty() && self.unknown_hosts != Some(false) {
+        if self.places.is_empty() && self.unknown_hosts == Some(true) {
             return Where::Default;
         }
         let lower;
@@ -201,7 +204,7 @@ impl Directory {
             None => "",
         };
         let Some((own, at)) = self.host(host) else {
-            return Where::Nowhere;
+            return Where::OtherHost;
         };
         if let Some(name) = name(path)
             && let Some(known) = at.and_then(|at| at.paths.get(name))
@@ -229,10 +232,31 @@ impl Directory {
                 return Some((false, Some(at)));
             }
         }
-        let answers = self.unknown_hosts.unwrap_or(self.other_hosts == 0);
+        let alone = || self.other_hosts == 0 && is_inside(host);
+        let answers = self.unknown_hosts.unwrap_or_else(alone);
         answers.then(|| (true, self.hosts.get(&self.own)))
     }
 }
+
+/// Whether a host is an address, or a name that nobody has on the Internet: what health checks, and proxies that do not pass
+/// the host on, call this server. A page of somebody else whose name was made to lead here is none of these.
+fn is_inside(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        Some(_) | None => host,
+    };
+    if name.starts_with('[') || name.parse::<Ipv4Addr>().is_ok() {
+        return true;
+    }
+    let under = |domain: &str| {
+        name.strip_suffix(domain)
+            .is_some_and(|rest| rest.ends_with('.'))
+    };
+    !name.is_empty() && (!name.contains('.') || INSIDE.iter().any(|domain| under(domain)))
+}
+
+/// Domains that lead to nobody on the Internet: RFC 6761 §6.3, RFC 6762 §3, RFC 8375, and what ICANN has set aside.
+const INSIDE: &[&str] = &["localhost", "local", "home.arpa", "internal"];
 
 /// Host and path of a place: no path, or a name behind `/p/`; an inner none for a path of another form.
 fn split(place: &str) -> (&str, Option<Option<&str>>) {
@@ -346,30 +370,68 @@ mod tests {
             ("op.example", "/x/../p/acme/token", Where::Default),
             ("b.example", "/p/other/token", other(2)),
             // Somebody has a host, so that others are nobody's.
-            ("c.example", "/", Where::Nowhere),
-            ("op.example.evil.example", "/", Where::Nowhere),
-            ("evil.example", "/p/acme/token", Where::Nowhere),
-            ("op.example:8443", "/p/acme", Where::Nowhere),
-            ("", "/", Where::Nowhere),
+            ("c.example", "/", Where::OtherHost),
+            ("op.example.evil.example", "/", Where::OtherHost),
+            ("evil.example", "/p/acme/token", Where::OtherHost),
+            ("op.example:8443", "/p/acme", Where::OtherHost),
+            ("10.0.0.1", "/", Where::OtherHost),
+            ("", "/", Where::OtherHost),
         ] {
             assert_eq!(directory.find(Some(host), path), found, "{host}{path}");
         }
     }
 
+    // HT-11
     #[test]
-    fn who_answers_for_unknown_hosts_can_be_said_and_is_the_only_issuer_otherwise() {
+    fn a_name_of_the_internet_that_is_nobodys_is_answered_by_nobody() {
+        for identifiers in [&[][..], &["https://op.example/p/a"]] {
+            let directory = with(None, identifiers);
+            for host in [
+                "op.example",
+                "OP.EXAMPLE:443",
+                "10.0.0.1",
+                "127.0.0.1:3000",
+                "[::1]",
+                "[::1]:3000",
+                "localhost:3000",
+                "hallpass",
+                "hallpass:3000",
+                "auth.localhost",
+                "hallpass.default.svc.cluster.local:3000",
+                "hallpass.internal",
+            ] {
+                assert_eq!(directory.find(Some(host), "/"), Where::Default, "{host}");
+            }
+            for host in [
+                "evil.example",
+                "evil.example:443",
+                "op.example.evil.example",
+                "op.example.",
+                "op.example:8443",
+                "10.0.0.1.evil.example",
+                "10.0.0.256",
+                "1.1",
+                "notlocalhost.example",
+                "evil.xlocal",
+                ".local.example",
+                "",
+            ] {
+                assert_eq!(directory.find(Some(host), "/"), Where::OtherHost, "{host}");
+            }
+            assert_eq!(directory.find(None, "/"), Where::OtherHost);
+        }
+    }
+
+    #[test]
+    fn who_answers_for_unknown_hosts_can_be_said() {
         let find = |d: &Directory| d.find(Some("x.example"), "/token");
-        assert_eq!(find(&with(None, &[])), Where::Default);
-        assert_eq!(
-            find(&with(None, &["https://op.example/p/a"])),
-            Where::Default
-        );
-        assert_eq!(find(&with(None, &["https://b.example"])), Where::Nowhere);
+        assert_eq!(find(&with(None, &["https://b.example"])), Where::OtherHost);
+        assert_eq!(find(&with(Some(true), &[])), Where::Default);
         assert_eq!(
             find(&with(Some(true), &["https://b.example"])),
             Where::Default
         );
-        assert_eq!(find(&with(Some(false), &[])), Where::Nowhere);
+        assert_eq!(find(&with(Some(false), &[])), Where::OtherHost);
         let by_path = with(None, &["https://op.example/p/a"]);
         assert_eq!(by_path.find(Some("10.0.0.1:3000"), "/p/a/token"), other(1));
     }
@@ -383,7 +445,7 @@ mod tests {
             directory.find(Some("op.example"), "/p/a/token"),
             Where::Default
         );
-        assert_eq!(directory.find(Some("b.example"), "/"), Where::Default);
+        assert_eq!(directory.find(Some("b.example"), "/"), Where::OtherHost);
         assert_eq!((directory.len(), directory.hosts.len()), (0, 0));
         assert_eq!(directory.going(), [(IssuerId(2), Timestamp(7))]);
         // Another one comes to the place, and only then the news of the old one.

@@ -64,6 +64,13 @@ impl Site {
         self.finished(problem.json())
     }
 
+    // RFC 9110 §15.5.20: whoever came by a connection for another host may come again by one of its own.
+    fn misdirected(&self) -> Answer<Full<Bytes>> {
+        let text = "this server does not answer for that host";
+        let problem = Problem::refused(421, ErrorCode::InvalidRequest, "host_unknown", text);
+        self.finished(problem.json())
+    }
+
     fn busy(&self) -> Answer<Full<Bytes>> {
         let text = "this issuer cannot answer now";
         let id = "issuer_busy";
@@ -93,7 +100,7 @@ impl App for Site {
         }
         match self.place(request) {
             Where::Default => self.0.default_issuer().at_once(request),
-            Where::Other(_) | Where::Nowhere => None,
+            Where::Other(_) | Where::Nowhere | Where::OtherHost => None,
         }
     }
 
@@ -115,6 +122,7 @@ impl App for Site {
                 }
             }
             Ok(Where::Nowhere) => self.nowhere(),
+            Ok(Where::OtherHost) => self.misdirected(),
             Ok(Where::Other(known)) => {
                 // Whoever was disabled or deleted since then must not answer.
                 if self.0.age() > FORGETS {

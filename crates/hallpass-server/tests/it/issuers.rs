@@ -97,9 +97,13 @@ fn an_issuer_that_is_made_answers_soon_at_its_path_and_nobody_else_does() {
         let metadata = server.get(place).json();
         assert_eq!(metadata["issuer"], issuer, "{place}");
         assert_eq!(metadata["token_endpoint"], format!("{issuer}/token"));
-        // Whatever host the request names.
-        let metadata = server.at("evil.example", "GET", place, "").json();
+        // By whatever the machine is called; a name of the Internet that nobody has leads to nobody (HT-11).
+        let metadata = server.at("hallpass:3000", "GET", place, "").json();
         assert_eq!(metadata["issuer"], issuer, "{place}");
+        let stray = server.at("evil.example", "GET", place, "");
+        assert_eq!(stray.status, 421, "{place}");
+        assert_eq!(stray.json()["error"], "invalid_request");
+        assert!(!stray.head.contains("evil") && !stray.body.contains("evil"));
     }
     let home = server.get("/p/acme/");
     assert_eq!(home.status, 200);
@@ -216,7 +220,7 @@ fn issuers_have_hosts_settings_and_people_of_their_own() {
         "b.example:8443",
     ] {
         let answer = server.at(unknown, "GET", "/jwks", "");
-        assert_eq!(answer.status, 404, "{unknown}");
+        assert_eq!(answer.status, 421, "{unknown}");
     }
     assert_eq!(server.at("B.EXAMPLE:443", "GET", "/jwks", "").status, 200);
     assert_eq!(server.at(host, "GET", "/jwks", "").status, 200);
