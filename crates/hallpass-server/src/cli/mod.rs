@@ -16,8 +16,8 @@ pub use code::{Apply, Export, Plan};
 pub use import::{Import, ImportClients, ImportKeycloak, ImportSourceloop, SourceloopSub};
 pub use operator::{Operator, OperatorCreate, OperatorName, OperatorRole, OperatorSet};
 pub use user::{
-    Credential, CredentialRemove, Invite, Password, SetPassword, User, UserCreate, UserImport,
-    UserName,
+    Credential, CredentialRemove, Invite, Password, SetPassword, User, UserCreate, UserDelete,
+    UserImport, UserName,
 };
 
 /// OpenID Provider and OAuth 2.0 authorization server.

@@ -47,7 +47,7 @@ pub struct OperatorSet {
 /// Which operator.
 #[derive(Debug, Args)]
 pub struct OperatorName {
-    /// Who: user:SUBJECT or client:IDENTIFIER, as they are listed.
+    /// Who: name:USERNAME, or user:SUBJECT or client:IDENTIFIER as they are listed.
     pub operator: String,
 }
 

@@ -15,6 +15,8 @@ pub enum User {
     Disable(UserName),
     /// Enable an account again.
     Enable(UserName),
+    /// Delete an account with everything about its person, for ever. The subject is never given to anybody else.
+    Delete(UserDelete),
     /// Set another password. Sessions and tokens from before end.
     SetPassword(SetPassword),
     /// Invite somebody to make an account, by mail or by a link that is printed.
@@ -78,6 +80,16 @@ pub struct Invite {
 pub struct UserName {
     /// The name to sign in with.
     pub username: String,
+}
+
+/// Options of `user delete`.
+#[derive(Debug, Args)]
+pub struct UserDelete {
+    /// The name to sign in with.
+    pub username: String,
+    /// Say that it is meant.
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// Options of `user create`.

@@ -20,6 +20,7 @@ pub(super) async fn run(command: cli::User, office: Office, output: Output) -> R
         cli::User::List => list(&office, output).await,
         cli::User::Disable(user) => set_disabled(&user.username, true, &office, output).await,
         cli::User::Enable(user) => set_disabled(&user.username, false, &office, output).await,
+        cli::User::Delete(options) => delete(&options, &office, output).await,
         cli::User::SetPassword(options) => set_password(&options, &office, output).await,
         cli::User::Invite(options) => invite(&options, &office, output).await,
         cli::User::Link(user) => credential::link(&user.username, &office, output).await,
@@ -187,6 +188,23 @@ async fn set_disabled(
         &describe(&user),
         format!("user {} is {state}", user.username),
     )
+}
+
+async fn delete(options: &cli::UserDelete, office: &Office, output: Output) -> Result<(), Failure> {
+    let user = office.user(&options.username).await?;
+    if !options.yes {
+        return Err(Failure::new(format!(
+            "this deletes the account of {} with everything about its person for ever; say --yes if that is meant",
+            user.username
+        )));
+    }
+    let deleted = office.repeat::<users::Delete>(|| which(&user)).await;
+    deleted.map_err(|problem| refused(&problem))?;
+    audited(office, "deleted", &user.subject);
+    let value = json!({
+        "username": user.username, "subject": user.subject.as_str(), "deleted": true,
+    });
+    output.say(&value, format!("user {} is deleted", user.username))
 }
 
 pub(super) fn audited(office: &Office, action: &str, subject: &Subject) {

@@ -32,6 +32,7 @@ const COMMANDS: &[(&str, Leaves)] = &[
     ("user list", Nothing),
     ("user disable", Lines),
     ("user enable", Lines),
+    ("user delete", Lines),
     ("user set-password", Lines),
     ("user invite", Lines),
     ("user link", Lines),
@@ -147,6 +148,14 @@ impl Walk {
         assert!(output.status.success(), "{command} {arguments:?}: {said}");
         self.run.insert(command);
         serde_json::from_slice(&output.stdout).unwrap_or_default()
+    }
+
+    /// Runs a command that does nothing and says why.
+    fn refused(&self, arguments: &[&str]) {
+        let head = ["--config", "hallpass.toml", "--json"];
+        let output = self.folder.run(&[&head, arguments].concat());
+        assert!(!output.status.success(), "{arguments:?}");
+        assert!(!output.stderr.is_empty(), "{arguments:?}");
     }
 
     /// Runs a command that leaves these lines in the log of a project.
@@ -272,6 +281,21 @@ impl Walk {
         let set = self.writes("operator set", &["name:alice"], "operators.set");
         let id = set["id"].as_str().unwrap().to_owned();
         self.writes("operator remove", &[&id], "operators.delete");
+        self.writes("operator set", &["name:alice"], "operators.set");
+        let by_name = ["name:Alice"];
+        self.writes("operator remove", &by_name, "operators.delete");
+        for nobody in ["name:nobody", "name:alice", "name:", "alice"] {
+            self.refused(&["operator", "remove", nobody]);
+        }
+        // Who is deleted is gone with the name; whoever did not say that it is meant has deleted nobody.
+        self.refused(&["user", "delete", "alice"]);
+        self.refused(&["user", "delete", "nobody", "--yes"]);
+        self.refused(&["user", "delete", &id, "--yes"]);
+        assert!(self.run("user list", &[]).to_string().contains("alice"));
+        let gone = self.writes("user delete", &["Alice", "--yes"], "users.delete");
+        assert_eq!(gone["deleted"], true);
+        assert!(!self.run("user list", &[]).to_string().contains("alice"));
+        self.refused(&["user", "delete", "alice", "--yes"]);
     }
 
     fn projects(&mut self) {

@@ -4,7 +4,7 @@ use hallpass_core::admin::Permission;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{OperatorView, held, put, roles_of};
+use super::{OperatorView, held, key_of, put, roles_of};
 use crate::{Context, Info, Kind, Method, Nothing, Operation, Operator, Place, Problem};
 
 /// Takes every role from somebody.
@@ -19,7 +19,7 @@ pub struct Remove;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Input {
-    /// `user:` and a subject, or `client:` and a client identifier.
+    /// `user:` and a subject, `name:` and a user name, or `client:` and a client identifier, of the home project.
     pub operator: String,
 }
 
@@ -37,11 +37,12 @@ impl Operation for Delete {
     type Output = Nothing;
 
     async fn run(cx: &Context, input: Input) -> Result<Nothing, Problem> {
-        let before = held(cx, &input.operator).await?;
+        let key = key_of(cx, &input.operator).await?;
+        let before = held(cx, &key).await?;
         let before = before.ok_or_else(|| Problem::new(Kind::NotFound))?;
         cx.matches(&before.revision.to_string())?;
         let nobody = Operator::default();
-        put(cx, input.operator, Some(&before), &nobody, None, None).await?;
+        put(cx, key, Some(&before), &nobody, None, None).await?;
         Ok(Nothing {})
     }
 }
@@ -59,7 +60,8 @@ impl Operation for Remove {
     type Output = Nothing;
 
     async fn run(cx: &Context, input: Input) -> Result<Nothing, Problem> {
-        let before = held(cx, &input.operator).await?;
+        let key = key_of(cx, &input.operator).await?;
+        let before = held(cx, &key).await?;
         let mut roles = roles_of(before.as_ref())?;
         if roles.remove(cx.name()).is_none() {
             return Err(Kind::NotFound.into());
@@ -73,7 +75,7 @@ impl Operation for Remove {
         };
         let next = Operator { name, roles };
         let within = Some(cx.name());
-        put(cx, input.operator, before.as_ref(), &next, None, within).await?;
+        put(cx, key, before.as_ref(), &next, None, within).await?;
         Ok(Nothing {})
     }
 }

@@ -116,6 +116,15 @@ async fn principal(cx: &Context, text: &str) -> Result<Found, Problem> {
     }
 }
 
+/// Under what somebody's roles are held. Who is named by a user name has an account; everybody else may be gone already.
+async fn key_of(cx: &Context, text: &str) -> Result<String, Problem> {
+    if !text.starts_with("name:") {
+        return Ok(text.to_owned());
+    }
+    let key = principal(cx, text).await?.principal.key();
+    key.ok_or_else(|| Problem::new(Kind::NotFound))
+}
+
 /// Replaces what an operator may do; without any role they are none. The record lives in the home project. What is answered, now
 /// and to who sends the same again, is what one may see who may see no more than the project.
 async fn put(
