@@ -112,6 +112,7 @@ impl Step {
                 let input = clients::update::Input {
                     client: self.id,
                     metadata,
+                    decided: None,
                     disabled,
                     client_secret: given,
                 };

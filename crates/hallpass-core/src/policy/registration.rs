@@ -2,7 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::client::registration::{rules::Rules, statement::StatementIssuer};
+use crate::client::{
+    ClientOrigin, ClientRecord,
+    registration::{
+        rules::{self, Rules},
+        statement::StatementIssuer,
+    },
+};
 
 /// Dynamic registration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,4 +35,20 @@ pub struct RegistrationPolicy {
     pub statement_issuers: Vec<StatementIssuer>,
     /// Whether a registration needs a software statement.
     pub require_statement: bool,
+}
+
+impl RegistrationPolicy {
+    /// The members in which a client that registered itself has more, or other, than its rules allow by now: it came before them.
+    /// What operators decided of it is theirs, and rules that are gone say nothing.
+    #[must_use]
+    pub fn exceeded(&self, record: &ClientRecord) -> Vec<String> {
+        if record.origin != ClientOrigin::Registration {
+            return Vec::new();
+        }
+        let names = self.rules_for_all.iter().chain(&record.policies);
+        let rules: Vec<&Rules> = names.filter_map(|name| self.rules.get(name)).collect();
+        let mut found = rules::exceeded(&rules, &record.metadata);
+        found.retain(|name| !record.decided.contains_key(name));
+        found
+    }
 }

@@ -153,13 +153,22 @@ pub enum Client {
     /// Make a client and print it with its secret, which is not shown again.
     Create(ClientCreate),
     /// List the clients.
-    List,
+    List(ClientList),
     /// Show a client.
     Show(ClientId),
     /// Say what a client lacks for a security profile.
     Check(ClientCheck),
     /// Delete a client. All it was granted ends.
     Delete(ClientId),
+}
+
+/// Options of `client list`.
+#[derive(Debug, Args)]
+pub struct ClientList {
+    /// Only those that registered themselves and have more, or other, than their registration policies allow by now, with the
+    /// members that are beyond them.
+    #[arg(long)]
+    pub exceeding: bool,
 }
 
 /// Options of `client check`.

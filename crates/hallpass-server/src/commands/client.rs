@@ -21,7 +21,7 @@ pub(super) async fn run(
 ) -> Result<(), Failure> {
     match command {
         cli::Client::Create(options) => create(&options, &office, output).await,
-        cli::Client::List => list(&office, output).await,
+        cli::Client::List(options) => list(options.exceeding, &office, output).await,
         cli::Client::Show(client) => {
             let record = find(&client.client_id, &office).await?;
             let value = describe(&record, None);
@@ -125,8 +125,9 @@ fn given(options: &cli::ClientCreate) -> Result<Map<String, Value>, Failure> {
     Ok(metadata)
 }
 
-async fn list(office: &Office, output: Output) -> Result<(), Failure> {
+async fn list(exceeding: bool, office: &Office, output: Output) -> Result<(), Failure> {
     let provider = &office.provider;
+    let registration = &provider.policy().registration;
     let mut records: Vec<ClientRecord> = Vec::new();
     let mut after: Option<String> = None;
     loop {
@@ -141,9 +142,19 @@ async fn list(office: &Office, output: Output) -> Result<(), Failure> {
             break;
         }
     }
+    if exceeding {
+        records.retain(|record| !registration.exceeded(record).is_empty());
+    }
     let values: Vec<Value> = records
         .iter()
-        .map(|record| describe(record, None))
+        .map(|record| {
+            let mut value = describe(record, None);
+            if let Some(value) = value.as_object_mut().filter(|_| exceeding) {
+                let members = registration.exceeded(record);
+                value.insert("exceeds".to_owned(), members.into());
+            }
+            value
+        })
         .collect();
     let text = |record: &ClientRecord, name: &str| {
         record
@@ -158,17 +169,23 @@ async fn list(office: &Office, output: Output) -> Result<(), Failure> {
         .map(|record| {
             let origin = origin(record.origin).to_owned();
             let method = text(record, "token_endpoint_auth_method");
+            let last = if exceeding {
+                registration.exceeded(record).join(" ")
+            } else {
+                origin
+            };
             vec![
                 record.client_id.to_string(),
                 text(record, "client_name"),
                 method,
-                origin,
+                last,
             ]
         })
         .collect();
+    let last = if exceeding { "EXCEEDS" } else { "ORIGIN" };
     output.table(
         &values,
-        &["CLIENT ID", "NAME", "AUTHENTICATION", "ORIGIN"],
+        &["CLIENT ID", "NAME", "AUTHENTICATION", last],
         &rows,
     )
 }

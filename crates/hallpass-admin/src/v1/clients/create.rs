@@ -71,7 +71,7 @@ impl Operation for Create {
         record.disabled = input.disabled;
         readable(cx, &record, secret.clone())?;
         let made = WithSecret {
-            client: ClientView::from(&record),
+            client: ClientView::of(cx.provider().policy(), &record),
             client_secret: secret.map(|secret| secret.expose().to_owned()),
         };
         let method = record.metadata.get("token_endpoint_auth_method").cloned();

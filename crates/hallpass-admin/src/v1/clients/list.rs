@@ -25,6 +25,9 @@ pub struct Input {
     pub origin: Option<Origin>,
     /// Only those that are disabled, or that are not.
     pub disabled: Option<bool>,
+    /// Only those that registered themselves and have more, or other, than their registration policies allow by now; or only the
+    /// others.
+    pub exceeds: Option<bool>,
     /// The page that follows another one.
     pub cursor: Option<String>,
     /// How many at most: 1 to 200, usually 50.
@@ -39,11 +42,15 @@ impl Input {
         };
         self.origin.is_none_or(|origin| origin == client.origin)
             && self.disabled.is_none_or(|d| d == client.disabled)
+            && self.exceeds.is_none_or(|e| e != client.exceeds.is_empty())
             && q.is_none_or(has)
     }
 
     const fn searches(&self) -> bool {
-        self.q.is_some() || self.origin.is_some() || self.disabled.is_some()
+        self.q.is_some()
+            || self.origin.is_some()
+            || self.disabled.is_some()
+            || self.exceeds.is_some()
     }
 }
 
@@ -73,7 +80,7 @@ impl Operation for List {
             for record in &found.items {
                 looked = looked.saturating_add(1);
                 after = Some(record.client_id.as_str().to_owned());
-                let view = ClientView::from(record);
+                let view = ClientView::of(cx.provider().policy(), record);
                 if input.wants(q.as_deref(), &view) {
                     items.push(view);
                 }

@@ -75,6 +75,13 @@ pub struct ClientView {
     pub has_secret: bool,
     /// Client metadata (RFC 7591 §2 and what this server adds).
     pub metadata: Map<String, Value>,
+    /// Members of the metadata of a client that registered itself which operators have set, or taken away: what the client says of
+    /// them changes nothing.
+    pub decided: Vec<String>,
+    /// The registration policies that it was registered under, beside those that all are held to.
+    pub policies: Vec<String>,
+    /// Members in which a client that registered itself has more, or other, than its registration policies allow by now.
+    pub exceeds: Vec<String>,
     /// Changes with every change.
     pub revision: String,
     /// When it was made, in seconds since 1970.
@@ -152,8 +159,9 @@ impl JsonSchema for GivenSecret {
 const SHORTEST_SECRET: usize = 16;
 const LONGEST_SECRET: usize = 512;
 
-impl From<&ClientRecord> for ClientView {
-    fn from(record: &ClientRecord) -> Self {
+impl ClientView {
+    /// A client by the policy of its project.
+    pub(crate) fn of(policy: &Policy, record: &ClientRecord) -> Self {
         let name = record.metadata.get("client_name").and_then(Value::as_str);
         Self {
             client_id: record.client_id.as_str().to_owned(),
@@ -162,6 +170,9 @@ impl From<&ClientRecord> for ClientView {
             disabled: record.disabled,
             has_secret: record.secret.is_some(),
             metadata: record.metadata.clone(),
+            decided: record.decided.keys().cloned().collect(),
+            policies: record.policies.clone(),
+            exceeds: policy.registration.exceeded(record),
             revision: revision(record),
             created_at: record.created_at.0,
             updated_at: record.updated_at.0,

@@ -46,7 +46,7 @@ impl Operation for RotateSecret {
         record.updated_at = cx.now();
         readable(cx, &record, Some(secret.clone()))?;
         let changed = WithSecret {
-            client: ClientView::from(&record),
+            client: ClientView::of(cx.provider().policy(), &record),
             client_secret: Some(secret.expose().to_owned()),
         };
         let id = record.client_id.clone();

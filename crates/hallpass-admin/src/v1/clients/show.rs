@@ -31,6 +31,6 @@ impl Operation for Show {
 
     async fn run(cx: &Context, input: Input) -> Result<ClientView, Problem> {
         let record = find(cx, &input.client).await?;
-        Ok(ClientView::from(&record))
+        Ok(ClientView::of(cx.provider().policy(), &record))
     }
 }

@@ -2,7 +2,7 @@
 
 use hallpass_core::{
     admin::Permission,
-    client::{ClientOrigin, metadata, registration::statement},
+    client::{ClientOrigin, ClientRecord, metadata, registration::statement},
 };
 use hallpass_store::Spend;
 use schemars::JsonSchema;
@@ -28,6 +28,10 @@ pub struct Input {
     /// Members of the metadata that are to be otherwise; null takes one away.
     #[serde(default)]
     pub metadata: Map<String, Value>,
+    /// The members that stay as operators have set them, of those that are so (`decided`). Others are the client's to change again;
+    /// until it does they stay as they are.
+    #[serde(default)]
+    pub decided: Option<Vec<String>>,
     /// Whether it is to be unknown to every endpoint.
     #[serde(default)]
     pub disabled: Option<bool>,
@@ -78,6 +82,10 @@ impl Operation for Update {
             }
             may_change(cx, &record.client_id, &record.metadata).await?;
         }
+        let given_back = match &input.decided {
+            Some(stay) => give_back(&mut record, stay)?,
+            None => Vec::new(),
+        };
         if let Some(disabled) = input.disabled {
             record.disabled = disabled;
         }
@@ -107,7 +115,7 @@ impl Operation for Update {
         record.updated_at = cx.now();
         readable(cx, &record, secret.clone())?;
         let changed = WithSecret {
-            client: ClientView::from(&record),
+            client: ClientView::of(cx.provider().policy(), &record),
             client_secret: secret.map(|secret| secret.expose().to_owned()),
         };
         let id = record.client_id.clone();
@@ -120,6 +128,9 @@ impl Operation for Update {
         if let Some(disabled) = input.disabled {
             change = change.saying("disabled", disabled);
         }
+        if !given_back.is_empty() {
+            change = change.saying("given_back", given_back);
+        }
         if another {
             change = change.saying("another_secret", true);
         }
@@ -127,4 +138,17 @@ impl Operation for Update {
         cx.provider().client_changed(&id);
         Ok(changed)
     }
+}
+
+/// Lets a client have its say again about what operators decided, but for those members. Answers which these were.
+fn give_back(record: &mut ClientRecord, stay: &[String]) -> Result<Vec<String>, Problem> {
+    if stay.iter().any(|name| !record.decided.contains_key(name)) {
+        let text = "can be shortened only; a member is set in metadata";
+        return Err(Problem::unfit("decided", text));
+    }
+    let all = std::mem::take(&mut record.decided);
+    let (kept, given_back) = all.into_iter().partition(|(name, _)| stay.contains(name));
+    record.decided = kept;
+    let given_back: Map<String, Value> = given_back;
+    Ok(given_back.into_iter().map(|(name, _)| name).collect())
 }

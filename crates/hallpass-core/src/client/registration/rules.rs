@@ -1,6 +1,6 @@
 //! What an operator demands of registrations: named sets, for everybody or for the holders of a token.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -101,28 +101,58 @@ const OPEN_WITHOUT: &[&str] = &["scope", "response_modes"];
 /// # Errors
 /// [`MetadataReason::NotAllowed`] when a member has another value than those allowed, or one that is required is missing.
 pub fn check(rules: &[&Rules], metadata: &Map<String, Value>) -> Result<(), MetadataError> {
-    for rules in rules {
-        let mut required = rules.required.iter();
-        if let Some(missing) = required.find(|name| !metadata.contains_key(*name)) {
-            return Err(refused(missing));
-        }
-        for (name, allowed) in &rules.allowed {
-            let is_allowed = |text: &str| is_in(allowed, text);
-            let fits = match metadata.get(name) {
-                None => true,
-                Some(Value::String(text)) if name == "scope" => text.split(' ').all(is_allowed),
-                Some(Value::String(text)) => is_allowed(text),
-                Some(Value::Array(entries)) => entries
-                    .iter()
-                    .all(|entry| entry.as_str().is_some_and(is_allowed)),
-                Some(Value::Bool(flag)) => is_allowed(&flag.to_string()),
-                Some(Value::Number(number)) => is_allowed(&number.to_string()),
-                Some(Value::Null | Value::Object(_)) => false,
-            };
-            if !fits {
-                return Err(refused(name));
-            }
-        }
+    match misfits(rules, metadata).next() {
+        Some(name) => Err(refused(name)),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// The members that are missing, or have another value than those allowed.
+fn misfits<'r>(
+    rules: &'r [&Rules],
+    metadata: &'r Map<String, Value>,
+) -> impl Iterator<Item = &'r String> {
+    rules.iter().flat_map(|rules| {
+        let missing = rules.required.iter();
+        let missing = missing.filter(|name| !metadata.contains_key(*name));
+        let others = rules.allowed.iter();
+        let others = others.filter(|(name, allowed)| !fits(name, metadata.get(*name), allowed));
+        missing.chain(others.map(|(name, _)| name))
+    })
+}
+
+fn fits(name: &str, value: Option<&Value>, allowed: &[String]) -> bool {
+    let is_allowed = |text: &str| is_in(allowed, text);
+    match value {
+        None => true,
+        Some(Value::String(text)) if name == "scope" => text.split(' ').all(is_allowed),
+        Some(Value::String(text)) => is_allowed(text),
+        Some(Value::Array(entries)) => entries
+            .iter()
+            .all(|entry| entry.as_str().is_some_and(is_allowed)),
+        Some(Value::Bool(flag)) => is_allowed(&flag.to_string()),
+        Some(Value::Number(number)) => is_allowed(&number.to_string()),
+        Some(Value::Null | Value::Object(_)) => false,
+    }
+}
+
+/// The members of a client's metadata that it would not have if it registered now, each once, by their names: those that do not
+/// fit, that are forced and have another value, and that have no bounds where the rules set some.
+#[must_use]
+pub fn exceeded(rules: &[&Rules], metadata: &Map<String, Value>) -> Vec<String> {
+    let forced = rules.iter().flat_map(|rules| &rules.forced);
+    let forced = forced.filter(|(name, value)| {
+        let held = metadata.get(*name);
+        held.is_some_and(|held| held != *value)
+    });
+    let open = OPEN_WITHOUT.iter().filter(|name| {
+        let bounded = rules.iter().any(|r| r.allowed.contains_key(**name));
+        bounded && !metadata.contains_key(**name)
+    });
+    let found: BTreeSet<String> = misfits(rules, metadata)
+        .chain(forced.map(|(name, _)| name))
+        .cloned()
+        .chain(open.map(|name| (*name).to_owned()))
+        .collect();
+    found.into_iter().collect()
 }

@@ -110,6 +110,8 @@ async fn view(visit: &Visit, stop: Option<&Stop>) -> Result<(clients::ClientView
         native => what.native,
         lifetimes => what.lifetimes(),
         keys => keys::views(&client),
+        decided => ser(&client.decided),
+        exceeds => ser(&client.exceeds),
         metadata => serde_json::to_string_pretty(&client.metadata).unwrap_or_default(),
         may_change => changeable(visit, &client),
         issuer => provider.policy().issuer.as_str(),
@@ -172,6 +174,7 @@ async fn done(visit: &Visit, form: &Params) -> Result<Answer, Stop> {
         |members: Map<String, serde_json::Value>, disabled: Option<bool>| clients::update::Input {
             client: client.clone(),
             metadata: members,
+            decided: None,
             disabled,
             client_secret: None,
         };
@@ -195,6 +198,17 @@ async fn done(visit: &Visit, form: &Params) -> Result<Answer, Stop> {
         Some("disable") => {
             update(visit, form, changed(Map::new(), Some(true))).await?;
             Ok(went("disabled"))
+        }
+        Some("give_back") => {
+            let member = form.get("member").unwrap_or_default();
+            let held = find(visit).await?;
+            let stay = held.decided.into_iter().filter(|name| name != member);
+            let input = clients::update::Input {
+                decided: Some(stay.collect()),
+                ..changed(Map::new(), None)
+            };
+            update(visit, form, input).await?;
+            Ok(went("given_back"))
         }
         Some("enable") => {
             update(visit, form, changed(Map::new(), Some(false))).await?;
@@ -303,6 +317,7 @@ pub(crate) async fn save(visit: &Visit, form: &Params) -> Result<Answer, Stop> {
             let input = clients::update::Input {
                 client: visit.name("client").to_owned(),
                 metadata: what.metadata(),
+                decided: None,
                 disabled: None,
                 client_secret: None,
             };

@@ -530,6 +530,32 @@ fn what_an_operator_decided_is_not_undone_by_the_client_itself() {
         managed("PUT", &own, &token, &update)["scope"],
         "openid email"
     );
+    // Handed back, a member is the client's again; until it says something it stays as it is.
+    assert_eq!(
+        office.get(&path)["decided"],
+        json!(["grant_types", "policy_uri", "scope"])
+    );
+    for more in [json!(["scope", "client_name"]), json!(["x"])] {
+        let refused = office.ask(&office.owner, "PATCH", &path, &json!({"decided": more}));
+        assert_eq!(refused.status, 422, "{}", refused.body);
+    }
+    let left = office.change(
+        "PATCH",
+        &path,
+        &json!({"decided": ["policy_uri", "grant_types"]}),
+    );
+    assert_eq!(left["decided"], json!(["grant_types", "policy_uri"]));
+    assert_eq!(left["metadata"]["scope"], "openid email");
+    update["scope"] = json!("openid profile");
+    let changed = managed("PUT", &own, &token, &update);
+    assert_eq!(changed["scope"], "openid profile");
+    assert_eq!(changed["grant_types"], json!(["authorization_code"]));
+    let all = office.change("PATCH", &path, &json!({"decided": []}));
+    assert_eq!(all["decided"], json!([]));
+    let changed = managed("PUT", &own, &token, &update);
+    assert_eq!(changed["policy_uri"], "https://new.test/policy");
+    let line = office.get("/projects/default/audit?limit=200").to_string();
+    assert!(line.contains("given_back"), "{line}");
     // One who has nothing decided about them does as they like.
     let other = managed(
         "POST",
@@ -546,4 +572,62 @@ fn what_an_operator_decided_is_not_undone_by_the_client_itself() {
         &update,
     );
     assert_eq!(changed["scope"], "openid profile email offline_access");
+}
+
+// RG-10, R8.2
+#[test]
+fn clients_that_came_before_a_policy_and_have_more_are_listed() {
+    const OPEN: &str = "danger.open_registration = true\n";
+    const BOUND: &str = "danger.open_registration = true\nregistration.policies = ['small']\n\
+        [registration.policy.small]\nallowed = { scope = ['openid', 'email'] }\n";
+    let office = Office::with(OPEN);
+    let register = |metadata: &Value| {
+        let head = "POST /register HTTP/1.1\r\ncontent-type: application/json\r\n";
+        let answer = office.server.send(head, &metadata.to_string());
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        answer.json()["client_id"].as_str().unwrap().to_owned()
+    };
+    let with = |scope: Value| json!({"redirect_uris": ["https://new.test/cb"], "scope": scope});
+    let all = register(&json!({"redirect_uris": ["https://new.test/cb"]}));
+    let wide = register(&with(json!("openid phone")));
+    let narrow = register(&with(json!("openid")));
+    let decided = register(&with(json!("openid phone")));
+    let path = format!("/projects/default/clients/{decided}");
+    let set = json!({"metadata": {"scope": "openid profile"}});
+    office.change("PATCH", &path, &set);
+    let listed = |query: &str| {
+        let found = office.get(&format!("/projects/default/clients?{query}"));
+        found["items"].as_array().unwrap().len()
+    };
+    assert_eq!(
+        listed("exceeds=true"),
+        0,
+        "without a policy nobody has more"
+    );
+    assert!(listed("exceeds=false") >= 4);
+    let exceeding = || -> Vec<(String, Value)> {
+        let head = ["--config", "hallpass.toml", "--json"];
+        let command = ["client", "list", "--exceeding"];
+        let output = office.folder.run(&[&head[..], &command].concat());
+        let list: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let list = list.as_array().unwrap().iter();
+        let pair = |c: &Value| {
+            (
+                c["client_id"].as_str().unwrap().to_owned(),
+                c["exceeds"].clone(),
+            )
+        };
+        list.map(pair).collect()
+    };
+    assert_eq!(exceeding(), []);
+    // The operator makes a policy. What was there before stays, and is listed: a client that may have every scope, and one with
+    // another. What the operator has decided is no news to them.
+    let bound = format!("protocol.signing_algs = ['ES256']\n{BOUND}");
+    office.folder.write("hallpass.toml", &bound);
+    let mut expected = [(all, json!(["scope"])), (wide, json!(["scope"]))];
+    expected.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut found = exceeding();
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    assert_eq!(found, expected);
+    assert!(found.iter().all(|(id, _)| *id != narrow && *id != decided));
 }
