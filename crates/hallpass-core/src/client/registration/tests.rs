@@ -481,3 +481,49 @@ fn who_leaves_a_bounded_member_out_has_what_is_allowed_and_not_everything() {
     let demanded = rules("scope", &["openid"], &["scope"]);
     assert_eq!(bounded(&[&demanded], json!({})), Ok(json!({})));
 }
+
+// RG-10, R8.2
+#[test]
+fn what_a_client_has_beyond_its_rules_is_named() {
+    let texts = |values: &[&str]| values.iter().map(|v| (*v).to_owned()).collect::<Vec<_>>();
+    let rules = Rules {
+        allowed: [
+            ("scope".to_owned(), texts(&["openid", "email"])),
+            ("response_modes".to_owned(), texts(&["query"])),
+        ]
+        .into(),
+        required: texts(&["contacts"]),
+        forced: object(&json!({"subject_type": "pairwise"})),
+        ..Rules::default()
+    };
+    let good = json!({"scope": "openid", "response_modes": ["query"], "contacts": ["a@rp.test"],
+        "subject_type": "pairwise"});
+    for (member, value, found) in [
+        ("client_name", json!("x"), None),
+        ("scope", json!("email openid"), None),
+        ("scope", json!("openid phone"), Some("scope")),
+        ("scope", Value::Null, Some("scope")),
+        (
+            "response_modes",
+            json!(["query", "fragment"]),
+            Some("response_modes"),
+        ),
+        ("response_modes", Value::Null, Some("response_modes")),
+        ("contacts", Value::Null, Some("contacts")),
+        ("subject_type", json!("public"), Some("subject_type")),
+    ] {
+        let mut metadata = object(&good);
+        if value.is_null() {
+            metadata.remove(member);
+        } else {
+            metadata.insert(member.to_owned(), value.clone());
+        }
+        let expected: Vec<&str> = found.into_iter().collect();
+        assert_eq!(
+            rules::exceeded(&[&rules], &metadata),
+            expected,
+            "{member} {value}"
+        );
+        assert!(rules::exceeded(&[], &metadata).is_empty());
+    }
+}

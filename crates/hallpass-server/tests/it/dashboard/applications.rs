@@ -399,3 +399,40 @@ fn what_no_page_has_given_out_is_refused_in_lists() {
         assert_eq!(answer.status, 200, "{path}");
     }
 }
+
+// RG-11: what operators have set of an application that registered itself, and how it gets that back
+#[test]
+fn what_operators_have_set_is_shown_and_given_back() {
+    let desk = Desk::open("dashboard.strong_sign_in = false\ndanger.open_registration = true");
+    let head = "POST /register HTTP/1.1\r\ncontent-type: application/json\r\n";
+    let metadata = r#"{"redirect_uris":["https://new.example/cb"]}"#;
+    let made = desk.server.send(head, metadata);
+    assert_eq!(made.status, 201, "{}", made.body);
+    let id = made.json()["client_id"].as_str().unwrap().to_owned();
+    let path = format!("/dashboard/p/default/applications/{id}");
+    let mut owner = Person::operator(&desk.server, "owner");
+    let page = owner.get(&desk.server, &path).body;
+    assert!(!page.contains("id=\"decided\""), "{page}");
+    let revision = hidden(&page, "revision");
+    let key = [
+        ("do", "add_key"),
+        ("revision", revision.as_str()),
+        ("public_key", KEY),
+    ];
+    let answer = owner.send_form(&desk.server, &path, &path, &key);
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    let page = owner.get(&desk.server, &path).body;
+    let member =
+        |page: &str, name: &str| page.contains(&format!("name=\"member\" value=\"{name}\""));
+    assert!(member(&page, "jwks") && member(&page, "token_endpoint_auth_method"));
+    let revision = hidden(&page, "revision");
+    let back = [
+        ("do", "give_back"),
+        ("revision", revision.as_str()),
+        ("member", "jwks"),
+    ];
+    let answer = owner.send_form(&desk.server, &path, &path, &back);
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    let page = owner.get(&desk.server, &path).body;
+    assert!(!member(&page, "jwks") && member(&page, "token_endpoint_auth_method"));
+}
