@@ -7,6 +7,7 @@ mod budget;
 pub(crate) mod build;
 mod chart;
 mod keyed;
+pub(crate) mod machine;
 pub(crate) mod measure;
 pub(crate) mod options;
 mod peers;

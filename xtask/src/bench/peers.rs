@@ -149,7 +149,7 @@ pub(crate) fn hydra(built: &Built, folder: &Path, port: u16, demo: bool) -> Resu
     let (admin, login) = (steady_port()?, steady_port()?);
     let (system, cookies) = (secret()?, secret()?);
     let here = format!("http://127.0.0.1:{port}");
-    let pool = "sslmode=disable&max_conns=20&max_idle_conns=4";
+    let pool = format!("sslmode=disable&max_conns={POOL}&max_idle_conns={POOL}");
     let settings = json!({
         "dsn": format!("postgres://hallpass@127.0.0.1:{database_port}/{database}?{pool}"),
         "serve": {
@@ -347,6 +347,11 @@ fn secret() -> Result<String> {
 fn at(path: &Path, error: &std::io::Error) -> String {
     format!("{}: {error}", path.display())
 }
+
+/// Connections of Hydra to its database: more than it is ever asked at the same time. Its quickstart has 20, and 4 that stay
+/// open. Whoever needs a key there waits for the database while he holds the lock of the set, and whoever holds a connection in a
+/// transaction waits for that lock (`GetOrGenerateKeys`), so that with more requests than connections none is ever answered.
+const POOL: usize = 128;
 
 /// The version that the peer's `pom.xml` names.
 const KEYCLOAK: &str = "26.7.3";

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Result;
 use super::build::Built;
-use super::measure::resident_mb;
+use super::machine::resident_mb;
 use super::report::Start;
 use super::rest::settle;
 use super::target::{Recipe, Target};
