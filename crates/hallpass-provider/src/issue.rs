@@ -242,7 +242,8 @@ pub(crate) async fn sign_id_token(
     now: Timestamp,
 ) -> Result<String, Failure> {
     let inner = &provider.inner;
-    // Account claims are needed only when the claims parameter asked for some in the ID token.
+    let mut request = request.with_claims_of_openid(&inner.policy);
+    // Account claims are needed only when some were asked for in the ID token.
     let wanted = request
         .claims
         .id_token
@@ -266,7 +267,6 @@ pub(crate) async fn sign_id_token(
         }
         None => Cow::Owned(Map::new()),
     };
-    let mut request = Cow::Borrowed(request);
     if access {
         let names = inner.policy.access.claims.names();
         let wanted = names.map(|name| (name.to_owned(), Value::Null));

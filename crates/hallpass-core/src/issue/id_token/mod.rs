@@ -1,5 +1,7 @@
 //! ID tokens, [OpenID Connect Core §2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken).
 
+use std::borrow::Cow;
+
 use hallpass_types::{Scope, Sid, Subject, Timestamp};
 use serde_json::{Map, Value};
 
@@ -87,11 +89,26 @@ impl IdTokenRequest {
     pub fn include_scope_claims(&mut self, scope: &Scope, policy: &Policy) {
         let released = scope.iter().filter_map(|token| policy.scope(token));
         for name in released.flat_map(|spec| &spec.claims) {
-            self.claims
-                .id_token
-                .entry(name.clone())
-                .or_insert(Value::Null);
+            self.include(name);
         }
+    }
+
+    /// Asks for what the operator lets `openid` itself release: the scope stands for the ID token, so that its claims are there
+    /// as well as at UserInfo. OpenID Connect Core §5.4 says it of none but `profile`, `email`, `address` and `phone` that their
+    /// claims stay at UserInfo.
+    #[must_use]
+    pub fn with_claims_of_openid<'r>(&'r self, policy: &Policy) -> Cow<'r, Self> {
+        let mut request = Cow::Borrowed(self);
+        let released = policy.scope("openid").into_iter().flat_map(|s| &s.claims);
+        for name in released.filter(|name| !is_reserved(name)) {
+            request.to_mut().include(name);
+        }
+        request
+    }
+
+    fn include(&mut self, name: &str) {
+        let claims = &mut self.claims.id_token;
+        claims.entry(name.to_owned()).or_insert(Value::Null);
     }
 }
 

@@ -132,6 +132,28 @@ fn claims_of_scopes_stay_at_userinfo() {
 }
 
 #[test]
+fn what_the_operator_lets_openid_release_goes_in_and_nothing_reserved() {
+    let mut policy = policy();
+    let request = request(&[]);
+    let as_it_comes = request.with_claims_of_openid(&policy);
+    assert!(matches!(as_it_comes, Cow::Borrowed(_)), "nothing to add");
+    let openid = policy.scopes.iter_mut().find(|s| s.name == "openid");
+    let released = ["sub", "name", "nickname", "exp", "nonce", "cnf"];
+    openid.unwrap().claims = released.map(str::to_owned).to_vec();
+    let request = request.with_claims_of_openid(&policy);
+    let text = claims(&request, &web(), &policy, &account(), NOW);
+    let told = hallpass_jose::json::parse_object(text.as_bytes(), 8).unwrap();
+    let mut expected = ALWAYS.to_vec();
+    expected.insert(7, "name");
+    expected.sort_unstable();
+    assert_eq!(names(&told), expected);
+    assert_eq!(
+        (&told["sub"], &told["exp"]),
+        (&json!("alice"), &read(&request)["exp"])
+    );
+}
+
+#[test]
 fn claims_that_were_asked_for_one_by_one_go_in() {
     let request = request(&[
         "name",
