@@ -57,6 +57,10 @@ pub struct ImportSourceloop {
     /// People can only use the clients that `auth_client_ids` lists for them.
     #[arg(long)]
     pub only_allowed_clients: bool,
+    /// The program of this client sends its secret in the form and not in the header (client_secret_post); SourceLoop took both.
+    /// Can be repeated.
+    #[arg(long, value_name = "CLIENT")]
+    pub secret_in_form: Vec<String>,
     /// File whose first line opens the private keys of `jwt_keys` (JWT_PRIVATE_KEY_PASSPHRASE).
     #[arg(long, value_name = "FILE")]
     pub key_passphrase_file: Option<PathBuf>,

@@ -34,7 +34,7 @@ pub(crate) fn words(line: &str) -> Vec<String> {
 }
 
 /// Follows a guide from top to bottom: settings go to the configuration, JSON to `people.jsonl`, commands are run.
-fn follow(folder: &Folder, guide: &str) -> usize {
+pub(crate) fn follow(folder: &Folder, guide: &str) -> usize {
     let mut configuration = String::new();
     let mut run = 0;
     for (language, text) in blocks(guide) {
@@ -147,31 +147,6 @@ fn the_guide_to_configuration_as_code_works_as_it_is_written() {
     let secrets = std::fs::read_to_string(folder.0.join("secrets.toml")).unwrap();
     assert!(secrets.contains("one that both sides agreed upon"));
     assert!(folder.0.join("exported/acme/clients.toml").exists());
-}
-
-#[test]
-fn the_guide_from_sourceloop_works_as_it_is_written() {
-    let folder = Folder::new();
-    folder.write(
-        ".env",
-        "OIDC_ISSUER_URL=https://login.example.com\nPORT=0\nOIDC_SESSION_TIME=7200\nOIDC_GRANT_TIME=86400\n",
-    );
-    let run = follow(
-        &folder,
-        include_str!("../../../../docs/guide/from-sourceloop.md"),
-    );
-    assert_eq!(run, 2);
-    // The alias of the guide is one that the made configuration can have.
-    let made = folder.0.join("moved/hallpass.toml");
-    let mut text = std::fs::read_to_string(&made).unwrap();
-    text.push_str("\n[routes.aliases]\n\"/connect/userinfo\" = \"userinfo\"\n");
-    std::fs::write(&made, text).unwrap();
-    let mut command = folder.hallpass(&["--config", "moved/hallpass.toml", "serve", "--json"]);
-    let server = Serving::spawn(&mut command);
-    for path in ["/me", "/connect/userinfo", "/userinfo"] {
-        assert_eq!(server.get(path).status, 401, "{path}");
-    }
-    assert_eq!(server.get("/connect/get-keys").status, 404);
 }
 
 /// The lines of a guide's shell that begin with a program.

@@ -12,6 +12,7 @@ mod crash;
 mod dashboard;
 mod deployed;
 mod doctor;
+mod from_sourceloop;
 mod front;
 mod growth;
 mod guides;

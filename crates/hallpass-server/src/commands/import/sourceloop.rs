@@ -121,6 +121,12 @@ pub(super) async fn run(
     let temporary = temporary.map(keys::secret_file).transpose()?;
     let ours = engine.provider.policy().lifetimes;
     read(&tables, options, temporary.as_ref(), ours, &mut arrivals);
+    let has = |id: &&String| arrivals.clients.iter().any(|client| client.id == **id);
+    if let Some(unknown) = options.secret_in_form.iter().find(|id| !has(id)) {
+        return Err(Failure::new(format!(
+            "--secret-in-form: there is no client {unknown:?}"
+        )));
+    }
     let passphrase = options.key_passphrase_file.as_deref();
     let passphrase = passphrase.map(keys::secret_file).transpose()?;
     for row in tables.rows("jwt_keys") {
@@ -234,10 +240,11 @@ fn clients(
             .collect();
         let public =
             row.text("client_type") == Some("public") && row.text("client_secret").is_none();
-        let method = if public {
-            "none"
-        } else {
-            "client_secret_basic"
+        let in_form = options.secret_in_form.iter().any(|client| client == id);
+        let method = match (public, in_form) {
+            (true, _) => "none",
+            (false, true) => "client_secret_post",
+            (false, false) => "client_secret_basic",
         };
         metadata.insert("client_name".to_owned(), id.into());
         metadata.insert("token_endpoint_auth_method".to_owned(), method.into());
