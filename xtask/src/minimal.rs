@@ -31,14 +31,11 @@ fn try_them() -> Result<(), String> {
     let builds = builds.map_or_else(|| workspace::root().join("target"), PathBuf::from);
     let tree = builds.join("minimal");
     copy(&tree)?;
-    for (name, locked, lowest) in lower {
+    in_rounds(lower, |(name, locked, lowest)| {
         let package = format!("{name}@{locked}");
-        cargo(
-            &tree,
-            &["update", "--package", &package, "--precise", &lowest],
-            &[],
-        )?;
-    }
+        let update = ["update", "--package", &package, "--precise", lowest];
+        cargo(&tree, &update, &[])
+    })?;
     let builds = builds.to_string_lossy();
     let check = ["check", "--workspace", "--all-features", "--locked"];
     cargo(&tree, &check, &[("CARGO_TARGET_DIR", &builds)])
@@ -103,6 +100,28 @@ fn lower(
         }
     }
     Ok(lower)
+}
+
+/// Does each, and those that failed once more as long as another one goes: a version may ask for more of a neighbour than the lower
+/// one does that is still to come.
+fn in_rounds<T>(
+    mut left: Vec<T>,
+    mut one: impl FnMut(&T) -> Result<(), String>,
+) -> Result<(), String> {
+    while !left.is_empty() {
+        let before = left.len();
+        let mut failed = Ok(());
+        left.retain(|item| {
+            let done = one(item);
+            let stays = done.is_err();
+            failed = std::mem::replace(&mut failed, Ok(())).and(done);
+            stays
+        });
+        if left.len() == before {
+            return failed;
+        }
+    }
+    Ok(())
 }
 
 /// The numbers that must be the same for one version to do in another's place.
@@ -190,6 +209,25 @@ mod tests {
         assert_eq!(of("a", "^0.3.1"), Ok(one("0.3.9", "0.3.1")));
         assert_eq!(of("a", "^1.4.0"), Ok(Vec::new()));
         assert_eq!(of("b", "^2.0.1"), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn what_another_one_is_in_the_way_of_is_done_after_it() {
+        let mut done = Vec::new();
+        // Each needs that the next one is done.
+        let all = in_rounds(vec![1, 2, 3], |item| {
+            if *item == 3 || done.contains(&(item + 1)) {
+                done.push(*item);
+                return Ok(());
+            }
+            Err(format!("{item} is held"))
+        });
+        assert_eq!((all, done), (Ok(()), vec![3, 2, 1]));
+        let held = in_rounds(vec![1, 2], |item| match item {
+            1 => Ok(()),
+            other => Err(format!("{other} is held")),
+        });
+        assert_eq!(held, Err("2 is held".to_owned()));
     }
 
     #[test]
