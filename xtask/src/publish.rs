@@ -34,6 +34,16 @@ pub(crate) fn problems() -> Result<Vec<String>, String> {
         .collect();
     problems.extend(pack(&packages).err());
     for package in &packages {
+        let packed = run_for_text(&[
+            "package",
+            "--list",
+            "--allow-dirty",
+            "--package",
+            &package.name,
+        ])?;
+        problems.extend(misses(&package.name, &packed));
+    }
+    for package in &packages {
         problems.extend(each_alone(package));
     }
     Ok(problems)
@@ -113,6 +123,33 @@ fn pack(packages: &[Package]) -> Result<(), String> {
     run(CARGO, &arguments)
 }
 
+/// What a package must hold and does not, or holds and must not: the texts of its licenses go with every copy, and tests need what is
+/// not published.
+fn misses(name: &str, packed: &str) -> Vec<String> {
+    let holds = |file: &str| packed.lines().any(|line| line == file);
+    let mut problems: Vec<String> = ["LICENSE-APACHE", "LICENSE-MIT", "README.md"]
+        .into_iter()
+        .filter(|file| !holds(file))
+        .map(|file| format!("{name} is packed without {file}"))
+        .collect();
+    let tests = packed.lines().filter(|line| line.starts_with("tests/"));
+    problems.extend(tests.map(|file| format!("{name} is packed with {file}")));
+    problems
+}
+
+fn run_for_text(arguments: &[&str]) -> Result<String, String> {
+    let output = Command::new(CARGO)
+        .args(arguments)
+        .current_dir(root())
+        .output()
+        .map_err(|e| format!("cargo: {e}"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(format!("cargo {} failed\n{said}", arguments.join(" ")))
+}
+
 /// Without features, and with each alone. All together are what everything else here is built with.
 fn each_alone(package: &Package) -> Vec<String> {
     let mut sets: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -141,6 +178,19 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_package_has_its_licenses_and_no_tests() {
+        let whole =
+            "Cargo.toml\nLICENSE-APACHE\nLICENSE-MIT\nREADME.md\nsrc/lib.rs\nsrc/tests.rs\n";
+        assert_eq!(misses("a", whole), Vec::<String>::new());
+        let less = whole.replace("LICENSE-MIT\n", "tests/it/main.rs\n");
+        let said = [
+            "a is packed without LICENSE-MIT",
+            "a is packed with tests/it/main.rs",
+        ];
+        assert_eq!(misses("a", &less), said);
+    }
 
     #[test]
     fn what_a_manifest_does_not_say_is_named() {
