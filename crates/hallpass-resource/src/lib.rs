@@ -51,6 +51,9 @@ mod token;
 
 pub use challenge::{Refusal, Rejected};
 pub use demand::Demand;
+// What signatures here name, so that an API needs no further crate of ours.
+pub use hallpass_jose::JwsAlgorithm;
+pub use hallpass_types::{Scope, Timestamp};
 pub use layer::{Guard, GuardLayer};
 pub use port::{BoxFuture, Clock, Http, HttpError, Outgoing, Received, SystemClock};
 pub use presented::PeerCertificate;

@@ -1,9 +1,8 @@
 //! An API that takes access tokens, and only those that are bound to a key (DPoP). The provider runs in the same program, to
 //! have something to try; the API knows nothing of it but its address.
 
-use std::{error::Error, net::SocketAddr, sync::Arc};
+use std::net::SocketAddr;
 
-use axum::{Extension, Router, body::Bytes, http::Request, routing::get};
 use hallpass::accounts::{BuiltinAccounts, NewUser};
 use hallpass::jose::JwsAlgorithm;
 use hallpass::pages::{BuiltinPages, Pages};
@@ -11,6 +10,11 @@ use hallpass::policy::{Policy, Resource, ScopeSpec, TokenFormat};
 use hallpass::ports::ClientSpec;
 use hallpass::store::{MemoryStore, Store};
 use hallpass::{Issuer, MasterKey, Provider, Secret, Site};
+
+// [imports]
+use std::{error::Error, sync::Arc};
+
+use axum::{Extension, Router, body::Bytes, http::Request, routing::get};
 use hallpass_resource::AccessToken;
 use hallpass_resource::{BoxFuture, Demand, Http, HttpError, Outgoing, Received, ResourceServer};
 use http_body_util::{BodyExt, Full, Limited};
@@ -18,30 +22,49 @@ use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 
 type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
+// [/imports]
 
+// [web]
 /// The way to the authorization server. Everything is on this machine here, so plain HTTP will do; a real program wraps the
 /// client that it has, with TLS and without redirects.
 struct Web(Client<HttpConnector, Full<Bytes>>);
 
 impl Http for Web {
     fn send<'a>(&'a self, outgoing: Outgoing<'a>) -> BoxFuture<'a, Result<Received, HttpError>> {
-        Box::pin(async move {
-            let request = Request::get(outgoing.url).header("accept", outgoing.accept);
-            let request = request.body(Full::default()).map_err(|_| HttpError)?;
-            let answer = tokio::time::timeout(outgoing.timeout, self.0.request(request)).await;
-            let answer = answer.map_err(|_| HttpError)?.map_err(|_| HttpError)?;
+        let exchange = async move {
+            let mut request = Request::get(outgoing.url).header("accept", outgoing.accept);
+            if outgoing.form.is_some() {
+                let kind = "application/x-www-form-urlencoded";
+                request = request.method("POST").header("content-type", kind);
+            }
+            if let Some(credentials) = outgoing.authorization {
+                request = request.header("authorization", credentials);
+            }
+            let form = Full::from(outgoing.form.unwrap_or_default().to_owned());
+            let request = request.body(form).map_err(|_| HttpError)?;
+            let answer = self.0.request(request).await.map_err(|_| HttpError)?;
             if answer.status() != 200 {
                 return Err(HttpError);
             }
+            let cache = answer.headers().get("cache-control").and_then(|text| text.to_str().ok());
+            let mut parts = cache.unwrap_or_default().split(',').map(str::trim);
+            let max_age = parts.find_map(|part| part.strip_prefix("max-age=")?.parse().ok());
             let body = Limited::new(answer.into_body(), outgoing.max_bytes).collect().await;
-            Ok(Received { body: body.map_err(|_| HttpError)?.to_bytes().to_vec(), max_age: None })
-        })
+            Ok(Received { body: body.map_err(|_| HttpError)?.to_bytes().to_vec(), max_age })
+        };
+        let limited = tokio::time::timeout(outgoing.timeout, exchange);
+        Box::pin(async { limited.await.unwrap_or(Err(HttpError)) })
     }
 }
+// [/web]
 
 // [api]
 async fn orders(Extension(token): Extension<AccessToken>) -> String {
     format!("orders of {}", token.subject)
+}
+
+async fn refunds(Extension(token): Extension<AccessToken>) -> String {
+    format!("money back for {}", token.subject)
 }
 
 fn api(issuer: &str, resource: &str) -> Fallible<Router> {
@@ -52,9 +75,14 @@ fn api(issuer: &str, resource: &str) -> Fallible<Router> {
         .build(Arc::new(Web(web)))?;
     let (path, document) = (server.metadata_path(), server.metadata().to_string());
     let json = [("content-type", "application/json")];
+    let reading = Demand::scope("orders:read");
+    // Whoever wants money back has signed in within the last five minutes.
+    let fresh = reading.clone().max_age(300);
+    let refunds = Router::new().route("/orders/refunds", get(refunds)).layer(server.layer(fresh));
     Ok(Router::new()
         .route("/orders", get(orders))
-        .layer(server.layer(Demand::scope("orders:read")))
+        .layer(server.layer(reading))
+        .merge(refunds)
         .route(&path, get(move || async move { (json, document) })))
 }
 // [/api]
