@@ -11,8 +11,9 @@ use std::{
 use hallpass_types::Bucket;
 
 use crate::{
+    place::Place,
     sql::{EXPIRING, Expires},
-    work::{Place, SpendRow, Work, WriteRow},
+    work::{SpendRow, Work, WriteRow},
 };
 
 /// What is known, shared by the thread that writes and those that purge.

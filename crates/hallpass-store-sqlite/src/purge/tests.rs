@@ -6,7 +6,8 @@ use rusqlite::StatementStatus;
 use super::*;
 use crate::{
     Options, Stats, connection, migration,
-    work::{Place, SpendRow, WriteRow},
+    place::{Id, Place},
+    work::{SpendRow, WriteRow},
 };
 
 /// A database with one reader, so that what it is asked can be counted.
@@ -85,7 +86,7 @@ impl Drop for Scene {
 fn at(bucket: u32, length: usize) -> Place {
     Place {
         bucket,
-        id: vec![7; length],
+        id: Id::Other(vec![7; length]),
     }
 }
 
