@@ -5,14 +5,14 @@ use hallpass_core::{
     upstream::{ClaimSource, Endpoints},
 };
 use hallpass_jose::base64url;
-use hallpass_testkit::{Ask, Browser, Request, fixture, wire};
+use hallpass_testkit::{Ask, Browser, Request, Setup, fixture, wire};
 use hallpass_types::Subject;
 use serde_json::json;
 
 use super::{
     people::mail_to,
     second_factor::{code, enrolled},
-    upstream::{IDP, WANTED, World, depart_for, refused, told},
+    upstream::{IDP, OTHER, SECRET, WANTED, World, depart_for, provider, refused, told, upstream},
 };
 
 const HOUR: i64 = 3600;
@@ -341,4 +341,47 @@ async fn a_fragment_does_not_reach_a_host_whose_name_begins_like_ours() {
     let location = answer.location();
     assert!(location.starts_with(&format!("{LIKE}?")), "{location}");
     assert!(location.ends_with('#'), "{location}");
+}
+
+// UP-18
+#[tokio::test]
+async fn what_the_other_provider_hands_out_is_not_kept() {
+    let idp = provider("idp", IDP).await;
+    let us = Setup::default()
+        .policy(|policy| policy.upstreams = vec![upstream("idp", IDP)])
+        .sqlite()
+        .start()
+        .await;
+    us.fetcher.reach(IDP, idp.address());
+    us.knows_client(
+        "web",
+        &json!({"redirect_uris": [fixture::WEB_CB, "https://idp.test/authorize"]}),
+    );
+    let other = provider("other", OTHER).await;
+    let world = World { us, idp, other };
+    let mut browser = world.us.browser();
+    let answer = world.signs_in(&mut browser, "idp", "alice").await;
+    told(&mut browser, answer).await;
+    let events = world.us.events.lines().join("\n");
+    let mut files = 0;
+    for entry in std::fs::read_dir(world.us.folder().unwrap()).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        // Its access and refresh tokens, any JWT, and the secret with which we ask there.
+        for kept in [
+            "hpa_",
+            "hpr_",
+            "eyJhbGciOi",
+            "eyJ0eXAiOi",
+            "eyJraWQiOi",
+            SECRET,
+        ] {
+            let found = bytes.windows(kept.len()).any(|w| w == kept.as_bytes());
+            assert!(!found, "{kept}");
+            assert!(!events.contains(kept), "{kept}");
+        }
+        files += usize::from(bytes.len() > 4096);
+    }
+    assert!(files > 0);
+    let page = browser.get("/linked-accounts").await.text();
+    assert!(!page.contains(SECRET) && !page.contains("hpa_"));
 }
