@@ -218,6 +218,26 @@ fn may_give(cx: &Context, project: &str) -> Result<(), Problem> {
     Err(Kind::Forbidden.into())
 }
 
+/// What takes the roles along with an account that goes, since nobody is an owner without one. The last owner of all projects stays.
+pub(super) async fn gone_with(cx: &Context, subject: &Subject) -> Result<Vec<Spend>, Problem> {
+    let key = Principal::User(subject.clone()).key();
+    let Some(key) = key.filter(|_| cx.is_home()) else {
+        return Ok(Vec::new());
+    };
+    let Some(before) = held(cx, &key).await? else {
+        return Ok(Vec::new());
+    };
+    let other = other_owner(cx, &key, Some(&before), &Operator::default()).await?;
+    let mut spends = vec![Spend::Admin {
+        kind: AdminKind::Operator,
+        id: key,
+        from: Some(before.revision),
+        next: None,
+    }];
+    spends.extend(other);
+    Ok(spends)
+}
+
 async fn held(cx: &Context, key: &str) -> Result<Option<AdminRecord>, Problem> {
     let home = cx.platform().home().provider;
     let found = home

@@ -254,6 +254,53 @@ fn the_last_owner_of_all_projects_stays_one_also_when_two_take_it_from_each_othe
     }
 }
 
+// AD-16
+#[test]
+fn the_account_of_the_last_owner_of_all_projects_is_not_deleted() {
+    let office = Office::open();
+    let made = office.command(&["operator", "create", "boss@example.com"]);
+    let id = made["id"].as_str().unwrap();
+    let subject = id.strip_prefix("user:").unwrap();
+    // Nobody but the boss is left.
+    office.change("DELETE", "/operators/client:robot", &Value::Null);
+    let arguments = [
+        "--config",
+        "hallpass.toml",
+        "user",
+        "delete",
+        "boss@example.com",
+        "--yes",
+    ];
+    let refused = office
+        .folder
+        .hallpass(&arguments)
+        .env("HALLPASS__SERVER__ISSUER", office.issuer())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("last owner of all projects"), "{said}");
+    let listed = office.command(&["operator", "list"]);
+    assert_eq!(listed[0]["id"], id);
+    assert_eq!(office.command(&["user", "list"])[0]["subject"], subject);
+    // Beside another owner it is an account like others.
+    office.command(&["operator", "create", "second@example.com"]);
+    let deleted = office.command(&["user", "delete", "boss@example.com", "--yes"]);
+    assert_eq!(deleted["deleted"], true);
+    let arguments = [&arguments[..4], &["second@example.com", "--yes"]].concat();
+    let late = office
+        .folder
+        .hallpass(&arguments)
+        .env("HALLPASS__SERVER__ISSUER", office.issuer())
+        .output()
+        .unwrap();
+    assert_eq!(
+        late.status.code(),
+        Some(1),
+        "a role without an account is no owner"
+    );
+}
+
 // AD-04, AD-22
 #[test]
 fn the_owner_of_a_project_sees_nothing_of_others_and_overwrites_nothing_unseen() {

@@ -428,6 +428,28 @@ fn a_token_of_somebody_whose_new_browser_was_confirmed_by_mail_changes_nothing()
     assert!(answer.body.contains("sign_in_too_weak"), "{}", answer.body);
 }
 
+// AD-16
+#[test]
+fn the_last_owner_of_all_projects_does_not_delete_their_own_account() {
+    let desk = Desk::simple();
+    let server = &desk.server;
+    let mut owner = Person::operator(server, "owner");
+    let all = desk.command(&["user", "list"]);
+    let all = all.as_array().unwrap();
+    let own = all.iter().find(|user| user["username"] == "owner").unwrap();
+    let subject = own["subject"].as_str().unwrap();
+    let path = format!("/dashboard/p/default/users/{subject}");
+    let revision = hidden(&owner.get(server, &path).body, "revision");
+    let form = [
+        ("do", "delete"),
+        ("confirm", "yes"),
+        ("revision", revision.as_str()),
+    ];
+    let refused = owner.send_form(server, &path, &path, &form);
+    assert_eq!(refused.status, 409, "{}", refused.body);
+    assert_eq!(owner.get(server, &path).status, 200);
+}
+
 // AD-04: a name that somebody had when they became an operator may be another's by now
 #[test]
 fn a_role_is_added_to_those_of_the_account_and_not_to_those_of_who_was_called_so() {
