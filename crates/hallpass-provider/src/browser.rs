@@ -131,6 +131,9 @@ pub(crate) struct Pending {
     /// The person adds an account: the one that was used stays in this browser.
     #[serde(rename = "m", default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) adding: bool,
+    /// The person wants to change how they sign in: what they have set up for that is shown first.
+    #[serde(rename = "h", default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) changes: bool,
     /// The person wants to stay signed in, said on a page from which they went elsewhere.
     #[serde(rename = "k", default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) remember: bool,

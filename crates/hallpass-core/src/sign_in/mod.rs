@@ -3,6 +3,7 @@
 //! A sign-in is a list of [`Proof`]s. [`step`] says what is missing: the engine asks it again after every proof, and no
 //! session exists before it answers [`Step::Done`].
 
+mod owed;
 pub mod recovery;
 mod rules;
 mod strength;
@@ -12,6 +13,7 @@ use hallpass_types::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::policy::Policy;
+pub use owed::owed;
 pub use rules::{ClientSignIn, Remember, SecondFactor, SignInPolicy};
 use strength::is_alike;
 pub(crate) use strength::strength_told;
@@ -247,6 +249,9 @@ pub struct Demand<'a> {
     /// The account was made on this very way: who made it may set up what is missing. Of an older one nobody does with a password
     /// alone what its owner never did.
     pub newcomer: bool,
+    /// How the person signs in is about to change: who has set up more than a password shows some of it, whatever else is
+    /// demanded ([`owed`]).
+    pub changes: bool,
 }
 
 /// What comes next in a sign-in.
@@ -274,6 +279,10 @@ pub fn step(policy: &Policy, demand: Demand<'_>, proofs: &[Proof], enrolled: Enr
     else {
         return Step::First(ways_in);
     };
+    let owed = owed(policy, proofs, enrolled);
+    if demand.changes && !owed.is_empty() {
+        return Step::Second(owed);
+    }
     let second_factor = rules.second_factor_for(demand.client);
     let by_policy = match second_factor {
         SecondFactor::Required => Some(Strength::Multi),
@@ -319,7 +328,7 @@ pub fn step(policy: &Policy, demand: Demand<'_>, proofs: &[Proof], enrolled: Enr
     if must.is_none_or(|must| must <= reached) {
         return Step::Done;
     }
-    let has_nothing = enrolled.holds(rules) < Strength::Multi;
+    let has_nothing = enrolled.holds(rules) < Strength::Multi && owed.is_empty();
     let by_newcomer =
         demand.newcomer && target <= Strength::Multi && rules.goes_on_with(Method::Totp);
     if has_nothing && (second_factor == SecondFactor::Required || by_newcomer) {

@@ -48,6 +48,7 @@ fn required(strength: Strength) -> Demand<'static> {
         client: None,
         confirm: false,
         newcomer: false,
+        changes: false,
     }
 }
 
@@ -58,6 +59,7 @@ fn wished(strength: Strength) -> Demand<'static> {
         client: None,
         confirm: false,
         newcomer: false,
+        changes: false,
     }
 }
 
@@ -492,6 +494,88 @@ fn a_browser_keeps_a_session_as_the_issuer_and_the_person_say() {
         };
         assert_eq!((rules.keeps(false), rules.keeps(true)), (unasked, asked));
     }
+}
+
+// LG-19
+#[test]
+fn whoever_changes_how_they_sign_in_shows_what_they_have_set_up() {
+    let mut policy = with(SecondFactor::Off);
+    policy.sign_in.second.push(Method::EmailCode);
+    let changes = Demand {
+        changes: true,
+        ..Demand::default()
+    };
+    let password = proofs(&[Method::Password]);
+    let mailed = proofs(&[Method::Password, Method::EmailCode]);
+    let mail = Enrolled {
+        email: true,
+        ..NOBODY
+    };
+    let codes = Enrolled {
+        recovery_codes: 3,
+        email: true,
+        ..KEY
+    };
+    for (enrolled, ways) in [
+        (KEY, &[Method::Passkey][..]),
+        (APP, &[Method::Totp]),
+        (codes, &[Method::Passkey, Method::RecoveryCode]),
+    ] {
+        let asked = Step::Second(ways.to_vec());
+        for little in [&password, &mailed, &proofs(&[Method::Upstream])] {
+            assert_eq!(step(&policy, changes, little, enrolled), asked);
+            assert_eq!(
+                step(&policy, Demand::default(), little, enrolled),
+                Step::Done
+            );
+        }
+        for own in [Method::Passkey, Method::Totp, Method::RecoveryCode] {
+            let both = proofs(&[Method::Password, own]);
+            assert_eq!(step(&policy, changes, &both, enrolled), Step::Done);
+        }
+    }
+    // Who has nothing begins with what they have.
+    for nothing in [NOBODY, mail] {
+        assert_eq!(step(&policy, changes, &password, nothing), Step::Done);
+    }
+    // Words that an embedding program, or an older version, noted.
+    let told = |amr: &[&str]| {
+        let mut proof = Proof::new(Method::Other, NOW);
+        proof.amr = amr.iter().map(|word| (*word).to_owned()).collect();
+        owed(&policy, &[proof], KEY)
+    };
+    assert!(told(&["pwd", "otp", "mfa"]).is_empty());
+    assert_eq!(told(&["pwd", "otp"]), [Method::Passkey]);
+    // What is not offered cannot be shown; an app that was, can.
+    policy.sign_in.second = vec![Method::RecoveryCode];
+    policy.sign_in.methods = vec![Method::Password];
+    assert!(owed(&policy, &password, KEY).is_empty());
+    assert_eq!(owed(&policy, &password, APP), [Method::Totp]);
+    let phone = Enrolled {
+        phone: true,
+        ..NOBODY
+    };
+    assert!(owed(&policy, &password, phone).is_empty());
+    // A passkey that only begins a sign-in is one all the same.
+    policy.sign_in.methods.push(Method::Passkey);
+    assert_eq!(owed(&policy, &password, KEY), [Method::Passkey]);
+}
+
+#[test]
+fn codes_that_open_the_door_are_shown_before_an_app_is_set_up_on_the_way() {
+    let mut policy = with(SecondFactor::Required);
+    policy.sign_in.methods.push(Method::RecoveryCode);
+    policy.sign_in.second = vec![Method::Totp];
+    let codes = Enrolled {
+        recovery_codes: 3,
+        ..NOBODY
+    };
+    let password = proofs(&[Method::Password]);
+    let by_code = proofs(&[Method::RecoveryCode]);
+    let usual = Demand::default();
+    assert_eq!(step(&policy, usual, &password, codes), Step::Unreachable);
+    assert_eq!(step(&policy, usual, &by_code, codes), Step::Enrol);
+    assert_eq!(step(&policy, usual, &password, NOBODY), Step::Enrol);
 }
 
 #[test]

@@ -55,28 +55,39 @@ pub enum AccountPage {
     Delete,
 }
 
-/// A section: its page, its name in paths and texts, and whether a sign-in must be recent to look at it.
+/// What it takes to open a section.
+#[derive(Clone, Copy)]
+enum Needs {
+    /// To be signed in.
+    SignIn,
+    /// To have signed in lately.
+    Recent,
+    /// The same, and to have shown what one has set up: it changes how the person signs in.
+    Shown,
+}
+
+/// A section: its page, its name in paths and texts, and what it takes to open it.
 struct Entry {
     page: AccountPage,
     name: &'static str,
-    recent: bool,
+    needs: Needs,
 }
 
-const fn entry(page: AccountPage, name: &'static str, recent: bool) -> Entry {
-    Entry { page, name, recent }
+const fn entry(page: AccountPage, name: &'static str, needs: Needs) -> Entry {
+    Entry { page, name, needs }
 }
 
 /// The sections, in the order in which they are shown.
 #[rustfmt::skip]
 const SECTIONS: &[Entry] = &[
-    entry(AccountPage::Profile,  "profile",  false),
-    entry(AccountPage::Email,    "email",    true),
-    entry(AccountPage::Password, "password", true),
-    entry(AccountPage::Sessions, "sessions", false),
-    entry(AccountPage::Apps,     "apps",     false),
-    entry(AccountPage::Activity, "activity", false),
-    entry(AccountPage::Export,   "export",   true),
-    entry(AccountPage::Delete,   "delete",   true),
+    entry(AccountPage::Profile,  "profile",  Needs::SignIn),
+    entry(AccountPage::Email,    "email",    Needs::Shown),
+    entry(AccountPage::Password, "password", Needs::Shown),
+    entry(AccountPage::Sessions, "sessions", Needs::SignIn),
+    entry(AccountPage::Apps,     "apps",     Needs::SignIn),
+    entry(AccountPage::Activity, "activity", Needs::SignIn),
+    entry(AccountPage::Export,   "export",   Needs::Recent),
+    entry(AccountPage::Delete,   "delete",   Needs::Recent),
 ];
 
 impl AccountPage {
@@ -137,7 +148,6 @@ impl PageRoutes {
     {
         let browser = self.browser(head);
         let provider = self.provider();
-        let recent = page.entry().is_some_and(|entry| entry.recent);
         let mut again = None;
         let mut typed = None;
         if is_answer(head)? {
@@ -154,7 +164,12 @@ impl PageRoutes {
             }
             typed = Some(form);
         }
-        let (visited, cookies) = provider.visit(&browser, &page.path(), recent).await?;
+        let path = page.path();
+        let (visited, cookies) = match page.entry().map_or(Needs::SignIn, |entry| entry.needs) {
+            Needs::SignIn => provider.visit(&browser, &path, false).await?,
+            Needs::Recent => provider.visit(&browser, &path, true).await?,
+            Needs::Shown => provider.visit_to_change(&browser, &path).await?,
+        };
         let visitor = match visited {
             Visited::Here(visitor) => visitor,
             Visited::SignIn(answered) => return Ok(self.endpoints.answer(Ok(*answered))),

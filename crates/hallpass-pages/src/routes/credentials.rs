@@ -94,7 +94,7 @@ impl PageRoutes {
         let provider = self.provider();
         let posted = self.posted_if_sent(head, body).await?;
         let path = format!("{ACCOUNT}{}", page.path());
-        let (visited, cookies) = provider.visit(&browser, &path, true).await?;
+        let (visited, cookies) = provider.visit_to_change(&browser, &path).await?;
         let visitor = match visited {
             Visited::Here(visitor) => visitor,
             Visited::SignIn(answered) => return Ok(self.endpoints.answer(Ok(*answered))),
@@ -155,9 +155,9 @@ impl PageRoutes {
             }
             (CredentialPage::Passkeys, None) => {
                 let given = form.get("credential").ok_or_else(undecided)?;
-                let added = provider.add_passkey(visitor, &browser, given).await?;
-                if added.is_err() {
-                    outcome.error = Some(SignInError::PasskeyRefused);
+                match provider.add_passkey(visitor, &browser, given).await? {
+                    Ok((_, cookies)) => outcome.cookies = cookies,
+                    Err(_) => outcome.error = Some(SignInError::PasskeyRefused),
                 }
             }
             (CredentialPage::Totp, Some("remove")) => {

@@ -140,8 +140,8 @@ impl PageRoutes {
             return Ok(redirect(&self.pages.issuer().url(LINKED)));
         }
         let people = &self.provider().policy().people;
-        let recent = Some(people.recent_sign_in);
-        let (visited, _) = self.provider().visit_page(&browser, LINKED, recent).await?;
+        let visit = self.provider().visit_page_to_change(&browser, LINKED);
+        let (visited, _) = visit.await?;
         if let Visited::SignIn(answered) = visited {
             return Ok(self.endpoints.answer(Ok(*answered)));
         }

@@ -65,7 +65,7 @@ pub struct ConnectionView {
 pub enum Done {
     /// It is done.
     Done(SetCookies),
-    /// They signed in too long ago; nothing was done.
+    /// They signed in too long ago, or with too little for this; nothing was done.
     SignInAgain,
     /// What they want cannot be.
     Unfit(Unfit),
@@ -253,7 +253,7 @@ impl Provider {
         peer: Option<IpAddr>,
     ) -> Result<Done, Failure> {
         let signed_in = self.open_own_form(form, browser).await?;
-        if !self.is_recent(&signed_in) {
+        if !self.is_recent(&signed_in) || self.owes(Some(&signed_in)).await? {
             return Ok(Done::SignInAgain);
         }
         let account = signed_in.account.clone();
@@ -321,7 +321,7 @@ impl Provider {
         peer: Option<IpAddr>,
     ) -> Result<Option<MailAsked>, Failure> {
         let signed_in = self.open_own_form(form, browser).await?;
-        if !self.is_recent(&signed_in) {
+        if !self.is_recent(&signed_in) || self.owes(Some(&signed_in)).await? {
             return Ok(None);
         }
         let wanted = Wanted {

@@ -115,6 +115,7 @@ impl Provider {
             proved: None,
             anew: false,
             adding: false,
+            changes: false,
             held,
         };
         self.proceed(flow, browser, SetCookies::default()).await
@@ -154,14 +155,21 @@ impl Provider {
             if let Some(path) = &flow.own {
                 let url = self.inner.policy.issuer.url(path);
                 let next = interaction::next(&flow.valid, &person.facts(&flow, self));
-                let answer = match next {
-                    Next::Ask(ask) if ask.prompt != Prompt::Consent => {
-                        let prompt = (ask.prompt, None);
+                let prompt = match next {
+                    Next::Ask(ask) if ask.prompt != Prompt::Consent => Some(ask.prompt),
+                    _ if flow.changes && self.owes(person.signed_in.as_ref()).await? => {
+                        Some(Prompt::Login)
+                    }
+                    Next::Ask(_) | Next::Ready | Next::Refuse(_) => None,
+                };
+                let answer = match prompt {
+                    Some(prompt) => {
+                        let prompt = (prompt, None);
                         let url = self.ask(flow, prompt, &person, browser, &mut cookies)?;
                         Answer::Page(url)
                     }
                     // Nothing is granted: once somebody is signed in, they go where they wanted to.
-                    Next::Ask(_) | Next::Ready | Next::Refuse(_) => Answer::Page(url),
+                    None => Answer::Page(url),
                 };
                 return Ok(Answered { answer, cookies });
             }
@@ -284,6 +292,7 @@ impl Provider {
             proved: flow.proved,
             anew: flow.anew,
             adding: flow.adding,
+            changes: flow.changes,
             remember: false,
         };
         let url = inner.interaction.url(page, &self.seal_pending(&pending)?);
@@ -551,6 +560,8 @@ pub(crate) struct Flow {
     pub(crate) anew: bool,
     /// The person adds an account.
     pub(crate) adding: bool,
+    /// The person wants to change how they sign in.
+    pub(crate) changes: bool,
     /// Nobody has acted yet, and anybody could have made the client: a person reads its errors first.
     pub(crate) held: bool,
 }

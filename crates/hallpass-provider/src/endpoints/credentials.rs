@@ -1,5 +1,5 @@
 //! Looking after one's credentials: setting up, naming and removing. Whoever calls these made sure that the person proved
-//! lately who they are ([`Provider::visit`]), or is in the middle of proving it.
+//! lately who they are ([`Provider::visit_to_change`]), or is in the middle of proving it.
 
 use hallpass_core::{
     record::Activity,
@@ -140,7 +140,7 @@ impl Provider {
     /// shown, under a new name.
     ///
     /// # Errors
-    /// The store fails.
+    /// The person owes something first ([`Provider::visit_to_change`]), or the store fails.
     pub async fn add_totp(
         &self,
         visitor: &Visitor,
@@ -150,6 +150,7 @@ impl Provider {
         if !self.inner.policy.sign_in.goes_on_with(Method::Totp) {
             return Err(super::mailed::Reason::NotOffered.into());
         }
+        self.may_change(&visitor.signed_in).await?;
         let account = visitor.account();
         let checked = self.totp_spend(&account.subject, visitor.session_name(), sealed, code);
         let (spend, counted) = match checked.await? {
@@ -273,12 +274,13 @@ impl Provider {
     /// Makes a new set of recovery codes, which takes the place of an older one. They are answered here and never again.
     ///
     /// # Errors
-    /// The store fails.
+    /// The person owes something first ([`Provider::visit_to_change`]), or the store fails.
     pub async fn new_recovery_codes(
         &self,
         visitor: &Visitor,
         browser: &Browser,
     ) -> Result<Vec<Secret>, Failure> {
+        self.may_change(&visitor.signed_in).await?;
         let now = self.now();
         let subject = &visitor.account().subject;
         let id = only("recovery-codes");
@@ -336,13 +338,14 @@ impl Provider {
     /// more goes with it, such as claims that tell it ([`Self::remove_phone`], [`Self::unlink_upstream`]), or not at all.
     ///
     /// # Errors
-    /// The store fails.
+    /// The person owes something first ([`Provider::visit_to_change`]), or the store fails.
     pub async fn remove_credential(
         &self,
         visitor: &Visitor,
         id: CredentialId,
         browser: &Browser,
     ) -> Result<Removed, Failure> {
+        self.may_change(&visitor.signed_in).await?;
         let subject = &visitor.account().subject;
         for _ in 0..ROUNDS {
             let records = self.credentials_of(subject).await?;

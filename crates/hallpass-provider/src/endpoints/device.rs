@@ -311,6 +311,7 @@ impl Provider {
             proved: None,
             anew: false,
             adding: false,
+            changes: false,
             held: false,
         }))
     }

@@ -175,6 +175,7 @@ impl Provider {
             proved: pending.proved.clone(),
             anew: pending.anew,
             adding: pending.adding,
+            changes: pending.changes,
             held: false,
             handle: Some(Key::from_parts(
                 Bucket::holding(pending.expires_at),

@@ -130,6 +130,35 @@ impl Provider {
         self.visit_page(browser, path, age).await
     }
 
+    /// As [`Self::visit`] with `recent`, for a page where people change how they sign in. Who has set up more than a password
+    /// shows some of it first ([`owed`](hallpass_core::sign_in::owed)).
+    ///
+    /// # Errors
+    /// People cannot look after their accounts here, or the store fails.
+    pub async fn visit_to_change(
+        &self,
+        browser: &Browser,
+        path: &str,
+    ) -> Result<(Visited, SetCookies), Failure> {
+        if !self.inner.policy.people.account_page {
+            return Err(Reason::NotOffered.into());
+        }
+        self.visit_page_to_change(browser, path).await
+    }
+
+    /// As [`Self::visit_to_change`], for a page that is there even where people do not look after their accounts.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn visit_page_to_change(
+        &self,
+        browser: &Browser,
+        path: &str,
+    ) -> Result<(Visited, SetCookies), Failure> {
+        let age = self.inner.policy.people.recent_sign_in;
+        self.visited(browser, path, (Some(age), true)).await
+    }
+
     /// As [`Self::visit`], for a page that is there even where people do not look after their accounts. Who signed in longer
     /// ago than `age` seconds does so again; with 0 everybody does.
     ///
@@ -141,6 +170,15 @@ impl Provider {
         path: &str,
         age: Option<i64>,
     ) -> Result<(Visited, SetCookies), Failure> {
+        self.visited(browser, path, (age, false)).await
+    }
+
+    async fn visited(
+        &self,
+        browser: &Browser,
+        path: &str,
+        (age, changes): (Option<i64>, bool),
+    ) -> Result<(Visited, SetCookies), Failure> {
         let policy = &self.inner.policy;
         let session = browser.session.as_ref().map(Opaque::key);
         let signed_in = self.signed_in(session).await?;
@@ -150,8 +188,10 @@ impl Provider {
             Some(signed_in) => self.is_enough(signed_in).await?,
             None => false,
         };
+        let owes = changes && self.owes(signed_in.as_ref()).await?;
         if let Some(signed_in) = signed_in
             && enough
+            && !owes
             && age.is_none_or(|age| age > 0 && self.is_within(&signed_in, age))
         {
             self.note_use(&signed_in).await?;
@@ -180,6 +220,7 @@ impl Provider {
             proved: None,
             anew: false,
             adding: false,
+            changes,
             held: false,
         };
         let answered = self.proceed(flow, browser, cookies).await?;

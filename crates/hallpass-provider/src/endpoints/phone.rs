@@ -239,6 +239,7 @@ impl Provider {
         if !self.has_texts() {
             return Err(Reason::NotOffered.into());
         }
+        self.may_change(&visitor.signed_in).await?;
         let Ok(number) = PhoneNumber::parse(typed) else {
             return Ok(Err(NotTexted::Number));
         };
@@ -258,6 +259,7 @@ impl Provider {
         given: (&str, &str),
         browser: &Browser,
     ) -> Result<Result<SetCookies, CodeRefused>, Failure> {
+        self.may_change(&visitor.signed_in).await?;
         let account = visitor.account();
         let checked = self.check_text(account, visitor.session_name(), given);
         let right = match checked.await? {
@@ -314,6 +316,7 @@ impl Provider {
     /// # Errors
     /// The store fails.
     pub async fn remove_phone(&self, visitor: &Visitor, browser: &Browser) -> Result<(), Failure> {
+        self.may_change(&visitor.signed_in).await?;
         let account = visitor.account();
         let held = self.credentials_of(&account.subject).await?;
         let Some((gone, _)) = phone(&held) else {

@@ -67,6 +67,7 @@ mod nodes;
 mod once;
 mod outbox;
 mod overtaken;
+mod own_factors;
 mod own_response_modes;
 mod passkey_accounts;
 mod passkeys;

@@ -37,12 +37,26 @@ async fn at_passkeys(op: &Op) -> (Browser, String) {
     (browser, page)
 }
 
-/// A passkey of alice's.
-async fn registered(op: &Op) -> Authenticator {
+/// The same of alice, who has a passkey already, and shows it for that.
+async fn at_passkeys_with(op: &Op, key: &Authenticator) -> (Browser, String) {
     let (mut browser, page) = at_passkeys(op).await;
+    let said = key.get(&options(&page, "passkey"));
+    let answer = send(&mut browser, &page, "passkey", &said).await;
+    assert_eq!(answer.status, 303, "{}", answer.text());
+    let page = browser.get("/account/passkeys").await.text();
+    (browser, page)
+}
+
+/// A passkey of alice's, who had none.
+async fn registered(op: &Op) -> Authenticator {
+    let (browser, page) = at_passkeys(op).await;
+    registered_at(browser, &page).await
+}
+
+async fn registered_at(mut browser: Browser, page: &str) -> Authenticator {
     let mut key = Authenticator::new(fixture::ISSUER);
-    let made = key.create(&options(&page, "add-passkey"));
-    let answer = send(&mut browser, &page, "add-passkey", &made).await;
+    let made = key.create(&options(page, "add-passkey"));
+    let answer = send(&mut browser, page, "add-passkey", &made).await;
     assert_eq!(answer.status, 303, "{}", answer.text());
     key
 }
@@ -279,7 +293,7 @@ async fn a_key_is_registered_for_one_person_by_somebody_who_just_proved_who_they
     let op = Op::with(|policy| policy.sign_in.confirm_new_device = false).await;
     let key = registered(&op).await;
     // The same key again, by its owner: excluded, and refused if a browser does it all the same.
-    let (mut browser, page) = at_passkeys(&op).await;
+    let (mut browser, page) = at_passkeys_with(&op, &key).await;
     let asked = options(&page, "add-passkey");
     let offered: serde_json::Value = serde_json::from_str(&asked).unwrap();
     assert_eq!(offered["excludeCredentials"].as_array().unwrap().len(), 1);
@@ -367,7 +381,7 @@ async fn a_key_is_registered_for_one_person_by_somebody_who_just_proved_who_they
 async fn l42_a_passkey_is_named_and_removed_and_then_opens_nothing() {
     let op = Op::with(|policy| policy.sign_in.confirm_new_device = false).await;
     let key = registered(&op).await;
-    let (mut browser, page) = at_passkeys(&op).await;
+    let (mut browser, page) = at_passkeys_with(&op, &key).await;
     let id = html::tags(&page)
         .iter()
         .find_map(|tag| tag.get("data-passkey-id").map(str::to_owned))
@@ -419,9 +433,10 @@ async fn the_last_way_to_sign_in_is_not_removed_not_even_by_two_at_once() {
         policy.sign_in.confirm_new_device = false;
     })
     .await;
-    registered(&op).await;
-    registered(&op).await;
-    let (mut browser, page) = at_passkeys(&op).await;
+    let key = registered(&op).await;
+    let (browser, page) = at_passkeys_with(&op, &key).await;
+    registered_at(browser, &page).await;
+    let (mut browser, page) = at_passkeys_with(&op, &key).await;
     let [one, other] = ids(&page).try_into().unwrap();
     // From now on alice has no password.
     let (store, issuer) = (op.provider.store(), op.provider.issuer_id());
@@ -613,7 +628,7 @@ async fn a_key_that_an_operator_takes_away_takes_every_session_along() {
 async fn the_server_alone_decides_about_a_ceremony() {
     let op = Op::with(|policy| policy.sign_in.confirm_new_device = false).await;
     let key = registered(&op).await;
-    let (_, page) = at_passkeys(&op).await;
+    let (_, page) = at_passkeys_with(&op, &key).await;
     let asked: serde_json::Value = serde_json::from_str(&options(&page, "add-passkey")).unwrap();
     assert!(
         matches!(asked["attestation"].as_str(), None | Some("none")),

@@ -9,8 +9,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::Visitor;
-use super::{CHALLENGE_AGE, Ceremony, PasskeyRefused, aaguid, described, lookup};
-use crate::{Failure, Provider, browser::Browser, ports::Account};
+use super::{CHALLENGE_AGE, Ceremony, PasskeyRefused, aaguid, described, lookup, proof_by};
+use crate::{
+    Failure, Provider,
+    browser::{Browser, SetCookies},
+    ports::Account,
+};
 
 /// Passkeys of one person.
 const MOST: usize = 50;
@@ -161,34 +165,34 @@ impl Provider {
         Ok(created.filter(|_| held.len() < MOST))
     }
 
-    /// Registers a passkey of a person who is signed in.
+    /// Registers a passkey of a person who is signed in. The session goes on as one in which it was shown, under a new name:
+    /// its authenticator verified the person.
     ///
     /// # Errors
-    /// The session has ended, or the store fails.
+    /// The person owes something first ([`Provider::visit_to_change`]), or the store fails.
     pub async fn add_passkey(
         &self,
         visitor: &Visitor,
         browser: &Browser,
         given: &str,
-    ) -> Result<Result<CredentialId, PasskeyRefused>, Failure> {
+    ) -> Result<Result<(CredentialId, SetCookies), PasskeyRefused>, Failure> {
+        self.may_change(&visitor.signed_in).await?;
         let (account, bound_to) = (visitor.account(), visitor.session_name());
         let created = self.new_passkey(account, bound_to, browser, given).await?;
         let Some((record, once)) = created else {
             return Ok(Err(PasskeyRefused::Refused));
         };
         let id = record.id;
+        let proof = proof_by(&record, self.now());
         let spends = vec![once, Spend::NewCredential(Box::new(record))];
         let added = Activity::PasskeyAdded;
         let writes = self.ways_changed(&account.subject, added, browser).await?;
         //= WEBAUTHN#7.1 MUST: the identifier of a key is not registered for anybody yet
-        if self
-            .changed_in(visitor.signed_in.key, spends, writes)
-            .await?
-        {
-            Ok(Ok(id))
-        } else {
-            Ok(Err(PasskeyRefused::Taken))
-        }
+        let proceeds = (spends, writes);
+        let done = self.session_with(visitor, browser, proof, proceeds).await?;
+        Ok(done
+            .map(|cookies| (id, cookies))
+            .ok_or(PasskeyRefused::Taken))
     }
 }
 

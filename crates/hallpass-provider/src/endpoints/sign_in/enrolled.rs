@@ -1,10 +1,10 @@
 //! What a person has set up.
 
-use hallpass_core::sign_in::{Demand, Enrolled, Step, step};
+use hallpass_core::sign_in::{Demand, Enrolled, Step, owed, step};
 use hallpass_store::{CredentialData, CredentialRecord, StoreError};
 use hallpass_types::Subject;
 
-use crate::{Provider, endpoints::SignedIn};
+use crate::{Failure, Provider, browser::Reason, endpoints::SignedIn};
 
 /// Counts what can be used.
 pub(crate) fn enrolled_of(records: &[CredentialRecord]) -> Enrolled {
@@ -47,5 +47,24 @@ impl Provider {
         let proofs = signed_in.session.proved();
         let step = step(&self.inner.policy, Demand::default(), &proofs, enrolled);
         Ok(step == Step::Done)
+    }
+
+    /// Whether the person of a session has set up more than a password, and has shown nothing of it in the session.
+    pub(crate) async fn owes(&self, signed_in: Option<&SignedIn>) -> Result<bool, StoreError> {
+        let Some(signed_in) = signed_in else {
+            return Ok(false);
+        };
+        let enrolled = self.enrolled(&signed_in.account.subject).await?;
+        let proofs = signed_in.session.proved();
+        Ok(!owed(&self.inner.policy, &proofs, enrolled).is_empty())
+    }
+
+    /// Lets nobody on who wants to change how the account is signed in to, and owes something first. Pages ask for it before
+    /// ([`Provider::visit_to_change`]); here it holds whatever they do.
+    pub(crate) async fn may_change(&self, signed_in: &SignedIn) -> Result<(), Failure> {
+        if self.owes(Some(signed_in)).await? {
+            return Err(Reason::TooLittle.into());
+        }
+        Ok(())
     }
 }

@@ -194,6 +194,8 @@ impl SigningIn {
             client: Some(self.client()),
             confirm: self.proved.as_ref().is_some_and(|proved| proved.unusual),
             newcomer: self.proved.as_ref().is_some_and(|proved| proved.newcomer),
+            // Another provider's identity that becomes theirs is another way in.
+            changes: self.flow.changes || self.proved.as_ref().is_some_and(|p| p.link.is_some()),
         }
     }
 
@@ -248,10 +250,13 @@ impl Provider {
             .person(&flow, browser.session.as_ref().map(Opaque::key))
             .await?;
         let only_too_weak = match next(&flow.valid, &person.facts(&flow, self)) {
+            // Who changes how they sign in lacks nothing but what they owe for that; consent is no matter of our own pages.
+            Next::Ask(ask) if flow.changes && ask.prompt == Prompt::Consent => true,
             Next::Ask(ask) => {
                 ask.prompt == Prompt::Login && ask.reasons.iter().all(|r| *r == Cause::AcrTooWeak)
             }
-            Next::Ready | Next::Refuse(_) => false,
+            Next::Ready => flow.changes,
+            Next::Refuse(_) => false,
         };
         let builds_on_session = only_too_weak && !pending.anew;
         let mut proved = pending.proved.clone();

@@ -146,6 +146,7 @@ impl Provider {
         if age > self.inner.policy.people.recent_sign_in {
             return Err(Reason::NotRecent.into());
         }
+        self.may_change(&signed_in).await?;
         Ok(signed_in)
     }
 

@@ -390,8 +390,8 @@ fn a_token_of_somebody_whose_new_browser_was_confirmed_by_mail_changes_nothing()
     desk.command(&["operator", "set", "name:ada"]);
     console(&desk);
     let mut ada = Person::default();
-    let sign_in = |person: &mut Person| {
-        let asked = person.get(server, "/account/recovery-codes");
+    let sign_in = |person: &mut Person, path: &str| {
+        let asked = person.get(server, path);
         let page = location(server, &asked);
         let answer = person.post(
             server,
@@ -400,20 +400,20 @@ fn a_token_of_somebody_whose_new_browser_was_confirmed_by_mail_changes_nothing()
         );
         location(server, &answer)
     };
-    let own = sign_in(&mut ada);
+    let own = sign_in(&mut ada, "/account/recovery-codes");
     assert_eq!(own, "/account/recovery-codes");
     let made = ada.send_form(server, &own, &own, &[("do", "new")]);
     assert_eq!(made.status, 200, "{}", made.body);
     // Whoever knows the password and reads the mail, in a browser of their own.
     let mut thief = Person::default();
-    let second = sign_in(&mut thief);
+    let second = sign_in(&mut thief, "/account");
     assert!(second.starts_with("/sign-in?"), "{second}");
     let asked = thief.post(server, &second, &[("way", "email_code")]);
     let waiting = hidden(&asked.body, "waiting");
     let code = mailed_code(&desk);
     let typed = [("waiting", waiting.as_str()), ("mail_code", code.as_str())];
     let done = thief.post(server, &second, &typed);
-    assert_eq!(location(server, &done), "/account/recovery-codes");
+    assert_eq!(location(server, &done), "/account");
     let weak = thief.get(server, "/dashboard/new?type=oidc");
     assert_eq!(error(&weak.body), Some("sign_in_too_weak"));
     let resource = format!("{}/admin/v1", server.said["issuer"].as_str().unwrap());
@@ -448,6 +448,38 @@ fn the_last_owner_of_all_projects_does_not_delete_their_own_account() {
     let refused = owner.send_form(server, &path, &path, &form);
     assert_eq!(refused.status, 409, "{}", refused.body);
     assert_eq!(owner.get(server, &path).status, 200);
+}
+
+// LG-19: a password does not become two factors beside what its owner has set up
+#[test]
+fn a_thief_of_an_operators_password_sets_up_no_second_factor_of_their_own() {
+    let desk = Desk::open("sign_in.confirm_new_device = false");
+    let server = &desk.server;
+    let mut owner = Person::operator(server, "owner");
+    let codes = "/account/recovery-codes";
+    let made = owner.send_form(server, codes, codes, &[("do", "new")]);
+    assert_eq!(made.status, 200, "{}", made.body);
+    let code = made.body.split_once("<code>").unwrap().1;
+    let code = code.split('<').next().unwrap().to_owned();
+    let mut thief = Person::operator(server, "owner");
+    assert_eq!(thief.get(server, "/account").status, 200);
+    let mut second = String::new();
+    for page in ["/account/totp", "/account/passkeys", codes] {
+        let away = thief.get(server, page);
+        second = location(server, &away);
+        assert!(second.starts_with("/sign-in?"), "{second}");
+        let asked = thief.get(server, &second);
+        assert!(asked.body.contains("name=\"recovery\""), "{}", asked.body);
+        assert!(!asked.body.contains("totp-secret"), "{}", asked.body);
+    }
+    let weak = thief.get(server, "/dashboard/new?type=oidc");
+    assert_eq!(error(&weak.body), Some("sign_in_too_weak"));
+    // Who has a code is let on to where they wanted to go, and is strong from then on.
+    let shown = thief.post(server, &second, &[("recovery", &code)]);
+    assert_eq!(location(server, &shown), codes);
+    assert_eq!(thief.get(server, codes).status, 200);
+    let strong = thief.get(server, "/dashboard/new?type=oidc");
+    assert_eq!(error(&strong.body), None);
 }
 
 // AD-04: a name that somebody had when they became an operator may be another's by now
