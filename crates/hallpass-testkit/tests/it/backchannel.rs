@@ -504,10 +504,10 @@ async fn only_the_person_of_a_request_can_answer_it_on_their_own_page() {
     let mut bob = at_approvals(&op, "bob").await;
     assert!(actions(&mut bob).await.is_empty());
     // The form of another browser, of nobody, of another site.
-    assert_eq!(bob.send(decide(&action, "allow")).await.status, 400);
+    assert_eq!(bob.send(decide(&action, "allow")).await.status, 403);
     assert_eq!(
         op.browser().send(decide(&action, "allow")).await.status,
-        400
+        403
     );
     for (site, origin) in [
         ("cross-site", "https://evil.test"),
@@ -520,7 +520,7 @@ async fn only_the_person_of_a_request_can_answer_it_on_their_own_page() {
         assert_eq!(alice.send(ask).await.status, 403, "{site} {origin}");
     }
     for odd in ["/approvals", "/approvals?handle=AAAA", "/approvals?handle="] {
-        assert_eq!(alice.send(decide(odd, "allow")).await.status, 400, "{odd}");
+        assert_eq!(alice.send(decide(odd, "allow")).await.status, 403, "{odd}");
     }
     let undecided = Ask::form(&action, &[("decision", "maybe")]).header("Origin", fixture::ISSUER);
     assert_eq!(alice.send(undecided).await.status, 400);
@@ -529,7 +529,7 @@ async fn only_the_person_of_a_request_can_answer_it_on_their_own_page() {
     let out = gone.get("/logout").await;
     let page = gone.follow(&out).await.text();
     gone.press(&page, "logout", "logout-yes", &[]).await;
-    assert_eq!(alice.send(decide(&action, "allow")).await.status, 400);
+    assert_eq!(alice.send(decide(&action, "allow")).await.status, 403);
     assert_error(&poll(&op, "bank", &id).await, "authorization_pending");
     // Answered twice.
     let mut alice = at_approvals(&op, "alice").await;
@@ -556,13 +556,13 @@ async fn signing_in_on_the_page_is_as_guarded_as_elsewhere() {
     let other = Ask::form(&form.action, &good).header("Origin", fixture::ISSUER);
     assert_eq!(
         op.browser().send(other).await.status,
-        400,
+        403,
         "another browser"
     );
     let foreign = Ask::form(&form.action, &good).header("Origin", "https://evil.test");
     assert_eq!(browser.send(foreign).await.status, 403);
     let bare = Ask::form("/approvals", &good).header("Origin", fixture::ISSUER);
-    assert_eq!(browser.send(bare).await.status, 400);
+    assert_eq!(browser.send(bare).await.status, 403);
     let mut sessions = 0;
     for _ in 0..12 {
         let page = before_approvals(&mut browser).await;

@@ -308,7 +308,7 @@ async fn nothing_is_a_request_but_what_was_pushed() {
         let answer = browser.send(ask).await;
         assert_eq!(
             answer.status,
-            400,
+            403,
             "{what}: {:?}",
             answer.header("location")
         );
