@@ -1,7 +1,5 @@
 //! The authorization endpoint, [RFC 6749 §3.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1).
 
-use std::sync::Arc;
-
 use hallpass_core::{
     access::Directory,
     authorize::{
@@ -18,6 +16,7 @@ use hallpass_core::{
 use hallpass_jose::{Claims, HmacKey, UnverifiedJws};
 use hallpass_store::{Commit, Committed, Spend, StoreError, Write};
 use hallpass_types::{Bucket, ClientId, Code, Key, Once, Opaque, Params, Session, Timestamp};
+use std::sync::Arc;
 
 use super::{Proved, answering::Held, par::spend_of, resolve::Unresolved};
 use crate::{
