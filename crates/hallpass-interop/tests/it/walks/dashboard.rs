@@ -399,7 +399,8 @@ async fn l40_l41_users_activity_and_authenticators_are_seen_and_every_page_can_b
     walk.open("/dashboard/p/default").await;
     assert_eq!(browser.text("#active-this-month").await, "1");
     assert_eq!(browser.text("#sign-ins").await, "1");
-    assert_eq!(browser.text("#sessions-now").await, "1");
+    // The passkey counts as shown, so that the session went on in a new one.
+    assert_eq!(browser.text("#sessions-now").await, "2");
     browser.find("#months .chart-bar").await;
     browser.find("#authenticators li").await;
     walk.look("dashboard-overview").await;
