@@ -51,7 +51,7 @@ fn a_program_signs_people_in_with_its_own_users_and_pages() {
     let foreign = browser.post_with(&page, &right, &[("Sec-Fetch-Site", "cross-site")]);
     assert_eq!(foreign.status, 403);
     let other = example.browser().post(&page, &right);
-    assert!(other.status == 400 && other.body.contains("interaction_other_browser"), "{other:?}");
+    assert!(other.status == 403 && other.body.contains("interaction_other_browser"), "{other:?}");
     let consent = browser.post(&page, &right).location().to_owned();
     assert!(consent.contains("/my/consent?"), "{consent}");
     // Back to the page that was answered: what must come next comes.
